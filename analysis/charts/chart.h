@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Charts as SVG text: lines with bands, scatter, heat map. Colour-blind safe (Okabe-Ito), legible
+ * in print, light and dark; the same data give the same bytes.
+ */
+#ifndef ANALYSIS_CHARTS_CHART_H
+#define ANALYSIS_CHARTS_CHART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "store/base/status.h"
+#include "store/base/text.h"
+
+/* One line or cloud of points. low and high: the band's borders, or NULL. NaN leaves a gap. */
+typedef struct wane_series {
+    const char *label;
+    const double *x, *y, *low, *high;
+    size_t count;
+} wane_series;
+
+typedef enum wane_marks { WANE_MARKS_LINES, WANE_MARKS_POINTS } wane_marks;
+
+typedef struct wane_chart {
+    const char *title, *subtitle; /* subtitle: what bands are, n, source; may be NULL */
+    const char *x_label, *y_label;
+    const char *const *x_names; /* names for x = 0, 1, ... (stages), or NULL for numbers */
+    size_t x_name_count;
+    bool log_y;
+    wane_marks marks;
+    const wane_series *series;
+    size_t series_count;
+} wane_chart;
+
+/* Appends a whole <svg> document. WANE_EINVAL when no finite point is there or log_y meets y <= 0.
+ */
+WANE_MUST_CHECK wane_status wane_chart_svg(wane_text *out, const wane_chart *chart,
+                                           wane_error *err);
+
+/* Several charts, one above the other, in one document. */
+WANE_MUST_CHECK wane_status wane_charts_svg(wane_text *out, const wane_chart *charts, size_t count,
+                                            wane_error *err);
+
+typedef struct wane_heatmap {
+    const char *title, *subtitle, *x_label, *y_label;
+    const char *const *row_names, *const *col_names;
+    size_t rows, cols;
+    const double *values; /* rows x cols; NaN is drawn as missing */
+    double low, high;     /* ends of the colour scale; both 0 = of the data */
+} wane_heatmap;
+WANE_MUST_CHECK wane_status wane_heatmap_svg(wane_text *out, const wane_heatmap *map,
+                                             wane_error *err);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The spectrum of a tuned weight against its base: intruder dimensions and norms of the change.
+ *
+ * Source: "LoRA vs Full Fine-tuning: An Illusion of Equivalence" (arXiv 2410.21228), Definition 3.1
+ * and Algorithm 1; the absolute cosine is meant, as in the authors' code.
+ */
+#ifndef ANALYSIS_SPECTRA_SPECTRUM_H
+#define ANALYSIS_SPECTRA_SPECTRUM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "store/base/matrix.h"
+#include "store/base/status.h"
+#include "store/base/threads.h"
+
+/* The thin SVD of a base weight W_0 (rows x cols), computed once and kept: W_0 = U S V^T with
+ * sigma_1 >= ... >= sigma_count, count = number of sigma_i > max(rows, cols) eps_fp32 sigma_1.
+ * Opaque; holds U, V and W_0 in what precision the method needs. */
+typedef struct wane_base_svd wane_base_svd;
+
+/* WANE_ENUMERIC when W_0 is not finite or the SVD does not converge. Owned by the caller, free with
+ * wane_base_svd_free (NULL allowed). */
+WANE_MUST_CHECK wane_status wane_base_svd_compute(wane_base_svd **out, wane_matrix base,
+                                                  wane_error *err);
+void wane_base_svd_free(wane_base_svd *svd);
+size_t wane_base_svd_count(const wane_base_svd *svd);
+const double *wane_base_svd_sigma(const wane_base_svd *svd); /* count values, borrowed */
+
+/* The cache: one file per matrix, written atomically; load checks size, shape and checksum and
+ * gives WANE_EFORMAT for anything else than what save wrote. */
+WANE_MUST_CHECK wane_status wane_base_svd_save(const wane_base_svd *svd, const char *path,
+                                               wane_error *err);
+WANE_MUST_CHECK wane_status wane_base_svd_load(wane_base_svd **out, const char *path,
+                                               wane_error *err);
+
+typedef enum wane_side { WANE_SIDE_U, WANE_SIDE_V } wane_side;
+
+/* Singular direction `position` (from 1) of the tuned weight, on one side. */
+typedef struct wane_direction {
+    double sigma;
+    double max_cosine;       /* max_i |<direction, base direction i>| */
+    double span;             /* squared norm of its projection on the base directions, in [0, 1] */
+    double subspace_overlap; /* max_i sqrt(sum over |l - i| <= 3 of <direction, x_l>^2) */
+    size_t argmax;           /* i of max_cosine, from 1 */
+} wane_direction;
+
+typedef struct wane_spectrum {
+    size_t count;            /* directions per side: min(top, min(rows, cols)) */
+    wane_direction *side[2]; /* [WANE_SIDE_U], [WANE_SIDE_V]; NULL when not asked for */
+    double base_frobenius, base_spectral;
+    double delta_frobenius, delta_spectral; /* of W - W_0 */
+    double relative_update;                 /* delta_frobenius / base_frobenius */
+    double effective_rank; /* of W - W_0: exp(-sum p ln p), p = s / sum s (Roy & Vetterli 2007);
+                              NaN when W = W_0 */
+    double stable_rank;    /* delta_frobenius^2 / delta_spectral^2; NaN when W = W_0 */
+    double top_share;      /* s_1^2 / sum s^2 of W - W_0; NaN when W = W_0 */
+    double rho;            /* ||U_k^T dW V_k||_F^2 / ||dW||_F^2, k = min(10, count of base) */
+    void *memory;
+} wane_spectrum;
+
+typedef struct wane_spectrum_options {
+    size_t top; /* directions per side; 0 = all */
+    bool u, v;  /* which sides */
+    bool dense; /* force the dense method (LAPACK SVD of the tuned weight), the judge */
+} wane_spectrum_options;
+
+/* W = W_0 + sum of the terms in order, exactly (in core space, products cost O((rows + cols) R), R
+ * the summed rank). Equal to the dense method within rounding where relative gaps of sigma allow.
+ * `terms` may be 0: then W = W_0. */
+WANE_MUST_CHECK wane_status wane_spectrum_lowrank(wane_spectrum *out, const wane_base_svd *base,
+                                                  const wane_lowrank_term *terms, size_t count,
+                                                  const wane_spectrum_options *options,
+                                                  wane_pool *pool, wane_error *err);
+
+/* W given whole. */
+WANE_MUST_CHECK wane_status wane_spectrum_full(wane_spectrum *out, const wane_base_svd *base,
+                                               wane_matrix tuned,
+                                               const wane_spectrum_options *options,
+                                               wane_pool *pool, wane_error *err);
+void wane_spectrum_free(wane_spectrum *spectrum); /* {0} allowed */
+
+/* Intruders among the first k directions: max_cosine < epsilon (strict). */
+size_t wane_intruder_count(const wane_direction *directions, size_t count, size_t k,
+                           double epsilon);
+/* sum over intruders in the first k of sigma^2 / sum over the first k of sigma^2. */
+double wane_intruder_energy(const wane_direction *directions, size_t count, size_t k,
+                            double epsilon);
+/* The expected number among k random unit directions of R^n against `base_count` orthonormal ones:
+ * k * P(max_i |cos| < epsilon), from the Beta law of one squared coordinate with the coordinates
+ * taken as independent. Checked against simulation. */
+double wane_intruder_random(size_t n, size_t base_count, size_t k, double epsilon);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Measuring a model on corpora and tasks. Definitions: likelihood.c and accuracy.c, beside each.
+ */
+#ifndef EVAL_MEASURE_MEASURE_H
+#define EVAL_MEASURE_MEASURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "eval/model/adapter.h"
+#include "eval/model/model.h"
+#include "eval/model/pass.h"
+#include "tasks/data/corpus.h"
+#include "tasks/data/task.h"
+
+/* Tokens per packed evaluation batch (a batch holds at least one sequence). Fixed: it decides the
+ * last bits. */
+enum { WANE_MEASURE_TOKENS = 2048 };
+
+typedef struct wane_window_score {
+    double nll;     /* sum over the window's scored tokens, nats */
+    double kl;      /* sum of KL(p_base || p_tuned); 0 without a base */
+    double soft_ce; /* sum of -sum_v p_base log p_tuned */
+    size_t tokens;
+} wane_window_score;
+
+typedef struct wane_likelihood {
+    size_t windows;
+    wane_window_score *window;  /* in order; owned, free with wane_likelihood_free */
+    double nll, nll_stderr;     /* nats per token; standard error by bootstrap of documents (1,000
+                                   resamples from a fixed seed), NaN for one document */
+    double kl_to_base, soft_ce; /* means per token; NaN without a base */
+    size_t tokens, words, bytes, unknown_tokens;
+} wane_likelihood;
+
+/* Scores every window under `model` (+ `adapter`, may be NULL) and, when `base` is not NULL,
+ * against the base on the same tokens. Logits are handled chunk by chunk. */
+WANE_MUST_CHECK wane_status wane_measure_likelihood(wane_likelihood *out, const wane_model *model,
+                                                    const wane_adapter *adapter,
+                                                    const wane_model *base,
+                                                    const wane_windows *windows, wane_pool *pool,
+                                                    wane_error *err);
+void wane_likelihood_free(wane_likelihood *likelihood);
+
+typedef struct wane_example_score {
+    size_t row; /* number in the source split */
+    int32_t label, predicted;
+    double margin; /* score of the label minus the best other score */
+    double loss;   /* -log softmax over the labels' scores, of the label */
+} wane_example_score;
+
+typedef struct wane_accuracy {
+    size_t examples;
+    wane_example_score *example; /* in order of the split; owned, free with wane_accuracy_free */
+    double accuracy, stderr_;    /* sqrt(p (1 - p) / n) */
+    double loss;                 /* mean */
+    double majority;             /* share of the most frequent label */
+    double kl_on_task_prompt;    /* mean over prompt positions of KL(p_base || p_tuned); NaN without
+                                    a base */
+    double kl_on_task_answer;    /* the same at the positions that predict the label's tokens */
+} wane_accuracy;
+
+/* Scores every label of every row: sum of its tokens' log-likelihoods after the prompt (mean when
+ * `per_token`). The prompt is run once for all labels; single-token labels need no more than that.
+ * Ties go to the smaller label index. */
+WANE_MUST_CHECK wane_status wane_measure_accuracy(wane_accuracy *out, const wane_model *model,
+                                                  const wane_adapter *adapter,
+                                                  const wane_model *base, const wane_task *task,
+                                                  wane_split split, const wane_prompts *prompts,
+                                                  bool per_token, wane_pool *pool, wane_error *err);
+void wane_accuracy_free(wane_accuracy *accuracy);
+
+#endif

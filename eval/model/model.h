@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A pretrained transformer: configuration, the parameter table, the weights.
+ *
+ * The table is the only list of tensors: loading, allocation, optimiser, checkpoints, adapters and
+ * analysis are all driven by it.
+ */
+#ifndef EVAL_MODEL_MODEL_H
+#define EVAL_MODEL_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/base/hash.h"
+#include "store/base/matrix.h"
+#include "store/base/status.h"
+
+/* Rotary position scaling: none, or Llama 3's (rope_type "llama3"). */
+typedef struct wane_rope {
+    double theta;
+    bool llama3;
+    double factor, low_frequency_factor, high_frequency_factor;
+    size_t original_context;
+} wane_rope;
+
+/* The Llama family: RMSNorm, rotary positions, grouped-query attention, SwiGLU. */
+typedef struct wane_config {
+    size_t vocabulary, width, layers, heads, kv_heads, head_width, hidden, context;
+    double norm_epsilon;
+    wane_rope rope;
+    bool tied; /* the head is the embedding matrix */
+    bool attention_bias, mlp_bias;
+    double initializer_range;
+    int32_t bos, eos; /* -1: none */
+} wane_config;
+
+/* Reads a Hugging Face config.json (model_type llama; anything this family does not cover is
+ * refused by name: sliding windows, other activations, ...). `name` is what messages call it. */
+WANE_MUST_CHECK wane_status wane_config_parse(wane_config *out, const char *bytes, size_t count,
+                                              const char *name, wane_error *err);
+
+typedef enum wane_role {
+    WANE_ROLE_EMBEDDING,
+    WANE_ROLE_Q,
+    WANE_ROLE_K,
+    WANE_ROLE_V,
+    WANE_ROLE_O,
+    WANE_ROLE_GATE,
+    WANE_ROLE_UP,
+    WANE_ROLE_DOWN,
+    WANE_ROLE_NORM,
+    WANE_ROLE_BIAS,
+    WANE_ROLE_HEAD
+} wane_role;
+
+typedef struct wane_parameter {
+    char name[96];      /* Hugging Face's, "model.layers.0.self_attn.q_proj.weight" */
+    const char *module; /* last part of the module's name, "q_proj"; a constant */
+    wane_role role;
+    int layer;         /* -1 outside the layers */
+    size_t rows, cols; /* outputs x inputs; a vector has cols = 1 */
+    size_t offset;     /* of its first float in a block of the table's layout; 64-byte aligned */
+    bool decays;       /* weight decay applies (matrices, not norms or biases) */
+    bool linear;       /* a weight matrix inside a layer: what `full-matrices` tunes, `all-linear`
+                          adapts and the spectra analyse */
+} wane_parameter;
+
+typedef struct wane_parameters {
+    size_t count;
+    wane_parameter *parameter;
+    size_t floats;  /* of a block of this layout, alignment included */
+    size_t numbers; /* of parameters, alignment excluded; a tied head counts once */
+} wane_parameters;
+
+/* A pure function of the configuration; WANE_EINVAL when sizes do not fit together or overflow. */
+WANE_MUST_CHECK wane_status wane_parameters_plan(wane_parameters *out, const wane_config *config,
+                                                 wane_error *err);
+void wane_parameters_free(wane_parameters *parameters);
+/* Index of the parameter with that full name, or -1. */
+long wane_parameters_find(const wane_parameters *parameters, const char *name);
+
+typedef struct wane_model {
+    wane_config config;
+    wane_parameters parameters;
+    float *weights; /* one block of parameters.floats */
+} wane_model;
+
+/* Reads a Hugging Face folder (config.json; model.safetensors or shards; F32, F16, BF16). The tie
+ * is accepted in either direction; prefix "model." may be missing. Missing, unknown or misshapen
+ * tensors are errors that name the tensor (rotary inv_freq buffers are ignored). Owned by the
+ * caller, free with wane_model_free (NULL allowed). */
+WANE_MUST_CHECK wane_status wane_model_load(wane_model **out, const char *path, wane_error *err);
+/* Normal(0, initializer_range) matrices, norms 1, biases 0, from the seed (INIT, tensor = index).
+ */
+WANE_MUST_CHECK wane_status wane_model_random(wane_model **out, const wane_config *config,
+                                              uint64_t seed, wane_error *err);
+WANE_MUST_CHECK wane_status wane_model_copy(wane_model **out, const wane_model *model,
+                                            wane_error *err);
+void wane_model_free(wane_model *model);
+
+/* Writes config.json, generation-neutral, and model.safetensors (fp32, format "pt") into the folder
+ * `path` (made if missing), loadable by transformers. */
+WANE_MUST_CHECK wane_status wane_model_save(const wane_model *model, const char *path,
+                                            wane_error *err);
+
+/* SHA-256 of configuration, names, shapes and fp32 values: the key of the base model. */
+WANE_MUST_CHECK wane_status wane_model_sha256(char out[WANE_SHA256_HEX], const wane_model *model,
+                                              wane_error *err);
+
+float *wane_model_weight(wane_model *model, size_t parameter);
+wane_matrix wane_model_matrix(const wane_model *model, size_t parameter); /* borrowed view */
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A pass of a packed batch through the model: forward, likelihoods, logits, backward.
+ *
+ * Sequences lie end to end without padding; attention is causal inside each sequence. The head is
+ * computed at asked positions only, in chunks. Nothing outside eval/model sees activations. Same
+ * bits for any number of threads.
+ */
+#ifndef EVAL_MODEL_PASS_H
+#define EVAL_MODEL_PASS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "eval/model/adapter.h"
+#include "eval/model/model.h"
+#include "store/base/threads.h"
+
+/* Borrowed for the call. Token positions restart at 0 in each sequence (or continue the prefix). */
+typedef struct wane_batch {
+    size_t tokens, sequences;
+    const int32_t *ids;   /* tokens */
+    const size_t *starts; /* sequences + 1 offsets into ids */
+    const long *prefix;   /* NULL, or per sequence: -1, or an earlier sequence, itself without
+                             prefix, that this one continues (evaluation only) */
+    size_t targets;
+    const size_t *position; /* per target: the token index whose output predicts it */
+    const int32_t *target;  /* per target: the token that should come next */
+} wane_batch;
+
+typedef struct wane_pass wane_pass;
+
+typedef struct wane_pass_limits {
+    size_t tokens, sequences, targets; /* of the largest batch */
+    bool training;                     /* keep what backward needs */
+    bool train_weights;                /* backward also to weights, not to adapters alone */
+    size_t adapter_floats_rank;        /* largest rank of an adapter; 0 = none */
+} wane_pass_limits;
+
+/* Bytes a pass will need; a pure, overflow-checked function. */
+WANE_MUST_CHECK wane_status wane_pass_bytes(size_t *out, const wane_config *config,
+                                            const wane_pass_limits *limits, wane_error *err);
+/* Allocates once. `pool` is borrowed and may be NULL. Free with wane_pass_free (NULL allowed). */
+WANE_MUST_CHECK wane_status wane_pass_new(wane_pass **out, const wane_config *config,
+                                          const wane_pass_limits *limits, wane_pool *pool,
+                                          wane_error *err);
+void wane_pass_free(wane_pass *pass);
+
+/* Where dropout masks come from in a training forward; NULL = no dropout. */
+typedef struct wane_dropout {
+    uint64_t seed, stage, step; /* counter of the masks: purpose DROPOUT, tensor = parameter */
+    uint64_t first_token;       /* tokens of this step already seen by earlier micro-batches */
+} wane_dropout;
+
+/* Runs the batch; afterwards the pass holds its final hidden states. `adapter` may be NULL.
+ * WANE_EINVAL when the batch exceeds the limits or an id the vocabulary. Model, adapter and batch
+ * are borrowed until the next forward or the end of the pass. */
+WANE_MUST_CHECK wane_status wane_pass_forward(wane_pass *pass, const wane_model *model,
+                                              const wane_adapter *adapter, const wane_batch *batch,
+                                              const wane_dropout *dropout, wane_error *err);
+
+/* nll[t] = -log p(target t) in nats, for every target of the batch; best[t] (best may be NULL) =
+ * the most probable token there (smallest id on ties). */
+void wane_pass_nll(wane_pass *pass, float *nll, int32_t *best);
+
+/* out (count x vocabulary) = logits at the given token positions. Callers take them in chunks. */
+void wane_pass_logits(wane_pass *pass, const size_t *positions, size_t count, float *out);
+
+/* out (count x width) = final normalised hidden states: features for probes. */
+void wane_pass_features(wane_pass *pass, const size_t *positions, size_t count, float *out);
+
+/* Where gradients are added. weights: a block of the table's layout, or NULL; train[i]: whether
+ * parameter i gets its gradient (ignored when weights is NULL). adapter: a block like the
+ * adapter's, or NULL. */
+typedef struct wane_gradients {
+    float *weights;
+    const bool *train;
+    float *adapter;
+} wane_gradients;
+
+/* The batch's targets' loss and its gradients: *loss = sum over targets of nll (double), gradients
+ * of `scale` times that sum are added into `gradients`. Needs a training pass after its forward.
+ * Nothing is propagated below the lowest trained tensor. */
+WANE_MUST_CHECK wane_status wane_pass_backward(wane_pass *pass, double scale,
+                                               const wane_gradients *gradients, double *loss,
+                                               wane_error *err);
+
+#endif

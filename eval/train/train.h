@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Fine-tuning, one optimiser step at a time. The loop over steps lives in eval/run.
+ */
+#ifndef EVAL_TRAIN_TRAIN_H
+#define EVAL_TRAIN_TRAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "eval/model/adapter.h"
+#include "eval/model/model.h"
+#include "eval/model/pass.h"
+#include "store/files/update.h"
+
+typedef enum wane_method_kind {
+    WANE_METHOD_FULL,          /* every parameter */
+    WANE_METHOD_FULL_MATRICES, /* the linear weight matrices of the layers: LoRA's targets */
+    WANE_METHOD_LORA
+} wane_method_kind;
+
+typedef struct wane_method {
+    wane_method_kind kind;
+    size_t rank;
+    double alpha, dropout;
+    bool rslora;                /* scale alpha / sqrt(rank) instead of alpha / rank */
+    const char *const *modules; /* target modules by last part ("q_proj") or full module name;
+                                   module_count 0 = all-linear. They also limit full-matrices. */
+    size_t module_count;
+} wane_method;
+
+typedef enum wane_schedule {
+    WANE_SCHEDULE_CONSTANT,
+    WANE_SCHEDULE_LINEAR,
+    WANE_SCHEDULE_COSINE
+} wane_schedule;
+
+typedef struct wane_training {
+    double learning_rate, weight_decay, clip; /* clip 0 = none: global norm of all gradients */
+    double beta1, beta2, epsilon;             /* AdamW: .9, .999, 1e-8 */
+    wane_schedule schedule;
+    double warmup_ratio; /* of total_steps, rounded up, as transformers */
+    size_t total_steps;
+    size_t micro_tokens; /* a step's rows are cut into micro-batches of at most this many tokens
+                            (at least one row each); decides memory, and the last bits */
+} wane_training;
+
+/* learning rate of step s (from 0) as transformers' get_scheduler gives it. */
+double wane_learning_rate(const wane_training *training, size_t step);
+
+/* Rows of one step: packed sequences and their targets, as wane_batch but for any size. */
+typedef struct wane_trainer wane_trainer;
+
+/* A trainer over `model`: full methods change model->weights in place; LoRA trains `adapter` (made
+ * here when *adapter_in is NULL, else taken over: continue). `stage` numbers the stage in its run
+ * and separates its random streams. The model and pool are borrowed until free. */
+WANE_MUST_CHECK wane_status wane_trainer_new(wane_trainer **out, wane_model *model,
+                                             const wane_method *method,
+                                             const wane_training *training, wane_adapter *continued,
+                                             uint64_t seed, uint64_t stage, wane_pool *pool,
+                                             wane_error *err);
+void wane_trainer_free(wane_trainer *trainer);
+
+typedef struct wane_step {
+    double loss; /* mean nll over the labelled tokens of the step, before the update */
+    double learning_rate;
+    double grad_norm; /* before clipping */
+    size_t tokens, targets;
+    bool finite; /* false: loss or gradient is not finite; nothing was updated */
+} wane_step;
+
+/* One optimiser step on `batch` (any number of tokens; cut into micro-batches here; prefix must be
+ * NULL). Loss = mean over all its targets. Step numbers go up by one from 0. */
+WANE_MUST_CHECK wane_status wane_trainer_step(wane_trainer *trainer, const wane_batch *batch,
+                                              wane_step *out, wane_error *err);
+
+size_t wane_trainer_done(const wane_trainer *trainer);           /* steps done */
+size_t wane_trainer_trained(const wane_trainer *trainer);        /* numbers trained */
+wane_adapter *wane_trainer_adapter(const wane_trainer *trainer); /* borrowed; NULL if full */
+
+/* The whole state (trained values, moments, step number) as one atomic file; load checks that it
+ * belongs to an equal trainer (`key` is any text, compared) and continues bit for bit. */
+WANE_MUST_CHECK wane_status wane_trainer_save(const wane_trainer *trainer, const char *path,
+                                              const char *key, wane_error *err);
+WANE_MUST_CHECK wane_status wane_trainer_load(wane_trainer *trainer, const char *path,
+                                              const char *key, wane_error *err);
+
+/* What was learned, as an update with names from the table (an adapter's factors, or the trained
+ * tensors). Points into trainer and model: borrowed until they change. Free with
+ * wane_update_free. */
+WANE_MUST_CHECK wane_status wane_trainer_update(wane_update *out, const wane_trainer *trainer,
+                                                const wane_model *model, wane_error *err);
+
+/* Applies an update to a model's weights with wane_update_apply, checking names and shapes. */
+WANE_MUST_CHECK wane_status wane_model_apply(wane_model *model, const wane_update *update,
+                                             wane_pool *pool, wane_error *err);
+/* The adapter that an update's low-rank terms describe. */
+WANE_MUST_CHECK wane_status wane_adapter_from_update(wane_adapter **out,
+                                                     const wane_parameters *parameters,
+                                                     const wane_update *update, wane_error *err);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Dense products by OpenBLAS, one thread per call, cut into tiles that depend on shapes alone.
+ * blas.c is the only file that includes cblas.h.
+ */
+#ifndef STORE_BASE_BLAS_H
+#define STORE_BASE_BLAS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "store/base/threads.h"
+
+/* C = alpha op(A) op(B) + beta C in fp32; op(A) is m x k, op(B) k x n, C m x n, all row-major with
+ * leading dimensions lda, ldb, ldc (in elements). beta == 0 overwrites C whatever it held. C must
+ * not overlap A or B. Same bits for any number of threads. Dimensions must fit in int. */
+void wane_sgemm(wane_pool *pool, bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k,
+                float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta,
+                float *c, size_t ldc);
+
+/* The same in double. */
+void wane_dgemm(wane_pool *pool, bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k,
+                double alpha, const double *a, size_t lda, const double *b, size_t ldb, double beta,
+                double *c, size_t ldc);
+
+/* One call of one-thread OpenBLAS without tiling: for use inside a tile. */
+void wane_sgemm_tile(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha,
+                     const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+                     size_t ldc);
+
+/* OpenBLAS to one thread per call, for the whole process. wane_pool_new does it. */
+void wane_blas_one_thread(void);
+
+/* What decides the bits of a product: the kernel's name and the build, for `environment` rows.
+ * Borrowed, valid for the life of the process. */
+const char *wane_blas_core(void);
+const char *wane_blas_build(void);
+
+#endif

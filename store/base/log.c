@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void wane_log_line(const wane_log *log, wane_level level, const char *format, ...)
+{
+    if (!log || !log->write) return;
+    char line[2 * WANE_MESSAGE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    log->write(log->context, level, line);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/base/text.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/base/memory.h"
+
+static bool reserve(wane_text *text, size_t extra)
+{
+    size_t need = 0;
+    if (text->failed) return false;
+    if (!wane_size_add(&need, text->length, extra) || !wane_size_add(&need, need, 1)) {
+        text->failed = true;
+        return false;
+    }
+    if (need <= text->capacity) return true;
+    size_t capacity = text->capacity ? text->capacity : 64;
+    while (capacity < need) capacity = capacity > SIZE_MAX / 2 ? need : capacity * 2;
+    char *data = wane_realloc(text->data, capacity, 1);
+    if (!data) {
+        text->failed = true;
+        return false;
+    }
+    text->data = data;
+    text->capacity = capacity;
+    return true;
+}
+
+void wane_text_append(wane_text *text, const char *bytes, size_t count)
+{
+    if (!reserve(text, count)) return;
+    if (count) memcpy(text->data + text->length, bytes, count);
+    text->length += count;
+    text->data[text->length] = '\0';
+}
+
+void wane_text_string(wane_text *text, const char *string)
+{
+    wane_text_append(text, string, strlen(string));
+}
+
+void wane_text_printf(wane_text *text, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length < 0) text->failed = true;
+    if (length < 0 || !reserve(text, (size_t)length)) return;
+    va_start(arguments, format);
+    (void)vsnprintf(text->data + text->length, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    text->length += (size_t)length;
+}
+
+void wane_text_clear(wane_text *text)
+{
+    text->length = 0;
+    if (text->data) text->data[0] = '\0';
+}
+
+void wane_text_free(wane_text *text)
+{
+    wane_free(text->data);
+    *text = (wane_text){0};
+}
+
+wane_status wane_text_check(wane_text *text, const char *operation, const char *object,
+                            wane_error *err)
+{
+    if (!text->failed) wane_text_append(text, "", 0);
+    return text->failed ? wane_fail_memory(err, operation, object) : WANE_OK;
+}
+
+/* strtod follows LC_NUMERIC; wane sets LC_CTYPE only, so the point is always a dot. */
+bool wane_parse_double(double *out, const char *string)
+{
+    if (!string[0] || strspn(string, "0123456789+-.eE") != strlen(string)) return false;
+    char *end = NULL;
+    errno = 0;
+    double value = strtod(string, &end);
+    if (*end || end == string || !isfinite(value)) return false;
+    if (errno == ERANGE && fabs(value) > 1.0) return false;
+    *out = value;
+    return true;
+}
+
+bool wane_parse_int64(int64_t *out, const char *string)
+{
+    if (!string[0] || strspn(string, "0123456789+-") != strlen(string)) return false;
+    char *end = NULL;
+    errno = 0;
+    long long value = strtoll(string, &end, 10);
+    if (*end || end == string || errno == ERANGE) return false;
+    *out = value;
+    return true;
+}
+
+char *wane_format_double(char out[32], double value)
+{
+    if (isnan(value)) return strcpy(out, "nan");
+    if (isinf(value)) return strcpy(out, value > 0 ? "inf" : "-inf");
+    for (int digits = 1; digits <= 17; digits++) {
+        (void)snprintf(out, 32, "%.*g", digits, value);
+        if (strtod(out, NULL) == value) break;
+    }
+    return out;
+}
+
+/* Bytes of the well-formed sequence at `s` (`left` bytes remain), 0 when there is none.
+ * Unicode 15, table 3-7. */
+static size_t utf8_sequence(const unsigned char *s, size_t left)
+{
+    if (s[0] < 0x80) return 1;
+    if (s[0] >= 0xc2 && s[0] <= 0xdf) return left >= 2 && (s[1] & 0xc0) == 0x80 ? 2 : 0;
+    if (s[0] >= 0xe0 && s[0] <= 0xef) {
+        unsigned low = s[0] == 0xe0 ? 0xa0 : 0x80, high = s[0] == 0xed ? 0x9f : 0xbf;
+        return left >= 3 && s[1] >= low && s[1] <= high && (s[2] & 0xc0) == 0x80 ? 3 : 0;
+    }
+    if (s[0] >= 0xf0 && s[0] <= 0xf4) {
+        unsigned low = s[0] == 0xf0 ? 0x90 : 0x80, high = s[0] == 0xf4 ? 0x8f : 0xbf;
+        bool good = left >= 4 && s[1] >= low && s[1] <= high && (s[2] & 0xc0) == 0x80 &&
+                    (s[3] & 0xc0) == 0x80;
+        return good ? 4 : 0;
+    }
+    return 0;
+}
+
+bool wane_utf8_valid(const char *bytes, size_t count, size_t *bad)
+{
+    for (size_t i = 0; i < count;) {
+        size_t step = utf8_sequence((const unsigned char *)bytes + i, count - i);
+        if (step == 0) {
+            if (bad) *bad = i;
+            return false;
+        }
+        i += step;
+    }
+    return true;
+}
+
+enum { LONGEST_NAME = 63 };
+
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t m = strlen(a), n = strlen(b), row[LONGEST_NAME + 1];
+    if (m > LONGEST_NAME || n > LONGEST_NAME) return SIZE_MAX;
+    for (size_t j = 0; j <= n; j++) row[j] = j;
+    for (size_t i = 1; i <= m; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[n];
+}
+
+const char *wane_nearest(const char *word, const char *const *names, size_t count)
+{
+    const char *nearest = NULL;
+    size_t limit = strlen(word) / 3 > 2 ? strlen(word) / 3 : 2;
+    if (strlen(word) <= 2) limit = 1;
+    for (size_t i = 0; i < count; i++) {
+        size_t distance = edit_distance(word, names[i]);
+        if (distance > limit) continue;
+        limit = distance ? distance - 1 : 0;
+        nearest = names[i];
+        if (distance == 0) break;
+    }
+    return nearest;
+}

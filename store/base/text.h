@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Text: a growing buffer, strict number parsing, UTF-8 validation, nearest-name suggestions.
+ */
+#ifndef STORE_BASE_TEXT_H
+#define STORE_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/base/status.h"
+
+/* Bytes that grow. Start with {0}; `data` is NUL-terminated whenever it is not NULL, `length` does
+ * not count the NUL. Free with wane_text_free. A failed append sets `failed` and later appends do
+ * nothing, so a long build is checked once, by wane_text_check. */
+typedef struct wane_text {
+    char *data;
+    size_t length, capacity;
+    bool failed;
+} wane_text;
+
+void wane_text_append(wane_text *text, const char *bytes, size_t count);
+void wane_text_string(wane_text *text, const char *string);
+void wane_text_printf(wane_text *text, const char *format, ...) WANE_PRINTF(2, 3);
+void wane_text_clear(wane_text *text); /* length 0, memory kept */
+void wane_text_free(wane_text *text);
+
+/* WANE_ENOMEM "operation: object: out of memory" if any append failed; else OK, and data is not
+ * NULL (an empty buffer becomes ""). */
+WANE_MUST_CHECK wane_status wane_text_check(wane_text *text, const char *operation,
+                                            const char *object, wane_error *err);
+
+/* The whole of `string` as a finite number, a dot as decimal point whatever the locale; false when
+ * it is anything else (empty, trailing characters, hex, nan, inf, out of range). */
+bool wane_parse_double(double *out, const char *string);
+bool wane_parse_int64(int64_t *out, const char *string);
+
+/* Shortest decimal of `value` that reads back to the same bits ("nan", "inf", "-inf" otherwise).
+ * `out` must have room for 32 bytes; returns out. */
+char *wane_format_double(char out[32], double value);
+
+/* Whether the bytes are well-formed UTF-8 (no overlong forms, no surrogates, <= U+10FFFF); on
+ * false, *bad (may be NULL) is the offset of the first byte that is not. */
+bool wane_utf8_valid(const char *bytes, size_t count, size_t *bad);
+
+/* The name of `names` nearest to `word` by edit distance, or NULL when none is near enough to be a
+ * misspelling (distance <= 2, or <= a third of the word). Borrowed from `names`. */
+const char *wane_nearest(const char *word, const char *const *names, size_t count);
+
+#endif

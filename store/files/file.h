@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Plain files: whole reads, read-only maps, atomic writes, folders, locks.
+ */
+#ifndef STORE_FILES_FILE_H
+#define STORE_FILES_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/base/hash.h"
+#include "store/base/status.h"
+
+/* The whole file, NUL-terminated after *bytes bytes. At most `limit` bytes (0 = 1 GiB), else
+ * WANE_EFORMAT. Owned by the caller, free with wane_free. */
+WANE_MUST_CHECK wane_status wane_file_read(char **out, size_t *bytes, const char *path,
+                                           size_t limit, wane_error *err);
+
+/* A read-only map of a regular file. */
+typedef struct wane_map {
+    const unsigned char *data; /* borrowed until wane_map_close */
+    size_t bytes;
+} wane_map;
+
+WANE_MUST_CHECK wane_status wane_map_open(wane_map *out, const char *path, wane_error *err);
+void wane_map_close(wane_map *map); /* {0} allowed */
+
+/* A file that appears whole or not at all: written beside its place as a temporary, then synced,
+ * renamed, and its folder synced. Owned by the caller until commit or abort. */
+typedef struct wane_atomic wane_atomic;
+
+WANE_MUST_CHECK wane_status wane_atomic_open(wane_atomic **out, const char *path, wane_error *err);
+WANE_MUST_CHECK wane_status wane_atomic_write(wane_atomic *file, const void *bytes, size_t count,
+                                              wane_error *err);
+WANE_MUST_CHECK wane_status wane_atomic_commit(wane_atomic *file, wane_error *err); /* frees it */
+void wane_atomic_abort(wane_atomic *file); /* removes the temporary; NULL allowed */
+
+/* open + write + commit. */
+WANE_MUST_CHECK wane_status wane_file_write(const char *path, const void *bytes, size_t count,
+                                            wane_error *err);
+
+bool wane_file_exists(const char *path);
+bool wane_folder_exists(const char *path);
+/* Makes `path` and its parents (0777 & ~umask); existing folders are fine. */
+WANE_MUST_CHECK wane_status wane_folder_make(const char *path, wane_error *err);
+/* Removes a file, or a folder with all in it; what is not there is fine. Never follows links. */
+WANE_MUST_CHECK wane_status wane_remove(const char *path, wane_error *err);
+/* Names in a folder but . and .., sorted by byte value. Free with wane_names_free. */
+WANE_MUST_CHECK wane_status wane_folder_list(char ***out, size_t *count, const char *path,
+                                             wane_error *err);
+void wane_names_free(char **names, size_t count);
+
+/* "folder/name", or `name` alone when it is absolute or folder is NULL or empty. Owned by the
+ * caller, free with wane_free; NULL when memory is out. */
+char *wane_path_join(const char *folder, const char *name);
+
+/* SHA-256 of a file's bytes. */
+WANE_MUST_CHECK wane_status wane_file_sha256(char out[WANE_SHA256_HEX], const char *path,
+                                             wane_error *err);
+
+/* An exclusive lock on a file (flock), released by wane_lock_release or by the death of the
+ * process. `wait` false gives WANE_EBUSY at once when another process holds it. */
+typedef struct wane_lock wane_lock;
+WANE_MUST_CHECK wane_status wane_lock_take(wane_lock **out, const char *path, bool wait,
+                                           wane_error *err);
+void wane_lock_release(wane_lock *lock); /* NULL allowed */
+
+#endif

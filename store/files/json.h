@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * JSON values read from bytes (by jansson; json.c is the only file that includes it).
+ *
+ * Duplicate keys, invalid UTF-8, lone surrogates, numbers beyond int64 or double, and nesting over
+ * 2048 are errors with line and column. A UTF-8 byte order mark at the start is skipped. Python's
+ * NaN and Infinity are refused.
+ */
+#ifndef STORE_FILES_JSON_H
+#define STORE_FILES_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/base/status.h"
+#include "store/base/text.h"
+
+typedef struct wane_json wane_json; /* one value; parts of a value are borrowed from its root */
+
+typedef enum wane_json_kind {
+    WANE_JSON_NULL,
+    WANE_JSON_BOOL,
+    WANE_JSON_INTEGER,
+    WANE_JSON_REAL,
+    WANE_JSON_STRING,
+    WANE_JSON_ARRAY,
+    WANE_JSON_OBJECT
+} wane_json_kind;
+
+/* `name` is what messages call the input ("config.json"). *out is owned by the caller, free with
+ * wane_json_free (NULL allowed). */
+WANE_MUST_CHECK wane_status wane_json_parse(wane_json **out, const char *bytes, size_t count,
+                                            const char *name, wane_error *err);
+/* The whole file at `path`. */
+WANE_MUST_CHECK wane_status wane_json_load(wane_json **out, const char *path, wane_error *err);
+void wane_json_free(wane_json *root);
+
+/* Getters; each accepts NULL (kind NULL, size 0, ...) so that chains need one check at the end. */
+wane_json_kind wane_json_kind_of(const wane_json *value);
+size_t wane_json_size(const wane_json *value); /* elements of an array, members of an object */
+const wane_json *wane_json_at(const wane_json *array, size_t index);      /* or NULL */
+const wane_json *wane_json_get(const wane_json *object, const char *key); /* or NULL */
+/* Member `index` of an object in the order of the file; *key is NUL-terminated. */
+const wane_json *wane_json_member(const wane_json *object, size_t index, const char **key);
+const char *wane_json_string(const wane_json *value, size_t *bytes); /* NULL if no string */
+bool wane_json_number(double *out, const wane_json *value);          /* integer or real */
+bool wane_json_integer(int64_t *out, const wane_json *value);        /* also 2.0 */
+bool wane_json_bool(const wane_json *value, bool fallback);          /* fallback if no bool */
+
+/* Appends `text` as a JSON string with quotes; a number as JSON ("null" when not finite; a number
+ * reads back to the same bits). */
+void wane_json_write_string(wane_text *out, const char *text);
+void wane_json_write_number(wane_text *out, double value);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * An update: how one stage changes the weights it started from; and its two forms on disk.
+ *
+ * `adapter`: low-rank terms, kept as a PEFT adapter folder (adapter_config.json and
+ * adapter_model.safetensors, keys base_model.model.<module>.lora_A.weight / lora_B.weight).
+ * `tensors`: the tuned tensors themselves in fp32, kept as one safetensors file (a difference would
+ * lose bits). Applying the updates of a chain of stages from left to right, with the functions
+ * below, gives back the very bits of the tuned weights.
+ */
+#ifndef STORE_FILES_UPDATE_H
+#define STORE_FILES_UPDATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "store/base/blas.h"
+#include "store/base/matrix.h"
+#include "store/base/status.h"
+
+/* One tensor of an update: either a low-rank term (data NULL) or the tuned values (term.rank 0). */
+typedef struct wane_update_tensor {
+    const char *name;  /* full tensor name of the model, "model.layers.0.self_attn.q_proj.weight" */
+    size_t rows, cols; /* outputs x inputs; cols = 1 for a vector */
+    wane_lowrank_term term; /* term.scale: alpha / r, or alpha / sqrt(r) under rsLoRA */
+    const float *data;      /* rows * cols */
+} wane_update_tensor;
+
+/* What an adapter's file says beside its factors. */
+typedef struct wane_adapter_facts {
+    double alpha;
+    double dropout;
+    bool rslora;
+    size_t rank;            /* the same for all of wane's own; r of the file otherwise */
+    const char *base_model; /* base_model_name_or_path; may be "" */
+} wane_adapter_facts;
+
+typedef struct wane_update {
+    size_t count;
+    wane_update_tensor *tensors; /* by name */
+    bool lowrank;                /* an adapter */
+    wane_adapter_facts facts;    /* of an adapter */
+    void *memory;                /* owns what the tensors point to */
+} wane_update;
+
+/* Reads either form: a folder with adapter_config.json, or a safetensors file or folder of tuned
+ * tensors. Adapter facts this version cannot honour exactly (DoRA, bias other than none,
+ * modules_to_save, fan_in_fan_out, target_parameters, ...) are refused by name; unknown keys are
+ * reported through `warning` (may be NULL; borrowed by the callee for the call). rank_pattern,
+ * alpha_pattern and use_rslora are honoured. Adapter factors may be F32, F16 or BF16.
+ * Shapes are not checked against a model here. Free with wane_update_free. */
+WANE_MUST_CHECK wane_status wane_update_load(wane_update *out, const char *path,
+                                             void (*warning)(void *context, const char *line),
+                                             void *context, wane_error *err);
+void wane_update_free(wane_update *update); /* {0} allowed */
+
+/* Writes `update` to `path`: an adapter as a folder peft loads (target_modules lists the full
+ * module names; lora_dropout and base_model_name_or_path from facts), tensors as one safetensors
+ * file. Each file is atomic; the folder's config is written last. Equal updates give equal bytes.
+ */
+WANE_MUST_CHECK wane_status wane_update_save(const wane_update *update, const char *path,
+                                             wane_error *err);
+
+/* weight (rows x cols, in place) becomes weight + scale * B A, or the tuned values. This one
+ * function is how wane merges, whenever it merges: same bits for any number of threads. */
+void wane_update_apply(wane_pool *pool, const wane_update_tensor *tensor, float *weight);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A task: labelled examples in splits, a template, a label set; and its rows as token ids.
+ */
+#ifndef TASKS_DATA_TASK_H
+#define TASKS_DATA_TASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/base/hash.h"
+#include "store/base/status.h"
+#include "tasks/text/tokenizer.h"
+
+/* A label: its value in the data ("0", "positive") and what the model must say for it. */
+typedef struct wane_label {
+    const char *value, *verbalizer;
+} wane_label;
+
+/* What a user says of a task; every text NULL and every number 0 when left open. */
+typedef struct wane_task_spec {
+    const char *name; /* default: last part of path */
+    const char *path; /* a folder or an archive of train|validation|test.{jsonl,json,csv,tsv}
+                         (plain or .gz/.zst), or one such file (then all rows are `train`) */
+    const char
+        *text_field; /* column of the text; default by the known names (text, sentence, ...) */
+    const char *label_field;   /* default "label" */
+    const char *template_text; /* "{text}\nCategory:"; {field} only, {{ and }} for braces;
+                                  default by the columns found */
+    const wane_label *labels;  /* in order of label index; NULL: from the data and label_name */
+    size_t label_count;
+    const char *test_split;       /* "validation" to measure on that split instead of `test` */
+    size_t train_rows, test_rows; /* 0 = all; else that many, drawn by hash of the row (SUBSET) */
+    double validation_fraction;   /* used when there is no test split; default 0.1 */
+    const char *truncate;         /* "left" or "right": the side of the text that is cut */
+} wane_task_spec;
+
+typedef enum wane_split { WANE_SPLIT_TRAIN, WANE_SPLIT_TEST, WANE_SPLITS } wane_split;
+
+/* One example as text. */
+typedef struct wane_row {
+    const char *before, *text, *after; /* the rendered prompt in three parts; only `text` is cut */
+    int32_t label;                     /* index into labels */
+    size_t number;                     /* its row in the source split, from 0 */
+} wane_row;
+
+typedef struct wane_task {
+    const char *name;
+    size_t label_count;
+    const wane_label *labels;
+    const char *tail; /* the template's literal text after its last field */
+    size_t rows[WANE_SPLITS];
+    const wane_row *row[WANE_SPLITS];
+    /* Content fingerprints: of the rendered rows in order, labels and verbalizers, cut side. Names
+     * and paths are not part of them. */
+    char sha256[WANE_SPLITS][WANE_SHA256_HEX];
+    bool truncate_left;
+    void *memory;
+} wane_task;
+
+/* Reads and checks a task. Errors name file, line and column: label not in the set, missing
+ * column, empty split, labels all -1 (suggests test: validation), no rows. Free with
+ * wane_task_free. */
+WANE_MUST_CHECK wane_status wane_task_open(wane_task *out, const wane_task_spec *spec,
+                                           wane_error *err);
+void wane_task_free(wane_task *task); /* {0} allowed */
+
+/* Test rows whose prompt is also a train row's: exactly, and after normalisation (Unicode NFKC
+ * case-folded, runs of white space as one). */
+typedef struct wane_overlap {
+    size_t exact, normalised;
+    size_t first_test_row; /* number of the first such row, when normalised > 0 */
+} wane_overlap;
+WANE_MUST_CHECK wane_status wane_task_overlap(wane_overlap *out, const wane_task *task,
+                                              wane_error *err);
+
+/* The prompts of a split as token ids (BOS first where the tokenizer has one), each at most
+ * max_length minus the longest label. Longer texts are cut (template and label never are) and
+ * counted; a template and label that alone do not fit are WANE_EINVAL. */
+typedef struct wane_prompts {
+    size_t rows;
+    size_t *starts; /* rows + 1 offsets into ids */
+    int32_t *ids;
+    int32_t *labels; /* per row */
+    size_t cut_rows, cut_tokens, unknown_tokens;
+    /* The tokens of each verbalizer as they follow the template's tail; label l is
+     * label_ids[label_starts[l] .. label_starts[l + 1]). Labels differ, none is empty, none holds
+     * the unknown token (WANE_EINVAL otherwise, naming the label). */
+    size_t label_count, longest_label;
+    size_t *label_starts;
+    int32_t *label_ids;
+} wane_prompts;
+WANE_MUST_CHECK wane_status wane_task_encode(wane_prompts *out, const wane_task *task,
+                                             wane_split split, const wane_tokenizer *tokenizer,
+                                             size_t max_length, wane_error *err);
+void wane_prompts_free(wane_prompts *prompts);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/support.h"
+
+#include <ftw.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char folder[256];
+
+void check_failure(wane_status status, wane_status code, const char *text, const wane_error *err,
+                   const char *file, int line)
+{
+    if (status != code || err->code != code || !strstr(err->message, text)) {
+        print_error("status %d (%s), message \"%s\"; wanted %d (%s) and \"%s\"\n", status,
+                    wane_status_name(status), status == WANE_OK ? "" : err->message, code,
+                    wane_status_name(code), text);
+        _fail(file, line);
+    }
+}
+
+void check_near(double actual, double expected, double absolute, double relative, const char *what,
+                const char *file, int line)
+{
+    if (!(fabs(actual - expected) <= absolute + relative * fabs(expected))) {
+        print_error("%s = %.17g, wanted %.17g +- %g + %g relative\n", what, actual, expected,
+                    absolute, relative);
+        _fail(file, line);
+    }
+}
+
+int scratch_make(void **state)
+{
+    (void)state;
+    const char *parent = getenv("TMPDIR");
+    (void)snprintf(folder, sizeof folder, "%s/wane-test-XXXXXX", parent ? parent : "/tmp");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+    (void)info;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+int scratch_remove(void **state)
+{
+    (void)state;
+    return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *scratch_folder(void)
+{
+    return folder;
+}
+
+const char *scratch_path(const char *name)
+{
+    static char paths[8][512];
+    static unsigned next;
+    char *path = paths[next++ % 8];
+    (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+void write_file(const char *path, const void *bytes, size_t count)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, count, file), count);
+    assert_int_equal(fclose(file), 0);
+}
+
+char *read_file(const char *path, size_t *count)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    long size = ftell(file);
+    assert_true(size >= 0);
+    rewind(file);
+    char *bytes = calloc((size_t)size + 1, 1);
+    assert_non_null(bytes);
+    assert_int_equal(fread(bytes, 1, (size_t)size, file), (size_t)size);
+    (void)fclose(file);
+    if (count) *count = (size_t)size;
+    return bytes;
+}

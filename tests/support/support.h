@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What every test needs on top of cmocka: error-printing checks, tolerances, a scratch folder.
+ */
+#ifndef TESTS_SUPPORT_SUPPORT_H
+#define TESTS_SUPPORT_SUPPORT_H
+
+/* cmocka.h needs these four before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "store/base/status.h"
+
+/* Succeeds, or prints the error's line and fails. `err` must be a wane_error in scope. */
+#define CHECK_OK(call)                                                                             \
+    do {                                                                                           \
+        wane_status check_status = (call);                                                         \
+        if (check_status != WANE_OK) print_error("%s\n", err.message);                             \
+        assert_int_equal(check_status, WANE_OK);                                                   \
+    } while (0)
+
+/* Fails with exactly this code and a message that contains `text`. */
+#define CHECK_FAILS(call, code, text)                                                              \
+    check_failure((call), (code), (text), &err, __FILE__, __LINE__)
+void check_failure(wane_status status, wane_status code, const char *text, const wane_error *err,
+                   const char *file, int line);
+
+/* |actual - expected| <= absolute + relative * |expected|; NaN never passes. */
+#define CHECK_NEAR(actual, expected, absolute, relative)                                           \
+    check_near((actual), (expected), (absolute), (relative), #actual, __FILE__, __LINE__)
+void check_near(double actual, double expected, double absolute, double relative, const char *what,
+                const char *file, int line);
+
+/* A fresh empty folder under TMPDIR; scratch_path joins a name to it (borrowed, valid until the
+ * eighth call after). Removed by scratch_remove. Usable as cmocka set-up and tear-down. */
+int scratch_make(void **state);
+int scratch_remove(void **state);
+const char *scratch_folder(void);
+const char *scratch_path(const char *name);
+
+/* Writes / reads a whole file of the test, failing the test on error. */
+void write_file(const char *path, const void *bytes, size_t count);
+char *read_file(const char *path, size_t *count); /* NUL-terminated; free() it */
+
+#endif
