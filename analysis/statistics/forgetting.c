@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analysis/statistics/forgetting.h"
+
+#include <math.h>
+
+/* The matrix after stage k, indexed from 1 as in the papers. A missing cell is NaN, and NaN runs
+ * through every sum that needs it. */
+typedef struct scores {
+    const double *cells;
+    size_t k, tasks;
+    const double *joint;
+} scores;
+
+static double at(const scores *r, size_t stage, size_t task)
+{
+    double value = r->cells[stage * r->tasks + task - 1];
+    return isfinite(value) ? value : NAN;
+}
+
+/* max of R[l][task] over l in first..last; NaN when one of them is missing, because the maximum
+ * could be there. */
+static double best(const scores *r, size_t task, size_t first, size_t last)
+{
+    double top = at(r, first, task);
+    for (size_t stage = first + 1; stage <= last; stage++) {
+        double value = at(r, stage, task);
+        if (isnan(value) || value > top) top = value;
+        if (isnan(top)) return NAN;
+    }
+    return top;
+}
+
+/* acc = (1/T) sum_j R[T][j]: GEM (Lopez-Paz and Ranzato 2017, arXiv 1706.08840) eq 2. */
+static double mean_of_stage(const scores *r, size_t stage)
+{
+    double sum = 0;
+    for (size_t j = 1; j <= stage; j++) sum += at(r, stage, j);
+    return sum / (double)stage;
+}
+
+static double acc(const scores *r)
+{
+    return mean_of_stage(r, r->k);
+}
+
+/* aia = (1/T) sum_k (1/k) sum_{j<=k} R[k][j]: average incremental accuracy, iCaRL (1611.07725). */
+static double aia(const scores *r)
+{
+    double sum = 0;
+    for (size_t i = 1; i <= r->k; i++) sum += mean_of_stage(r, i);
+    return sum / (double)r->k;
+}
+
+/* learning_acc = (1/T) sum_j R[j][j]: each task right after it was learned. */
+static double learning_acc(const scores *r)
+{
+    double sum = 0;
+    for (size_t j = 1; j <= r->k; j++) sum += at(r, j, j);
+    return sum / (double)r->k;
+}
+
+/* sum_{j<T} (R[T][j] - R[j][j]) */
+static double backward_sum(const scores *r)
+{
+    double sum = 0;
+    for (size_t j = 1; j < r->k; j++) sum += at(r, r->k, j) - at(r, j, j);
+    return sum;
+}
+
+/* bwt: the sum over T - 1, GEM eq 3. */
+static double bwt(const scores *r)
+{
+    return backward_sum(r) / (double)(r->k - 1);
+}
+
+/* bwt_t: the sum over T, as TRACE (2310.06762) and CoIN (2403.08350) divide. */
+static double bwt_t(const scores *r)
+{
+    return backward_sum(r) / (double)r->k;
+}
+
+/* fwt = (1/(T-1)) sum_{j=2..T} (R[j-1][j] - R[0][j]): GEM eq 4 with the pretrained model as the
+ * baseline. */
+static double fwt(const scores *r)
+{
+    double sum = 0;
+    for (size_t j = 2; j <= r->k; j++) sum += at(r, j - 1, j) - at(r, 0, j);
+    return sum / (double)(r->k - 1);
+}
+
+/* forgetting = (1/(T-1)) sum_{j<T} (max_{l in j..T-1} R[l][j] - R[T][j]): the best since the task
+ * was learned and before the last stage; negative when the last stage is the best. */
+static double forgetting(const scores *r)
+{
+    double sum = 0;
+    for (size_t j = 1; j < r->k; j++) sum += best(r, j, j, r->k - 1) - at(r, r->k, j);
+    return sum / (double)(r->k - 1);
+}
+
+/* forgetting_rwalk: the same with l in 1..T-1, also before the task was learned: RWalk (Chaudhry
+ * et al. 2018, arXiv 1801.10112) eq 3. */
+static double forgetting_rwalk(const scores *r)
+{
+    double sum = 0;
+    for (size_t j = 1; j < r->k; j++) sum += best(r, j, 1, r->k - 1) - at(r, r->k, j);
+    return sum / (double)(r->k - 1);
+}
+
+/* forgetting_first_last = (1/(T-1)) sum_{j<T} (R[j][j] - R[T][j]) = -bwt: Avalanche's forgetting.
+ * 0 - x, so that nothing forgotten is 0 and not -0. */
+static double forgetting_first_last(const scores *r)
+{
+    return 0 - bwt(r);
+}
+
+/* forgetting_max_all = (1/(T-1)) sum_{j<T} (max_{l in j..T} R[l][j] - R[T][j]), never negative:
+ * Mammoth and PyCIL. */
+static double forgetting_max_all(const scores *r)
+{
+    double sum = 0;
+    for (size_t j = 1; j < r->k; j++) sum += best(r, j, j, r->k) - at(r, r->k, j);
+    return sum / (double)(r->k - 1);
+}
+
+/* intransigence = (1/T) sum_k (a*_k - R[k][k]), a*_k from joint training on tasks 1..k: the mean
+ * of RWalk's eq 4. */
+static double intransigence(const scores *r)
+{
+    double sum = 0;
+    for (size_t k = 1; k <= r->k; k++) {
+        double reference = r->joint[k - 1];
+        sum += (isfinite(reference) ? reference : NAN) - at(r, k, k);
+    }
+    return sum / (double)r->k;
+}
+
+void wane_forgetting_metrics(wane_metric out[WANE_FORGETTING_METRICS], const double *matrix,
+                             size_t stages, size_t tasks, const double *joint)
+{
+    static const struct {
+        const char *name;
+        double (*compute)(const scores *r);
+        size_t first_stage;
+    } metrics[WANE_FORGETTING_METRICS] = {
+        {"acc", acc, 1},
+        {"aia", aia, 1},
+        {"learning_acc", learning_acc, 1},
+        {"bwt", bwt, 2},
+        {"bwt_t", bwt_t, 2},
+        {"fwt", fwt, 2},
+        {"forgetting", forgetting, 2},
+        {"forgetting_rwalk", forgetting_rwalk, 2},
+        {"forgetting_first_last", forgetting_first_last, 2},
+        {"forgetting_max_all", forgetting_max_all, 2},
+        {"intransigence", intransigence, 1},
+    };
+    const scores r = {matrix, stages, tasks, joint};
+    for (size_t i = 0; i < WANE_FORGETTING_METRICS; i++) {
+        double value = NAN;
+        const char *reason = NULL;
+        if (stages < 1 || stages > tasks) reason = "bad_shape";
+        else if (stages < metrics[i].first_stage) reason = "first_stage";
+        else if (metrics[i].compute == intransigence && !joint) reason = "no_joint_training";
+        else if (isnan(value = metrics[i].compute(&r))) reason = "missing_cell";
+        out[i] = (wane_metric){metrics[i].name, value, reason};
+    }
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <string.h>
+
+#include "analysis/statistics/forgetting.h"
+#include "tests/support/support.h"
+
+static wane_metric metrics[WANE_FORGETTING_METRICS];
+
+static const wane_metric *metric(const char *name)
+{
+    for (size_t i = 0; i < WANE_FORGETTING_METRICS; i++)
+        if (strcmp(metrics[i].name, name) == 0) return &metrics[i];
+    fail_msg("no metric \"%s\"", name);
+    return NULL;
+}
+
+static double value(const char *name)
+{
+    const wane_metric *found = metric(name);
+    assert_null(found->reason);
+    return found->value;
+}
+
+static void is_null(const char *name, const char *reason)
+{
+    const wane_metric *found = metric(name);
+    assert_true(isnan(found->value));
+    assert_non_null(found->reason);
+    assert_string_equal(found->reason, reason);
+}
+
+static void published_definitions_on_three_tasks(void **state)
+{
+    (void)state;
+    const double plain[] = {.20, .10, .05, .80, .30, .25, .85, .70, .28, .75, .72, .90};
+    wane_forgetting_metrics(metrics, plain, 3, 3, NULL);
+    CHECK_NEAR(value("acc"), (.75 + .72 + .90) / 3, 1e-15, 0);
+    CHECK_NEAR(value("aia"), (.80 + (.85 + .70) / 2 + (.75 + .72 + .90) / 3) / 3, 1e-15, 0);
+    CHECK_NEAR(value("learning_acc"), (.80 + .70 + .90) / 3, 1e-15, 0);
+    CHECK_NEAR(value("bwt"), -.015, 1e-15, 0);
+    CHECK_NEAR(value("bwt_t"), -.01, 1e-15, 0);
+    CHECK_NEAR(value("fwt"), ((.30 - .10) + (.28 - .05)) / 2, 1e-15, 0);
+    CHECK_NEAR(value("forgetting"), .040, 1e-15, 0);
+    CHECK_NEAR(value("forgetting_first_last"), .015, 1e-15, 0);
+    CHECK_NEAR(value("forgetting_max_all"), .050, 1e-15, 0);
+    is_null("intransigence", "no_joint_training");
+
+    /* A task that was better before it was learned: only RWalk's definition sees it. */
+    const double early[] = {.20, .80, .10, .80, .75, .25, .85, .70, .28, .75, .72, .90};
+    wane_forgetting_metrics(metrics, early, 3, 3, NULL);
+    CHECK_NEAR(value("forgetting"), .040, 1e-15, 0);
+    CHECK_NEAR(value("forgetting_rwalk"), .065, 1e-15, 0);
+    CHECK_NEAR(value("forgetting_max_all"), .050, 1e-15, 0);
+}
+
+/* .7 when learned, then .8, .6, .5; the other tasks never change. */
+static void one_task_over_four_stages(void **state)
+{
+    (void)state;
+    double matrix[5 * 4];
+    for (size_t i = 0; i < 5; i++)
+        for (size_t j = 0; j < 4; j++) matrix[i * 4 + j] = .5;
+    matrix[1 * 4] = .7;
+    matrix[2 * 4] = .8;
+    matrix[3 * 4] = .6;
+    matrix[4 * 4] = .5;
+    wane_forgetting_metrics(metrics, matrix, 4, 4, NULL);
+    CHECK_NEAR(value("bwt") * 3, -.2, 1e-15, 0);
+    CHECK_NEAR(value("bwt_t") * 4, -.2, 1e-15, 0);
+    CHECK_NEAR(value("forgetting") * 3, .3, 1e-15, 0);
+    CHECK_NEAR(value("forgetting_max_all") * 3, .3, 1e-15, 0);
+    CHECK_NEAR(value("forgetting_first_last") * 3, .2, 1e-15, 0);
+    CHECK_NEAR(value("fwt"), 0, 1e-15, 0);
+}
+
+/* Each project's own arithmetic, done by hand on one 4 x 4 matrix (rows: after stage 1..4).
+ *            t1   t2   t3   t4
+ *   1       .90  .40  .10  .20
+ *   2       .60  .80  .15  .25
+ *   3       .70  .50  .70  .10
+ *   4       .40  .85  .30  .95                                                               */
+static void arithmetic_of_other_projects(void **state)
+{
+    (void)state;
+    const double matrix[] = {.25, .30, .20, .15, .90, .40, .10, .20, .60, .80,
+                             .15, .25, .70, .50, .70, .10, .40, .85, .30, .95};
+    const double joint[] = {.92, .88, .75, .90};
+    wane_forgetting_metrics(metrics, matrix, 4, 4, joint);
+    /* Avalanche: first score minus last, averaged over the tasks before the last:
+     * (.90-.40) + (.80-.85) + (.70-.30) = .85. */
+    CHECK_NEAR(value("forgetting_first_last"), .85 / 3, 1e-15, 0);
+    CHECK_NEAR(value("bwt"), -.85 / 3, 1e-15, 0);
+    /* Mammoth and PyCIL: maximum of a task's column from when it is learned, last stage
+     * included, minus the last: (.90-.40) + (.85-.85) + (.70-.30) = .90. */
+    CHECK_NEAR(value("forgetting_max_all"), .90 / 3, 1e-15, 0);
+    /* RWalk: maximum over stages 1..3: (.90-.40) + (.80-.85) + (.70-.30) = .85. */
+    CHECK_NEAR(value("forgetting_rwalk"), .85 / 3, 1e-15, 0);
+    /* TRACE: the sum of R[T][j] - R[j][j] over T: -.85 / 4. */
+    CHECK_NEAR(value("bwt_t"), -.85 / 4, 1e-15, 0);
+    /* RWalk's intransigence: (.92-.90) + (.88-.80) + (.75-.70) + (.90-.95) = .10, over 4. */
+    CHECK_NEAR(value("intransigence"), .10 / 4, 1e-15, 0);
+    /* GEM's forward transfer: (.40-.30) + (.15-.20) + (.10-.15) = 0. */
+    CHECK_NEAR(value("fwt"), 0, 1e-15, 0);
+    /* iCaRL: mean of .90, .70, .6333, .625. */
+    CHECK_NEAR(value("aia"), (.90 + .70 + 1.9 / 3 + 2.5 / 4) / 4, 1e-15, 0);
+
+    /* After stage 2 of the same run: k takes the place of T, later tasks do not count. */
+    wane_forgetting_metrics(metrics, matrix, 2, 4, joint);
+    CHECK_NEAR(value("acc"), .70, 1e-15, 0);
+    CHECK_NEAR(value("bwt"), -.30, 1e-15, 0);
+    CHECK_NEAR(value("bwt_t"), -.15, 1e-15, 0);
+    CHECK_NEAR(value("forgetting"), .30, 1e-15, 0);
+    CHECK_NEAR(value("fwt"), .10, 1e-15, 0);
+    CHECK_NEAR(value("intransigence"), .05, 1e-15, 0);
+}
+
+static void undefined_is_null_with_a_reason(void **state)
+{
+    (void)state;
+    const double matrix[] = {.25, .30, .90, .40};
+    wane_forgetting_metrics(metrics, matrix, 1, 2, NULL);
+    CHECK_NEAR(value("acc"), .90, 0, 0);
+    CHECK_NEAR(value("aia"), .90, 0, 0);
+    CHECK_NEAR(value("learning_acc"), .90, 0, 0);
+    const char *undefined[] = {"bwt",
+                               "bwt_t",
+                               "fwt",
+                               "forgetting",
+                               "forgetting_rwalk",
+                               "forgetting_first_last",
+                               "forgetting_max_all"};
+    for (size_t i = 0; i < sizeof undefined / sizeof *undefined; i++)
+        is_null(undefined[i], "first_stage");
+
+    for (size_t i = 0; i < 2; i++) {
+        wane_forgetting_metrics(metrics, matrix, i ? 3 : 0, 2, NULL);
+        for (size_t j = 0; j < WANE_FORGETTING_METRICS; j++) is_null(metrics[j].name, "bad_shape");
+    }
+}
+
+/* A missing cell makes NULL the metrics that need it and no other. */
+static void missing_cells(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t stage, task;
+        const char *null[6];
+    } cases[] = {
+        {0, 2, {"fwt"}},
+        {0, 1, {NULL}},
+        {1,
+         1,
+         {"aia", "learning_acc", "bwt", "forgetting", "forgetting_rwalk", "forgetting_max_all"}},
+        {1, 2, {"fwt", "forgetting_rwalk"}},
+        {1, 3, {NULL}},
+        {2, 1, {"aia", "forgetting", "forgetting_rwalk", "forgetting_max_all"}},
+        {3, 3, {"acc", "aia", "learning_acc"}},
+        {3, 1, {"acc", "aia", "bwt", "bwt_t", "forgetting", "forgetting_first_last"}},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        double matrix[] = {.20, .10, .05, .80, .30, .25, .85, .70, .28, .75, .72, .90};
+        matrix[cases[c].stage * 3 + cases[c].task - 1] = c % 2 ? INFINITY : NAN;
+        wane_forgetting_metrics(metrics, matrix, 3, 3, NULL);
+        size_t expected = 0, found = 0;
+        for (size_t i = 0; i < 6 && cases[c].null[i]; i++, expected++)
+            is_null(cases[c].null[i], "missing_cell");
+        for (size_t i = 0; i < WANE_FORGETTING_METRICS - 1; i++) found += metrics[i].reason != NULL;
+        if (expected < 6) assert_int_equal(found, expected);
+        is_null("intransigence", "no_joint_training");
+    }
+    const double matrix[] = {.2, .8};
+    const double joint[] = {NAN};
+    wane_forgetting_metrics(metrics, matrix, 1, 1, joint);
+    is_null("intransigence", "missing_cell");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(published_definitions_on_three_tasks),
+        cmocka_unit_test(one_task_over_four_stages),
+        cmocka_unit_test(arithmetic_of_other_projects),
+        cmocka_unit_test(undefined_is_null_with_a_reason),
+        cmocka_unit_test(missing_cells),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
