@@ -25,8 +25,10 @@ typedef struct wane_map {
 WANE_MUST_CHECK wane_status wane_map_open(wane_map *out, const char *path, wane_error *err);
 void wane_map_close(wane_map *map); /* {0} allowed */
 
-/* A file that appears whole or not at all: written beside its place as a temporary, then synced,
- * renamed, and its folder synced. Owned by the caller until commit or abort. */
+/* A file that appears whole or not at all: written beside its place as a temporary (.NAME.0.tmp),
+ * then synced, renamed, and its folder synced. What a killed writer left as a temporary is taken
+ * over by the next writer of that name. A link is written through; anything else that is no regular
+ * file is refused. Owned by the caller until commit or abort. */
 typedef struct wane_atomic wane_atomic;
 
 WANE_MUST_CHECK wane_status wane_atomic_open(wane_atomic **out, const char *path, wane_error *err);
@@ -35,11 +37,16 @@ WANE_MUST_CHECK wane_status wane_atomic_write(wane_atomic *file, const void *byt
 WANE_MUST_CHECK wane_status wane_atomic_commit(wane_atomic *file, wane_error *err); /* frees it */
 void wane_atomic_abort(wane_atomic *file); /* removes the temporary; NULL allowed */
 
+/* For tests: after `n` successful operations every write, sync and rename of the functions of this
+ * header finds the disk full (ENOSPC; a write puts a part of its bytes first); n < 0 switches this
+ * off. Counts over all threads. */
+void wane_file_fail_after(long n);
+
 /* open + write + commit. */
 WANE_MUST_CHECK wane_status wane_file_write(const char *path, const void *bytes, size_t count,
                                             wane_error *err);
 
-bool wane_file_exists(const char *path);
+bool wane_file_exists(const char *path); /* anything but a folder */
 bool wane_folder_exists(const char *path);
 /* Makes `path` and its parents (0777 & ~umask); existing folders are fine. */
 WANE_MUST_CHECK wane_status wane_folder_make(const char *path, wane_error *err);

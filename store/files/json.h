@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * JSON values read from bytes (by jansson; json.c is the only file that includes it).
  *
- * Duplicate keys, invalid UTF-8, lone surrogates, numbers beyond int64 or double, and nesting over
- * 2048 are errors with line and column. A UTF-8 byte order mark at the start is skipped. Python's
- * NaN and Infinity are refused.
+ * A string may hold \u0000 (it carries its length), a key may not. Look-up by index takes constant
+ * time, by key logarithmic time. Duplicate keys, invalid UTF-8, lone surrogates, numbers beyond
+ * int64 or double, and nesting over 2048 are errors with line and column. A UTF-8 byte order mark
+ * at the start is skipped. Python's NaN and Infinity are refused.
  */
 #ifndef STORE_FILES_JSON_H
 #define STORE_FILES_JSON_H

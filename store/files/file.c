@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/files/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/base/memory.h"
+
+static ssize_t read_some(int fd, void *buffer, size_t count)
+{
+    ssize_t got;
+    do got = read(fd, buffer, count);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+/* Reads to the end, whatever size the file claims: it may be a pipe, or grow meanwhile. */
+static wane_status read_to_end(char **out, size_t *bytes, int fd, size_t guess, size_t limit,
+                               const char *path, wane_error *err)
+{
+    size_t capacity = guess + 2, length = 0;
+    char *data = wane_alloc(capacity, 1);
+    if (!data) return wane_fail_memory(err, "read", path);
+    for (;;) {
+        ssize_t got = read_some(fd, data + length, capacity - 1 - length);
+        if (got < 0) {
+            wane_status st = wane_fail_errno(err, "read", path);
+            wane_free(data);
+            return st;
+        }
+        if (got == 0) break;
+        length += (size_t)got;
+        if (length > limit) {
+            wane_free(data);
+            return wane_fail(err, WANE_EFORMAT, "read: %s: larger than %zu bytes", path, limit);
+        }
+        if (length < capacity - 1) continue;
+        char *grown = capacity <= SIZE_MAX / 2 ? wane_realloc(data, capacity, 2) : NULL;
+        if (!grown) {
+            wane_free(data);
+            return wane_fail_memory(err, "read", path);
+        }
+        data = grown;
+        capacity *= 2;
+    }
+    data[length] = '\0';
+    *out = data;
+    *bytes = length;
+    return WANE_OK;
+}
+
+wane_status wane_file_read(char **out, size_t *bytes, const char *path, size_t limit,
+                           wane_error *err)
+{
+    wane_status st;
+    if (limit == 0) limit = (size_t)1 << 30;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return wane_fail_errno(err, "read", path);
+    struct stat info;
+    if (fstat(fd, &info) != 0) {
+        st = wane_fail_errno(err, "read", path);
+    } else if (S_ISREG(info.st_mode) && (uint64_t)info.st_size > limit) {
+        st = wane_fail(err, WANE_EFORMAT, "read: %s: larger than %zu bytes", path, limit);
+    } else {
+        bool sized = S_ISREG(info.st_mode) && info.st_size > 0;
+        st = read_to_end(out, bytes, fd, sized ? (size_t)info.st_size : 4096, limit, path, err);
+    }
+    (void)close(fd);
+    return st;
+}
+
+wane_status wane_map_open(wane_map *out, const char *path, wane_error *err)
+{
+    static const unsigned char nothing[1] = {0};
+    wane_status st = WANE_OK;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return wane_fail_errno(err, "read", path);
+    struct stat info;
+    if (fstat(fd, &info) != 0) {
+        st = wane_fail_errno(err, "read", path);
+    } else if (!S_ISREG(info.st_mode)) {
+        st = wane_fail(err, WANE_EFORMAT, "read: %s: not a regular file", path);
+    } else if (info.st_size == 0) {
+        *out = (wane_map){nothing, 0};
+    } else {
+        void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED) st = wane_fail_errno(err, "read", path);
+        else *out = (wane_map){data, (size_t)info.st_size};
+    }
+    (void)close(fd);
+    return st;
+}
+
+void wane_map_close(wane_map *map)
+{
+    if (map->bytes) (void)munmap((void *)(uintptr_t)map->data, map->bytes);
+    *map = (wane_map){0};
+}
+
+bool wane_file_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
+}
+
+bool wane_folder_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* Removes `name` in the folder `parent`; `path` is for messages. */
+static wane_status remove_at(int parent, const char *name, int depth, const char *path,
+                             wane_error *err);
+
+static wane_status remove_content(int fd, int depth, const char *path, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    DIR *folder = fdopendir(fd);
+    if (!folder) {
+        st = wane_fail_errno(err, "remove", path);
+        (void)close(fd);
+        return st;
+    }
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(folder);
+        if (!entry) {
+            if (errno) st = wane_fail_errno(err, "remove", path);
+            break;
+        }
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+        st = remove_at(dirfd(folder), entry->d_name, depth + 1, path, err);
+        if (st != WANE_OK) break;
+    }
+    (void)closedir(folder);
+    return st;
+}
+
+static wane_status remove_at(int parent, const char *name, int depth, const char *path,
+                             wane_error *err)
+{
+    enum { DEEPEST = 256 }; /* one descriptor and one frame per level */
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) return WANE_OK;
+    int cause = errno;
+    if (cause != EISDIR && cause != EPERM) return wane_fail_errno(err, "remove", path);
+    if (depth > DEEPEST)
+        return wane_fail(err, WANE_EIO, "remove: %s: more than %d folders deep", path, DEEPEST);
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        if (errno == ENOTDIR) errno = cause;
+        return wane_fail_errno(err, "remove", path);
+    }
+    wane_status st = remove_content(fd, depth, path, err);
+    if (st == WANE_OK && unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+        st = wane_fail_errno(err, "remove", path);
+    return st;
+}
+
+wane_status wane_remove(const char *path, wane_error *err)
+{
+    struct stat info;
+    if (lstat(path, &info) != 0 && (errno == ENOENT || errno == ENOTDIR)) return WANE_OK;
+    return remove_at(AT_FDCWD, path, 0, path, err);
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void wane_names_free(char **names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) wane_free(names[i]);
+    wane_free(names);
+}
+
+/* Appends a copy of `name`; false when memory is out. */
+static bool names_add(char ***names, size_t *count, size_t *capacity, const char *name)
+{
+    if (*count == *capacity) {
+        size_t more = *capacity ? *capacity * 2 : 16;
+        char **grown = wane_realloc(*names, more, sizeof **names);
+        if (!grown) return false;
+        *names = grown;
+        *capacity = more;
+    }
+    char *copy = wane_strdup(name);
+    if (!copy) return false;
+    (*names)[(*count)++] = copy;
+    return true;
+}
+
+wane_status wane_folder_list(char ***out, size_t *count, const char *path, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    char **names = NULL;
+    size_t used = 0, capacity = 0;
+    DIR *folder = opendir(path);
+    if (!folder) return wane_fail_errno(err, "list", path);
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(folder);
+        if (!entry) {
+            if (errno) st = wane_fail_errno(err, "list", path);
+            break;
+        }
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+        if (!names_add(&names, &used, &capacity, entry->d_name)) {
+            st = wane_fail_memory(err, "list", path);
+            break;
+        }
+    }
+    (void)closedir(folder);
+    if (st == WANE_OK && !names && !(names = wane_alloc(1, sizeof *names)))
+        st = wane_fail_memory(err, "list", path);
+    if (st != WANE_OK) {
+        wane_names_free(names, used);
+        return st;
+    }
+    qsort(names, used, sizeof *names, by_bytes);
+    *out = names;
+    *count = used;
+    return WANE_OK;
+}
+
+char *wane_path_join(const char *folder, const char *name)
+{
+    if (!folder || !folder[0] || name[0] == '/') return wane_strdup(name);
+    size_t first = strlen(folder), second = strlen(name);
+    bool slash = folder[first - 1] != '/';
+    char *path = wane_alloc(first + slash + second + 1, 1);
+    if (!path) return NULL;
+    memcpy(path, folder, first);
+    if (slash) path[first] = '/';
+    memcpy(path + first + slash, name, second + 1);
+    return path;
+}
+
+wane_status wane_file_sha256(char out[WANE_SHA256_HEX], const char *path, wane_error *err)
+{
+    enum { PIECE = 1 << 16 };
+    wane_status st = WANE_OK;
+    wane_sha256 *hash = NULL;
+    unsigned char *piece = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return wane_fail_errno(err, "read", path);
+    WANE_TRY(wane_sha256_begin(&hash, err));
+    piece = wane_alloc(PIECE, 1);
+    if (!piece) {
+        st = wane_fail_memory(err, "read", path);
+        goto done;
+    }
+    for (;;) {
+        ssize_t got = read_some(fd, piece, PIECE);
+        if (got < 0) {
+            st = wane_fail_errno(err, "read", path);
+            goto done;
+        }
+        if (got == 0) break;
+        wane_sha256_add(hash, piece, (size_t)got);
+    }
+    st = wane_sha256_end(out, hash, err);
+    hash = NULL;
+done:
+    wane_sha256_free(hash);
+    wane_free(piece);
+    (void)close(fd);
+    return st;
+}

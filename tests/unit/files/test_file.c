@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store/base/memory.h"
+#include "store/files/file.h"
+#include "tests/support/support.h"
+
+static void expect_content(const char *path, const char *content)
+{
+    size_t count = 0;
+    char *bytes = read_file(path, &count);
+    assert_int_equal(count, strlen(content));
+    assert_memory_equal(bytes, content, count);
+    free(bytes);
+}
+
+/* The names in the scratch folder's subfolder `name`, joined by spaces. */
+static void expect_names(const char *folder, const char *wanted)
+{
+    wane_error err;
+    char **names = NULL, joined[256] = "";
+    size_t count = 0;
+    CHECK_OK(wane_folder_list(&names, &count, folder, &err));
+    for (size_t i = 0; i < count; i++) {
+        if (i) strcat(joined, " ");
+        strcat(joined, names[i]);
+    }
+    assert_string_equal(joined, wanted);
+    wane_names_free(names, count);
+}
+
+static void files_are_read_whole(void **state)
+{
+    (void)state;
+    wane_error err;
+    char *bytes = NULL;
+    size_t count = 1;
+    const char *path = scratch_path("r");
+    write_file(path, "a\0b", 3);
+    CHECK_OK(wane_file_read(&bytes, &count, path, 3, &err));
+    assert_int_equal(count, 3);
+    assert_memory_equal(bytes, "a\0b", 4);
+    wane_free(bytes);
+    CHECK_FAILS(wane_file_read(&bytes, &count, path, 2, &err), WANE_EFORMAT, "larger than 2 bytes");
+    CHECK_FAILS(wane_file_read(&bytes, &count, scratch_path("none"), 0, &err), WANE_ENOTFOUND,
+                "none: No such file or directory");
+    CHECK_FAILS(wane_file_read(&bytes, &count, scratch_folder(), 0, &err), WANE_EIO,
+                "Is a directory");
+    CHECK_FAILS(wane_file_read(&bytes, &count, "/dev/zero", 100000, &err), WANE_EFORMAT,
+                "larger than 100000 bytes");
+    CHECK_OK(wane_file_read(&bytes, &count, "/proc/self/status", 0, &err)); /* claims 0 bytes */
+    assert_true(count > 100 && strlen(bytes) == count);
+    wane_free(bytes);
+    write_file(path, "", 0);
+    CHECK_OK(wane_file_read(&bytes, &count, path, 0, &err));
+    assert_int_equal(count, 0);
+    assert_string_equal(bytes, "");
+    wane_free(bytes);
+}
+
+static void files_are_mapped(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_map map = {0};
+    wane_map_close(&map);
+    const char *path = scratch_path("m");
+    write_file(path, "hello", 5);
+    CHECK_OK(wane_map_open(&map, path, &err));
+    assert_int_equal(map.bytes, 5);
+    assert_memory_equal(map.data, "hello", 5);
+    wane_map_close(&map);
+    write_file(path, "", 0);
+    CHECK_OK(wane_map_open(&map, path, &err));
+    assert_int_equal(map.bytes, 0);
+    assert_non_null(map.data);
+    wane_map_close(&map);
+    CHECK_FAILS(wane_map_open(&map, scratch_folder(), &err), WANE_EFORMAT, "not a regular file");
+    CHECK_FAILS(wane_map_open(&map, scratch_path("none"), &err), WANE_ENOTFOUND, "none: ");
+    assert_int_equal(mkfifo(scratch_path("fifo"), 0600), 0);
+    CHECK_FAILS(wane_map_open(&map, scratch_path("fifo"), &err), WANE_EFORMAT,
+                "not a regular file");
+}
+
+static void writes_are_atomic(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_atomic *file = NULL;
+    CHECK_OK(wane_folder_make(scratch_path("w"), &err));
+    const char *path = scratch_path("w/f");
+    CHECK_OK(wane_file_write(path, "old", 3, &err));
+    expect_content(path, "old");
+    CHECK_OK(wane_atomic_open(&file, path, &err));
+    CHECK_OK(wane_atomic_write(file, "ne", 2, &err));
+    expect_content(path, "old");
+    CHECK_OK(wane_atomic_write(file, "w", 1, &err));
+    CHECK_OK(wane_atomic_commit(file, &err));
+    expect_content(path, "new");
+    CHECK_OK(wane_atomic_open(&file, path, &err));
+    CHECK_OK(wane_atomic_write(file, "lost", 4, &err));
+    wane_atomic_abort(file);
+    wane_atomic_abort(NULL);
+    expect_content(path, "new");
+    expect_names(scratch_path("w"), "f");
+    struct stat info;
+    mode_t mask = umask(0);
+    (void)umask(mask);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0666 & ~mask);
+}
+
+static void two_writers_do_not_meet(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_atomic *first = NULL, *second = NULL;
+    CHECK_OK(wane_folder_make(scratch_path("two"), &err));
+    const char *path = scratch_path("two/f");
+    CHECK_OK(wane_atomic_open(&first, path, &err));
+    CHECK_OK(wane_atomic_open(&second, path, &err));
+    CHECK_OK(wane_atomic_write(first, "first", 5, &err));
+    CHECK_OK(wane_atomic_write(second, "second!", 7, &err));
+    CHECK_OK(wane_atomic_commit(first, &err));
+    expect_content(path, "first");
+    CHECK_OK(wane_atomic_commit(second, &err));
+    expect_content(path, "second!");
+    expect_names(scratch_path("two"), "f");
+}
+
+static void a_killed_writer_leaves_the_old_file(void **state)
+{
+    (void)state;
+    wane_error err;
+    CHECK_OK(wane_folder_make(scratch_path("kill"), &err));
+    const char *path = scratch_path("kill/f");
+    CHECK_OK(wane_file_write(path, "old", 3, &err));
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        wane_atomic *file = NULL;
+        if (wane_atomic_open(&file, path, &err) != WANE_OK) _exit(1);
+        if (wane_atomic_write(file, "half", 4, &err) != WANE_OK) _exit(1);
+        (void)raise(SIGKILL);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    expect_content(path, "old");
+    expect_names(scratch_path("kill"), ".f.0.tmp f");
+    CHECK_OK(wane_file_write(path, "n", 1, &err)); /* takes the leftover over, emptied */
+    expect_content(path, "n");
+    expect_names(scratch_path("kill"), "f");
+}
+
+static void a_full_disk_keeps_the_old_file(void **state)
+{
+    (void)state;
+    wane_error err;
+    CHECK_OK(wane_folder_make(scratch_path("full"), &err));
+    const char *path = scratch_path("full/f");
+    CHECK_OK(wane_file_write(path, "old", 3, &err));
+    for (long n = 0; n < 3; n++) { /* write, sync, rename */
+        wane_file_fail_after(n);
+        wane_status st = wane_file_write(path, "new content", 11, &err);
+        wane_file_fail_after(-1);
+        CHECK_FAILS(st, WANE_EIO, "full/f: No space left on device");
+        expect_content(path, "old");
+        expect_names(scratch_path("full"), "f");
+    }
+    wane_file_fail_after(3); /* the folder's sync: the file is in place, but may not last */
+    wane_status st = wane_file_write(path, "new", 3, &err);
+    wane_file_fail_after(-1);
+    CHECK_FAILS(st, WANE_EIO, "No space left on device");
+    expect_content(path, "new");
+    wane_file_fail_after(4);
+    CHECK_OK(wane_file_write(path, "newer", 5, &err));
+    wane_file_fail_after(-1);
+    expect_content(path, "newer");
+    CHECK_FAILS(wane_file_write("/dev/full", "x", 1, &err), WANE_EEXIST, "not a regular file");
+}
+
+static void a_failed_write_is_never_committed(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_atomic *file = NULL;
+    const char *path = scratch_path("broken");
+    CHECK_OK(wane_atomic_open(&file, path, &err));
+    wane_file_fail_after(0);
+    wane_status st = wane_atomic_write(file, "x", 1, &err);
+    wane_file_fail_after(-1);
+    CHECK_FAILS(st, WANE_EIO, "No space left on device");
+    CHECK_FAILS(wane_atomic_commit(file, &err), WANE_EIO, "an earlier write failed");
+    assert_false(wane_file_exists(path));
+}
+
+static void bad_places_are_refused(void **state)
+{
+    (void)state;
+    wane_error err;
+    /* /sys takes no files, even from root. */
+    CHECK_FAILS(wane_file_write("/sys/wane-test", "x", 1, &err), WANE_EIO,
+                "write: /sys/wane-test: ");
+    CHECK_FAILS(wane_file_write(scratch_path("no/such/f"), "x", 1, &err), WANE_ENOTFOUND,
+                "no/such/f: No such file or directory");
+    CHECK_FAILS(wane_file_write(scratch_folder(), "x", 1, &err), WANE_EEXIST, "not a regular file");
+    CHECK_FAILS(wane_file_write("/dev/null", "x", 1, &err), WANE_EEXIST, "not a regular file");
+    CHECK_FAILS(wane_file_write("", "x", 1, &err), WANE_EINVAL, "no file name");
+    CHECK_FAILS(wane_file_write(scratch_path("slash/"), "x", 1, &err), WANE_EINVAL, "no file name");
+    if (geteuid() != 0) {
+        const char *closed = scratch_path("closed");
+        assert_int_equal(mkdir(closed, 0555), 0);
+        CHECK_FAILS(wane_file_write(scratch_path("closed/f"), "x", 1, &err), WANE_EIO,
+                    "closed/f: Permission denied");
+    }
+}
+
+static void links_are_written_through(void **state)
+{
+    (void)state;
+    wane_error err;
+    const char *target = scratch_path("target"), *link = scratch_path("link");
+    write_file(target, "old", 3);
+    assert_int_equal(symlink("target", link), 0);
+    CHECK_OK(wane_file_write(link, "new", 3, &err));
+    expect_content(target, "new");
+    struct stat info;
+    assert_int_equal(lstat(link, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    /* A link planted where the temporary goes is not followed. */
+    assert_int_equal(symlink("target", scratch_path(".g.0.tmp")), 0);
+    CHECK_OK(wane_file_write(scratch_path("g"), "g", 1, &err));
+    expect_content(target, "new");
+    assert_int_equal(symlink("nowhere/at/all", scratch_path("dangling")), 0);
+    CHECK_FAILS(wane_file_write(scratch_path("dangling"), "x", 1, &err), WANE_ENOTFOUND,
+                "dangling: ");
+}
+
+static void folders_are_made_listed_removed(void **state)
+{
+    (void)state;
+    wane_error err;
+    char **names = NULL;
+    size_t count = 0;
+    CHECK_OK(wane_folder_make(scratch_path("d/e//f/"), &err));
+    CHECK_OK(wane_folder_make(scratch_path("d/e/f"), &err));
+    assert_true(wane_folder_exists(scratch_path("d/e/f")));
+    assert_false(wane_file_exists(scratch_path("d/e/f")));
+    write_file(scratch_path("d/b"), "", 0);
+    write_file(scratch_path("d/\xc3\xa9"), "", 0);
+    write_file(scratch_path("d/B"), "", 0);
+    write_file(scratch_path("d/e/f/deep"), "", 0);
+    expect_names(scratch_path("d"), "B b e \xc3\xa9");
+    expect_names(scratch_path("d/e/f"), "deep");
+    CHECK_FAILS(wane_folder_make(scratch_path("d/b"), &err), WANE_EEXIST, "d/b: File exists");
+    CHECK_FAILS(wane_folder_make(scratch_path("d/b/c"), &err), WANE_EEXIST, "d/b: File exists");
+    CHECK_FAILS(wane_folder_make("", &err), WANE_ENOTFOUND, "make folder: ");
+    CHECK_FAILS(wane_folder_list(&names, &count, scratch_path("none"), &err), WANE_ENOTFOUND,
+                "list: ");
+    write_file(scratch_path("kept"), "kept", 4);
+    assert_int_equal(symlink("../kept", scratch_path("d/link")), 0);
+    assert_int_equal(symlink("..", scratch_path("d/up")), 0);
+    CHECK_OK(wane_remove(scratch_path("d"), &err));
+    assert_false(wane_folder_exists(scratch_path("d")));
+    expect_content(scratch_path("kept"), "kept");
+    CHECK_OK(wane_remove(scratch_path("d"), &err));
+    CHECK_OK(wane_remove(scratch_path("kept/below"), &err));
+    CHECK_OK(wane_remove(scratch_path("kept"), &err));
+    assert_false(wane_file_exists(scratch_path("kept")));
+}
+
+static void paths_are_joined(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {{"a", "b", "a/b"},  {"a/", "b", "a/b"}, {"", "b", "b"},
+                                           {NULL, "b", "b"},   {"a", "/b", "/b"},  {"/", "b", "/b"},
+                                           {"a/b", "", "a/b/"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *path = wane_path_join(cases[i][0], cases[i][1]);
+        assert_string_equal(path, cases[i][2]);
+        wane_free(path);
+    }
+}
+
+static void hashes_are_those_of_the_bytes(void **state)
+{
+    (void)state;
+    wane_error err;
+    char hex[WANE_SHA256_HEX];
+    const char *path = scratch_path("abc");
+    write_file(path, "abc", 3);
+    CHECK_OK(wane_file_sha256(hex, path, &err));
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    CHECK_FAILS(wane_file_sha256(hex, scratch_folder(), &err), WANE_EIO, "Is a directory");
+    CHECK_FAILS(wane_file_sha256(hex, scratch_path("none"), &err), WANE_ENOTFOUND, "none: ");
+}
+
+static void locks_exclude_other_processes(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_lock *lock = NULL, *other = NULL;
+    const char *path = scratch_path("lock");
+    CHECK_OK(wane_lock_take(&lock, path, false, &err));
+    CHECK_FAILS(wane_lock_take(&other, path, false, &err), WANE_EBUSY, "held by another process");
+    assert_null(other);
+    wane_lock_release(lock);
+    wane_lock_release(NULL);
+    int ready[2];
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (wane_lock_take(&lock, path, true, &err) != WANE_OK) _exit(1);
+        (void)!write(ready[1], "x", 1);
+        for (;;) (void)pause();
+    }
+    char byte = 0;
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    CHECK_FAILS(wane_lock_take(&other, path, false, &err), WANE_EBUSY, "held by another process");
+    assert_int_equal(kill(child, SIGKILL), 0);
+    CHECK_OK(wane_lock_take(&other, path, true, &err)); /* the death of the holder frees it */
+    wane_lock_release(other);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    (void)close(ready[0]);
+    (void)close(ready[1]);
+    CHECK_FAILS(wane_lock_take(&other, scratch_path("no/lock"), true, &err), WANE_ENOTFOUND,
+                "lock: ");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_are_read_whole),
+        cmocka_unit_test(files_are_mapped),
+        cmocka_unit_test(writes_are_atomic),
+        cmocka_unit_test(two_writers_do_not_meet),
+        cmocka_unit_test(a_killed_writer_leaves_the_old_file),
+        cmocka_unit_test(a_full_disk_keeps_the_old_file),
+        cmocka_unit_test(a_failed_write_is_never_committed),
+        cmocka_unit_test(bad_places_are_refused),
+        cmocka_unit_test(links_are_written_through),
+        cmocka_unit_test(folders_are_made_listed_removed),
+        cmocka_unit_test(paths_are_joined),
+        cmocka_unit_test(hashes_are_those_of_the_bytes),
+        cmocka_unit_test(locks_exclude_other_processes),
+    };
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+}
