@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Reading the results database: SQL that can only read, named queries, restriction to some runs,
+ * and results as text.
+ */
+#ifndef STORE_RESULTS_QUERY_H
+#define STORE_RESULTS_QUERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/base/status.h"
+#include "store/base/text.h"
+#include "store/results/results.h"
+
+/* ------------------------------------------------------------------------------------ cursors */
+
+/* A running query. Valid until freed, and no longer than its database. */
+typedef struct wane_query wane_query;
+
+/* A value for ":name" (name without the colon). NULL name: the n-th parameter in order. */
+typedef struct wane_parameter {
+    const char *name;
+    wane_value value; /* its text is copied */
+} wane_parameter;
+
+/* Starts one SELECT (or WITH ... SELECT, or VALUES). Anything that writes, attaches, loads, sets a
+ * pragma, or is a second statement gives WANE_EINVAL before anything runs. Parameters that are not
+ * given are NULL; one that the query does not have is WANE_EINVAL. WANE_EINVAL also for bad SQL,
+ * with SQLite's words. Owned by the caller, free with wane_query_free. */
+WANE_MUST_CHECK wane_status wane_query_open(wane_query **out, wane_results *db, const char *sql,
+                                            const wane_parameter *parameters, size_t count,
+                                            wane_error *err);
+void wane_query_free(wane_query *query); /* NULL allowed */
+
+/* The next row: WANE_OK, or WANE_DONE behind the last. */
+WANE_MUST_CHECK wane_status wane_query_next(wane_query *query, wane_error *err);
+
+size_t wane_query_columns(const wane_query *query);
+const char *wane_query_name(const wane_query *query, size_t column); /* borrowed until freed */
+/* The number of the column called `name`; WANE_ENOTFOUND with the nearest name. */
+WANE_MUST_CHECK wane_status wane_query_column(const wane_query *query, size_t *column,
+                                              const char *name, wane_error *err);
+
+/* The current row. NULL reads as WANE_NULL, NaN, NULL; numbers convert as SQLite does. Texts are
+ * borrowed until the next row. */
+wane_value_type wane_query_type(const wane_query *query, size_t column);
+int64_t wane_query_int(const wane_query *query, size_t column);
+double wane_query_double(const wane_query *query, size_t column);
+const char *wane_query_text(const wane_query *query, size_t column);
+
+/* ------------------------------------------------------------------------------ named queries */
+
+typedef struct wane_named_parameter {
+    const char *name;
+    const char *description;
+    const char *value; /* the default as text, NULL = NULL */
+    bool number;       /* whether texts given for it must be numbers */
+} wane_named_parameter;
+
+typedef struct wane_named_query {
+    const char *name;
+    const char *description; /* one line */
+    const char *sql;
+    const wane_named_parameter *parameters; /* count of them */
+    size_t parameter_count;
+} wane_named_query;
+
+/* All of them, by name; constants. */
+const wane_named_query *wane_named_queries(size_t *count);
+
+/* NULL when there is none; then *nearest (may be NULL) is the likeliest meant, or NULL. */
+const wane_named_query *wane_named_query_find(const char *name, const char **nearest);
+
+typedef struct wane_assignment {
+    const char *name, *value; /* as typed: --param k=20 */
+} wane_assignment;
+
+/* Starts a named query: defaults, then the assignments. WANE_ENOTFOUND (query, with suggestion),
+ * WANE_EINVAL (parameter, or no number where one must be). */
+WANE_MUST_CHECK wane_status wane_named_query_open(wane_query **out, wane_results *db,
+                                                  const char *name,
+                                                  const wane_assignment *assignments, size_t count,
+                                                  wane_error *err);
+
+/* --------------------------------------------------------------------------------- restriction
+ * `where` is an SQL expression over the columns of the view run_list (experiment, run, key, method,
+ * kind, rank, alpha, learning_rate, order_name, seed, stages, status, limited); `experiment` a
+ * name. Either may be NULL. From then on the handle shows only those runs: the table `run` and all
+ * views behave as if the others were not there, so means and counts are over these. It must be a
+ * handle opened for reading. The database file is not touched. WANE_EINVAL for an expression that
+ * is no single read-only expression, WANE_ENOTFOUND for an unknown experiment. A second call
+ * replaces the first; NULL, NULL shows all again. *runs (may be NULL): how many are left. */
+WANE_MUST_CHECK wane_status wane_results_restrict(wane_results *db, int64_t *runs,
+                                                  const char *where, const char *experiment,
+                                                  wane_error *err);
+
+/* Gives SQL the function intruder_random(n, base_count, k, epsilon), the expected number of random
+ * intruders, for the named query `intruders`; without this it is NULL. */
+typedef double (*wane_intruder_random_function)(size_t n, size_t base_count, size_t k,
+                                                double epsilon);
+WANE_MUST_CHECK wane_status wane_results_intruder_random(wane_results *db,
+                                                         wane_intruder_random_function function,
+                                                         wane_error *err);
+
+/* ------------------------------------------------------------------------------------- as text */
+
+typedef enum wane_render_format {
+    WANE_RENDER_TABLE,    /* aligned columns, about four significant digits, "-" for NULL */
+    WANE_RENDER_CSV,      /* RFC 4180 with a header line, NULL empty */
+    WANE_RENDER_JSON,     /* {"columns":[...],"rows":[[...],...]} */
+    WANE_RENDER_JSONL,    /* one object per line */
+    WANE_RENDER_MARKDOWN, /* a pipe table, digits as in a table */
+    WANE_RENDER_LATEX     /* a tabular with booktabs rules */
+} wane_render_format;
+
+/* "table", "csv", "json", "jsonl", "markdown", "latex"; WANE_EINVAL with the nearest otherwise. */
+WANE_MUST_CHECK wane_status wane_render_format_parse(wane_render_format *out, const char *name,
+                                                     wane_error *err);
+
+/* Appends the rest of the query to `text`, from the row behind the current one. csv, json and jsonl
+ * give doubles in their shortest form that reads back to the same bits; JSON has no infinities:
+ * they are null there. */
+WANE_MUST_CHECK wane_status wane_query_render(wane_query *query, wane_render_format format,
+                                              wane_text *text, wane_error *err);
+
+/* About four significant digits, as in tables: 0.03125, 1234, 1.2e-05. Returns out. */
+char *wane_format_short(char out[32], double value);
+
+#endif
