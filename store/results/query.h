@@ -19,17 +19,17 @@
 typedef struct wane_query wane_query;
 
 /* A value for ":name" (name without the colon). NULL name: the n-th parameter in order. */
-typedef struct wane_parameter {
+typedef struct wane_binding {
     const char *name;
     wane_value value; /* its text is copied */
-} wane_parameter;
+} wane_binding;
 
 /* Starts one SELECT (or WITH ... SELECT, or VALUES). Anything that writes, attaches, loads, sets a
  * pragma, or is a second statement gives WANE_EINVAL before anything runs. Parameters that are not
  * given are NULL; one that the query does not have is WANE_EINVAL. WANE_EINVAL also for bad SQL,
  * with SQLite's words. Owned by the caller, free with wane_query_free. */
 WANE_MUST_CHECK wane_status wane_query_open(wane_query **out, wane_results *db, const char *sql,
-                                            const wane_parameter *parameters, size_t count,
+                                            const wane_binding *parameters, size_t count,
                                             wane_error *err);
 void wane_query_free(wane_query *query); /* NULL allowed */
 
