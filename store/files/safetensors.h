@@ -4,7 +4,7 @@
  *
  * The header is checked whole before any tensor is read: its size against the file, JSON without
  * duplicates, known dtypes, shapes without overflow, offsets that tile the data area without gap or
- * overlap.
+ * overlap. Of shards: every tensor lies in the shard the index names, and no shard holds another.
  */
 #ifndef STORE_FILES_SAFETENSORS_H
 #define STORE_FILES_SAFETENSORS_H
@@ -46,6 +46,10 @@ const char *wane_tensors_metadata(const wane_tensors *tensors, const char *key);
 WANE_MUST_CHECK wane_status wane_tensors_read(const wane_tensors *tensors,
                                               const wane_tensor *tensor, float *out,
                                               wane_error *err);
+
+/* The values themselves where they lie in the map, when `tensor` is F32 and aligned for it; else
+ * NULL. Borrowed until close. */
+const float *wane_tensors_floats(const wane_tensors *tensors, const wane_tensor *tensor);
 
 /* One tensor to write, fp32, row-major without gaps. */
 typedef struct wane_tensor_source {

@@ -42,6 +42,11 @@ typedef struct wane_update {
     void *memory;                /* owns what the tensors point to */
 } wane_update;
 
+/* An update of `count` empty tensors, to be filled by a caller who lends it names and values. Free
+ * with wane_update_free. */
+WANE_MUST_CHECK wane_status wane_update_new(wane_update *out, size_t count, bool lowrank,
+                                            wane_error *err);
+
 /* Reads either form: a folder with adapter_config.json, or a safetensors file or folder of tuned
  * tensors. Adapter facts this version cannot honour exactly (DoRA, bias other than none,
  * modules_to_save, fan_in_fan_out, target_parameters, ...) are refused by name; unknown keys are

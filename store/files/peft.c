@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/files/peft.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/base/memory.h"
+#include "store/base/text.h"
+#include "store/files/file.h"
+#include "store/files/safetensors.h"
+#include "store/files/update_memory.h"
+
+static const char prefix[] = "base_model.model.";
+static const char a_suffix[] = ".lora_A.weight", b_suffix[] = ".lora_B.weight";
+
+static bool ends_with(const char *text, const char *suffix)
+{
+    size_t length = strlen(text), tail = strlen(suffix);
+    return length >= tail && strcmp(text + length - tail, suffix) == 0;
+}
+
+wane_status wane_peft_module_length(size_t *out, const char *weight, const char *path,
+                                    wane_error *err)
+{
+    if (!ends_with(weight, ".weight"))
+        return wane_fail(err, WANE_EINVAL, "write: %s: %s: no module's weight", path, weight);
+    *out = strlen(weight) - strlen(".weight");
+    return WANE_OK;
+}
+
+/* Every tensor of the file must be one half of a pair this version understands. */
+static wane_status check_name(const wane_tensors *tensors, const char *name, const char *path,
+                              wane_error *err)
+{
+    bool a = ends_with(name, a_suffix), b = ends_with(name, b_suffix);
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0 || (!a && !b) ||
+        strlen(name) <= sizeof prefix - 1 + sizeof a_suffix - 1)
+        return wane_fail(err, WANE_EFORMAT,
+                         "read: %s: %s: neither lora_A nor lora_B of a module; this version "
+                         "cannot honour it",
+                         path, name);
+    wane_text other = {0};
+    wane_text_append(&other, name, strlen(name) - strlen(a_suffix));
+    wane_text_string(&other, a ? b_suffix : a_suffix);
+    wane_status st = wane_text_check(&other, "read", path, err);
+    if (st == WANE_OK && !wane_tensors_find(tensors, other.data))
+        st = wane_fail(err, WANE_EFORMAT, "read: %s: %s: %s is missing", path, name, other.data);
+    wane_text_free(&other);
+    return st;
+}
+
+/* The pair whose lora_A is `a`. */
+static wane_status read_pair(wane_update_tensor *out, wane_update_memory *memory,
+                             const wane_tensor *a, const wane_peft_config *config, const char *path,
+                             wane_error *err)
+{
+    size_t head = sizeof prefix - 1, length = strlen(a->name) - head - (sizeof a_suffix - 1);
+    char *module = wane_arena_strndup(memory->arena, a->name + head, length);
+    char *name = wane_arena_alloc(memory->arena, length + sizeof ".weight", 1);
+    wane_text partner = {0};
+    wane_text_append(&partner, a->name, strlen(a->name) - (sizeof a_suffix - 1));
+    wane_text_string(&partner, b_suffix);
+    wane_status st = WANE_OK;
+    if (!module || !name) WANE_TRY(wane_fail_memory(err, "read", path));
+    WANE_TRY(wane_text_check(&partner, "read", path, err));
+    memcpy(name, module, length);
+    memcpy(name + length, ".weight", sizeof ".weight");
+    const wane_tensor *b = wane_tensors_find(memory->tensors, partner.data);
+    if (!b || a->dimensions != 2 || b->dimensions != 2 || a->shape[0] != b->shape[1])
+        WANE_TRY(wane_fail(err, WANE_EFORMAT, "read: %s: %s: lora_A and lora_B do not fit together",
+                           path, module));
+    size_t rank = wane_peft_config_rank(config, module);
+    if (a->shape[0] != rank)
+        WANE_TRY(wane_fail(err, WANE_EFORMAT,
+                           "read: %s: %s: rank %zu, adapter_config.json says %zu", path, module,
+                           a->shape[0], rank));
+    if (a->shape[1] == 0 || a->shape[1] > INT_MAX || b->shape[0] == 0 || b->shape[0] > INT_MAX)
+        WANE_TRY(wane_fail(err, WANE_EFORMAT, "read: %s: %s: no usable shape", path, module));
+    wane_lowrank_term term = {.rank = rank, .scale = wane_peft_config_scale(config, module)};
+    WANE_TRY(wane_update_memory_values(&term.a, memory, a, err));
+    WANE_TRY(wane_update_memory_values(&term.b, memory, b, err));
+    *out =
+        (wane_update_tensor){.name = name, .rows = b->shape[0], .cols = a->shape[1], .term = term};
+done:
+    wane_text_free(&partner);
+    return st;
+}
+
+static wane_status read_pairs(wane_update *out, wane_update_memory *memory,
+                              const wane_peft_config *config, const char *path, wane_error *err)
+{
+    size_t count = wane_tensors_count(memory->tensors), kept = 0;
+    if (count == 0) return wane_fail(err, WANE_EFORMAT, "read: %s: no tensors", path);
+    for (size_t i = 0; i < count; i++) {
+        wane_status st =
+            check_name(memory->tensors, wane_tensors_at(memory->tensors, i)->name, path, err);
+        if (st != WANE_OK) return st;
+    }
+    wane_update_tensor *list = wane_arena_alloc(memory->arena, count / 2, sizeof *list);
+    if (!list) return wane_fail_memory(err, "read", path);
+    for (size_t i = 0; i < count; i++) {
+        const wane_tensor *a = wane_tensors_at(memory->tensors, i);
+        if (!ends_with(a->name, a_suffix)) continue;
+        wane_status st = read_pair(&list[kept++], memory, a, config, path, err);
+        if (st != WANE_OK) return st;
+    }
+    qsort(list, kept, sizeof *list, wane_update_by_name);
+    out->tensors = list;
+    out->count = kept;
+    return WANE_OK;
+}
+
+static wane_status open_factors(wane_tensors **out, const char *folder, const char *path,
+                                wane_error *err)
+{
+    char *pickled = wane_path_join(folder, "adapter_model.bin");
+    if (!pickled) return wane_fail_memory(err, "read", folder);
+    wane_status st = WANE_OK;
+    if (!wane_file_exists(path) && wane_file_exists(pickled))
+        st = wane_fail(err, WANE_EFORMAT,
+                       "read: %s: a pickled adapter; save it again as adapter_model.safetensors",
+                       pickled);
+    else st = wane_tensors_open(out, path, err);
+    wane_free(pickled);
+    return st;
+}
+
+wane_status wane_peft_load(wane_update *out, const char *folder,
+                           void (*warning)(void *context, const char *line), void *context,
+                           wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_peft_config *config = NULL;
+    wane_update_memory *memory = NULL;
+    wane_update update = {.lowrank = true};
+    char *config_path = wane_path_join(folder, "adapter_config.json");
+    char *path = wane_path_join(folder, "adapter_model.safetensors");
+    if (!config_path || !path) WANE_TRY(wane_fail_memory(err, "read", folder));
+    WANE_TRY(wane_peft_config_load(&config, config_path, warning, context, err));
+    WANE_TRY(wane_update_memory_new(&memory, err));
+    WANE_TRY(open_factors(&memory->tensors, folder, path, err));
+    WANE_TRY(read_pairs(&update, memory, config, path, err));
+    update.facts = *wane_peft_config_facts(config);
+    update.facts.base_model = wane_arena_strdup(memory->arena, update.facts.base_model);
+    if (!update.facts.base_model) WANE_TRY(wane_fail_memory(err, "read", folder));
+    update.memory = memory;
+    memory = NULL;
+    *out = update;
+done:
+    wane_update_memory_free(memory);
+    wane_peft_config_free(config);
+    wane_free(config_path);
+    wane_free(path);
+    return st;
+}
+
+static wane_status write_factors(const wane_update *update, const char *path, wane_error *err)
+{
+    static const char *const metadata[] = {"format", "pt"};
+    wane_status st = WANE_OK;
+    wane_arena *arena = wane_arena_new();
+    wane_tensor_source *sources =
+        arena ? wane_arena_alloc(arena, 2 * update->count, sizeof *sources) : NULL;
+    if (!sources) WANE_TRY(wane_fail_memory(err, "write", path));
+    for (size_t i = 0; i < update->count; i++) {
+        const wane_update_tensor *t = &update->tensors[i];
+        size_t length = 0;
+        WANE_TRY(wane_peft_module_length(&length, t->name, path, err));
+        for (size_t half = 0; half < 2; half++) {
+            const char *suffix = half ? b_suffix : a_suffix;
+            char *name = wane_arena_alloc(arena, sizeof prefix + length + strlen(suffix), 1);
+            if (!name) WANE_TRY(wane_fail_memory(err, "write", path));
+            memcpy(name, prefix, sizeof prefix - 1);
+            memcpy(name + sizeof prefix - 1, t->name, length);
+            memcpy(name + sizeof prefix - 1 + length, suffix, strlen(suffix) + 1);
+            sources[2 * i + half] = (wane_tensor_source){
+                .name = name,
+                .data = half ? t->term.b : t->term.a,
+                .dimensions = 2,
+                .shape = {half ? t->rows : t->term.rank, half ? t->term.rank : t->cols}};
+        }
+    }
+    WANE_TRY(wane_tensors_write(path, sources, 2 * update->count, metadata, 1, err));
+done:
+    wane_arena_free(arena);
+    return st;
+}
+
+wane_status wane_peft_save(const wane_update *update, const char *folder, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_text config = {0};
+    char *config_path = wane_path_join(folder, "adapter_config.json");
+    char *path = wane_path_join(folder, "adapter_model.safetensors");
+    if (!config_path || !path) WANE_TRY(wane_fail_memory(err, "write", folder));
+    WANE_TRY(wane_peft_config_write(&config, update, config_path, err));
+    WANE_TRY(wane_folder_make(folder, err));
+    /* An older configuration must never stand beside newer factors. */
+    WANE_TRY(wane_remove(config_path, err));
+    WANE_TRY(write_factors(update, path, err));
+    WANE_TRY(wane_file_write(config_path, config.data, config.length, err));
+done:
+    wane_text_free(&config);
+    wane_free(config_path);
+    wane_free(path);
+    return st;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/files/update.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "store/base/memory.h"
+#include "store/files/file.h"
+#include "store/files/peft.h"
+#include "store/files/safetensors.h"
+#include "store/files/update_memory.h"
+
+wane_status wane_update_memory_new(wane_update_memory **out, wane_error *err)
+{
+    wane_update_memory *memory = wane_alloc(1, sizeof *memory);
+    if (memory) memory->arena = wane_arena_new();
+    if (!memory || !memory->arena) {
+        wane_update_memory_free(memory);
+        return wane_fail_memory(err, "read", "update");
+    }
+    *out = memory;
+    return WANE_OK;
+}
+
+void wane_update_memory_free(wane_update_memory *memory)
+{
+    if (!memory) return;
+    wane_tensors_close(memory->tensors);
+    wane_arena_free(memory->arena);
+    wane_free(memory);
+}
+
+wane_status wane_update_memory_values(const float **out, wane_update_memory *memory,
+                                      const wane_tensor *tensor, wane_error *err)
+{
+    const float *mapped = wane_tensors_floats(memory->tensors, tensor);
+    if (mapped) {
+        *out = mapped;
+        return WANE_OK;
+    }
+    float *values = wane_arena_alloc(memory->arena, tensor->elements, sizeof *values);
+    if (!values) return wane_fail_memory(err, "read", tensor->name);
+    wane_status st = wane_tensors_read(memory->tensors, tensor, values, err);
+    if (st == WANE_OK) *out = values;
+    return st;
+}
+
+int wane_update_by_name(const void *left, const void *right)
+{
+    const wane_update_tensor *a = left, *b = right;
+    return strcmp(a->name, b->name);
+}
+
+wane_status wane_update_new(wane_update *out, size_t count, bool lowrank, wane_error *err)
+{
+    wane_update_memory *memory = NULL;
+    wane_status st = wane_update_memory_new(&memory, err);
+    if (st != WANE_OK) return st;
+    wane_update_tensor *list = wane_arena_alloc(memory->arena, count, sizeof *list);
+    if (!list) {
+        wane_update_memory_free(memory);
+        return wane_fail_memory(err, "update", "tensors");
+    }
+    *out = (wane_update){.count = count,
+                         .tensors = list,
+                         .lowrank = lowrank,
+                         .facts.base_model = "",
+                         .memory = memory};
+    return WANE_OK;
+}
+
+static wane_status read_tensors(wane_update *out, wane_update_memory *memory, const char *path,
+                                wane_error *err)
+{
+    size_t count = wane_tensors_count(memory->tensors);
+    if (count == 0) return wane_fail(err, WANE_EFORMAT, "read: %s: no tensors", path);
+    wane_update_tensor *list = wane_arena_alloc(memory->arena, count, sizeof *list);
+    if (!list) return wane_fail_memory(err, "read", path);
+    for (size_t i = 0; i < count; i++) {
+        const wane_tensor *t = wane_tensors_at(memory->tensors, i);
+        if (t->dimensions < 1 || t->dimensions > 2 || t->elements == 0 || t->shape[0] > INT_MAX ||
+            (t->dimensions == 2 && t->shape[1] > INT_MAX))
+            return wane_fail(err, WANE_EFORMAT, "read: %s: %s: neither a matrix nor a vector", path,
+                             t->name);
+        list[i] = (wane_update_tensor){
+            .name = t->name, .rows = t->shape[0], .cols = t->dimensions == 2 ? t->shape[1] : 1};
+        wane_status st = wane_update_memory_values(&list[i].data, memory, t, err);
+        if (st != WANE_OK) return st;
+    }
+    out->tensors = list;
+    out->count = count;
+    return WANE_OK;
+}
+
+static wane_status load_tensors(wane_update *out, const char *path, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_update_memory *memory = NULL;
+    wane_update update = {.facts.base_model = ""};
+    WANE_TRY(wane_update_memory_new(&memory, err));
+    WANE_TRY(wane_tensors_open(&memory->tensors, path, err));
+    WANE_TRY(read_tensors(&update, memory, path, err));
+    update.memory = memory;
+    memory = NULL;
+    *out = update;
+done:
+    wane_update_memory_free(memory);
+    return st;
+}
+
+wane_status wane_update_load(wane_update *out, const char *path,
+                             void (*warning)(void *context, const char *line), void *context,
+                             wane_error *err)
+{
+    char *config = wane_path_join(path, "adapter_config.json");
+    if (!config) return wane_fail_memory(err, "read", path);
+    bool adapter = wane_folder_exists(path) && wane_file_exists(config);
+    wane_free(config);
+    return adapter ? wane_peft_load(out, path, warning, context, err)
+                   : load_tensors(out, path, err);
+}
+
+void wane_update_free(wane_update *update)
+{
+    wane_update_memory_free(update->memory);
+    *update = (wane_update){0};
+}
+
+static wane_status save_tensors(const wane_update *update, const char *path, wane_error *err)
+{
+    static const char *const metadata[] = {"format", "pt"};
+    wane_tensor_source *sources = wane_alloc(update->count, sizeof *sources);
+    if (!sources) return wane_fail_memory(err, "write", path);
+    for (size_t i = 0; i < update->count; i++) {
+        const wane_update_tensor *t = &update->tensors[i];
+        sources[i] = (wane_tensor_source){.name = t->name,
+                                          .data = t->data,
+                                          .dimensions = t->cols == 1 ? 1 : 2,
+                                          .shape = {t->rows, t->cols}};
+    }
+    wane_status st = wane_tensors_write(path, sources, update->count, metadata, 1, err);
+    wane_free(sources);
+    return st;
+}
+
+wane_status wane_update_save(const wane_update *update, const char *path, wane_error *err)
+{
+    if (update->count == 0)
+        return wane_fail(err, WANE_EINVAL, "write: %s: the update holds no tensors", path);
+    for (size_t i = 0; i < update->count; i++) {
+        const wane_update_tensor *t = &update->tensors[i];
+        bool whole = update->lowrank ? t->term.a && t->term.b && t->term.rank > 0 : t->data != NULL;
+        if (!whole)
+            return wane_fail(err, WANE_EINVAL, "write: %s: %s: does not fit the update's form",
+                             path, t->name);
+    }
+    return update->lowrank ? wane_peft_save(update, path, err) : save_tensors(update, path, err);
+}
+
+void wane_update_apply(wane_pool *pool, const wane_update_tensor *tensor, float *weight)
+{
+    size_t rows = tensor->rows, cols = tensor->cols, rank = tensor->term.rank;
+    if (tensor->data) memcpy(weight, tensor->data, rows * cols * sizeof *weight);
+    else
+        wane_sgemm(pool, false, false, rows, cols, rank, tensor->term.scale, tensor->term.b, rank,
+                   tensor->term.a, cols, 1.0F, weight, cols);
+}
