@@ -40,10 +40,11 @@ const char *wane_yaml_name(const wane_yaml_document *document);
 
 const wane_yaml *wane_yaml_get(const wane_yaml *map, const char *key); /* NULL if absent */
 
-/* Sets the leaf at `path` ("training.epochs", "methods.lora-r8.rank", "seeds.0") to `value`, which
- * is parsed as a YAML flow value ("[1, 4]", "{a: b}") or scalar. A list item is named by its
- * number from 0, by its own scalar text, or by the text of its `name` (else `path`) member. Maps on
- * the way are made where missing; list items are not. */
+/* Sets the node at `path` ("training.epochs", "methods.lora-r8.rank", "seeds.0") to `value`: a YAML
+ * flow list, flow map or quoted text when it starts with [ { " or ', else a plain scalar as it
+ * stands. A list item is named by its number from 0, by its own scalar text, or by the text of its
+ * `name` (else `path`) member; names may hold dots (the longest that fits wins). Maps on the way
+ * are made where missing; list items are not. On failure the document is as it was. */
 WANE_MUST_CHECK wane_status wane_yaml_override(wane_yaml_document *document, const char *path,
                                                const char *value, wane_error *err);
 
@@ -52,7 +53,8 @@ WANE_MUST_CHECK wane_status wane_yaml_override(wane_yaml_document *document, con
 WANE_MUST_CHECK wane_status wane_yaml_known(const wane_yaml *map, const char *const *names,
                                             size_t count, wane_error *err);
 
-/* Fails with the node's place: "FILE: KEY: cause (line L, column C)". */
+/* Fails with the node's place: "FILE: KEY: cause (line L, column C)", KEY being the path that an
+ * override would use; "(set by an override)" where an override set the value. WANE_EINVAL. */
 wane_status wane_yaml_fail(const wane_yaml *node, wane_error *err, const char *format, ...)
     WANE_PRINTF(3, 4);
 
