@@ -36,8 +36,7 @@ void wane_pass_logits(wane_pass *pass, const size_t *positions, size_t count, fl
     wane_pass_complete(pass, positions, count);
     while (count > 0) {
         size_t rows = count < pass->chunk ? count : pass->chunk;
-        for (size_t r = 0; r < rows; r++)
-            pass->chunk_row[r] = pass->final_row[positions[r]] - 1;
+        for (size_t r = 0; r < rows; r++) pass->chunk_row[r] = pass->final_row[positions[r]] - 1;
         normalise(pass, pass->chunk_row, rows, pass->chunk_hidden);
         head(pass, rows, pass->chunk_hidden, out);
         positions += rows;

@@ -72,8 +72,8 @@ typedef struct wane_kernels {
     float (*softmax_row)(size_t visible, size_t padded, float scale, float *s, float *lse);
     /* p[j] = exp(scale * s[j] - lse) and ds[j] = scale * p[j] * (dp[j] - delta) for j < visible, 0
      * up to padded; s becomes p, dp becomes ds. */
-    void (*softmax_row_backward)(size_t visible, size_t padded, float scale, float lse,
-                                 float delta, float *s, float *dp);
+    void (*softmax_row_backward)(size_t visible, size_t padded, float scale, float lse, float delta,
+                                 float *s, float *dp);
     /* x[i] *= factor. */
     void (*scale)(size_t count, float factor, float *x);
     float (*dot)(size_t count, const float *x, const float *y);

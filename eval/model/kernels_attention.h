@@ -42,8 +42,8 @@ INLINE void product_columns(size_t vectors, size_t m, size_t k, const float *a, 
 {
     size_t i = 0;
     for (; i + PRODUCT_ROWS <= m; i += PRODUCT_ROWS)
-        product_block(PRODUCT_ROWS, vectors, k, a + i * row, row, column, b, ldb, c + i * ldc,
-                      ldc, accumulate);
+        product_block(PRODUCT_ROWS, vectors, k, a + i * row, row, column, b, ldb, c + i * ldc, ldc,
+                      accumulate);
     for (; i < m; i++)
         product_block(1, vectors, k, a + i * row, row, column, b, ldb, c + i * ldc, ldc,
                       accumulate);

@@ -58,8 +58,8 @@ static void rmsnorm_backward_(size_t rows, size_t width, const float *x, const f
                    load_part(x + i, width - i, 0);
         float pull = sum_lanes(sum) * factor * factor / (float)width;
         for (i = 0; i + 16 <= width; i += 16)
-            store(dx + i, load(dx + i) +
-                              (load(gain + i) * load(dy + i) - load(x + i) * pull) * factor);
+            store(dx + i,
+                  load(dx + i) + (load(gain + i) * load(dy + i) - load(x + i) * pull) * factor);
         for (; i < width; i++) dx[i] += (gain[i] * dy[i] - x[i] * pull) * factor;
         if (dgain)
             for (i = 0; i < width; i++) dgain[i] += dy[i] * (x[i] * factor);
@@ -203,8 +203,7 @@ static void softmax_gradient_(size_t count, float *logits, float lse, float scal
     size_t i = 0;
     for (; i + 16 <= count; i += 16) store(logits + i, vexp(load(logits + i) - lse) * scale);
     if (i < count)
-        store_part(logits + i, count - i,
-                   vexp(load_part(logits + i, count - i, 0) - lse) * scale);
+        store_part(logits + i, count - i, vexp(load_part(logits + i, count - i, 0) - lse) * scale);
 }
 
 const wane_kernels WANE_KERNEL_TABLE = {

@@ -14,7 +14,7 @@ typedef struct stage {
     wane_layer_index index;
     wane_layer_store *store;
     const wane_rows *rows;
-    float *out;        /* of the layer, one row per row of `rows` */
+    float *out; /* of the layer, one row per row of `rows` */
     bool queries, keys;
 } stage;
 
@@ -75,20 +75,24 @@ static void project_tile(void *context, size_t tile, int thread)
     float *rstd = s->keys && s->store->rstd1 ? s->store->rstd1 + first : NULL;
     k->rmsnorm(rows, width, (float)c->norm_epsilon, x, wane_pass_weight(pass, s->index.norm1),
                normed, rstd);
-    wane_linear linear = {.pass = pass, .index = &s->index, .store = s->store,
-                          .row = first, .rows = rows, .token = s->rows->token, .scratch = rest};
+    wane_linear linear = {.pass = pass,
+                          .index = &s->index,
+                          .store = s->store,
+                          .row = first,
+                          .rows = rows,
+                          .token = s->rows->token,
+                          .scratch = rest};
     const int32_t *position = s->rows->position + first;
     if (s->queries) {
         float *q = s->store->q + first * heads;
         wane_linear_forward(&linear, WANE_SLOT_Q, 1, normed, q, heads, false);
-        k->rope(rows, c->heads, c->head_width, q, heads, position, pass->cosine, pass->sine,
-                false);
+        k->rope(rows, c->heads, c->head_width, q, heads, position, pass->cosine, pass->sine, false);
     }
     if (s->keys) {
         float *kv = s->store->kv + first * 2 * keys;
         wane_linear_forward(&linear, WANE_SLOT_K, 2, normed, kv, 2 * keys, false);
-        k->rope(rows, c->kv_heads, c->head_width, kv, 2 * keys, position, pass->cosine,
-                pass->sine, false);
+        k->rope(rows, c->kv_heads, c->head_width, kv, 2 * keys, position, pass->cosine, pass->sine,
+                false);
     }
 }
 
@@ -110,16 +114,20 @@ static void mlp_tile(void *context, size_t tile, int thread)
     else rest += rows * 2 * c->hidden;
     float *out = s->out + first * width;
     float *middle = store->middle ? store->middle + first * width : out;
-    wane_linear linear = {.pass = pass, .index = &s->index, .store = s->store,
-                          .row = first, .rows = rows, .token = s->rows->token, .scratch = rest};
+    wane_linear linear = {.pass = pass,
+                          .index = &s->index,
+                          .store = s->store,
+                          .row = first,
+                          .rows = rows,
+                          .token = s->rows->token,
+                          .scratch = rest};
     /* With a row list, project_tile has put the residual stream into out. */
     const float *input = s->rows->token ? out : store->input + first * width;
     if (middle != input) memcpy(middle, input, bytes);
     wane_linear_forward(&linear, WANE_SLOT_O, 1, store->attention + first * heads, middle, width,
                         true);
-    k->rmsnorm(rows, width, (float)c->norm_epsilon, middle,
-               wane_pass_weight(pass, s->index.norm2), normed,
-               store->rstd2 ? store->rstd2 + first : NULL);
+    k->rmsnorm(rows, width, (float)c->norm_epsilon, middle, wane_pass_weight(pass, s->index.norm2),
+               normed, store->rstd2 ? store->rstd2 + first : NULL);
     wane_linear_forward(&linear, WANE_SLOT_GATE, 2, normed, gate_up, 2 * c->hidden, false);
     k->swiglu(rows, c->hidden, gate_up, act);
     if (out != middle) memcpy(out, middle, bytes);

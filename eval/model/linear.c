@@ -11,8 +11,8 @@ static const wane_factor *factor_of(const wane_pass *pass, size_t parameter)
 }
 
 /* y += scale (x A^T) B^T. */
-static void add_low_rank(const wane_linear *l, wane_slot slot, const wane_factor *f,
-                         const float *x, float *y, size_t ldy)
+static void add_low_rank(const wane_linear *l, wane_slot slot, const wane_factor *f, const float *x,
+                         float *y, size_t ldy)
 {
     const wane_kernels *k = l->pass->kernels;
     float *low = l->store->low[slot] ? l->store->low[slot] + l->row * f->rank : l->scratch;

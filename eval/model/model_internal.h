@@ -5,9 +5,13 @@
 #define EVAL_MODEL_MODEL_INTERNAL_H
 
 #include "eval/model/model.h"
+#include "store/base/text.h"
 
 /* A model of that configuration, all weights 0. Owned by the caller. */
 WANE_MUST_CHECK wane_status wane_model_allocate(wane_model **out, const wane_config *config,
                                                 wane_error *err);
+
+/* config.json as transformers reads it. */
+void wane_config_write(wane_text *text, const wane_config *config);
 
 #endif

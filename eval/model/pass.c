@@ -14,8 +14,8 @@ static bool same_shape(const wane_config *a, const wane_config *b)
 {
     return a->vocabulary == b->vocabulary && a->width == b->width && a->layers == b->layers &&
            a->heads == b->heads && a->kv_heads == b->kv_heads && a->head_width == b->head_width &&
-           a->hidden == b->hidden && a->tied == b->tied &&
-           a->attention_bias == b->attention_bias && a->mlp_bias == b->mlp_bias;
+           a->hidden == b->hidden && a->tied == b->tied && a->attention_bias == b->attention_bias &&
+           a->mlp_bias == b->mlp_bias;
 }
 
 static wane_status check_adapter(const wane_pass *pass, const wane_adapter *adapter,
@@ -36,8 +36,10 @@ static wane_status check_targets(const wane_pass *pass, const wane_batch *batch,
             return wane_fail(err, WANE_EINVAL, "forward: target %zu: position %zu of %zu tokens", i,
                              batch->position[i], batch->tokens);
         if (batch->target[i] < 0 || (size_t)batch->target[i] >= pass->config.vocabulary)
-            return wane_fail(err, WANE_EINVAL, "forward: target %zu: token %d of a vocabulary of "
-                             "%zu", i, (int)batch->target[i], pass->config.vocabulary);
+            return wane_fail(err, WANE_EINVAL,
+                             "forward: target %zu: token %d of a vocabulary of "
+                             "%zu",
+                             i, (int)batch->target[i], pass->config.vocabulary);
     }
     return WANE_OK;
 }
@@ -63,12 +65,16 @@ static wane_status check_sequence(const wane_pass *pass, const wane_batch *batch
             return wane_fail(err, WANE_EINVAL,
                              "forward: sequence %zu: a prefix cannot be shared in training", s);
         if (p >= s || batch->prefix[p] >= 0)
-            return wane_fail(err, WANE_EINVAL, "forward: sequence %zu: cannot continue sequence "
-                             "%zu", s, p);
+            return wane_fail(err, WANE_EINVAL,
+                             "forward: sequence %zu: cannot continue sequence "
+                             "%zu",
+                             s, p);
     }
     if (last - first + prefix_keys(batch, s) > pass->config.context)
-        return wane_fail(err, WANE_EINVAL, "forward: sequence %zu: %zu tokens exceed the context "
-                         "of %zu", s, last - first + prefix_keys(batch, s), pass->config.context);
+        return wane_fail(err, WANE_EINVAL,
+                         "forward: sequence %zu: %zu tokens exceed the context "
+                         "of %zu",
+                         s, last - first + prefix_keys(batch, s), pass->config.context);
     return WANE_OK;
 }
 
@@ -78,10 +84,11 @@ static wane_status check_batch(const wane_pass *pass, const wane_batch *batch, w
     if (batch->tokens < 1 || batch->tokens > limits->tokens || batch->sequences < 1 ||
         batch->sequences > limits->sequences ||
         (limits->training && batch->targets > limits->targets))
-        return wane_fail(err, WANE_EINVAL, "forward: batch: %zu tokens in %zu sequences with %zu "
-                         "targets exceed the planned %zu, %zu, %zu", batch->tokens,
-                         batch->sequences, batch->targets, limits->tokens, limits->sequences,
-                         limits->targets);
+        return wane_fail(err, WANE_EINVAL,
+                         "forward: batch: %zu tokens in %zu sequences with %zu "
+                         "targets exceed the planned %zu, %zu, %zu",
+                         batch->tokens, batch->sequences, batch->targets, limits->tokens,
+                         limits->sequences, limits->targets);
     if (batch->starts[0] != 0 || batch->starts[batch->sequences] != batch->tokens)
         return wane_fail(err, WANE_EINVAL, "forward: batch: its sequences do not cover its tokens");
     for (size_t s = 0; s < batch->sequences; s++) {
@@ -106,14 +113,12 @@ static void set_rows(wane_pass *pass, const wane_batch *batch)
     memcpy(pass->sequence_first, batch->starts, (batch->sequences + 1) * sizeof *batch->starts);
     memset(pass->final_row, 0, batch->tokens * sizeof *pass->final_row);
     pass->finals = 0;
-    pass->all = (wane_rows){.count = batch->tokens,
-                            .position = pass->position,
-                            .first = pass->sequence_first};
+    pass->all = (wane_rows){
+        .count = batch->tokens, .position = pass->position, .first = pass->sequence_first};
 }
 
-wane_status wane_pass_forward(wane_pass *pass, const wane_model *model,
-                              const wane_adapter *adapter, const wane_batch *batch,
-                              const wane_dropout *dropout, wane_error *err)
+wane_status wane_pass_forward(wane_pass *pass, const wane_model *model, const wane_adapter *adapter,
+                              const wane_batch *batch, const wane_dropout *dropout, wane_error *err)
 {
     wane_status st = WANE_OK;
     pass->ready = false;

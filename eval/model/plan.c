@@ -83,8 +83,7 @@ static void place_layer(planner *p, const wane_config *c, const wane_pass_limits
     out->rstd1 = floats(p, limits->tokens, 1);
     out->rstd2 = floats(p, rows, 1);
     for (int s = 0; s < WANE_SLOTS && rank; s++)
-        out->low[s] =
-            floats(p, s == WANE_SLOT_K || s == WANE_SLOT_V ? limits->tokens : rows, rank);
+        out->low[s] = floats(p, s == WANE_SLOT_K || s == WANE_SLOT_V ? limits->tokens : rows, rank);
 }
 
 /* What one thread needs: the row tiles of the layers, or a block of attention. */
@@ -154,8 +153,7 @@ static void place(planner *p, wane_pass *pass)
     pass->scratch = floats(p, (size_t)(l->threads > 0 ? l->threads : 1), pass->scratch_floats);
 }
 
-static wane_status check(const wane_config *config, const wane_pass_limits *limits,
-                         wane_error *err)
+static wane_status check(const wane_config *config, const wane_pass_limits *limits, wane_error *err)
 {
     if (limits->tokens < 1 || limits->sequences < 1 || limits->tokens > INT32_MAX ||
         limits->sequences > limits->tokens)
@@ -173,8 +171,8 @@ static wane_status check(const wane_config *config, const wane_pass_limits *limi
 }
 
 /* Fills in a pass without memory, to be counted and then placed. */
-static wane_status begin(wane_pass *pass, const wane_config *config,
-                         const wane_pass_limits *limits, size_t *bytes, wane_error *err)
+static wane_status begin(wane_pass *pass, const wane_config *config, const wane_pass_limits *limits,
+                         size_t *bytes, wane_error *err)
 {
     wane_status st = wane_parameters_plan(&pass->parameters, config, err);
     if (st != WANE_OK) return st;

@@ -23,15 +23,15 @@ typedef struct wane_rows {
 
 /* What one layer leaves for backward; in evaluation all layers share one. */
 typedef struct wane_layer_store {
-    float *input;     /* tokens x width: the residual stream */
-    float *q;         /* rows x heads head_width, rotated */
-    float *kv;        /* tokens x 2 kv_heads head_width, keys rotated */
-    float *attention; /* rows x heads head_width; evaluation: q itself */
-    float *lse;       /* rows x heads; training only, as all below */
-    float *middle;    /* rows x width: the residual stream after attention */
-    float *gate_up;   /* rows x 2 hidden */
-    float *rstd1, *rstd2;     /* tokens; rows */
-    float *low[WANE_SLOTS];   /* rows (k, v: tokens) x rank: drop(x) A^T; NULL without adapter */
+    float *input;           /* tokens x width: the residual stream */
+    float *q;               /* rows x heads head_width, rotated */
+    float *kv;              /* tokens x 2 kv_heads head_width, keys rotated */
+    float *attention;       /* rows x heads head_width; evaluation: q itself */
+    float *lse;             /* rows x heads; training only, as all below */
+    float *middle;          /* rows x width: the residual stream after attention */
+    float *gate_up;         /* rows x 2 hidden */
+    float *rstd1, *rstd2;   /* tokens; rows */
+    float *low[WANE_SLOTS]; /* rows (k, v: tokens) x rank: drop(x) A^T; NULL without adapter */
 } wane_layer_store;
 
 struct wane_pass {
@@ -43,16 +43,16 @@ struct wane_pass {
     void *block; /* all below points into it */
 
     float *cosine, *sine;
-    int32_t *position;       /* per token */
-    size_t *sequence_first;  /* sequences + 1: the batch's starts */
+    int32_t *position;      /* per token */
+    size_t *sequence_first; /* sequences + 1: the batch's starts */
     wane_attention_item *item;
     size_t items;
     /* The rows of the last layer: lists for the set at work, and which row of `final` a token has
      * (row + 1; 0 = not computed yet). */
     size_t *row_token, *row_first, *final_row;
     int32_t *row_position;
-    size_t finals;       /* rows of `final` in use */
-    float *final;        /* residual stream after the last layer, before the norm */
+    size_t finals;           /* rows of `final` in use */
+    float *final;            /* residual stream after the last layer, before the norm */
     wane_layer_store *layer; /* per stored layer; evaluation: one */
     float *scratch;          /* per thread */
     size_t scratch_floats;
