@@ -2,7 +2,9 @@
  * Tokenizers read from Hugging Face's tokenizer.json: BPE (SentencePiece style with or without byte
  * fallback, and byte-level as GPT-2, Llama-3 and SmolLM2) and WordLevel; normalizers,
  * pre-tokenizers, added tokens, post-processor, decoder. Token ids equal those of the `tokenizers`
- * library. A part of the file this reader does not know is an error that names it.
+ * library reading the same file without its "truncation" and "padding", which are ignored. A part
+ * of the file this reader does not know is an error that names it, as is a file the library would
+ * read in another sense than it says (ids given twice, added tokens whose id it would change).
  */
 #ifndef TASKS_TEXT_TOKENIZER_H
 #define TASKS_TEXT_TOKENIZER_H
@@ -17,8 +19,9 @@
 typedef struct wane_tokenizer wane_tokenizer; /* constant after loading: any thread may encode */
 
 /* Reads `path`: a tokenizer.json, or a folder that holds one (tokenizer_config.json beside it gives
- * bos, eos, unk and add_bos_token where the post-processor is silent). Owned by the caller, free
- * with wane_tokenizer_free (NULL allowed). */
+ * bos and eos, and add_bos_token and add_eos_token where the post-processor adds nothing;
+ * special_tokens_map.json gives bos and eos when that one does not). Owned by the caller, free with
+ * wane_tokenizer_free (NULL allowed). */
 WANE_MUST_CHECK wane_status wane_tokenizer_load(wane_tokenizer **out, const char *path,
                                                 wane_error *err);
 /* The same from the bytes of a tokenizer.json; `name` is what messages call it. */
@@ -35,15 +38,16 @@ void wane_tokens_free(wane_tokens *tokens);
 WANE_MUST_CHECK wane_status wane_tokens_append(wane_tokens *tokens, const int32_t *ids,
                                                size_t count, wane_error *err);
 
-/* Appends the ids of `bytes`. `special`: run the post-processor (BOS and its like), as
- * transformers' add_special_tokens. Bytes that are no UTF-8 are first replaced by U+FFFD, one for
- * each maximal broken part, as Python's errors="replace" does. */
+/* Appends the ids of `bytes`, in O(n log n). `special`: run the post-processor (BOS and its like),
+ * as transformers' add_special_tokens. Bytes that are no UTF-8 are first replaced by U+FFFD, one
+ * for each maximal broken part, as Python's errors="replace" does. */
 WANE_MUST_CHECK wane_status wane_tokenizer_encode(const wane_tokenizer *tokenizer,
                                                   const char *bytes, size_t count, bool special,
                                                   wane_tokens *out, wane_error *err);
 
 /* Appends the text of the ids (special tokens left out when `skip_special`), as the library's
- * decode without clean-up of spaces. WANE_EINVAL for an id that is not in the vocabulary. */
+ * decode without clean-up of spaces; added tokens in the form the file gives them. WANE_EINVAL for
+ * an id that is not in the vocabulary. */
 WANE_MUST_CHECK wane_status wane_tokenizer_decode(const wane_tokenizer *tokenizer,
                                                   const int32_t *ids, size_t count,
                                                   bool skip_special, wane_text *out,
@@ -52,9 +56,10 @@ WANE_MUST_CHECK wane_status wane_tokenizer_decode(const wane_tokenizer *tokenize
 size_t wane_tokenizer_size(const wane_tokenizer *tokenizer);                   /* highest id + 1 */
 int32_t wane_tokenizer_id(const wane_tokenizer *tokenizer, const char *token); /* -1 if absent */
 const char *wane_tokenizer_token(const wane_tokenizer *tokenizer,
-                                 int32_t id);                    /* raw form or NULL */
-int32_t wane_tokenizer_unknown(const wane_tokenizer *tokenizer); /* -1 when there is none */
-int32_t wane_tokenizer_bos(const wane_tokenizer *tokenizer);     /* -1 when none is known */
+                                 int32_t id); /* raw form or NULL */
+/* The id that text without a token of its own gets; -1 when there is none (byte-level models). */
+int32_t wane_tokenizer_unknown(const wane_tokenizer *tokenizer);
+int32_t wane_tokenizer_bos(const wane_tokenizer *tokenizer); /* -1 when none is known */
 int32_t wane_tokenizer_eos(const wane_tokenizer *tokenizer);
 /* SHA-256 of the tokenizer.json. Borrowed until free. */
 const char *wane_tokenizer_sha256(const wane_tokenizer *tokenizer);

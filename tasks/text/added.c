@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tasks/text/added.h"
+
+#include <string.h>
+
+#include "tasks/text/unicode.h"
+
+struct wane_byte_node {
+    int32_t child, sibling; /* first child, next sibling; -1: none */
+    int32_t token;          /* index of the token that ends here; -1: none */
+    unsigned char byte;
+};
+
+static wane_status tree_node(int32_t *out, wane_byte_tree *tree, unsigned char byte,
+                             wane_error *err)
+{
+    if (tree->count == tree->capacity) {
+        size_t capacity = tree->capacity * 2 + 64;
+        struct wane_byte_node *nodes =
+            capacity < INT32_MAX ? wane_realloc(tree->nodes, capacity, sizeof *nodes) : NULL;
+        if (!nodes) return wane_fail_memory(err, "tokenizer", "added tokens");
+        tree->nodes = nodes;
+        tree->capacity = capacity;
+    }
+    tree->nodes[tree->count] = (struct wane_byte_node){-1, -1, -1, byte};
+    *out = (int32_t)tree->count++;
+    return WANE_OK;
+}
+
+static int32_t tree_child(const wane_byte_tree *tree, int32_t node, unsigned char byte)
+{
+    int32_t child = tree->nodes[node].child;
+    while (child >= 0 && tree->nodes[child].byte != byte) child = tree->nodes[child].sibling;
+    return child;
+}
+
+/* Of equal texts the first added counts. `text` is not empty. */
+static wane_status tree_add(wane_byte_tree *tree, const char *text, size_t bytes, int32_t token,
+                            wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const unsigned char *b = (const unsigned char *)text;
+    int32_t node = tree->root[b[0]];
+    if (node < 0) {
+        WANE_TRY(tree_node(&node, tree, b[0], err));
+        tree->root[b[0]] = node;
+    }
+    for (size_t i = 1; i < bytes; i++) {
+        int32_t child = tree_child(tree, node, b[i]);
+        if (child < 0) {
+            WANE_TRY(tree_node(&child, tree, b[i], err));
+            tree->nodes[child].sibling = tree->nodes[node].child;
+            tree->nodes[node].child = child;
+        }
+        node = child;
+    }
+    if (tree->nodes[node].token < 0) tree->nodes[node].token = token;
+done:
+    return st;
+}
+
+/* The leftmost text at or after *start, the longest there; false when there is none. */
+static bool tree_find(const wane_byte_tree *tree, const char *text, size_t bytes, size_t *start,
+                      size_t *stop, int32_t *token)
+{
+    const unsigned char *b = (const unsigned char *)text;
+    for (size_t from = *start; from < bytes; from++) {
+        int32_t node = tree->root[b[from]];
+        bool found = false;
+        for (size_t at = from + 1; node >= 0; at++) {
+            if (tree->nodes[node].token >= 0) {
+                found = true;
+                *token = tree->nodes[node].token;
+                *stop = at;
+            }
+            node = at < bytes ? tree_child(tree, node, b[at]) : -1;
+        }
+        if (found) {
+            *start = from;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool same_token(const wane_added_token *a, const wane_added_token *b)
+{
+    return a->single_word == b->single_word && a->lstrip == b->lstrip && a->rstrip == b->rstrip &&
+           a->normalized == b->normalized && a->special == b->special && a->id == b->id;
+}
+
+static wane_status read_token(wane_added_token *out, const wane_json *json, const wane_part *part,
+                              wane_error *err)
+{
+    static const char *const keys[] = {"id",     "content",    "single_word", "lstrip",
+                                       "rstrip", "normalized", "special",     NULL};
+    wane_status st = WANE_OK;
+    wane_added_token token = {0};
+    int64_t id = 0;
+    if (wane_json_kind_of(json) != WANE_JSON_OBJECT)
+        return wane_part_fail(part, err, "an element is no object");
+    WANE_TRY(wane_part_keys(json, keys, part, err));
+    WANE_TRY(wane_part_string(&token.text, &token.bytes, json, "content", false, part, err));
+    WANE_TRY(wane_part_count(&id, json, "id", WANE_TOKEN_ID_LIMIT - 1, part, err));
+    WANE_TRY(wane_part_bool(&token.special, json, "special", false, part, err));
+    WANE_TRY(wane_part_bool(&token.single_word, json, "single_word", false, part, err));
+    WANE_TRY(wane_part_bool(&token.lstrip, json, "lstrip", false, part, err));
+    WANE_TRY(wane_part_bool(&token.rstrip, json, "rstrip", false, part, err));
+    WANE_TRY(wane_part_bool(&token.normalized, json, "normalized", !token.special, part, err));
+    if (token.bytes > WANE_ADDED_BYTES)
+        return wane_part_fail(part, err, "token %lld has %zu bytes: at most %d", (long long)id,
+                              token.bytes, WANE_ADDED_BYTES);
+    token.id = (int32_t)id;
+    *out = token;
+done:
+    return st;
+}
+
+/* Reads the tokens; leaves out empty ones and exact repetitions. */
+static wane_status read_tokens(wane_added *added, const wane_json *array,
+                               const wane_vocabulary *vocabulary, const wane_part *part,
+                               wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_vocabulary seen = {0};
+    int32_t highest = -1;
+    size_t size = wane_json_size(array);
+    WANE_TRY(wane_vocabulary_make(&seen, part->arena, size, (int32_t)size, err));
+    for (size_t i = 0; i < size; i++) {
+        wane_added_token token;
+        WANE_TRY(read_token(&token, wane_json_at(array, i), part, err));
+        if (!token.bytes) continue;
+        int32_t index = wane_vocabulary_find(&seen, token.text, token.bytes);
+        if (index >= 0) {
+            if (same_token(&added->tokens[index], &token)) continue;
+            st = wane_part_fail(part, err, "\"%.64s\" is there twice, differently", token.text);
+            goto done;
+        }
+        int32_t id = wane_vocabulary_find(vocabulary, token.text, token.bytes);
+        if (id < 0)
+            id = highest >= (int64_t)vocabulary->count ? highest + 1 : (int32_t)vocabulary->count;
+        if (id != token.id || (id != wane_vocabulary_find(vocabulary, token.text, token.bytes) &&
+                               wane_vocabulary_token(vocabulary, id))) {
+            st = wane_part_fail(part, err, "\"%.64s\" has id %d where the vocabulary gives %d",
+                                token.text, token.id, id);
+            goto done;
+        }
+        if (id > highest) highest = id;
+        WANE_TRY(wane_vocabulary_add(&seen, token.text, token.bytes, (int32_t)added->count, err));
+        added->tokens[added->count++] = token;
+    }
+done:
+    wane_vocabulary_free(&seen);
+    return st;
+}
+
+static wane_status plant(wane_added *added, const wane_normalizer *normalizer,
+                         const wane_part *part, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_text text = {0}, spare = {0};
+    for (int special = 1; special >= 0; special--) { /* special ones come first */
+        for (size_t i = 0; i < added->count; i++) {
+            const wane_added_token *token = added->tokens + i;
+            if (token->special != special) continue;
+            if (!token->normalized) {
+                WANE_TRY(tree_add(&added->before, token->text, token->bytes, (int32_t)i, err));
+                continue;
+            }
+            size_t lead = 0;
+            wane_text_clear(&text);
+            wane_text_append(&text, token->text, token->bytes);
+            WANE_TRY(wane_normalizer_apply(normalizer, &text, &spare, &lead, err));
+            if (!text.length) {
+                st = wane_part_fail(part, err, "\"%.64s\" is empty once normalised", token->text);
+                goto done;
+            }
+            WANE_TRY(tree_add(&added->after, text.data, text.length, (int32_t)i, err));
+        }
+    }
+done:
+    wane_text_free(&text);
+    wane_text_free(&spare);
+    return st;
+}
+
+wane_status wane_added_read(wane_added *out, const wane_json *array,
+                            const wane_vocabulary *vocabulary, const wane_normalizer *normalizer,
+                            const wane_part *part, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_added made = {0};
+    memset(made.before.root, 0xff, sizeof made.before.root);
+    memset(made.after.root, 0xff, sizeof made.after.root);
+    if (wane_json_kind_of(array) != WANE_JSON_NULL && wane_json_kind_of(array) != WANE_JSON_ARRAY)
+        return wane_part_fail(part, err, "not an array");
+    size_t size = wane_json_size(array);
+    if (size > WANE_TOKEN_ID_LIMIT) return wane_part_fail(part, err, "%zu tokens", size);
+    made.tokens = wane_alloc(size, sizeof *made.tokens);
+    if (!made.tokens) return wane_fail_memory(err, "tokenizer", part->file);
+    WANE_TRY(read_tokens(&made, array, vocabulary, part, err));
+    WANE_TRY(plant(&made, normalizer, part, err));
+    for (size_t i = 0; i < made.count && !made.word; i++)
+        if (made.tokens[i].single_word)
+            WANE_TRY(wane_pattern_compile(&made.word, "[\\w\\u200c\\u200d]", 16, part, err));
+    *out = made;
+    return WANE_OK;
+done:
+    wane_added_free(&made);
+    return st;
+}
+
+void wane_added_free(wane_added *added)
+{
+    wane_free(added->tokens);
+    wane_free(added->before.nodes);
+    wane_free(added->after.nodes);
+    wane_pattern_free(added->word);
+    *added = (wane_added){0};
+}
+
+/* Where the code point that ends at `at` begins. */
+static size_t step_back(const char *text, size_t at)
+{
+    do at--;
+    while (((unsigned char)text[at] & 0xc0) == 0x80);
+    return at;
+}
+
+/* Whether the token stands alone: no word character before or behind. */
+static wane_status stands_alone(bool *out, wane_search *word, const char *text, size_t bytes,
+                                size_t start, size_t stop, wane_error *err)
+{
+    size_t from = 0, to = 0;
+    wane_status st = WANE_DONE;
+    if (start > 0) {
+        size_t before = step_back(text, start);
+        wane_search_set(word, text + before, start - before);
+        st = wane_search_next(word, &from, &to, err);
+    }
+    if (st == WANE_DONE && stop < bytes) {
+        wane_search_set(word, text + stop, wane_utf8_size((unsigned char)text[stop]));
+        st = wane_search_next(word, &from, &to, err);
+    }
+    if (st < 0) return st;
+    *out = st == WANE_DONE;
+    return WANE_OK;
+}
+
+static wane_status split_piece(const wane_added *added, const wane_byte_tree *tree,
+                               wane_search *word, wane_pieces *pieces, const wane_piece *piece,
+                               wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const char *text = pieces->text + piece->start;
+    size_t from = 0, start = 0, stop = 0; /* from: bytes before are emitted */
+    int32_t index = 0;
+    for (; tree_find(tree, text, piece->bytes, &start, &stop, &index); start = stop) {
+        const wane_added_token *token = added->tokens + index;
+        size_t left = start, right = stop;
+        if (token->single_word) {
+            bool alone = false;
+            WANE_TRY(stands_alone(&alone, word, text, piece->bytes, start, stop, err));
+            if (!alone) continue;
+        }
+        if (token->lstrip) {
+            while (left > 0) {
+                size_t before = step_back(text, left);
+                if (!wane_unicode_space(wane_utf8_decode(text + before))) break;
+                left = before;
+            }
+            if (left < from) left = from;
+        }
+        while (token->rstrip && right < piece->bytes &&
+               wane_unicode_space(wane_utf8_decode(text + right)))
+            right += wane_utf8_size((unsigned char)text[right]);
+        if (from < left) WANE_TRY(wane_pieces_cut(pieces, piece, from, left, err));
+        WANE_TRY(wane_pieces_emit(pieces, (wane_piece){.id = token->id}, err));
+        from = right;
+    }
+    if (from < piece->bytes) WANE_TRY(wane_pieces_cut(pieces, piece, from, piece->bytes, err));
+done:
+    return st;
+}
+
+wane_status wane_added_split(const wane_added *added, bool after, wane_pieces *pieces,
+                             wane_error *err)
+{
+    const wane_byte_tree *tree = after ? &added->after : &added->before;
+    if (!tree->count) return WANE_OK;
+    wane_status st = WANE_OK;
+    wane_search word = {0};
+    if (added->word) WANE_TRY(wane_search_open(&word, added->word, err));
+    for (size_t i = 0; i < pieces->count; i++) {
+        const wane_piece *piece = pieces->items + i;
+        if (piece->id >= 0) WANE_TRY(wane_pieces_emit(pieces, *piece, err));
+        else WANE_TRY(split_piece(added, tree, &word, pieces, piece, err));
+    }
+    WANE_TRY(wane_pieces_turn(pieces, 0, err));
+done:
+    wane_search_close(&word);
+    return st;
+}

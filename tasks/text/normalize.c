@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tasks/text/normalize.h"
+
+#include <string.h>
+
+#include "tasks/text/pattern.h"
+#include "tasks/text/unicode.h"
+
+typedef enum kind { PREPEND, REPLACE, FORM, LOWER, STRIP, ACCENTS, BYTES } kind;
+
+struct wane_normalizer_step {
+    kind kind;
+    const char *text; /* PREPEND, REPLACE */
+    size_t bytes;
+    wane_pattern *pattern;
+    wane_form form;
+    bool left, right; /* STRIP */
+};
+typedef struct wane_normalizer_step normalizer_step;
+
+static wane_status read_step(normalizer_step *out, const wane_json *json, const wane_part *part,
+                             wane_error *err)
+{
+    static const char *const forms[] = {"NFC", "NFD", "NFKC", "NFKD"};
+    static const char *const none[] = {NULL}, *const prepend[] = {"prepend", NULL},
+                             *const replace[] = {"pattern", "content", NULL},
+                             *const strip[] = {"strip_left", "strip_right", NULL};
+    wane_status st = WANE_OK;
+    const char *type = NULL;
+    const char *const *keys = none;
+    WANE_TRY(wane_part_type(&type, json, part, err));
+    if (!strcmp(type, "Prepend")) {
+        keys = prepend;
+        out->kind = PREPEND;
+        WANE_TRY(wane_part_string(&out->text, &out->bytes, json, "prepend", false, part, err));
+    } else if (!strcmp(type, "Replace")) {
+        keys = replace;
+        out->kind = REPLACE;
+        WANE_TRY(wane_part_string(&out->text, &out->bytes, json, "content", false, part, err));
+        WANE_TRY(wane_pattern_read(&out->pattern, wane_json_get(json, "pattern"), part, err));
+    } else if (!strcmp(type, "Lowercase")) {
+        out->kind = LOWER;
+    } else if (!strcmp(type, "StripAccents")) {
+        out->kind = ACCENTS;
+    } else if (!strcmp(type, "ByteLevel")) {
+        out->kind = BYTES;
+    } else if (!strcmp(type, "Strip")) {
+        keys = strip;
+        out->kind = STRIP;
+        WANE_TRY(wane_part_bool(&out->left, json, "strip_left", true, part, err));
+        WANE_TRY(wane_part_bool(&out->right, json, "strip_right", true, part, err));
+    } else {
+        size_t form = 0;
+        while (form < 4 && strcmp(type, forms[form]) != 0) form++;
+        if (form == 4) return wane_part_fail(part, err, "type \"%.64s\" is not supported", type);
+        out->kind = FORM;
+        out->form = (wane_form)form;
+    }
+    WANE_TRY(wane_part_keys(json, keys, part, err));
+done:
+    return st;
+}
+
+wane_status wane_normalizer_read(wane_normalizer *out, const wane_json *json, const wane_part *part,
+                                 wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_normalizer made = {0};
+    const wane_json **items = NULL;
+    size_t count = 0;
+    WANE_TRY(wane_part_flatten(&items, &count, json, "normalizers", part, err));
+    made.steps = wane_alloc(count, sizeof *made.steps);
+    if (!made.steps) {
+        st = wane_fail_memory(err, "tokenizer", part->file);
+        goto done;
+    }
+    for (; made.count < count; made.count++) {
+        st = read_step(made.steps + made.count, items[made.count], part, err);
+        if (st != WANE_OK) {
+            made.count++; /* the step may hold a pattern already */
+            goto done;
+        }
+    }
+    *out = made;
+    made = (wane_normalizer){0};
+done:
+    wane_free(items);
+    wane_normalizer_free(&made);
+    return st;
+}
+
+void wane_normalizer_free(wane_normalizer *normalizer)
+{
+    for (size_t i = 0; i < normalizer->count; i++) wane_pattern_free(normalizer->steps[i].pattern);
+    wane_free(normalizer->steps);
+    *normalizer = (wane_normalizer){0};
+}
+
+/* What replaces a match comes from the last character of the match, as the library has it. */
+static wane_status replace(const normalizer_step *step, wane_text *out, const wane_text *in,
+                           size_t *lead, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_search search = {0};
+    size_t from = 0, start = 0, stop = 0, new_lead = 0;
+    WANE_TRY(wane_search_open(&search, step->pattern, err));
+    wane_search_set(&search, in->data, in->length);
+    while ((st = wane_search_next(&search, &start, &stop, err)) == WANE_OK) {
+        wane_text_append(out, in->data + from, start - from);
+        if (from < *lead) new_lead = out->length - (start > *lead ? start - *lead : 0);
+        wane_text_append(out, step->text, step->bytes);
+        if (start < *lead && stop <= *lead) new_lead = out->length;
+        from = stop;
+    }
+    if (st != WANE_DONE) goto done;
+    st = WANE_OK;
+    wane_text_append(out, in->data + from, in->length - from);
+    if (from < *lead) new_lead = out->length - (in->length - *lead);
+    *lead = new_lead;
+done:
+    wane_search_close(&search);
+    return st;
+}
+
+static void strip(const normalizer_step *step, wane_text *out, const wane_text *in, size_t *lead)
+{
+    size_t start = 0, stop = in->length;
+    while (step->left && start < stop && wane_unicode_space(wane_utf8_decode(in->data + start)))
+        start += wane_utf8_size((unsigned char)in->data[start]);
+    while (step->right && stop > start) {
+        size_t before = stop - 1;
+        while (((unsigned char)in->data[before] & 0xc0) == 0x80) before--;
+        if (!wane_unicode_space(wane_utf8_decode(in->data + before))) break;
+        stop = before;
+    }
+    wane_text_append(out, in->data + start, stop - start);
+    *lead = *lead > start ? *lead - start : 0;
+}
+
+static void strip_accents(wane_text *out, const wane_text *in, size_t *lead)
+{
+    size_t kept = 0, old_lead = *lead;
+    for (size_t at = 0; at < in->length;) {
+        size_t size = wane_utf8_size((unsigned char)in->data[at]);
+        if (!wane_unicode_mark(wane_utf8_decode(in->data + at))) {
+            wane_text_append(out, in->data + at, size);
+            if (at < old_lead) kept += size;
+        }
+        at += size;
+    }
+    *lead = kept;
+}
+
+static wane_status apply(const normalizer_step *step, wane_text *out, const wane_text *in,
+                         size_t *lead, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    size_t before = *lead < in->length ? *lead : in->length;
+    wane_text alone = {0}; /* what the lead becomes by itself tells how long it is afterwards */
+    *lead = before;
+    switch (step->kind) {
+    case PREPEND:
+        wane_text_append(out, step->text, step->bytes);
+        wane_text_append(out, in->data, in->length);
+        if (before) *lead = before + step->bytes;
+        break;
+    case REPLACE: WANE_TRY(replace(step, out, in, lead, err)); break;
+    case STRIP: strip(step, out, in, lead); break;
+    case ACCENTS: strip_accents(out, in, lead); break;
+    case FORM:
+        WANE_TRY(wane_unicode_normalize(out, in->data, in->length, step->form, err));
+        if (before) WANE_TRY(wane_unicode_normalize(&alone, in->data, before, step->form, err));
+        *lead = alone.length;
+        break;
+    case LOWER:
+        wane_unicode_lower(out, in->data, in->length);
+        wane_unicode_lower(&alone, in->data, before);
+        *lead = alone.length;
+        break;
+    case BYTES:
+        wane_bytes_show(out, in->data, in->length);
+        wane_bytes_show(&alone, in->data, before);
+        *lead = alone.length;
+        break;
+    }
+    WANE_TRY(wane_text_check(out, "tokenizer", "normalisation", err));
+    WANE_TRY(wane_text_check(&alone, "tokenizer", "normalisation", err));
+done:
+    wane_text_free(&alone);
+    return st;
+}
+
+wane_status wane_normalizer_apply(const wane_normalizer *normalizer, wane_text *text,
+                                  wane_text *spare, size_t *lead, wane_error *err)
+{
+    for (size_t i = 0; i < normalizer->count && text->length; i++) {
+        wane_text_clear(spare);
+        wane_status st = apply(normalizer->steps + i, spare, text, lead, err);
+        if (st != WANE_OK) return st;
+        wane_text swap = *text;
+        *text = *spare;
+        *spare = swap;
+    }
+    return WANE_OK;
+}
+
+/* GPT-2's alphabet: printable Latin-1 bytes stand for themselves, the 68 others for U+0100 on. */
+static bool shown_as_itself(unsigned byte)
+{
+    return (byte >= '!' && byte <= '~') || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+}
+
+static unsigned stand_in(unsigned byte)
+{
+    if (shown_as_itself(byte)) return byte;
+    if (byte <= ' ') return 0x100 + byte;
+    return byte == 0xad ? 0x143 : 0x100 + byte - 0x7f + 33;
+}
+
+void wane_bytes_show(wane_text *out, const char *bytes, size_t count)
+{
+    char *to = count <= SIZE_MAX / 2 ? wane_text_room(out, count * 2) : NULL;
+    if (!to) {
+        out->failed = true;
+        return;
+    }
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++) {
+        unsigned byte = (unsigned char)bytes[i];
+        if (byte > ' ' && byte < 0x7f) to[length++] = (char)byte;
+        else length += wane_utf8_encode(to + length, stand_in(byte));
+    }
+    out->length += length;
+}
+
+int wane_bytes_hide(uint32_t code)
+{
+    if (code < 0x100) return shown_as_itself(code) ? (int)code : -1;
+    if (code <= 0x120) return (int)code - 0x100;
+    if (code == 0x143) return 0xad;
+    return code <= 0x142 ? (int)code - 0x121 + 0x7f : -1;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tasks/text/pattern.h"
+
+#include <string.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "store/base/memory.h"
+#include "tasks/text/unicode.h"
+
+struct wane_pattern {
+    char *literal; /* or NULL */
+    size_t bytes;
+    pcre2_general_context *context;
+    pcre2_code *code;
+    pcre2_match_context *limits;
+    bool jit;
+};
+
+enum { EXPRESSION_BYTES = 1 << 16, HEAP_KILOBYTES = 1 << 17 };
+
+static void *take(size_t bytes, void *unused)
+{
+    (void)unused;
+    return wane_alloc(bytes, 1);
+}
+
+static void give(void *block, void *unused)
+{
+    (void)unused;
+    wane_free(block);
+}
+
+void wane_pattern_free(wane_pattern *pattern)
+{
+    if (!pattern) return;
+    pcre2_code_free(pattern->code);
+    pcre2_match_context_free(pattern->limits);
+    pcre2_general_context_free(pattern->context);
+    wane_free(pattern->literal);
+    wane_free(pattern);
+}
+
+static wane_status compile(wane_pattern *pattern, const wane_text *expression,
+                           const wane_part *part, wane_error *err)
+{
+    pcre2_compile_context *settings = NULL;
+    wane_status st = WANE_OK;
+    pattern->context = pcre2_general_context_create(take, give, NULL);
+    if (pattern->context) {
+        settings = pcre2_compile_context_create(pattern->context);
+        pattern->limits = pcre2_match_context_create(pattern->context);
+    }
+    if (!settings || !pattern->limits) {
+        st = wane_fail_memory(err, "tokenizer", part->file);
+        goto done;
+    }
+    (void)pcre2_set_newline(settings, PCRE2_NEWLINE_LF);
+    (void)pcre2_set_heap_limit(pattern->limits, HEAP_KILOBYTES);
+    int code = 0;
+    PCRE2_SIZE offset = 0;
+    uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
+    pattern->code = pcre2_compile((PCRE2_SPTR)expression->data, expression->length, options, &code,
+                                  &offset, settings);
+    if (!pattern->code) {
+        char cause[128] = "";
+        (void)pcre2_get_error_message(code, (PCRE2_UCHAR *)cause, sizeof cause);
+        st = code == PCRE2_ERROR_NOMEMORY || code == PCRE2_ERROR_HEAP_FAILED
+                 ? wane_fail_memory(err, "tokenizer", part->file)
+                 : wane_part_fail(part, err, "expression \"%.200s\": %s", expression->data, cause);
+        goto done;
+    }
+    pattern->jit = pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE) == 0;
+done:
+    pcre2_compile_context_free(settings);
+    return st;
+}
+
+wane_status wane_pattern_compile(wane_pattern **out, const char *expression, size_t bytes,
+                                 const wane_part *part, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_text rewritten = {0};
+    const char *unsupported = NULL;
+    wane_pattern *made = wane_alloc(1, sizeof *made);
+    if (!made) return wane_fail_memory(err, "tokenizer", part->file);
+    if (bytes > EXPRESSION_BYTES) {
+        st = wane_part_fail(part, err, "an expression of %zu bytes: at most %d", bytes,
+                            EXPRESSION_BYTES);
+        goto done;
+    }
+    WANE_TRY(wane_pattern_rewrite(&rewritten, expression, bytes, &unsupported, err));
+    if (unsupported) {
+        st = wane_part_fail(part, err, "expression \"%.200s\": %s is not supported", expression,
+                            unsupported);
+        goto done;
+    }
+    WANE_TRY(compile(made, &rewritten, part, err));
+    *out = made;
+    made = NULL;
+done:
+    wane_text_free(&rewritten);
+    wane_pattern_free(made);
+    return st;
+}
+
+wane_status wane_pattern_read(wane_pattern **out, const wane_json *json, const wane_part *part,
+                              wane_error *err)
+{
+    size_t bytes = 0;
+    const char *literal = wane_json_string(wane_json_get(json, "String"), &bytes);
+    const char *expression =
+        literal ? NULL : wane_json_string(wane_json_get(json, "Regex"), &bytes);
+    if (wane_json_size(json) != 1 || (!literal && !expression))
+        return wane_part_fail(part, err, "\"pattern\" is neither {\"String\"} nor {\"Regex\"}");
+    if (expression) return wane_pattern_compile(out, expression, bytes, part, err);
+    if (!bytes) return wane_part_fail(part, err, "\"pattern\" is empty");
+    wane_pattern *made = wane_alloc(1, sizeof *made);
+    char *copy = wane_alloc(bytes + 1, 1);
+    if (!made || !copy) {
+        wane_free(made);
+        wane_free(copy);
+        return wane_fail_memory(err, "tokenizer", part->file);
+    }
+    memcpy(copy, literal, bytes);
+    made->literal = copy;
+    made->bytes = bytes;
+    *out = made;
+    return WANE_OK;
+}
+
+wane_status wane_search_open(wane_search *out, const wane_pattern *pattern, wane_error *err)
+{
+    wane_search search = {.pattern = pattern};
+    if (pattern->code) {
+        search.data = pcre2_match_data_create(1, pattern->context);
+        if (!search.data) return wane_fail_memory(err, "tokenizer", "search");
+    }
+    *out = search;
+    return WANE_OK;
+}
+
+void wane_search_close(wane_search *search)
+{
+    pcre2_match_data_free(search->data);
+    *search = (wane_search){0};
+}
+
+void wane_search_set(wane_search *search, const char *text, size_t bytes)
+{
+    search->text = text;
+    search->bytes = bytes;
+    search->from = search->last_end = 0;
+    search->had_match = false;
+}
+
+static wane_status find_literal(wane_search *search, size_t *start, size_t *end)
+{
+    const wane_pattern *pattern = search->pattern;
+    const char *found = memmem(search->text + search->from, search->bytes - search->from,
+                               pattern->literal, pattern->bytes);
+    if (!found) return WANE_DONE;
+    *start = (size_t)(found - search->text);
+    *end = search->from = *start + pattern->bytes;
+    return WANE_OK;
+}
+
+wane_status wane_search_next(wane_search *search, size_t *start, size_t *end, wane_error *err)
+{
+    const wane_pattern *pattern = search->pattern;
+    if (!search->bytes) return WANE_DONE;
+    if (pattern->literal) return find_literal(search, start, end);
+    PCRE2_SPTR text = (PCRE2_SPTR)search->text;
+    while (search->from <= search->bytes) {
+        int found = PCRE2_ERROR_JIT_STACKLIMIT;
+        if (pattern->jit)
+            found = pcre2_jit_match(pattern->code, text, search->bytes, search->from, 0,
+                                    search->data, pattern->limits);
+        if (found == PCRE2_ERROR_JIT_STACKLIMIT)
+            found = pcre2_match(pattern->code, text, search->bytes, search->from,
+                                PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, search->data, pattern->limits);
+        if (found == PCRE2_ERROR_NOMATCH) return WANE_DONE;
+        if (found == PCRE2_ERROR_NOMEMORY) return wane_fail_memory(err, "tokenizer", "search");
+        if (found < 0) {
+            char cause[128] = "";
+            (void)pcre2_get_error_message(found, (PCRE2_UCHAR *)cause, sizeof cause);
+            return wane_fail(err, WANE_EFORMAT, "tokenizer: search: %s", cause);
+        }
+        const PCRE2_SIZE *at = pcre2_get_ovector_pointer(search->data);
+        if (at[0] == at[1] && search->had_match && at[1] == search->last_end) {
+            if (search->from >= search->bytes) return WANE_DONE;
+            search->from += wane_utf8_size(text[search->from]);
+            continue;
+        }
+        search->from = search->last_end = at[1];
+        search->had_match = true;
+        *start = at[0];
+        *end = at[1];
+        return WANE_OK;
+    }
+    return WANE_DONE;
+}

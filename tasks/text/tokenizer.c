@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tasks/text/tokenizer.h"
+
+#include <string.h>
+
+#include "store/base/hash.h"
+#include "store/base/memory.h"
+#include "store/files/file.h"
+#include "store/files/json.h"
+#include "tasks/text/added.h"
+#include "tasks/text/bpe.h"
+#include "tasks/text/decode.h"
+#include "tasks/text/normalize.h"
+#include "tasks/text/pieces.h"
+#include "tasks/text/split.h"
+#include "tasks/text/unicode.h"
+
+struct wane_tokenizer {
+    wane_arena *arena;
+    wane_normalizer normalizer;
+    wane_splitter splitter;
+    wane_model model;
+    wane_added added;
+    wane_decoder decoder;
+    const wane_added_token **added_by_id; /* size entries, NULL where the model's token counts */
+    wane_vocabulary added_ids;            /* text -> index into added.tokens */
+    wane_tokens before, after;            /* what the post-processor puts around a text */
+    int32_t size, bos, eos;
+    char sha256[WANE_SHA256_HEX];
+};
+
+void wane_tokens_free(wane_tokens *tokens)
+{
+    wane_free(tokens->ids);
+    *tokens = (wane_tokens){0};
+}
+
+wane_status wane_tokens_append(wane_tokens *tokens, const int32_t *ids, size_t count,
+                               wane_error *err)
+{
+    if (tokens->capacity - tokens->count < count) {
+        size_t capacity = tokens->capacity * 2 + count + 16;
+        int32_t *more = wane_realloc(tokens->ids, capacity, sizeof *more);
+        if (!more) return wane_fail_memory(err, "tokenizer", "ids");
+        tokens->ids = more;
+        tokens->capacity = capacity;
+    }
+    if (count) memcpy(tokens->ids + tokens->count, ids, count * sizeof *ids);
+    tokens->count += count;
+    return WANE_OK;
+}
+
+void wane_tokenizer_free(wane_tokenizer *tokenizer)
+{
+    if (!tokenizer) return;
+    wane_normalizer_free(&tokenizer->normalizer);
+    wane_splitter_free(&tokenizer->splitter);
+    wane_model_free(&tokenizer->model);
+    wane_added_free(&tokenizer->added);
+    wane_decoder_free(&tokenizer->decoder);
+    wane_free(tokenizer->added_by_id);
+    wane_vocabulary_free(&tokenizer->added_ids);
+    wane_tokens_free(&tokenizer->before);
+    wane_tokens_free(&tokenizer->after);
+    wane_arena_free(tokenizer->arena);
+    wane_free(tokenizer);
+}
+
+/* Puts an id before or behind what is there already: a later processor's tokens lie outside. */
+static wane_status around(wane_tokenizer *tokenizer, bool behind, size_t at, int64_t id,
+                          const wane_part *part, wane_error *err)
+{
+    wane_tokens *list = behind ? &tokenizer->after : &tokenizer->before;
+    int32_t token = (int32_t)id;
+    if (id < 0 || id >= tokenizer->size || !wane_tokenizer_token(tokenizer, token))
+        return wane_part_fail(part, err, "id %lld is not in the vocabulary", (long long)id);
+    wane_status st = wane_tokens_append(list, &token, 1, err);
+    if (st != WANE_OK || behind) return st;
+    memmove(list->ids + at + 1, list->ids + at, (list->count - 1 - at) * sizeof *list->ids);
+    list->ids[at] = token;
+    return WANE_OK;
+}
+
+/* The ids of one special token of a template. */
+static wane_status read_special(wane_tokenizer *tokenizer, const wane_json *specials,
+                                const wane_json *piece, bool behind, size_t *at,
+                                const wane_part *part, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const char *name = wane_json_string(wane_json_get(piece, "id"), NULL);
+    const wane_json *ids = name ? wane_json_get(wane_json_get(specials, name), "ids") : NULL;
+    if (wane_json_kind_of(ids) != WANE_JSON_ARRAY)
+        return wane_part_fail(part, err, "special token \"%.64s\" has no \"ids\"",
+                              name ? name : "");
+    for (size_t i = 0; i < wane_json_size(ids); i++) {
+        int64_t id = -1;
+        if (!wane_json_integer(&id, wane_json_at(ids, i))) id = -1;
+        WANE_TRY(around(tokenizer, behind, *at, id, part, err));
+        if (!behind) ++*at;
+    }
+done:
+    return st;
+}
+
+static wane_status read_template(wane_tokenizer *tokenizer, const wane_json *json,
+                                 const wane_part *part, wane_error *err)
+{
+    static const char *const keys[] = {"single", "pair", "special_tokens", NULL};
+    wane_status st = WANE_OK;
+    const wane_json *single = wane_json_get(json, "single");
+    const wane_json *specials = wane_json_get(json, "special_tokens");
+    bool behind = false;
+    size_t at = 0;
+    WANE_TRY(wane_part_keys(json, keys, part, err));
+    if (wane_json_kind_of(single) != WANE_JSON_ARRAY)
+        return wane_part_fail(part, err, "\"single\" is no array");
+    for (size_t i = 0; i < wane_json_size(single); i++) {
+        const wane_json *piece = wane_json_at(single, i);
+        const wane_json *special = wane_json_get(piece, "SpecialToken");
+        const wane_json *sequence = wane_json_get(piece, "Sequence");
+        if (special) {
+            WANE_TRY(read_special(tokenizer, specials, special, behind, &at, part, err));
+            continue;
+        }
+        const char *name = wane_json_string(wane_json_get(sequence, "id"), NULL);
+        if (!name || strcmp(name, "A") != 0 || behind)
+            return wane_part_fail(part, err, "\"single\" must hold the sequence A once");
+        behind = true;
+    }
+    if (!behind) st = wane_part_fail(part, err, "\"single\" must hold the sequence A once");
+done:
+    return st;
+}
+
+/* ["<s>", 0]: the token and its id. */
+static wane_status read_end(wane_tokenizer *tokenizer, const wane_json *json, bool behind,
+                            const wane_part *part, wane_error *err)
+{
+    int64_t id = -1;
+    if (wane_json_size(json) != 2 || !wane_json_integer(&id, wane_json_at(json, 1)))
+        return wane_part_fail(part, err, "\"cls\" and \"sep\" are not pairs of token and id");
+    return around(tokenizer, behind, 0, id, part, err);
+}
+
+static wane_status read_processor(wane_tokenizer *tokenizer, const wane_json *json,
+                                  const wane_part *part, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_json **items = NULL;
+    size_t count = 0;
+    WANE_TRY(wane_part_flatten(&items, &count, json, "processors", part, err));
+    for (size_t i = 0; i < count; i++) {
+        const char *type = NULL;
+        WANE_TRY(wane_part_type(&type, items[i], part, err));
+        if (!strcmp(type, "TemplateProcessing")) {
+            WANE_TRY(read_template(tokenizer, items[i], part, err));
+        } else if (!strcmp(type, "RobertaProcessing") || !strcmp(type, "BertProcessing")) {
+            WANE_TRY(read_end(tokenizer, wane_json_get(items[i], "cls"), false, part, err));
+            WANE_TRY(read_end(tokenizer, wane_json_get(items[i], "sep"), true, part, err));
+        } else if (strcmp(type, "ByteLevel") != 0) { /* which moves offsets only */
+            st = wane_part_fail(part, err, "type \"%.64s\" is not supported", type);
+            goto done;
+        }
+    }
+done:
+    wane_free(items);
+    return st;
+}
+
+/* The tables of added tokens by id and by text. */
+static wane_status index_added(wane_tokenizer *tokenizer, const wane_part *part, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_added *added = &tokenizer->added;
+    tokenizer->size = tokenizer->model.vocabulary.limit;
+    for (size_t i = 0; i < added->count; i++)
+        if (added->tokens[i].id >= tokenizer->size) tokenizer->size = added->tokens[i].id + 1;
+    tokenizer->added_by_id = wane_alloc((size_t)tokenizer->size, sizeof *tokenizer->added_by_id);
+    if (!tokenizer->added_by_id) return wane_fail_memory(err, "tokenizer", part->file);
+    WANE_TRY(wane_vocabulary_make(&tokenizer->added_ids, tokenizer->arena, added->count,
+                                  (int32_t)added->count, err));
+    for (size_t i = 0; i < added->count; i++) {
+        const wane_added_token *token = added->tokens + i;
+        tokenizer->added_by_id[token->id] = token;
+        WANE_TRY(
+            wane_vocabulary_add(&tokenizer->added_ids, token->text, token->bytes, (int32_t)i, err));
+    }
+done:
+    return st;
+}
+
+static wane_status read_parts(wane_tokenizer *made, const wane_json *root, const char *name,
+                              wane_error *err)
+{
+    static const char *const keys[] = {
+        "version",       "truncation",     "padding", "added_tokens", "normalizer",
+        "pre_tokenizer", "post_processor", "decoder", "model",        NULL};
+    wane_status st = WANE_OK;
+    wane_part part = {name, "file", made->arena};
+    if (wane_json_kind_of(root) != WANE_JSON_OBJECT)
+        return wane_part_fail(&part, err, "not an object");
+    WANE_TRY(wane_part_keys(root, keys, &part, err));
+    part.name = "model";
+    WANE_TRY(wane_model_read(&made->model, wane_json_get(root, part.name), &part, err));
+    part.name = "normalizer";
+    WANE_TRY(wane_normalizer_read(&made->normalizer, wane_json_get(root, part.name), &part, err));
+    part.name = "pre_tokenizer";
+    WANE_TRY(wane_splitter_read(&made->splitter, wane_json_get(root, part.name), &part, err));
+    part.name = "decoder";
+    WANE_TRY(wane_decoder_read(&made->decoder, wane_json_get(root, part.name), &part, err));
+    part.name = "added_tokens";
+    WANE_TRY(wane_added_read(&made->added, wane_json_get(root, part.name), &made->model.vocabulary,
+                             &made->normalizer, &part, err));
+    WANE_TRY(index_added(made, &part, err));
+    part.name = "post_processor";
+    WANE_TRY(read_processor(made, wane_json_get(root, part.name), &part, err));
+    if (made->before.count) made->bos = made->before.ids[0];
+    if (made->after.count) made->eos = made->after.ids[made->after.count - 1];
+done:
+    return st;
+}
+
+wane_status wane_tokenizer_parse(wane_tokenizer **out, const char *bytes, size_t count,
+                                 const char *name, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_json *root = NULL;
+    wane_tokenizer *made = wane_alloc(1, sizeof *made);
+    if (!made || !(made->arena = wane_arena_new())) {
+        st = wane_fail_memory(err, "tokenizer", name);
+        goto done;
+    }
+    made->bos = made->eos = -1;
+    WANE_TRY(wane_json_parse(&root, bytes, count, name, err));
+    WANE_TRY(read_parts(made, root, name, err));
+    WANE_TRY(wane_sha256_bytes(made->sha256, bytes, count, err));
+    *out = made;
+    made = NULL;
+done:
+    wane_json_free(root);
+    wane_tokenizer_free(made);
+    return st;
+}
+
+/* The id of a token named in tokenizer_config.json: a string, or an object with "content". */
+static int32_t named_token(const wane_tokenizer *tokenizer, const wane_json *config,
+                           const char *key)
+{
+    const wane_json *value = wane_json_get(config, key);
+    if (wane_json_kind_of(value) == WANE_JSON_OBJECT) value = wane_json_get(value, "content");
+    const char *text = wane_json_string(value, NULL);
+    return text ? wane_tokenizer_id(tokenizer, text) : -1;
+}
+
+/* What the files beside tokenizer.json say of the first and last token. */
+static wane_status apply_config(wane_tokenizer *tokenizer, const char *folder, wane_error *err)
+{
+    static const char *const names[] = {"special_tokens_map.json", "tokenizer_config.json"};
+    wane_status st = WANE_OK;
+    char *path = NULL;
+    wane_json *config = NULL;
+    bool silent = !tokenizer->before.count && !tokenizer->after.count;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        path = wane_path_join(folder, names[i]);
+        if (!path) {
+            st = wane_fail_memory(err, "tokenizer", folder);
+            goto done;
+        }
+        if (wane_file_exists(path)) {
+            WANE_TRY(wane_json_load(&config, path, err));
+            int32_t bos = named_token(tokenizer, config, "bos_token");
+            int32_t eos = named_token(tokenizer, config, "eos_token");
+            if (bos >= 0) tokenizer->bos = bos;
+            if (eos >= 0) tokenizer->eos = eos;
+            if (silent && bos >= 0 && wane_json_bool(wane_json_get(config, "add_bos_token"), false))
+                WANE_TRY(wane_tokens_append(&tokenizer->before, &bos, 1, err));
+            if (silent && eos >= 0 && wane_json_bool(wane_json_get(config, "add_eos_token"), false))
+                WANE_TRY(wane_tokens_append(&tokenizer->after, &eos, 1, err));
+            wane_json_free(config);
+            config = NULL;
+        }
+        wane_free(path);
+        path = NULL;
+    }
+done:
+    wane_json_free(config);
+    wane_free(path);
+    return st;
+}
+
+wane_status wane_tokenizer_load(wane_tokenizer **out, const char *path, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    bool folder = wane_folder_exists(path);
+    char *file = folder ? wane_path_join(path, "tokenizer.json") : wane_strdup(path);
+    char *bytes = NULL;
+    size_t count = 0;
+    wane_tokenizer *made = NULL;
+    if (!file) {
+        st = wane_fail_memory(err, "tokenizer", path);
+        goto done;
+    }
+    WANE_TRY(wane_file_read(&bytes, &count, file, 0, err));
+    WANE_TRY(wane_tokenizer_parse(&made, bytes, count, file, err));
+    if (folder) WANE_TRY(apply_config(made, path, err));
+    *out = made;
+    made = NULL;
+done:
+    wane_tokenizer_free(made);
+    wane_free(bytes);
+    wane_free(file);
+    return st;
+}
+
+/* Every piece of text through the normalizer, into the spare buffer. */
+static wane_status normalize(const wane_normalizer *normalizer, wane_pieces *pieces,
+                             wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_text text = {0}, scratch = {0};
+    if (!normalizer->count) return WANE_OK;
+    wane_text *out = wane_pieces_spare(pieces);
+    for (size_t i = 0; i < pieces->count; i++) {
+        wane_piece piece = pieces->items[i];
+        if (piece.id < 0) {
+            wane_text_clear(&text);
+            wane_text_append(&text, pieces->text + piece.start, piece.bytes);
+            WANE_TRY(wane_text_check(&text, "tokenizer", "normalisation", err));
+            WANE_TRY(wane_normalizer_apply(normalizer, &text, &scratch, &piece.lead, err));
+            piece.start = out->length;
+            piece.bytes = text.length;
+            wane_text_append(out, text.data, text.length);
+        }
+        WANE_TRY(wane_pieces_emit(pieces, piece, err));
+    }
+    WANE_TRY(wane_pieces_turn(pieces, 1, err));
+done:
+    wane_text_free(&text);
+    wane_text_free(&scratch);
+    return st;
+}
+
+/* The ids of sound UTF-8, without those of the post-processor. */
+static wane_status encode_text(const wane_tokenizer *tokenizer, const char *text, size_t bytes,
+                               wane_tokens *out, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_pieces pieces;
+    wane_model_scratch scratch = {0};
+    wane_pieces_begin(&pieces);
+    if (!bytes) return WANE_OK;
+    pieces.text = text;
+    wane_piece whole = {.bytes = bytes, .id = -1, .lead = wane_utf8_size((unsigned char)*text)};
+    WANE_TRY(wane_pieces_emit(&pieces, whole, err));
+    WANE_TRY(wane_pieces_turn(&pieces, 0, err));
+    WANE_TRY(wane_added_split(&tokenizer->added, false, &pieces, err));
+    WANE_TRY(normalize(&tokenizer->normalizer, &pieces, err));
+    WANE_TRY(wane_added_split(&tokenizer->added, true, &pieces, err));
+    WANE_TRY(wane_splitter_apply(&tokenizer->splitter, &pieces, err));
+    for (size_t i = 0; i < pieces.count; i++) {
+        const wane_piece *piece = pieces.items + i;
+        if (piece->id >= 0) WANE_TRY(wane_tokens_append(out, &piece->id, 1, err));
+        else
+            WANE_TRY(wane_model_encode(&tokenizer->model, pieces.text + piece->start, piece->bytes,
+                                       &scratch, out, err));
+    }
+done:
+    wane_model_scratch_free(&scratch);
+    wane_pieces_free(&pieces);
+    return st;
+}
+
+wane_status wane_tokenizer_encode(const wane_tokenizer *tokenizer, const char *bytes, size_t count,
+                                  bool special, wane_tokens *out, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_text repaired = {0};
+    size_t before = out->count;
+    if (special)
+        WANE_TRY(wane_tokens_append(out, tokenizer->before.ids, tokenizer->before.count, err));
+    if (!wane_utf8_valid(bytes, count, NULL)) {
+        wane_utf8_repair(&repaired, bytes, count);
+        WANE_TRY(wane_text_check(&repaired, "tokenizer", "text", err));
+        bytes = repaired.data;
+        count = repaired.length;
+    }
+    WANE_TRY(encode_text(tokenizer, bytes, count, out, err));
+    if (special)
+        WANE_TRY(wane_tokens_append(out, tokenizer->after.ids, tokenizer->after.count, err));
+done:
+    wane_text_free(&repaired);
+    if (st != WANE_OK) out->count = before;
+    return st;
+}
+
+wane_status wane_tokenizer_decode(const wane_tokenizer *tokenizer, const int32_t *ids, size_t count,
+                                  bool skip_special, wane_text *out, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_strings tokens = {0};
+    for (size_t i = 0; i < count; i++) {
+        const wane_added_token *added =
+            ids[i] >= 0 && ids[i] < tokenizer->size ? tokenizer->added_by_id[ids[i]] : NULL;
+        const wane_token *token = wane_vocabulary_token(&tokenizer->model.vocabulary, ids[i]);
+        if (!added && !token) {
+            st = wane_fail(err, WANE_EINVAL, "decode: id %d: not in the vocabulary", ids[i]);
+            goto done;
+        }
+        if (added && added->special && skip_special) continue;
+        wane_text_append(&tokens.text, added ? added->text : token->text,
+                         added ? added->bytes : token->bytes);
+        WANE_TRY(wane_strings_end(&tokens, err));
+    }
+    WANE_TRY(wane_decoder_apply(&tokenizer->decoder, &tokens, out, err));
+done:
+    wane_strings_free(&tokens);
+    return st;
+}
+
+size_t wane_tokenizer_size(const wane_tokenizer *tokenizer)
+{
+    return (size_t)tokenizer->size;
+}
+
+int32_t wane_tokenizer_id(const wane_tokenizer *tokenizer, const char *token)
+{
+    size_t bytes = strlen(token);
+    int32_t index = wane_vocabulary_find(&tokenizer->added_ids, token, bytes);
+    return index >= 0 ? tokenizer->added.tokens[index].id
+                      : wane_vocabulary_find(&tokenizer->model.vocabulary, token, bytes);
+}
+
+const char *wane_tokenizer_token(const wane_tokenizer *tokenizer, int32_t id)
+{
+    if (id < 0 || id >= tokenizer->size) return NULL;
+    if (tokenizer->added_by_id[id]) return tokenizer->added_by_id[id]->text;
+    const wane_token *token = wane_vocabulary_token(&tokenizer->model.vocabulary, id);
+    return token ? token->text : NULL;
+}
+
+int32_t wane_tokenizer_unknown(const wane_tokenizer *tokenizer)
+{
+    return tokenizer->model.unknown_id;
+}
+
+int32_t wane_tokenizer_bos(const wane_tokenizer *tokenizer)
+{
+    return tokenizer->bos;
+}
+
+int32_t wane_tokenizer_eos(const wane_tokenizer *tokenizer)
+{
+    return tokenizer->eos;
+}
+
+const char *wane_tokenizer_sha256(const wane_tokenizer *tokenizer)
+{
+    return tokenizer->sha256;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Code points: UTF-8 steps, the character classes tokenizers speak of, repair of broken UTF-8,
+ * normalisation forms. All functions but the repair want well-formed UTF-8.
+ */
+#ifndef TASKS_TEXT_UNICODE_H
+#define TASKS_TEXT_UNICODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/base/status.h"
+#include "store/base/text.h"
+
+/* Bytes of the code point that begins with `lead`. */
+static inline size_t wane_utf8_size(unsigned char lead)
+{
+    return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+}
+
+/* The code point at `text`, which has wane_utf8_size(*text) bytes. */
+static inline uint32_t wane_utf8_decode(const char *text)
+{
+    const unsigned char *b = (const unsigned char *)text;
+    if (b[0] < 0x80) return b[0];
+    if (b[0] < 0xe0) return (b[0] & 0x1fu) << 6 | (b[1] & 0x3fu);
+    if (b[0] < 0xf0) return (b[0] & 0x0fu) << 12 | (b[1] & 0x3fu) << 6 | (b[2] & 0x3fu);
+    return (b[0] & 0x07u) << 18 | (b[1] & 0x3fu) << 12 | (b[2] & 0x3fu) << 6 | (b[3] & 0x3fu);
+}
+
+/* Writes the code point and returns its number of bytes. */
+size_t wane_utf8_encode(char out[4], uint32_t code);
+
+bool wane_unicode_space(uint32_t code);       /* property White_Space */
+bool wane_unicode_number(uint32_t code);      /* categories Nd, Nl, No */
+bool wane_unicode_mark(uint32_t code);        /* categories Mn, Mc, Me */
+bool wane_unicode_punctuation(uint32_t code); /* ASCII punctuation and the categories P* */
+
+/* Appends `bytes` with each maximal part that is no UTF-8 as one U+FFFD. */
+void wane_utf8_repair(wane_text *out, const char *bytes, size_t count);
+
+/* Room for `count` more bytes behind out->length; NULL (and out->failed) when memory is out. The
+ * caller writes there and then adds to out->length; data stays NUL-terminated only after the next
+ * append. */
+char *wane_text_room(wane_text *out, size_t count);
+
+typedef enum wane_form { WANE_NFC, WANE_NFD, WANE_NFKC, WANE_NFKD } wane_form;
+
+/* Appends the normalisation form of `text`. Linear in its length, whatever it holds. */
+WANE_MUST_CHECK wane_status wane_unicode_normalize(wane_text *out, const char *text, size_t bytes,
+                                                   wane_form form, wane_error *err);
+/* Appends `text` with the full lower-case mapping of each code point alone (no final sigma). */
+void wane_unicode_lower(wane_text *out, const char *text, size_t bytes);
+
+#endif
