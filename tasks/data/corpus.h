@@ -11,16 +11,23 @@
 #include "store/base/status.h"
 #include "tasks/text/tokenizer.h"
 
+/* In a folder or an archive every file that ends in .txt, .text, .raw, .tokens, .jsonl, .ndjson or
+ * .json is read, in that order of names or of the archive, and others are left alone; a path that
+ * is one file is read whatever its ending, as plain text when that is none of the JSON ones.
+ * Documents that are empty or all white space are no documents. */
 typedef struct wane_corpus_spec {
-    const char *name, *path; /* plain text, JSONL with `text`, a JSON list, or archives of these */
-    const char *field;       /* of JSONL; default "text" */
-    const char *documents;   /* of plain text: "blank" (by blank line, default) or "whole" */
-    const char *filter;      /* "ascii": only documents that are pure ASCII; NULL: all */
+    const char *name;      /* default: last part of path, without an ending */
+    const char *path;      /* plain text, JSONL with `text`, a JSON list of texts or of objects, or
+                              a folder or an archive of these */
+    const char *field;     /* of JSONL and JSON objects; default "text" */
+    const char *documents; /* of plain text: "blank" (default: parts between blank lines, which may
+                              hold white space) or "whole" (each file is one) */
+    const char *filter;    /* "ascii": only documents that are pure ASCII; NULL: all */
 } wane_corpus_spec;
 
 typedef struct wane_document {
     const char *text;
-    size_t bytes, words; /* words: parts between white space */
+    size_t bytes, words; /* words: parts between Unicode white space */
 } wane_document;
 
 typedef struct wane_corpus {
@@ -37,21 +44,35 @@ WANE_MUST_CHECK wane_status wane_corpus_open(wane_corpus *out, const wane_corpus
                                              wane_error *err);
 void wane_corpus_free(wane_corpus *corpus);
 
+/* A corpus of `count` texts that are in memory already (copied; `bytes` their lengths, valid UTF-8
+ * without NUL). Free with wane_corpus_free. */
+WANE_MUST_CHECK wane_status wane_corpus_make(wane_corpus *out, const char *name,
+                                             const char *const *texts, const size_t *bytes,
+                                             size_t count, wane_error *err);
+
 /* How a corpus becomes windows. */
 typedef struct wane_window_rule {
-    size_t window; /* tokens a window may hold, BOS included; the model's context at most */
-    size_t stride; /* tokens between starts of windows of one document; 0 = no overlap (stride =
-                      what the window scores) */
+    size_t window; /* tokens a window may hold, BOS included, at least 2; the model's context at
+                      most */
+    size_t stride; /* tokens between starts of windows of one document, at most window - 1 (else
+                      tokens would go unscored); 0 = window - 1 = no overlap of what is scored */
     size_t tokens; /* documents in order are taken until this many tokens are scored (the last one
                       whole); 0 = all */
 } wane_window_rule;
 
 /* One window: ids starts[w]..starts[w+1]; it scores the prediction of its tokens from index
  * first[w] (>= 1) on, given those before in the window. Windows never cross a document; each token
- * of a document is scored exactly once (but for its first token when the tokenizer has no BOS). */
+ * of a document is scored exactly once (but for its first token when the tokenizer has no BOS).
+ *
+ * Of a document's ids s[0..m) (s[0] = BOS where the tokenizer puts one; only there) window k holds
+ * s[k stride .. min(k stride + window, m)) and scores what earlier windows did not; the last is the
+ * first to reach m. With stride 0 a window scores all but its first token, which is the last one of
+ * the window before: context alone, as every token needs at least one before it. Documents with
+ * nothing to score have no window and count in nothing. */
 typedef struct wane_windows {
     size_t windows, documents;
-    size_t *starts, *first, *document, *position; /* position: token offset in the document */
+    size_t *starts, *first, *document,
+        *position; /* position: offset in s of the window's first token */
     int32_t *ids;
     size_t tokens;         /* scored */
     size_t words, bytes;   /* of the documents used */

@@ -17,22 +17,29 @@ typedef struct wane_label {
     const char *value, *verbalizer;
 } wane_label;
 
-/* What a user says of a task; every text NULL and every number 0 when left open. */
+/* What a user says of a task; every text NULL and every number 0 when left open. What stays open is
+ * taken from a task.yaml inside the folder or archive (keys text, label, template, labels, test,
+ * truncate), then from the defaults. */
 typedef struct wane_task_spec {
-    const char *name; /* default: last part of path */
-    const char *path; /* a folder or an archive of train|validation|test.{jsonl,json,csv,tsv}
-                         (plain or .gz/.zst), or one such file (then all rows are `train`) */
-    const char
-        *text_field; /* column of the text; default by the known names (text, sentence, ...) */
-    const char *label_field;   /* default "label" */
+    const char *name;        /* default: last part of path, without an archive's or file's ending */
+    const char *path;        /* a folder or an archive of train|validation|test.{jsonl,json,csv,tsv}
+                                (plain or .gz/.zst/...; validation is also called valid, dev
+                                or eval), or one such file (then all rows are `train`) */
+    const char *text_field;  /* column of the text; default by the known names (rows.h) */
+    const char *label_field; /* default "label", else label_name, label_text, answer */
     const char *template_text; /* "{text}\nCategory:"; {field} only, {{ and }} for braces;
-                                  default by the columns found */
-    const wane_label *labels;  /* in order of label index; NULL: from the data and label_name */
+                                  default by the columns found, ending in "\nLabel:" */
+    const wane_label *labels;  /* in order of label index; NULL: the values of the train split,
+                                  sorted by number when all are integers, else by bytes; verbalizer
+                                  = a space and the row's label_name (or label_text), else a space
+                                  and the value */
     size_t label_count;
-    const char *test_split;       /* "validation" to measure on that split instead of `test` */
+    const char *test_split;       /* "validation" to measure on that split instead of `test`;
+                                     default test, else validation, else a part of train */
     size_t train_rows, test_rows; /* 0 = all; else that many, drawn by hash of the row (SUBSET) */
-    double validation_fraction;   /* used when there is no test split; default 0.1 */
-    const char *truncate;         /* "left" or "right": the side of the text that is cut */
+    double validation_fraction;   /* of train, held out by hash of the row when there is no such
+                                     split; default 0.1 */
+    const char *truncate; /* "left" or "right" (default): the side of the text that is cut */
 } wane_task_spec;
 
 typedef enum wane_split { WANE_SPLIT_TRAIN, WANE_SPLIT_TEST, WANE_SPLITS } wane_split;
@@ -65,6 +72,9 @@ WANE_MUST_CHECK wane_status wane_task_open(wane_task *out, const wane_task_spec 
                                            wane_error *err);
 void wane_task_free(wane_task *task); /* {0} allowed */
 
+/* Fills task->sha256 from the rest of it: for tasks made in memory. */
+WANE_MUST_CHECK wane_status wane_task_fingerprint(wane_task *task, wane_error *err);
+
 /* Test rows whose prompt is also a train row's: exactly, and after normalisation (Unicode NFKC
  * case-folded, runs of white space as one). */
 typedef struct wane_overlap {
@@ -75,17 +85,30 @@ WANE_MUST_CHECK wane_status wane_task_overlap(wane_overlap *out, const wane_task
                                               wane_error *err);
 
 /* The prompts of a split as token ids (BOS first where the tokenizer has one), each at most
- * max_length minus the longest label. Longer texts are cut (template and label never are) and
- * counted; a template and label that alone do not fit are WANE_EINVAL. */
+ * max_length minus the longest label. Longer texts are cut, by whole characters from the task's
+ * side until the prompt fits, and counted (template and label never are); a template and label
+ * that alone do not fit are WANE_EINVAL.
+ *
+ * The ids of a prompt followed by the ids of a label are those of the tokenizer on prompt +
+ * verbalizer as one text. Where prompt and verbalizer meet, a tokenizer may merge across (":" and
+ * " yes" as ":_" and "yes"). With E = ids of the template's tail, E_l = ids of tail + verbalizer l,
+ * both after a letter, a full stop and a digit as stand-ins for a text:
+ *   - E begins every E_l (the usual case): label l is the rest of E_l;
+ *   - else the boundary moves to the end of what all E_l share, but at most as many ids as E has;
+ *     what lies before it is the prompt's, so all prompts end as the tokenizer would write them
+ *     before a label. If that leaves a label empty, it moves back to what E shares with all E_l.
+ * If the stand-ins disagree on a label's ids, the template has no cue that separates text and label
+ * and the call is WANE_EINVAL. A row whose joint ids do not end in the label's is encoded apart and
+ * counted in apart_rows. */
 typedef struct wane_prompts {
     size_t rows;
     size_t *starts; /* rows + 1 offsets into ids */
     int32_t *ids;
     int32_t *labels; /* per row */
     size_t cut_rows, cut_tokens, unknown_tokens;
-    /* The tokens of each verbalizer as they follow the template's tail; label l is
-     * label_ids[label_starts[l] .. label_starts[l + 1]). Labels differ, none is empty, none holds
-     * the unknown token (WANE_EINVAL otherwise, naming the label). */
+    size_t apart_rows;
+    /* label l is label_ids[label_starts[l] .. label_starts[l + 1]). Labels differ, none is empty,
+     * none holds the unknown token (WANE_EINVAL otherwise, naming the label). */
     size_t label_count, longest_label;
     size_t *label_starts;
     int32_t *label_ids;

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tasks/data/label.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t find(const wane_label_set *set, const char *value)
+{
+    size_t i = 0;
+    while (i < set->count && strcmp(set->labels[i].value, value) != 0) i++;
+    return i;
+}
+
+static wane_status add(wane_label_set *set, const char *value, wane_error *err)
+{
+    if (set->count == set->capacity) {
+        size_t capacity = set->capacity ? set->capacity * 2 : 16;
+        wane_label *labels = wane_realloc(set->labels, capacity, sizeof *labels);
+        if (!labels) return wane_fail_memory(err, "read", "labels");
+        set->labels = labels;
+        const char **names = wane_realloc(set->names, capacity, sizeof *names);
+        if (!names) return wane_fail_memory(err, "read", "labels");
+        set->names = names;
+        set->capacity = capacity;
+    }
+    const char *copy = wane_arena_strdup(set->arena, value);
+    if (!copy) return wane_fail_memory(err, "read", "labels");
+    set->labels[set->count] = (wane_label){.value = copy};
+    set->names[set->count++] = NULL;
+    return WANE_OK;
+}
+
+static wane_status check_verbalizers(const wane_label_set *set, const char *what, wane_error *err)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const wane_label *label = &set->labels[i];
+        if (!*label->verbalizer)
+            return wane_fail(err, WANE_EINVAL, "%s: label \"%.60s\" has an empty verbalizer", what,
+                             label->value);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(set->labels[j].verbalizer, label->verbalizer) == 0)
+                return wane_fail(
+                    err, WANE_EINVAL,
+                    "%s: labels \"%.60s\" and \"%.60s\" have one verbalizer, \"%.60s\"", what,
+                    set->labels[j].value, label->value, label->verbalizer);
+    }
+    if (set->count < 2)
+        return wane_fail(err, WANE_EINVAL, "%s: at least two labels are wanted, there %s %zu", what,
+                         set->count ? "is" : "are", set->count);
+    return WANE_OK;
+}
+
+wane_status wane_label_set_give(wane_label_set *set, const wane_label *labels, size_t count,
+                                wane_error *err)
+{
+    wane_status st = WANE_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (!labels[i].value || !labels[i].verbalizer)
+            WANE_TRY(wane_fail(err, WANE_EINVAL, "labels: value or verbalizer missing"));
+        if (find(set, labels[i].value) < set->count)
+            WANE_TRY(
+                wane_fail(err, WANE_EINVAL, "labels: \"%.60s\" is there twice", labels[i].value));
+        WANE_TRY(add(set, labels[i].value, err));
+        set->labels[i].verbalizer = wane_arena_strdup(set->arena, labels[i].verbalizer);
+        if (!set->labels[i].verbalizer) WANE_TRY(wane_fail_memory(err, "read", "labels"));
+    }
+    WANE_TRY(check_verbalizers(set, "labels", err));
+    set->given = true;
+    set->open = false;
+done:
+    return st;
+}
+
+static wane_status check_name(wane_label_set *set, size_t index, const char *name,
+                              const wane_source *source, wane_error *err)
+{
+    if (set->names[index] && strcmp(set->names[index], name) != 0)
+        return wane_source_fail(source, err, WANE_EFORMAT,
+                                "label \"%.60s\" is called \"%.60s\" here and \"%.60s\" before",
+                                set->labels[index].value, name, set->names[index]);
+    if (set->names[index]) return WANE_OK;
+    set->names[index] = wane_arena_strdup(set->arena, name);
+    return set->names[index] ? WANE_OK : wane_fail_memory(err, "read", "labels");
+}
+
+wane_status wane_label_set_find(size_t *out, wane_label_set *set, const char *value,
+                                const char *name, const wane_source *source, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    size_t index = find(set, value);
+    if (index == set->count && !set->open) {
+        *out = SIZE_MAX;
+        return WANE_OK;
+    }
+    if (index == WANE_MOST_LABELS)
+        return wane_source_fail(source, err, WANE_EFORMAT,
+                                "the label column has more than %d values, which is no label set "
+                                "(name another column with `label`, or give `labels`)",
+                                WANE_MOST_LABELS);
+    if (index == set->count) WANE_TRY(add(set, value, err));
+    if (name && !set->given) WANE_TRY(check_name(set, index, name, source, err));
+    *out = index;
+done:
+    return st;
+}
+
+typedef struct ranked {
+    wane_label label;
+    const char *name;
+    int64_t number;
+    bool numeric;
+    size_t old;
+} ranked;
+
+static int compare(const void *left, const void *right)
+{
+    const ranked *a = left, *b = right;
+    if (a->numeric && b->numeric && a->number != b->number) return a->number < b->number ? -1 : 1;
+    return strcmp(a->label.value, b->label.value);
+}
+
+wane_status wane_label_set_close(size_t **order, wane_label_set *set, const char *name,
+                                 wane_error *err)
+{
+    wane_status st = WANE_OK;
+    size_t *made = wane_alloc(set->count, sizeof *made);
+    ranked *ranks = wane_alloc(set->count, sizeof *ranks);
+    wane_text verbalizer = {0};
+    if (!made || !ranks) WANE_TRY(wane_fail_memory(err, "read", name));
+    bool numeric = !set->given;
+    for (size_t i = 0; i < set->count; i++) {
+        ranks[i] = (ranked){.label = set->labels[i], .name = set->names[i], .old = i};
+        numeric = numeric && wane_parse_int64(&ranks[i].number, set->labels[i].value);
+    }
+    for (size_t i = 0; i < set->count; i++) ranks[i].numeric = numeric;
+    if (!set->given && set->count) qsort(ranks, set->count, sizeof *ranks, compare);
+    for (size_t i = 0; i < set->count; i++) {
+        made[ranks[i].old] = i;
+        set->labels[i] = ranks[i].label;
+        set->names[i] = ranks[i].name;
+        if (set->given) continue;
+        wane_text_clear(&verbalizer);
+        wane_text_printf(&verbalizer, " %s", ranks[i].name ? ranks[i].name : ranks[i].label.value);
+        WANE_TRY(wane_text_check(&verbalizer, "read", name, err));
+        set->labels[i].verbalizer = wane_arena_strdup(set->arena, verbalizer.data);
+        if (!set->labels[i].verbalizer) WANE_TRY(wane_fail_memory(err, "read", name));
+    }
+    set->open = false;
+    if (!set->given) WANE_TRY(check_verbalizers(set, name, err));
+    *order = made;
+    made = NULL;
+done:
+    wane_text_free(&verbalizer);
+    wane_free(ranks);
+    wane_free(made);
+    return st;
+}
+
+wane_status wane_label_set_unknown(const wane_label_set *set, const char *value,
+                                   const wane_source *source, wane_error *err)
+{
+    wane_text list = {0};
+    const char **values = wane_alloc(set->count, sizeof *values);
+    if (!values) return wane_fail_memory(err, "read", "labels");
+    for (size_t i = 0; i < set->count; i++) values[i] = set->labels[i].value;
+    wane_list_names(&list, values, set->count);
+    wane_status st =
+        wane_source_fail(source, err, WANE_EFORMAT, "label \"%.60s\" is not in the set: %s", value,
+                         list.data ? list.data : "(empty)");
+    wane_text_free(&list);
+    wane_free(values);
+    return st;
+}
+
+void wane_label_set_free(wane_label_set *set)
+{
+    wane_free(set->labels);
+    wane_free(set->names);
+    set->labels = NULL;
+    set->names = NULL;
+}
