@@ -5,10 +5,10 @@
 #ifndef ANALYSIS_STATISTICS_CORRELATION_H
 #define ANALYSIS_STATISTICS_CORRELATION_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analysis/statistics/summary.h"
 #include "store/base/status.h"
 
 /* One point. config: everything of a run but seed and order; (order, seed, stage) is its cell. */
@@ -19,41 +19,64 @@ typedef struct wane_point {
 
 typedef enum wane_blocks { WANE_BLOCKS_CONFIG, WANE_BLOCKS_RUN, WANE_BLOCKS_NONE } wane_blocks;
 
+/* What z is: no covariate, a quantity (its ranks are regressed out), or the number of a category
+ * (one dummy for each distinct value). */
+typedef enum wane_given { WANE_GIVEN_NONE, WANE_GIVEN_QUANTITY, WANE_GIVEN_CATEGORY } wane_given;
+
 typedef struct wane_correlation_options {
     wane_blocks blocks;
-    bool given;          /* also partial Spearman given z */
-    size_t permutations; /* when not all are run; 0 = 100,000 */
-    size_t resamples;    /* of the bootstrap; 0 = 10,000 */
+    wane_given given;    /* other than NONE: also partial Spearman given z */
+    size_t permutations; /* when not all are run; 0 = 100,000, at most 10^9 */
+    size_t resamples;    /* of the bootstrap; 0 = 10,000, at most 10^7 */
     uint64_t seed;
 } wane_correlation_options;
 
+/* A value, an end of the interval or a p is NaN exactly when its reason is not NULL. All texts are
+ * constants. Reasons of a value: too_few_points (n < 2), constant_x, constant_y, missing_z,
+ * constant_z, collinear_z. Of an interval, besides: few_blocks (below 6), degenerate_resamples.
+ * Of a p, besides: too_many_points (Kendall, when its permutations would take long). */
 typedef struct wane_coefficient {
     const char *name; /* spearman, kendall_tau_b, pearson, partial_spearman */
     double value, low, high, p;
     const char *p_method; /* "exact", "permutation" or NULL */
-    const char *reason;   /* why a value is NaN, or NULL */
-    const char *interval_reason;
+    const char *reason, *interval_reason, *p_reason;
 } wane_coefficient;
 
 typedef struct wane_correlation {
     wane_blocks blocks;
-    size_t points, block_count, dropped_configs;
-    double p_min;     /* smallest p the permutation can give */
-    double null_mean; /* mean of Spearman under the permutation */
+    size_t points, block_count; /* used; blocks are configs, runs or points */
+    size_t dropped_configs;     /* blocks (runs under blocks=run) that lacked a cell */
+    size_t dropped_points; /* all points left out: theirs, and those of cells few blocks have */
+    size_t permutations;   /* evaluated: all there are, or the number sampled */
+    double p_min;          /* smallest p the permutation can give */
+    double null_mean; /* mean of Spearman over all permutations of the scheme; NaN with its value */
+    wane_summary within_runs; /* Spearman inside each run of three stages or more */
     size_t count;
     wane_coefficient coefficient[4];
 } wane_correlation;
 
-/* Definitions in measures.md's section 4, kept in correlation.c: mid-ranks once over all points;
- * config blocks permute whole y-trajectories between configs, order, seed index and stage staying
- * in place; configs that lack a cell others have are dropped and counted; intervals are BCa over
- * whole configs, NaN below 6 blocks. Points may come in any order; the result does not depend on
- * it. WANE_ENUMERIC only for a point that is not finite. */
+/* Mid-ranks once over all points used. p = min(1, 2 min(P(permuted >= observed),
+ * P(permuted <= observed))), over all permutations when there are at most 9! of them, else
+ * (1 + count) / (1 + permutations) for each side, from options->seed.
+ *   config  whole y-trajectories change places between configs; order, seed and stage stay
+ *   run     y-trajectories of runs change places within one order: treats seeds as independent
+ *   none    single points change places: treats stages and seeds as independent
+ * A block takes part when it has every cell that more than half of the blocks of its kind have;
+ * points of other cells are left out. For a partial correlation the residuals of y's ranks on z
+ * are permuted (Freedman and Lane 1983). Intervals: 95%, BCa (Efron 1987) over whole blocks drawn
+ * with replacement, ranks taken anew in each, acceleration from leaving out one block at a time.
+ *
+ * Points may come in any order; the result does not depend on it. WANE_ENUMERIC for an x or y that
+ * is not finite, WANE_EINVAL for two points of one cell and for options out of range. */
 WANE_MUST_CHECK wane_status wane_correlate(wane_correlation *out, const wane_point *points,
                                            size_t count, const wane_correlation_options *options,
                                            wane_error *err);
 
-/* The plain coefficients of n pairs; NaN when undefined (n < 2, a constant). */
+/* adjusted[i]: p[i] after Holm's step-down correction over the p that are not NaN. */
+WANE_MUST_CHECK wane_status wane_holm(double *adjusted, const double *p, size_t count,
+                                      wane_error *err);
+
+/* The plain coefficients of n finite pairs; NaN when undefined (n < 2, a constant). */
 double wane_pearson(const double *x, const double *y, size_t n);
 WANE_MUST_CHECK wane_status wane_spearman(double *out, const double *x, const double *y, size_t n,
                                           wane_error *err);

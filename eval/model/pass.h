@@ -35,6 +35,11 @@ typedef struct wane_pass_limits {
     bool training;                     /* keep what backward needs */
     bool train_weights;                /* backward also to weights, not to adapters alone */
     size_t adapter_floats_rank;        /* largest rank of an adapter; 0 = none */
+    size_t frozen_layers;              /* training: the lowest layers that never get gradients and
+                                          keep no activations (0 = none; the embedding counts as
+                                          below them, so it is frozen too when > 0) */
+    int threads;                       /* scratch is per thread: for wane_pass_bytes, 0 = 1;
+                                          wane_pass_new takes the pool's */
 } wane_pass_limits;
 
 /* Bytes a pass will need; a pure, overflow-checked function. */

@@ -42,18 +42,19 @@ typedef struct wane_training {
     double warmup_ratio; /* of total_steps, rounded up, as transformers */
     size_t total_steps;
     size_t micro_tokens; /* a step's rows are cut into micro-batches of at most this many tokens
-                            (at least one row each); decides memory, and the last bits */
+                            (at least one row each), >= 1; decides memory, and the last bits */
 } wane_training;
 
 /* learning rate of step s (from 0) as transformers' get_scheduler gives it. */
 double wane_learning_rate(const wane_training *training, size_t step);
 
-/* Rows of one step: packed sequences and their targets, as wane_batch but for any size. */
+/* The trained values, their moments, and what a step needs. */
 typedef struct wane_trainer wane_trainer;
 
-/* A trainer over `model`: full methods change model->weights in place; LoRA trains `adapter` (made
- * here when *adapter_in is NULL, else taken over: continue). `stage` numbers the stage in its run
- * and separates its random streams. The model and pool are borrowed until free. */
+/* A trainer over `model`: full methods change model->weights in place; LoRA trains an adapter, made
+ * here when `continued` is NULL, else taken over on success (it must be on the method's targets,
+ * with its rank and scale). `stage` numbers the stage in its run and separates its random streams.
+ * The model and pool are borrowed until free. */
 WANE_MUST_CHECK wane_status wane_trainer_new(wane_trainer **out, wane_model *model,
                                              const wane_method *method,
                                              const wane_training *training, wane_adapter *continued,
@@ -66,11 +67,13 @@ typedef struct wane_step {
     double learning_rate;
     double grad_norm; /* before clipping */
     size_t tokens, targets;
-    bool finite; /* false: loss or gradient is not finite; nothing was updated */
+    bool finite; /* false: loss or gradient is not finite; nothing was updated, the step number
+                    stays */
 } wane_step;
 
 /* One optimiser step on `batch` (any number of tokens; cut into micro-batches here; prefix must be
- * NULL). Loss = mean over all its targets. Step numbers go up by one from 0. */
+ * NULL; every row holds a token; at least one target). Loss = mean over all its targets. Step
+ * numbers go up by one from 0. A failure leaves the trainer as it was. */
 WANE_MUST_CHECK wane_status wane_trainer_step(wane_trainer *trainer, const wane_batch *batch,
                                               wane_step *out, wane_error *err);
 
@@ -79,7 +82,8 @@ size_t wane_trainer_trained(const wane_trainer *trainer);        /* numbers trai
 wane_adapter *wane_trainer_adapter(const wane_trainer *trainer); /* borrowed; NULL if full */
 
 /* The whole state (trained values, moments, step number) as one atomic file; load checks that it
- * belongs to an equal trainer (`key` is any text, compared) and continues bit for bit. */
+ * belongs to an equal trainer (`key` is any UTF-8 text, compared) and is undamaged, and continues
+ * bit for bit; on failure the trainer is as it was. */
 WANE_MUST_CHECK wane_status wane_trainer_save(const wane_trainer *trainer, const char *path,
                                               const char *key, wane_error *err);
 WANE_MUST_CHECK wane_status wane_trainer_load(wane_trainer *trainer, const char *path,
@@ -91,10 +95,12 @@ WANE_MUST_CHECK wane_status wane_trainer_load(wane_trainer *trainer, const char 
 WANE_MUST_CHECK wane_status wane_trainer_update(wane_update *out, const wane_trainer *trainer,
                                                 const wane_model *model, wane_error *err);
 
-/* Applies an update to a model's weights with wane_update_apply, checking names and shapes. */
+/* Applies an update to a model's weights with wane_update_apply, after checking every name and
+ * shape. */
 WANE_MUST_CHECK wane_status wane_model_apply(wane_model *model, const wane_update *update,
                                              wane_pool *pool, wane_error *err);
-/* The adapter that an update's low-rank terms describe. */
+/* The adapter that an update's low-rank terms describe (ranks and scales may differ). Owned by the
+ * caller, free with wane_adapter_free. */
 WANE_MUST_CHECK wane_status wane_adapter_from_update(wane_adapter **out,
                                                      const wane_parameters *parameters,
                                                      const wane_update *update, wane_error *err);

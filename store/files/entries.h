@@ -2,12 +2,18 @@
  * The files inside a folder, an archive or a compressed file, one after the other, streamed and
  * never unpacked to disk (entries.c is the only file that includes libarchive).
  *
- * A folder gives its regular files by sorted relative name (subfolders included); an archive (tar,
- * tar.gz, tar.zst, tar.xz, zip, ...) its regular files in the archive's order; any other file
- * itself, decompressed when it is .gz, .zst, .xz, .bz2 or .lz4, under its name without that ending.
- * Refused with WANE_EFORMAT: absolute names, "..", links and devices, duplicate names, an entry
- * over `entry_bytes`, more than `entries` entries, a whole over `total_bytes`, anything libarchive
- * warns about.
+ * A folder gives its regular files and links to such by sorted relative name (subfolders
+ * included); a .tar, .tar.gz (.tgz), .tar.zst, .tar.xz, .tar.bz2, .tar.lz4 or .zip its regular
+ * files in the archive's order; any other path that file itself. A file that ends in .gz, .zst,
+ * .xz, .bz2 or .lz4, wherever it lies, is decompressed and goes by its name without that ending.
+ *
+ * Refused with WANE_EFORMAT: absolute names, "..", names that are not UTF-8 or over 4096 bytes,
+ * links and devices, encrypted entries, duplicate names, an entry over `entry_bytes`, more than
+ * `entries` entries (folders count), a whole over `total_bytes`, compression of what is compressed,
+ * a tar without its end mark, anything libarchive warns about. After a failure only
+ * wane_entries_close is of use. The checksums of zip, xz, bzip2, lz4 and zstd are verified where
+ * given, that of gzip is not (libarchive 3.6 passes over it). Names from pax headers come in
+ * Unicode's NFC.
  */
 #ifndef STORE_FILES_ENTRIES_H
 #define STORE_FILES_ENTRIES_H
@@ -18,8 +24,10 @@
 #include "store/base/status.h"
 
 typedef struct wane_entries_limits {
-    uint64_t entry_bytes, total_bytes; /* decompressed; 0 = 4 GiB and 64 GiB */
-    size_t entries;                    /* 0 = 10,000 */
+    /* Decompressed; 0 = 4 GiB and 64 GiB. A compressed file inside an archive counts in both forms
+     * towards the total. */
+    uint64_t entry_bytes, total_bytes;
+    size_t entries; /* 0 = 10,000 */
 } wane_entries_limits;
 
 typedef struct wane_entries wane_entries;

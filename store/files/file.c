@@ -181,30 +181,53 @@ void wane_names_free(char **names, size_t count)
     wane_free(names);
 }
 
-/* Appends a copy of `name`; false when memory is out. */
-static bool names_add(char ***names, size_t *count, size_t *capacity, const char *name)
+/* Names that grow. */
+typedef struct name_list {
+    char **names;
+    size_t count, capacity;
+} name_list;
+
+/* Takes `name` over (NULL = memory was out); false when memory is out. */
+static bool names_add(name_list *list, char *name)
 {
-    if (*count == *capacity) {
-        size_t more = *capacity ? *capacity * 2 : 16;
-        char **grown = wane_realloc(*names, more, sizeof **names);
-        if (!grown) return false;
-        *names = grown;
-        *capacity = more;
+    if (!name) return false;
+    if (list->count == list->capacity) {
+        size_t more = list->capacity ? list->capacity * 2 : 16;
+        char **grown = wane_realloc(list->names, more, sizeof *grown);
+        if (!grown) {
+            wane_free(name);
+            return false;
+        }
+        list->names = grown;
+        list->capacity = more;
     }
-    char *copy = wane_strdup(name);
-    if (!copy) return false;
-    (*names)[(*count)++] = copy;
+    list->names[list->count++] = name;
     return true;
+}
+
+/* Sorts and hands the names over on success, frees them on failure. */
+static wane_status names_finish(name_list *list, wane_status st, char ***out, size_t *count,
+                                const char *path, wane_error *err)
+{
+    if (st == WANE_OK && !list->names && !(list->names = wane_alloc(1, sizeof *list->names)))
+        st = wane_fail_memory(err, "list", path);
+    if (st != WANE_OK) {
+        wane_names_free(list->names, list->count);
+        return st;
+    }
+    qsort(list->names, list->count, sizeof *list->names, by_bytes);
+    *out = list->names;
+    *count = list->count;
+    return WANE_OK;
 }
 
 wane_status wane_folder_list(char ***out, size_t *count, const char *path, wane_error *err)
 {
     wane_status st = WANE_OK;
-    char **names = NULL;
-    size_t used = 0, capacity = 0;
+    name_list list = {0};
     DIR *folder = opendir(path);
     if (!folder) return wane_fail_errno(err, "list", path);
-    for (;;) {
+    while (st == WANE_OK) {
         errno = 0;
         const struct dirent *entry = readdir(folder);
         if (!entry) {
@@ -212,22 +235,68 @@ wane_status wane_folder_list(char ***out, size_t *count, const char *path, wane_
             break;
         }
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
-        if (!names_add(&names, &used, &capacity, entry->d_name)) {
-            st = wane_fail_memory(err, "list", path);
-            break;
-        }
+        if (!names_add(&list, wane_strdup(entry->d_name))) st = wane_fail_memory(err, "list", path);
     }
     (void)closedir(folder);
-    if (st == WANE_OK && !names && !(names = wane_alloc(1, sizeof *names)))
-        st = wane_fail_memory(err, "list", path);
-    if (st != WANE_OK) {
-        wane_names_free(names, used);
-        return st;
+    return names_finish(&list, st, out, count, path, err);
+}
+
+static wane_status walk(name_list *list, const char *root, const char *relative, int depth,
+                        size_t limit, wane_error *err);
+
+/* `relative` is taken over. */
+static wane_status walk_one(name_list *list, const char *root, char *relative, int depth,
+                            size_t limit, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    struct stat info;
+    char *path = relative ? wane_path_join(root, relative) : NULL;
+    if (!path) {
+        st = wane_fail_memory(err, "list", root);
+    } else if (lstat(path, &info) != 0) {
+        st = wane_fail_errno(err, "list", path);
+    } else if (S_ISDIR(info.st_mode)) {
+        st = walk(list, root, relative, depth + 1, limit, err);
+    } else if (S_ISLNK(info.st_mode) && stat(path, &info) != 0) {
+        st = wane_fail_errno(err, "list", path);
+    } else if (!S_ISREG(info.st_mode)) {
+        st = wane_fail(err, WANE_EFORMAT, "list: %s: %s", path,
+                       S_ISDIR(info.st_mode) ? "a link to a folder" : "not a regular file");
+    } else if (list->count == limit) {
+        st = wane_fail(err, WANE_EFORMAT, "list: %s: more than %zu files", root, limit);
+    } else {
+        if (!names_add(list, relative)) st = wane_fail_memory(err, "list", root);
+        relative = NULL;
     }
-    qsort(names, used, sizeof *names, by_bytes);
-    *out = names;
-    *count = used;
-    return WANE_OK;
+    wane_free(path);
+    wane_free(relative);
+    return st;
+}
+
+static wane_status walk(name_list *list, const char *root, const char *relative, int depth,
+                        size_t limit, wane_error *err)
+{
+    enum { DEEPEST = 64 };
+    char **names = NULL;
+    size_t count = 0;
+    if (depth > DEEPEST)
+        return wane_fail(err, WANE_EFORMAT, "list: %s: more than %d folders deep", root, DEEPEST);
+    char *path = relative ? wane_path_join(root, relative) : wane_strdup(root);
+    if (!path) return wane_fail_memory(err, "list", root);
+    wane_status st = wane_folder_list(&names, &count, path, err);
+    for (size_t i = 0; st == WANE_OK && i < count; i++)
+        st = walk_one(list, root, wane_path_join(relative, names[i]), depth, limit, err);
+    wane_names_free(names, count);
+    wane_free(path);
+    return st;
+}
+
+wane_status wane_folder_walk(char ***out, size_t *count, const char *path, size_t limit,
+                             wane_error *err)
+{
+    name_list list = {0};
+    wane_status st = walk(&list, path, NULL, 0, limit, err);
+    return names_finish(&list, st, out, count, path, err);
 }
 
 char *wane_path_join(const char *folder, const char *name)

@@ -55,6 +55,11 @@ WANE_MUST_CHECK wane_status wane_remove(const char *path, wane_error *err);
 /* Names in a folder but . and .., sorted by byte value. Free with wane_names_free. */
 WANE_MUST_CHECK wane_status wane_folder_list(char ***out, size_t *count, const char *path,
                                              wane_error *err);
+/* Relative names of the regular files, and links to such, in a folder and its subfolders, sorted by
+ * byte value. WANE_EFORMAT for links to folders, for devices and the like, for over `limit` names,
+ * and for over 64 levels. Free with wane_names_free. */
+WANE_MUST_CHECK wane_status wane_folder_walk(char ***out, size_t *count, const char *path,
+                                             size_t limit, wane_error *err);
 void wane_names_free(char **names, size_t count);
 
 /* "folder/name", or `name` alone when it is absolute or folder is NULL or empty. Owned by the

@@ -126,6 +126,75 @@ static bool convert(wane_json *out, json_t *from, wane_arena *arena)
     return false;
 }
 
+/* Whether the digits of an integer are more than int64 holds. */
+static bool beyond_int64(const char *digits, size_t count, bool negative)
+{
+    const char *largest = negative ? "9223372036854775808" : "9223372036854775807";
+    return count > 19 || (count == 19 && memcmp(digits, largest, 19) > 0);
+}
+
+/* Copies JSON text with "e0" behind every integer beyond int64, so that jansson reads a real. Stops
+ * at `stop` bytes of the copy; *on_line counts the bytes added on the line it stops in. */
+static void widen(wane_text *out, const char *bytes, size_t count, size_t stop, size_t *on_line)
+{
+    bool quoted = false;
+    *on_line = 0;
+    for (size_t i = 0; i < count && out->length < stop && !out->failed;) {
+        size_t start = i, sign = bytes[i] == '-';
+        char c = bytes[i];
+        if (quoted || !(sign || (c >= '0' && c <= '9'))) {
+            if (c == '"') quoted = !quoted;
+            if (c == '\n') *on_line = 0;
+            i += quoted && c == '\\' && i + 1 < count ? 2 : 1;
+            wane_text_append(out, bytes + start, i - start);
+            continue;
+        }
+        bool integer = true;
+        for (i++; i < count && bytes[i] && strchr("0123456789+-.eE", bytes[i]); i++)
+            integer = integer && bytes[i] >= '0' && bytes[i] <= '9';
+        wane_text_append(out, bytes + start, i - start);
+        if (integer && beyond_int64(bytes + start + sign, i - start - sign, sign)) {
+            wane_text_string(out, "e0");
+            *on_line += 2;
+        }
+    }
+}
+
+static wane_status parse_failure(const json_error_t *fault, size_t shift, const char *name,
+                                 wane_error *err)
+{
+    if (json_error_code(fault) == json_error_out_of_memory)
+        return wane_fail_memory(err, "read", name);
+    long column = (long)fault->column - (long)shift;
+    return wane_fail_at(err, WANE_EFORMAT, fault->line > 0 ? fault->line : 1,
+                        column > 0 ? column : 1, "read: %s: %s", name, fault->text);
+}
+
+static wane_status parse_tree(json_t **out, const char *bytes, size_t count, const char *name,
+                              wane_error *err)
+{
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
+    json_error_t fault;
+    *out = json_loadb(bytes, count, flags, &fault);
+    if (*out) return WANE_OK;
+    if (json_error_code(&fault) != json_error_numeric_overflow)
+        return parse_failure(&fault, 0, name, err);
+    wane_text wide = {0};
+    size_t shift = 0;
+    widen(&wide, bytes, count, SIZE_MAX, &shift);
+    wane_status st = wane_text_check(&wide, "read", name, err);
+    if (st == WANE_OK) {
+        *out = json_loadb(wide.data, wide.length, flags, &fault);
+        if (!*out) {
+            wane_text_clear(&wide);
+            widen(&wide, bytes, count, fault.position > 0 ? (size_t)fault.position : 0, &shift);
+            st = parse_failure(&fault, shift, name, err);
+        }
+    }
+    wane_text_free(&wide);
+    return st;
+}
+
 wane_status wane_json_parse(wane_json **out, const char *bytes, size_t count, const char *name,
                             wane_error *err)
 {
@@ -133,15 +202,9 @@ wane_status wane_json_parse(wane_json **out, const char *bytes, size_t count, co
         bytes += 3;
         count -= 3;
     }
-    json_error_t fault;
-    json_t *tree =
-        json_loadb(bytes, count, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
-    if (!tree) {
-        if (json_error_code(&fault) == json_error_out_of_memory)
-            return wane_fail_memory(err, "read", name);
-        return wane_fail_at(err, WANE_EFORMAT, fault.line > 0 ? fault.line : 1,
-                            fault.column > 0 ? fault.column : 1, "read: %s: %s", name, fault.text);
-    }
+    json_t *tree = NULL;
+    wane_status st = parse_tree(&tree, bytes, count, name, err);
+    if (st != WANE_OK) return st;
     wane_arena *arena = wane_arena_new();
     document *whole = arena ? wane_arena_alloc(arena, 1, sizeof *whole) : NULL;
     bool good = whole && convert(&whole->root, tree, arena);

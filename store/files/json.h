@@ -2,9 +2,10 @@
  * JSON values read from bytes (by jansson; json.c is the only file that includes it).
  *
  * A string may hold \u0000 (it carries its length), a key may not. Look-up by index takes constant
- * time, by key logarithmic time. Duplicate keys, invalid UTF-8, lone surrogates, numbers beyond
- * int64 or double, and nesting over 2048 are errors with line and column. A UTF-8 byte order mark
- * at the start is skipped. Python's NaN and Infinity are refused.
+ * time, by key logarithmic time. An integer beyond int64 is read as a real, as
+ * tokenizer_config.json often has one. Duplicate keys, invalid UTF-8, lone surrogates, numbers
+ * beyond double, and nesting over 2048 are errors with line and column. A UTF-8 byte order mark at
+ * the start is skipped. Python's NaN and Infinity are refused.
  */
 #ifndef STORE_FILES_JSON_H
 #define STORE_FILES_JSON_H

@@ -53,6 +53,9 @@ static wane_status build_header(wane_text *header, const wane_tensor_source *ten
                                 wane_error *err)
 {
     size_t begin = 0;
+    for (size_t i = 0; i < 2 * pairs; i++)
+        if (!wane_utf8_valid(metadata[i], strlen(metadata[i]), NULL))
+            return wane_fail(err, WANE_EINVAL, "write: %s: metadata is no UTF-8", path);
     wane_text_string(header, "{");
     if (pairs) wane_text_string(header, "\"__metadata__\":{");
     for (size_t i = 0; i < pairs; i++) {

@@ -71,6 +71,31 @@ static void what_is_not_there_is_null(void **state)
     wane_json_free(root);
 }
 
+static void integers_beyond_int64_are_reals(void **state)
+{
+    (void)state;
+    wane_json *root = parse("{\"a\\\"-99999999999999999999\": 1000000000000000019884624838656,\n"
+                            "\"b\": [9223372036854775807, 9223372036854775808, "
+                            "-9223372036854775808, -9223372036854775809]}");
+    double real = 0;
+    int64_t integer = 0;
+    const char *key = NULL;
+    const wane_json *a = wane_json_member(root, 0, &key), *b = wane_json_get(root, "b");
+    assert_string_equal(key, "a\"-99999999999999999999");
+    assert_int_equal(wane_json_kind_of(a), WANE_JSON_REAL);
+    assert_true(wane_json_number(&real, a) && real == 1e30);
+    assert_false(wane_json_integer(&integer, a));
+    assert_int_equal(wane_json_kind_of(wane_json_at(b, 0)), WANE_JSON_INTEGER);
+    assert_int_equal(wane_json_kind_of(wane_json_at(b, 1)), WANE_JSON_REAL);
+    assert_true(wane_json_integer(&integer, wane_json_at(b, 2)) && integer == INT64_MIN);
+    assert_int_equal(wane_json_kind_of(wane_json_at(b, 3)), WANE_JSON_REAL);
+    wane_json_free(root);
+    wane_error err;
+    const char *bad = "[99999999999999999999,\n 99999999999999999999, -99999999999999999999, x]";
+    CHECK_FAILS(wane_json_parse(&root, bad, strlen(bad), "t.json", &err), WANE_EFORMAT,
+                "invalid token near 'x' (line 2, column 47)");
+}
+
 typedef struct refusal {
     const char *text;
     size_t count; /* 0 = strlen */
@@ -218,9 +243,13 @@ static void files_are_loaded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_are_read),         cmocka_unit_test(what_is_not_there_is_null),
-        cmocka_unit_test(bad_input_has_its_place), cmocka_unit_test(nesting_is_bounded),
-        cmocka_unit_test(large_objects_are_quick), cmocka_unit_test(written_values_read_back),
+        cmocka_unit_test(integers_beyond_int64_are_reals),
+        cmocka_unit_test(values_are_read),
+        cmocka_unit_test(what_is_not_there_is_null),
+        cmocka_unit_test(bad_input_has_its_place),
+        cmocka_unit_test(nesting_is_bounded),
+        cmocka_unit_test(large_objects_are_quick),
+        cmocka_unit_test(written_values_read_back),
         cmocka_unit_test(files_are_loaded),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Linear layers on the rows of one tile: weight, bias, low-rank term.
+ */
+#ifndef EVAL_MODEL_LINEAR_H
+#define EVAL_MODEL_LINEAR_H
+
+#include "eval/model/state.h"
+
+/* Rows row .. row + rows - 1 of a layer's row set. */
+typedef struct wane_linear {
+    const wane_pass *pass;
+    const wane_layer_index *index;
+    const wane_layer_store *store;
+    size_t row, rows;
+    const size_t *token; /* of the row set; NULL: rows are tokens */
+    float *scratch;      /* the thread's */
+} wane_linear;
+
+/* y (rows x sum of outputs, stride ldy) = or += x W^T + b + scale (drop(x) A^T) B^T for `count`
+ * slots from `slot` that read the same x (rows x inputs), their outputs side by side. Keeps
+ * drop(x) A^T in the store where it has room for it. */
+void wane_linear_forward(const wane_linear *linear, wane_slot slot, size_t count, const float *x,
+                         float *y, size_t ldy, bool accumulate);
+
+#endif

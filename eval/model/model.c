@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/model/model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "eval/model/layout.h"
+#include "eval/model/model_internal.h"
+#include "store/base/memory.h"
+#include "store/base/random.h"
+
+wane_status wane_model_allocate(wane_model **out, const wane_config *config, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_model *model = wane_alloc(1, sizeof *model);
+    if (!model) return wane_fail_memory(err, "model", "weights");
+    model->config = *config;
+    WANE_TRY(wane_parameters_plan(&model->parameters, config, err));
+    model->weights = wane_alloc_aligned(model->parameters.floats, sizeof(float));
+    if (!model->weights) st = wane_fail_memory(err, "model", "weights");
+done:
+    if (st == WANE_OK) *out = model;
+    else wane_model_free(model);
+    return st;
+}
+
+void wane_model_free(wane_model *model)
+{
+    if (!model) return;
+    wane_parameters_free(&model->parameters);
+    wane_free(model->weights);
+    wane_free(model);
+}
+
+wane_status wane_model_random(wane_model **out, const wane_config *config, uint64_t seed,
+                              wane_error *err)
+{
+    wane_model *model = NULL;
+    wane_status st = wane_model_allocate(&model, config, err);
+    if (st != WANE_OK) return st;
+    for (size_t i = 0; i < model->parameters.count; i++) {
+        const wane_parameter *p = &model->parameters.parameter[i];
+        float *w = model->weights + p->offset;
+        wane_random where = {.seed = seed, .purpose = WANE_RANDOM_INIT, .tensor = i};
+        if (p->role == WANE_ROLE_NORM)
+            for (size_t j = 0; j < p->rows; j++) w[j] = 1.0f;
+        else if (p->role != WANE_ROLE_BIAS)
+            wane_random_normal_fill(w, p->rows * p->cols, config->initializer_range, &where);
+    }
+    *out = model;
+    return WANE_OK;
+}
+
+wane_status wane_model_copy(wane_model **out, const wane_model *model, wane_error *err)
+{
+    wane_model *copy = NULL;
+    wane_status st = wane_model_allocate(&copy, &model->config, err);
+    if (st != WANE_OK) return st;
+    memcpy(copy->weights, model->weights, model->parameters.floats * sizeof(float));
+    *out = copy;
+    return WANE_OK;
+}
+
+float *wane_model_weight(wane_model *model, size_t parameter)
+{
+    return model->weights + model->parameters.parameter[parameter].offset;
+}
+
+wane_matrix wane_model_matrix(const wane_model *model, size_t parameter)
+{
+    const wane_parameter *p = &model->parameters.parameter[parameter];
+    return (wane_matrix){
+        .data = model->weights + p->offset, .rows = p->rows, .cols = p->cols, .stride = p->cols};
+}
+
+/* Everything of the configuration that decides what the model computes. */
+static void add_config(wane_sha256 *hash, const wane_config *c)
+{
+    char text[512];
+    (void)snprintf(text, sizeof text,
+                   "llama vocabulary=%zu width=%zu layers=%zu heads=%zu kv_heads=%zu "
+                   "head_width=%zu hidden=%zu context=%zu norm_epsilon=%.17g theta=%.17g "
+                   "tied=%d attention_bias=%d mlp_bias=%d bos=%d eos=%d",
+                   c->vocabulary, c->width, c->layers, c->heads, c->kv_heads, c->head_width,
+                   c->hidden, c->context, c->norm_epsilon, c->rope.theta, c->tied,
+                   c->attention_bias, c->mlp_bias, (int)c->bos, (int)c->eos);
+    wane_sha256_text(hash, text);
+    text[0] = '\0';
+    if (c->rope.llama3)
+        (void)snprintf(text, sizeof text, "llama3 factor=%.17g low=%.17g high=%.17g context=%zu",
+                       c->rope.factor, c->rope.low_frequency_factor, c->rope.high_frequency_factor,
+                       c->rope.original_context);
+    wane_sha256_text(hash, text);
+}
+
+wane_status wane_model_sha256(char out[WANE_SHA256_HEX], const wane_model *model, wane_error *err)
+{
+    wane_sha256 *hash = NULL;
+    wane_status st = wane_sha256_begin(&hash, err);
+    if (st != WANE_OK) return st;
+    wane_sha256_text(hash, "wane model 1");
+    add_config(hash, &model->config);
+    for (size_t i = 0; i < model->parameters.count; i++) {
+        const wane_parameter *p = &model->parameters.parameter[i];
+        wane_sha256_text(hash, p->name);
+        wane_sha256_field(hash, model->weights + p->offset, p->rows * p->cols * sizeof(float));
+    }
+    return wane_sha256_end(out, hash, err);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A model's folder: config.json and safetensors, read and written.
+ */
+#include <string.h>
+
+#include "eval/model/model.h"
+#include "eval/model/model_internal.h"
+#include "store/base/memory.h"
+#include "store/files/file.h"
+#include "store/files/safetensors.h"
+
+static const char head_name[] = "lm_head.weight";
+
+static wane_status read_config(wane_config *out, const char *path, wane_error *err)
+{
+    enum { LIMIT = 16 << 20 };
+    wane_status st = WANE_OK;
+    char *bytes = NULL, *file = wane_path_join(path, "config.json");
+    size_t count = 0;
+    if (!file) return wane_fail_memory(err, "model", path);
+    WANE_TRY(wane_file_read(&bytes, &count, file, LIMIT, err));
+    WANE_TRY(wane_config_parse(out, bytes, count, file, err));
+done:
+    wane_free(bytes);
+    wane_free(file);
+    return st;
+}
+
+/* A file being read into a model; used[i] marks its tensors that have a place. */
+typedef struct loading {
+    wane_model *model;
+    const wane_tensors *file;
+    const char *path;
+    bool *used;
+    wane_error *err;
+} loading;
+
+/* The tensor of that name, or without the prefix "model.". */
+static const wane_tensor *find(const loading *l, const char *name)
+{
+    const wane_tensor *tensor = wane_tensors_find(l->file, name);
+    if (!tensor && strncmp(name, "model.", 6) == 0) tensor = wane_tensors_find(l->file, name + 6);
+    return tensor;
+}
+
+static void mark(const loading *l, const wane_tensor *tensor)
+{
+    for (size_t i = 0; i < wane_tensors_count(l->file); i++)
+        if (wane_tensors_at(l->file, i) == tensor) l->used[i] = true;
+}
+
+static wane_status check_shape(const loading *l, const wane_tensor *t, const wane_parameter *p)
+{
+    bool vector = p->role == WANE_ROLE_NORM || p->role == WANE_ROLE_BIAS;
+    bool fits = t->dimensions == (vector ? 1u : 2u) && t->shape[0] == p->rows &&
+                (vector || t->shape[1] == p->cols);
+    if (fits) return WANE_OK;
+    size_t second = t->dimensions > 1 ? t->shape[1] : 1;
+    return wane_fail(l->err, WANE_EFORMAT,
+                     "load model: %s: tensor %s has %zu dimension(s), %zu x %zu, but config.json "
+                     "asks for %zu x %zu",
+                     l->path, t->name, t->dimensions, t->dimensions ? t->shape[0] : 0, second,
+                     p->rows, p->cols);
+}
+
+static wane_status load_parameter(const loading *l, const wane_parameter *p)
+{
+    const wane_tensor *tensor = find(l, p->name);
+    if (!tensor && p->role == WANE_ROLE_EMBEDDING && l->model->config.tied)
+        tensor = find(l, head_name);
+    if (!tensor)
+        return wane_fail(l->err, WANE_EFORMAT, "load model: %s: tensor %s is missing", l->path,
+                         p->name);
+    wane_status st = check_shape(l, tensor, p);
+    if (st != WANE_OK) return st;
+    mark(l, tensor);
+    return wane_tensors_read(l->file, tensor, l->model->weights + p->offset, l->err);
+}
+
+/* A tied model may carry its matrix twice, if both are equal. */
+static wane_status check_tie(const loading *l)
+{
+    const wane_tensor *head = wane_tensors_find(l->file, head_name);
+    const wane_parameter *p = &l->model->parameters.parameter[0];
+    if (!l->model->config.tied || !head || !find(l, p->name)) return WANE_OK;
+    wane_status st = check_shape(l, head, p);
+    if (st != WANE_OK) return st;
+    float *copy = wane_alloc_aligned(p->rows * p->cols, sizeof(float));
+    if (!copy) return wane_fail_memory(l->err, "load model", l->path);
+    st = wane_tensors_read(l->file, head, copy, l->err);
+    if (st == WANE_OK &&
+        memcmp(copy, l->model->weights + p->offset, p->rows * p->cols * sizeof(float)) != 0)
+        st = wane_fail(l->err, WANE_EFORMAT,
+                       "load model: %s: tensor %s differs from the embedding, but config.json ties "
+                       "them",
+                       l->path, head_name);
+    wane_free(copy);
+    mark(l, head);
+    return st;
+}
+
+static wane_status check_unknown(const loading *l)
+{
+    static const char ending[] = "rotary_emb.inv_freq";
+    for (size_t i = 0; i < wane_tensors_count(l->file); i++) {
+        const char *name = wane_tensors_at(l->file, i)->name;
+        size_t length = strlen(name);
+        bool buffer =
+            length >= sizeof ending - 1 && strcmp(name + length - (sizeof ending - 1), ending) == 0;
+        if (!l->used[i] && !buffer)
+            return wane_fail(l->err, WANE_EFORMAT,
+                             "load model: %s: tensor %s has no place in this model", l->path, name);
+    }
+    return WANE_OK;
+}
+
+wane_status wane_model_load(wane_model **out, const char *path, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_config config;
+    wane_tensors *file = NULL;
+    loading l = {.path = path, .err = err};
+    WANE_TRY(read_config(&config, path, err));
+    WANE_TRY(wane_tensors_open(&file, path, err));
+    l.file = file;
+    WANE_TRY(wane_model_allocate(&l.model, &config, err));
+    l.used = wane_alloc(wane_tensors_count(file), sizeof *l.used);
+    if (!l.used) {
+        st = wane_fail_memory(err, "load model", path);
+        goto done;
+    }
+    for (size_t i = 0; i < l.model->parameters.count; i++)
+        WANE_TRY(load_parameter(&l, &l.model->parameters.parameter[i]));
+    WANE_TRY(check_tie(&l));
+    WANE_TRY(check_unknown(&l));
+    *out = l.model;
+    l.model = NULL;
+done:
+    wane_model_free(l.model);
+    wane_free(l.used);
+    wane_tensors_close(file);
+    return st;
+}
+
+static wane_status write_config(const wane_model *model, const char *file, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_text text = {0};
+    wane_config_write(&text, &model->config);
+    WANE_TRY(wane_text_check(&text, "save model", file, err));
+    WANE_TRY(wane_file_write(file, text.data, text.length, err));
+done:
+    wane_text_free(&text);
+    return st;
+}
+
+static wane_status write_weights(const wane_model *model, const char *file, wane_error *err)
+{
+    static const char *const metadata[] = {"format", "pt"};
+    size_t count = model->parameters.count;
+    wane_tensor_source *tensors = wane_alloc(count, sizeof *tensors);
+    if (!tensors) return wane_fail_memory(err, "save model", file);
+    for (size_t i = 0; i < count; i++) {
+        const wane_parameter *p = &model->parameters.parameter[i];
+        bool vector = p->role == WANE_ROLE_NORM || p->role == WANE_ROLE_BIAS;
+        tensors[i] = (wane_tensor_source){.name = p->name,
+                                          .data = model->weights + p->offset,
+                                          .dimensions = vector ? 1 : 2,
+                                          .shape = {p->rows, p->cols}};
+    }
+    wane_status st = wane_tensors_write(file, tensors, count, metadata, 1, err);
+    wane_free(tensors);
+    return st;
+}
+
+wane_status wane_model_save(const wane_model *model, const char *path, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    char *config = wane_path_join(path, "config.json");
+    char *weights = wane_path_join(path, "model.safetensors");
+    if (!config || !weights) {
+        st = wane_fail_memory(err, "save model", path);
+        goto done;
+    }
+    WANE_TRY(wane_folder_make(path, err));
+    WANE_TRY(write_weights(model, weights, err));
+    WANE_TRY(write_config(model, config, err));
+done:
+    wane_free(config);
+    wane_free(weights);
+    return st;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of eval/model share about a model's making.
+ */
+#ifndef EVAL_MODEL_MODEL_INTERNAL_H
+#define EVAL_MODEL_MODEL_INTERNAL_H
+
+#include "eval/model/model.h"
+#include "store/base/text.h"
+
+/* A model of that configuration, all weights 0. Owned by the caller. */
+WANE_MUST_CHECK wane_status wane_model_allocate(wane_model **out, const wane_config *config,
+                                                wane_error *err);
+
+/* config.json as transformers reads it. */
+void wane_config_write(wane_text *text, const wane_config *config);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The memory of a pass: one block, planned by the same function that later places it.
+ */
+#include <string.h>
+
+#include "eval/model/rope.h"
+#include "eval/model/state.h"
+#include "store/base/memory.h"
+
+/* Places parts one after the other; without a base it only counts. */
+typedef struct planner {
+    unsigned char *base;
+    size_t used;
+    bool overflow;
+} planner;
+
+static void *take(planner *p, size_t rows, size_t cols, size_t size)
+{
+    size_t bytes = 0, end = 0, start = p->used;
+    if (!wane_size_mul(&bytes, rows, cols) || !wane_size_mul(&bytes, bytes, size) ||
+        !wane_size_add(&bytes, bytes, 63) || !wane_size_add(&end, start, bytes / 64 * 64) ||
+        end > SIZE_MAX / 4) {
+        p->overflow = true;
+        return NULL;
+    }
+    p->used = end;
+    return p->base ? p->base + start : NULL;
+}
+
+static float *floats(planner *p, size_t rows, size_t cols)
+{
+    return take(p, rows, cols, sizeof(float));
+}
+
+/* Tiles are as large as OpenBLAS likes them, but a small batch is still cut into a few. */
+size_t wane_tile_rows(size_t rows)
+{
+    enum { FEWEST = 64, MOST = 256, PARTS = 4 };
+    size_t tile = (rows + PARTS - 1) / PARTS;
+    if (tile < FEWEST) tile = FEWEST;
+    if (tile > MOST) tile = MOST;
+    return (tile + WANE_LANES - 1) / WANE_LANES * WANE_LANES;
+}
+
+size_t wane_head_chunk(const wane_config *config)
+{
+    enum { LOGITS = 1 << 24, FEWEST = 64, MOST = 1024 };
+    size_t chunk = LOGITS / config->vocabulary / FEWEST * FEWEST;
+    return chunk < FEWEST ? FEWEST : chunk > MOST ? MOST : chunk;
+}
+
+static size_t stored_layers(const wane_config *config, const wane_pass_limits *limits)
+{
+    return limits->training ? config->layers - limits->frozen_layers : 0;
+}
+
+wane_layer_store *wane_layer_at(wane_pass *pass, size_t layer)
+{
+    size_t frozen = pass->config.layers - stored_layers(&pass->config, &pass->limits);
+    return layer < frozen ? &pass->layer[0] : &pass->layer[layer - frozen + 1];
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The store of one layer; `rows` < tokens for the last one. */
+static void place_layer(planner *p, const wane_config *c, const wane_pass_limits *limits,
+                        size_t rows, bool stored, wane_layer_store *out)
+{
+    size_t heads = c->heads * c->head_width, rank = limits->adapter_floats_rank;
+    memset(out, 0, sizeof *out);
+    out->input = floats(p, limits->tokens, c->width);
+    out->q = floats(p, rows, heads);
+    out->kv = floats(p, limits->tokens, 2 * c->kv_heads * c->head_width);
+    out->attention = out->q;
+    if (!stored) return;
+    out->attention = floats(p, rows, heads);
+    out->lse = floats(p, rows, c->heads);
+    out->middle = floats(p, rows, c->width);
+    out->gate_up = floats(p, rows, 2 * c->hidden);
+    out->rstd1 = floats(p, limits->tokens, 1);
+    out->rstd2 = floats(p, rows, 1);
+    for (int s = 0; s < WANE_SLOTS && rank; s++)
+        out->low[s] = floats(p, s == WANE_SLOT_K || s == WANE_SLOT_V ? limits->tokens : rows, rank);
+}
+
+/* What one thread needs: the row tiles of the layers, or a block of attention. */
+static size_t scratch_floats(const wane_config *c, const wane_pass_limits *limits)
+{
+    size_t tile = wane_tile_rows(limits->tokens), rank = limits->adapter_floats_rank;
+    size_t widest = c->hidden, heads = c->heads * c->head_width;
+    if (heads > widest) widest = heads;
+    if (c->width > widest) widest = c->width;
+    size_t rows = tile * (c->width + 3 * c->hidden);
+    if (rank) rows += tile * (widest + rank) + rank * widest;
+    size_t keys = least(limits->tokens, c->context);
+    size_t attention = wane_attention_scratch(c->head_width, keys, limits->training);
+    size_t most = rows > attention ? rows : attention;
+    return (most + 64 + WANE_ALIGN_FLOATS - 1) / WANE_ALIGN_FLOATS * WANE_ALIGN_FLOATS;
+}
+
+static void place_rows(planner *p, wane_pass *pass)
+{
+    const wane_pass_limits *l = &pass->limits;
+    size_t items = 0;
+    if (!wane_size_add(&items, l->tokens / WANE_ATTENTION_ITEM_ROWS + 1, l->sequences))
+        p->overflow = true;
+    pass->position = take(p, l->tokens, 1, sizeof *pass->position);
+    pass->sequence_first = take(p, l->sequences + 1, 1, sizeof *pass->sequence_first);
+    pass->item = take(p, items, 1, sizeof *pass->item);
+    pass->row_token = take(p, l->tokens, 1, sizeof *pass->row_token);
+    pass->row_first = take(p, l->sequences + 1, 1, sizeof *pass->row_first);
+    pass->row_position = take(p, l->tokens, 1, sizeof *pass->row_position);
+    pass->final_row = take(p, l->tokens, 1, sizeof *pass->final_row);
+}
+
+static void place_head(planner *p, wane_pass *pass)
+{
+    const wane_config *c = &pass->config;
+    size_t chunk = least(wane_head_chunk(c), pass->limits.tokens);
+    pass->chunk = chunk;
+    pass->chunk_row = take(p, chunk, 1, sizeof *pass->chunk_row);
+    pass->chunk_first = take(p, chunk + 1, 1, sizeof *pass->chunk_first);
+    pass->chunk_hidden = floats(p, chunk, c->width);
+    pass->chunk_logits = floats(p, chunk, c->vocabulary);
+    pass->chunk_lse = floats(p, chunk, 1);
+    pass->chunk_best = take(p, chunk, 1, sizeof *pass->chunk_best);
+}
+
+/* Places every part of the pass; with no base in the planner only its size is of use. */
+static void place(planner *p, wane_pass *pass)
+{
+    const wane_config *c = &pass->config;
+    const wane_pass_limits *l = &pass->limits;
+    size_t layers = stored_layers(c, l), positions = least(l->tokens, c->context);
+    size_t last = l->training ? least(l->tokens, l->targets) : l->tokens;
+    wane_layer_store counted;
+    pass->cosine = floats(p, positions, c->head_width / 2);
+    pass->sine = floats(p, positions, c->head_width / 2);
+    place_rows(p, pass);
+    pass->final = floats(p, last, c->width);
+    pass->layer = take(p, layers + 1, 1, sizeof *pass->layer);
+    for (size_t i = 0; i <= layers; i++) {
+        /* The shared store is of no use where every layer has its own. */
+        if (i == 0 && layers == c->layers) continue;
+        place_layer(p, c, l, i > 0 && i == layers ? last : l->tokens, i > 0,
+                    pass->layer ? &pass->layer[i] : &counted);
+    }
+    place_head(p, pass);
+    pass->scratch_floats = scratch_floats(c, l);
+    pass->scratch = floats(p, (size_t)(l->threads > 0 ? l->threads : 1), pass->scratch_floats);
+}
+
+static wane_status check(const wane_config *config, const wane_pass_limits *limits, wane_error *err)
+{
+    if (limits->tokens < 1 || limits->sequences < 1 || limits->tokens > INT32_MAX ||
+        limits->sequences > limits->tokens)
+        return wane_fail(err, WANE_EINVAL, "pass: limits: %zu tokens in %zu sequences",
+                         limits->tokens, limits->sequences);
+    if (limits->training && (limits->targets < 1 || limits->frozen_layers >= config->layers))
+        return wane_fail(err, WANE_EINVAL,
+                         "pass: limits: training needs a target and a layer to train");
+    if (limits->threads < 0 || limits->threads > WANE_MAX_THREADS)
+        return wane_fail(err, WANE_EINVAL, "pass: limits: %d threads", limits->threads);
+    size_t widest = config->width > config->hidden ? config->width : config->hidden;
+    if (limits->adapter_floats_rank > widest)
+        return wane_fail(err, WANE_EINVAL, "pass: limits: rank %zu", limits->adapter_floats_rank);
+    return WANE_OK;
+}
+
+/* Fills in a pass without memory, to be counted and then placed. */
+static wane_status begin(wane_pass *pass, const wane_config *config, const wane_pass_limits *limits,
+                         size_t *bytes, wane_error *err)
+{
+    wane_status st = wane_parameters_plan(&pass->parameters, config, err);
+    if (st != WANE_OK) return st;
+    if ((st = check(config, limits, err)) != WANE_OK) return st;
+    pass->config = *config;
+    pass->limits = *limits;
+    planner count = {0};
+    place(&count, pass);
+    if (count.overflow)
+        return wane_fail(err, WANE_EINVAL, "pass: limits: %zu tokens need more memory than exists",
+                         limits->tokens);
+    *bytes = count.used;
+    return WANE_OK;
+}
+
+wane_status wane_pass_bytes(size_t *out, const wane_config *config, const wane_pass_limits *limits,
+                            wane_error *err)
+{
+    wane_pass pass = {0};
+    wane_status st = begin(&pass, config, limits, out, err);
+    wane_parameters_free(&pass.parameters);
+    return st;
+}
+
+wane_status wane_pass_new(wane_pass **out, const wane_config *config,
+                          const wane_pass_limits *limits, wane_pool *pool, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    size_t bytes = 0;
+    wane_pass_limits own = *limits;
+    own.threads = wane_pool_threads(pool);
+    wane_pass *pass = wane_alloc(1, sizeof *pass);
+    if (!pass) return wane_fail_memory(err, "pass", "state");
+    WANE_TRY(begin(pass, config, &own, &bytes, err));
+    pass->block = wane_alloc_aligned(bytes, 1);
+    if (!pass->block) {
+        st = wane_fail(err, WANE_ENOMEM, "pass: %zu tokens: out of memory for %zu bytes",
+                       own.tokens, bytes);
+        goto done;
+    }
+    planner placing = {.base = pass->block};
+    place(&placing, pass);
+    pass->pool = pool;
+    pass->kernels = wane_kernels_best();
+    wane_rope_fill(config, least(own.tokens, config->context), pass->cosine, pass->sine);
+done:
+    if (st == WANE_OK) *out = pass;
+    else wane_pass_free(pass);
+    return st;
+}
+
+void wane_pass_free(wane_pass *pass)
+{
+    if (!pass) return;
+    wane_parameters_free(&pass->parameters);
+    wane_free(pass->block);
+    wane_free(pass);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The angles of rotary positions.
+ */
+#ifndef EVAL_MODEL_ROPE_H
+#define EVAL_MODEL_ROPE_H
+
+#include <stddef.h>
+
+#include "eval/model/model.h"
+
+/* cosine, sine (positions x head_width / 2): of position * frequency, computed as transformers
+ * does: frequencies and angles rounded to fp32. */
+void wane_rope_fill(const wane_config *config, size_t positions, float *cosine, float *sine);
+
+#endif

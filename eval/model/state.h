@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A pass from inside: its buffers and the steps its files share. For eval/model alone.
+ *
+ * Every layer but the last is computed for all tokens. The last one needs all tokens for keys and
+ * values only: its queries, its MLP and the final norm are computed for the rows that are asked
+ * for (the targets in training; on demand in evaluation), and so is the head.
+ */
+#ifndef EVAL_MODEL_STATE_H
+#define EVAL_MODEL_STATE_H
+
+#include "eval/model/attention.h"
+#include "eval/model/kernels.h"
+#include "eval/model/layout.h"
+#include "eval/model/pass.h"
+
+/* Token rows of the batch, rising, grouped by sequence. */
+typedef struct wane_rows {
+    size_t count;
+    const size_t *token;     /* row r is that token; NULL: token r */
+    const int32_t *position; /* per row: its place in its sequence, prefix included */
+    const size_t *first;     /* sequences + 1: rows of each sequence */
+} wane_rows;
+
+/* What one layer leaves for backward; in evaluation all layers share one. */
+typedef struct wane_layer_store {
+    float *input;           /* tokens x width: the residual stream */
+    float *q;               /* rows x heads head_width, rotated */
+    float *kv;              /* tokens x 2 kv_heads head_width, keys rotated */
+    float *attention;       /* rows x heads head_width; evaluation: q itself */
+    float *lse;             /* rows x heads; training only, as all below */
+    float *middle;          /* rows x width: the residual stream after attention */
+    float *gate_up;         /* rows x 2 hidden */
+    float *rstd1, *rstd2;   /* tokens; rows */
+    float *low[WANE_SLOTS]; /* rows (k, v: tokens) x rank: drop(x) A^T; NULL without adapter */
+} wane_layer_store;
+
+struct wane_pass {
+    wane_config config;
+    wane_pass_limits limits;
+    wane_pool *pool;
+    const wane_kernels *kernels;
+    wane_parameters parameters;
+    void *block; /* all below points into it */
+
+    float *cosine, *sine;
+    int32_t *position;      /* per token */
+    size_t *sequence_first; /* sequences + 1: the batch's starts */
+    wane_attention_item *item;
+    size_t items;
+    /* The rows of the last layer: lists for the set at work, and which row of `final` a token has
+     * (row + 1; 0 = not computed yet). */
+    size_t *row_token, *row_first, *final_row;
+    int32_t *row_position;
+    size_t finals;           /* rows of `final` in use */
+    float *final;            /* residual stream after the last layer, before the norm */
+    wane_layer_store *layer; /* per stored layer; evaluation: one */
+    float *scratch;          /* per thread */
+    size_t scratch_floats;
+
+    /* The head's chunk. */
+    size_t chunk;
+    size_t *chunk_row, *chunk_first; /* rows of `final`; targets of each row */
+    float *chunk_hidden, *chunk_logits, *chunk_lse;
+    int32_t *chunk_best;
+
+    /* The batch at work. */
+    const wane_model *model;
+    const wane_adapter *adapter;
+    const wane_batch *batch;
+    wane_dropout dropout;
+    bool dropping, ready;
+    wane_rows all;
+};
+
+/* Rows of one tile of a pass over `rows` rows: a function of the shape alone. */
+size_t wane_tile_rows(size_t rows);
+
+/* Largest number of positions the head works on at once. */
+size_t wane_head_chunk(const wane_config *config);
+
+/* The store of layer l. */
+wane_layer_store *wane_layer_at(wane_pass *pass, size_t layer);
+
+/* Runs the layers: all rows below the last layer, and its keys and values. */
+void wane_layers_forward(wane_pass *pass);
+/* The rest of the last layer for `rows`; appends to final. */
+void wane_last_layer_forward(wane_pass *pass, const wane_rows *rows);
+/* Makes sure that `final` holds the given tokens. */
+void wane_pass_complete(wane_pass *pass, const size_t *token, size_t count);
+
+/* Rows of the chunk that begins with target `first`, into chunk_row and chunk_first (the targets of
+ * a row are chunk_first[r] .. chunk_first[r + 1] - 1); neighbouring targets of one position share a
+ * row. Returns the target after the chunk's last. */
+size_t wane_head_rows(wane_pass *pass, size_t first, size_t *rows);
+
+/* Pointers into the model. */
+const float *wane_pass_weight(const wane_pass *pass, size_t parameter);
+
+#endif

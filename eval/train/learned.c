@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What training learned, as an update, and updates put back on models.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval/train/trainer.h"
+
+static int by_name(const void *left, const void *right)
+{
+    const wane_update_tensor *a = left, *b = right;
+    return strcmp(a->name, b->name);
+}
+
+wane_status wane_trainer_update(wane_update *out, const wane_trainer *trainer,
+                                const wane_model *model, wane_error *err)
+{
+    const wane_parameters *parameters = &model->parameters;
+    const wane_adapter *adapter = trainer->adapter;
+    size_t count = 0, kept = 0;
+    if (parameters->count != trainer->model->parameters.count)
+        return wane_fail(err, WANE_EINVAL, "update: model: not the one that was trained");
+    for (size_t i = 0; i < parameters->count; i++) count += trainer->train[i];
+    wane_update update = {0};
+    wane_status st = wane_update_new(&update, count, adapter != NULL, err);
+    if (st != WANE_OK) return st;
+    for (size_t i = 0; i < parameters->count; i++) {
+        const wane_parameter *p = &parameters->parameter[i];
+        if (!trainer->train[i]) continue;
+        wane_update_tensor *t = &update.tensors[kept++];
+        *t = (wane_update_tensor){.name = p->name, .rows = p->rows, .cols = p->cols};
+        if (adapter) {
+            const wane_factor *factor = &adapter->factor[adapter->of_parameter[i]];
+            t->term = (wane_lowrank_term){
+                .b = factor->b, .a = factor->a, .rank = factor->rank, .scale = factor->scale};
+        } else t->data = model->weights + p->offset;
+    }
+    qsort(update.tensors, kept, sizeof *update.tensors, by_name);
+    if (adapter) update.facts = trainer->facts;
+    *out = update;
+    return WANE_OK;
+}
+
+/* The parameter a tensor of an update belongs to. */
+static wane_status parameter_of(size_t *out, const wane_parameters *parameters,
+                                const wane_update_tensor *tensor, wane_error *err)
+{
+    long index = wane_parameters_find(parameters, tensor->name);
+    if (index < 0)
+        return wane_fail(err, WANE_EINVAL, "update: %s: the model has no such tensor",
+                         tensor->name);
+    const wane_parameter *p = &parameters->parameter[index];
+    if (tensor->rows != p->rows || tensor->cols != p->cols)
+        return wane_fail(err, WANE_EINVAL, "update: %s: %zu x %zu, the model's is %zu x %zu",
+                         tensor->name, tensor->rows, tensor->cols, p->rows, p->cols);
+    *out = (size_t)index;
+    return WANE_OK;
+}
+
+wane_status wane_model_apply(wane_model *model, const wane_update *update, wane_pool *pool,
+                             wane_error *err)
+{
+    size_t index = 0;
+    for (size_t i = 0; i < update->count; i++) {
+        wane_status st = parameter_of(&index, &model->parameters, &update->tensors[i], err);
+        if (st != WANE_OK) return st;
+    }
+    for (size_t i = 0; i < update->count; i++) {
+        wane_status st = parameter_of(&index, &model->parameters, &update->tensors[i], err);
+        if (st != WANE_OK) return st;
+        wane_update_apply(pool, &update->tensors[i], wane_model_weight(model, index));
+    }
+    return WANE_OK;
+}
+
+/* The terms in the table's order: per parameter its tensor of the update, or NULL. */
+static wane_status order_terms(const wane_update_tensor ***out, const wane_parameters *parameters,
+                               const wane_update *update, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_update_tensor **terms = wane_alloc(parameters->count, sizeof *terms);
+    if (!terms) return wane_fail_memory(err, "update", "adapter");
+    for (size_t i = 0; i < update->count; i++) {
+        size_t index = 0;
+        const wane_update_tensor *t = &update->tensors[i];
+        WANE_TRY(parameter_of(&index, parameters, t, err));
+        if (!parameters->parameter[index].linear)
+            WANE_TRY(wane_fail(err, WANE_EINVAL,
+                               "update: %s: no linear weight of a layer; it can be merged, not "
+                               "computed with",
+                               t->name));
+        terms[index] = t;
+    }
+    *out = terms;
+    terms = NULL;
+done:
+    wane_free(terms);
+    return st;
+}
+
+static bool reserve(wane_adapter *adapter, size_t *offset, size_t numbers)
+{
+    enum { ALIGN_FLOATS = 16 };
+    size_t padded = 0;
+    if (!wane_size_add(&padded, numbers, ALIGN_FLOATS - 1)) return false;
+    *offset = adapter->floats;
+    adapter->numbers += numbers;
+    return wane_size_add(&adapter->floats, adapter->floats, padded / ALIGN_FLOATS * ALIGN_FLOATS);
+}
+
+/* All A before all B, each in order of parameter, as wane_adapter_new lays them out. */
+static wane_status lay_out(wane_adapter *adapter, const wane_update_tensor *const *terms,
+                           size_t count, wane_error *err)
+{
+    bool fits = true;
+    for (size_t i = 0; i < count; i++) {
+        adapter->of_parameter[i] = terms[i] ? (long)adapter->count : -1;
+        if (!terms[i]) continue;
+        wane_factor *factor = &adapter->factor[adapter->count++];
+        *factor = (wane_factor){.parameter = i,
+                                .rows = terms[i]->rows,
+                                .cols = terms[i]->cols,
+                                .rank = terms[i]->term.rank,
+                                .scale = terms[i]->term.scale};
+        fits = fits && reserve(adapter, &factor->a_offset, factor->rank * factor->cols);
+    }
+    for (size_t f = 0; f < adapter->count; f++) {
+        wane_factor *factor = &adapter->factor[f];
+        fits = fits && reserve(adapter, &factor->b_offset, factor->rank * factor->rows);
+    }
+    if (fits) adapter->block = wane_alloc_aligned(adapter->floats, sizeof *adapter->block);
+    if (!adapter->block) return wane_fail_memory(err, "update", "adapter");
+    for (size_t f = 0; f < adapter->count; f++) {
+        wane_factor *factor = &adapter->factor[f];
+        const wane_lowrank_term *term = &terms[factor->parameter]->term;
+        factor->a = adapter->block + factor->a_offset;
+        factor->b = adapter->block + factor->b_offset;
+        memcpy(factor->a, term->a, factor->rank * factor->cols * sizeof(float));
+        memcpy(factor->b, term->b, factor->rank * factor->rows * sizeof(float));
+    }
+    return WANE_OK;
+}
+
+wane_status wane_adapter_from_update(wane_adapter **out, const wane_parameters *parameters,
+                                     const wane_update *update, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_update_tensor **terms = NULL;
+    wane_adapter *adapter = NULL;
+    if (!update->lowrank || update->count == 0)
+        return wane_fail(err, WANE_EINVAL, "update: adapter: it holds no low-rank terms");
+    WANE_TRY(order_terms(&terms, parameters, update, err));
+    adapter = wane_alloc(1, sizeof *adapter);
+    if (!adapter) WANE_TRY(wane_fail_memory(err, "update", "adapter"));
+    adapter->factor = wane_alloc(update->count, sizeof *adapter->factor);
+    adapter->of_parameter = wane_alloc(parameters->count, sizeof *adapter->of_parameter);
+    if (!adapter->factor || !adapter->of_parameter)
+        WANE_TRY(wane_fail_memory(err, "update", "adapter"));
+    adapter->dropout = update->facts.dropout;
+    WANE_TRY(lay_out(adapter, terms, parameters->count, err));
+    *out = adapter;
+    adapter = NULL;
+done:
+    wane_free(terms);
+    wane_adapter_free(adapter);
+    return st;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/train/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "eval/train/micro.h"
+
+static bool share(double value)
+{
+    return value >= 0 && value < 1;
+}
+
+static wane_status check_settings(const wane_method *method, const wane_training *t,
+                                  wane_error *err)
+{
+    const char *bad = NULL;
+    if (!(t->learning_rate >= 0) || !isfinite(t->learning_rate)) bad = "learning_rate";
+    else if (!(t->weight_decay >= 0) || !isfinite(t->weight_decay)) bad = "weight_decay";
+    else if (!(t->clip >= 0) || !isfinite(t->clip)) bad = "clip";
+    else if (!share(t->beta1)) bad = "beta1";
+    else if (!share(t->beta2)) bad = "beta2";
+    else if (!(t->epsilon >= 0) || !isfinite(t->epsilon)) bad = "epsilon";
+    else if (!(t->warmup_ratio >= 0 && t->warmup_ratio <= 1)) bad = "warmup_ratio";
+    else if (t->total_steps == 0) bad = "total_steps";
+    else if (t->micro_tokens == 0) bad = "micro_tokens";
+    else if (method->kind == WANE_METHOD_LORA && !share(method->dropout)) bad = "dropout";
+    else if (method->kind == WANE_METHOD_LORA && !isfinite(method->alpha)) bad = "alpha";
+    else if (method->kind == WANE_METHOD_LORA && method->rank == 0) bad = "rank";
+    return bad ? wane_fail(err, WANE_EINVAL, "train: %s: out of its range", bad) : WANE_OK;
+}
+
+static double scale_of(const wane_method *method)
+{
+    double rank = (double)method->rank;
+    return method->alpha / (method->rslora ? sqrt(rank) : rank);
+}
+
+/* A continued adapter must be what the method would have made. */
+static wane_status check_continued(const wane_adapter *adapter, const wane_trainer *trainer,
+                                   const wane_method *method, wane_error *err)
+{
+    for (size_t i = 0; i < trainer->model->parameters.count; i++) {
+        const char *name = trainer->model->parameters.parameter[i].name;
+        long index = adapter->of_parameter[i];
+        if ((index >= 0) != trainer->train[i])
+            return wane_fail(err, WANE_EINVAL, "train: continue: %s: %s", name,
+                             index >= 0 ? "adapted before, but not by this method"
+                                        : "adapted by this method, but not before");
+        if (index < 0) continue;
+        const wane_factor *factor = &adapter->factor[index];
+        if (factor->rank != method->rank || factor->scale != (float)scale_of(method))
+            return wane_fail(
+                err, WANE_EINVAL,
+                "train: continue: %s: rank %zu and scale %g, the method has %zu and %g", name,
+                factor->rank, (double)factor->scale, method->rank, scale_of(method));
+    }
+    return WANE_OK;
+}
+
+/* Zeroed; parts nobody writes never take memory, so a block like the table's costs what is
+ * trained. */
+static wane_status make_gradients(wane_trainer *trainer, size_t floats, wane_error *err)
+{
+    enum { ALIGN = 64 };
+    size_t bytes = 0;
+    if (wane_size_mul(&bytes, floats, sizeof(float)) && wane_size_add(&bytes, bytes, ALIGN))
+        trainer->gradient_memory = wane_alloc(bytes, 1);
+    if (!trainer->gradient_memory) return wane_fail_memory(err, "train", "gradients");
+    size_t skip = (ALIGN - (uintptr_t)trainer->gradient_memory % ALIGN) % ALIGN;
+    trainer->gradients = (float *)(void *)((char *)trainer->gradient_memory + skip);
+    return WANE_OK;
+}
+
+static void list_weights(wane_trainer *trainer, wane_trained *list, size_t *count)
+{
+    const wane_parameters *parameters = &trainer->model->parameters;
+    for (size_t i = 0; i < parameters->count; i++) {
+        const wane_parameter *p = &parameters->parameter[i];
+        if (!trainer->train[i]) continue;
+        list[(*count)++] = (wane_trained){.name = p->name,
+                                          .value = trainer->model->weights + p->offset,
+                                          .gradient = trainer->gradients + p->offset,
+                                          .count = p->rows * p->cols,
+                                          .decays = p->decays};
+    }
+}
+
+static wane_status list_factors(wane_trainer *trainer, wane_trained *list, size_t *count,
+                                wane_error *err)
+{
+    for (size_t f = 0; f < trainer->adapter->count; f++) {
+        const wane_factor *factor = &trainer->adapter->factor[f];
+        const char *weight = trainer->model->parameters.parameter[factor->parameter].name;
+        for (int half = 0; half < 2; half++) {
+            char *name = wane_arena_alloc(trainer->names, strlen(weight) + sizeof ".lora_A", 1);
+            if (!name) return wane_fail_memory(err, "train", "names");
+            (void)strcpy(name, weight);
+            (void)strcat(name, half ? ".lora_B" : ".lora_A");
+            size_t offset = half ? factor->b_offset : factor->a_offset;
+            list[(*count)++] =
+                (wane_trained){.name = name,
+                               .value = half ? factor->b : factor->a,
+                               .gradient = trainer->gradients + offset,
+                               .count = factor->rank * (half ? factor->rows : factor->cols),
+                               .decays = true};
+        }
+    }
+    return WANE_OK;
+}
+
+static wane_status make_optimizer(wane_trainer *trainer, wane_error *err)
+{
+    size_t most = 2 * trainer->model->parameters.count, count = 0;
+    wane_status st = WANE_OK;
+    wane_trained *list = wane_alloc(most, sizeof *list);
+    if (!list) return wane_fail_memory(err, "train", "optimiser");
+    if (trainer->adapter) WANE_TRY(list_factors(trainer, list, &count, err));
+    else list_weights(trainer, list, &count);
+    for (size_t i = 0; i < count; i++) trainer->numbers += list[i].count;
+    WANE_TRY(wane_optimizer_new(&trainer->optimizer, list, count, err));
+done:
+    wane_free(list);
+    return st;
+}
+
+wane_status wane_trainer_new(wane_trainer **out, wane_model *model, const wane_method *method,
+                             const wane_training *training, wane_adapter *continued, uint64_t seed,
+                             uint64_t stage, wane_pool *pool, wane_error *err)
+{
+    wane_status st = check_settings(method, training, err);
+    bool lora = method->kind == WANE_METHOD_LORA;
+    if (st != WANE_OK) return st;
+    if (continued && !lora)
+        return wane_fail(err, WANE_EINVAL, "train: continue: a full method has no adapter");
+    wane_trainer *trainer = wane_alloc(1, sizeof *trainer);
+    if (!trainer) return wane_fail_memory(err, "train", "trainer");
+    trainer->model = model;
+    trainer->pool = pool;
+    trainer->kind = method->kind;
+    trainer->training = *training;
+    trainer->seed = seed;
+    trainer->stage = stage;
+    trainer->facts = (wane_adapter_facts){.alpha = method->alpha,
+                                          .dropout = method->dropout,
+                                          .rslora = method->rslora,
+                                          .rank = method->rank,
+                                          .base_model = ""};
+    trainer->names = wane_arena_new();
+    if (!trainer->names) WANE_TRY(wane_fail_memory(err, "train", "trainer"));
+    WANE_TRY(wane_method_targets(&trainer->train, method, &model->parameters, err));
+    if (continued) WANE_TRY(check_continued(continued, trainer, method, err));
+    if (lora && !continued)
+        WANE_TRY(wane_adapter_new(&trainer->adapter, &model->parameters, trainer->train,
+                                  method->rank, scale_of(method), method->dropout, seed, stage,
+                                  err));
+    if (continued) trainer->adapter = continued;
+    WANE_TRY(
+        make_gradients(trainer, lora ? trainer->adapter->floats : model->parameters.floats, err));
+    WANE_TRY(make_optimizer(trainer, err));
+    if (continued) continued->dropout = method->dropout;
+    *out = trainer;
+    return WANE_OK;
+done:
+    if (continued) trainer->adapter = NULL; /* still the caller's */
+    wane_trainer_free(trainer);
+    return st;
+}
+
+void wane_trainer_free(wane_trainer *trainer)
+{
+    if (!trainer) return;
+    wane_pass_free(trainer->pass);
+    wane_optimizer_free(trainer->optimizer);
+    wane_adapter_free(trainer->adapter);
+    wane_free(trainer->gradient_memory);
+    wane_free(trainer->train);
+    wane_arena_free(trainer->names);
+    wane_free(trainer);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* A pass that holds every piece of this step. It is made anew when one is larger than any before,
+ * with room to grow, so that this happens a few times at most. */
+static wane_status make_room(wane_trainer *trainer, const wane_cut *cut, wane_error *err)
+{
+    wane_pass_limits *have = &trainer->limits, want = {0};
+    wane_cut_largest(cut, &want.tokens, &want.sequences, &want.targets);
+    if (trainer->pass && want.tokens <= have->tokens && want.sequences <= have->sequences &&
+        want.targets <= have->targets)
+        return WANE_OK;
+    want.tokens = larger(larger(want.tokens, have->tokens), trainer->training.micro_tokens);
+    want.sequences = larger(want.sequences * 2, have->sequences);
+    want.targets = larger(want.targets * 2, have->targets);
+    if (want.sequences > want.tokens) want.sequences = want.tokens;
+    if (want.targets > want.tokens) want.targets = larger(want.tokens, want.targets / 2);
+    want.training = true;
+    want.train_weights = trainer->adapter == NULL;
+    for (size_t f = 0; trainer->adapter && f < trainer->adapter->count; f++)
+        want.adapter_floats_rank =
+            larger(want.adapter_floats_rank, trainer->adapter->factor[f].rank);
+    wane_pass_free(trainer->pass); /* first, so that both never stand side by side */
+    trainer->pass = NULL;
+    wane_status st =
+        wane_pass_new(&trainer->pass, &trainer->model->config, &want, trainer->pool, err);
+    if (st == WANE_OK) *have = want;
+    return st;
+}
+
+/* Adds the loss and gradients of all pieces; *loss is a sum over targets. */
+static wane_status accumulate(wane_trainer *trainer, wane_cut *cut, double *loss, wane_error *err)
+{
+    wane_gradients gradients = {.train = trainer->train};
+    if (trainer->adapter) gradients.adapter = trainer->gradients;
+    else gradients.weights = trainer->gradients;
+    wane_dropout dropout = {.seed = trainer->seed, .stage = trainer->stage, .step = trainer->done};
+    bool drops = trainer->adapter && trainer->adapter->dropout > 0;
+    double scale = 1.0 / (double)cut->batch->targets, sum = 0;
+    wane_batch piece;
+    size_t first = 0;
+    while (wane_cut_next(cut, &piece, &first) == WANE_OK) {
+        double part = 0;
+        dropout.first_token = first;
+        wane_status st = wane_pass_forward(trainer->pass, trainer->model, trainer->adapter, &piece,
+                                           drops ? &dropout : NULL, err);
+        if (st == WANE_OK) st = wane_pass_backward(trainer->pass, scale, &gradients, &part, err);
+        if (st != WANE_OK) return st;
+        sum += part;
+    }
+    *loss = sum;
+    return WANE_OK;
+}
+
+static void update_values(wane_trainer *trainer, double rate, double norm)
+{
+    const wane_training *t = &trainer->training;
+    wane_adamw settings = {.learning_rate = rate,
+                           .weight_decay = t->weight_decay,
+                           .beta1 = t->beta1,
+                           .beta2 = t->beta2,
+                           .epsilon = t->epsilon,
+                           .step = trainer->done + 1,
+                           .gradient_scale = wane_clip_scale(norm, t->clip)};
+    wane_optimizer_step(trainer->optimizer, &settings, trainer->pool);
+}
+
+wane_status wane_trainer_step(wane_trainer *trainer, const wane_batch *batch, wane_step *out,
+                              wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_cut cut = {0};
+    double loss = 0;
+    WANE_TRY(wane_cut_new(&cut, batch, trainer->training.micro_tokens, err));
+    WANE_TRY(make_room(trainer, &cut, err));
+    st = accumulate(trainer, &cut, &loss, err);
+    if (st != WANE_OK) {
+        wane_optimizer_zero(trainer->optimizer, trainer->pool);
+        goto done;
+    }
+    wane_step step = {.loss = loss / (double)batch->targets,
+                      .learning_rate = wane_learning_rate(&trainer->training, trainer->done),
+                      .grad_norm = wane_optimizer_norm(trainer->optimizer, trainer->pool),
+                      .tokens = batch->tokens,
+                      .targets = batch->targets};
+    step.finite = isfinite(step.loss) && isfinite(step.grad_norm);
+    if (step.finite) {
+        update_values(trainer, step.learning_rate, step.grad_norm);
+        trainer->done++;
+    } else wane_optimizer_zero(trainer->optimizer, trainer->pool);
+    *out = step;
+done:
+    wane_cut_free(&cut);
+    return st;
+}
+
+size_t wane_trainer_done(const wane_trainer *trainer)
+{
+    return trainer->done;
+}
+
+size_t wane_trainer_trained(const wane_trainer *trainer)
+{
+    return trainer->numbers;
+}
+
+wane_adapter *wane_trainer_adapter(const wane_trainer *trainer)
+{
+    return trainer->adapter;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a trainer is made of; for eval/train alone.
+ */
+#ifndef EVAL_TRAIN_TRAINER_H
+#define EVAL_TRAIN_TRAINER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "eval/train/optimizer.h"
+#include "eval/train/train.h"
+#include "store/base/memory.h"
+
+struct wane_trainer {
+    wane_model *model; /* borrowed, as is pool */
+    wane_pool *pool;
+    wane_method_kind kind;
+    wane_adapter_facts facts; /* of the adapter */
+    wane_training training;
+    uint64_t seed, stage;
+    bool *train;           /* per parameter: its weight is trained (full) or adapted */
+    wane_adapter *adapter; /* LoRA alone */
+    void *gradient_memory;
+    float *gradients; /* a block like the table's, or like the adapter's */
+    wane_arena *names;
+    wane_optimizer *optimizer;
+    wane_pass *pass; /* large enough for `limits` */
+    wane_pass_limits limits;
+    size_t done, numbers;
+};
+
+/* train[i]: whether the method trains, or adapts, parameter i. Owned by the caller. */
+WANE_MUST_CHECK wane_status wane_method_targets(bool **train, const wane_method *method,
+                                                const wane_parameters *parameters, wane_error *err);
+
+#endif

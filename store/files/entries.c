@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/files/entries.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/base/memory.h"
+#include "store/base/text.h"
+#include "store/files/file.h"
+
+enum { BLOCK = 1 << 16, LONGEST_NAME = 4096, FILTERS = 5 };
+
+static const int filter_codes[FILTERS] = {ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_ZSTD,
+                                          ARCHIVE_FILTER_XZ, ARCHIVE_FILTER_BZIP2,
+                                          ARCHIVE_FILTER_LZ4};
+
+/* What the end of a name says: an archive, or one compressed file. */
+typedef struct ending {
+    const char *text;
+    bool archive;
+    int filter;
+    const char *format;
+} ending;
+
+static const ending endings[] = {
+    {".tar", true, 0, NULL},
+    {".tar.gz", true, 0, NULL},
+    {".tgz", true, 0, NULL},
+    {".tar.zst", true, 0, NULL},
+    {".tzst", true, 0, NULL},
+    {".tar.xz", true, 0, NULL},
+    {".txz", true, 0, NULL},
+    {".tar.bz2", true, 0, NULL},
+    {".tbz2", true, 0, NULL},
+    {".tbz", true, 0, NULL},
+    {".tar.lz4", true, 0, NULL},
+    {".zip", true, 0, NULL},
+    {".gz", false, ARCHIVE_FILTER_GZIP, "gzip"},
+    {".zst", false, ARCHIVE_FILTER_ZSTD, "zstd"},
+    {".xz", false, ARCHIVE_FILTER_XZ, "xz"},
+    {".bz2", false, ARCHIVE_FILTER_BZIP2, "bzip2"},
+    {".lz4", false, ARCHIVE_FILTER_LZ4, "lz4"},
+};
+
+struct wane_entries {
+    char *path;
+    wane_entries_limits limits;
+    locale_t locale;
+    bool failed, ended;
+    size_t count;
+    uint64_t total, delivered; /* bytes so far; those of the current file */
+
+    char **names; /* of the files of a folder */
+    size_t name_count, next_name;
+    struct archive *outer; /* of an archive */
+
+    bool open;             /* there is a current file */
+    int fd;                /* of a folder's or the single file, or of the archive; -1 = none */
+    char *name;            /* of the current file */
+    struct archive *inner; /* decompresses the current file */
+    bool hollow;           /* there is nothing in what `inner` decompresses */
+    unsigned char *block;  /* what `inner` is fed from */
+    char **seen;           /* names so far, sorted */
+    size_t seen_count, seen_capacity;
+};
+
+static const ending *ending_of(const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t tail = strlen(endings[i].text);
+        if (length > tail && !strcasecmp(name + length - tail, endings[i].text)) return &endings[i];
+    }
+    return NULL;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static wane_status out_of_memory(const wane_entries *e, wane_error *err)
+{
+    return wane_fail_memory(err, "read", e->path);
+}
+
+static wane_status refuse(const wane_entries *e, const char *name, const char *cause,
+                          wane_error *err)
+{
+    return wane_fail(err, WANE_EFORMAT, "read: %s: %s: %s", e->path, name, cause);
+}
+
+/* What libarchive has to say about its last call; a warning is a failure too. */
+static wane_status archive_failure(const wane_entries *e, struct archive *a, wane_error *err)
+{
+    const char *cause = archive_error_string(a);
+    int number = archive_errno(a);
+    if (number == ENOMEM) return out_of_memory(e, err);
+    return wane_fail(err, number == EIO ? WANE_EIO : WANE_EFORMAT, "read: %s: %s%s%s", e->path,
+                     e->open ? e->name : "", e->open ? ": " : "", cause ? cause : "damaged");
+}
+
+/* libarchive reads names by the locale of the thread; every call that may is between these. */
+static locale_t enter(const wane_entries *e)
+{
+    return uselocale(e->locale);
+}
+
+static void leave(locale_t before)
+{
+    (void)uselocale(before);
+}
+
+static wane_status charge(wane_entries *e, uint64_t bytes, wane_error *err)
+{
+    if (bytes > e->limits.total_bytes || e->total > e->limits.total_bytes - bytes)
+        return wane_fail(err, WANE_EFORMAT, "read: %s: more than %llu bytes in all", e->path,
+                         (unsigned long long)e->limits.total_bytes);
+    e->total += bytes;
+    return WANE_OK;
+}
+
+static wane_status too_large(const wane_entries *e, const char *name, wane_error *err)
+{
+    return wane_fail(err, WANE_EFORMAT, "read: %s: %s: larger than %llu bytes", e->path, name,
+                     (unsigned long long)e->limits.entry_bytes);
+}
+
+/* `raw` in one canonical form: no empty part, no "." part. "" is the top folder itself. Owned by
+ * the caller. */
+static wane_status canonical_name(char **out, const wane_entries *e, const char *raw,
+                                  wane_error *err)
+{
+    size_t length = strlen(raw), used = 0;
+    if (length > LONGEST_NAME) return refuse(e, "a name", "longer than 4096 bytes", err);
+    if (!wane_utf8_valid(raw, length, NULL)) return refuse(e, raw, "a name must be UTF-8", err);
+    if (raw[0] == '/') return refuse(e, raw, "an absolute name", err);
+    char *name = wane_alloc(length + 1, 1);
+    if (!name) return out_of_memory(e, err);
+    for (const char *part = raw; *part;) {
+        size_t bytes = strcspn(part, "/");
+        if (bytes == 2 && part[0] == '.' && part[1] == '.') {
+            wane_free(name);
+            return refuse(e, raw, "a name must not contain \"..\"", err);
+        }
+        if (bytes && !(bytes == 1 && part[0] == '.')) {
+            if (used) name[used++] = '/';
+            memcpy(name + used, part, bytes);
+            used += bytes;
+        }
+        part += bytes + (part[bytes] == '/');
+    }
+    *out = name;
+    return WANE_OK;
+}
+
+/* Remembers `name`; a second one is refused. */
+static wane_status remember(wane_entries *e, const char *name, wane_error *err)
+{
+    size_t low = 0, high = e->seen_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(e->seen[middle], name);
+        if (order == 0) return refuse(e, name, "is in there twice", err);
+        if (order < 0) low = middle + 1;
+        else high = middle;
+    }
+    if (e->seen_count == e->seen_capacity) {
+        size_t capacity = e->seen_capacity ? e->seen_capacity * 2 : 16;
+        char **grown = wane_realloc(e->seen, capacity, sizeof *grown);
+        if (!grown) return out_of_memory(e, err);
+        e->seen = grown;
+        e->seen_capacity = capacity;
+    }
+    char *copy = wane_strdup(name);
+    if (!copy) return out_of_memory(e, err);
+    memmove(e->seen + low + 1, e->seen + low, (e->seen_count - low) * sizeof *e->seen);
+    e->seen[low] = copy;
+    e->seen_count++;
+    return WANE_OK;
+}
+
+/* A reader for archives (tar and zip under any of the filters), or, given a code, for one file
+ * under that filter. */
+static struct archive *reader_new(int only_filter)
+{
+    struct archive *a = archive_read_new();
+    bool good = a != NULL;
+    for (int i = 0; good && i < FILTERS; i++) /* a warning would mean an external program */
+        if (!only_filter || filter_codes[i] == only_filter)
+            good = archive_read_support_filter_by_code(a, filter_codes[i]) == ARCHIVE_OK;
+    if (only_filter)
+        good = good && archive_read_support_format_raw(a) == ARCHIVE_OK &&
+               archive_read_support_format_empty(a) == ARCHIVE_OK;
+    else /* zip by its directory alone, so that a cut file is no zip */
+        good = good && archive_read_support_format_tar(a) == ARCHIVE_OK &&
+               archive_read_support_format_zip_seekable(a) == ARCHIVE_OK;
+    if (good) return a;
+    if (a) (void)archive_read_free(a);
+    return NULL;
+}
+
+static wane_status open_archive(wane_entries *e, wane_error *err)
+{
+    e->outer = reader_new(0);
+    if (!e->outer) return out_of_memory(e, err);
+    int result = archive_read_open_fd(e->outer, e->fd, BLOCK);
+    if (result != ARCHIVE_OK) return archive_failure(e, e->outer, err);
+    return WANE_OK;
+}
+
+wane_status wane_entries_open(wane_entries **out, const char *path,
+                              const wane_entries_limits *limits, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    struct stat info;
+    wane_entries *e = wane_alloc(1, sizeof *e);
+    if (!e) return wane_fail_memory(err, "read", path);
+    e->fd = -1;
+    if (limits) e->limits = *limits;
+    if (!e->limits.entry_bytes) e->limits.entry_bytes = UINT64_C(4) << 30;
+    if (!e->limits.total_bytes) e->limits.total_bytes = UINT64_C(64) << 30;
+    if (!e->limits.entries) e->limits.entries = 10000;
+    e->path = wane_strdup(path);
+    e->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    if (!e->path || !e->locale) {
+        st = wane_fail_memory(err, "read", path);
+        goto done;
+    }
+    e->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (e->fd < 0 || fstat(e->fd, &info) != 0) {
+        st = wane_fail_errno(err, "read", path);
+        goto done;
+    }
+    const ending *end = ending_of(base_name(path));
+    if (S_ISDIR(info.st_mode)) {
+        (void)close(e->fd);
+        e->fd = -1;
+        WANE_TRY(wane_folder_walk(&e->names, &e->name_count, path, e->limits.entries, err));
+    } else if (end && end->archive) {
+        locale_t before = enter(e);
+        st = open_archive(e, err);
+        leave(before);
+        if (st != WANE_OK) goto done;
+    }
+    *out = e;
+    e = NULL;
+done:
+    wane_entries_close(e);
+    return st;
+}
+
+static void close_current(wane_entries *e)
+{
+    if (e->inner) (void)archive_read_free(e->inner);
+    e->inner = NULL;
+    wane_free(e->name);
+    e->name = NULL;
+    e->open = e->hollow = false;
+    e->delivered = 0;
+    if (!e->outer && e->fd >= 0) {
+        (void)close(e->fd);
+        e->fd = -1;
+    }
+}
+
+void wane_entries_close(wane_entries *e)
+{
+    if (!e) return;
+    close_current(e);
+    if (e->outer) (void)archive_read_free(e->outer);
+    if (e->fd >= 0) (void)close(e->fd);
+    wane_names_free(e->names, e->name_count);
+    wane_names_free(e->seen, e->seen_count);
+    if (e->locale) freelocale(e->locale);
+    wane_free(e->block);
+    wane_free(e->path);
+    wane_free(e);
+}
+
+/* Up to `capacity` bytes of the current file as they are stored. */
+static wane_status read_stored(wane_entries *e, void *buffer, size_t capacity, size_t *got,
+                               wane_error *err)
+{
+    if (e->outer) {
+        la_ssize_t count = archive_read_data(e->outer, buffer, capacity);
+        if (count < 0) return archive_failure(e, e->outer, err);
+        *got = (size_t)count;
+        return WANE_OK;
+    }
+    ssize_t count;
+    do count = read(e->fd, buffer, capacity);
+    while (count < 0 && errno == EINTR);
+    if (count < 0) return wane_fail_errno(err, "read", e->path);
+    *got = (size_t)count;
+    return WANE_OK;
+}
+
+static la_ssize_t feed(struct archive *a, void *context, const void **buffer)
+{
+    wane_entries *e = context;
+    wane_error err;
+    size_t got = 0;
+    if (read_stored(e, e->block, BLOCK, &got, &err) != WANE_OK) {
+        archive_set_error(a, EIO, "%s", err.message);
+        return -1;
+    }
+    *buffer = e->block;
+    return (la_ssize_t)got;
+}
+
+/* Sets the current file up to be decompressed. */
+static wane_status open_compressed(wane_entries *e, const ending *end, wane_error *err)
+{
+    struct archive_entry *entry = NULL;
+    if (!e->block && !(e->block = wane_alloc(BLOCK, 1))) return out_of_memory(e, err);
+    e->inner = reader_new(end->filter);
+    if (!e->inner) return out_of_memory(e, err);
+    int result = archive_read_open(e->inner, e, NULL, feed, NULL);
+    bool known = archive_filter_code(e->inner, 0) == end->filter;
+    if (result == ARCHIVE_OK && known) result = archive_read_next_header(e->inner, &entry);
+    if (!known)
+        return wane_fail(err, WANE_EFORMAT, "read: %s: %s: not %s data", e->path, e->name,
+                         end->format);
+    if (archive_filter_count(e->inner) != 2)
+        return refuse(e, e->name, "compressed more than once", err);
+    e->hollow = result == ARCHIVE_EOF;
+    return result == ARCHIVE_OK || e->hollow ? WANE_OK : archive_failure(e, e->inner, err);
+}
+
+/* Makes the file with the name `raw` the current one. */
+static wane_status begin(wane_entries *e, const char *raw, wane_error *err)
+{
+    wane_status st = canonical_name(&e->name, e, raw, err);
+    if (st != WANE_OK) return st;
+    if (!e->name[0]) return refuse(e, raw, "a file without a name", err);
+    e->open = true;
+    const ending *end = ending_of(base_name(e->name));
+    if (end && !end->archive) {
+        locale_t before = enter(e);
+        st = open_compressed(e, end, err);
+        leave(before);
+        if (st != WANE_OK) return st;
+        e->name[strlen(e->name) - strlen(end->text)] = '\0';
+    }
+    return remember(e, e->name, err);
+}
+
+static wane_status next_in_folder(wane_entries *e, wane_error *err)
+{
+    struct stat info;
+    if (e->next_name == e->name_count) return WANE_DONE;
+    const char *name = e->names[e->next_name++];
+    char *path = wane_path_join(e->path, name);
+    if (!path) return out_of_memory(e, err);
+    wane_status st = WANE_OK;
+    e->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (e->fd < 0 || fstat(e->fd, &info) != 0) st = wane_fail_errno(err, "read", path);
+    else if (!S_ISREG(info.st_mode)) st = refuse(e, name, "not a regular file", err);
+    wane_free(path);
+    return st == WANE_OK ? begin(e, name, err) : st;
+}
+
+/* Checks one header; *file tells whether it is a file's (a folder's is passed over). */
+static wane_status check_header(wane_entries *e, struct archive_entry *entry, bool *file,
+                                wane_error *err)
+{
+    const char *raw = archive_entry_pathname_utf8(entry);
+    char *name = NULL;
+    if (!raw) return refuse(e, "a name", "must be UTF-8", err);
+    wane_status st = canonical_name(&name, e, raw, err);
+    if (st != WANE_OK) return st;
+    wane_free(name);
+    if (archive_entry_hardlink_utf8(entry) || archive_entry_hardlink(entry))
+        return refuse(e, raw, "a hard link", err);
+    if (archive_entry_filetype(entry) == AE_IFLNK || archive_entry_symlink_utf8(entry))
+        return refuse(e, raw, "a symbolic link", err);
+    if (archive_entry_is_encrypted(entry)) return refuse(e, raw, "encrypted", err);
+    *file = archive_entry_filetype(entry) == AE_IFREG;
+    if (!*file && archive_entry_filetype(entry) != AE_IFDIR)
+        return refuse(e, raw, "not a regular file", err);
+    int64_t size = archive_entry_size_is_set(entry) ? archive_entry_size(entry) : 0;
+    if (size < 0 || (uint64_t)size > e->limits.entry_bytes) return too_large(e, raw, err);
+    return charge(e, (uint64_t)size, err);
+}
+
+static wane_status next_in_archive(wane_entries *e, wane_error *err)
+{
+    struct archive_entry *entry = NULL;
+    for (bool file = false; !file;) {
+        if (e->count && archive_read_data_skip(e->outer) != ARCHIVE_OK)
+            return archive_failure(e, e->outer, err);
+        int64_t before = archive_filter_bytes(e->outer, 0);
+        int result = archive_read_next_header(e->outer, &entry);
+        if (result == ARCHIVE_EOF) {
+            /* A tar ends in a block of zeros; without it, who knows what is missing. */
+            bool tar = (archive_format(e->outer) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
+            if (tar && archive_filter_bytes(e->outer, 0) < before + 512)
+                return wane_fail(err, WANE_EFORMAT, "read: %s: ends without its end mark", e->path);
+            return WANE_DONE;
+        }
+        if (result != ARCHIVE_OK) return archive_failure(e, e->outer, err);
+        if (e->count == 0 && archive_filter_count(e->outer) > 2)
+            return wane_fail(err, WANE_EFORMAT, "read: %s: compressed more than once", e->path);
+        if (++e->count > e->limits.entries)
+            return wane_fail(err, WANE_EFORMAT, "read: %s: more than %zu entries", e->path,
+                             e->limits.entries);
+        wane_status st = check_header(e, entry, &file, err);
+        if (st != WANE_OK) return st;
+    }
+    return begin(e, archive_entry_pathname_utf8(entry), err);
+}
+
+static wane_status next_file(wane_entries *e, wane_error *err)
+{
+    if (e->outer) {
+        locale_t before = enter(e);
+        wane_status st = next_in_archive(e, err);
+        leave(before);
+        return st;
+    }
+    if (e->names) return next_in_folder(e, err);
+    return e->count++ ? WANE_DONE : begin(e, base_name(e->path), err);
+}
+
+wane_status wane_entries_next(wane_entries *e, const char **name, wane_error *err)
+{
+    if (e->failed) return wane_fail(err, WANE_EFORMAT, "read: %s: an earlier read failed", e->path);
+    if (e->ended) return WANE_DONE;
+    if (e->open) close_current(e);
+    wane_status st = next_file(e, err);
+    if (st == WANE_DONE) e->ended = true;
+    if (st == WANE_OK) *name = e->name;
+    else if (st != WANE_DONE) e->failed = true;
+    return st;
+}
+
+wane_status wane_entries_read(wane_entries *e, void *buffer, size_t capacity, size_t *got,
+                              wane_error *err)
+{
+    wane_status st = WANE_OK;
+    size_t count = 0;
+    if (e->failed || !e->open)
+        return wane_fail(err, WANE_EINVAL, "read: %s: no file is open in it", e->path);
+    locale_t before = enter(e);
+    if (e->inner) {
+        la_ssize_t result = e->hollow ? 0 : archive_read_data(e->inner, buffer, capacity);
+        if (result < 0) st = archive_failure(e, e->inner, err);
+        count = result < 0 ? 0 : (size_t)result;
+    } else {
+        st = read_stored(e, buffer, capacity, &count, err);
+    }
+    leave(before);
+    if (st == WANE_OK && count > e->limits.entry_bytes - e->delivered)
+        st = too_large(e, e->name, err);
+    if (st == WANE_OK && (e->inner || !e->outer)) st = charge(e, count, err);
+    if (st != WANE_OK) {
+        e->failed = true;
+        return st;
+    }
+    e->delivered += count;
+    *got = count;
+    return WANE_OK;
+}
+
+wane_status wane_entries_read_all(wane_entries *e, char **out, size_t *bytes, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    size_t capacity = BLOCK, length = 0, got = 0;
+    char *data = wane_alloc(capacity, 1);
+    if (!data) return out_of_memory(e, err);
+    do {
+        if (length == capacity - 1) {
+            char *grown = capacity <= SIZE_MAX / 2 ? wane_realloc(data, capacity, 2) : NULL;
+            if (!grown) {
+                st = out_of_memory(e, err);
+                goto done;
+            }
+            data = grown;
+            capacity *= 2;
+        }
+        WANE_TRY(wane_entries_read(e, data + length, capacity - 1 - length, &got, err));
+        length += got;
+    } while (got);
+    data[length] = '\0';
+    *out = data;
+    *bytes = length;
+    data = NULL;
+done:
+    wane_free(data);
+    return st;
+}
