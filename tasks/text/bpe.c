@@ -18,7 +18,7 @@ struct wane_pair {
 
 enum { AFFIX_BYTES = 64 };
 
-static size_t pair_slot(const wane_model *model, int32_t left, int32_t right)
+static size_t pair_slot(const wane_bpe *model, int32_t left, int32_t right)
 {
     uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
     key = (key ^ key >> 31) * 0x9e3779b97f4a7c15u;
@@ -29,7 +29,7 @@ static size_t pair_slot(const wane_model *model, int32_t left, int32_t right)
     }
 }
 
-static inline bool find_merge(const wane_model *model, int32_t left, int32_t right, uint32_t *rank)
+static inline bool find_merge(const wane_bpe *model, int32_t left, int32_t right, uint32_t *rank)
 {
     const struct wane_pair *pair = model->pairs + pair_slot(model, left, right);
     *rank = pair->rank;
@@ -55,7 +55,7 @@ static void heap_push(uint64_t *heap, size_t count, uint64_t key)
     heap[at] = key;
 }
 
-static inline void offer(const wane_model *model, const struct wane_symbol *symbols, int32_t at,
+static inline void offer(const wane_bpe *model, const struct wane_symbol *symbols, int32_t at,
                          uint64_t *heap, size_t *count)
 {
     uint32_t rank = 0;
@@ -65,7 +65,7 @@ static inline void offer(const wane_model *model, const struct wane_symbol *symb
 
 /* Merges until no pair has a merge. The heap has room for 3 * count: one entry for each pair there
  * is at first and at most two for each merge done. */
-static void merge_symbols(const wane_model *model, struct wane_symbol *symbols, size_t count,
+static void merge_symbols(const wane_bpe *model, struct wane_symbol *symbols, size_t count,
                           uint64_t *heap)
 {
     size_t queued = 0;
@@ -98,7 +98,7 @@ static void merge_symbols(const wane_model *model, struct wane_symbol *symbols, 
 
 /* What one character of a word becomes at first. */
 typedef struct spelling {
-    const wane_model *model;
+    const wane_bpe *model;
     struct wane_symbol *symbols;
     size_t count;
     bool unknown; /* an unknown token is due before the next symbol */
@@ -112,7 +112,7 @@ static void spell(spelling *s, int32_t id)
 
 static wane_status spell_unknown(spelling *s, const char *text, size_t bytes, wane_error *err)
 {
-    const wane_model *model = s->model;
+    const wane_bpe *model = s->model;
     if (model->byte_fallback) {
         size_t known = 0;
         while (known < bytes && model->byte_id[(unsigned char)text[known]] >= 0) known++;
@@ -135,7 +135,7 @@ static wane_status spell_unknown(spelling *s, const char *text, size_t bytes, wa
 static wane_status spell_character(spelling *s, const char *text, size_t bytes, bool first,
                                    bool last, wane_error *err)
 {
-    const wane_model *model = s->model;
+    const wane_bpe *model = s->model;
     int32_t id = -1;
     char whole[2 * AFFIX_BYTES + 4];
     if (model->direct) {
@@ -165,14 +165,14 @@ static wane_status spell_character(spelling *s, const char *text, size_t bytes, 
     return WANE_OK;
 }
 
-void wane_model_scratch_free(wane_model_scratch *scratch)
+void wane_bpe_scratch_free(wane_bpe_scratch *scratch)
 {
     wane_free(scratch->symbols);
     wane_free(scratch->heap);
-    *scratch = (wane_model_scratch){0};
+    *scratch = (wane_bpe_scratch){0};
 }
 
-static wane_status reserve(wane_model_scratch *scratch, size_t symbols, wane_error *err)
+static wane_status reserve(wane_bpe_scratch *scratch, size_t symbols, wane_error *err)
 {
     if (symbols > scratch->symbol_capacity) {
         size_t capacity = symbols + symbols / 2 + 64;
@@ -190,7 +190,7 @@ static wane_status reserve(wane_model_scratch *scratch, size_t symbols, wane_err
     return WANE_OK;
 }
 
-static wane_status encode_word(const wane_model *model, const char *word, size_t bytes,
+static wane_status encode_word(const wane_bpe *model, const char *word, size_t bytes,
                                wane_tokens *out, wane_error *err)
 {
     int32_t id = wane_vocabulary_find(&model->vocabulary, word, bytes);
@@ -203,8 +203,8 @@ static wane_status encode_word(const wane_model *model, const char *word, size_t
     return wane_tokens_append(out, &id, 1, err);
 }
 
-wane_status wane_model_encode(const wane_model *model, const char *word, size_t bytes,
-                              wane_model_scratch *scratch, wane_tokens *out, wane_error *err)
+wane_status wane_bpe_encode(const wane_bpe *model, const char *word, size_t bytes,
+                            wane_bpe_scratch *scratch, wane_tokens *out, wane_error *err)
 {
     wane_status st = WANE_OK;
     if (!bytes) return WANE_OK;
@@ -236,7 +236,7 @@ done:
     return st;
 }
 
-static wane_status read_vocabulary(wane_model *model, const wane_json *json, const wane_part *part,
+static wane_status read_vocabulary(wane_bpe *model, const wane_json *json, const wane_part *part,
                                    wane_error *err)
 {
     wane_status st = WANE_OK;
@@ -292,7 +292,7 @@ static wane_status merge_parts(const wane_json *json, const char *text[2], size_
     return WANE_OK;
 }
 
-static wane_status read_merge(wane_merge *out, const wane_model *model, const wane_json *json,
+static wane_status read_merge(wane_merge *out, const wane_bpe *model, const wane_json *json,
                               size_t number, wane_text *joined, const wane_part *part,
                               wane_error *err)
 {
@@ -323,7 +323,7 @@ done:
     return st;
 }
 
-static wane_status read_merges(wane_model *model, const wane_json *json, const wane_part *part,
+static wane_status read_merges(wane_bpe *model, const wane_json *json, const wane_part *part,
                                wane_error *err)
 {
     wane_status st = WANE_OK;
@@ -353,7 +353,7 @@ done:
     return st;
 }
 
-static wane_status make_tables(wane_model *model, const wane_part *part, wane_error *err)
+static wane_status make_tables(wane_bpe *model, const wane_part *part, wane_error *err)
 {
     char text[8];
     static const char digits[] = "0123456789ABCDEF";
@@ -370,7 +370,7 @@ static wane_status make_tables(wane_model *model, const wane_part *part, wane_er
     return WANE_OK;
 }
 
-static wane_status read_bpe(wane_model *model, const wane_json *json, const wane_part *part,
+static wane_status read_bpe(wane_bpe *model, const wane_json *json, const wane_part *part,
                             wane_error *err)
 {
     static const char *const keys[] = {"dropout",
@@ -408,12 +408,12 @@ done:
     return st;
 }
 
-wane_status wane_model_read(wane_model *out, const wane_json *json, const wane_part *part,
-                            wane_error *err)
+wane_status wane_bpe_read(wane_bpe *out, const wane_json *json, const wane_part *part,
+                          wane_error *err)
 {
     static const char *const word_keys[] = {"vocab", "unk_token", NULL};
     wane_status st = WANE_OK;
-    wane_model made = {.unknown_id = -1};
+    wane_bpe made = {.unknown_id = -1};
     const char *type = wane_json_string(wane_json_get(json, "type"), NULL);
     if (wane_json_kind_of(json) != WANE_JSON_OBJECT)
         return wane_part_fail(part, err, "not an object");
@@ -433,17 +433,17 @@ wane_status wane_model_read(wane_model *out, const wane_json *json, const wane_p
     if (made.unknown)
         made.unknown_id = wane_vocabulary_find(&made.vocabulary, made.unknown, made.unknown_bytes);
     *out = made;
-    made = (wane_model){0};
+    made = (wane_bpe){0};
 done:
-    wane_model_free(&made);
+    wane_bpe_free(&made);
     return st;
 }
 
-void wane_model_free(wane_model *model)
+void wane_bpe_free(wane_bpe *model)
 {
     wane_vocabulary_free(&model->vocabulary);
     wane_free(model->direct);
     wane_free(model->merges);
     wane_free(model->pairs);
-    *model = (wane_model){0};
+    *model = (wane_bpe){0};
 }

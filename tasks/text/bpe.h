@@ -19,7 +19,7 @@ typedef struct wane_merge {
     int32_t left, right, result; /* left < 0: a merge that a later one of its pair replaces */
 } wane_merge;
 
-typedef struct wane_model {
+typedef struct wane_bpe {
     wane_vocabulary vocabulary;
     bool word_level;
     bool fuse_unknown, byte_fallback, ignore_merges;
@@ -32,23 +32,23 @@ typedef struct wane_model {
     size_t merge_count;
     struct wane_pair *pairs; /* open addressing: a pair's merge */
     size_t pair_mask;
-} wane_model;
+} wane_bpe;
 
-WANE_MUST_CHECK wane_status wane_model_read(wane_model *out, const wane_json *json,
-                                            const wane_part *part, wane_error *err);
-void wane_model_free(wane_model *model); /* {0} allowed */
+WANE_MUST_CHECK wane_status wane_bpe_read(wane_bpe *out, const wane_json *json,
+                                          const wane_part *part, wane_error *err);
+void wane_bpe_free(wane_bpe *model); /* {0} allowed */
 
 /* Memory that encoding one word after another reuses; start with {0}. */
-typedef struct wane_model_scratch {
+typedef struct wane_bpe_scratch {
     struct wane_symbol *symbols;
     uint64_t *heap;
     size_t symbol_capacity, heap_capacity;
-} wane_model_scratch;
-void wane_model_scratch_free(wane_model_scratch *scratch);
+} wane_bpe_scratch;
+void wane_bpe_scratch_free(wane_bpe_scratch *scratch);
 
 /* Appends the ids of one word. O(n log n) in its length. */
-WANE_MUST_CHECK wane_status wane_model_encode(const wane_model *model, const char *word,
-                                              size_t bytes, wane_model_scratch *scratch,
-                                              wane_tokens *out, wane_error *err);
+WANE_MUST_CHECK wane_status wane_bpe_encode(const wane_bpe *model, const char *word, size_t bytes,
+                                            wane_bpe_scratch *scratch, wane_tokens *out,
+                                            wane_error *err);
 
 #endif
