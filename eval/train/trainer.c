@@ -184,6 +184,20 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+/* The lowest layers in which nothing is trained. */
+static size_t frozen_layers(const wane_trainer *trainer)
+{
+    const wane_parameters *parameters = &trainer->model->parameters;
+    size_t lowest = trainer->model->config.layers - 1;
+    for (size_t i = 0; i < parameters->count; i++) {
+        const wane_parameter *p = &parameters->parameter[i];
+        if (!trainer->train[i]) continue;
+        if (p->role == WANE_ROLE_EMBEDDING) lowest = 0;
+        if (p->layer >= 0 && (size_t)p->layer < lowest) lowest = (size_t)p->layer;
+    }
+    return lowest;
+}
+
 /* A pass that holds every piece of this step. It is made anew when one is larger than any before,
  * with room to grow, so that this happens a few times at most. */
 static wane_status make_room(wane_trainer *trainer, const wane_cut *cut, wane_error *err)
@@ -199,6 +213,7 @@ static wane_status make_room(wane_trainer *trainer, const wane_cut *cut, wane_er
     if (want.sequences > want.tokens) want.sequences = want.tokens;
     if (want.targets > want.tokens) want.targets = larger(want.tokens, want.targets / 2);
     want.training = true;
+    want.frozen_layers = frozen_layers(trainer);
     want.train_weights = trainer->adapter == NULL;
     for (size_t f = 0; trainer->adapter && f < trainer->adapter->count; f++)
         want.adapter_floats_rank =

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Schedules, AdamW and clipping against transformers and torch (tests/reference/training.py).
+ * Schedules, AdamW and clipping against transformers and torch (tests/reference/make_training_fixtures.py).
  */
 #include <math.h>
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 #include "store/files/safetensors.h"
 #include "tests/support/support.h"
 
-#define FIXTURES "fixtures/train/"
+#define FIXTURES "reference/train/"
 
 static double number(const wane_json *value)
 {

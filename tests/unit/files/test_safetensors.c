@@ -9,7 +9,7 @@
 #include "store/files/safetensors.h"
 #include "tests/support/support.h"
 
-static const char fixtures[] = "fixtures/tensors/";
+static const char fixtures[] = "reference/tensors/";
 
 static const char *fixture(const char *name)
 {

@@ -14,7 +14,7 @@
 #include "store/files/update.h"
 #include "tests/support/support.h"
 
-#define FIXTURES "fixtures/tensors/"
+#define FIXTURES "reference/tensors/"
 
 static void count_warning(void *context, const char *line)
 {

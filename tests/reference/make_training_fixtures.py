@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes tests/fixtures/train: learning rates of transformers' schedules, AdamW and clipping of
+"""Makes tests/reference/train: learning rates of transformers' schedules, AdamW and clipping of
 torch on loose tensors, and twenty fine-tuning steps of torch and peft on the tiny Llama that
-adapters.py made. Needs torch, transformers, peft and safetensors."""
+make_adapter_fixtures.py made. Needs torch, transformers, peft and safetensors."""
 import json
 import math
 import pathlib
@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from transformers import LlamaForCausalLM, get_scheduler
 from transformers.trainer_pt_utils import get_parameter_names
 
-FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
+FIXTURES = pathlib.Path(__file__).resolve().parent
 TINY = FIXTURES / "tensors" / "tiny-llama"
 OUT = FIXTURES / "train"
 ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]

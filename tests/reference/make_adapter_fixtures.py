@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes tests/fixtures/tensors: a tiny random Llama saved by transformers, adapters saved by peft,
+"""Makes tests/reference/tensors: a tiny random Llama saved by transformers, adapters saved by peft,
 the weights peft merges them to, and logits. Needs torch, transformers, peft and safetensors."""
 import json
 import pathlib
@@ -12,7 +12,7 @@ from peft.utils.other import get_pattern_key
 from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
-OUT = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "tensors"
+OUT = pathlib.Path(__file__).resolve().parent / "tensors"
 IDS = [1, 17, 42, 3, 60, 9, 9, 33, 2, 51, 28, 5]
 ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 ADAPTERS = {
