@@ -83,3 +83,71 @@ void wane_attention_forward(const wane_attention *a, const wane_attention_item *
             forward_block(a, item, item->row + done, rows, h, keys_t, ld, scores);
     }
 }
+
+/* One block of rows of one query head: dq, and what it adds to the gradients of keys and values. */
+typedef struct backward_scratch {
+    size_t ld; /* of the transposed keys and values */
+    float *keys_t, *values_t, *scores, *gradients, *dkeys, *dvalues;
+} backward_scratch;
+
+static void backward_block(const wane_attention *a, const wane_attention_gradient *g,
+                           const wane_attention_item *item, size_t row, size_t rows, size_t head,
+                           const backward_scratch *s)
+{
+    const wane_kernels *k = a->kernels;
+    size_t width = a->head_width, ld = a->heads * width, ldk = 2 * a->kv_heads * width;
+    size_t keys = visible_keys(a, row + rows - 1), lds = padded(keys);
+    size_t at = row * ld + head * width, group = a->heads / a->kv_heads;
+    const float *q = a->q + at, *dout = g->dout + at;
+    float scale = 1.0f / sqrtf((float)width);
+    k->product(rows, lds, width, q, ld, 1, s->keys_t, s->ld, s->scores, lds, false);
+    k->product(rows, lds, width, dout, ld, 1, s->values_t, s->ld, s->gradients, lds, false);
+    for (size_t r = 0; r < rows; r++) {
+        float delta = k->dot(width, dout + r * ld, a->out + at + r * ld);
+        k->softmax_row_backward(visible_keys(a, row + r), lds, scale,
+                                a->lse[(row + r) * a->heads + head], delta, s->scores + r * lds,
+                                s->gradients + r * lds);
+    }
+    k->product(keys, width, rows, s->scores, 1, lds, dout, ld, s->dvalues, width, true);
+    k->product(keys, width, rows, s->gradients, 1, lds, q, ld, s->dkeys, width, true);
+    k->product(rows, width, keys, s->gradients, lds, 1,
+               a->kv + item->own * ldk + head / group * width, ldk, g->dq + at, ld, false);
+}
+
+static void put_key_gradients(const wane_attention *a, const wane_attention_gradient *g,
+                              const wane_attention_item *item, size_t kv_head,
+                              const backward_scratch *s)
+{
+    size_t width = a->head_width, ldk = 2 * a->kv_heads * width;
+    for (size_t j = 0; j < g->keys; j++) {
+        float *key = g->dkv + (item->own + j) * ldk + kv_head * width;
+        memcpy(key, s->dkeys + j * width, width * sizeof(float));
+        memcpy(key + a->kv_heads * width, s->dvalues + j * width, width * sizeof(float));
+    }
+}
+
+void wane_attention_backward(const wane_attention *a, const wane_attention_gradient *g,
+                             const wane_attention_item *item, size_t kv_head, float *scratch)
+{
+    size_t width = a->head_width, ldk = 2 * a->kv_heads * width, ld = padded(g->keys);
+    size_t group = a->heads / a->kv_heads, keys = 0;
+    if (item->rows) keys = visible_keys(a, item->row + item->rows - 1);
+    backward_scratch s = {.ld = ld, .keys_t = scratch};
+    s.values_t = s.keys_t + width * ld;
+    s.scores = s.values_t + width * ld;
+    s.gradients = s.scores + WANE_ATTENTION_ROWS * ld;
+    s.dkeys = s.gradients + WANE_ATTENTION_ROWS * ld;
+    s.dvalues = s.dkeys + width * g->keys;
+    memset(s.dkeys, 0, 2 * width * g->keys * sizeof(float));
+    const float *first = a->kv + item->own * ldk + kv_head * width;
+    a->kernels->transpose(keys, width, first, ldk, s.keys_t, ld, padded(keys));
+    a->kernels->transpose(keys, width, first + a->kv_heads * width, ldk, s.values_t, ld,
+                          padded(keys));
+    for (size_t done = 0; done < item->rows; done += WANE_ATTENTION_ROWS) {
+        size_t rows = item->rows - done;
+        if (rows > WANE_ATTENTION_ROWS) rows = WANE_ATTENTION_ROWS;
+        for (size_t h = kv_head * group; h < (kv_head + 1) * group; h++)
+            backward_block(a, g, item, item->row + done, rows, h, &s);
+    }
+    put_key_gradients(a, g, item, kv_head, &s);
+}

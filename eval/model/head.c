@@ -1,46 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The final norm, the head and the likelihoods, in chunks of positions.
  */
-#include <string.h>
+#include <math.h>
 
 #include "eval/model/state.h"
 #include "store/base/blas.h"
 
-static void normalise(wane_pass *pass, const size_t *rows, size_t count, float *out)
+static void normalise(wane_pass *pass, const size_t *rows, size_t count, float *out, float *rstd)
 {
     size_t width = pass->config.width;
     const float *gain = wane_pass_weight(pass, wane_final_norm(&pass->config));
     for (size_t r = 0; r < count; r++)
         pass->kernels->rmsnorm(1, width, (float)pass->config.norm_epsilon,
-                               pass->final + rows[r] * width, gain, out + r * width, NULL);
+                               pass->final + rows[r] * width, gain, out + r * width,
+                               rstd ? rstd + r : NULL);
 }
 
-static void head(wane_pass *pass, size_t rows, const float *hidden, float *logits)
+void wane_head_logits(wane_pass *pass, size_t rows, float *hidden, float *logits, float *rstd)
 {
     const wane_config *c = &pass->config;
+    normalise(pass, pass->chunk_row, rows, hidden, rstd);
     wane_sgemm(pass->pool, false, true, rows, c->vocabulary, c->width, 1.0f, hidden, c->width,
                wane_pass_weight(pass, wane_head(c)), c->width, 0.0f, logits, c->vocabulary);
 }
 
+/* Whether the position has its row; if not (a training pass asked for more than its targets), out
+ * becomes NaN. */
+static bool has_row(const wane_pass *pass, size_t position, float *out, size_t count)
+{
+    if (pass->final_row[position] != 0) return true;
+    for (size_t i = 0; i < count; i++) out[i] = NAN;
+    return false;
+}
+
 void wane_pass_features(wane_pass *pass, const size_t *positions, size_t count, float *out)
 {
+    size_t width = pass->config.width;
     wane_pass_complete(pass, positions, count);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++, out += width) {
+        if (!has_row(pass, positions[i], out, width)) continue;
         size_t row = pass->final_row[positions[i]] - 1;
-        normalise(pass, &row, 1, out + i * pass->config.width);
+        normalise(pass, &row, 1, out, NULL);
     }
 }
 
 void wane_pass_logits(wane_pass *pass, const size_t *positions, size_t count, float *out)
 {
+    size_t vocabulary = pass->config.vocabulary;
     wane_pass_complete(pass, positions, count);
     while (count > 0) {
-        size_t rows = count < pass->chunk ? count : pass->chunk;
-        for (size_t r = 0; r < rows; r++) pass->chunk_row[r] = pass->final_row[positions[r]] - 1;
-        normalise(pass, pass->chunk_row, rows, pass->chunk_hidden);
-        head(pass, rows, pass->chunk_hidden, out);
+        size_t rows = 0;
+        while (rows < count && rows < pass->chunk &&
+               has_row(pass, positions[rows], out + rows * vocabulary, vocabulary)) {
+            pass->chunk_row[rows] = pass->final_row[positions[rows]] - 1;
+            rows++;
+        }
+        wane_head_logits(pass, rows, pass->chunk_hidden, out, NULL);
+        if (rows == 0) rows = 1; /* a position without a row is done */
         positions += rows;
-        out += rows * pass->config.vocabulary;
+        out += rows * vocabulary;
         count -= rows;
     }
 }
@@ -95,8 +113,7 @@ void wane_pass_nll(wane_pass *pass, float *nll, int32_t *best)
     for (size_t target = 0; target < batch->targets;) {
         likelihoods l = {.pass = pass, .nll = nll, .best = best};
         target = wane_head_rows(pass, target, &l.rows);
-        normalise(pass, pass->chunk_row, l.rows, pass->chunk_hidden);
-        head(pass, l.rows, pass->chunk_hidden, pass->chunk_logits);
+        wane_head_logits(pass, l.rows, pass->chunk_hidden, pass->chunk_logits, NULL);
         wane_pool_run(pass->pool, (l.rows + HEAD_TILE - 1) / HEAD_TILE, likelihood_tile, &l);
     }
 }

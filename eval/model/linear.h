@@ -22,4 +22,13 @@ typedef struct wane_linear {
 void wane_linear_forward(const wane_linear *linear, wane_slot slot, size_t count, const float *x,
                          float *y, size_t ldy, bool accumulate);
 
+/* The way back: dx (rows x inputs; may be NULL) = or += the gradient of x given dy (stride lddy);
+ * scale dy B into the backward store's dlow. */
+void wane_linear_backward(const wane_linear *linear, wane_slot slot, size_t count, const float *dy,
+                          size_t lddy, float *dx, bool accumulate);
+
+/* The factor on a slot's weight in the adapter at work, or NULL. */
+const wane_factor *wane_linear_factor(const wane_pass *pass, const wane_layer_index *index,
+                                      wane_slot slot);
+
 #endif

@@ -113,6 +113,7 @@ static void set_rows(wane_pass *pass, const wane_batch *batch)
     memcpy(pass->sequence_first, batch->starts, (batch->sequences + 1) * sizeof *batch->starts);
     memset(pass->final_row, 0, batch->tokens * sizeof *pass->final_row);
     pass->finals = 0;
+    pass->sealed = false;
     pass->all = (wane_rows){
         .count = batch->tokens, .position = pass->position, .first = pass->sequence_first};
 }
@@ -134,6 +135,7 @@ wane_status wane_pass_forward(wane_pass *pass, const wane_model *model, const wa
     set_rows(pass, batch);
     wane_layers_forward(pass);
     if (pass->limits.training) wane_pass_complete(pass, batch->position, batch->targets);
+    pass->sealed = pass->limits.training;
     pass->ready = true;
 done:
     return st;
@@ -143,6 +145,7 @@ void wane_pass_complete(wane_pass *pass, const size_t *token, size_t count)
 {
     const wane_batch *batch = pass->batch;
     size_t *final_row = pass->final_row, rows = 0;
+    if (pass->sealed) return;
     for (size_t i = 0; i < count; i++)
         if (final_row[token[i]] == 0) final_row[token[i]] = SIZE_MAX;
     for (size_t s = 0; s < batch->sequences; s++) {

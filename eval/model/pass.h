@@ -51,10 +51,15 @@ WANE_MUST_CHECK wane_status wane_pass_new(wane_pass **out, const wane_config *co
                                           wane_error *err);
 void wane_pass_free(wane_pass *pass);
 
-/* Where dropout masks come from in a training forward; NULL = no dropout. */
+/* Where dropout masks come from in a training forward; NULL = no dropout.
+ *
+ * Input c of token t (counted over the whole step) of an adapted weight with `cols` inputs takes
+ * the 16-bit piece c % 8 (word c % 8 / 2, low half first) of wane_random_words at element
+ * t * ceil(cols / 8) + c / 8 of (seed, DROPOUT, stage, step, tensor = parameter). It is dropped
+ * when the piece is below round(65536 p); what stays is multiplied by 65536 / (65536 - that). */
 typedef struct wane_dropout {
-    uint64_t seed, stage, step; /* counter of the masks: purpose DROPOUT, tensor = parameter */
-    uint64_t first_token;       /* tokens of this step already seen by earlier micro-batches */
+    uint64_t seed, stage, step;
+    uint64_t first_token; /* tokens of this step already seen by earlier micro-batches */
 } wane_dropout;
 
 /* Runs the batch; afterwards the pass holds its final hidden states. `adapter` may be NULL.
@@ -64,14 +69,18 @@ WANE_MUST_CHECK wane_status wane_pass_forward(wane_pass *pass, const wane_model 
                                               const wane_adapter *adapter, const wane_batch *batch,
                                               const wane_dropout *dropout, wane_error *err);
 
+/* These three need a forward that succeeded; the batch it was given must still be there. */
+
 /* nll[t] = -log p(target t) in nats, for every target of the batch; best[t] (best may be NULL) =
  * the most probable token there (smallest id on ties). */
 void wane_pass_nll(wane_pass *pass, float *nll, int32_t *best);
 
-/* out (count x vocabulary) = logits at the given token positions. Callers take them in chunks. */
+/* out (count x vocabulary) = logits at the given token positions. Callers take them in chunks. The
+ * last layer is computed for the positions that are asked for, once each, so asking for few is
+ * cheap; a training pass knows its targets' positions only and gives NaN elsewhere. */
 void wane_pass_logits(wane_pass *pass, const size_t *positions, size_t count, float *out);
 
-/* out (count x width) = final normalised hidden states: features for probes. */
+/* out (count x width) = final normalised hidden states: features for probes. Positions as above. */
 void wane_pass_features(wane_pass *pass, const size_t *positions, size_t count, float *out);
 
 /* Where gradients are added. weights: a block of the table's layout, or NULL; train[i]: whether
@@ -84,8 +93,9 @@ typedef struct wane_gradients {
 } wane_gradients;
 
 /* The batch's targets' loss and its gradients: *loss = sum over targets of nll (double), gradients
- * of `scale` times that sum are added into `gradients`. Needs a training pass after its forward.
- * Nothing is propagated below the lowest trained tensor. */
+ * of `scale` times that sum are added into `gradients`. Needs a training pass after its forward,
+ * whose activations it uses up: one backward per forward. Nothing is propagated below the lowest
+ * trained tensor. */
 WANE_MUST_CHECK wane_status wane_pass_backward(wane_pass *pass, double scale,
                                                const wane_gradients *gradients, double *loss,
                                                wane_error *err);

@@ -35,8 +35,8 @@ static float *floats(planner *p, size_t rows, size_t cols)
 /* Tiles are as large as OpenBLAS likes them, but a small batch is still cut into a few. */
 size_t wane_tile_rows(size_t rows)
 {
-    enum { FEWEST = 64, MOST = 256, PARTS = 4 };
-    size_t tile = (rows + PARTS - 1) / PARTS;
+    enum { FEWEST = 64, MOST = 256 };
+    size_t tile = (rows + WANE_TILE_PARTS - 1) / WANE_TILE_PARTS;
     if (tile < FEWEST) tile = FEWEST;
     if (tile > MOST) tile = MOST;
     return (tile + WANE_LANES - 1) / WANE_LANES * WANE_LANES;
@@ -94,10 +94,12 @@ static size_t scratch_floats(const wane_config *c, const wane_pass_limits *limit
     if (heads > widest) widest = heads;
     if (c->width > widest) widest = c->width;
     size_t rows = tile * (c->width + 3 * c->hidden);
-    if (rank) rows += tile * (widest + rank) + rank * widest;
+    if (rank) rows += tile * (widest + rank) + rank * widest + 2 * WANE_LANES;
     size_t keys = least(limits->tokens, c->context);
     size_t attention = wane_attention_scratch(c->head_width, keys, limits->training);
+    size_t strips = 128 * (rank > 64 ? rank : 64); /* of gradients.c */
     size_t most = rows > attention ? rows : attention;
+    if (strips > most) most = strips;
     return (most + 64 + WANE_ALIGN_FLOATS - 1) / WANE_ALIGN_FLOATS * WANE_ALIGN_FLOATS;
 }
 
@@ -125,8 +127,29 @@ static void place_head(planner *p, wane_pass *pass)
     pass->chunk_first = take(p, chunk + 1, 1, sizeof *pass->chunk_first);
     pass->chunk_hidden = floats(p, chunk, c->width);
     pass->chunk_logits = floats(p, chunk, c->vocabulary);
-    pass->chunk_lse = floats(p, chunk, 1);
-    pass->chunk_best = take(p, chunk, 1, sizeof *pass->chunk_best);
+    if (!pass->limits.training) return;
+    pass->backward.chunk_dhidden = floats(p, chunk, c->width);
+    pass->backward.chunk_rstd = floats(p, chunk, 1);
+    pass->backward.chunk_nll = floats(p, pass->limits.targets, 1);
+}
+
+static void place_backward(planner *p, wane_pass *pass)
+{
+    const wane_config *c = &pass->config;
+    wane_backward_store *b = &pass->backward;
+    size_t tokens = pass->limits.tokens, rank = pass->limits.adapter_floats_rank;
+    size_t heads = c->heads * c->head_width, tile = wane_tile_rows(tokens);
+    for (int i = 0; i < 3; i++) b->stream[i] = floats(p, tokens, c->width);
+    b->act = floats(p, tokens, c->hidden);
+    b->normed1 = floats(p, tokens, c->width);
+    b->normed2 = floats(p, tokens, c->width);
+    b->dattention = floats(p, tokens, heads);
+    b->dq = floats(p, tokens, heads);
+    b->dkv = floats(p, tokens, 2 * c->kv_heads * c->head_width);
+    b->dqueries = floats(p, tokens, c->width);
+    for (int s = 0; s < WANE_SLOTS && rank; s++) b->dlow[s] = floats(p, tokens, rank);
+    /* A smaller batch may have smaller tiles, but never more than PARTS beyond these. */
+    b->gains = floats(p, tokens / tile + WANE_TILE_PARTS + 1, c->width);
 }
 
 /* Places every part of the pass; with no base in the planner only its size is of use. */
@@ -149,6 +172,7 @@ static void place(planner *p, wane_pass *pass)
                     pass->layer ? &pass->layer[i] : &counted);
     }
     place_head(p, pass);
+    if (l->training) place_backward(p, pass);
     pass->scratch_floats = scratch_floats(c, l);
     pass->scratch = floats(p, (size_t)(l->threads > 0 ? l->threads : 1), pass->scratch_floats);
 }

@@ -34,6 +34,19 @@ typedef struct wane_layer_store {
     float *low[WANE_SLOTS]; /* rows (k, v: tokens) x rank: drop(x) A^T; NULL without adapter */
 } wane_layer_store;
 
+/* What backward works with, once for all layers; only in training. */
+typedef struct wane_backward_store {
+    float *stream[3];         /* tokens x width: gradients of the residual stream, in turn */
+    float *act;               /* tokens x hidden */
+    float *normed1, *normed2; /* tokens x width */
+    float *dattention, *dq;   /* tokens x heads head_width */
+    float *dkv;               /* tokens x 2 kv_heads head_width */
+    float *dqueries;          /* tokens x width: of the norm's output, through the queries */
+    float *dlow[WANE_SLOTS];  /* tokens x rank: of drop(x) A^T */
+    float *gains;             /* tiles x width: of a norm's gain, by row tile */
+    float *chunk_dhidden, *chunk_rstd, *chunk_nll;
+} wane_backward_store;
+
 struct wane_pass {
     wane_config config;
     wane_pass_limits limits;
@@ -60,8 +73,9 @@ struct wane_pass {
     /* The head's chunk. */
     size_t chunk;
     size_t *chunk_row, *chunk_first; /* rows of `final`; targets of each row */
-    float *chunk_hidden, *chunk_logits, *chunk_lse;
-    int32_t *chunk_best;
+    float *chunk_hidden, *chunk_logits;
+
+    wane_backward_store backward;
 
     /* The batch at work. */
     const wane_model *model;
@@ -69,10 +83,12 @@ struct wane_pass {
     const wane_batch *batch;
     wane_dropout dropout;
     bool dropping, ready;
+    bool sealed; /* training: `final` holds the targets' rows and takes no more */
     wane_rows all;
 };
 
 /* Rows of one tile of a pass over `rows` rows: a function of the shape alone. */
+enum { WANE_TILE_PARTS = 4 };
 size_t wane_tile_rows(size_t rows);
 
 /* Largest number of positions the head works on at once. */
@@ -92,6 +108,10 @@ void wane_pass_complete(wane_pass *pass, const size_t *token, size_t count);
  * a row are chunk_first[r] .. chunk_first[r + 1] - 1); neighbouring targets of one position share a
  * row. Returns the target after the chunk's last. */
 size_t wane_head_rows(wane_pass *pass, size_t first, size_t *rows);
+
+/* hidden (rows x width) = normalised rows chunk_row of `final`, logits (rows x vocabulary) =
+ * hidden head^T; rstd (rows, may be NULL): the norm's factors. */
+void wane_head_logits(wane_pass *pass, size_t rows, float *hidden, float *logits, float *rstd);
 
 /* Pointers into the model. */
 const float *wane_pass_weight(const wane_pass *pass, size_t parameter);

@@ -126,11 +126,95 @@ static void adapted_logits_equal_peft(void **state)
     }
 }
 
+/* Gradients of the loss sum against the file's "grad." tensors. */
+static void check_gradients(const char *name, const wane_model *model, const wane_adapter *adapter,
+                            const reference_case *c)
+{
+    wane_error err;
+    const wane_parameters *table = &model->parameters;
+    wane_pass *pass = NULL;
+    wane_pass_limits limits = {.tokens = c->batch.tokens,
+                               .sequences = c->batch.sequences,
+                               .targets = c->batch.targets,
+                               .training = true,
+                               .train_weights = !adapter,
+                               .adapter_floats_rank = adapter ? adapter->factor[0].rank : 0};
+    CHECK_OK(wane_pass_new(&pass, &model->config, &limits, NULL, &err));
+    bool *train = wane_alloc(table->count, sizeof *train);
+    for (size_t i = 0; i < table->count; i++) train[i] = true;
+    size_t floats = adapter ? adapter->floats : table->floats;
+    float *block = wane_alloc_aligned(floats, sizeof *block);
+    wane_gradients gradients = {
+        .weights = adapter ? NULL : block, .train = train, .adapter = adapter ? block : NULL};
+    double loss = 0, worst = 0;
+    CHECK_OK(wane_pass_forward(pass, model, adapter, &c->batch, NULL, &err));
+    CHECK_OK(wane_pass_backward(pass, 1.0, &gradients, &loss, &err));
+    float *expected_loss = reference_values(c, "loss", NULL);
+    CHECK_NEAR(loss, expected_loss[0], 0, 5e-6);
+    size_t count = adapter ? 2 * adapter->count : table->count;
+    for (size_t i = 0; i < count; i++) {
+        const wane_factor *f = adapter ? &adapter->factor[i / 2] : NULL;
+        const char *full = table->parameter[f ? f->parameter : i].name;
+        char key[160];
+        if (f)
+            (void)snprintf(key, sizeof key, "grad.%.*s.lora_%c",
+                           (int)(strlen(full) - strlen(".weight")), full, "AB"[i % 2]);
+        else (void)snprintf(key, sizeof key, "grad.%s", full);
+        size_t offset = !f ? table->parameter[i].offset : i % 2 ? f->b_offset : f->a_offset;
+        size_t numbers = 0;
+        float *expected = reference_values(c, key, &numbers);
+        assert_non_null(expected);
+        double difference = relative_difference(block + offset, expected, numbers);
+        if (!(difference <= 1e-4)) print_error("%s: %g\n", key, difference);
+        assert_true(difference <= 1e-4);
+        if (difference > worst) worst = difference;
+        wane_free(expected);
+    }
+    print_message("%s: gradients differ by at most %.2g of their maximum\n", name, worst);
+    wane_free(expected_loss);
+    wane_free(block);
+    wane_free(train);
+    wane_pass_free(pass);
+}
+
+static void gradients_equal_autograd(void **state)
+{
+    (void)state;
+    const char *names[] = {"tied", "bias"};
+    for (int i = 0; i < 2; i++) {
+        wane_model *model = NULL;
+        reference_case c;
+        open_model(names[i], &model, &c);
+        check_gradients(names[i], model, NULL, &c);
+        wane_model_free(model);
+        reference_close(&c);
+    }
+}
+
+static void adapter_gradients_equal_autograd(void **state)
+{
+    (void)state;
+    const char *names[] = {"plain", "rslora"}, *models[] = {"tied", "bias"};
+    for (int i = 0; i < 2; i++) {
+        wane_model *model = NULL;
+        reference_case base, c;
+        open_model(models[i], &model, &base);
+        wane_adapter *adapter = open_adapter(names[i], model, &c);
+        check_gradients(names[i], model, adapter, &c);
+        wane_adapter_free(adapter);
+        wane_model_free(model);
+        reference_close(&base);
+        reference_close(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_equal_transformers),
         cmocka_unit_test(adapted_logits_equal_peft),
+        cmocka_unit_test(gradients_equal_autograd),
+        cmocka_unit_test(adapter_gradients_equal_autograd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Loss and gradients: the head in chunks, then the layers from the last down to the lowest trained
+ * one, then the embedding.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "eval/model/layer_backward.h"
+#include "eval/model/state.h"
+#include "store/base/blas.h"
+
+/* The first trained parameter of the table, or its count when there is none. */
+static size_t lowest_trained(const wane_pass *pass, const wane_gradients *g)
+{
+    size_t count = pass->parameters.count, lowest = count;
+    for (size_t i = 0; i < count && g->weights && lowest == count; i++)
+        if (g->train[i]) lowest = i;
+    if (g->adapter && pass->adapter->factor[0].parameter < lowest)
+        lowest = pass->adapter->factor[0].parameter;
+    return lowest;
+}
+
+static wane_status check(const wane_pass *pass, const wane_gradients *g, wane_error *err)
+{
+    if (!pass->limits.training || !pass->ready)
+        return wane_fail(err, WANE_EINVAL, "backward: pass: no training forward went before");
+    if (g->weights && (!pass->limits.train_weights || !g->train))
+        return wane_fail(err, WANE_EINVAL, "backward: gradients: weights were not planned for");
+    if (g->adapter && !pass->adapter)
+        return wane_fail(err, WANE_EINVAL, "backward: gradients: the forward had no adapter");
+    size_t frozen = pass->limits.frozen_layers, lowest = lowest_trained(pass, g);
+    if (frozen > 0 && lowest < wane_layer_layout(&pass->config, frozen).norm1)
+        return wane_fail(err, WANE_EINVAL, "backward: gradients: %s is in a frozen layer",
+                         pass->parameters.parameter[lowest].name);
+    return WANE_OK;
+}
+
+/* One chunk of the head. */
+typedef struct chunk {
+    wane_pass *pass;
+    size_t rows;
+    float scale;
+} chunk;
+
+enum { HEAD_TILE = 16 };
+
+/* Likelihoods of a row's targets, and its logits become their gradient. */
+static void loss_tile(void *context, size_t tile, int thread)
+{
+    (void)thread;
+    const chunk *c = context;
+    wane_pass *pass = c->pass;
+    size_t first = tile * HEAD_TILE, last = first + HEAD_TILE, count = pass->config.vocabulary;
+    if (last > c->rows) last = c->rows;
+    for (size_t r = first; r < last; r++) {
+        float *logits = pass->chunk_logits + r * count, lse = 0;
+        const size_t *targets = pass->chunk_first + r;
+        pass->kernels->logsumexp(count, logits, &lse, NULL);
+        for (size_t t = targets[0]; t < targets[1]; t++)
+            pass->backward.chunk_nll[t] = lse - logits[pass->batch->target[t]];
+        pass->kernels->softmax_gradient(count, logits, lse,
+                                        c->scale * (float)(targets[1] - targets[0]));
+        for (size_t t = targets[0]; t < targets[1]; t++) logits[pass->batch->target[t]] -= c->scale;
+    }
+}
+
+static float *trained(const wane_pass *pass, const wane_gradients *g, size_t parameter)
+{
+    if (!g->weights || !g->train[parameter]) return NULL;
+    return g->weights + pass->parameters.parameter[parameter].offset;
+}
+
+/* The chunk's gradients: of the head, of the final norm, of the last layer's output. Rows may
+ * repeat, so that they are added one after the other. */
+static void chunk_backward(const chunk *c, const wane_gradients *g, bool onward, float *dfinal)
+{
+    wane_pass *pass = c->pass;
+    const wane_config *config = &pass->config;
+    const wane_backward_store *b = &pass->backward;
+    size_t width = config->width, vocabulary = config->vocabulary;
+    size_t head = wane_head(config), norm = wane_final_norm(config);
+    float *dhead = trained(pass, g, head), *dgain = trained(pass, g, norm);
+    if (dhead)
+        wane_sgemm(pass->pool, true, false, vocabulary, width, c->rows, 1.0f, pass->chunk_logits,
+                   vocabulary, pass->chunk_hidden, width, 1.0f, dhead, width);
+    if (!onward && !dgain) return;
+    wane_sgemm(pass->pool, false, false, c->rows, width, vocabulary, 1.0f, pass->chunk_logits,
+               vocabulary, wane_pass_weight(pass, head), width, 0.0f, b->chunk_dhidden, width);
+    for (size_t r = 0; r < c->rows; r++) {
+        size_t row = pass->chunk_row[r];
+        pass->kernels->rmsnorm_backward(
+            1, width, pass->final + row * width, wane_pass_weight(pass, norm), b->chunk_rstd + r,
+            b->chunk_dhidden + r * width, dfinal + row * width, NULL, dgain);
+    }
+}
+
+static double head_backward(wane_pass *pass, double scale, const wane_gradients *g, bool onward,
+                            float *dfinal)
+{
+    const wane_batch *batch = pass->batch;
+    memset(dfinal, 0, pass->finals * pass->config.width * sizeof(float));
+    for (size_t target = 0; target < batch->targets;) {
+        chunk c = {.pass = pass, .scale = (float)scale};
+        target = wane_head_rows(pass, target, &c.rows);
+        wane_head_logits(pass, c.rows, pass->chunk_hidden, pass->chunk_logits,
+                         pass->backward.chunk_rstd);
+        wane_pool_run(pass->pool, (c.rows + HEAD_TILE - 1) / HEAD_TILE, loss_tile, &c);
+        chunk_backward(&c, g, onward, dfinal);
+    }
+    double sum = 0;
+    for (size_t t = 0; t < batch->targets; t++) sum += pass->backward.chunk_nll[t];
+    return sum;
+}
+
+typedef struct scatter {
+    const wane_pass *pass;
+    const float *stream;
+    float *out;
+} scatter;
+
+enum { EMBEDDING_STRIP = 64 };
+
+/* A strip of columns of all tokens, in order. */
+static void embedding_tile(void *context, size_t tile, int thread)
+{
+    (void)thread;
+    const scatter *s = context;
+    const wane_batch *batch = s->pass->batch;
+    size_t width = s->pass->config.width, first = tile * EMBEDDING_STRIP, count = width - first;
+    if (count > EMBEDDING_STRIP) count = EMBEDDING_STRIP;
+    for (size_t t = 0; t < batch->tokens; t++)
+        s->pass->kernels->add(count, s->stream + t * width + first,
+                              s->out + (size_t)batch->ids[t] * width + first);
+}
+
+wane_status wane_pass_backward(wane_pass *pass, double scale, const wane_gradients *gradients,
+                               double *loss, wane_error *err)
+{
+    wane_status st = check(pass, gradients, err);
+    if (st != WANE_OK) return st;
+    const wane_config *c = &pass->config;
+    size_t lowest = lowest_trained(pass, gradients), last = c->layers - 1;
+    float *stream[3];
+    memcpy(stream, pass->backward.stream, sizeof stream);
+    bool onward = lowest < wane_final_norm(c);
+    double sum = head_backward(pass, scale, gradients, onward, stream[0]);
+    wane_rows rows = {pass->finals, pass->row_token, pass->row_position, pass->row_first};
+    for (size_t l = c->layers; l-- > 0 && onward && pass->finals > 0;)
+        onward =
+            wane_layer_backward(pass, l, l == last ? &rows : &pass->all, lowest, gradients, stream);
+    float *embedding = trained(pass, gradients, 0);
+    if (embedding && pass->finals > 0) {
+        scatter s = {pass, stream[0], embedding};
+        wane_pool_run(pass->pool, (c->width + EMBEDDING_STRIP - 1) / EMBEDDING_STRIP,
+                      embedding_tile, &s);
+    }
+    /* The layers' activations have become gradients. */
+    pass->ready = false;
+    *loss = sum;
+    return WANE_OK;
+}
