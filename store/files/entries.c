@@ -393,6 +393,15 @@ static wane_status check_header(wane_entries *e, struct archive_entry *entry, bo
     return charge(e, (uint64_t)size, err);
 }
 
+/* LZMA and PPMd in a zip ask for as much memory as the file cares to name, gigabytes of it. The
+ * method shows only in the name of the format: "ZIP 2.0 (deflation)". */
+static bool known_method(struct archive *a)
+{
+    if ((archive_format(a) & ARCHIVE_FORMAT_BASE_MASK) != ARCHIVE_FORMAT_ZIP) return true;
+    const char *name = archive_format_name(a);
+    return name && (strstr(name, "(uncompressed)") || strstr(name, "(deflation)"));
+}
+
 static wane_status next_in_archive(wane_entries *e, wane_error *err)
 {
     struct archive_entry *entry = NULL;
@@ -416,6 +425,9 @@ static wane_status next_in_archive(wane_entries *e, wane_error *err)
                              e->limits.entries);
         wane_status st = check_header(e, entry, &file, err);
         if (st != WANE_OK) return st;
+        if (file && !known_method(e->outer))
+            return refuse(e, archive_entry_pathname_utf8(entry), "neither stored nor deflated",
+                          err);
     }
     return begin(e, archive_entry_pathname_utf8(entry), err);
 }

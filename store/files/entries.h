@@ -10,10 +10,10 @@
  * Refused with WANE_EFORMAT: absolute names, "..", names that are not UTF-8 or over 4096 bytes,
  * links and devices, encrypted entries, duplicate names, an entry over `entry_bytes`, more than
  * `entries` entries (folders count), a whole over `total_bytes`, compression of what is compressed,
- * a tar without its end mark, anything libarchive warns about. After a failure only
- * wane_entries_close is of use. The checksums of zip, xz, bzip2, lz4 and zstd are verified where
- * given, that of gzip is not (libarchive 3.6 passes over it). Names from pax headers come in
- * Unicode's NFC.
+ * a tar without its end mark, a zip entry neither stored nor deflated, anything libarchive warns
+ * about. After a failure only wane_entries_close is of use. The checksums of zip, xz, bzip2, lz4
+ * and zstd are verified where given, that of gzip is not (libarchive 3.6 passes over it). Names
+ * from pax headers come in Unicode's NFC.
  */
 #ifndef STORE_FILES_ENTRIES_H
 #define STORE_FILES_ENTRIES_H

@@ -321,6 +321,16 @@ static void hostile_members_are_refused(void **state)
     expect_refusal(write_zip("link.zip", link, 1), WANE_EFORMAT, "x: a symbolic link");
 }
 
+/* Python made one; a fuzzer made the other ask for a dictionary of 4 GB. */
+static void lzma_in_a_zip_is_refused(void **state)
+{
+    (void)state;
+    expect_refusal("fuzz/corpus/entries/lzma.zip", WANE_EFORMAT, "a: neither stored nor deflated");
+    expect_refusal("fuzz/corpus/entries/crash-lzma-dictionary.zip", WANE_EFORMAT,
+                   "a: neither stored nor deflated");
+    expect_listing("fuzz/corpus/entries/stored.zip", "a=stored;caf\xc3\xa9=x;");
+}
+
 static void long_names_are_refused(void **state)
 {
     (void)state;
@@ -518,6 +528,7 @@ int main(void)
         cmocka_unit_test(folders_are_read_in_order),
         cmocka_unit_test(nested_compression_is_opened),
         cmocka_unit_test(hostile_members_are_refused),
+        cmocka_unit_test(lzma_in_a_zip_is_refused),
         cmocka_unit_test(long_names_are_refused),
         cmocka_unit_test(limits_stop_bombs),
         cmocka_unit_test(cut_archives_are_refused),

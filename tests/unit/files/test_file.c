@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -216,12 +218,89 @@ static void bad_places_are_refused(void **state)
     CHECK_FAILS(wane_file_write("/dev/null", "x", 1, &err), WANE_EEXIST, "not a regular file");
     CHECK_FAILS(wane_file_write("", "x", 1, &err), WANE_EINVAL, "no file name");
     CHECK_FAILS(wane_file_write(scratch_path("slash/"), "x", 1, &err), WANE_EINVAL, "no file name");
-    if (geteuid() != 0) {
-        const char *closed = scratch_path("closed");
-        assert_int_equal(mkdir(closed, 0555), 0);
-        CHECK_FAILS(wane_file_write(scratch_path("closed/f"), "x", 1, &err), WANE_EIO,
-                    "closed/f: Permission denied");
-    }
+}
+
+enum { CHILD_SKIPPED = 77 };
+
+/* The exit code of work(), run in a process of its own. */
+static int in_child(int (*work)(void))
+{
+    int status = 0;
+    (void)fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) _exit(work());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* 0 when writing `count` bytes to `path` fails with this code and text. */
+static int write_fails(const char *path, size_t count, wane_status code, const char *text)
+{
+    wane_error err = {0};
+    char *bytes = wane_alloc(count, 1);
+    wane_status st = wane_file_write(path, bytes, count, &err);
+    wane_free(bytes);
+    if (st == code && strstr(err.message, text) && strstr(err.message, path)) return 0;
+    (void)fprintf(stderr, "status %d, message \"%s\"\n", st, err.message);
+    return 1;
+}
+
+static int write_to_closed_folder(void)
+{
+    if (geteuid() == 0 && setuid(65534) != 0) return CHILD_SKIPPED;
+    return write_fails(scratch_path("closed/f"), 1, WANE_EIO, "closed/f: Permission denied");
+}
+
+static void a_closed_folder_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(chmod(scratch_folder(), 0755), 0);
+    assert_int_equal(mkdir(scratch_path("closed"), 0555), 0);
+    int code = in_child(write_to_closed_folder);
+    if (code == CHILD_SKIPPED) skip();
+    assert_int_equal(code, 0);
+}
+
+static bool write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY);
+    bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    if (fd >= 0) (void)close(fd);
+    return good;
+}
+
+/* On a small disk of its own, where the system allows a mount. */
+static int fill_a_disk(void)
+{
+    char users[64], groups[64];
+    wane_error err;
+    const char *disk = scratch_path("disk"), *path = scratch_path("disk/f");
+    (void)snprintf(users, sizeof users, "0 %u 1", (unsigned)geteuid());
+    (void)snprintf(groups, sizeof groups, "0 %u 1", (unsigned)getegid());
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 || !write_text("/proc/self/uid_map", users) ||
+        !write_text("/proc/self/setgroups", "deny") || !write_text("/proc/self/gid_map", groups))
+        return CHILD_SKIPPED;
+    if (mount("none", disk, "tmpfs", 0, "size=64k") != 0) return CHILD_SKIPPED;
+    if (wane_file_write(path, "old", 3, &err) != WANE_OK) return 1;
+    if (write_fails(path, 100000, WANE_EIO, "disk/f: No space left on device")) return 2;
+    char **names = NULL, *bytes = NULL;
+    size_t count = 0;
+    if (wane_folder_list(&names, &count, disk, &err) != WANE_OK || count != 1) return 3;
+    wane_names_free(names, count);
+    if (wane_file_read(&bytes, &count, path, 0, &err) != WANE_OK || strcmp(bytes, "old")) return 4;
+    wane_free(bytes);
+    if (mount("none", disk, "tmpfs", MS_REMOUNT | MS_RDONLY, NULL) != 0) return CHILD_SKIPPED;
+    return write_fails(path, 1, WANE_EIO, "disk/f: Read-only file system");
+}
+
+static void a_real_full_disk_keeps_the_old_file(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(scratch_path("disk"), 0755), 0);
+    int code = in_child(fill_a_disk);
+    if (code == CHILD_SKIPPED) skip();
+    assert_int_equal(code, 0);
 }
 
 static void links_are_written_through(void **state)
@@ -348,6 +427,8 @@ int main(void)
         cmocka_unit_test(a_full_disk_keeps_the_old_file),
         cmocka_unit_test(a_failed_write_is_never_committed),
         cmocka_unit_test(bad_places_are_refused),
+        cmocka_unit_test(a_closed_folder_is_refused),
+        cmocka_unit_test(a_real_full_disk_keeps_the_old_file),
         cmocka_unit_test(links_are_written_through),
         cmocka_unit_test(folders_are_made_listed_removed),
         cmocka_unit_test(paths_are_joined),
