@@ -17,6 +17,8 @@ void wane_prompts_free(wane_prompts *prompts)
     *prompts = (wane_prompts){0};
 }
 
+enum { NEAR = 64 }; /* bytes within which white space is looked for */
+
 /* What encoding one task needs while it lasts. */
 typedef struct encoding {
     const wane_task *task;
@@ -194,19 +196,47 @@ static bool inside_character(char byte)
     return ((unsigned char)byte & 0xc0) == 0x80;
 }
 
-/* The same with a part of the row's text: about `kept` bytes of it, moved down to the next whole
- * character. */
+static bool is_white(char byte)
+{
+    return byte == ' ' || (byte >= '\t' && byte <= '\r');
+}
+
+/* Where the text is cut so that at most `kept` bytes stay: between words when white space is near,
+ * else between characters. */
+static size_t cut_right(const char *text, size_t total, size_t kept)
+{
+    if (kept >= total) return total;
+    size_t at = kept;
+    while (at > 0 && kept - at < NEAR && !is_white(text[at])) at--;
+    if (is_white(text[at])) {
+        while (at > 0 && is_white(text[at - 1])) at--;
+        return at;
+    }
+    while (kept > 0 && inside_character(text[kept])) kept--;
+    return kept;
+}
+
+static size_t cut_left(const char *text, size_t total, size_t kept)
+{
+    if (kept >= total) return 0;
+    size_t from = total - kept, at = from;
+    while (at < total && at - from < NEAR && !is_white(text[at - 1])) at++;
+    if (at < total && is_white(text[at - 1])) {
+        while (at < total && is_white(text[at])) at++;
+        return at;
+    }
+    while (from < total && inside_character(text[from])) from++;
+    return from;
+}
+
+/* The same with a part of the row's text: at most `kept` bytes of it. */
 static wane_status encode_part(encoding *e, const wane_row *row, size_t total, size_t kept,
                                wane_error *err)
 {
-    const char *text = row->text;
-    if (e->task->truncate_left) {
-        size_t from = total - kept;
-        while (from < total && inside_character(text[from])) from++;
-        return encode_prompt(e, row, text + from, total - from, err);
-    }
-    while (kept > 0 && kept < total && inside_character(text[kept])) kept--;
-    return encode_prompt(e, row, text, kept, err);
+    if (!e->task->truncate_left)
+        return encode_prompt(e, row, row->text, cut_right(row->text, total, kept), err);
+    size_t from = cut_left(row->text, total, kept);
+    return encode_prompt(e, row, row->text + from, total - from, err);
 }
 
 /* Cuts the text to the most that fits: a search between a length that fits and one that does not,

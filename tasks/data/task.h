@@ -85,9 +85,9 @@ WANE_MUST_CHECK wane_status wane_task_overlap(wane_overlap *out, const wane_task
                                               wane_error *err);
 
 /* The prompts of a split as token ids (BOS first where the tokenizer has one), each at most
- * max_length minus the longest label. Longer texts are cut, by whole characters from the task's
- * side until the prompt fits, and counted (template and label never are); a template and label
- * that alone do not fit are WANE_EINVAL.
+ * max_length minus the longest label. Longer texts are cut from the task's side until the prompt as
+ * a whole fits, between words where white space is within 64 bytes, else between characters, and
+ * counted; template and label never are, and when these alone do not fit it is WANE_EINVAL.
  *
  * The ids of a prompt followed by the ids of a label are those of the tokenizer on prompt +
  * verbalizer as one text. Where prompt and verbalizer meet, a tokenizer may merge across (":" and
