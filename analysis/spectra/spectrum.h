@@ -14,9 +14,9 @@
 #include "store/base/status.h"
 #include "store/base/threads.h"
 
-/* The thin SVD of a base weight W_0 (rows x cols), computed once and kept: W_0 = U S V^T with
- * sigma_1 >= ... >= sigma_count, count = number of sigma_i > max(rows, cols) eps_fp32 sigma_1.
- * Opaque; holds U, V and W_0 in what precision the method needs. */
+/* The thin SVD of a base weight W_0 (rows x cols), computed once and kept: W_0 = U S V^T in double
+ * with sigma_1 >= ... >= sigma_min(rows, cols). The base directions are the first `count` of them,
+ * those with sigma_i > max(rows, cols) eps_fp32 sigma_1. Opaque; also holds W_0. */
 typedef struct wane_base_svd wane_base_svd;
 
 /* WANE_ENUMERIC when W_0 is not finite or the SVD does not converge. Owned by the caller, free with
@@ -42,7 +42,7 @@ typedef struct wane_direction {
     double max_cosine;       /* max_i |<direction, base direction i>| */
     double span;             /* squared norm of its projection on the base directions, in [0, 1] */
     double subspace_overlap; /* max_i sqrt(sum over |l - i| <= 3 of <direction, x_l>^2) */
-    size_t argmax;           /* i of max_cosine, from 1 */
+    size_t argmax;           /* i of max_cosine, from 1; 0 when there is no base direction */
 } wane_direction;
 
 typedef struct wane_spectrum {
@@ -50,12 +50,13 @@ typedef struct wane_spectrum {
     wane_direction *side[2]; /* [WANE_SIDE_U], [WANE_SIDE_V]; NULL when not asked for */
     double base_frobenius, base_spectral;
     double delta_frobenius, delta_spectral; /* of W - W_0 */
-    double relative_update;                 /* delta_frobenius / base_frobenius */
+    double relative_update;                 /* delta_frobenius / base_frobenius; NaN when W_0 = 0 */
     double effective_rank; /* of W - W_0: exp(-sum p ln p), p = s / sum s (Roy & Vetterli 2007);
                               NaN when W = W_0 */
     double stable_rank;    /* delta_frobenius^2 / delta_spectral^2; NaN when W = W_0 */
     double top_share;      /* s_1^2 / sum s^2 of W - W_0; NaN when W = W_0 */
-    double rho;            /* ||U_k^T dW V_k||_F^2 / ||dW||_F^2, k = min(10, count of base) */
+    double rho;            /* ||U_k^T dW V_k||_F^2 / ||dW||_F^2, k = min(10, count of base); NaN
+                              when W = W_0 or k = 0 */
     void *memory;
 } wane_spectrum;
 
@@ -63,17 +64,25 @@ typedef struct wane_spectrum_options {
     size_t top; /* directions per side; 0 = all */
     bool u, v;  /* which sides */
     bool dense; /* force the dense method (LAPACK SVD of the tuned weight), the judge */
+    bool scan;  /* full only: leave out what needs all singular values of W - W_0, that is
+                   delta_spectral, effective_rank, stable_rank and top_share (NaN then) */
 } wane_spectrum_options;
 
-/* W = W_0 + sum of the terms in order, exactly (in core space, products cost O((rows + cols) R), R
- * the summed rank). Equal to the dense method within rounding where relative gaps of sigma allow.
- * `terms` may be 0: then W = W_0. */
+/* Which method runs depends on the shape, the rank and `top` alone; where a fast method cannot
+ * prove its answer complete (repeated singular values, a weight of lower rank than `top`) the dense
+ * one takes over. Directions whose sigma is 0 or equal to another are not unique, by any method. */
+
+/* W = W_0 + sum of the terms, exactly (in core space, products cost O((rows + cols) R), R the
+ * summed rank). Equal to the dense method within rounding where relative gaps of sigma allow.
+ * `count` may be 0: then W = W_0. A model that merged the terms stored their sum rounded to fp32,
+ * so its weight differs from this W by about 1e-7 of each element. WANE_ENUMERIC for factors that
+ * are not finite; WANE_EINVAL for no factors or ranks beyond 20,000 in all. */
 WANE_MUST_CHECK wane_status wane_spectrum_lowrank(wane_spectrum *out, const wane_base_svd *base,
                                                   const wane_lowrank_term *terms, size_t count,
                                                   const wane_spectrum_options *options,
                                                   wane_pool *pool, wane_error *err);
 
-/* W given whole. */
+/* W given whole, of the base's shape (else WANE_EINVAL), finite (else WANE_ENUMERIC). */
 WANE_MUST_CHECK wane_status wane_spectrum_full(wane_spectrum *out, const wane_base_svd *base,
                                                wane_matrix tuned,
                                                const wane_spectrum_options *options,
@@ -83,12 +92,12 @@ void wane_spectrum_free(wane_spectrum *spectrum); /* {0} allowed */
 /* Intruders among the first k directions: max_cosine < epsilon (strict). */
 size_t wane_intruder_count(const wane_direction *directions, size_t count, size_t k,
                            double epsilon);
-/* sum over intruders in the first k of sigma^2 / sum over the first k of sigma^2. */
+/* sum over intruders in the first k of sigma^2 / sum over the first k of sigma^2; NaN for 0 / 0. */
 double wane_intruder_energy(const wane_direction *directions, size_t count, size_t k,
                             double epsilon);
 /* The expected number among k random unit directions of R^n against `base_count` orthonormal ones:
  * k * P(max_i |cos| < epsilon), from the Beta law of one squared coordinate with the coordinates
- * taken as independent. Checked against simulation. */
+ * taken as independent (good from n of a few dozen on). Checked against simulation. */
 double wane_intruder_random(size_t n, size_t base_count, size_t k, double epsilon);
 
 #endif

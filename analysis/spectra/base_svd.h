@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a wane_base_svd holds, for this room alone.
+ */
+#ifndef ANALYSIS_SPECTRA_BASE_SVD_H
+#define ANALYSIS_SPECTRA_BASE_SVD_H
+
+#include "analysis/spectra/spectrum.h"
+
+/* All rank = min(rows, cols) triplets are kept, so that U S V^T is W_0 to double precision; the
+ * first `count` of them are the base directions that cosines are taken against. Column-major. */
+struct wane_base_svd {
+    size_t rows, cols, rank, count;
+    double *sigma; /* rank, descending */
+    double *u;     /* rows x rank */
+    double *v;     /* cols x rank */
+    float *base;   /* W_0, row-major rows x cols without gaps */
+    double frobenius;
+};
+
+/* An empty one with its memory, to be filled. */
+WANE_MUST_CHECK wane_status wane_base_svd_room(wane_base_svd **out, size_t rows, size_t cols,
+                                               wane_error *err);
+
+/* Sets count and frobenius from sigma and base. */
+void wane_base_svd_finish(wane_base_svd *svd);
+
+#endif

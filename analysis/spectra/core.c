@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Core space: in the singular basis of the base, completed by what of the change leaves its spans,
+ * the tuned weight is C = [S 0; 0 0] + P Q^T with few columns in P and Q. Products with C are
+ * cheap, and so is the exact number of its singular values above any point.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "analysis/spectra/lapack.h"
+#include "analysis/spectra/leading.h"
+#include "store/base/memory.h"
+
+typedef struct core {
+    size_t rank;        /* of S: the first coordinates of both sides */
+    size_t left, right; /* coordinates per side: rank and the extra ones */
+    size_t k;           /* columns of P and Q */
+    const double *s;
+    double *p, *q; /* left x k, right x k */
+    double *room;  /* k x widest, for products */
+    wane_pool *pool;
+} core;
+
+/* Coordinates of the orthonormal columns x (length x k) on `basis` (length x rank) and, below them,
+ * on an orthonormal basis of the rest: out is (rank + *extra) x k. */
+static wane_status coordinates(double **out, size_t *extra, const double *x, size_t length,
+                               size_t k, const double *basis, size_t rank, wane_pool *pool,
+                               wane_error *err)
+{
+    const double rounding = 1e-14;
+    wane_status st = WANE_OK;
+    double *inside = wane_alloc_aligned(rank * k, sizeof *inside), *result = NULL;
+    double *rest = NULL, *again = NULL, *r = NULL;
+    size_t found = 0;
+    if (!inside) goto memory;
+    wane_columns_product(pool, true, false, rank, k, length, 1, basis, length, x, length, 0, inside,
+                         rank);
+    if (length > rank) {
+        rest = wane_alloc_aligned(length * k, sizeof *rest);
+        again = wane_alloc_aligned(rank * k, sizeof *again);
+        r = wane_alloc_aligned(k * k, sizeof *r);
+        if (!rest || !again || !r) goto memory;
+        memcpy(rest, x, length * k * sizeof *rest);
+        wane_columns_product(pool, false, false, length, k, rank, -1, basis, length, inside, rank,
+                             1, rest, length);
+        wane_columns_product(pool, true, false, rank, k, length, 1, basis, length, rest, length, 0,
+                             again, rank);
+        wane_columns_product(pool, false, false, length, k, rank, -1, basis, length, again, rank, 1,
+                             rest, length);
+        for (size_t i = 0; i < rank * k; i++) inside[i] += again[i];
+        WANE_TRY(wane_lapack_qr_rank(rest, length, k, rounding, r, &found, err));
+    }
+    result = wane_alloc_aligned((rank + found) * k, sizeof *result);
+    if (!result) goto memory;
+    for (size_t j = 0; j < k; j++) {
+        memcpy(result + j * (rank + found), inside + j * rank, rank * sizeof *result);
+        for (size_t i = 0; i < found; i++) result[rank + i + j * (rank + found)] = r[i + j * found];
+    }
+    *out = result;
+    *extra = found;
+    goto done;
+memory:
+    st = wane_fail_memory(err, "core space", "coordinates");
+done:
+    wane_free(inside);
+    wane_free(rest);
+    wane_free(again);
+    wane_free(r);
+    return st;
+}
+
+static void close_core(core *c)
+{
+    wane_free(c->p);
+    wane_free(c->q);
+    wane_free(c->room);
+    *c = (core){0};
+}
+
+static wane_status open_core(core *out, const wane_base_svd *base, const wane_delta *delta,
+                             size_t widest, wane_pool *pool, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    core c = {.rank = base->rank, .k = delta->numerical, .s = base->sigma, .pool = pool};
+    size_t extra_left = 0, extra_right = 0;
+    WANE_TRY(
+        coordinates(&c.p, &extra_left, delta->x, base->rows, c.k, base->u, base->rank, pool, err));
+    WANE_TRY(
+        coordinates(&c.q, &extra_right, delta->y, base->cols, c.k, base->v, base->rank, pool, err));
+    c.left = c.rank + extra_left;
+    c.right = c.rank + extra_right;
+    for (size_t j = 0; j < c.k; j++) {
+        double root = sqrt(delta->sigma[j]);
+        for (size_t i = 0; i < c.left; i++) c.p[i + j * c.left] *= root;
+        for (size_t i = 0; i < c.right; i++) c.q[i + j * c.right] *= root;
+    }
+    c.room = wane_alloc_aligned(c.k * widest, sizeof *c.room);
+    if (!c.room) {
+        st = wane_fail_memory(err, "core space", "work space");
+        goto done;
+    }
+    *out = c;
+    c = (core){0};
+done:
+    close_core(&c);
+    return st;
+}
+
+/* y = diag(S) x + P (Q^T x), or with the sides exchanged. */
+static void multiply(const core *c, double *y, size_t y_rows, const double *p, const double *x,
+                     size_t x_rows, const double *q, size_t count)
+{
+    for (size_t j = 0; j < count; j++) {
+        for (size_t i = 0; i < c->rank; i++) y[i + j * y_rows] = c->s[i] * x[i + j * x_rows];
+        for (size_t i = c->rank; i < y_rows; i++) y[i + j * y_rows] = 0;
+    }
+    wane_columns_product(c->pool, true, false, c->k, count, x_rows, 1, q, x_rows, x, x_rows, 0,
+                         c->room, c->k);
+    wane_columns_product(c->pool, false, false, y_rows, count, c->k, 1, p, y_rows, c->room, c->k, 1,
+                         y, y_rows);
+}
+
+static void apply(const void *context, double *y, const double *x, size_t count)
+{
+    const core *c = context;
+    multiply(c, y, c->left, c->p, x, c->right, c->q, count);
+}
+
+static void apply_transpose(const void *context, double *x, const double *y, size_t count)
+{
+    const core *c = context;
+    multiply(c, x, c->right, c->q, y, c->left, c->p, count);
+}
+
+/* What counting above a point needs: weights per coordinate, and the matrix whose signs count. */
+typedef struct census {
+    double *same, *cross; /* tau / (tau^2 - s^2) and s / (tau^2 - s^2), per coordinate < rank */
+    double *n;            /* 2k x 2k */
+    int *pivots;
+    double *weighted; /* max(left, right) x k */
+} census;
+
+static void close_census(census *x)
+{
+    wane_free(x->same);
+    wane_free(x->cross);
+    wane_free(x->n);
+    wane_free(x->pivots);
+    wane_free(x->weighted);
+}
+
+static wane_status open_census(census *x, const core *c, wane_error *err)
+{
+    size_t larger = c->left > c->right ? c->left : c->right;
+    x->same = wane_alloc_aligned(c->rank, sizeof *x->same);
+    x->cross = wane_alloc_aligned(c->rank, sizeof *x->cross);
+    x->n = wane_alloc_aligned(4 * c->k * c->k, sizeof *x->n);
+    x->pivots = wane_alloc(2 * c->k, sizeof *x->pivots);
+    x->weighted = wane_alloc_aligned(larger * c->k, sizeof *x->weighted);
+    if (x->same && x->cross && x->n && x->pivots && x->weighted) return WANE_OK;
+    return wane_fail_memory(err, "core space", "work space"); /* the caller closes */
+}
+
+/* The k x k block `block` of N gets -A^T diag(weight) B; coordinates beyond rank weigh `rest`. */
+static void weigh(const census *x, const core *c, double *block, const double *a, size_t a_rows,
+                  const double *b, size_t b_rows, const double *weight, double rest)
+{
+    size_t rows = rest != 0 ? b_rows : c->rank, k = c->k;
+    for (size_t j = 0; j < k; j++)
+        for (size_t i = 0; i < rows; i++)
+            x->weighted[i + j * rows] = b[i + j * b_rows] * (i < c->rank ? weight[i] : rest);
+    wane_columns_product(c->pool, true, false, k, k, rows, -1, a, a_rows, x->weighted, rows, 0,
+                         block, 2 * k);
+}
+
+/* *above = how many singular values of C are greater than tau > 0. H = [0 C; C^T 0] has them as
+ * eigenvalues, and H = H_0 + F G F^T, H_0 = [0 S; S^T 0], F = [P 0; 0 Q], G = [0 I; I 0] = G^-1.
+ * Counting the signs of [H_0 - tau, F; F^T, -G] by either complement (Haynsworth 1968) gives
+ * above(C) = above(S) + negative(N) - k with N = G - F^T (tau - H_0)^-1 F. WANE_ENUMERIC where tau
+ * meets a singular value. */
+static wane_status count_above(census *x, const core *c, double tau, size_t *above, wane_error *err)
+{
+    size_t k = c->k, negative = 0, greater = 0;
+    for (size_t i = 0; i < c->rank; i++) {
+        double difference = (tau - c->s[i]) * (tau + c->s[i]);
+        x->same[i] = tau / difference;
+        x->cross[i] = c->s[i] / difference;
+        greater += c->s[i] > tau;
+    }
+    weigh(x, c, x->n, c->p, c->left, c->p, c->left, x->same, 1 / tau);
+    weigh(x, c, x->n + k + 2 * k * k, c->q, c->right, c->q, c->right, x->same, 1 / tau);
+    weigh(x, c, x->n + k, c->q, c->right, c->p, c->left, x->cross, 0);
+    for (size_t i = 0; i < k; i++) x->n[k + i + i * 2 * k] += 1;
+    for (size_t j = 0; j < k; j++) /* the upper right block is not read by the factorisation */
+        memset(x->n + (k + j) * 2 * k, 0, k * sizeof *x->n);
+    if (!wane_lapack_finite(x->n, 4 * k * k))
+        return wane_fail(err, WANE_ENUMERIC, "core space: %g: is a singular value", tau);
+    wane_status st = wane_lapack_symmetric(x->n, 2 * k, x->pivots, &negative, err);
+    if (st == WANE_OK) *above = greater + negative - k;
+    return st;
+}
+
+/* Whether C has no singular value above the last of the `top` found but those found: their number
+ * above a point just beyond it, kept clear of the found ones. */
+static wane_status prove(const core *c, const double *found, size_t top, bool *proved,
+                         wane_error *err)
+{
+    census x = {0};
+    double last = found[top - 1], distance = 1e-6 * found[0];
+    size_t expected = 0, above = 0;
+    *proved = false;
+    for (size_t i = top; i-- > 0;)
+        if (found[i] > last + distance / 2 && found[i] < last + 2 * distance)
+            distance = 2 * (found[i] - last) + 1e-6 * found[0];
+    for (size_t i = 0; i < top; i++) expected += found[i] > last + distance;
+    wane_status st = open_census(&x, c, err);
+    if (st == WANE_OK) {
+        st = count_above(&x, c, last + distance, &above, err);
+        if (st == WANE_ENUMERIC) st = WANE_OK;
+        else *proved = st == WANE_OK && above == expected;
+    }
+    close_census(&x);
+    return st;
+}
+
+wane_status wane_leading_core(wane_leading *out, bool *found, const wane_base_svd *base,
+                              const wane_delta *delta, size_t top, wane_pool *pool, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    core c = {0};
+    wane_leading leading = {0};
+    *found = false;
+    WANE_TRY(open_core(&c, base, delta, top + 2, pool, err)); /* blocks, or all the found */
+    WANE_TRY(wane_leading_room(&leading, c.left, c.right, top, err));
+    const wane_operator a = {c.left, c.right, apply, apply_transpose, &c, pool};
+    WANE_TRY(wane_leading_lanczos(&leading, found, &a, err));
+    if (*found) WANE_TRY(prove(&c, leading.sigma, top, found, err));
+    if (!*found) goto done;
+    *out = leading;
+    leading = (wane_leading){0};
+done:
+    wane_leading_free(&leading);
+    close_core(&c);
+    return st;
+}

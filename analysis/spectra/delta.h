@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The change W - W_0: as orthonormal factors where a chain gives it, and its norms.
+ */
+#ifndef ANALYSIS_SPECTRA_DELTA_H
+#define ANALYSIS_SPECTRA_DELTA_H
+
+#include "analysis/spectra/base_svd.h"
+
+/* The SVD of a chain of low-rank terms: sum_t scale_t B_t A_t = X diag(sigma) Y^T, exact in double;
+ * x rows x rank, y cols x rank, column-major. rank = min(rows, cols, summed ranks); numerical is
+ * how many sigma stand above rounding. */
+typedef struct wane_delta {
+    size_t rows, cols, rank, numerical;
+    double *sigma, *x, *y;
+} wane_delta;
+
+/* WANE_EINVAL for a term without factors, WANE_ENUMERIC for values that are not finite. The caller
+ * frees the content with wane_delta_free ({0} allowed). */
+WANE_MUST_CHECK wane_status wane_delta_factor(wane_delta *out, size_t rows, size_t cols,
+                                              const wane_lowrank_term *terms, size_t count,
+                                              wane_pool *pool, wane_error *err);
+void wane_delta_free(wane_delta *delta);
+
+/* The norms of a change from all its singular values, into the fields of `out` (rho apart). */
+void wane_delta_norms(wane_spectrum *out, const wane_base_svd *base, const double *sigma,
+                      size_t count);
+
+/* Of a factored change: also rho. */
+WANE_MUST_CHECK wane_status wane_delta_factored_norms(wane_spectrum *out, const wane_base_svd *base,
+                                                      const wane_delta *delta, wane_pool *pool,
+                                                      wane_error *err);
+
+/* Of a dense change, row-major rows x cols in double. Without `values` only delta_frobenius,
+ * relative_update and rho; what needs singular values is NaN. */
+WANE_MUST_CHECK wane_status wane_delta_dense_norms(wane_spectrum *out, const wane_base_svd *base,
+                                                   const double *change, bool values,
+                                                   wane_pool *pool, wane_error *err);
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analysis/spectra/spectrum.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "analysis/spectra/delta.h"
+#include "analysis/spectra/directions.h"
+#include "analysis/spectra/lapack.h"
+#include "analysis/spectra/leading.h"
+#include "store/base/memory.h"
+
+/* One question: the base, what is asked, and the triplets once they are there. */
+typedef struct question {
+    const wane_base_svd *base;
+    const wane_spectrum_options *options;
+    wane_pool *pool;
+    size_t rows, cols, least, top;
+    double *tuned; /* W in double, row-major, when a method needs it */
+    wane_leading leading;
+    bool core; /* leading is in core coordinates */
+} question;
+
+/* Where the iterative methods win was measured on random matrices, the hardest ones for them. */
+static bool few_of_many(const question *q)
+{
+    return q->least >= 160 && 8 * q->top <= q->least;
+}
+
+static bool core_is_faster(const question *q, size_t rank)
+{
+    return few_of_many(q) && 2 * rank <= q->least;
+}
+
+static question ask(const wane_base_svd *base, const wane_spectrum_options *options,
+                    wane_pool *pool)
+{
+    question q = {.base = base,
+                  .options = options,
+                  .pool = pool,
+                  .rows = base->rows,
+                  .cols = base->cols,
+                  .least = base->rank};
+    q.top = options->top == 0 || options->top > q.least ? q.least : options->top;
+    return q;
+}
+
+static void forget(question *q)
+{
+    wane_free(q->tuned);
+    wane_leading_free(&q->leading);
+}
+
+static bool wants_directions(const question *q)
+{
+    return q->options->u || q->options->v;
+}
+
+/* Row-major W is W^T to LAPACK: its left vectors are V and its vt, read by columns, is U by rows.
+ */
+static wane_status dense_triplets(question *q, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    size_t m = q->rows, n = q->cols, k = q->least;
+    double *sigma = wane_alloc(k, sizeof *sigma), *v = wane_alloc_aligned(n * k, sizeof *v);
+    double *ut = wane_alloc_aligned(k * m, sizeof *ut);
+    if (!sigma || !v || !ut) {
+        st = wane_fail_memory(err, "spectrum", "singular vectors");
+        goto done;
+    }
+    WANE_TRY(wane_lapack_svd(q->tuned, n, m, sigma, v, ut, err));
+    WANE_TRY(wane_leading_room(&q->leading, m, n, q->top, err));
+    memcpy(q->leading.sigma, sigma, q->top * sizeof *sigma);
+    memcpy(q->leading.v, v, n * q->top * sizeof *v);
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < q->top; j++) q->leading.u[i + j * m] = ut[j + i * k];
+done:
+    wane_free(sigma);
+    wane_free(v);
+    wane_free(ut);
+    return st;
+}
+
+static void multiply(const void *context, double *y, const double *x, size_t count)
+{
+    const question *q = context; /* y (rows) = W x */
+    wane_columns_product(q->pool, true, false, q->rows, count, q->cols, 1, q->tuned, q->cols, x,
+                         q->cols, 0, y, q->rows);
+}
+
+static void multiply_transpose(const void *context, double *x, const double *y, size_t count)
+{
+    const question *q = context; /* x (cols) = W^T y */
+    wane_columns_product(q->pool, false, false, q->cols, count, q->rows, 1, q->tuned, q->cols, y,
+                         q->rows, 0, x, q->cols);
+}
+
+static wane_status lanczos_triplets(question *q, bool *found, wane_error *err)
+{
+    bool tall = q->rows >= q->cols;
+    wane_operator a = {.rows = tall ? q->rows : q->cols,
+                       .cols = tall ? q->cols : q->rows,
+                       .apply = tall ? multiply : multiply_transpose,
+                       .apply_transpose = tall ? multiply_transpose : multiply,
+                       .context = q,
+                       .pool = q->pool};
+    wane_leading *l = &q->leading;
+    wane_status st = wane_leading_room(l, a.rows, a.cols, q->top, err);
+    if (st == WANE_OK) st = wane_leading_lanczos(l, found, &a, err);
+    if (st != WANE_OK || !*found) wane_leading_free(l);
+    else if (!tall) *l = (wane_leading){q->rows, q->cols, q->top, l->sigma, l->v, l->u};
+    return st;
+}
+
+/* The chain changes nothing: the base's own triplets, on axes of core space. */
+static wane_status base_triplets(question *q, wane_error *err)
+{
+    wane_leading *l = &q->leading;
+    wane_status st = wane_leading_room(l, q->least, q->least, q->top, err);
+    if (st != WANE_OK) return st;
+    for (size_t j = 0; j < q->top; j++) {
+        l->sigma[j] = q->base->sigma[j];
+        l->u[j + j * q->least] = l->v[j + j * q->least] = 1;
+    }
+    q->core = true;
+    return WANE_OK;
+}
+
+static wane_status side_directions(wane_direction *out, const question *q, const double *basis,
+                                   size_t length, const double *vectors, size_t coordinates,
+                                   wane_error *err)
+{
+    size_t count = q->base->count;
+    if (q->core) {
+        wane_directions_fill(out, q->top, q->leading.sigma, vectors, count, coordinates);
+        return WANE_OK;
+    }
+    double *cosines = wane_alloc_aligned(count * q->top, sizeof *cosines);
+    if (!cosines) return wane_fail_memory(err, "spectrum", "cosines");
+    wane_columns_product(q->pool, true, false, count, q->top, length, 1, basis, length, vectors,
+                         length, 0, cosines, count);
+    wane_directions_fill(out, q->top, q->leading.sigma, cosines, count, count);
+    wane_free(cosines);
+    return WANE_OK;
+}
+
+static wane_status fill_directions(wane_spectrum *out, const question *q, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_base_svd *base = q->base;
+    wane_direction *room = wane_alloc(2 * q->top, sizeof *room);
+    if (!room) return wane_fail_memory(err, "spectrum", "directions");
+    out->memory = room;
+    if (q->options->u) {
+        out->side[WANE_SIDE_U] = room;
+        WANE_TRY(side_directions(room, q, base->u, q->rows, q->leading.u, q->leading.rows, err));
+    }
+    if (q->options->v) {
+        out->side[WANE_SIDE_V] = room + q->top;
+        WANE_TRY(side_directions(room + q->top, q, base->v, q->cols, q->leading.v, q->leading.cols,
+                                 err));
+    }
+done:
+    return st;
+}
+
+/* Hands over, or frees, what was made. */
+static wane_status finish(wane_spectrum *out, wane_spectrum *made, question *q, wane_status st)
+{
+    if (st == WANE_OK) {
+        made->count = wants_directions(q) ? q->top : 0;
+        made->base_frobenius = q->base->frobenius;
+        made->base_spectral = q->base->sigma[0];
+        *out = *made;
+    } else {
+        wane_spectrum_free(made);
+    }
+    forget(q);
+    return st;
+}
+
+/* W = W_0 + X diag(sigma) Y^T in double. */
+static wane_status merge(question *q, const wane_delta *delta, wane_error *err)
+{
+    size_t m = q->rows, n = q->cols, k = delta->rank;
+    double *scaled = wane_alloc_aligned(m * k, sizeof *scaled);
+    q->tuned = wane_alloc_aligned(m * n, sizeof *q->tuned);
+    if (!scaled || !q->tuned) {
+        wane_free(scaled);
+        return wane_fail_memory(err, "spectrum", "tuned weight");
+    }
+    for (size_t i = 0; i < m * n; i++) q->tuned[i] = (double)q->base->base[i];
+    for (size_t j = 0; j < k; j++)
+        for (size_t i = 0; i < m; i++) scaled[i + j * m] = delta->x[i + j * m] * delta->sigma[j];
+    if (k > 0) /* row-major W is W^T = Y (X sigma)^T by columns */
+        wane_columns_product(q->pool, false, true, n, m, k, 1, delta->y, n, scaled, m, 1, q->tuned,
+                             n);
+    wane_free(scaled);
+    return WANE_OK;
+}
+
+static wane_status lowrank_triplets(question *q, const wane_delta *delta, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    bool dense = q->options->dense, found = false;
+    if (!dense && delta->numerical == 0) return base_triplets(q, err);
+    if (!dense && core_is_faster(q, delta->rank)) {
+        WANE_TRY(wane_leading_core(&q->leading, &found, q->base, delta, q->top, q->pool, err));
+        q->core = found;
+    }
+    if (!found) {
+        WANE_TRY(merge(q, delta, err));
+        st = dense_triplets(q, err);
+    }
+done:
+    return st;
+}
+
+wane_status wane_spectrum_lowrank(wane_spectrum *out, const wane_base_svd *base,
+                                  const wane_lowrank_term *terms, size_t count,
+                                  const wane_spectrum_options *options, wane_pool *pool,
+                                  wane_error *err)
+{
+    wane_status st = WANE_OK;
+    question q = ask(base, options, pool);
+    wane_spectrum made = {0};
+    wane_delta delta = {0};
+    WANE_TRY(wane_delta_factor(&delta, q.rows, q.cols, terms, count, pool, err));
+    WANE_TRY(wane_delta_factored_norms(&made, base, &delta, pool, err));
+    if (wants_directions(&q)) {
+        WANE_TRY(lowrank_triplets(&q, &delta, err));
+        WANE_TRY(fill_directions(&made, &q, err));
+    }
+done:
+    wane_delta_free(&delta);
+    return finish(out, &made, &q, st);
+}
+
+/* W in double, and the norms of W - W_0, whose subtraction is exact up to one rounding in double.
+ */
+static wane_status take_tuned(wane_spectrum *made, question *q, wane_matrix tuned, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    size_t m = q->rows, n = q->cols;
+    double *change = wane_alloc_aligned(m * n, sizeof *change);
+    q->tuned = wane_alloc_aligned(m * n, sizeof *q->tuned);
+    if (!change || !q->tuned) {
+        st = wane_fail_memory(err, "spectrum", "tuned weight");
+        goto done;
+    }
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            double value = (double)tuned.data[i * tuned.stride + j];
+            q->tuned[i * n + j] = value;
+            change[i * n + j] = value - (double)q->base->base[i * n + j];
+        }
+    if (!wane_lapack_finite(q->tuned, m * n)) {
+        st = wane_fail(err, WANE_ENUMERIC, "spectrum: tuned weight %zu x %zu: not finite", m, n);
+        goto done;
+    }
+    st = wane_delta_dense_norms(made, q->base, change, !q->options->scan, q->pool, err);
+done:
+    wane_free(change);
+    return st;
+}
+
+wane_status wane_spectrum_full(wane_spectrum *out, const wane_base_svd *base, wane_matrix tuned,
+                               const wane_spectrum_options *options, wane_pool *pool,
+                               wane_error *err)
+{
+    wane_status st = WANE_OK;
+    question q = ask(base, options, pool);
+    wane_spectrum made = {0};
+    bool found = false;
+    if (tuned.rows != base->rows || tuned.cols != base->cols || !tuned.data ||
+        tuned.stride < tuned.cols)
+        return wane_fail(err, WANE_EINVAL,
+                         "spectrum: tuned weight %zu x %zu: does not fit its base %zu x %zu",
+                         tuned.rows, tuned.cols, base->rows, base->cols);
+    WANE_TRY(take_tuned(&made, &q, tuned, err));
+    if (wants_directions(&q)) {
+        if (!options->dense && few_of_many(&q)) WANE_TRY(lanczos_triplets(&q, &found, err));
+        if (!found) WANE_TRY(dense_triplets(&q, err));
+        WANE_TRY(fill_directions(&made, &q, err));
+    }
+done:
+    return finish(out, &made, &q, st);
+}
+
+void wane_spectrum_free(wane_spectrum *spectrum)
+{
+    wane_free(spectrum->memory);
+    *spectrum = (wane_spectrum){0};
+}
