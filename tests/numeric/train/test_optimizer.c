@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Schedules, AdamW and clipping against transformers and torch (tests/reference/make_training_fixtures.py).
+ * Schedules, AdamW and clipping against transformers and torch
+ * (tests/reference/make_training_fixtures.py).
  */
 #include <math.h>
 #include <stdbool.h>

@@ -401,6 +401,86 @@ static void merging_ignores_the_number_of_threads(void **state)
     free(values);
 }
 
+/* A disk that fills up at any moment leaves a folder that is the new adapter or none. */
+static void a_full_disk_leaves_no_mixture(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_update old = {0}, new = {0}, found = {0};
+    CHECK_OK(wane_update_load(&old, FIXTURES "adapter-plain", NULL, NULL, &err));
+    CHECK_OK(wane_update_load(&new, FIXTURES "adapter-rslora", NULL, NULL, &err));
+    long n = 0;
+    for (;; n++) {
+        CHECK_OK(wane_update_save(&old, scratch_path("full"), &err));
+        wane_file_fail_after(n);
+        wane_status st = wane_update_save(&new, scratch_path("full"), &err);
+        wane_file_fail_after(-1);
+        if (st == WANE_OK) break;
+        assert_int_equal(st, WANE_EIO);
+        if (wane_file_exists(scratch_path("full/adapter_config.json"))) {
+            CHECK_OK(wane_update_load(&found, scratch_path("full"), NULL, NULL, &err));
+            assert_int_equal(found.count, found.facts.rslora ? new.count : old.count);
+            wane_update_free(&found);
+        }
+    }
+    assert_true(n >= 6);
+    wane_update_free(&old);
+    wane_update_free(&new);
+}
+
+/* Whatever bytes a configuration holds, it is read or refused. */
+static void damaged_configurations_are_survived(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"\"",
+                                         "{",
+                                         "}",
+                                         "[",
+                                         "]",
+                                         ":",
+                                         ",",
+                                         "null",
+                                         "1e999",
+                                         "-1",
+                                         "9223372036854775808",
+                                         "\\u0000",
+                                         "\xff",
+                                         "(((((((",
+                                         "*",
+                                         "true",
+                                         "\"r\": 0,",
+                                         "[^"};
+    wane_error err;
+    size_t count = 0, refused = 0;
+    char *bytes = read_file(FIXTURES "adapter-patterns/adapter_config.json", &count);
+    wane_random where = {.seed = 8, .purpose = WANE_RANDOM_TEST};
+    for (size_t trial = 0; trial < 600; trial++) {
+        wane_text text = {0};
+        wane_peft_config *config = NULL;
+        where.step = trial;
+        size_t place = wane_random_below(&where, 0, count), skip = wane_random_below(&where, 1, 12);
+        size_t piece = wane_random_below(&where, 2, sizeof pieces / sizeof *pieces);
+        if (skip > count - place) skip = count - place;
+        wane_text_append(&text, bytes, place);
+        wane_text_string(&text, pieces[piece]);
+        wane_text_append(&text, bytes + place + skip, count - place - skip);
+        write_file(scratch_path("config.json"), text.data, text.length);
+        wane_text_free(&text);
+        wane_status st =
+            wane_peft_config_load(&config, scratch_path("config.json"), NULL, NULL, &err);
+        assert_true(st == WANE_OK || st == WANE_EFORMAT);
+        if (st == WANE_OK) {
+            size_t rank = wane_peft_config_rank(config, "model.layers.1.mlp.down_proj");
+            float scale = wane_peft_config_scale(config, "model.layers.1.mlp.down_proj");
+            assert_true(rank >= 1 && isfinite(scale));
+        }
+        refused += st != WANE_OK;
+        wane_peft_config_free(config);
+    }
+    assert_true(refused > 100 && refused < 600);
+    free(bytes);
+}
+
 static void lack_of_memory_is_reported(void **state)
 {
     (void)state;
@@ -431,6 +511,8 @@ int main(void)
         cmocka_unit_test(scales_survive_a_round_trip),
         cmocka_unit_test(tuned_tensors_survive_a_round_trip),
         cmocka_unit_test(merging_ignores_the_number_of_threads),
+        cmocka_unit_test(a_full_disk_leaves_no_mixture),
+        cmocka_unit_test(damaged_configurations_are_survived),
         cmocka_unit_test(lack_of_memory_is_reported),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

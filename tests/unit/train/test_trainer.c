@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a trainer refuses, and what it takes for its targets.
+ */
+#include <stdbool.h>
+#include <string.h>
+
+#include "eval/train/train.h"
+#include "store/base/memory.h"
+#include "tests/support/support.h"
+
+#define TINY "reference/tensors/tiny-llama"
+
+static wane_training usual(void)
+{
+    return (wane_training){.learning_rate = 1e-3,
+                           .beta1 = 0.9,
+                           .beta2 = 0.999,
+                           .epsilon = 1e-8,
+                           .total_steps = 10,
+                           .micro_tokens = 64};
+}
+
+static wane_model *model;
+
+static int load_model(void **state)
+{
+    (void)state;
+    wane_error err;
+    return wane_model_load(&model, TINY, &err) == WANE_OK ? 0 : -1;
+}
+
+static int free_model(void **state)
+{
+    (void)state;
+    wane_model_free(model);
+    return 0;
+}
+
+/* How many numbers a method trains. */
+static size_t trained(wane_method method)
+{
+    wane_error err;
+    wane_trainer *trainer = NULL;
+    wane_training training = usual();
+    CHECK_OK(wane_trainer_new(&trainer, model, &method, &training, NULL, 0, 0, NULL, &err));
+    size_t numbers = wane_trainer_trained(trainer);
+    assert_true((method.kind == WANE_METHOD_LORA) == (wane_trainer_adapter(trainer) != NULL));
+    wane_trainer_free(trainer);
+    return numbers;
+}
+
+static void targets_are_named_as_in_peft(void **state)
+{
+    (void)state;
+    static const char *const q[] = {"q_proj"}, *const one[] = {"model.layers.1.mlp.up_proj"};
+    static const char *const part[] = {"1.self_attn.k_proj", "v_proj"}, *const all[] = {
+                                                                            "all-linear"};
+    size_t layer = 16 * 16 * 2 + 8 * 16 * 2 + 3 * 24 * 16;
+    assert_int_equal(trained((wane_method){.kind = WANE_METHOD_FULL}),
+                     2 * layer + 2 * 64 * 16 + 5 * 16);
+    assert_int_equal(trained((wane_method){.kind = WANE_METHOD_FULL_MATRICES}), 2 * layer);
+    assert_int_equal(
+        trained((wane_method){WANE_METHOD_FULL_MATRICES, .modules = q, .module_count = 1}),
+        2 * 16 * 16);
+    assert_int_equal(
+        trained((wane_method){WANE_METHOD_FULL_MATRICES, .modules = one, .module_count = 1}),
+        24 * 16);
+    wane_method lora = {.kind = WANE_METHOD_LORA, .rank = 3, .alpha = 6};
+    size_t factors = 2 * 3 * ((16 + 16) * 2 + (8 + 16) * 2 + (24 + 16) * 3);
+    assert_int_equal(trained(lora), factors);
+    lora.modules = all;
+    lora.module_count = 1;
+    assert_int_equal(trained(lora), factors);
+    lora.modules = part;
+    lora.module_count = 2;
+    assert_int_equal(trained(lora), 3 * 3 * (8 + 16));
+}
+
+static void refuse(wane_method method, wane_training training, const char *cause)
+{
+    wane_error err;
+    wane_trainer *trainer = NULL;
+    CHECK_FAILS(wane_trainer_new(&trainer, model, &method, &training, NULL, 0, 0, NULL, &err),
+                WANE_EINVAL, cause);
+    assert_null(trainer);
+}
+
+static void bad_settings_are_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"q_porj"}, *const head[] = {"lm_head"},
+                             *const proj[] = {"proj"};
+    wane_method full = {.kind = WANE_METHOD_FULL_MATRICES};
+    wane_method lora = {.kind = WANE_METHOD_LORA, .rank = 3, .alpha = 6};
+    wane_training t = usual();
+    t.learning_rate = -1;
+    refuse(full, t, "learning_rate");
+    t = usual();
+    t.warmup_ratio = 1.5;
+    refuse(full, t, "warmup_ratio");
+    t = usual();
+    t.total_steps = 0;
+    refuse(full, t, "total_steps");
+    t = usual();
+    t.micro_tokens = 0;
+    refuse(full, t, "micro_tokens");
+    t = usual();
+    t.beta2 = 1;
+    refuse(full, t, "beta2");
+    t = usual();
+    full.modules = wrong;
+    full.module_count = 1;
+    refuse(full, t, "q_porj: no linear module of that name; did you mean q_proj");
+    full.modules = head;
+    refuse(full, t, "lm_head: no linear module");
+    full.modules = proj;
+    refuse(full, t, "proj: no linear module");
+    lora.dropout = 1;
+    refuse(lora, t, "dropout");
+    lora.dropout = 0;
+    lora.rank = 0;
+    refuse(lora, t, "rank");
+}
+
+static void a_continued_adapter_must_fit(void **state)
+{
+    (void)state;
+    static const char *const q[] = {"q_proj"};
+    wane_error err;
+    wane_trainer *trainer = NULL;
+    wane_adapter *adapter = NULL;
+    wane_training t = usual();
+    wane_method lora = {.kind = WANE_METHOD_LORA, .rank = 3, .alpha = 6};
+    bool *target = wane_alloc(model->parameters.count, sizeof *target);
+    for (size_t i = 0; i < model->parameters.count; i++)
+        target[i] = model->parameters.parameter[i].linear;
+    CHECK_OK(wane_adapter_new(&adapter, &model->parameters, target, 3, 2, 0, 1, 0, &err));
+    wane_free(target);
+    wane_method full = {.kind = WANE_METHOD_FULL};
+    CHECK_FAILS(wane_trainer_new(&trainer, model, &full, &t, adapter, 0, 0, NULL, &err),
+                WANE_EINVAL, "a full method has no adapter");
+    lora.rank = 4;
+    CHECK_FAILS(wane_trainer_new(&trainer, model, &lora, &t, adapter, 0, 0, NULL, &err),
+                WANE_EINVAL, "rank 3 and scale 2, the method has 4");
+    lora.rank = 3;
+    lora.modules = q;
+    lora.module_count = 1;
+    CHECK_FAILS(wane_trainer_new(&trainer, model, &lora, &t, adapter, 0, 0, NULL, &err),
+                WANE_EINVAL, "adapted before, but not by this method");
+    lora.module_count = 0;
+    CHECK_OK(wane_trainer_new(&trainer, model, &lora, &t, adapter, 0, 0, NULL, &err));
+    assert_ptr_equal(wane_trainer_adapter(trainer), adapter);
+    wane_trainer_free(trainer);
+}
+
+static void updates_must_fit_the_model(void **state)
+{
+    (void)state;
+    static const float zeros[4096];
+    wane_error err;
+    wane_update update = {0};
+    wane_adapter *adapter = NULL;
+    CHECK_OK(wane_update_new(&update, 2, false, &err));
+    update.tensors[0] = (wane_update_tensor){
+        .name = "model.layers.0.self_attn.q_proj.weight", .rows = 16, .cols = 16, .data = zeros};
+    update.tensors[1] = (wane_update_tensor){.name = "absent", .rows = 1, .cols = 1, .data = zeros};
+    size_t place = model->parameters.parameter[1].offset;
+    float kept = model->weights[place];
+    CHECK_FAILS(wane_model_apply(model, &update, NULL, &err), WANE_EINVAL,
+                "absent: the model has no such tensor");
+    update.tensors[1].name = "lm_head.weight";
+    CHECK_FAILS(wane_model_apply(model, &update, NULL, &err), WANE_EINVAL,
+                "lm_head.weight: 1 x 1, the model's is 64 x 16");
+    assert_true(model->weights[place] == kept);
+    CHECK_FAILS(wane_adapter_from_update(&adapter, &model->parameters, &update, &err), WANE_EINVAL,
+                "no low-rank terms");
+    update.lowrank = true;
+    update.tensors[0].term = (wane_lowrank_term){zeros, zeros, 2, 1};
+    update.tensors[1].rows = 64;
+    update.tensors[1].cols = 16;
+    update.tensors[1].term = (wane_lowrank_term){zeros, zeros, 2, 1};
+    CHECK_FAILS(wane_adapter_from_update(&adapter, &model->parameters, &update, &err), WANE_EINVAL,
+                "lm_head.weight: no linear weight of a layer");
+    assert_null(adapter);
+    wane_update_free(&update);
+}
+
+/* Without memory every step of making a trainer and training once fails cleanly. */
+static void lack_of_memory_is_reported(void **state)
+{
+    (void)state;
+    static const int32_t ids[] = {5, 6, 7, 8}, target[] = {7, 8};
+    static const size_t starts[] = {0, 4}, position[] = {1, 2};
+    wane_batch batch = {.tokens = 4,
+                        .sequences = 1,
+                        .ids = ids,
+                        .starts = starts,
+                        .targets = 2,
+                        .position = position,
+                        .target = target};
+    wane_error err;
+    wane_training t = usual();
+    wane_method lora = {.kind = WANE_METHOD_LORA, .rank = 3, .alpha = 6};
+    long n = 0;
+    for (;; n++) {
+        wane_trainer *trainer = NULL;
+        wane_step step;
+        wane_memory_fail_after(n);
+        wane_status st = wane_trainer_new(&trainer, model, &lora, &t, NULL, 0, 0, NULL, &err);
+        if (st == WANE_OK) st = wane_trainer_step(trainer, &batch, &step, &err);
+        wane_memory_fail_after(-1);
+        if (st != WANE_OK) assert_int_equal(st, WANE_ENOMEM);
+        if (st != WANE_OK && trainer) {
+            CHECK_OK(wane_trainer_step(trainer, &batch, &step, &err));
+            assert_int_equal(wane_trainer_done(trainer), 1);
+        }
+        wane_trainer_free(trainer);
+        if (st == WANE_OK) break;
+    }
+    assert_true(n > 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(targets_are_named_as_in_peft),
+        cmocka_unit_test(bad_settings_are_refused),
+        cmocka_unit_test(a_continued_adapter_must_fit),
+        cmocka_unit_test(updates_must_fit_the_model),
+        cmocka_unit_test(lack_of_memory_is_reported),
+    };
+    return cmocka_run_group_tests(tests, load_model, free_model);
+}
