@@ -488,6 +488,13 @@ static void damage_is_refused(void **state)
     (void)write_filtered("twice.gz", ARCHIVE_FILTER_GZIP, bytes, count);
     free(bytes);
     expect_refusal(scratch_path("twice.gz"), WANE_EFORMAT, "compressed more than once");
+    wane_text tar = sample();
+    path = write_filtered("once.tar.gz", ARCHIVE_FILTER_GZIP, tar.data, tar.length);
+    wane_text_free(&tar);
+    bytes = read_file(path, &count);
+    path = write_filtered("twice.tar.gz", ARCHIVE_FILTER_GZIP, bytes, count);
+    free(bytes);
+    expect_refusal(path, WANE_EFORMAT, "compressed more than once");
     write_file(scratch_path("x.tar"), "text", 4);
     expect_refusal(scratch_path("x.tar"), WANE_EFORMAT, "x.tar: Unrecognized archive format");
     write_file(scratch_path("x.tar"), "", 0);

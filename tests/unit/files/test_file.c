@@ -357,6 +357,60 @@ static void folders_are_made_listed_removed(void **state)
     assert_false(wane_file_exists(scratch_path("kept")));
 }
 
+static void walks_are_bounded(void **state)
+{
+    (void)state;
+    enum { LEVELS = 300 };
+    wane_error err;
+    char **names = NULL, deep[1100];
+    size_t count = 0;
+    CHECK_OK(wane_folder_make(scratch_path("walk/b"), &err));
+    write_file(scratch_path("walk/b/2"), "", 0);
+    write_file(scratch_path("walk/b-1"), "", 0);
+    CHECK_OK(wane_folder_walk(&names, &count, scratch_path("walk"), 2, &err));
+    assert_int_equal(count, 2);
+    assert_string_equal(names[0], "b-1");
+    assert_string_equal(names[1], "b/2");
+    wane_names_free(names, count);
+    CHECK_FAILS(wane_folder_walk(&names, &count, scratch_path("walk"), 1, &err), WANE_EFORMAT,
+                "walk: more than 1 files");
+    size_t used = (size_t)snprintf(deep, sizeof deep, "%s", scratch_path("walk"));
+    for (int i = 0; i < LEVELS; i++)
+        used += (size_t)snprintf(deep + used, sizeof deep - used, "/d");
+    CHECK_OK(wane_folder_make(deep, &err));
+    CHECK_FAILS(wane_folder_walk(&names, &count, scratch_path("walk"), 9, &err), WANE_EFORMAT,
+                "walk: more than 64 folders deep");
+    CHECK_FAILS(wane_remove(scratch_path("walk"), &err), WANE_EIO, "more than 256 folders deep");
+    deep[used - 2 * 50] = '\0';
+    CHECK_OK(wane_remove(deep, &err));
+    CHECK_OK(wane_remove(scratch_path("walk"), &err));
+    assert_false(wane_folder_exists(scratch_path("walk")));
+}
+
+/* A lock on a file that was removed meanwhile would exclude nobody. */
+static void locks_are_on_the_file_of_the_name(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_lock *lock = NULL, *other = NULL;
+    const char *path = scratch_path("removed");
+    CHECK_OK(wane_lock_take(&lock, path, false, &err));
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)usleep(50000); /* so that the parent waits for what is removed here */
+        (void)unlink(path);
+        wane_lock_release(lock);
+        _exit(0);
+    }
+    wane_lock_release(lock); /* the child's copy of the descriptor still holds it */
+    CHECK_OK(wane_lock_take(&lock, path, true, &err));
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(wane_file_exists(path));
+    CHECK_FAILS(wane_lock_take(&other, path, false, &err), WANE_EBUSY, "held by another process");
+    wane_lock_release(lock);
+}
+
 static void paths_are_joined(void **state)
 {
     (void)state;
@@ -431,6 +485,8 @@ int main(void)
         cmocka_unit_test(a_real_full_disk_keeps_the_old_file),
         cmocka_unit_test(links_are_written_through),
         cmocka_unit_test(folders_are_made_listed_removed),
+        cmocka_unit_test(walks_are_bounded),
+        cmocka_unit_test(locks_are_on_the_file_of_the_name),
         cmocka_unit_test(paths_are_joined),
         cmocka_unit_test(hashes_are_those_of_the_bytes),
         cmocka_unit_test(locks_exclude_other_processes),
