@@ -5,9 +5,10 @@
  * (wane_results_schema, `wane schema`); the structs below carry its rows and name its columns.
  *
  * Rules of every row struct. Texts are UTF-8, borrowed for the call, and NULL where the column may
- * be NULL. An id is a small integer given by a wane_results_put_ function; 0 = none. An integer
- * that may be missing is WANE_NULL, a double that may be missing is NaN; both are stored as NULL.
- * An infinite double is stored as it is. Doubles go in and out in binary: no bit is lost.
+ * be NULL (bytes that are no UTF-8 are stored as U+FFFD). An id is a small integer given by a
+ * wane_results_put_ function; 0 = none. An integer that may be missing is WANE_NULL, a double that
+ * may be missing is NaN; both are stored as NULL. An infinite double is stored as it is. Doubles go
+ * in and out in binary: no bit is lost.
  *
  * Transactions. Every function that writes joins the transaction that is open, or makes one of its
  * own (BEGIN IMMEDIATE, synced at the commit). After a failure inside an open transaction, roll
@@ -174,18 +175,20 @@ WANE_MUST_CHECK wane_status wane_results_put_task(wane_results *db, int64_t *id,
                                                   const wane_task_row *row, wane_error *err);
 WANE_MUST_CHECK wane_status wane_results_put_corpus(wane_results *db, int64_t *id,
                                                     const wane_corpus_row *row, wane_error *err);
-/* Also empties the experiment's lists of tasks and corpora: put them again after this. */
 WANE_MUST_CHECK wane_status wane_results_put_experiment(wane_results *db, int64_t *id,
                                                         const wane_experiment_row *row,
                                                         wane_error *err);
 WANE_MUST_CHECK wane_status wane_results_put_stage(wane_results *db, int64_t *id,
                                                    const wane_stage_row *row, wane_error *err);
+/* A run of the experiment that bears the name under another key (the file has changed) is
+ * superseded: it stays in the table, its rows stay, and it leaves all views. */
 WANE_MUST_CHECK wane_status wane_results_put_run(wane_results *db, int64_t *id,
                                                  const wane_run_row *row, wane_error *err);
 
-/* What belongs to an experiment: views show these tasks and corpora for its runs and no others.
- * `watched`: measured, never trained on. role: "pretraining" or "other"; `weight` combines several
- * pretraining corpora into one axis (1 = plain mean). */
+/* What belongs to an experiment: views show these tasks and corpora for its runs and no others. One
+ * of the same name under another key is taken off the list; nothing else ever leaves it. `watched`:
+ * measured, never trained on. role: "pretraining" or "other"; `weight` combines several pretraining
+ * corpora into one axis (1 = plain mean). */
 WANE_MUST_CHECK wane_status wane_results_put_experiment_task(wane_results *db, int64_t experiment,
                                                              int64_t task, bool watched,
                                                              wane_error *err);

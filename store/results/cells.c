@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Cells: one measurement of one stage, committed whole.
+ */
+#include <string.h>
+
+#include "store/results/database.h"
+
+static const char *const measures[] = {
+    [WANE_CELL_SCORE] = "score",       [WANE_CELL_LIKELIHOOD] = "likelihood",
+    [WANE_CELL_SPECTRUM] = "spectrum", [WANE_CELL_INTERVENTION] = "intervention",
+    [WANE_CELL_SAMPLE] = "sample",
+};
+
+/* One commit in work: `subject` is the id of the cell's task or corpus, 0 for other subjects. */
+typedef struct work {
+    wane_results *db;
+    const wane_cell *cell;
+    const wane_cell_rows *rows;
+    int64_t subject;
+    wane_error *err;
+} work;
+
+wane_status wane_cell_exists(wane_results *db, bool *out, const wane_cell *cell, wane_error *err)
+{
+    static const char sql[] = "SELECT settings_sha256 = ? AND data_sha256 = ? FROM cell "
+                              "WHERE stage = ? AND step = ? AND measure = ? AND subject = ?";
+    int64_t same = 0;
+    wane_status st =
+        wane_results_get(db, &same, 1, err, sql, "ttritt", cell->settings_sha256, cell->data_sha256,
+                         cell->stage, cell->step, measures[cell->measure], cell->subject);
+    if (st != WANE_OK && st != WANE_DONE) return st;
+    *out = st == WANE_OK && same == 1;
+    return WANE_OK;
+}
+
+/* Rows of any other measure than `own` would belong to no cell. */
+static wane_status check_rows(const work *w)
+{
+    const wane_cell_rows *r = w->rows;
+    const size_t counts[][2] = {[WANE_CELL_SCORE] = {r->score_count, r->example_count},
+                                [WANE_CELL_LIKELIHOOD] = {r->likelihood != NULL, r->window_count},
+                                [WANE_CELL_SPECTRUM] = {r->spectrum_count, r->direction_count},
+                                [WANE_CELL_INTERVENTION] = {r->intervention_count, 0},
+                                [WANE_CELL_SAMPLE] = {r->sample_count, 0}};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        if (i != (size_t)w->cell->measure && counts[i][0] + counts[i][1] > 0)
+            return wane_fail(w->err, WANE_EINVAL, "write: %s: rows of '%s' in a cell of '%s'",
+                             w->db->path, measures[i], measures[w->cell->measure]);
+    if (counts[w->cell->measure][0] == 0 && !w->cell->reason)
+        return wane_fail(w->err, WANE_EINVAL,
+                         "write: %s: a cell of '%s' without rows needs a reason", w->db->path,
+                         measures[w->cell->measure]);
+    return WANE_OK;
+}
+
+static wane_status find_subject(work *w)
+{
+    switch (w->cell->measure) {
+    case WANE_CELL_SCORE:
+    case WANE_CELL_SAMPLE:
+        return wane_results_find(w->db, &w->subject, WANE_TABLE_TASK, w->cell->subject, w->err);
+    case WANE_CELL_LIKELIHOOD:
+        return wane_results_find(w->db, &w->subject, WANE_TABLE_CORPUS, w->cell->subject, w->err);
+    default: return WANE_OK;
+    }
+}
+
+/* The statements that take away what a cell of the measure has in its tables. */
+static const char *const removals[][3] = {
+    [WANE_CELL_SCORE] = {"DELETE FROM score WHERE stage = ? AND step = ? AND task = ?",
+                         "DELETE FROM example WHERE stage = ? AND step = ? AND task = ?"},
+    [WANE_CELL_LIKELIHOOD] = {"DELETE FROM likelihood WHERE stage = ? AND step = ? AND corpus = ?",
+                              "DELETE FROM \"window\" WHERE stage = ? AND step = ? AND corpus = ?"},
+    [WANE_CELL_SPECTRUM] = {"DELETE FROM spectrum WHERE stage = ? AND step = ? AND against = ?",
+                            "DELETE FROM direction WHERE stage = ? AND step = ? AND against = ?",
+                            "DELETE FROM spectrum_total WHERE stage = ? AND step = ? "
+                            "AND against = ?"},
+    [WANE_CELL_INTERVENTION] = {"DELETE FROM intervention WHERE stage = ? AND step = ? "
+                                "AND choice = ?"},
+    [WANE_CELL_SAMPLE] = {"DELETE FROM sample WHERE stage = ? AND step = ? AND task = ?"},
+};
+
+static wane_status remove_older(const work *w)
+{
+    wane_status st = WANE_OK;
+    for (int i = 0; st == WANE_OK && i < 3; i++) {
+        const char *sql = removals[w->cell->measure][i];
+        if (!sql) break;
+        if (w->subject)
+            st = wane_results_run(w->db, w->err, sql, "rir", w->cell->stage, w->cell->step,
+                                  w->subject);
+        else
+            st = wane_results_run(w->db, w->err, sql, "rit", w->cell->stage, w->cell->step,
+                                  w->cell->subject);
+    }
+    if (st == WANE_OK)
+        st = wane_results_run(w->db, w->err,
+                              "DELETE FROM cell WHERE stage = ? AND step = ? AND measure = ? "
+                              "AND subject = ?",
+                              "ritt", w->cell->stage, w->cell->step, measures[w->cell->measure],
+                              w->cell->subject);
+    return st;
+}
+
+static wane_status write_scores(const work *w)
+{
+    const wane_cell *c = w->cell;
+    wane_status st = WANE_OK;
+    for (size_t i = 0; st == WANE_OK && i < w->rows->score_count; i++) {
+        const wane_score_row *s = &w->rows->scores[i];
+        st = wane_results_run(w->db, w->err,
+                              "INSERT INTO score (stage, step, metric, split, task, value, stderr, "
+                              "n) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                              "rittrddi", c->stage, c->step, s->metric, s->split, w->subject,
+                              s->value, s->stderr_, s->n);
+    }
+    for (size_t i = 0; st == WANE_OK && i < w->rows->example_count; i++) {
+        const wane_example_row *e = &w->rows->examples[i];
+        st = wane_results_run(w->db, w->err,
+                              "INSERT INTO example (stage, step, task, split, \"row\", label, "
+                              "predicted, margin, loss) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              "rirtiiidd", c->stage, c->step, w->subject, e->split, e->row,
+                              e->label, e->predicted, e->margin, e->loss);
+    }
+    return st;
+}
+
+static wane_status write_likelihood(const work *w)
+{
+    const wane_cell *c = w->cell;
+    const wane_likelihood_row *l = w->rows->likelihood;
+    wane_status st = WANE_OK;
+    if (l)
+        st = wane_results_run(
+            w->db, w->err,
+            "INSERT INTO likelihood (stage, step, corpus, nll, stderr, change_stderr, "
+            "token_perplexity, word_perplexity, byte_perplexity, bits_per_byte, kl_to_base, "
+            "soft_ce, tokens, words, bytes, unk_tokens, \"window\", stride, bos, out_of_reach) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "rirdddddddddiiiiiitb", c->stage, c->step, w->subject, l->nll, l->stderr_,
+            l->change_stderr, l->token_perplexity, l->word_perplexity, l->byte_perplexity,
+            l->bits_per_byte, l->kl_to_base, l->soft_ce, l->tokens, l->words, l->bytes,
+            l->unk_tokens, l->window, l->stride, l->bos, l->out_of_reach);
+    for (size_t i = 0; st == WANE_OK && i < w->rows->window_count; i++) {
+        const wane_window_row *v = &w->rows->windows[i];
+        st = wane_results_run(w->db, w->err,
+                              "INSERT INTO \"window\" (stage, step, corpus, document, position, "
+                              "nll, kl, soft_ce, tokens) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              "ririidddi", c->stage, c->step, w->subject, v->document, v->position,
+                              v->nll, v->kl, v->soft_ce, v->tokens);
+    }
+    return st;
+}
+
+/* Counts add, norms are roots of sums of squares, energies and the relative update are ratios of
+ * sums, the rest are means over the matrices that have them. */
+static const char total[] =
+    "INSERT INTO spectrum_total (stage, step, against, matrices, intruders_u, intruders_v, "
+    "random_u, "
+    "random_v, energy_u, energy_v, base_frobenius, delta_frobenius, delta_spectral, "
+    "relative_update, effective_rank, stable_rank, top_share, rho_10) "
+    "SELECT stage, step, against, count(*), sum(intruders_u), sum(intruders_v), sum(random_u), "
+    "sum(random_v), "
+    "sum(energy_u * top_energy) / nullif(sum(CASE WHEN energy_u IS NOT NULL THEN top_energy END), "
+    "0), "
+    "sum(energy_v * top_energy) / nullif(sum(CASE WHEN energy_v IS NOT NULL THEN top_energy END), "
+    "0), "
+    "sqrt(sum(base_frobenius * base_frobenius)), sqrt(sum(delta_frobenius * delta_frobenius)), "
+    "sqrt(sum(delta_spectral * delta_spectral)), "
+    "sqrt(sum(delta_frobenius * delta_frobenius)) "
+    "/ nullif(sqrt(sum(base_frobenius * base_frobenius)), 0), "
+    "avg(effective_rank), avg(stable_rank), avg(top_share), avg(rho_10) "
+    "FROM (SELECT * FROM spectrum WHERE stage = ? AND step = ? AND against = ? ORDER BY matrix) "
+    "GROUP BY stage, step, against";
+
+static wane_status write_directions(const work *w)
+{
+    const wane_cell *c = w->cell;
+    wane_status st = WANE_OK;
+    for (size_t i = 0; st == WANE_OK && i < w->rows->direction_count; i++) {
+        const wane_direction_row *d = &w->rows->directions[i];
+        const char side[2] = {d->side, 0};
+        st = wane_results_run(
+            w->db, w->err,
+            "INSERT INTO direction (stage, step, against, side, position, matrix, "
+            "sigma, max_cosine, span, subspace_overlap, argmax) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "rittirddddi", c->stage, c->step, c->subject, side, d->position, d->matrix, d->sigma,
+            d->max_cosine, d->span, d->subspace_overlap, d->argmax);
+    }
+    return st;
+}
+
+static wane_status write_spectra(const work *w)
+{
+    const wane_cell *c = w->cell;
+    wane_status st = WANE_OK;
+    for (size_t i = 0; st == WANE_OK && i < w->rows->spectrum_count; i++) {
+        const wane_spectrum_row *s = &w->rows->spectra[i];
+        const wane_spectrum_side_row *u = &s->side[0], *v = &s->side[1];
+        bool asked_u = u->intruders != WANE_NULL, asked_v = v->intruders != WANE_NULL;
+        st = wane_results_run(
+            w->db, w->err,
+            "INSERT INTO spectrum (stage, step, against, matrix, base_count, intruders_u, "
+            "intruders_v, random_u, random_v, energy_u, energy_v, top_energy, base_frobenius, "
+            "base_spectral, delta_frobenius, delta_spectral, relative_update, effective_rank, "
+            "stable_rank, top_share, rho_10, rounding_floor, reason) VALUES (?, ?, ?, ?, ?, ?, ?, "
+            "iif(?, ?, NULL), iif(?, ?, NULL), iif(?, ?, NULL), iif(?, ?, NULL), ?, ?, ?, ?, ?, ?, "
+            "?, ?, ?, ?, ?, ?)",
+            "ritriiibdbdbdbddddddddddddt", c->stage, c->step, c->subject, s->matrix, s->base_count,
+            u->intruders, v->intruders, asked_u, u->random, asked_v, v->random, asked_u, u->energy,
+            asked_v, v->energy, s->top_energy, s->base_frobenius, s->base_spectral,
+            s->delta_frobenius, s->delta_spectral, s->relative_update, s->effective_rank,
+            s->stable_rank, s->top_share, s->rho_10, s->rounding_floor, s->reason);
+    }
+    if (st == WANE_OK) st = write_directions(w);
+    if (st == WANE_OK && w->rows->spectrum_count > 0)
+        st = wane_results_run(w->db, w->err, total, "rit", c->stage, c->step, c->subject);
+    return st;
+}
+
+static wane_status write_others(const work *w)
+{
+    const wane_cell *c = w->cell;
+    wane_status st = WANE_OK;
+    for (size_t i = 0; st == WANE_OK && i < w->rows->intervention_count; i++) {
+        const wane_intervention_row *n = &w->rows->interventions[i];
+        st = wane_results_run(w->db, w->err,
+                              "INSERT INTO intervention (stage, step, choice, arm, lambda, target, "
+                              "value, stderr, matrices, reason) "
+                              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              "rittdtddit", c->stage, c->step, c->subject, n->arm, n->lambda,
+                              n->target, n->value, n->stderr_, n->matrices, n->reason);
+    }
+    for (size_t i = 0; st == WANE_OK && i < w->rows->sample_count; i++) {
+        const wane_sample_row *s = &w->rows->samples[i];
+        st = wane_results_run(w->db, w->err,
+                              "INSERT INTO sample (stage, step, task, \"row\", prompt, response, "
+                              "reward) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                              "ririttd", c->stage, c->step, w->subject, s->row, s->prompt,
+                              s->response, s->reward);
+    }
+    return st;
+}
+
+wane_status wane_cell_commit(wane_results *db, const wane_cell *cell, const wane_cell_rows *rows,
+                             wane_error *err)
+{
+    work w = {.db = db, .cell = cell, .rows = rows, .err = err};
+    bool own = false, there = false;
+    wane_status st = check_rows(&w);
+    if (st == WANE_OK) st = wane_results_enter(db, &own, err);
+    if (st != WANE_OK) return st;
+    WANE_TRY(wane_cell_exists(db, &there, cell, err));
+    if (there) goto done;
+    WANE_TRY(find_subject(&w));
+    WANE_TRY(remove_older(&w));
+    WANE_TRY(wane_results_run(db, err, "INSERT INTO cell VALUES (?, ?, ?, ?, ?, ?, ?)", "rittttt",
+                              cell->stage, cell->step, measures[cell->measure], cell->subject,
+                              cell->settings_sha256, cell->data_sha256, cell->reason));
+    WANE_TRY(write_scores(&w));
+    WANE_TRY(write_likelihood(&w));
+    WANE_TRY(write_spectra(&w));
+    WANE_TRY(write_others(&w));
+done:
+    return wane_results_leave(db, own, st, err);
+}

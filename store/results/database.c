@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The handle: opening, transactions, statements, errors.
+ */
+#include "store/results/database.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "store/base/memory.h"
+
+enum { PATIENCE_MS = 60000, LARGEST_VALUE = 256 << 20 };
+
+/* ------------------------------------------------------------------------------------ errors */
+
+static wane_status fail_io(wane_results *db, const char *operation, int code, wane_error *err)
+{
+    int cause = sqlite3_system_errno(db->sql);
+    char text[128] = "";
+    const char *reason = cause ? strerror_r(cause, text, sizeof text) : sqlite3_errmsg(db->sql);
+    if (cause == ENOSPC || cause == EDQUOT || code == SQLITE_FULL)
+        return wane_fail(err, WANE_EIO,
+                         "%s: %s: the disk is full; what was committed before is intact", operation,
+                         db->path);
+    if (code == SQLITE_READONLY || code == SQLITE_PERM)
+        return wane_fail(err, WANE_EIO, "%s: %s: no permission to write it and files beside it",
+                         operation, db->path);
+    return wane_fail(err, WANE_EIO, "%s: %s: %s", operation, db->path, reason);
+}
+
+wane_status wane_results_fail(wane_results *db, const char *operation, wane_error *err)
+{
+    const char *words = sqlite3_errmsg(db->sql);
+    int code = sqlite3_errcode(db->sql) & 0xff;
+    switch (code) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return wane_fail(err, WANE_EBUSY,
+                         "%s: %s: held by another process; try again when it is done", operation,
+                         db->path);
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN: return fail_io(db, operation, code, err);
+    case SQLITE_NOTADB:
+        return wane_fail(err, WANE_EFORMAT, "%s: %s: not a database", operation, db->path);
+    case SQLITE_CORRUPT:
+        return wane_fail(err, WANE_EFORMAT,
+                         "%s: %s: the file is damaged; take a copy that is whole, or save what can "
+                         "be read with `sqlite3 FILE .recover`",
+                         operation, db->path);
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_TOOBIG:
+    case SQLITE_RANGE: return wane_fail(err, WANE_EINVAL, "%s: %s: %s", operation, db->path, words);
+    case SQLITE_NOMEM: return wane_fail_memory(err, operation, db->path);
+    case SQLITE_INTERRUPT:
+        return wane_fail(err, WANE_ECANCELLED, "%s: %s: stopped", operation, db->path);
+    case SQLITE_ERROR:
+        return wane_fail(err, WANE_EFORMAT, "%s: %s: its tables are not as wane makes them: %s",
+                         operation, db->path, words);
+    default:
+        return wane_fail(err, WANE_EINTERNAL, "%s: %s: %s (%d)", operation, db->path, words, code);
+    }
+}
+
+/* -------------------------------------------------------------------------------- statements */
+
+static const char *operation_of(const wane_results *db)
+{
+    return db->mode == WANE_RESULTS_READ ? "read" : "write";
+}
+
+static wane_status keep(wane_results *db, sqlite3_stmt **out, const char *sql, wane_error *err)
+{
+    for (size_t i = 0; i < db->kept_count; i++)
+        if (db->kept[i].text == sql) {
+            *out = db->kept[i].statement;
+            return WANE_OK;
+        }
+    if (db->kept_count == WANE_RESULTS_STATEMENTS)
+        return wane_fail(err, WANE_EINTERNAL, "write: %s: too many statements", db->path);
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v3(db->sql, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) !=
+        SQLITE_OK)
+        return wane_results_fail(db, operation_of(db), err);
+    db->kept[db->kept_count].text = sql;
+    db->kept[db->kept_count++].statement = *out = statement;
+    return WANE_OK;
+}
+
+int wane_results_bind_text(sqlite3_stmt *statement, int position, const char *text)
+{
+    if (!text) return sqlite3_bind_null(statement, position);
+    size_t left = strlen(text), bad = 0;
+    if (left > INT32_MAX) return SQLITE_TOOBIG;
+    if (wane_utf8_valid(text, left, &bad))
+        return sqlite3_bind_text(statement, position, text, (int)left, SQLITE_TRANSIENT);
+    wane_text clean = {0};
+    for (; !wane_utf8_valid(text, left, &bad); text += bad + 1, left -= bad + 1) {
+        wane_text_append(&clean, text, bad);
+        wane_text_string(&clean, "\xef\xbf\xbd");
+    }
+    wane_text_append(&clean, text, left);
+    int code = SQLITE_NOMEM;
+    if (!clean.failed && clean.length <= INT32_MAX)
+        code =
+            sqlite3_bind_text(statement, position, clean.data, (int)clean.length, SQLITE_TRANSIENT);
+    wane_text_free(&clean);
+    return code;
+}
+
+static int bind_all(sqlite3_stmt *statement, const char *format, va_list values)
+{
+    int code = SQLITE_OK;
+    for (int i = 1; *format && code == SQLITE_OK; format++, i++) {
+        int64_t whole = 0;
+        switch (*format) {
+        case 'i':
+        case 'r':
+            whole = va_arg(values, int64_t);
+            code = whole == (*format == 'i' ? WANE_NULL : 0)
+                       ? sqlite3_bind_null(statement, i)
+                       : sqlite3_bind_int64(statement, i, whole);
+            break;
+        case 'b': code = sqlite3_bind_int(statement, i, va_arg(values, int) != 0); break;
+        case 'd': code = sqlite3_bind_double(statement, i, va_arg(values, double)); break;
+        case 't': code = wane_results_bind_text(statement, i, va_arg(values, const char *)); break;
+        default: code = SQLITE_MISUSE;
+        }
+    }
+    return code;
+}
+
+static wane_status run_statement(wane_results *db, int64_t *out, int count, wane_error *err,
+                                 const char *sql, const char *format, va_list values)
+{
+    sqlite3_stmt *statement = NULL;
+    wane_status st = keep(db, &statement, sql, err);
+    if (st != WANE_OK) return st;
+    int code = bind_all(statement, format, values);
+    if (code == SQLITE_OK) code = sqlite3_step(statement);
+    bool row = code == SQLITE_ROW;
+    if (row)
+        for (int i = 0; i < count; i++)
+            out[i] = sqlite3_column_type(statement, i) == SQLITE_NULL
+                         ? WANE_NULL
+                         : sqlite3_column_int64(statement, i);
+    while (code == SQLITE_ROW) code = sqlite3_step(statement);
+    if (code == SQLITE_NOMEM) st = wane_fail_memory(err, operation_of(db), db->path);
+    else if (code == SQLITE_TOOBIG)
+        st = wane_fail(err, WANE_EINVAL, "%s: %s: a text is too long", operation_of(db), db->path);
+    else if (code != SQLITE_DONE) st = wane_results_fail(db, operation_of(db), err);
+    else st = row || count == 0 ? WANE_OK : WANE_DONE;
+    (void)sqlite3_reset(statement);
+    (void)sqlite3_clear_bindings(statement);
+    return st;
+}
+
+wane_status wane_results_run(wane_results *db, wane_error *err, const char *sql, const char *format,
+                             ...)
+{
+    va_list values;
+    va_start(values, format);
+    wane_status st = run_statement(db, NULL, 0, err, sql, format, values);
+    va_end(values);
+    return st;
+}
+
+wane_status wane_results_get(wane_results *db, int64_t *out, int count, wane_error *err,
+                             const char *sql, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    wane_status st = run_statement(db, out, count, err, sql, format, values);
+    va_end(values);
+    return st;
+}
+
+/* ------------------------------------------------------------------------------ transactions */
+
+wane_status wane_results_begin(wane_results *db, wane_error *err)
+{
+    if (db->mode == WANE_RESULTS_READ)
+        return wane_fail(err, WANE_EINVAL, "write: %s: opened for reading", db->path);
+    if (!sqlite3_get_autocommit(db->sql))
+        return wane_fail(err, WANE_EINTERNAL, "write: %s: a transaction is open already", db->path);
+    return wane_results_run(db, err, "BEGIN IMMEDIATE", "");
+}
+
+wane_status wane_results_commit(wane_results *db, wane_error *err)
+{
+    if (sqlite3_get_autocommit(db->sql))
+        return wane_fail(err, WANE_EINTERNAL, "write: %s: no transaction is open", db->path);
+    return wane_results_run(db, err, "COMMIT", "");
+}
+
+void wane_results_rollback(wane_results *db)
+{
+    /* After some errors (a full disk) SQLite has rolled back by itself. */
+    if (db && !sqlite3_get_autocommit(db->sql))
+        (void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+}
+
+wane_status wane_results_enter(wane_results *db, bool *own, wane_error *err)
+{
+    *own = sqlite3_get_autocommit(db->sql) != 0;
+    return *own ? wane_results_begin(db, err) : WANE_OK;
+}
+
+wane_status wane_results_leave(wane_results *db, bool own, wane_status st, wane_error *err)
+{
+    if (!own) return st;
+    if (st == WANE_OK) st = wane_results_commit(db, err);
+    if (st != WANE_OK) wane_results_rollback(db);
+    return st;
+}
+
+wane_status wane_results_check(wane_results *db, wane_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    wane_status st = WANE_OK;
+    if (sqlite3_prepare_v2(db->sql, "PRAGMA integrity_check(1)", -1, &statement, NULL) != SQLITE_OK)
+        return wane_results_fail(db, "check", err);
+    int code = sqlite3_step(statement);
+    const char *words = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+    if (!words) st = wane_results_fail(db, "check", err);
+    else if (strcmp(words, "ok") != 0)
+        st = wane_fail(err, WANE_EFORMAT, "check: %s: the file is damaged: %s", db->path, words);
+    (void)sqlite3_finalize(statement);
+    if (st != WANE_OK) return st;
+    int64_t broken = 0;
+    st = wane_results_get(db, &broken, 1, err, "SELECT count(*) FROM pragma_foreign_key_check", "");
+    if (st == WANE_OK && broken > 0)
+        st = wane_fail(err, WANE_EFORMAT, "check: %s: %lld rows refer to rows that are not there",
+                       db->path, (long long)broken);
+    return st;
+}
+
+/* ----------------------------------------------------------------------------------- opening */
+
+void wane_results_patience(wane_results *db, int milliseconds)
+{
+    (void)sqlite3_busy_timeout(db->sql, milliseconds);
+}
+
+static wane_status connect_file(wane_results *db, wane_error *err)
+{
+    /* Every name is a file: SQLite gives a meaning of its own to ":memory:". */
+    wane_text name = {0};
+    wane_text_printf(&name, "%s%s", *db->path == ':' ? "./" : "", db->path);
+    wane_status st = wane_text_check(&name, "open", db->path, err);
+    if (st != WANE_OK) return st;
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    if (db->mode == WANE_RESULTS_READ) flags |= SQLITE_OPEN_READONLY;
+    else flags |= SQLITE_OPEN_READWRITE;
+    if (db->mode == WANE_RESULTS_CREATE) flags |= SQLITE_OPEN_CREATE;
+    int code = sqlite3_open_v2(name.data, &db->sql, flags, NULL);
+    wane_text_free(&name);
+    if (!db->sql) return wane_fail_memory(err, "open", db->path);
+    if (code != SQLITE_OK) return wane_results_fail(db, "open", err);
+    wane_results_patience(db, PATIENCE_MS);
+    /* The file may be anybody's: nothing in it may run code or reach beyond it. */
+    (void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    (void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    (void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    (void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    (void)sqlite3_limit(db->sql, SQLITE_LIMIT_LENGTH, LARGEST_VALUE);
+    (void)sqlite3_limit(db->sql, SQLITE_LIMIT_ATTACHED, 0);
+    if (sqlite3_set_authorizer(db->sql, wane_results_authorize, db) != SQLITE_OK ||
+        wane_results_intruder_random(db, NULL, err) != WANE_OK ||
+        sqlite3_exec(db->sql,
+                     "PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0;"
+                     "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536; PRAGMA synchronous=FULL",
+                     NULL, NULL, NULL) != SQLITE_OK)
+        return wane_results_fail(db, "open", err);
+    return WANE_OK;
+}
+
+static void disconnect(wane_results *db)
+{
+    for (size_t i = 0; i < db->kept_count; i++) (void)sqlite3_finalize(db->kept[i].statement);
+    db->kept_count = 0;
+    (void)sqlite3_close_v2(db->sql);
+    db->sql = NULL;
+}
+
+/* user_version of a file that is wane's; 0 for an empty one. */
+static wane_status identify(wane_results *db, int64_t *version, wane_error *err)
+{
+    int64_t application = 0, objects = 0;
+    wane_status st = wane_results_get(db, version, 1, err, "PRAGMA user_version", "");
+    if (st == WANE_OK) st = wane_results_get(db, &application, 1, err, "PRAGMA application_id", "");
+    if (st == WANE_OK)
+        st = wane_results_get(db, &objects, 1, err, "SELECT count(*) FROM sqlite_schema", "");
+    if (st != WANE_OK) return st;
+    if (application != WANE_RESULTS_APPLICATION && (objects || application || *version))
+        return wane_fail(err, WANE_EFORMAT, "open: %s: a SQLite database, but none of wane's",
+                         db->path);
+    if (application == 0 && db->mode != WANE_RESULTS_CREATE)
+        return wane_fail(err, WANE_EFORMAT, "open: %s: an empty file, no database", db->path);
+    if (*version > WANE_RESULTS_VERSION)
+        return wane_fail(
+            err, WANE_EVERSION,
+            "open: %s: written by a newer wane (version %lld of the database, this one "
+            "knows %d): use that one",
+            db->path, (long long)*version, WANE_RESULTS_VERSION);
+    if (application && *version < 1)
+        return wane_fail(err, WANE_EFORMAT, "open: %s: the file is damaged: version %lld", db->path,
+                         (long long)*version);
+    return WANE_OK;
+}
+
+static wane_status bring_forward(wane_results *db, wane_error *err)
+{
+    size_t count = 0;
+    const wane_migration *steps = wane_results_migrations(&count);
+    return wane_results_migrate(db, db->mode == WANE_RESULTS_CREATE, steps, count,
+                                WANE_RESULTS_VERSION, err);
+}
+
+static wane_status set_journal(wane_results *db, wane_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(db->sql, "PRAGMA journal_mode=TRUNCATE", -1, &statement, NULL) ==
+            SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW) {
+        const char *mode = (const char *)sqlite3_column_text(statement, 0);
+        bool good = mode && strcmp(mode, "truncate") == 0;
+        (void)sqlite3_finalize(statement);
+        if (good) return WANE_OK;
+        return wane_fail(err, WANE_EIO, "open: %s: its journal cannot be set", db->path);
+    }
+    wane_status st = wane_results_fail(db, "open", err);
+    (void)sqlite3_finalize(statement);
+    return st;
+}
+
+static wane_status look(const char *path, wane_results_mode mode, wane_error *err)
+{
+    struct stat facts;
+    if (!*path) return wane_fail(err, WANE_EINVAL, "open: the database has no name");
+    if (stat(path, &facts) != 0) {
+        if (errno != ENOENT || mode != WANE_RESULTS_CREATE)
+            return wane_fail_errno(err, "open", path);
+    } else if (!S_ISREG(facts.st_mode)) {
+        return wane_fail(err, WANE_EINVAL, "open: %s: %s, no database", path,
+                         S_ISDIR(facts.st_mode) ? "a folder" : "a special file");
+    }
+    return wane_results_check_place(path, err);
+}
+
+/* A transaction that a killed process left, or an older version: a handle that only reads cannot
+ * mend either, so one that writes does it. */
+static wane_status mend(wane_results *db, wane_error *err)
+{
+    wane_results *writer = NULL;
+    disconnect(db);
+    wane_status st = wane_results_open(&writer, db->path, WANE_RESULTS_WRITE, err);
+    wane_results_close(writer);
+    return st == WANE_OK ? connect_file(db, err) : st;
+}
+
+wane_status wane_results_open(wane_results **out, const char *path, wane_results_mode mode,
+                              wane_error *err)
+{
+    int64_t version = 0;
+    wane_status st = look(path, mode, err);
+    if (st != WANE_OK) return st;
+    wane_results *db = wane_alloc(1, sizeof *db);
+    if (db) db->path = wane_strdup(path);
+    if (!db || !db->path) {
+        st = wane_fail_memory(err, "open", path);
+        goto done;
+    }
+    db->mode = mode;
+    WANE_TRY(connect_file(db, err));
+    st = identify(db, &version, err);
+    if (mode == WANE_RESULTS_READ &&
+        (st == WANE_OK ? version < WANE_RESULTS_VERSION
+                       : sqlite3_extended_errcode(db->sql) == SQLITE_READONLY_ROLLBACK)) {
+        WANE_TRY(mend(db, err));
+        st = identify(db, &version, err);
+    }
+    if (st != WANE_OK) goto done;
+    if (mode != WANE_RESULTS_READ) {
+        WANE_TRY(set_journal(db, err));
+        if (version < WANE_RESULTS_VERSION) WANE_TRY(bring_forward(db, err));
+    }
+    *out = db;
+    return WANE_OK;
+done:
+    wane_results_close(db);
+    return st;
+}
+
+void wane_results_close(wane_results *db)
+{
+    if (!db) return;
+    wane_results_rollback(db);
+    disconnect(db);
+    wane_free(db->path);
+    wane_free(db);
+}
+
+const char *wane_results_path(const wane_results *db)
+{
+    return db->path;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Inside store/results: the handle, statements run from a format, errors of SQLite as one line.
+ */
+#ifndef STORE_RESULTS_DATABASE_H
+#define STORE_RESULTS_DATABASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+#include "store/results/query.h"
+#include "store/results/results.h"
+
+enum {
+    WANE_RESULTS_APPLICATION = 0x77616e65, /* application_id of the file: "wane" */
+    WANE_RESULTS_STATEMENTS = 80           /* prepared statements kept per handle */
+};
+
+struct wane_results {
+    sqlite3 *sql;
+    char *path;
+    wane_results_mode mode;
+    bool guarded; /* the authorizer lets only reads through */
+    wane_intruder_random_function intruder_random;
+    struct {
+        const char *text; /* compared by address: statements are constants */
+        sqlite3_stmt *statement;
+    } kept[WANE_RESULTS_STATEMENTS];
+    size_t kept_count;
+};
+
+/* The last error of SQLite on this handle as "operation: path: cause". Never WANE_OK. */
+wane_status wane_results_fail(wane_results *db, const char *operation, wane_error *err);
+
+/* What the guard lets through; SQLite calls it for every part of a statement it prepares. */
+int wane_results_authorize(void *db, int action, const char *first, const char *second,
+                           const char *database, const char *trigger);
+
+/* How long a lock is waited for; 60,000 after opening. */
+void wane_results_patience(wane_results *db, int milliseconds);
+
+/* Runs one statement to its end. `format` has a letter per parameter: i int64_t (WANE_NULL = NULL),
+ * r int64_t id (0 = NULL), b int (truth), d double (NaN = NULL), t text (NULL = NULL). `sql` is a
+ * constant: the statement is prepared once per handle. */
+wane_status wane_results_run(wane_results *db, wane_error *err, const char *sql, const char *format,
+                             ...);
+
+/* The same, and the first row's integers go to the `count` places of `out`, NULL as WANE_NULL.
+ * WANE_DONE when there is no row; `out` is untouched then. */
+wane_status wane_results_get(wane_results *db, int64_t *out, int count, wane_error *err,
+                             const char *sql, const char *format, ...);
+
+/* Opens a transaction unless one is open; *own says whether. wane_results_leave commits an own one
+ * when st is WANE_OK and rolls it back otherwise; it returns the status to go on with. */
+wane_status wane_results_enter(wane_results *db, bool *own, wane_error *err);
+wane_status wane_results_leave(wane_results *db, bool own, wane_status st, wane_error *err);
+
+/* Binds text; bytes that are no UTF-8 become U+FFFD. Returns SQLite's code. */
+int wane_results_bind_text(sqlite3_stmt *statement, int position, const char *text);
+
+/* One step of the way from an older version to the next. */
+typedef struct wane_migration {
+    int from; /* user_version it starts at; it leads to from + 1 */
+    const char *sql;
+} wane_migration;
+
+/* Brings the file to version `target` by the steps given, in one transaction, and makes the views
+ * anew; or makes the schema when the file is empty and `create` is set. Nothing is changed on
+ * failure. */
+wane_status wane_results_migrate(wane_results *db, bool create, const wane_migration *steps,
+                                 size_t count, int target, wane_error *err);
+
+/* The steps of this wane. */
+const wane_migration *wane_results_migrations(size_t *count);
+
+/* The views alone, as a constant. */
+const char *wane_results_views(void);
+
+/* Whether the file `path` lies on, or would be made on, a network file system; WANE_EINVAL with the
+ * remedy then. */
+wane_status wane_results_check_place(const char *path, wane_error *err);
+
+/* The name of a network file system by its statfs number and its name in mountinfo ("" unknown), or
+ * NULL for one that is local. */
+const char *wane_network_file_system(unsigned long magic, const char *type);
+
+#endif

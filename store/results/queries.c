@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Queries with a name, a description and parameters.
+ */
+#include <string.h>
+
+#include "store/base/memory.h"
+#include "store/results/database.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Parts that many queries share. */
+#define RUN_COLUMNS                                                                                \
+    "e.key AS experiment, r.name AS run, r.method, r.order_name, r.seed, p.position, "             \
+    "t.name AS trained"
+#define RUN_PATH                                                                                   \
+    "FROM run r CROSS JOIN experiment e ON e.id = r.experiment "                                   \
+    "CROSS JOIN run_stage p ON p.run = r.id LEFT JOIN task t ON t.id = p.task "
+#define THIS_RUN "r.superseded = 0 AND (:run IS NULL OR r.name = :run OR r.key = :run) "
+#define THIS_POSITION "(:position IS NULL OR p.position = :position) "
+#define TOP_DIRECTIONS                                                                             \
+    "CROSS JOIN direction d ON d.stage = p.stage AND d.step = -1 AND d.against = :against "        \
+    "AND d.side = :side AND d.position <= :k "
+#define COUNTED "sum(d.max_cosine < :epsilon) AS intruders, "
+#define ENERGY                                                                                     \
+    "sum(CASE WHEN d.max_cosine < :epsilon THEN d.sigma * d.sigma ELSE 0 END) "                    \
+    "/ nullif(sum(d.sigma * d.sigma), 0) AS energy "
+#define RANDOM                                                                                     \
+    "intruder_random(CASE :side WHEN 'u' THEN m.\"rows\" ELSE m.cols END, s.base_count, "          \
+    "min(:k, m.\"rows\", m.cols), :epsilon)"
+
+static const wane_named_parameter run_only[] = {
+    {"run", "name or key of one run; all when not given", NULL, false}};
+static const wane_named_parameter run_position[] = {
+    {"run", "name or key of one run; all when not given", NULL, false},
+    {"position", "one stage of the run; all when not given", NULL, true}};
+static const wane_named_parameter intruder_parameters[] = {
+    {"k", "how many top directions of each matrix", "10", true},
+    {"epsilon", "an intruder's max_cosine is below this", "0.5", true},
+    {"side", "u (left vectors) or v (right vectors)", "u", false},
+    {"against", "base or previous", "base", false},
+    {"run", "name or key of one run; all when not given", NULL, false},
+    {"position", "one stage of the run; all when not given", NULL, true}};
+static const wane_named_parameter curve_parameters[] = {
+    {"metric",
+     "a column of stage_summary; accuracy with task; nll, forgetting or kl_to_base with "
+     "corpus",
+     "pretraining_forgetting", false},
+    {"corpus", "one corpus instead of the mean over the pretraining ones", NULL, false},
+    {"task", "one task", NULL, false}};
+static const wane_named_parameter direction_parameters[] = {
+    {"run", "name or key of one run; all when not given", NULL, false},
+    {"position", "one stage of the run; all when not given", NULL, true},
+    {"matrix", "name of one matrix, or its module; all when not given", NULL, false},
+    {"side", "u (left vectors) or v (right vectors)", "u", false},
+    {"against", "base or previous", "base", false},
+    {"k", "how many top directions of each matrix", "32", true}};
+static const wane_named_parameter example_parameters[] = {
+    {"run", "name or key of one run; all when not given", NULL, false},
+    {"position", "one stage of the run; all when not given", NULL, true},
+    {"task", "one task; all when not given", NULL, false}};
+
+#define NO_PARAMETERS NULL, 0
+#define RUN_ONLY run_only, COUNT(run_only)
+#define RUN_POSITION run_position, COUNT(run_position)
+#define INTRUDERS intruder_parameters, COUNT(intruder_parameters)
+
+/* By name. */
+static const wane_named_query named[] = {
+    {"accuracy_matrix", "score of every task after every stage",
+     "SELECT * FROM accuracy_matrix WHERE (:run IS NULL OR run = :run)", RUN_ONLY},
+    {"artifacts", "files kept of the stages",
+     "SELECT g.key AS stage, g.task_name, a.kind, a.path, a.bytes, a.gone, a.sha256 "
+     "FROM artifact a JOIN stage g ON g.id = a.stage ORDER BY a.stage, a.kind",
+     NO_PARAMETERS},
+    {"cells", "which measurements are there",
+     "SELECT " RUN_COLUMNS ", c.step, c.measure, c.subject, c.reason, c.settings_sha256, "
+     "c.data_sha256 " RUN_PATH "CROSS JOIN cell c ON c.stage = p.stage WHERE " THIS_RUN
+     "ORDER BY r.id, p.position, c.step, c.measure, c.subject",
+     RUN_ONLY},
+    {"corpora", "the corpora of each experiment",
+     "SELECT e.key AS experiment, c.name AS corpus, x.role, x.weight, c.documents, c.windows, "
+     "c.tokens, c.words, c.bytes, c.floor, c.path, c.key FROM experiment e "
+     "JOIN experiment_corpus x ON x.experiment = e.id JOIN corpus c ON c.id = x.corpus "
+     "ORDER BY e.id, c.id",
+     NO_PARAMETERS},
+    {"correlation_points", "x and y of every run and stage", "SELECT * FROM correlation_points",
+     NO_PARAMETERS},
+    {"cost", "time, memory and tokens by stage and phase",
+     "SELECT " RUN_COLUMNS ", u.phase, u.wall_s, u.cpu_s, u.peak_bytes, u.tokens " RUN_PATH
+     "CROSS JOIN usage u ON u.stage = p.stage WHERE " THIS_RUN "ORDER BY r.id, p.position, u.phase",
+     RUN_ONLY},
+    {"curves", "one value per run and stage, for a curve",
+     "SELECT v.*, (SELECT l.status FROM run_list l WHERE l.experiment = v.experiment "
+     "AND l.run = v.run AND l.superseded = 0) AS status FROM ("
+     "SELECT experiment, run, method, order_name, seed, position, trained, CASE :metric "
+     "WHEN 'pretraining_forgetting' THEN pretraining_forgetting "
+     "WHEN 'other_forgetting' THEN other_forgetting WHEN 'nll' THEN nll "
+     "WHEN 'kl_to_base' THEN kl_to_base WHEN 'learned' THEN learned "
+     "WHEN 'kl_on_task_prompt' THEN kl_on_task_prompt "
+     "WHEN 'kl_on_task_answer' THEN kl_on_task_answer WHEN 'acc' THEN acc WHEN 'bwt' THEN bwt "
+     "WHEN 'forgetting' THEN forgetting WHEN 'held_out_change' THEN held_out_change "
+     "WHEN 'intruders' THEN intruders WHEN 'intruders_random' THEN intruders_random "
+     "WHEN 'intruder_energy' THEN intruder_energy WHEN 'intruders_v' THEN intruders_v "
+     "WHEN 'intruder_energy_v' THEN intruder_energy_v "
+     "WHEN 'delta_frobenius' THEN delta_frobenius WHEN 'delta_spectral' THEN delta_spectral "
+     "WHEN 'relative_update' THEN relative_update WHEN 'effective_rank' THEN effective_rank "
+     "WHEN 'stable_rank' THEN stable_rank WHEN 'top_share' THEN top_share "
+     "WHEN 'rho_10' THEN rho_10 END AS value "
+     "FROM stage_summary WHERE :corpus IS NULL AND :task IS NULL "
+     "UNION ALL SELECT experiment, run, method, order_name, seed, position, trained, CASE :metric "
+     "WHEN 'nll' THEN nll WHEN 'forgetting' THEN forgetting "
+     "WHEN 'pretraining_forgetting' THEN forgetting WHEN 'kl_to_base' THEN kl_to_base "
+     "WHEN 'soft_ce' THEN soft_ce END FROM pretraining_forgetting "
+     "WHERE :corpus IS NOT NULL AND corpus = :corpus "
+     "UNION ALL SELECT experiment, run, method, order_name, seed, position, trained, accuracy "
+     "FROM accuracy_matrix WHERE :corpus IS NULL AND task = :task) v",
+     curve_parameters, COUNT(curve_parameters)},
+    {"directions", "top singular directions, one by one",
+     "SELECT " RUN_COLUMNS
+     ", m.name AS matrix, m.layer, m.module, d.side, d.position AS direction, "
+     "d.sigma, d.max_cosine, d.span, d.subspace_overlap, d.argmax " RUN_PATH TOP_DIRECTIONS
+     "CROSS JOIN matrix m ON m.id = d.matrix WHERE " THIS_RUN "AND " THIS_POSITION
+     "AND (:matrix IS NULL OR m.name = :matrix OR m.module = :matrix) "
+     "ORDER BY r.id, p.position, m.position, d.position",
+     direction_parameters, COUNT(direction_parameters)},
+    {"environments", "what the stages were trained on",
+     "SELECT g.key AS stage, g.task_name, n.version, n.numbers, n.blas_core, n.cpu, "
+     "n.cpu_features, n.compiler, n.system, n.threads, n.jobs, n.mixed "
+     "FROM environment n JOIN stage g ON g.id = n.stage ORDER BY n.stage",
+     NO_PARAMETERS},
+    {"events", "what happened, with the clock",
+     "SELECT v.time, v.level, r.name AS run, g.task_name AS stage, v.message FROM event v "
+     "LEFT JOIN run r ON r.id = v.run LEFT JOIN stage g ON g.id = v.stage "
+     "WHERE (:run IS NULL OR r.name = :run OR r.key = :run) ORDER BY v.id",
+     RUN_ONLY},
+    {"examples", "the outcome of every row of a task",
+     "SELECT " RUN_COLUMNS ", k.name AS task, x.split, x.\"row\", x.label, x.predicted, x.margin, "
+     "x.loss " RUN_PATH "CROSS JOIN example x ON x.stage = p.stage AND x.step = -1 "
+     "CROSS JOIN task k ON k.id = x.task WHERE " THIS_RUN "AND " THIS_POSITION
+     "AND (:task IS NULL OR k.name = :task) ORDER BY r.id, p.position, x.task, x.split, x.\"row\"",
+     example_parameters, COUNT(example_parameters)},
+    {"experiments", "the experiments of this database",
+     "SELECT e.key AS experiment, m.name AS model, e.limited, (SELECT count(*) FROM run r "
+     "WHERE r.experiment = e.id AND r.superseded = 0) AS runs, (SELECT count(*) FROM run r "
+     "WHERE r.experiment = e.id AND r.superseded = 0 AND r.status = 'done') AS done "
+     "FROM experiment e JOIN model m ON m.id = e.model ORDER BY e.id",
+     NO_PARAMETERS},
+    {"forgetting", "every metric of forgetting of every run",
+     "SELECT * FROM forgetting WHERE (:run IS NULL OR run = :run)", RUN_ONLY},
+    {"gates", "sanity gates, failed ones first",
+     "SELECT e.key AS experiment, r.name AS run, g.name AS gate, g.subject, g.passed, g.value, "
+     "g.bound, g.detail FROM gate g JOIN run r ON r.id = g.run "
+     "JOIN experiment e ON e.id = r.experiment WHERE " THIS_RUN
+     "ORDER BY g.passed, r.id, g.name, g.subject",
+     RUN_ONLY},
+    {"interventions", "what scaling the intruders does",
+     "SELECT " RUN_COLUMNS ", i.choice, i.arm, i.lambda, i.target, i.value, i.stderr, i.matrices, "
+     "i.reason " RUN_PATH "CROSS JOIN intervention i ON i.stage = p.stage AND i.step = -1 "
+     "WHERE " THIS_RUN "AND " THIS_POSITION
+     "ORDER BY r.id, p.position, i.choice, i.arm, i.lambda, i.target",
+     RUN_POSITION},
+    {"intruders", "intruder dimensions after every stage for any k and epsilon",
+     "SELECT " RUN_COLUMNS ", " COUNTED "(SELECT sum(" RANDOM ") FROM spectrum s "
+     "JOIN matrix m ON m.id = s.matrix WHERE s.stage = p.stage AND s.step = -1 "
+     "AND s.against = :against) AS random, " ENERGY
+     ", count(*) AS directions " RUN_PATH TOP_DIRECTIONS "WHERE " THIS_RUN "AND " THIS_POSITION
+     "GROUP BY r.id, p.position",
+     INTRUDERS},
+    {"intruders_by_matrix", "the same for every matrix",
+     "SELECT " RUN_COLUMNS ", m.name AS matrix, m.layer, m.module, m.\"rows\", m.cols, " COUNTED
+     "(SELECT " RANDOM " FROM spectrum s WHERE s.stage = p.stage AND s.step = -1 "
+     "AND s.against = :against AND s.matrix = m.id) AS random, " ENERGY RUN_PATH TOP_DIRECTIONS
+     "CROSS JOIN matrix m ON m.id = d.matrix WHERE " THIS_RUN "AND " THIS_POSITION
+     "GROUP BY r.id, p.position, m.position",
+     INTRUDERS},
+    {"intruders_by_module", "the same for every kind of matrix",
+     "SELECT " RUN_COLUMNS ", m.module, count(DISTINCT m.id) AS matrices, " COUNTED
+     "(SELECT sum(" RANDOM ") FROM spectrum s JOIN matrix n ON n.id = s.matrix "
+     "WHERE s.stage = p.stage AND s.step = -1 AND s.against = :against AND n.module = m.module) "
+     "AS random, " ENERGY RUN_PATH TOP_DIRECTIONS
+     "CROSS JOIN matrix m ON m.id = d.matrix WHERE " THIS_RUN "AND " THIS_POSITION
+     "GROUP BY r.id, p.position, m.module",
+     INTRUDERS},
+    {"likelihood", "likelihood of every corpus after every stage, in every unit",
+     "SELECT " RUN_COLUMNS ", c.name AS corpus, l.nll, l.stderr, l.token_perplexity, "
+     "l.word_perplexity, l.byte_perplexity, l.bits_per_byte, l.kl_to_base, l.soft_ce, c.floor, "
+     "l.tokens, l.words, l.bytes, l.unk_tokens, l.\"window\", l.stride, l.bos, "
+     "l.out_of_reach " RUN_PATH "CROSS JOIN likelihood l ON l.stage = p.stage AND l.step = -1 "
+     "CROSS JOIN corpus c ON c.id = l.corpus WHERE " THIS_RUN "AND " THIS_POSITION
+     "ORDER BY r.id, p.position, c.id",
+     RUN_POSITION},
+    {"loss", "loss of every optimiser step",
+     "SELECT " RUN_COLUMNS ", o.step, o.loss, o.learning_rate, o.grad_norm, o.tokens " RUN_PATH
+     "CROSS JOIN step o ON o.stage = p.stage WHERE " THIS_RUN "AND " THIS_POSITION
+     "ORDER BY r.id, p.position, o.step",
+     RUN_POSITION},
+    {"matrices", "the matrices whose spectra are looked at",
+     "SELECT d.name AS model, m.name AS matrix, m.layer, m.module, m.\"rows\", m.cols "
+     "FROM matrix m JOIN model d ON d.id = m.model ORDER BY m.id",
+     NO_PARAMETERS},
+    {"method_summary", "means over all orders and seeds of a method, by seed_summary's rules",
+     "SELECT experiment, method, kind, rank, learning_rate, sum(runs) AS runs, "
+     "sum(left_out) AS left_out, sum(acc * runs) / sum(CASE WHEN acc IS NOT NULL THEN runs END) "
+     "AS acc, sum(bwt * runs) / sum(CASE WHEN bwt IS NOT NULL THEN runs END) AS bwt, "
+     "sum(forgetting * runs) / sum(CASE WHEN forgetting IS NOT NULL THEN runs END) AS forgetting, "
+     "avg(nll_0) AS nll_0, sum(nll * runs) / sum(CASE WHEN nll IS NOT NULL THEN runs END) AS nll, "
+     "sum(pretraining_forgetting * runs) / "
+     "sum(CASE WHEN pretraining_forgetting IS NOT NULL THEN runs END) AS pretraining_forgetting, "
+     "sum(intruders * runs) / sum(CASE WHEN intruders IS NOT NULL THEN runs END) AS intruders, "
+     "avg(intruders_random) AS intruders_random, "
+     "sum(delta_frobenius * runs) / sum(CASE WHEN delta_frobenius IS NOT NULL THEN runs END) "
+     "AS delta_frobenius FROM seed_summary GROUP BY experiment, method",
+     NO_PARAMETERS},
+    {"metrics", "metrics of every run after every stage",
+     "SELECT e.key AS experiment, r.name AS run, m.position, m.name AS metric, m.subject, m.value, "
+     "m.reason FROM run r CROSS JOIN experiment e ON e.id = r.experiment "
+     "CROSS JOIN metric m ON m.run = r.id WHERE " THIS_RUN
+     "ORDER BY r.id, m.position, m.name, m.subject",
+     RUN_ONLY},
+    {"parameters", "the settings of every run",
+     "SELECT e.key AS experiment, r.name AS run, a.key, a.value FROM run r "
+     "CROSS JOIN experiment e ON e.id = r.experiment CROSS JOIN parameter a ON a.run = r.id "
+     "WHERE " THIS_RUN "ORDER BY r.id, a.key",
+     RUN_ONLY},
+    {"pretraining_forgetting", "nll of every corpus after every stage against the base",
+     "SELECT * FROM pretraining_forgetting WHERE (:run IS NULL OR run = :run)", RUN_ONLY},
+    {"run_summary", "one row per run", "SELECT * FROM run_summary", NO_PARAMETERS},
+    {"runs", "all runs and how they stand",
+     "SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, stages, status, "
+     "error, key FROM run_list WHERE superseded = 0",
+     NO_PARAMETERS},
+    {"seed_summary", "mean and standard deviation over seeds", "SELECT * FROM seed_summary",
+     NO_PARAMETERS},
+    {"spectra", "norms, ranks and counts of every matrix",
+     "SELECT " RUN_COLUMNS ", m.name AS matrix, m.layer, m.module, s.intruders_u, s.random_u, "
+     "s.energy_u, s.intruders_v, s.random_v, s.energy_v, s.base_frobenius, s.base_spectral, "
+     "s.delta_frobenius, s.delta_spectral, s.relative_update, s.effective_rank, s.stable_rank, "
+     "s.top_share, s.rho_10, s.reason " RUN_PATH
+     "CROSS JOIN spectrum s ON s.stage = p.stage AND s.step = -1 AND s.against = 'base' "
+     "CROSS JOIN matrix m ON m.id = s.matrix WHERE " THIS_RUN "AND " THIS_POSITION
+     "ORDER BY r.id, p.position, m.position",
+     RUN_POSITION},
+    {"stage_summary", "one row per run and stage",
+     "SELECT * FROM stage_summary WHERE (:run IS NULL OR run = :run)", RUN_ONLY},
+    {"stages", "all stages, and how many runs share them",
+     "SELECT g.key AS stage, h.key AS parent, g.kind, g.task_name, g.status, g.steps_planned, "
+     "g.steps, g.diverged_at, (SELECT count(*) FROM run_stage p JOIN run r ON r.id = p.run "
+     "WHERE p.stage = g.id AND r.superseded = 0) AS runs "
+     "FROM stage g LEFT JOIN stage h ON h.id = g.parent ORDER BY g.id",
+     NO_PARAMETERS},
+    {"task_forgetting", "baseline, learned, best and final score of every task of a run",
+     "SELECT * FROM task_forgetting WHERE (:run IS NULL OR run = :run)", RUN_ONLY},
+    {"tasks", "the tasks of each experiment",
+     "SELECT e.key AS experiment, k.name AS task, k.kind, x.watched, k.split, k.train_rows, "
+     "k.measured_rows, k.labels, k.path, k.key FROM experiment e "
+     "JOIN experiment_task x ON x.experiment = e.id JOIN task k ON k.id = x.task "
+     "ORDER BY e.id, k.id",
+     NO_PARAMETERS},
+};
+
+const wane_named_query *wane_named_queries(size_t *count)
+{
+    *count = COUNT(named);
+    return named;
+}
+
+const wane_named_query *wane_named_query_find(const char *name, const char **nearest)
+{
+    const char *names[COUNT(named)];
+    if (nearest) *nearest = NULL;
+    for (size_t i = 0; i < COUNT(named); i++) {
+        names[i] = named[i].name;
+        if (strcmp(name, names[i]) == 0) return &named[i];
+    }
+    if (nearest) *nearest = wane_nearest(name, names, COUNT(named));
+    return NULL;
+}
+
+enum { MOST_PARAMETERS = 8 };
+
+static wane_status bind_text_or_number(wane_binding *out, const wane_named_query *query,
+                                       const wane_named_parameter *parameter, const char *value,
+                                       wane_error *err)
+{
+    *out = (wane_binding){.name = parameter->name};
+    if (!value) return WANE_OK;
+    if (!parameter->number) {
+        out->value = (wane_value){.type = WANE_VALUE_TEXT, .text = value};
+    } else if (wane_parse_int64(&out->value.integer, value)) {
+        out->value.type = WANE_VALUE_INTEGER;
+    } else if (wane_parse_double(&out->value.real, value)) {
+        out->value.type = WANE_VALUE_REAL;
+    } else {
+        return wane_fail(err, WANE_EINVAL, "query: %s: %s must be a number, not '%s'", query->name,
+                         parameter->name, value);
+    }
+    return WANE_OK;
+}
+
+static wane_status assign(wane_binding *bindings, const wane_named_query *query,
+                          const wane_assignment *assignment, wane_error *err)
+{
+    const char *names[MOST_PARAMETERS];
+    for (size_t i = 0; i < query->parameter_count; i++) {
+        names[i] = query->parameters[i].name;
+        if (strcmp(names[i], assignment->name) == 0)
+            return bind_text_or_number(&bindings[i], query, &query->parameters[i],
+                                       assignment->value, err);
+    }
+    const char *near = wane_nearest(assignment->name, names, query->parameter_count);
+    return wane_fail(err, WANE_EINVAL, "query: %s: no parameter '%s'%s%s%s", query->name,
+                     assignment->name, near ? "; did you mean '" : "", near ? near : "",
+                     near ? "'?" : "");
+}
+
+wane_status wane_named_query_open(wane_query **out, wane_results *db, const char *name,
+                                  const wane_assignment *assignments, size_t count, wane_error *err)
+{
+    const char *near = NULL;
+    const wane_named_query *query = wane_named_query_find(name, &near);
+    if (!query)
+        return wane_fail(err, WANE_ENOTFOUND, "query: no query is named '%s'%s%s%s", name,
+                         near ? "; did you mean '" : " (`wane ls DB queries` lists them)",
+                         near ? near : "", near ? "'?" : "");
+    wane_binding bindings[MOST_PARAMETERS];
+    wane_status st = WANE_OK;
+    for (size_t i = 0; st == WANE_OK && i < query->parameter_count; i++)
+        st = bind_text_or_number(&bindings[i], query, &query->parameters[i],
+                                 query->parameters[i].value, err);
+    for (size_t i = 0; st == WANE_OK && i < count; i++)
+        st = assign(bindings, query, &assignments[i], err);
+    if (st != WANE_OK) return st;
+    return wane_query_open(out, db, query->sql, bindings, query->parameter_count, err);
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A query's result as text.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/base/memory.h"
+#include "store/results/database.h"
+
+static const char *const format_names[] = {
+    [WANE_RENDER_TABLE] = "table",       [WANE_RENDER_CSV] = "csv",
+    [WANE_RENDER_JSON] = "json",         [WANE_RENDER_JSONL] = "jsonl",
+    [WANE_RENDER_MARKDOWN] = "markdown", [WANE_RENDER_LATEX] = "latex"};
+enum { FORMATS = sizeof format_names / sizeof *format_names };
+
+wane_status wane_render_format_parse(wane_render_format *out, const char *name, wane_error *err)
+{
+    for (size_t i = 0; i < FORMATS; i++)
+        if (strcmp(name, format_names[i]) == 0) {
+            *out = (wane_render_format)i;
+            return WANE_OK;
+        }
+    const char *near = wane_nearest(name, format_names, FORMATS);
+    return wane_fail(err, WANE_EINVAL,
+                     "format: '%s': not one of table, csv, json, jsonl, markdown, "
+                     "latex%s%s%s",
+                     name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+char *wane_format_short(char out[32], double value)
+{
+    double size = fabs(value);
+    if (!isfinite(value) || value == 0) return wane_format_double(out, value);
+    /* Round to four digits first, so that 9999.6 counts as 10000. */
+    char rounded[32];
+    (void)snprintf(rounded, sizeof rounded, "%.3e", size);
+    int exponent = 0;
+    (void)sscanf(strchr(rounded, 'e') + 1, "%d", &exponent);
+    if (exponent < -4 || exponent > 14) {
+        (void)snprintf(out, 32, "%.4g", value);
+        return out;
+    }
+    (void)snprintf(out, 32, "%.*f", exponent < 3 ? 3 - exponent : 0, value);
+    if (strchr(out, '.')) { /* no zeros at the end */
+        size_t end = strlen(out);
+        while (out[end - 1] == '0') out[--end] = 0;
+        if (out[end - 1] == '.') out[--end] = 0;
+    }
+    return out;
+}
+
+/* ----------------------------------------------------------------------------- machine formats */
+
+static void csv_text(wane_text *text, const char *value)
+{
+    if (!value[strcspn(value, ",\"\r\n")] && *value != ' ' && *value) {
+        wane_text_string(text, value);
+        return;
+    }
+    wane_text_string(text, "\"");
+    for (const char *quote; (quote = strchr(value, '"')); value = quote + 1) {
+        wane_text_append(text, value, (size_t)(quote - value));
+        wane_text_string(text, "\"\"");
+    }
+    wane_text_string(text, value);
+    wane_text_string(text, "\"");
+}
+
+static void json_text(wane_text *text, const char *value)
+{
+    size_t left = strlen(value), bad = 0;
+    wane_text_string(text, "\"");
+    while (left) {
+        bool good = wane_utf8_valid(value, left, &bad);
+        size_t whole = good ? left : bad;
+        for (size_t i = 0; i < whole; i++) {
+            unsigned char c = (unsigned char)value[i];
+            if (c == '"' || c == '\\') wane_text_printf(text, "\\%c", c);
+            else if (c == '\n') wane_text_string(text, "\\n");
+            else if (c == '\t') wane_text_string(text, "\\t");
+            else if (c < 0x20 || c == 0x7f) wane_text_printf(text, "\\u%04x", c);
+            else wane_text_append(text, (const char *)&value[i], 1);
+        }
+        if (!good) wane_text_string(text, "\xef\xbf\xbd");
+        value += whole + !good;
+        left -= whole + !good;
+    }
+    wane_text_string(text, "\"");
+}
+
+/* A value of the current row as csv or JSON writes it. */
+static void machine_value(wane_text *text, const wane_query *query, size_t column, bool json)
+{
+    char number[32];
+    double real = 0;
+    switch (wane_query_type(query, column)) {
+    case WANE_VALUE_NULL: wane_text_string(text, json ? "null" : ""); break;
+    case WANE_VALUE_INTEGER:
+        wane_text_printf(text, "%" PRId64, wane_query_int(query, column));
+        break;
+    case WANE_VALUE_REAL:
+        real = wane_query_double(query, column);
+        if (json && !isfinite(real)) wane_text_string(text, "null");
+        else wane_text_string(text, wane_format_double(number, real));
+        break;
+    case WANE_VALUE_TEXT: {
+        const char *value = wane_query_text(query, column);
+        if (!value) text->failed = true; /* SQLite ran out of memory on the conversion */
+        else if (json) json_text(text, value);
+        else csv_text(text, value);
+        break;
+    }
+    }
+}
+
+static wane_status render_csv(wane_query *query, wane_text *text, wane_error *err)
+{
+    size_t columns = wane_query_columns(query);
+    for (size_t i = 0; i < columns; i++) {
+        if (i) wane_text_string(text, ",");
+        csv_text(text, wane_query_name(query, i));
+    }
+    wane_text_string(text, "\n");
+    wane_status st;
+    while ((st = wane_query_next(query, err)) == WANE_OK) {
+        for (size_t i = 0; i < columns; i++) {
+            if (i) wane_text_string(text, ",");
+            machine_value(text, query, i, false);
+        }
+        wane_text_string(text, "\n");
+    }
+    return st == WANE_DONE ? WANE_OK : st;
+}
+
+static wane_status render_json(wane_query *query, wane_text *text, wane_error *err)
+{
+    size_t columns = wane_query_columns(query), rows = 0;
+    wane_text_string(text, "{\"columns\":[");
+    for (size_t i = 0; i < columns; i++) {
+        if (i) wane_text_string(text, ",");
+        json_text(text, wane_query_name(query, i));
+    }
+    wane_text_string(text, "],\"rows\":[");
+    wane_status st;
+    while ((st = wane_query_next(query, err)) == WANE_OK) {
+        wane_text_string(text, rows++ ? ",\n[" : "\n[");
+        for (size_t i = 0; i < columns; i++) {
+            if (i) wane_text_string(text, ",");
+            machine_value(text, query, i, true);
+        }
+        wane_text_string(text, "]");
+    }
+    wane_text_string(text, rows ? "\n]}\n" : "]}\n");
+    return st == WANE_DONE ? WANE_OK : st;
+}
+
+static wane_status render_jsonl(wane_query *query, wane_text *text, wane_error *err)
+{
+    size_t columns = wane_query_columns(query);
+    wane_status st;
+    while ((st = wane_query_next(query, err)) == WANE_OK) {
+        for (size_t i = 0; i < columns; i++) {
+            wane_text_string(text, i ? "," : "{");
+            json_text(text, wane_query_name(query, i));
+            wane_text_string(text, ":");
+            machine_value(text, query, i, true);
+        }
+        wane_text_string(text, "}\n");
+    }
+    return st == WANE_DONE ? WANE_OK : st;
+}
+
+/* ------------------------------------------------------------------------- formats for people */
+
+/* The cells of a whole result, as people read them. */
+typedef struct grid {
+    wane_arena *arena;
+    const char **cell; /* rows * columns */
+    size_t rows, columns, room;
+    bool *number; /* per column: every value is a number */
+    size_t *width;
+} grid;
+
+/* Code points of well-formed UTF-8. */
+static size_t width_of(const char *text)
+{
+    size_t width = 0;
+    for (; *text; text++) width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+/* The text on one line and without what a terminal would obey. */
+static char *one_line(wane_arena *arena, const char *value)
+{
+    char *copy = wane_arena_strdup(arena, value);
+    if (!copy) return NULL;
+    size_t left = strlen(copy), bad = 0;
+    for (char *c = copy; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = ' ';
+    for (char *c = copy; !wane_utf8_valid(c, left, &bad); c += bad + 1, left -= bad + 1)
+        c[bad] = '?';
+    for (char *c = copy; *c; c++) /* C1 controls: C2 80 to C2 9F */
+        if ((unsigned char)*c == 0xc2 && (unsigned char)c[1] < 0xa0) c[0] = c[1] = '?';
+    return copy;
+}
+
+static const char *human_value(grid *g, const wane_query *query, size_t column)
+{
+    char number[32];
+    switch (wane_query_type(query, column)) {
+    case WANE_VALUE_NULL: return "-";
+    case WANE_VALUE_INTEGER:
+        (void)snprintf(number, sizeof number, "%" PRId64, wane_query_int(query, column));
+        return wane_arena_strdup(g->arena, number);
+    case WANE_VALUE_REAL:
+        return wane_arena_strdup(g->arena,
+                                 wane_format_short(number, wane_query_double(query, column)));
+    case WANE_VALUE_TEXT: {
+        const char *value = wane_query_text(query, column);
+        g->number[column] = false;
+        return value ? one_line(g->arena, value) : NULL;
+    }
+    }
+    return NULL;
+}
+
+static bool grid_add(grid *g, const wane_query *query)
+{
+    if (g->rows == g->room) {
+        size_t room = 2 * g->room + 64, cells = 0;
+        if (!wane_size_mul(&cells, room, g->columns)) return false;
+        const char **more = wane_realloc(g->cell, cells, sizeof *more);
+        if (!more) return false;
+        g->cell = more;
+        g->room = room;
+    }
+    for (size_t i = 0; i < g->columns; i++) {
+        const char *value = human_value(g, query, i);
+        if (!value) return false;
+        g->cell[g->rows * g->columns + i] = value;
+        if (width_of(value) > g->width[i]) g->width[i] = width_of(value);
+    }
+    g->rows++;
+    return true;
+}
+
+static void grid_free(grid *g)
+{
+    wane_free(g->cell);
+    wane_free(g->number);
+    wane_free(g->width);
+    wane_arena_free(g->arena);
+}
+
+/* The names of the columns are row 0. */
+static wane_status grid_read(grid *g, wane_query *query, wane_error *err)
+{
+    g->columns = wane_query_columns(query);
+    g->room = 64;
+    g->arena = wane_arena_new();
+    g->cell = wane_alloc(g->room * g->columns, sizeof *g->cell);
+    g->number = wane_alloc(g->columns, sizeof *g->number);
+    g->width = wane_alloc(g->columns, sizeof *g->width);
+    if (!g->arena || !g->cell || !g->number || !g->width)
+        return wane_fail_memory(err, "query", "its result");
+    for (size_t i = 0; i < g->columns; i++) {
+        if (!(g->cell[i] = one_line(g->arena, wane_query_name(query, i))))
+            return wane_fail_memory(err, "query", "its result");
+        g->width[i] = width_of(g->cell[i]);
+        g->number[i] = true;
+    }
+    g->rows = 1;
+    wane_status st;
+    while ((st = wane_query_next(query, err)) == WANE_OK)
+        if (!grid_add(g, query)) return wane_fail_memory(err, "query", "its result");
+    return st == WANE_DONE ? WANE_OK : st;
+}
+
+static void pad(wane_text *text, size_t count)
+{
+    while (count--) wane_text_string(text, " ");
+}
+
+static void table_row(wane_text *text, const grid *g, size_t row)
+{
+    for (size_t i = 0; i < g->columns; i++) {
+        const char *value = g->cell[row * g->columns + i];
+        size_t blank = g->width[i] - width_of(value);
+        if (i) wane_text_string(text, "  ");
+        if (g->number[i]) pad(text, blank);
+        wane_text_string(text, value);
+        if (!g->number[i] && i + 1 < g->columns) pad(text, blank);
+    }
+    wane_text_string(text, "\n");
+}
+
+static void markdown_row(wane_text *text, const grid *g, size_t row)
+{
+    for (size_t i = 0; i < g->columns; i++) {
+        wane_text_string(text, i ? " " : "| ");
+        for (const char *c = g->cell[row * g->columns + i]; *c; c++) {
+            if (*c == '|' || *c == '\\') wane_text_string(text, "\\");
+            wane_text_append(text, c, 1);
+        }
+        wane_text_string(text, " |");
+    }
+    wane_text_string(text, "\n");
+}
+
+static void latex_text(wane_text *text, const char *value)
+{
+    for (; *value; value++) {
+        switch (*value) {
+        case '&':
+        case '%':
+        case '$':
+        case '#':
+        case '_':
+        case '{':
+        case '}': wane_text_printf(text, "\\%c", *value); break;
+        case '~': wane_text_string(text, "\\textasciitilde{}"); break;
+        case '^': wane_text_string(text, "\\textasciicircum{}"); break;
+        case '\\': wane_text_string(text, "\\textbackslash{}"); break;
+        default: wane_text_append(text, value, 1);
+        }
+    }
+}
+
+static void latex_row(wane_text *text, const grid *g, size_t row)
+{
+    for (size_t i = 0; i < g->columns; i++) {
+        const char *value = g->cell[row * g->columns + i];
+        if (i) wane_text_string(text, " & ");
+        /* A minus, not a hyphen, before a number. */
+        if (row && g->number[i] && *value == '-' && value[1]) wane_text_printf(text, "$%s$", value);
+        else latex_text(text, value);
+    }
+    wane_text_string(text, " \\\\\n");
+}
+
+static void render_latex(wane_text *text, const grid *g)
+{
+    wane_text_string(text, "\\begin{tabular}{");
+    for (size_t i = 0; i < g->columns; i++) wane_text_string(text, g->number[i] ? "r" : "l");
+    wane_text_string(text, "}\n\\toprule\n");
+    for (size_t i = 0; i < g->rows; i++) {
+        latex_row(text, g, i);
+        if (i == 0) wane_text_string(text, "\\midrule\n");
+    }
+    wane_text_string(text, "\\bottomrule\n\\end{tabular}\n");
+}
+
+static wane_status render_grid(wane_query *query, wane_render_format format, wane_text *text,
+                               wane_error *err)
+{
+    grid g = {0};
+    wane_status st = grid_read(&g, query, err);
+    if (st == WANE_OK && format == WANE_RENDER_LATEX) {
+        render_latex(text, &g);
+    } else if (st == WANE_OK && format == WANE_RENDER_MARKDOWN) {
+        markdown_row(text, &g, 0);
+        for (size_t i = 0; i < g.columns; i++)
+            wane_text_printf(text, "%s%s |", i ? " " : "| ", g.number[i] ? "---:" : "---");
+        wane_text_string(text, "\n");
+        for (size_t i = 1; i < g.rows; i++) markdown_row(text, &g, i);
+    } else if (st == WANE_OK) {
+        for (size_t i = 0; i < g.rows; i++) table_row(text, &g, i);
+    }
+    grid_free(&g);
+    return st;
+}
+
+wane_status wane_query_render(wane_query *query, wane_render_format format, wane_text *text,
+                              wane_error *err)
+{
+    wane_status st = WANE_OK;
+    switch (format) {
+    case WANE_RENDER_CSV: st = render_csv(query, text, err); break;
+    case WANE_RENDER_JSON: st = render_json(query, text, err); break;
+    case WANE_RENDER_JSONL: st = render_jsonl(query, text, err); break;
+    default: st = render_grid(query, format, text, err);
+    }
+    return st == WANE_OK ? wane_text_check(text, "query", "its result", err) : st;
+}

@@ -1,0 +1,229 @@
+-- ------------------------------------------------------------------------ views for people
+-- Columns are part of the interface. All rows of a run start alike: experiment, run (its name),
+-- method (its config), kind, rank, learning_rate, order_name, seed. No view shows a clock, an id or
+-- an order of insertion; runs that were superseded are in none but run_list.
+
+-- All runs. The columns that --where may speak of.
+CREATE VIEW run_list AS
+SELECT e.key AS experiment, r.name AS run, r.key AS key, r.method, r.kind, r.rank, r.alpha,
+       r.learning_rate, r.order_name, r.seed, r.stages, r.trainable, e.limited, r.superseded,
+       r.status, r.error
+FROM run r JOIN experiment e ON e.id = r.experiment;
+
+-- R[position][task]: the score of a task after the stage at `position`. Position 0 is the bare base.
+-- trained: the task of this position; task_position: where `task` itself is trained, NULL when it
+-- is only watched; majority: the share of the most frequent label.
+CREATE VIEW accuracy_matrix AS
+SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
+       r.order_name, r.seed, p.position, t.name AS trained, k.name AS task,
+       (SELECT min(q.position) FROM run_stage q WHERE q.run = r.id AND q.task = k.id)
+         AS task_position,
+       x.watched, r.stages, s.value AS accuracy, s.stderr, s.n,
+       (SELECT m.value FROM score m WHERE m.stage = p.stage AND m.step = -1
+         AND m.metric = 'majority' AND m.split = k.split AND m.task = k.id) AS majority
+FROM run r CROSS JOIN experiment e ON e.id = r.experiment
+     CROSS JOIN run_stage p ON p.run = r.id
+     LEFT JOIN task t ON t.id = p.task
+     CROSS JOIN experiment_task x ON x.experiment = r.experiment
+     CROSS JOIN task k ON k.id = x.task
+     CROSS JOIN score s ON s.stage = p.stage AND s.step = -1 AND s.metric = 'accuracy'
+                        AND s.split = k.split AND s.task = k.id
+WHERE r.superseded = 0;
+
+-- One task of one run. baseline R[0][j], learned R[j][j], best max R[j..T-1][j], final R[T][j];
+-- bwt = final - learned, forgetting = best - final (both NULL for the last task and for watched
+-- ones), change = final - baseline.
+CREATE VIEW task_forgetting AS
+SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, task, task_position,
+       watched, stages, baseline, learned, best, final,
+       CASE WHEN task_position < stages THEN final - learned END AS bwt,
+       CASE WHEN task_position < stages THEN best - final END AS forgetting,
+       final - baseline AS change
+FROM (SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, task,
+             task_position, watched, stages,
+             max(CASE WHEN position = 0 THEN accuracy END) AS baseline,
+             max(CASE WHEN position = task_position THEN accuracy END) AS learned,
+             max(CASE WHEN position >= task_position AND position < stages THEN accuracy END) AS best,
+             max(CASE WHEN position = stages THEN accuracy END) AS final
+      FROM accuracy_matrix GROUP BY experiment, run, task);
+
+-- Forgetting of tasks: every metric of a run after its last stage (task '' = over all of them), and
+-- bwt and forgetting of each trained task but the last.
+CREATE VIEW forgetting AS
+SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
+       r.order_name, r.seed, m.name AS metric, m.subject AS task, m.value, m.reason
+FROM run r CROSS JOIN experiment e ON e.id = r.experiment
+     CROSS JOIN metric m ON m.run = r.id AND m.position = r.stages
+WHERE r.superseded = 0
+UNION ALL
+SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, 'bwt', task, bwt,
+       CASE WHEN bwt IS NULL THEN 'missing_cell' END
+FROM task_forgetting WHERE task_position < stages
+UNION ALL
+SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, 'forgetting', task,
+       forgetting, CASE WHEN forgetting IS NULL THEN 'missing_cell' END
+FROM task_forgetting WHERE task_position < stages;
+
+-- Forgetting of pretraining: nll of a corpus after the stage at `position` minus that of the base,
+-- nats per token; stderr is that of the paired difference. out_of_reach: the base itself is no
+-- better than uniform on it.
+CREATE VIEW pretraining_forgetting AS
+SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
+       r.order_name, r.seed, p.position, t.name AS trained, c.name AS corpus, x.role,
+       b.out_of_reach, l.nll, b.nll AS nll_0, l.nll - b.nll AS forgetting,
+       l.change_stderr AS stderr, l.kl_to_base, l.soft_ce, c.floor
+FROM run r CROSS JOIN experiment e ON e.id = r.experiment
+     CROSS JOIN run_stage z ON z.run = r.id AND z.position = 0
+     CROSS JOIN run_stage p ON p.run = r.id
+     LEFT JOIN task t ON t.id = p.task
+     CROSS JOIN experiment_corpus x ON x.experiment = r.experiment
+     CROSS JOIN corpus c ON c.id = x.corpus
+     CROSS JOIN likelihood l ON l.stage = p.stage AND l.step = -1 AND l.corpus = x.corpus
+     CROSS JOIN likelihood b ON b.stage = z.stage AND b.step = -1 AND b.corpus = x.corpus
+WHERE r.superseded = 0;
+
+-- Intruder dimensions after each trained stage, summed over its matrices: k = 10, epsilon = .5,
+-- left vectors, against the base. random: what as many random directions would give.
+CREATE VIEW intruders AS
+SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
+       r.order_name, r.seed, p.position, t.name AS trained, s.matrices,
+       s.intruders_u AS intruders, s.random_u AS random, s.energy_u AS energy
+FROM run r CROSS JOIN experiment e ON e.id = r.experiment
+     CROSS JOIN run_stage p ON p.run = r.id AND p.position >= 1
+     LEFT JOIN task t ON t.id = p.task
+     CROSS JOIN spectrum_total s ON s.stage = p.stage AND s.step = -1 AND s.against = 'base'
+WHERE r.superseded = 0;
+
+-- Everything about a run after the stage at `position`, one row each. nll, nll_0,
+-- pretraining_forgetting, kl_to_base: weighted mean over the experiment's pretraining corpora in
+-- reach; other_forgetting: over its other corpora; NULL while one of them is missing. learned: score
+-- of the task just trained; acc, bwt, forgetting, held_out_change: the metrics of that name with
+-- this stage as the last. Spectra are against the base, norms and counts over all matrices.
+CREATE VIEW stage_summary AS
+SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
+       r.order_name, r.seed, r.status, e.limited, r.key AS run_key, r.stages, p.position,
+       t.name AS trained, g.key AS stage, g.status AS stage_status,
+       (SELECT CASE WHEN count(l.nll) = count(*) THEN sum(x.weight * l.nll) / sum(x.weight) END
+        FROM experiment_corpus x
+             CROSS JOIN likelihood b ON b.stage = z.stage AND b.step = -1 AND b.corpus = x.corpus
+             LEFT JOIN likelihood l ON l.stage = p.stage AND l.step = -1 AND l.corpus = x.corpus
+        WHERE x.experiment = r.experiment AND x.role = 'pretraining' AND b.out_of_reach = 0) AS nll,
+       (SELECT sum(x.weight * b.nll) / sum(x.weight)
+        FROM experiment_corpus x
+             CROSS JOIN likelihood b ON b.stage = z.stage AND b.step = -1 AND b.corpus = x.corpus
+        WHERE x.experiment = r.experiment AND x.role = 'pretraining' AND b.out_of_reach = 0) AS nll_0,
+       (SELECT CASE WHEN count(l.nll - b.nll) = count(*)
+                    THEN sum(x.weight * (l.nll - b.nll)) / sum(x.weight) END
+        FROM experiment_corpus x
+             CROSS JOIN likelihood b ON b.stage = z.stage AND b.step = -1 AND b.corpus = x.corpus
+             LEFT JOIN likelihood l ON l.stage = p.stage AND l.step = -1 AND l.corpus = x.corpus
+        WHERE x.experiment = r.experiment AND x.role = 'pretraining' AND b.out_of_reach = 0)
+         AS pretraining_forgetting,
+       (SELECT CASE WHEN count(l.nll - b.nll) = count(*)
+                    THEN sum(x.weight * (l.nll - b.nll)) / sum(x.weight) END
+        FROM experiment_corpus x
+             CROSS JOIN likelihood b ON b.stage = z.stage AND b.step = -1 AND b.corpus = x.corpus
+             LEFT JOIN likelihood l ON l.stage = p.stage AND l.step = -1 AND l.corpus = x.corpus
+        WHERE x.experiment = r.experiment AND x.role = 'other' AND b.out_of_reach = 0)
+         AS other_forgetting,
+       (SELECT CASE WHEN count(l.kl_to_base) = count(*)
+                    THEN sum(x.weight * l.kl_to_base) / sum(x.weight) END
+        FROM experiment_corpus x
+             CROSS JOIN likelihood b ON b.stage = z.stage AND b.step = -1 AND b.corpus = x.corpus
+             LEFT JOIN likelihood l ON l.stage = p.stage AND l.step = -1 AND l.corpus = x.corpus
+        WHERE x.experiment = r.experiment AND x.role = 'pretraining' AND b.out_of_reach = 0)
+         AS kl_to_base,
+       (SELECT s.value FROM score s WHERE s.stage = p.stage AND s.step = -1
+         AND s.metric = 'accuracy' AND s.split = t.split AND s.task = p.task) AS learned,
+       (SELECT s.value FROM score s WHERE s.stage = p.stage AND s.step = -1
+         AND s.metric = 'kl_on_task_prompt' AND s.split = t.split AND s.task = p.task)
+         AS kl_on_task_prompt,
+       (SELECT s.value FROM score s WHERE s.stage = p.stage AND s.step = -1
+         AND s.metric = 'kl_on_task_answer' AND s.split = t.split AND s.task = p.task)
+         AS kl_on_task_answer,
+       (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
+         AND m.name = 'acc' AND m.subject = '') AS acc,
+       (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
+         AND m.name = 'bwt' AND m.subject = '') AS bwt,
+       (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
+         AND m.name = 'forgetting' AND m.subject = '') AS forgetting,
+       (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
+         AND m.name = 'held_out_change' AND m.subject = '') AS held_out_change,
+       s.matrices, s.intruders_u AS intruders, s.random_u AS intruders_random,
+       s.energy_u AS intruder_energy, s.intruders_v, s.random_v AS intruders_random_v,
+       s.energy_v AS intruder_energy_v, s.delta_frobenius, s.delta_spectral, s.relative_update,
+       s.effective_rank, s.stable_rank, s.top_share, s.rho_10
+FROM run r CROSS JOIN experiment e ON e.id = r.experiment
+     CROSS JOIN run_stage z ON z.run = r.id AND z.position = 0
+     CROSS JOIN run_stage p ON p.run = r.id
+     CROSS JOIN stage g ON g.id = p.stage
+     LEFT JOIN task t ON t.id = p.task
+     LEFT JOIN spectrum_total s ON s.stage = p.stage AND s.step = -1 AND s.against = 'base'
+WHERE r.superseded = 0;
+
+-- One row per run, after its last stage. gates, gates_failed: how many were checked and failed.
+CREATE VIEW run_summary AS
+SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, status, stages,
+       (SELECT q.trainable FROM run q WHERE q.key = run_key) AS trainable, limited, acc, bwt,
+       forgetting, held_out_change, nll_0, nll, pretraining_forgetting, other_forgetting, kl_to_base,
+       matrices, intruders, intruders_random, intruder_energy, delta_frobenius, relative_update,
+       effective_rank,
+       (SELECT count(*) FROM run q JOIN gate g ON g.run = q.id WHERE q.key = run_key) AS gates,
+       (SELECT count(*) FROM run q JOIN gate g ON g.run = q.id
+        WHERE q.key = run_key AND g.passed = 0) AS gates_failed,
+       (SELECT q.error FROM run q WHERE q.key = run_key) AS error, run_key AS key
+FROM stage_summary WHERE position = stages;
+
+-- Means and standard deviations over the seeds of one method and order. Only runs that are done
+-- count; `left_out` says how many are not (diverged, failed, gate failed, unfinished).
+CREATE VIEW seed_summary AS
+SELECT experiment, method, kind, rank, learning_rate, order_name, limited,
+       sum(good) AS runs, sum(NOT good) AS left_out,
+       avg(acc) AS acc, sqrt(sum((acc - m1) * (acc - m1)) / nullif(count(acc) - 1, 0)) AS acc_sd,
+       avg(bwt) AS bwt, sqrt(sum((bwt - m2) * (bwt - m2)) / nullif(count(bwt) - 1, 0)) AS bwt_sd,
+       avg(forgetting) AS forgetting,
+       sqrt(sum((forgetting - m3) * (forgetting - m3)) / nullif(count(forgetting) - 1, 0))
+         AS forgetting_sd,
+       avg(nll_0) AS nll_0, avg(nll) AS nll,
+       avg(pretraining_forgetting) AS pretraining_forgetting,
+       sqrt(sum((pretraining_forgetting - m4) * (pretraining_forgetting - m4))
+            / nullif(count(pretraining_forgetting) - 1, 0)) AS pretraining_forgetting_sd,
+       avg(intruders) AS intruders,
+       sqrt(sum((intruders - m5) * (intruders - m5)) / nullif(count(intruders) - 1, 0))
+         AS intruders_sd,
+       avg(intruders_random) AS intruders_random,
+       avg(delta_frobenius) AS delta_frobenius,
+       sqrt(sum((delta_frobenius - m6) * (delta_frobenius - m6))
+            / nullif(count(delta_frobenius) - 1, 0)) AS delta_frobenius_sd
+FROM (SELECT experiment, method, kind, rank, learning_rate, order_name, limited, good, acc, bwt,
+             forgetting, nll_0, nll, pretraining_forgetting, intruders, intruders_random,
+             delta_frobenius, avg(acc) OVER w AS m1, avg(bwt) OVER w AS m2,
+             avg(forgetting) OVER w AS m3, avg(pretraining_forgetting) OVER w AS m4,
+             avg(intruders) OVER w AS m5, avg(delta_frobenius) OVER w AS m6
+      FROM (SELECT experiment, method, kind, rank, learning_rate, order_name, limited,
+                   status = 'done' AS good,
+                   CASE WHEN status = 'done' THEN acc END AS acc,
+                   CASE WHEN status = 'done' THEN bwt END AS bwt,
+                   CASE WHEN status = 'done' THEN forgetting END AS forgetting,
+                   CASE WHEN status = 'done' THEN nll_0 END AS nll_0,
+                   CASE WHEN status = 'done' THEN nll END AS nll,
+                   CASE WHEN status = 'done' THEN pretraining_forgetting END
+                     AS pretraining_forgetting,
+                   CASE WHEN status = 'done' THEN intruders END AS intruders,
+                   CASE WHEN status = 'done' THEN intruders_random END AS intruders_random,
+                   CASE WHEN status = 'done' THEN delta_frobenius END AS delta_frobenius
+            FROM run_summary)
+      WINDOW w AS (PARTITION BY experiment, method, order_name))
+GROUP BY experiment, method, order_name;
+
+-- The points of `wane correlate`: one per run and trained stage. config: everything of a run but its
+-- order and seed. Any column may be x, y or the covariate; rows of runs that are not done (status)
+-- are for the reader to leave out.
+CREATE VIEW correlation_points AS
+SELECT experiment, run, method AS config, kind, rank, learning_rate, order_name, seed, status,
+       position, trained, intruders, intruders_random, intruder_energy, intruders_v,
+       intruders_random_v, intruder_energy_v, delta_frobenius, delta_spectral, relative_update,
+       effective_rank, stable_rank, top_share, rho_10, kl_on_task_prompt, kl_on_task_answer,
+       learned, nll, pretraining_forgetting, other_forgetting, kl_to_base, acc, bwt, forgetting,
+       held_out_change
+FROM stage_summary WHERE position >= 1;
