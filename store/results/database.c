@@ -199,7 +199,7 @@ wane_status wane_results_commit(wane_results *db, wane_error *err)
 void wane_results_rollback(wane_results *db)
 {
     /* After some errors (a full disk) SQLite has rolled back by itself. */
-    if (db && !sqlite3_get_autocommit(db->sql))
+    if (db && db->sql && !sqlite3_get_autocommit(db->sql))
         (void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
 }
 
@@ -275,6 +275,9 @@ static wane_status connect_file(wane_results *db, wane_error *err)
                      "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536; PRAGMA synchronous=FULL",
                      NULL, NULL, NULL) != SQLITE_OK)
         return wane_results_fail(db, "open", err);
+    /* These two tables come into being at their first use, which the guard would take for a CREATE.
+     */
+    (void)sqlite3_exec(db->sql, "SELECT 1 FROM json_each('[]'), json_tree('[]')", NULL, NULL, NULL);
     return WANE_OK;
 }
 
@@ -351,6 +354,12 @@ static wane_status look(const char *path, wane_results_mode mode, wane_error *er
     return wane_results_check_place(path, err);
 }
 
+static bool needs_mending(const wane_results *db, wane_status st, int64_t version)
+{
+    if (st == WANE_OK) return version < WANE_RESULTS_VERSION;
+    return db->sql && sqlite3_extended_errcode(db->sql) == SQLITE_READONLY_ROLLBACK;
+}
+
 /* A transaction that a killed process left, or an older version: a handle that only reads cannot
  * mend either, so one that writes does it. */
 static wane_status mend(wane_results *db, wane_error *err)
@@ -375,11 +384,9 @@ wane_status wane_results_open(wane_results **out, const char *path, wane_results
         goto done;
     }
     db->mode = mode;
-    WANE_TRY(connect_file(db, err));
-    st = identify(db, &version, err);
-    if (mode == WANE_RESULTS_READ &&
-        (st == WANE_OK ? version < WANE_RESULTS_VERSION
-                       : sqlite3_extended_errcode(db->sql) == SQLITE_READONLY_ROLLBACK)) {
+    st = connect_file(db, err);
+    if (st == WANE_OK) st = identify(db, &version, err);
+    if (mode == WANE_RESULTS_READ && needs_mending(db, st, version)) {
         WANE_TRY(mend(db, err));
         st = identify(db, &version, err);
     }

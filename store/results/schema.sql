@@ -15,7 +15,7 @@
 
 -- A model that experiments start from.
 CREATE TABLE model (
-  id           INTEGER PRIMARY KEY,
+  id           INTEGER PRIMARY KEY,   -- in the order of the plan
   key          TEXT NOT NULL UNIQUE,  -- sha256 of its weights
   name         TEXT NOT NULL,         -- for people
   path         TEXT,                  -- where it was read from
@@ -23,75 +23,76 @@ CREATE TABLE model (
   parameters   INTEGER,               -- how many numbers
   vocabulary   INTEGER,               -- V; ln V is the nll of a uniform guess
   context      INTEGER,               -- longest input in tokens
-  layers       INTEGER,
+  layers       INTEGER,               -- number of blocks
   width        INTEGER                -- of the hidden state
 ) STRICT;
 
 -- A weight matrix whose spectrum is looked at (linear weights, not embeddings or heads).
 CREATE TABLE matrix (
-  id       INTEGER PRIMARY KEY,
-  model    INTEGER NOT NULL REFERENCES model,
-  position INTEGER NOT NULL,  -- from 0, in the order of the model's parameter table
-  name     TEXT NOT NULL,     -- full tensor name
-  module   TEXT NOT NULL,     -- its last part: "q_proj", "down_proj", ...
-  layer    INTEGER,           -- from 0; NULL outside layers
-  "rows"   INTEGER NOT NULL,  -- outputs
-  cols     INTEGER NOT NULL,  -- inputs
+  id       INTEGER PRIMARY KEY,                -- in the order of the plan
+  model    INTEGER NOT NULL REFERENCES model,  -- the model it belongs to
+  position INTEGER NOT NULL,                   -- from 0, in the order of the model's parameter table
+  name     TEXT NOT NULL,                      -- full tensor name
+  module   TEXT NOT NULL,                      -- its last part: "q_proj", "down_proj", ...
+  layer    INTEGER,                            -- from 0; NULL outside layers
+  "rows"   INTEGER NOT NULL,                   -- outputs
+  cols     INTEGER NOT NULL,                   -- inputs
   UNIQUE (model, name)
 ) STRICT;
 
 -- A task as it is measured: other rows, template, labels or limit make another task.
 CREATE TABLE task (
-  id            INTEGER PRIMARY KEY,
+  id            INTEGER PRIMARY KEY,   -- in the order of the plan
   key           TEXT NOT NULL UNIQUE,  -- `subject` of its cells
   name          TEXT NOT NULL,         -- what tables and charts show
   path          TEXT,                  -- where it was read from; NULL when built in
-  kind          TEXT NOT NULL,         -- classification, choice, generation, lm, preference, thumbs, rl
+  kind          TEXT NOT NULL,         -- classification, choice, generation, lm, ...
   split         TEXT NOT NULL,         -- the measured split that views show: test or validation
   train_sha256  TEXT,                  -- of the training rows; NULL when never trained on
   data_sha256   TEXT,                  -- of the measured rows
   template      TEXT,                  -- how a row becomes a prompt
-  train_rows    INTEGER,
-  measured_rows INTEGER,
+  train_rows    INTEGER,               -- rows trained on
+  measured_rows INTEGER,               -- rows measured
   labels        INTEGER                -- number of labels; 1 / labels is chance
 ) STRICT;
 
 -- A corpus as it is measured; other text, windows or filter make another corpus.
 CREATE TABLE corpus (
-  id          INTEGER PRIMARY KEY,
+  id          INTEGER PRIMARY KEY,   -- in the order of the plan
   key         TEXT NOT NULL UNIQUE,  -- `subject` of its cells
-  name        TEXT NOT NULL,
+  name        TEXT NOT NULL,         -- what tables and charts show
   path        TEXT,                  -- where it was read from; NULL when built in
   data_sha256 TEXT,                  -- of its text
-  documents   INTEGER,
+  documents   INTEGER,               -- how many
   windows     INTEGER,               -- pieces of at most the model's context
   tokens      INTEGER,               -- scored
   words       INTEGER,               -- separated by white space
-  bytes       INTEGER,
+  bytes       INTEGER,               -- of UTF-8 text
   floor       REAL                   -- entropy in nats per token where it is known (built-in language)
 ) STRICT;
 
 -- One experiment file.
 CREATE TABLE experiment (
-  id      INTEGER PRIMARY KEY,
-  key     TEXT NOT NULL UNIQUE,      -- its name
-  model   INTEGER NOT NULL REFERENCES model,
+  id      INTEGER PRIMARY KEY,                -- in the order of the plan
+  key     TEXT NOT NULL UNIQUE,               -- its name
+  model   INTEGER NOT NULL REFERENCES model,  -- where its runs start
   limited INTEGER NOT NULL DEFAULT 0 CHECK (limited IN (0, 1)),  -- 1: under `limit:`, left out of means
-  source  TEXT                       -- the file with every default filled in, as last planned
+  source  TEXT                                -- the file with every default filled in, as last planned
 ) STRICT;
 
 -- Which tasks an experiment measures; views show these for its runs and no others.
 CREATE TABLE experiment_task (
-  experiment INTEGER NOT NULL REFERENCES experiment,
-  task       INTEGER NOT NULL REFERENCES task,
+  experiment INTEGER NOT NULL REFERENCES experiment,  -- the experiment
+  task       INTEGER NOT NULL REFERENCES task,  -- the task
   watched    INTEGER NOT NULL CHECK (watched IN (0, 1)),  -- 1: measured, never trained on
   PRIMARY KEY (experiment, task)
 ) STRICT, WITHOUT ROWID;
 
 -- Which corpora an experiment measures.
 CREATE TABLE experiment_corpus (
-  experiment INTEGER NOT NULL REFERENCES experiment,
-  corpus     INTEGER NOT NULL REFERENCES corpus,
+  experiment INTEGER NOT NULL REFERENCES experiment,  -- the experiment
+  corpus     INTEGER NOT NULL REFERENCES corpus,  -- the corpus
+  -- role: pretraining: what forgetting is measured on
   role       TEXT NOT NULL CHECK (role IN ('pretraining', 'other')),
   weight     REAL NOT NULL DEFAULT 1,  -- in the mean over the corpora of one role
   PRIMARY KEY (experiment, corpus)
@@ -100,26 +101,28 @@ CREATE TABLE experiment_corpus (
 -- A node of the tree of stages. Knows nothing of positions and orders: two runs that have trained
 -- the same from the same start share it.
 CREATE TABLE stage (
-  id            INTEGER PRIMARY KEY,
-  key           TEXT NOT NULL UNIQUE,        -- sha256 of everything that decides its weights
-  parent        INTEGER REFERENCES stage,    -- what it starts from; NULL for the base
-  model         INTEGER NOT NULL REFERENCES model,
+  id            INTEGER PRIMARY KEY,       -- in the order of the plan
+  key           TEXT NOT NULL UNIQUE,      -- sha256 of everything that decides its weights
+  parent        INTEGER REFERENCES stage,  -- what it starts from; NULL for the base
+  model         INTEGER NOT NULL REFERENCES model,  -- at the root of its tree
+  -- kind: how its weights come about
   kind          TEXT NOT NULL CHECK (kind IN ('base', 'sft', 'reward', 'rl', 'joint', 'given')),
-  task_name     TEXT,                        -- what it is trained on; NULL for the base
-  anchor        INTEGER REFERENCES stage,    -- the stage a KL penalty holds on to
+  task_name     TEXT,                      -- what it is trained on; NULL for the base
+  anchor        INTEGER REFERENCES stage,  -- the stage a KL penalty holds on to
+  -- status: done and diverged are sealed for good
   status        TEXT NOT NULL DEFAULT 'planned'
                 CHECK (status IN ('planned', 'training', 'done', 'diverged', 'skipped', 'failed')),
-  steps_planned INTEGER,                     -- optimiser steps; 0 where nothing is trained
-  steps         INTEGER,                     -- trained; NULL before the seal
-  diverged_at   INTEGER                      -- the step whose loss was not finite
+  steps_planned INTEGER,  -- optimiser steps; 0 where nothing is trained
+  steps         INTEGER,  -- trained; NULL before the seal
+  diverged_at   INTEGER   -- the step whose loss was not finite
 ) STRICT;
 CREATE INDEX stage_parent ON stage (parent);
 
 -- One run of an experiment.
 CREATE TABLE run (
-  id            INTEGER PRIMARY KEY,
+  id            INTEGER PRIMARY KEY,   -- in the order of the plan
   key           TEXT NOT NULL UNIQUE,  -- sha256 of what it is; a unique prefix names it too
-  experiment    INTEGER NOT NULL REFERENCES experiment,
+  experiment    INTEGER NOT NULL REFERENCES experiment,  -- the experiment it belongs to
   name          TEXT NOT NULL,         -- method/order/sN, unique among those not superseded
   method        TEXT NOT NULL,         -- the config: everything of a run but its order and seed
   kind          TEXT NOT NULL,         -- full, full-matrices, lora, given, ...
@@ -127,12 +130,13 @@ CREATE TABLE run (
   alpha         REAL,                  -- of the adapter
   learning_rate REAL,                  -- NULL where nothing is trained
   order_name    TEXT NOT NULL,         -- of the order of tasks
-  seed          INTEGER NOT NULL,
+  seed          INTEGER NOT NULL,      -- of initial factors, order of rows, dropout
   stages        INTEGER NOT NULL,      -- trained stages planned: its last position
   trainable     INTEGER,               -- number of parameters trained
+  -- status: diverged is a result; gate_failed is not to be believed
   status        TEXT NOT NULL DEFAULT 'planned'
                 CHECK (status IN ('planned', 'running', 'done', 'diverged', 'failed', 'gate_failed')),
-  error         TEXT,                  -- one line, when it failed
+  error         TEXT,  -- one line, when it failed
   superseded    INTEGER NOT NULL DEFAULT 0 CHECK (superseded IN (0, 1))
                 -- 1: the experiment file has changed and another run bears its name; out of all views
 ) STRICT;
@@ -140,10 +144,10 @@ CREATE UNIQUE INDEX run_name ON run (experiment, name) WHERE superseded = 0;
 
 -- The path of a run. Position 0 is the base.
 CREATE TABLE run_stage (
-  run      INTEGER NOT NULL REFERENCES run,
-  position INTEGER NOT NULL CHECK (position >= 0),
-  stage    INTEGER NOT NULL REFERENCES stage,
-  task     INTEGER REFERENCES task,  -- trained at this position; NULL at 0
+  run      INTEGER NOT NULL REFERENCES run,    -- the run
+  position INTEGER NOT NULL CHECK (position >= 0),  -- 0 is the base
+  stage    INTEGER NOT NULL REFERENCES stage,  -- the stage
+  task     INTEGER REFERENCES task,            -- trained at this position; NULL at 0
   PRIMARY KEY (run, position)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX run_stage_stage ON run_stage (stage);
@@ -151,9 +155,9 @@ CREATE INDEX run_stage_task ON run_stage (run, task, position);
 
 -- The settings of a run, all of them, defaults too.
 CREATE TABLE parameter (
-  run   INTEGER NOT NULL REFERENCES run,
-  key   TEXT NOT NULL,  -- "training.batch_size"
-  value ANY,
+  run   INTEGER NOT NULL REFERENCES run,  -- the run
+  key   TEXT NOT NULL,                    -- "training.batch_size"
+  value ANY,                              -- a number or a text
   PRIMARY KEY (run, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -161,22 +165,22 @@ CREATE TABLE parameter (
 
 -- The log, with the clock. No view shows it.
 CREATE TABLE event (
-  id      INTEGER PRIMARY KEY,
-  run     INTEGER REFERENCES run,
-  stage   INTEGER REFERENCES stage,
-  time    TEXT NOT NULL,  -- UTC, "2026-11-25T03:50:09Z"
-  level   TEXT NOT NULL CHECK (level IN ('info', 'warning', 'error')),
-  message TEXT NOT NULL
+  id      INTEGER PRIMARY KEY,       -- in the order of writing
+  run     INTEGER REFERENCES run,    -- NULL when it concerns no run
+  stage   INTEGER REFERENCES stage,  -- NULL when it concerns no stage
+  time    TEXT NOT NULL,             -- UTC, "2026-11-25T03:50:09Z"
+  level   TEXT NOT NULL CHECK (level IN ('info', 'warning', 'error')),  -- how grave
+  message TEXT NOT NULL              -- one line
 ) STRICT;
 CREATE INDEX event_run ON event (run) WHERE run IS NOT NULL;
 CREATE INDEX event_stage ON event (stage) WHERE stage IS NOT NULL;
 
 -- Optimiser steps of a stage.
 CREATE TABLE step (
-  stage         INTEGER NOT NULL REFERENCES stage,
+  stage         INTEGER NOT NULL REFERENCES stage,  -- the stage
   step          INTEGER NOT NULL,  -- from 1
   loss          REAL,              -- mean over the step's labelled tokens, nats; NULL: not finite
-  learning_rate REAL,
+  learning_rate REAL,              -- the step's, by the schedule
   grad_norm     REAL,              -- before clipping; NULL: not finite
   tokens        INTEGER,           -- labelled or not
   seconds       REAL,              -- wall
@@ -185,63 +189,63 @@ CREATE TABLE step (
 
 -- What a phase of a stage has cost, over all processes that worked on it.
 CREATE TABLE usage (
-  stage      INTEGER NOT NULL REFERENCES stage,
-  phase      TEXT NOT NULL,     -- "train", "likelihood", "score", "spectrum", ...
-  wall_s     REAL NOT NULL,
-  cpu_s      REAL NOT NULL,     -- of all threads
-  peak_bytes INTEGER,           -- largest resident size of the process meanwhile
-  tokens     INTEGER,
+  stage      INTEGER NOT NULL REFERENCES stage,  -- the stage
+  phase      TEXT NOT NULL,  -- "train", "likelihood", "score", "spectrum", ...
+  wall_s     REAL NOT NULL,  -- seconds
+  cpu_s      REAL NOT NULL,  -- of all threads
+  peak_bytes INTEGER,        -- largest resident size of the process meanwhile
+  tokens     INTEGER,        -- processed
   PRIMARY KEY (stage, phase)
 ) STRICT, WITHOUT ROWID;
 
 -- On what a stage was trained: what decides its last bits.
 CREATE TABLE environment (
-  stage        INTEGER PRIMARY KEY REFERENCES stage,
-  version      TEXT,               -- of wane
-  numbers      INTEGER,            -- version of the numerics; part of every stage's key
-  blas_core    TEXT,               -- the kernels OpenBLAS chose
-  blas_build   TEXT,
-  cpu          TEXT,
-  cpu_features TEXT,               -- those that choose between code paths
-  compiler     TEXT,
-  system       TEXT,
-  threads      INTEGER,            -- change no bit
-  jobs         INTEGER,            -- change no bit
+  stage        INTEGER PRIMARY KEY REFERENCES stage,  -- the stage
+  version      TEXT,     -- of wane
+  numbers      INTEGER,  -- version of the numerics; part of every stage's key
+  blas_core    TEXT,     -- the kernels OpenBLAS chose
+  blas_build   TEXT,     -- its version and options
+  cpu          TEXT,     -- its model name
+  cpu_features TEXT,     -- those that choose between code paths
+  compiler     TEXT,     -- of wane
+  system       TEXT,     -- kernel and machine
+  threads      INTEGER,  -- change no bit
+  jobs         INTEGER,  -- change no bit
   mixed        INTEGER NOT NULL DEFAULT 0 CHECK (mixed IN (0, 1))  -- 1: resumed under other kernels
 ) STRICT;
 
 -- Files kept of a stage, in NAME.db.artifacts/ beside the database.
 CREATE TABLE artifact (
-  stage  INTEGER NOT NULL REFERENCES stage,
-  kind   TEXT NOT NULL,            -- adapter, tensors, merged, ...
-  path   TEXT NOT NULL,            -- inside the artifact folder
-  sha256 TEXT,
-  bytes  INTEGER,
+  stage  INTEGER NOT NULL REFERENCES stage,  -- the stage
+  kind   TEXT NOT NULL,                      -- adapter, tensors, merged, ...
+  path   TEXT NOT NULL,                      -- inside the artifact folder
+  sha256 TEXT,                               -- of its bytes
+  bytes  INTEGER,                            -- size of the file or folder
   gone   INTEGER NOT NULL DEFAULT 0 CHECK (gone IN (0, 1)),  -- 1: let go under `keep:`
   PRIMARY KEY (stage, kind)
 ) STRICT, WITHOUT ROWID;
 
 -- Metrics of a run, computed once at its seal. Names and formulas: `wane explain NAME`.
 CREATE TABLE metric (
-  run      INTEGER NOT NULL REFERENCES run,
-  position INTEGER NOT NULL,  -- after this stage; the run's own figure is that of its last
-  name     TEXT NOT NULL,     -- acc, aia, learning_acc, bwt, forgetting, held_out_change, ...
-  subject  TEXT NOT NULL,     -- a task's or corpus's name; '' for all
-  value    REAL,
-  reason   TEXT,              -- why value is NULL
+  run      INTEGER NOT NULL REFERENCES run,  -- the run
+  position INTEGER NOT NULL,                 -- after this stage; the run's own figure is that of its last
+  name     TEXT NOT NULL,                    -- acc, aia, learning_acc, bwt, forgetting, held_out_change, ...
+  subject  TEXT NOT NULL,                    -- a task's or corpus's name; '' for all
+  value    REAL,                             -- as measures.md defines it
+  reason   TEXT,                             -- why value is NULL
   PRIMARY KEY (run, position, name, subject),
   CHECK ((value IS NULL) = (reason IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 
 -- Sanity gates: what must hold for a run to be believed.
 CREATE TABLE gate (
-  run     INTEGER NOT NULL REFERENCES run,
-  name    TEXT NOT NULL,
-  subject TEXT NOT NULL,  -- a task's or corpus's name; '' for the run
-  passed  INTEGER NOT NULL CHECK (passed IN (0, 1)),
-  value   REAL,           -- what was seen
-  bound   REAL,           -- what it is held against
-  detail  TEXT,
+  run     INTEGER NOT NULL REFERENCES run,  -- the run
+  name    TEXT NOT NULL,                    -- what is checked
+  subject TEXT NOT NULL,                    -- a task's or corpus's name; '' for the run
+  passed  INTEGER NOT NULL CHECK (passed IN (0, 1)),  -- 0: the run is marked gate_failed
+  value   REAL,                             -- what was seen
+  bound   REAL,                             -- what it is held against
+  detail  TEXT,                             -- one line for people
   PRIMARY KEY (run, name, subject)
 ) STRICT, WITHOUT ROWID;
 
@@ -249,8 +253,9 @@ CREATE TABLE gate (
 
 -- Which measurements are there. The rows are in the tables below, under the same stage and step.
 CREATE TABLE cell (
-  stage           INTEGER NOT NULL REFERENCES stage,
-  step            INTEGER NOT NULL,
+  stage           INTEGER NOT NULL REFERENCES stage,  -- the stage
+  step            INTEGER NOT NULL,  -- -1: sealed; else a training step
+  -- measure: what is measured
   measure         TEXT NOT NULL
                   CHECK (measure IN ('score', 'likelihood', 'spectrum', 'intervention', 'sample')),
   subject         TEXT NOT NULL,  -- key of a task or corpus; a spectrum's reference; a choice
@@ -262,89 +267,90 @@ CREATE TABLE cell (
 
 -- Scores of a stage on a task.
 CREATE TABLE score (
-  stage  INTEGER NOT NULL REFERENCES stage,
-  step   INTEGER NOT NULL,
-  metric TEXT NOT NULL,     -- accuracy, loss, majority, kl_on_task_prompt, kl_on_task_answer, ...
-  split  TEXT NOT NULL,     -- train, validation, test
-  task   INTEGER NOT NULL REFERENCES task,
-  value  REAL,
-  stderr REAL,              -- standard error of value
-  n      INTEGER,           -- rows it is a mean of
+  stage  INTEGER NOT NULL REFERENCES stage,  -- the stage
+  step   INTEGER NOT NULL,                   -- -1: sealed; else a training step
+  metric TEXT NOT NULL,                      -- accuracy, loss, majority, kl_on_task_prompt, kl_on_task_answer, ...
+  split  TEXT NOT NULL,                      -- train, validation, test
+  task   INTEGER NOT NULL REFERENCES task,   -- the task
+  value  REAL,                               -- of the metric
+  stderr REAL,                               -- standard error of value
+  n      INTEGER,                            -- rows it is a mean of
   PRIMARY KEY (stage, step, metric, split, task)
 ) STRICT, WITHOUT ROWID;
 
 -- The outcome of every row of a task.
 CREATE TABLE example (
-  stage     INTEGER NOT NULL REFERENCES stage,
-  step      INTEGER NOT NULL,
-  task      INTEGER NOT NULL REFERENCES task,
-  split     TEXT NOT NULL,
-  "row"     INTEGER NOT NULL,  -- its number in the split, from 0
-  label     INTEGER NOT NULL,  -- index of the true label
-  predicted INTEGER NOT NULL,  -- index of the label with the best score
-  margin    REAL,              -- score of the true label minus the best other score
-  loss      REAL,              -- -log softmax over the labels, of the true one
+  stage     INTEGER NOT NULL REFERENCES stage,  -- the stage
+  step      INTEGER NOT NULL,                   -- -1: sealed; else a training step
+  task      INTEGER NOT NULL REFERENCES task,   -- the task
+  split     TEXT NOT NULL,                      -- train, validation, test
+  "row"     INTEGER NOT NULL,                   -- its number in the split, from 0
+  label     INTEGER NOT NULL,                   -- index of the true label
+  predicted INTEGER NOT NULL,                   -- index of the label with the best score
+  margin    REAL,                               -- score of the true label minus the best other score
+  loss      REAL,                               -- -log softmax over the labels, of the true one
   PRIMARY KEY (stage, step, task, split, "row")
 ) STRICT, WITHOUT ROWID;
 
 -- Likelihood of a corpus under a stage.
 CREATE TABLE likelihood (
-  stage            INTEGER NOT NULL REFERENCES stage,
-  step             INTEGER NOT NULL,
-  corpus           INTEGER NOT NULL REFERENCES corpus,
-  nll              REAL,     -- nats per token
-  stderr           REAL,     -- of nll: bootstrap of documents
-  change_stderr    REAL,     -- of nll minus that of stage 0: paired bootstrap of documents
-  token_perplexity REAL,     -- exp(nll)
-  word_perplexity  REAL,     -- exp(nll tokens / words); NULL when unk_tokens > 0
-  byte_perplexity  REAL,     -- exp(nll tokens / bytes); NULL when unk_tokens > 0
-  bits_per_byte    REAL,     -- nll tokens / bytes / ln 2; NULL when unk_tokens > 0
-  kl_to_base       REAL,     -- mean over tokens of KL(p_base || p_stage)
-  soft_ce          REAL,     -- mean over tokens of -sum p_base log p_stage
-  tokens           INTEGER,  -- scored, each once
-  words            INTEGER,
-  bytes            INTEGER,
-  unk_tokens       INTEGER,  -- scored tokens that stand for text the tokenizer does not know
-  "window"         INTEGER,  -- tokens a window holds at most
-  stride           INTEGER,
-  bos              TEXT,     -- the rule for the beginning of a document
+  stage            INTEGER NOT NULL REFERENCES stage,  -- the stage
+  step             INTEGER NOT NULL,  -- -1: sealed; else a training step
+  corpus           INTEGER NOT NULL REFERENCES corpus,  -- the corpus
+  nll              REAL,              -- nats per token
+  stderr           REAL,              -- of nll: bootstrap of documents
+  change_stderr    REAL,              -- of nll minus that of stage 0: paired bootstrap of documents
+  token_perplexity REAL,              -- exp(nll)
+  word_perplexity  REAL,              -- exp(nll tokens / words); NULL when unk_tokens > 0
+  byte_perplexity  REAL,              -- exp(nll tokens / bytes); NULL when unk_tokens > 0
+  bits_per_byte    REAL,              -- nll tokens / bytes / ln 2; NULL when unk_tokens > 0
+  kl_to_base       REAL,              -- mean over tokens of KL(p_base || p_stage)
+  soft_ce          REAL,              -- mean over tokens of -sum p_base log p_stage
+  tokens           INTEGER,           -- scored, each once
+  words            INTEGER,           -- separated by white space
+  bytes            INTEGER,           -- of UTF-8 text
+  unk_tokens       INTEGER,           -- scored tokens that stand for text the tokenizer does not know
+  "window"         INTEGER,           -- tokens a window holds at most
+  stride           INTEGER,           -- tokens between the beginnings of two windows
+  bos              TEXT,              -- the rule for the beginning of a document
   out_of_reach     INTEGER NOT NULL DEFAULT 0 CHECK (out_of_reach IN (0, 1)),  -- 1: the base is at chance
   PRIMARY KEY (stage, step, corpus)
 ) STRICT, WITHOUT ROWID;
 
 -- Its windows, so that errors and paired tests can be asked later.
 CREATE TABLE "window" (
-  stage    INTEGER NOT NULL REFERENCES stage,
-  step     INTEGER NOT NULL,
-  corpus   INTEGER NOT NULL REFERENCES corpus,
-  document INTEGER NOT NULL,  -- from 0
-  position INTEGER NOT NULL,  -- of the window in its document, from 0
-  nll      REAL,              -- sum over its scored tokens
-  kl       REAL,              -- sum of KL(p_base || p_stage)
-  soft_ce  REAL,              -- sum
-  tokens   INTEGER NOT NULL,  -- scored
+  stage    INTEGER NOT NULL REFERENCES stage,   -- the stage
+  step     INTEGER NOT NULL,                    -- -1: sealed; else a training step
+  corpus   INTEGER NOT NULL REFERENCES corpus,  -- the corpus
+  document INTEGER NOT NULL,                    -- from 0
+  position INTEGER NOT NULL,                    -- of the window in its document, from 0
+  nll      REAL,                                -- sum over its scored tokens
+  kl       REAL,                                -- sum of KL(p_base || p_stage)
+  soft_ce  REAL,                                -- sum
+  tokens   INTEGER NOT NULL,                    -- scored
   PRIMARY KEY (stage, step, corpus, document, position)
 ) STRICT, WITHOUT ROWID;
 
 -- How one matrix of a stage differs from its reference. Intruders here: the directions among the
 -- top k = 10 whose max_cosine is below epsilon = .5. Any other (k, epsilon): table direction.
 CREATE TABLE spectrum (
-  stage           INTEGER NOT NULL REFERENCES stage,
-  step            INTEGER NOT NULL,
+  stage           INTEGER NOT NULL REFERENCES stage,  -- the stage
+  step            INTEGER NOT NULL,  -- -1: sealed; else a training step
+  -- against: the reference, the base model or the stage before
   against         TEXT NOT NULL CHECK (against IN ('base', 'previous')),
-  matrix          INTEGER NOT NULL REFERENCES matrix,
+  matrix          INTEGER NOT NULL REFERENCES matrix,  -- the matrix
   base_count      INTEGER,  -- reference directions: singular values above max(rows, cols) eps sigma_1
   intruders_u     INTEGER,  -- left vectors (the paper's); NULL when not asked for
   intruders_v     INTEGER,  -- right vectors
   random_u        REAL,     -- the count that as many random directions would give
-  random_v        REAL,
+  random_v        REAL,     -- the same for right vectors
   energy_u        REAL,     -- sum of sigma^2 of the intruders / of the top k
-  energy_v        REAL,
+  energy_v        REAL,     -- the same for right vectors
   top_energy      REAL,     -- sum of sigma^2 of the top k
   base_frobenius  REAL,     -- norms of the base W_0
-  base_spectral   REAL,
+  base_spectral   REAL,     -- sigma_1 of W_0
   delta_frobenius REAL,     -- norms of W - W_0
-  delta_spectral  REAL,
+  delta_spectral  REAL,     -- sigma_1 of W - W_0
   relative_update REAL,     -- delta_frobenius / base_frobenius
   effective_rank  REAL,     -- of W - W_0: exp(-sum p ln p), p = s / sum s
   stable_rank     REAL,     -- delta_frobenius^2 / delta_spectral^2
@@ -358,36 +364,38 @@ CREATE TABLE spectrum (
 -- Its totals over the matrices, written with it. Counts add, norms are roots of sums of squares,
 -- energies and relative_update are ratios of sums, the rest are means over the matrices that have them.
 CREATE TABLE spectrum_total (
-  stage           INTEGER NOT NULL REFERENCES stage,
-  step            INTEGER NOT NULL,
+  stage           INTEGER NOT NULL REFERENCES stage,  -- the stage
+  step            INTEGER NOT NULL,  -- -1: sealed; else a training step
+  -- against: the reference, the base model or the stage before
   against         TEXT NOT NULL CHECK (against IN ('base', 'previous')),
   matrices        INTEGER NOT NULL,  -- how many were looked at
-  intruders_u     INTEGER,
-  intruders_v     INTEGER,
-  random_u        REAL,
-  random_v        REAL,
-  energy_u        REAL,
-  energy_v        REAL,
-  base_frobenius  REAL,
-  delta_frobenius REAL,
-  delta_spectral  REAL,
-  relative_update REAL,
-  effective_rank  REAL,
-  stable_rank     REAL,
-  top_share       REAL,
-  rho_10          REAL,
+  intruders_u     INTEGER,           -- sum
+  intruders_v     INTEGER,           -- sum
+  random_u        REAL,              -- sum
+  random_v        REAL,              -- sum
+  energy_u        REAL,              -- ratio of sums
+  energy_v        REAL,              -- ratio of sums
+  base_frobenius  REAL,              -- root of the sum of squares
+  delta_frobenius REAL,              -- root of the sum of squares
+  delta_spectral  REAL,              -- root of the sum of squares
+  relative_update REAL,              -- delta_frobenius / base_frobenius
+  effective_rank  REAL,              -- mean
+  stable_rank     REAL,              -- mean
+  top_share       REAL,              -- mean
+  rho_10          REAL,              -- mean
   PRIMARY KEY (stage, step, against)
 ) STRICT, WITHOUT ROWID;
 
 -- The top singular directions of the tuned matrices against their reference. The key begins so that
 -- the top k of all matrices of a stage lie together: any (k, epsilon) is one short scan per stage.
 CREATE TABLE direction (
-  stage            INTEGER NOT NULL REFERENCES stage,
-  step             INTEGER NOT NULL,
+  stage            INTEGER NOT NULL REFERENCES stage,  -- the stage
+  step             INTEGER NOT NULL,  -- -1: sealed; else a training step
+  -- against: the reference, the base model or the stage before
   against          TEXT NOT NULL CHECK (against IN ('base', 'previous')),
-  side             TEXT NOT NULL CHECK (side IN ('u', 'v')),
+  side             TEXT NOT NULL CHECK (side IN ('u', 'v')),  -- left or right singular vectors
   position         INTEGER NOT NULL,  -- from 1, by falling sigma
-  matrix           INTEGER NOT NULL REFERENCES matrix,
+  matrix           INTEGER NOT NULL REFERENCES matrix,  -- the matrix
   sigma            REAL,              -- singular value of the tuned matrix
   max_cosine       REAL,              -- largest |cosine| with a reference direction
   span             REAL,              -- squared norm of the part inside the reference span, 0 to 1
@@ -398,14 +406,15 @@ CREATE TABLE direction (
 
 -- What happens when intruders are scaled by lambda, and under the arms that compare.
 CREATE TABLE intervention (
-  stage    INTEGER NOT NULL REFERENCES stage,
-  step     INTEGER NOT NULL,
-  choice   TEXT NOT NULL,  -- top: the first intruder of each matrix; all: all in the top k
+  stage    INTEGER NOT NULL REFERENCES stage,  -- the stage
+  step     INTEGER NOT NULL,                   -- -1: sealed; else a training step
+  choice   TEXT NOT NULL,                      -- top: the first intruder of each matrix; all: all in the top k
+  -- arm: what is scaled or compared with; formulas in measures.md
   arm      TEXT NOT NULL CHECK (arm IN ('intruders', 'neighbour', 'shrink', 'rescale', 'energy')),
   lambda   REAL NOT NULL,  -- 0 removes, 1 changes nothing
   target   TEXT NOT NULL,  -- what was measured
-  value    REAL,
-  stderr   REAL,
+  value    REAL,           -- of the target
+  stderr   REAL,           -- paired standard error of value
   matrices INTEGER,        -- how many the aggregate covers
   reason   TEXT,           -- why value is NULL: unreachable, denominator_small, ...
   PRIMARY KEY (stage, step, choice, arm, lambda, target),
@@ -414,12 +423,12 @@ CREATE TABLE intervention (
 
 -- What a stage answered.
 CREATE TABLE sample (
-  stage    INTEGER NOT NULL REFERENCES stage,
-  step     INTEGER NOT NULL,
-  task     INTEGER NOT NULL REFERENCES task,
-  "row"    INTEGER NOT NULL,
-  prompt   TEXT NOT NULL,
-  response TEXT NOT NULL,
-  reward   REAL,
+  stage    INTEGER NOT NULL REFERENCES stage,  -- the stage
+  step     INTEGER NOT NULL,                   -- -1: sealed; else a training step
+  task     INTEGER NOT NULL REFERENCES task,   -- where the prompt is from
+  "row"    INTEGER NOT NULL,                   -- of the prompt in its split, from 0
+  prompt   TEXT NOT NULL,                      -- what it was given
+  response TEXT NOT NULL,                      -- what it answered
+  reward   REAL,                               -- NULL when there is no judge
   PRIMARY KEY (stage, step, task, "row")
 ) STRICT, WITHOUT ROWID;

@@ -56,13 +56,12 @@ FROM run r CROSS JOIN experiment e ON e.id = r.experiment
      CROSS JOIN metric m ON m.run = r.id AND m.position = r.stages
 WHERE r.superseded = 0
 UNION ALL
-SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, 'bwt', task, bwt,
-       CASE WHEN bwt IS NULL THEN 'missing_cell' END
-FROM task_forgetting WHERE task_position < stages
-UNION ALL
-SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, 'forgetting', task,
-       forgetting, CASE WHEN forgetting IS NULL THEN 'missing_cell' END
-FROM task_forgetting WHERE task_position < stages;
+SELECT f.experiment, f.run, f.method, f.kind, f.rank, f.learning_rate, f.order_name, f.seed,
+       n.metric, f.task, CASE n.metric WHEN 'bwt' THEN f.bwt ELSE f.forgetting END,
+       CASE WHEN CASE n.metric WHEN 'bwt' THEN f.bwt ELSE f.forgetting END IS NULL
+            THEN 'missing_cell' END
+FROM task_forgetting f CROSS JOIN (SELECT 'bwt' AS metric UNION ALL SELECT 'forgetting') n
+WHERE f.task_position < f.stages;
 
 -- Forgetting of pretraining: nll of a corpus after the stage at `position` minus that of the base,
 -- nats per token; stderr is that of the paired difference. out_of_reach: the base itself is no

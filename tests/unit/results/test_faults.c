@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Kills, other processes, full disks, no permission, damaged files.
+ */
+#include "tests/support/support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/base/clock.h"
+#include "store/base/random.h"
+#include "store/results/database.h"
+#include "tests/unit/results/sample.h"
+
+static const sample_shape shape = {.methods = 2,
+                                   .orders = 1,
+                                   .seeds = 2,
+                                   .tasks = 2,
+                                   .watched = 0,
+                                   .corpora = 1,
+                                   .matrices = 2,
+                                   .top = 12};
+static sample s;
+
+static int64_t number(wane_results *db, const char *sql)
+{
+    wane_error err = {0};
+    wane_query *query = NULL;
+    CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
+    CHECK_OK(wane_query_next(query, &err));
+    int64_t out = wane_query_int(query, 0);
+    wane_query_free(query);
+    return out;
+}
+
+static void make(const char *path)
+{
+    wane_error err = {0};
+    wane_results *db = NULL;
+    CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_CREATE, &err));
+    sample_plan(db, &s, &shape, "e");
+    wane_results_close(db);
+}
+
+/* Every cell has all its rows, and no row is without its cell. */
+static void check_whole(wane_results *db)
+{
+    wane_error err = {0};
+    CHECK_OK(wane_results_check(db, &err));
+    int64_t scores = number(db, "SELECT count(*) FROM cell WHERE measure = 'score'");
+    int64_t likelihoods = number(db, "SELECT count(*) FROM cell WHERE measure = 'likelihood'");
+    int64_t spectra = number(db, "SELECT count(*) FROM cell WHERE measure = 'spectrum'");
+    assert_int_equal(number(db, "SELECT count(*) FROM score"), 5 * scores);
+    assert_int_equal(number(db, "SELECT count(*) FROM example"), 2 * scores);
+    assert_int_equal(number(db, "SELECT count(*) FROM likelihood"), likelihoods);
+    assert_int_equal(number(db, "SELECT count(*) FROM \"window\""), 2 * likelihoods);
+    assert_int_equal(number(db, "SELECT count(*) FROM spectrum_total"), spectra);
+    assert_int_equal(number(db, "SELECT count(*) FROM spectrum"), 2 * spectra);
+    assert_int_equal(number(db, "SELECT count(*) FROM direction"), 2 * 12 * 2 * spectra);
+}
+
+/* Fills the cells that are missing, each in its own transaction, as the orchestrator does. */
+static void fill_missing(const char *path)
+{
+    wane_error err = {0};
+    wane_results *db = NULL;
+    if (wane_results_open(&db, path, WANE_RESULTS_WRITE, &err) != WANE_OK) _exit(3);
+    for (int run = 0; run < sample_runs(&shape); run++)
+        for (int p = 0; p <= shape.tasks; p++) sample_cells(db, &s, run, p);
+    wane_results_close(db);
+}
+
+static char *dump(const char *path)
+{
+    static const char *const tables[] = {"cell",       "score",    "example",        "likelihood",
+                                         "\"window\"", "spectrum", "spectrum_total", "direction"};
+    wane_error err = {0};
+    wane_results *db = NULL;
+    wane_text text = {0};
+    char sql[64];
+    CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        wane_query *query = NULL;
+        (void)snprintf(sql, sizeof sql, "SELECT * FROM %s", tables[i]);
+        CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
+        CHECK_OK(wane_query_render(query, WANE_RENDER_CSV, &text, &err));
+        wane_query_free(query);
+    }
+    wane_results_close(db);
+    return text.data;
+}
+
+static void a_kill_costs_no_whole_cell(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("kill.db"), *other = scratch_path("calm.db");
+    wane_error err = {0};
+    make(other);
+    double start = wane_clock_wall();
+    fill_missing(other);
+    uint64_t longest = 1 + (uint64_t)((wane_clock_wall() - start) * 1e9 / 6);
+    make(path);
+    int killed = 0;
+    int64_t before = 0;
+    for (int round = 0; round < 40; round++) {
+        wane_random where = {.seed = 5, .purpose = WANE_RANDOM_TEST, .step = (uint64_t)round};
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            fill_missing(path);
+            _exit(0);
+        }
+        uint64_t pause = wane_random_below(&where, 0, longest);
+        struct timespec wait = {(time_t)(pause / 1000000000), (long)(pause % 1000000000)};
+        (void)nanosleep(&wait, NULL);
+        (void)kill(child, SIGKILL);
+        int status = 0;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+        killed += WIFSIGNALED(status) != 0;
+        /* Reading first: a handle that cannot write must cope with what the kill left. */
+        wane_results *db = NULL;
+        CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
+        check_whole(db);
+        int64_t now = number(db, "SELECT count(*) FROM cell");
+        assert_true(now >= before); /* what was committed stays */
+        before = now;
+        wane_results_close(db);
+        if (!WIFSIGNALED(status)) break;
+    }
+    assert_true(killed >= 3);
+    fill_missing(path);
+    /* Row for row what an undisturbed process writes. */
+    char *disturbed = dump(path), *calm = dump(other);
+    assert_string_equal(disturbed, calm);
+    free(disturbed);
+    free(calm);
+}
+
+/* A transaction torn in its middle, after its journal was synced and pages were overwritten. */
+static void a_hot_journal_is_undone(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    const char *path = scratch_path("hot.db"), *journal = scratch_path("hot.db-journal");
+    make(path);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        wane_results *db = NULL;
+        if (wane_results_open(&db, path, WANE_RESULTS_WRITE, &err) != WANE_OK) _exit(3);
+        /* A tiny cache spills pages of the open transaction into the file. */
+        (void)sqlite3_exec(db->sql, "PRAGMA cache_size=5; PRAGMA cache_spill=5", NULL, NULL, NULL);
+        if (wane_results_begin(db, &err) != WANE_OK) _exit(3);
+        for (int run = 0; run < sample_runs(&shape); run++)
+            for (int p = 0; p <= shape.tasks; p++) sample_cells(db, &s, run, p);
+        (void)kill(getpid(), SIGKILL);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    struct stat facts;
+    assert_int_equal(stat(journal, &facts), 0);
+    assert_true(facts.st_size > 0);
+    wane_results *db = NULL;
+    CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
+    check_whole(db);
+    assert_int_equal(number(db, "SELECT count(*) FROM cell"), 0);
+    assert_int_equal(number(db, "SELECT count(*) FROM run"), 4);
+    wane_results_close(db);
+}
+
+static void two_processes_write_at_once(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    const char *path = scratch_path("two.db");
+    make(path);
+    pid_t child[2];
+    for (int i = 0; i < 2; i++) {
+        child[i] = fork();
+        assert_true(child[i] >= 0);
+        if (child[i] == 0) { /* overlapping halves, from both ends */
+            wane_results *db = NULL;
+            if (wane_results_open(&db, path, WANE_RESULTS_WRITE, &err) != WANE_OK) _exit(3);
+            for (int n = 0; n < 3; n++)
+                for (int p = 0; p <= shape.tasks; p++)
+                    sample_cells(db, &s, i ? 3 - n : n, i ? shape.tasks - p : p);
+            wane_results_close(db);
+            _exit(0);
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        int status = 0;
+        assert_int_equal(waitpid(child[i], &status, 0), child[i]);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    wane_results *db = NULL;
+    CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
+    check_whole(db);
+    wane_results_close(db);
+    const char *other = scratch_path("alone.db");
+    make(other);
+    fill_missing(other);
+    char *both = dump(path), *alone = dump(other);
+    assert_string_equal(both, alone);
+    free(both);
+    free(alone);
+}
+
+static void a_lock_is_waited_for_and_named(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    wane_results *holder = NULL, *other = NULL;
+    const char *path = scratch_path("lock.db");
+    make(path);
+    CHECK_OK(wane_results_open(&holder, path, WANE_RESULTS_WRITE, &err));
+    CHECK_OK(wane_results_open(&other, path, WANE_RESULTS_WRITE, &err));
+    CHECK_OK(wane_results_begin(holder, &err));
+    wane_results_patience(other, 30);
+    CHECK_FAILS(wane_results_add_event(other, 0, 0, "info", "x", &err), WANE_EBUSY,
+                "held by another process");
+    CHECK_OK(wane_results_commit(holder, &err));
+    CHECK_OK(wane_results_add_event(other, 0, 0, "info", "x", &err));
+    wane_results_close(holder);
+    wane_results_close(other);
+}
+
+/* As a user who may not write there; root may everywhere. */
+static void a_read_only_folder(void **state)
+{
+    (void)state;
+    const char *folder = scratch_path("locked"), *path = scratch_path("locked/r.db");
+    assert_int_equal(mkdir(folder, 0755), 0);
+    make(path);
+    assert_int_equal(chmod(scratch_folder(), 0755), 0);
+    assert_int_equal(chmod(path, 0444), 0);
+    assert_int_equal(chmod(folder, 0555), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        wane_error err = {0};
+        wane_results *db = NULL;
+        if (getuid() == 0 && setuid(65534) != 0) _exit(77);
+        /* Making one there fails; reading what is there works; writing says why not. */
+        if (wane_results_open(&db, scratch_path("locked/new.db"), WANE_RESULTS_CREATE, &err) !=
+                WANE_EIO ||
+            !strstr(err.message, "new.db"))
+            _exit(1);
+        if (wane_results_open(&db, path, WANE_RESULTS_READ, &err) != WANE_OK) _exit(2);
+        wane_results_close(db);
+        db = NULL;
+        wane_status st = wane_results_open(&db, path, WANE_RESULTS_WRITE, &err);
+        if (st == WANE_OK) st = wane_results_add_event(db, 0, 0, "info", "x", &err);
+        if (st != WANE_EIO || !strstr(err.message, "no permission")) _exit(3);
+        wane_results_close(db);
+        _exit(access(scratch_path("locked/new.db"), F_OK) == 0 ? 4 : 0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(chmod(folder, 0755), 0);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* In the child: fills a small file system until it is full. 0 = as it must be, 77 = no permission
+ * to mount. */
+static int fill_disk(const char *folder)
+{
+    wane_error err = {0};
+    wane_results *db = NULL;
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("tmpfs", folder, "tmpfs", 0, "size=600k") != 0)
+        return 77;
+    char path[512], *blob = malloc(60001);
+    (void)snprintf(path, sizeof path, "%s/f.db", folder);
+    if (!blob || wane_results_open(&db, path, WANE_RESULTS_CREATE, &err) != WANE_OK) return 1;
+    sample_plan(db, &s, &shape, "e");
+    sample_cells(db, &s, 0, 0);
+    memset(blob, 'x', 60000);
+    blob[60000] = 0;
+    wane_sample_row row = {.prompt = blob, .response = blob};
+    wane_status st = WANE_OK;
+    int written = 0;
+    for (; st == WANE_OK && written < 100; written++) {
+        const wane_cell cell = {.stage = s.base,
+                                .step = written,
+                                .measure = WANE_CELL_SAMPLE,
+                                .subject = "task0@data",
+                                .settings_sha256 = "",
+                                .data_sha256 = ""};
+        st = wane_cell_commit(db, &cell, &(wane_cell_rows){.samples = &row, .sample_count = 1},
+                              &err);
+    }
+    written--;
+    if (st != WANE_EIO || !strstr(err.message, "disk is full")) return 2;
+    /* The handle goes on: what was committed is there, nothing of the failed cell. */
+    int64_t cells = 0, samples = 0;
+    if (wane_results_get(db, &cells, 1, &err, "SELECT count(*) FROM cell WHERE step >= 0", "") ||
+        wane_results_get(db, &samples, 1, &err, "SELECT count(*) FROM sample", ""))
+        return 3;
+    if (cells != written || samples != written || written < 1) return 4;
+    if (wane_results_check(db, &err) != WANE_OK) return 5;
+    wane_results_close(db);
+    free(blob);
+    (void)umount(folder);
+    return 0;
+}
+
+static void a_full_disk(void **state)
+{
+    (void)state;
+    const char *folder = scratch_path("small");
+    assert_int_equal(mkdir(folder, 0755), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) _exit(fill_disk(folder));
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* Reads everything there is in the file, whatever it is. */
+static void read_all(const char *path, wane_results_mode mode, int *opened, int *failed)
+{
+    wane_error err = {0};
+    wane_results *db = NULL;
+    size_t count = 0;
+    const wane_named_query *all = wane_named_queries(&count);
+    wane_status st = wane_results_open(&db, path, mode, &err);
+    assert_true(st == WANE_OK || st == WANE_EFORMAT || st == WANE_EVERSION || st == WANE_EIO);
+    *opened += st == WANE_OK;
+    if (st != WANE_OK) assert_true(*err.message && !strchr(err.message, '\n'));
+    for (size_t i = 0; st == WANE_OK && i < count; i++) {
+        wane_query *query = NULL;
+        wane_text text = {0};
+        wane_status one = wane_named_query_open(&query, db, all[i].name, NULL, 0, &err);
+        if (one == WANE_OK) one = wane_query_render(query, WANE_RENDER_JSONL, &text, &err);
+        if (one != WANE_OK) assert_true(*err.message && !strchr(err.message, '\n'));
+        *failed += one != WANE_OK;
+        wane_query_free(query);
+        wane_text_free(&text);
+    }
+    if (st == WANE_OK && mode == WANE_RESULTS_WRITE) {
+        (void)!wane_results_add_event(db, 0, 0, "info", "x", &err);
+        (void)!wane_results_check(db, &err);
+    }
+    wane_results_close(db);
+}
+
+static void damage(const char *path, const char *bytes, size_t size, uint64_t round)
+{
+    wane_random where = {.seed = 9, .purpose = WANE_RANDOM_TEST, .step = round};
+    char *copy = malloc(size);
+    assert_non_null(copy);
+    memcpy(copy, bytes, size);
+    size_t flips = 1 + wane_random_below(&where, 0, 24), left = size;
+    for (size_t i = 0; i < flips; i++) {
+        /* Half of them in page headers, where they hurt. */
+        size_t at = wane_random_below(&where, 2 * i + 1, size);
+        if (i % 2) at = at / 4096 * 4096 + at % 100;
+        copy[at < size ? at : 0] ^= (char)(1 + wane_random_below(&where, 2 * i + 2, 255));
+    }
+    if (round % 7 == 0) left = wane_random_below(&where, 1000, size);
+    write_file(path, copy, left);
+    free(copy);
+}
+
+static void damaged_files_never_crash(void **state)
+{
+    (void)state;
+    static const sample_shape tiny = {.methods = 1,
+                                      .orders = 1,
+                                      .seeds = 1,
+                                      .tasks = 2,
+                                      .watched = 0,
+                                      .corpora = 1,
+                                      .matrices = 2,
+                                      .top = 10};
+    wane_error err = {0};
+    wane_results *db = NULL;
+    static sample t;
+    const char *path = scratch_path("good.db"), *bad = scratch_path("bad.db");
+    CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_CREATE, &err));
+    sample_plan(db, &t, &tiny, "e");
+    sample_fill(db, &t);
+    wane_results_close(db);
+    free(t.stage);
+    size_t size = 0;
+    char *bytes = read_file(path, &size);
+    int opened = 0, failed = 0, rounds = 60;
+    for (int round = 0; round < rounds; round++) {
+        damage(bad, bytes, size, (uint64_t)round);
+        read_all(bad, round % 3 == 2 ? WANE_RESULTS_WRITE : WANE_RESULTS_READ, &opened, &failed);
+        (void)unlink(scratch_path("bad.db-journal"));
+    }
+    assert_true(opened > 0 && opened < rounds); /* both ways were taken */
+    assert_true(failed > 0);
+    free(bytes);
+}
+
+/* A file with the right marks whose tables are not ours, or do harm when touched. */
+static void a_hostile_schema(void **state)
+{
+    (void)state;
+    static const char *const schemas[] = {
+        "CREATE TABLE run (a)", "CREATE VIEW run AS SELECT load_extension('x.so') AS id",
+        "CREATE VIEW run AS WITH RECURSIVE r(id) AS (SELECT 1 UNION ALL SELECT id FROM r LIMIT 9) "
+        "SELECT id FROM r; CREATE TABLE event (id INTEGER PRIMARY KEY, run, stage, time, level, "
+        "message); CREATE TABLE loot (a); CREATE TRIGGER t AFTER INSERT ON event BEGIN INSERT INTO "
+        "loot VALUES (1); END"};
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+        const char *path = scratch_path("hostile.db");
+        sqlite3 *sql = NULL;
+        int opened = 0, failed = 0;
+        (void)unlink(path);
+        assert_int_equal(sqlite3_open(path, &sql), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(sql, schemas[i], NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(sql,
+                                      "PRAGMA user_version=1; PRAGMA application_id=0x77616e65",
+                                      NULL, NULL, NULL),
+                         SQLITE_OK);
+        sqlite3_close(sql);
+        read_all(path, WANE_RESULTS_READ, &opened, &failed);
+        read_all(path, WANE_RESULTS_WRITE, &opened, &failed);
+        assert_int_equal(opened, 2);
+        assert_true(failed > 40);
+        if (i < 2) continue;
+        /* The trigger did not fire. */
+        wane_error err = {0};
+        wane_results *db = NULL;
+        CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
+        assert_int_equal(number(db, "SELECT count(*) FROM event"), 1);
+        assert_int_equal(number(db, "SELECT count(*) FROM loot"), 0);
+        wane_results_close(db);
+    }
+}
+
+static int clean(void **state)
+{
+    free(s.stage);
+    return scratch_remove(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_kill_costs_no_whole_cell),
+        cmocka_unit_test(a_hot_journal_is_undone),
+        cmocka_unit_test(two_processes_write_at_once),
+        cmocka_unit_test(a_lock_is_waited_for_and_named),
+        cmocka_unit_test(a_read_only_folder),
+        cmocka_unit_test(a_full_disk),
+        cmocka_unit_test(damaged_files_never_crash),
+        cmocka_unit_test(a_hostile_schema),
+    };
+    return cmocka_run_group_tests(tests, scratch_make, clean);
+}
