@@ -31,8 +31,11 @@ typedef struct wane_chart {
     size_t series_count;
 } wane_chart;
 
-/* Appends a whole <svg> document. WANE_EINVAL when no finite point is there or log_y meets y <= 0.
- */
+/* Appends a whole <svg> document. Lines are named at their right ends (more than 24 in a legend
+ * below), points in a legend below; long labels are wrapped, names on the x axis that are longer
+ * than their room lose their middle. A series without a finite point is named with "(no data)".
+ * NULL texts are left out; malformed UTF-8 is drawn as U+FFFD. WANE_EINVAL when no finite point is
+ * there or log_y meets y <= 0. */
 WANE_MUST_CHECK wane_status wane_chart_svg(wane_text *out, const wane_chart *chart,
                                            wane_error *err);
 
@@ -47,6 +50,9 @@ typedef struct wane_heatmap {
     const double *values; /* rows x cols; NaN is drawn as missing */
     double low, high;     /* ends of the colour scale; both 0 = of the data */
 } wane_heatmap;
+
+/* Every cell with its value in it; where values have both signs, two colours about 0. WANE_EINVAL
+ * without a finite value, for more than 1000 rows or columns, or low >= high. */
 WANE_MUST_CHECK wane_status wane_heatmap_svg(wane_text *out, const wane_heatmap *map,
                                              wane_error *err);
 

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
+#include "analysis/charts/plot.h"
+
+/* Lines of more points than this carry no marks, but for points without a neighbour. */
+enum { MARKED_POINTS = 40 };
+
+static bool has_band(const wane_series *s, size_t i)
+{
+    return wane_plot_has(s, i) && s->low && s->high && isfinite(s->low[i]) && isfinite(s->high[i]);
+}
+
+/* One polygon for each stretch without a gap: there along the upper border, back along the lower.
+ */
+static void band(const wane_plot *p, size_t series, wane_place *room)
+{
+    const wane_series *s = &p->chart->series[series];
+    double opacity = p->chart->series_count > 6 ? 0.1 : 0.16;
+    for (size_t i = 0, end; i < s->count; i = end) {
+        for (end = i; end < s->count && has_band(s, end);) end++;
+        size_t n = end - i;
+        for (size_t k = 0; k < n; k++) {
+            room[k] = wane_plot_place(p, s->x[i + k], s->high[i + k]);
+            room[2 * n - 1 - k] = wane_plot_place(p, s->x[i + k], s->low[i + k]);
+        }
+        if (n > 1) wane_draw_area(p->drawing, room, 2 * n, wane_series_ink(series), opacity);
+        if (n == 1)
+            wane_draw_line(p->drawing, room[0].x, room[0].y, room[1].x, room[1].y,
+                           wane_series_ink(series), 1);
+        if (n == 0) end++;
+    }
+}
+
+static void line(const wane_plot *p, size_t series, wane_place *room)
+{
+    const wane_series *s = &p->chart->series[series];
+    wane_ink ink = wane_series_ink(series);
+    size_t shape = wane_series_shape(series);
+    for (size_t i = 0, end; i < s->count; i = end) {
+        for (end = i; end < s->count && wane_plot_has(s, end);) end++;
+        size_t n = end - i;
+        for (size_t k = 0; k < n; k++) room[k] = wane_plot_place(p, s->x[i + k], s->y[i + k]);
+        if (n > 1) wane_draw_polyline(p->drawing, room, n, ink, 1.8, wane_series_dash(series));
+        for (size_t k = 0; k < n && (s->count <= MARKED_POINTS || n == 1); k++)
+            wane_draw_mark(p->drawing, room[k].x, room[k].y, shape, 3, ink);
+        if (n == 0) end++;
+    }
+}
+
+static void cloud(const wane_plot *p, size_t series)
+{
+    const wane_series *s = &p->chart->series[series];
+    for (size_t i = 0; i < s->count; i++) {
+        if (!wane_plot_has(s, i)) continue;
+        wane_place at = wane_plot_place(p, s->x[i], s->y[i]);
+        if (has_band(s, i))
+            wane_draw_line(p->drawing, at.x, wane_plot_place(p, s->x[i], s->low[i]).y, at.x,
+                           wane_plot_place(p, s->x[i], s->high[i]).y, wane_series_ink(series), 1);
+        wane_draw_mark(p->drawing, at.x, at.y, wane_series_shape(series), 3.8,
+                       wane_series_ink(series));
+    }
+}
+
+void wane_plot_marks(const wane_plot *p)
+{
+    const wane_chart *c = p->chart;
+    size_t longest = 0;
+    for (size_t i = 0; i < c->series_count; i++)
+        if (c->series[i].count > longest) longest = c->series[i].count;
+    wane_place *room = wane_alloc(longest, 2 * sizeof *room);
+    if (!room) {
+        p->drawing->failed = true;
+        return;
+    }
+    if (c->marks == WANE_MARKS_POINTS) {
+        for (size_t i = 0; i < c->series_count; i++) cloud(p, i);
+    } else {
+        for (size_t i = 0; i < c->series_count; i++) band(p, i, room);
+        for (size_t i = 0; i < c->series_count; i++) line(p, i, room);
+    }
+    wane_free(room);
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/charts/chart.h"
+#include "analysis/charts/drawing.h"
+#include "store/base/memory.h"
+#include "tests/support/support.h"
+
+static wane_error err;
+
+/* One element per line, attributes quoted, only known entities, every tag closed, no control
+ * character: what an XML parser would demand of what the writer can write. */
+static void check_well_formed(const char *svg)
+{
+    int depth = 0;
+    bool in_tag = false, in_quotes = false;
+    assert_true(wane_utf8_valid(svg, strlen(svg), NULL));
+    for (const char *c = svg; *c; c++) {
+        assert_true((unsigned char)*c >= 0x20 || *c == '\n');
+        if (in_quotes) {
+            assert_true(*c != '<' && *c != '\n');
+            in_quotes = *c != '"';
+        } else if (in_tag) {
+            assert_true(*c != '<');
+            if (*c == '"') in_quotes = true;
+            if (*c == '>') {
+                in_tag = false;
+                if (c[-1] == '/') depth--;
+            }
+        } else if (*c == '<') {
+            in_tag = true;
+            depth += c[1] == '/' ? -1 : 1;
+        } else if (*c == '&') {
+            assert_true(!strncmp(c, "&amp;", 5) || !strncmp(c, "&lt;", 4) ||
+                        !strncmp(c, "&gt;", 4) || !strncmp(c, "&quot;", 6));
+        }
+        assert_true(depth > 0 || strlen(c) <= strlen("</svg>\n"));
+    }
+    assert_int_equal(depth, 0);
+}
+
+static double attribute(const char *element, const char *name)
+{
+    char key[32];
+    (void)snprintf(key, sizeof key, " %s=\"", name);
+    const char *at = strstr(element, key);
+    assert_non_null(at);
+    return strtod(at + strlen(key), NULL);
+}
+
+static void unescape(char *out, const char *text, size_t length)
+{
+    const char *const from[] = {"&amp;", "&lt;", "&gt;", "&quot;"}, to[] = "&<>\"";
+    for (const char *end = text + length; text < end;) {
+        size_t i = 0;
+        while (i < 4 && strncmp(text, from[i], strlen(from[i])) != 0) i++;
+        *out++ = i < 4 ? to[i] : *text;
+        text += i < 4 ? strlen(from[i]) : 1;
+    }
+    *out = 0;
+}
+
+/* No words leave the picture, by the estimate of their widths. */
+static void check_nothing_clipped(const char *svg)
+{
+    double width = attribute(svg, "width"), height = attribute(svg, "height");
+    for (const char *at = strstr(svg, "<text"); at; at = strstr(at + 1, "<text")) {
+        char tag[512], words[512];
+        const char *end = strchr(at, '>'), *close = strstr(at, "</text>");
+        assert_true(end && close && end - at < 512 && close - end < 512);
+        (void)snprintf(tag, sizeof tag, "%.*s", (int)(end - at), at);
+        unescape(words, end + 1, (size_t)(close - end - 1));
+        double x = attribute(tag, "x"), y = attribute(tag, "y");
+        double wide = wane_words_width(words, attribute(tag, "font-size"));
+        bool turned = strstr(tag, "rotate(") != NULL;
+        double across = turned ? wide * 0.82 : wide, up = turned ? wide * 0.58 : 0;
+        bool from_end = strstr(tag, "text-anchor=\"end\"") != NULL;
+        double left = from_end ? x - across : strstr(tag, "middle") ? x - across / 2 : x;
+        if (left < 0 || left + across > width || y > height || y < 0 ||
+            (turned && (from_end ? y + up > height : y - up < 0)))
+            fail_msg("\"%s\" at %g, %g leaves %g x %g", words, x, y, width, height);
+    }
+}
+
+static void check_picture(const wane_chart *chart)
+{
+    wane_text first = {0}, second = {0};
+    CHECK_OK(wane_chart_svg(&first, chart, &err));
+    CHECK_OK(wane_chart_svg(&second, chart, &err));
+    assert_string_equal(first.data, second.data);
+    check_well_formed(first.data);
+    check_nothing_clipped(first.data);
+    wane_text_free(&first);
+    wane_text_free(&second);
+}
+
+enum { SERIES = 30, POINTS = 6 };
+static double x[SERIES][POINTS], y[SERIES][POINTS], low[SERIES][POINTS], high[SERIES][POINTS];
+static wane_series series[SERIES];
+static char labels[SERIES][100];
+static const char *const stages[POINTS] = {"base", "trec6", "sst2", "cola", "sms_spam", "agnews"};
+static const char *const long_names[POINTS] = {
+    "EleutherAI/pile-uncopyrighted-subset-of-english-wikipedia",
+    "a task whose name is a whole sentence of some length",
+    "superlongwordwithoutanyspaceorjointinitthatgoesonandonandonandonandon",
+    "<&\"'>",
+    "bad \xff bytes \x02",
+    "\u65e5\u672c\u8a9e\u306e\u9577\u3044\u540d\u524d\u3067\u3059\u3088\u306d"};
+
+static wane_chart sample_chart(size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(labels[i], sizeof labels[i], "lora-r%zu lr %ge-3", i, (double)(i % 7));
+        for (size_t k = 0; k < POINTS; k++) {
+            x[i][k] = (double)k;
+            y[i][k] = (double)(k * (i + 2) % 7) + 0.1 * (double)k;
+            low[i][k] = y[i][k] - 0.3;
+            high[i][k] = y[i][k] + 0.4;
+        }
+        series[i] = (wane_series){labels[i], x[i], y[i], low[i], high[i], POINTS};
+    }
+    return (wane_chart){.title = "Forgetting",
+                        .subtitle = "band: 95% t interval",
+                        .x_label = "after stage",
+                        .y_label = "nats per token",
+                        .x_names = stages,
+                        .x_name_count = POINTS,
+                        .series = series,
+                        .series_count = count};
+}
+
+static void lines_and_clouds_of_any_number(void **state)
+{
+    (void)state;
+    const size_t counts[] = {1, 2, 12, 24, SERIES};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        wane_chart chart = sample_chart(counts[i]);
+        check_picture(&chart);
+        chart.x_name_count = 0;
+        check_picture(&chart);
+        chart.marks = WANE_MARKS_POINTS;
+        check_picture(&chart);
+    }
+}
+
+static void long_labels_are_not_clipped(void **state)
+{
+    (void)state;
+    for (unsigned marks = 0; marks < 2; marks++)
+        for (size_t names = 0; names <= POINTS; names++) {
+            wane_chart chart = sample_chart(5);
+            for (size_t i = 0; i < 5; i++) series[i].label = long_names[i];
+            chart.title = chart.subtitle = chart.x_label = chart.y_label =
+                "a sentence of unusual length that says at once what is measured, on which data, "
+                "in which unit, and how it was averaged, <tags> & \"quotes\" \x7f included";
+            chart.x_names = long_names;
+            chart.x_name_count = names;
+            chart.marks = (wane_marks)marks;
+            check_picture(&chart);
+        }
+}
+
+static void extreme_values(void **state)
+{
+    (void)state;
+    const double cases[][3] = {{1e12, 3e12, 2e12},
+                               {1e-300, 2e-300, 5e-300},
+                               {1000000.001, 1000000.002, 1000000.003},
+                               {-1.7e308, 1.7e308, 0},
+                               {.5, .5, .5},
+                               {0, 0, 0},
+                               {5e-324, 1, 2},
+                               {NAN, 3, NAN},
+                               {INFINITY, 1, -INFINITY}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+            const wane_series one = {"one", cases[i], cases[k], NULL, NULL, 3};
+            wane_chart chart = {.title = "extremes", .series = &one, .series_count = 1};
+            bool any = false, positive = true;
+            for (size_t p = 0; p < 3; p++) {
+                bool there = isfinite(cases[i][p]) && isfinite(cases[k][p]);
+                any = any || there;
+                if (there && cases[k][p] <= 0) positive = false;
+            }
+            if (!any) continue;
+            check_picture(&chart);
+            chart.log_y = true;
+            if (positive) check_picture(&chart);
+        }
+}
+
+static size_t count_of(const char *text, const char *part)
+{
+    size_t count = 0;
+    for (const char *at = strstr(text, part); at; at = strstr(at + 1, part)) count++;
+    return count;
+}
+
+static void gaps_break_lines_and_bands(void **state)
+{
+    (void)state;
+    wane_text svg = {0};
+    wane_chart chart = sample_chart(1);
+    series[0].label = NULL;
+    chart.x_label = NULL;
+    CHECK_OK(wane_chart_svg(&svg, &chart, &err));
+    size_t whole_lines = count_of(svg.data, "stroke-width=\"1.8\"");
+    assert_int_equal(whole_lines, 1);
+    assert_int_equal(count_of(svg.data, "fill-opacity"), 1);
+    wane_text_free(&svg);
+    y[0][2] = NAN;
+    y[0][4] = INFINITY;
+    CHECK_OK(wane_chart_svg(&svg, &chart, &err));
+    /* Points 0-1 make a line and a band; 3 and 5 stand alone, with a mark and a stroke each. */
+    assert_int_equal(count_of(svg.data, "stroke-width=\"1.8\""), 1);
+    assert_int_equal(count_of(svg.data, "fill-opacity"), 1);
+    assert_int_equal(count_of(svg.data, "<circle"), 4);
+    wane_text_free(&svg);
+    /* A series without any point says so. */
+    chart = sample_chart(2);
+    for (size_t k = 0; k < POINTS; k++) y[1][k] = NAN;
+    CHECK_OK(wane_chart_svg(&svg, &chart, &err));
+    assert_int_equal(count_of(svg.data, "(no data)"), 1);
+    wane_text_free(&svg);
+}
+
+/* Labels at the ends of lines that end in the same place stay apart. */
+static void direct_labels_do_not_overlap(void **state)
+{
+    (void)state;
+    wane_text svg = {0};
+    wane_chart chart = sample_chart(12);
+    double at[12];
+    for (size_t i = 0; i < 12; i++) y[i][POINTS - 1] = i < 8 ? 3 : 0.1 * (double)i;
+    CHECK_OK(wane_chart_svg(&svg, &chart, &err));
+    for (size_t i = 0; i < 12; i++) {
+        char words[120];
+        (void)snprintf(words, sizeof words, ">%.99s<", labels[i]);
+        const char *label = strstr(svg.data, words);
+        assert_non_null(label);
+        while (*label != '\n') label--;
+        at[i] = attribute(label, "y");
+    }
+    for (size_t i = 0; i < 12; i++)
+        for (size_t k = 0; k < i; k++) assert_true(fabs(at[i] - at[k]) >= 14.9);
+    wane_text_free(&svg);
+}
+
+static void charts_stand_one_above_the_other(void **state)
+{
+    (void)state;
+    wane_text one = {0}, two = {0};
+    wane_chart charts[2] = {sample_chart(3), sample_chart(3)};
+    CHECK_OK(wane_chart_svg(&one, charts, &err));
+    CHECK_OK(wane_charts_svg(&two, charts, 2, &err));
+    check_well_formed(two.data);
+    check_nothing_clipped(two.data);
+    assert_true(attribute(two.data, "height") > 1.8 * attribute(one.data, "height"));
+    assert_int_equal(count_of(two.data, "<svg"), 1);
+    assert_int_equal(count_of(two.data, ">Forgetting</text>"), 2);
+    wane_text_free(&one);
+    wane_text_free(&two);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    wane_text svg = {0};
+    wane_chart chart = sample_chart(2);
+    chart.log_y = true;
+    CHECK_FAILS(wane_chart_svg(&svg, &chart, &err), WANE_EINVAL,
+                "chart: Forgetting: series lora-r0 lr 0e-3, point 0: 0 on a logarithmic axis");
+    chart = sample_chart(1);
+    for (size_t k = 0; k < POINTS; k++) y[0][k] = NAN;
+    CHECK_FAILS(wane_chart_svg(&svg, &chart, &err), WANE_EINVAL, "Forgetting: no finite point");
+    chart.series_count = 0;
+    CHECK_FAILS(wane_chart_svg(&svg, &chart, &err), WANE_EINVAL, "no finite point");
+    CHECK_FAILS(wane_charts_svg(&svg, &chart, 0, &err), WANE_EINVAL, "none given");
+    const double nothing[] = {NAN, NAN}, some[] = {1, 2};
+    wane_heatmap map = {.title = "map", .rows = 1, .cols = 2, .values = nothing};
+    CHECK_FAILS(wane_heatmap_svg(&svg, &map, &err), WANE_EINVAL, "heat map: map: no finite value");
+    map.rows = 0;
+    CHECK_FAILS(wane_heatmap_svg(&svg, &map, &err), WANE_EINVAL, "no finite value");
+    map.rows = SIZE_MAX;
+    CHECK_FAILS(wane_heatmap_svg(&svg, &map, &err), WANE_EINVAL, "more than 1000");
+    map = (wane_heatmap){.title = "map", .rows = 1, .cols = 2, .values = some, .low = 2, .high = 1};
+    CHECK_FAILS(wane_heatmap_svg(&svg, &map, &err), WANE_EINVAL, "colours from 2 to 1");
+    assert_null(svg.data);
+}
+
+static void heat_maps_print_their_values(void **state)
+{
+    (void)state;
+    const double values[] = {.853, .2, NAN, .5, .7251, 0.05};
+    wane_heatmap map = {.title = "Accuracy <matrix>",
+                        .x_label = "task",
+                        .y_label = "after stage",
+                        .row_names = stages + 1,
+                        .col_names = stages + 1,
+                        .rows = 2,
+                        .cols = 3,
+                        .values = values};
+    wane_text svg = {0};
+    CHECK_OK(wane_heatmap_svg(&svg, &map, &err));
+    check_well_formed(svg.data);
+    check_nothing_clipped(svg.data);
+    const char *const printed[] = {">0.85<", ">0.20<", ">0.50<", ">0.73<", "<text", ">\u2013<"};
+    for (size_t i = 0; i < sizeof printed / sizeof *printed; i++)
+        assert_non_null(strstr(svg.data, printed[i]));
+    wane_text_free(&svg);
+    const double whole[] = {1, 20, 3, 4, 5, 79}, small[] = {-3e-7, 2e-7, 1e-8, 0, 0, 4.07e-7};
+    map.row_names = map.col_names = long_names;
+    map.values = whole;
+    CHECK_OK(wane_heatmap_svg(&svg, &map, &err));
+    assert_non_null(strstr(svg.data, ">79<"));
+    check_nothing_clipped(svg.data);
+    wane_text_free(&svg);
+    map.values = small;
+    CHECK_OK(wane_heatmap_svg(&svg, &map, &err));
+    assert_non_null(strstr(svg.data, ">\u22123.00<"));
+    assert_non_null(strstr(svg.data, ">\u00d710\u207b\u2077<"));
+    check_well_formed(svg.data);
+    wane_text_free(&svg);
+    map = (wane_heatmap){.rows = 1, .cols = 1, .values = whole};
+    CHECK_OK(wane_heatmap_svg(&svg, &map, &err));
+    check_well_formed(svg.data);
+    wane_text_free(&svg);
+}
+
+static void memory_may_run_out(void **state)
+{
+    (void)state;
+    wane_chart chart = sample_chart(3);
+    const double values[] = {1, 2};
+    const wane_heatmap map = {.title = "map",
+                              .row_names = stages,
+                              .col_names = long_names,
+                              .rows = 1,
+                              .cols = 2,
+                              .values = values};
+    for (int kind = 0; kind < 3; kind++) {
+        wane_status status = WANE_ENOMEM;
+        long allocations = 0;
+        chart.marks = kind == 1 ? WANE_MARKS_POINTS : WANE_MARKS_LINES;
+        for (; status == WANE_ENOMEM; allocations++) {
+            wane_text svg = {0};
+            wane_memory_fail_after(allocations);
+            status =
+                kind < 2 ? wane_chart_svg(&svg, &chart, &err) : wane_heatmap_svg(&svg, &map, &err);
+            wane_memory_fail_after(-1);
+            wane_text_free(&svg);
+        }
+        assert_int_equal(status, WANE_OK);
+        assert_true(allocations > 5);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_and_clouds_of_any_number),
+        cmocka_unit_test(long_labels_are_not_clipped),
+        cmocka_unit_test(extreme_values),
+        cmocka_unit_test(gaps_break_lines_and_bands),
+        cmocka_unit_test(direct_labels_do_not_overlap),
+        cmocka_unit_test(charts_stand_one_above_the_other),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(heat_maps_print_their_values),
+        cmocka_unit_test(memory_may_run_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
