@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * An experiment as written in its YAML file, typed and expanded, with every default in place.
+ *
+ * Nothing is opened here but the YAML itself: paths are resolved, not read.
+ */
+#ifndef EVAL_RUN_EXPERIMENT_H
+#define EVAL_RUN_EXPERIMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "eval/train/train.h"
+#include "store/base/memory.h"
+#include "store/base/status.h"
+#include "store/base/text.h"
+#include "tasks/data/corpus.h"
+#include "tasks/data/task.h"
+
+/* The version of all numbers: part of every training key, raised by any change that alters bits. */
+#define WANE_NUMBERS "1"
+
+/* A task of the experiment: read from files, or built in. */
+typedef struct wane_experiment_task {
+    wane_task_spec spec; /* name and path set; path NULL for a built-in task */
+    const char *builtin; /* name of the built-in task, or NULL */
+    uint64_t builtin_seed;
+    bool watched;   /* measured, never trained on */
+    bool per_token; /* normalise: tokens */
+} wane_experiment_task;
+
+typedef struct wane_experiment_corpus {
+    wane_corpus_spec spec;
+    bool builtin;
+    uint64_t builtin_seed;
+    size_t builtin_documents;
+    const char *role; /* "pretraining" (the axis of pretraining_forgetting) or "other" */
+    size_t tokens, stride, window; /* 0: all tokens, no overlap, the model's context */
+} wane_experiment_corpus;
+
+typedef struct wane_order {
+    const char *name;
+    size_t count;
+    const size_t *tasks; /* indices into tasks */
+} wane_order;
+
+/* One method with every list expanded: everything of a run but order and seed. */
+typedef struct wane_run_config {
+    const char *name;   /* "lora-r4-lr0.003": the method's name plus what was a list */
+    const char *method; /* the name in the file, "lora" */
+    bool given;         /* nothing is trained: `stages` has a model, tensors or adapter per stage */
+    const char *const *stages;
+    size_t stage_count;
+    wane_method settings;
+    wane_training training; /* total_steps is filled per stage */
+    double epochs;
+    size_t batch_size, max_seq_length;
+} wane_run_config;
+
+typedef enum wane_keep {
+    WANE_KEEP_ALL,
+    WANE_KEEP_ADAPTERS,
+    WANE_KEEP_LAST,
+    WANE_KEEP_NONE
+} wane_keep;
+
+/* How the built-in model is pretrained from its seed (model: builtin, and `wane pretrain`). */
+typedef struct wane_pretraining {
+    size_t width, layers, heads, kv_heads, hidden, context;
+    size_t documents, batch_tokens, steps;
+    double learning_rate, warmup_ratio, weight_decay, clip;
+    uint64_t seed;
+} wane_pretraining;
+
+typedef struct wane_experiment {
+    const char *name, *file, *root;
+    const char *model; /* a folder, or NULL: the built-in model */
+    wane_pretraining pretraining;
+    size_t corpus_count, task_count, order_count, seed_count, config_count;
+    wane_experiment_corpus *corpora;
+    wane_experiment_task *tasks; /* trained ones first, in order of the file; then watched */
+    size_t trained_tasks;
+    wane_order *orders;
+    uint64_t *seeds;
+    wane_run_config *configs;
+    bool continue_adapter; /* protocol.adapter: continue (else merge) */
+    bool evaluate_seen;    /* protocol.evaluate: seen (else all) */
+    size_t intruders_top;  /* 0 = all */
+    bool intruders_u, intruders_v;
+    wane_keep keep;
+    double checkpoint_minutes;
+    double stop_wall_seconds; /* 0 = none */
+    size_t limit;             /* test rows per task at most; 0 = none */
+    wane_arena *memory;
+} wane_experiment;
+
+/* Reads `path` with the overrides applied in order (each "key.path=value"; "root=..." is the folder
+ * relative paths start from, by default the folder of the file). Every error names file, key, line
+ * and column. Free with wane_experiment_free (NULL allowed). */
+WANE_MUST_CHECK wane_status wane_experiment_load(wane_experiment **out, const char *path,
+                                                 const char *const *overrides, size_t count,
+                                                 wane_error *err);
+/* The same from text; `name` is what messages call it, `folder` the default root. */
+WANE_MUST_CHECK wane_status wane_experiment_parse(wane_experiment **out, const char *bytes,
+                                                  size_t size, const char *name, const char *folder,
+                                                  const char *const *overrides, size_t count,
+                                                  wane_error *err);
+void wane_experiment_free(wane_experiment *experiment);
+
+/* The settings `wane demo` and `wane pretrain` use when nothing else is said. */
+wane_pretraining wane_pretraining_defaults(void);
+
+/* Appends the experiment with every default spelled out, as YAML. */
+void wane_experiment_print(wane_text *out, const wane_experiment *experiment);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The parts of reading an experiment, one file each; used by experiment.c alone.
+ */
+#ifndef EVAL_RUN_EXPERIMENT_PARTS_H
+#define EVAL_RUN_EXPERIMENT_PARTS_H
+
+#include "eval/run/experiment.h"
+#include "store/files/yaml.h"
+
+/* *out = path under the experiment's root, in its memory. */
+WANE_MUST_CHECK wane_status wane_experiment_path(const char **out, const wane_experiment *x,
+                                                 const char *path, wane_error *err);
+/* Other tools' spellings of keys become ours; both at once is an error. */
+WANE_MUST_CHECK wane_status wane_experiment_rename_keys(wane_yaml *map, wane_error *err);
+
+/* Each reads its key of the root map into `x`, defaults included. */
+WANE_MUST_CHECK wane_status wane_experiment_read_pretraining(wane_experiment *x,
+                                                             const wane_yaml *root,
+                                                             wane_error *err);
+WANE_MUST_CHECK wane_status wane_experiment_read_corpora(wane_experiment *x, const wane_yaml *root,
+                                                         wane_error *err);
+WANE_MUST_CHECK wane_status wane_experiment_read_tasks(wane_experiment *x, const wane_yaml *root,
+                                                       wane_error *err);
+WANE_MUST_CHECK wane_status wane_experiment_read_methods(wane_experiment *x, const wane_yaml *root,
+                                                         wane_error *err);
+
+#endif
