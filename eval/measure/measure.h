@@ -42,6 +42,10 @@ WANE_MUST_CHECK wane_status wane_measure_likelihood(wane_likelihood *out, const 
                                                     wane_error *err);
 void wane_likelihood_free(wane_likelihood *likelihood);
 
+/* Standard error of sum(sums) / sum(tokens) by bootstrap of documents: 1,000 resamples from a fixed
+ * seed, so that equal input gives equal bits. NaN for one document. */
+double wane_document_stderr(const double *sums, const double *tokens, size_t documents);
+
 typedef struct wane_example_score {
     size_t row; /* number in the source split */
     int32_t label, predicted;

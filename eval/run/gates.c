@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Sanity gates: what must hold before a number is believed.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "eval/measure/measure.h"
+#include "eval/run/work.h"
+#include "store/base/memory.h"
+#include "store/results/query.h"
+
+/* --------------------------------------------------------------------------------- the probe */
+
+/* A fixed small batch: the first windows of the corpus marked pretraining (else the first corpus),
+ * or, without corpora, the first test prompts; at most this many tokens. */
+enum { PROBE_TOKENS = 2048 };
+
+typedef struct probe_batch {
+    wane_batch batch;
+    size_t *position, last; /* last: token whose logits are compared */
+    int32_t *target;
+    size_t *starts;
+} probe_batch;
+
+static void probe_batch_free(probe_batch *b)
+{
+    wane_free(b->position);
+    wane_free(b->target);
+    wane_free(b->starts);
+}
+
+static wane_status fill_probe(probe_batch *b, const int32_t *ids, const size_t *starts,
+                              size_t sequences, wane_error *err)
+{
+    size_t used = 1;
+    while (used < sequences && starts[used + 1] <= PROBE_TOKENS) used++;
+    size_t tokens = starts[used];
+    b->position = wane_alloc(tokens, sizeof *b->position);
+    b->target = wane_alloc(tokens, sizeof *b->target);
+    b->starts = wane_alloc(used + 1, sizeof *b->starts);
+    if (!b->position || !b->target || !b->starts) return wane_fail_memory(err, "gate", "probe");
+    memcpy(b->starts, starts, (used + 1) * sizeof *starts);
+    b->batch = (wane_batch){.tokens = tokens,
+                            .sequences = used,
+                            .ids = ids,
+                            .starts = b->starts,
+                            .position = b->position,
+                            .target = b->target};
+    for (size_t s = 0; s < used; s++)
+        for (size_t i = starts[s]; i + 1 < starts[s + 1]; i++) {
+            b->position[b->batch.targets] = i;
+            b->target[b->batch.targets++] = ids[i + 1];
+        }
+    b->last = starts[1] - 1;
+    return WANE_OK;
+}
+
+static wane_status make_probe(probe_batch *b, const wane_work *work, wane_error *err)
+{
+    const wane_experiment *x = work->experiment;
+    size_t c = 0;
+    while (c < x->corpus_count && strcmp(x->corpora[c].role, "pretraining") != 0) c++;
+    if (c == x->corpus_count) c = 0;
+    if (x->corpus_count) {
+        const wane_windows *w = &work->inputs->corpora[c].windows;
+        return fill_probe(b, w->ids, w->starts, w->windows, err);
+    }
+    const wane_prompts *p = &work->inputs->tasks[0].test;
+    return fill_probe(b, p->ids, p->starts, p->rows, err);
+}
+
+wane_status wane_probe_take(wane_probe *out, wane_work *work, const wane_model *model,
+                            const wane_adapter *adapter, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    probe_batch b = {0};
+    wane_pass *pass = NULL;
+    float *nll = NULL, *logits = NULL;
+    WANE_TRY(make_probe(&b, work, err));
+    wane_pass_limits limits = {
+        .tokens = b.batch.tokens, .sequences = b.batch.sequences, .targets = b.batch.targets};
+    for (size_t i = 0; adapter && i < adapter->count; i++)
+        if (adapter->factor[i].rank > limits.adapter_floats_rank)
+            limits.adapter_floats_rank = adapter->factor[i].rank;
+    WANE_TRY(wane_pass_new(&pass, &model->config, &limits, work->pool, err));
+    nll = wane_alloc(b.batch.targets, sizeof *nll);
+    logits = wane_alloc(model->config.vocabulary, sizeof *logits);
+    WANE_TRY(nll && logits ? WANE_OK : wane_fail_memory(err, "gate", "probe"));
+    WANE_TRY(wane_pass_forward(pass, model, adapter, &b.batch, NULL, err));
+    wane_pass_nll(pass, nll, NULL);
+    wane_pass_logits(pass, &b.last, 1, logits);
+    double sum = 0;
+    for (size_t i = 0; i < b.batch.targets; i++) sum += nll[i];
+    *out = (wane_probe){sum / (double)b.batch.targets, logits};
+    logits = NULL;
+done:
+    wane_pass_free(pass);
+    probe_batch_free(&b);
+    wane_free(nll);
+    wane_free(logits);
+    return st;
+}
+
+/* ------------------------------------------------------------------------- around a training */
+
+static const char *stage_task(const wane_work *work, const wane_plan_run *run, size_t position)
+{
+    return work->experiment->tasks[work->plan->stages[run->stages[position]].task].spec.name;
+}
+
+static double relative(double a, double b)
+{
+    return a == b ? 0 : fabs(a - b) / fabs(b);
+}
+
+wane_status wane_gate_adapter_init(wane_work *work, const wane_plan_run *run, size_t position,
+                                   const wane_probe *before, const wane_probe *with,
+                                   wane_error *err)
+{
+    double value = relative(with->nll, before->nll);
+    wane_gate_row gate = {.name = "adapter_init",
+                          .subject = stage_task(work, run, position),
+                          .passed = value == 0,
+                          .value = value,
+                          .bound = 0,
+                          .detail = "relative change of nll by the adapter before its first step"};
+    return wane_results_put_gate(work->db, run->id, &gate, err);
+}
+
+wane_status wane_gate_merged(wane_work *work, const wane_plan_run *run, size_t position,
+                             const wane_probe *unmerged, const wane_probe *merged, wane_error *err)
+{
+    size_t vocabulary = work->inputs->base->config.vocabulary;
+    double largest = 0, difference = 0;
+    for (size_t i = 0; i < vocabulary; i++) {
+        double d = fabs((double)unmerged->logits[i] - (double)merged->logits[i]);
+        double a = fabs((double)unmerged->logits[i]);
+        if (a > largest) largest = a;
+        if (!(d <= difference)) difference = d;
+    }
+    double nll = relative(merged->nll, unmerged->nll), logits = difference / largest;
+    wane_gate_row gates[2] = {{"merged_nll", stage_task(work, run, position), nll <= 1e-5, nll,
+                               1e-5, "relative change of nll by merging the adapter"},
+                              {"merged_logits", stage_task(work, run, position), logits <= 1e-4,
+                               logits, 1e-4,
+                               "largest change of a logit by merging, of the largest logit"}};
+    wane_status st = wane_results_put_gate(work->db, run->id, &gates[0], err);
+    return st == WANE_OK ? wane_results_put_gate(work->db, run->id, &gates[1], err) : st;
+}
+
+/* --------------------------------------------------------------------------- once for all runs */
+
+/* The accuracy of a randomly initialised copy on every task, measured once in a process. */
+static wane_status random_scores(wane_work *work, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_model *random = NULL;
+    size_t count = work->experiment->task_count;
+    wane_random_score *scores = wane_alloc(count, sizeof *scores);
+    WANE_TRY(scores ? WANE_OK : wane_fail_memory(err, "gate", "random copy"));
+    WANE_TRY(wane_model_random(&random, &work->inputs->base->config, 0x5eed, err));
+    for (size_t t = 0; t < count; t++) {
+        const wane_input_task *task = &work->inputs->tasks[t];
+        wane_accuracy a = {0};
+        WANE_TRY(wane_work_continue(work, err));
+        WANE_TRY(wane_measure_accuracy(&a, random, NULL, NULL, &task->task, WANE_SPLIT_TEST,
+                                       &task->test, work->experiment->tasks[t].per_token,
+                                       work->pool, err));
+        double m = a.majority;
+        scores[t] = (wane_random_score){a.accuracy, m + 4 * sqrt(m * (1 - m) / (double)a.examples)};
+        wane_accuracy_free(&a);
+    }
+    work->random_scores = scores;
+    scores = NULL;
+done:
+    wane_model_free(random);
+    wane_free(scores);
+    return st;
+}
+
+static wane_status gate_tasks(wane_work *work, const wane_plan_run *run, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    if (!work->random_scores) st = random_scores(work, err);
+    for (size_t t = 0; t < work->experiment->task_count && st == WANE_OK; t++) {
+        const wane_input_task *task = &work->inputs->tasks[t];
+        const char *name = work->experiment->tasks[t].spec.name;
+        wane_random_score score = work->random_scores[t];
+        wane_gate_row chance = {"random_copy",
+                                name,
+                                score.accuracy <= score.bound,
+                                score.accuracy,
+                                score.bound,
+                                "accuracy of a randomly initialised copy; bound: majority share + "
+                                "4 standard errors"};
+        char detail[160] = "test rows whose prompt is a training row's, after normalisation";
+        if (task->overlap.normalised)
+            (void)snprintf(detail, sizeof detail,
+                           "%zu test rows are in train exactly, %zu after normalisation; the first "
+                           "is row %zu",
+                           task->overlap.exact, task->overlap.normalised,
+                           task->overlap.first_test_row);
+        wane_gate_row overlap = {
+            "overlap", name,  task->overlap.normalised == 0, (double)task->overlap.normalised,
+            0,         detail};
+        st = wane_results_put_gate(work->db, run->id, &chance, err);
+        if (st == WANE_OK && !work->experiment->tasks[t].watched)
+            st = wane_results_put_gate(work->db, run->id, &overlap, err);
+    }
+    return st;
+}
+
+static wane_status base_nll(double *out, wane_work *work, size_t corpus, wane_error *err)
+{
+    wane_query *query = NULL;
+    wane_binding ids[2] = {
+        {NULL, {.type = WANE_VALUE_INTEGER, .integer = work->plan->stages[0].id}},
+        {NULL, {.type = WANE_VALUE_INTEGER, .integer = work->plan->corpus_ids[corpus]}}};
+    wane_status st = wane_query_open(
+        &query, work->db,
+        "SELECT nll FROM likelihood WHERE stage = ?1 AND step = -1 AND corpus = ?2", ids, 2, err);
+    if (st == WANE_OK) st = wane_query_next(query, err);
+    if (st == WANE_OK) *out = wane_query_double(query, 0);
+    if (st == WANE_DONE)
+        st = wane_fail(err, WANE_EINTERNAL, "gate: %s: stage 0 has no likelihood",
+                       work->inputs->corpora[corpus].key);
+    wane_query_free(query);
+    return st;
+}
+
+wane_status wane_gates_of_run(wane_work *work, const wane_plan_run *run, wane_error *err)
+{
+    wane_status st = gate_tasks(work, run, err);
+    double bound = log((double)work->inputs->base->config.vocabulary);
+    for (size_t c = 0; c < work->experiment->corpus_count && st == WANE_OK; c++) {
+        double nll = NAN;
+        if (strcmp(work->experiment->corpora[c].role, "pretraining") != 0) continue;
+        if ((st = base_nll(&nll, work, c, err)) != WANE_OK) break;
+        wane_gate_row gate = {
+            "base_nll",  work->experiment->corpora[c].spec.name,
+            nll < bound, nll,
+            bound,       "nats per token of the base on its pretraining text; bound: uniform"};
+        st = wane_results_put_gate(work->db, run->id, &gate, err);
+    }
+    return st;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Everything an experiment reads, opened, checked and encoded once: base model, tokenizer, tasks,
+ * corpora; with the hashes that keys are made of.
+ */
+#ifndef EVAL_RUN_INPUTS_H
+#define EVAL_RUN_INPUTS_H
+
+#include "eval/model/model.h"
+#include "eval/run/experiment.h"
+#include "store/base/log.h"
+#include "store/base/threads.h"
+
+typedef struct wane_input_task {
+    wane_task task;
+    wane_prompts test; /* encoded for measuring */
+    wane_overlap overlap;
+    char key[128];                  /* name@hash: changes with anything that changes its scores */
+    char settings[WANE_SHA256_HEX]; /* of how it is scored */
+} wane_input_task;
+
+typedef struct wane_input_corpus {
+    wane_corpus corpus;
+    wane_windows windows;
+    wane_window_rule rule;
+    double floor; /* entropy of a built-in corpus, nats per token; NaN otherwise */
+    char key[128];
+    char settings[WANE_SHA256_HEX];
+} wane_input_corpus;
+
+typedef struct wane_inputs {
+    const wane_experiment *experiment;
+    wane_model *base;
+    wane_tokenizer *tokenizer;
+    char model_key[WANE_SHA256_HEX]; /* of weights and configuration */
+    const char *model_path;          /* the folder it came from; owned */
+    size_t max_length;               /* of measured prompts, label included */
+    wane_input_task *tasks;          /* experiment->task_count */
+    wane_input_corpus *corpora;      /* experiment->corpus_count */
+} wane_inputs;
+
+/* Opens all of `experiment` (borrowed until free). A built-in model is made from its seed, once,
+ * under `builtin_folder` (made if missing). Free with wane_inputs_free (NULL allowed). */
+WANE_MUST_CHECK wane_status wane_inputs_open(wane_inputs **out, const wane_experiment *experiment,
+                                             const char *builtin_folder, wane_pool *pool,
+                                             const wane_log *log, wane_error *err);
+void wane_inputs_free(wane_inputs *inputs);
+
+/* The training prompts of a task, cut to max_length tokens. */
+WANE_MUST_CHECK wane_status wane_inputs_train(wane_prompts *out, const wane_inputs *inputs,
+                                              size_t task, size_t max_length, wane_error *err);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/run/jobs.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/base/memory.h"
+
+extern char **environ;
+
+enum { MOST_JOBS = 64 };
+
+typedef struct worker {
+    pid_t pid; /* 0: ended */
+    int status;
+} worker;
+
+static wane_status start_worker(worker *out, wane_work *work, int number, wane_error *err)
+{
+    char *const *command = work->options->command;
+    size_t count = 0;
+    char text[16];
+    while (command[count]) count++;
+    char **arguments = wane_alloc(count + 3, sizeof *arguments);
+    if (!arguments) return wane_fail_memory(err, "jobs", "worker");
+    memcpy(arguments, command, count * sizeof *arguments);
+    (void)snprintf(text, sizeof text, "%d", number);
+    arguments[count] = "--worker";
+    arguments[count + 1] = text;
+    int failed = posix_spawn(&out->pid, "/proc/self/exe", NULL, NULL, arguments, environ);
+    wane_free(arguments);
+    if (!failed) return WANE_OK;
+    out->pid = 0;
+    errno = failed;
+    return wane_fail_errno(err, "jobs", "worker");
+}
+
+static void pass_on(const worker *workers, int count, int signal_)
+{
+    for (int i = 0; i < count; i++)
+        if (workers[i].pid > 0) (void)kill(workers[i].pid, signal_);
+}
+
+/* Waits for every worker; a stop is passed on once. */
+static void wait_for_all(worker *workers, int count, const wane_work *work)
+{
+    bool told = false;
+    int left = 0;
+    for (int i = 0; i < count; i++) left += workers[i].pid > 0;
+    while (left > 0) {
+        wane_error ignored;
+        struct timespec nap = {0, 50 * 1000 * 1000};
+        if (!told && wane_work_continue(work, &ignored) != WANE_OK) {
+            pass_on(workers, count, SIGTERM);
+            told = true;
+        }
+        for (int i = 0; i < count; i++) {
+            if (workers[i].pid <= 0 || waitpid(workers[i].pid, &workers[i].status, WNOHANG) <= 0)
+                continue;
+            workers[i].pid = 0;
+            left--;
+            if (WIFSIGNALED(workers[i].status))
+                wane_log_line(work->options->log, WANE_LOG_ERROR, "worker %d died of signal %d",
+                              i + 1, WTERMSIG(workers[i].status));
+        }
+        if (left > 0) (void)nanosleep(&nap, NULL);
+    }
+}
+
+/* The runs as the workers left them. One still marked running has lost its worker. */
+static wane_status count_runs(wane_work *work, bool stopped, wane_error *err)
+{
+    for (size_t r = 0; r < work->plan->run_count; r++) {
+        wane_run_state state = {0};
+        wane_status st = wane_results_run_state(work->db, &state, work->plan->runs[r].id, err);
+        if (st == WANE_OK && state.status == WANE_RUN_RUNNING && !stopped) {
+            state.status = WANE_RUN_FAILED;
+            st = wane_results_set_run_status(work->db, state.id, WANE_RUN_FAILED,
+                                             "its worker process died", err);
+        }
+        if (st != WANE_OK) return st;
+        wane_run_outcome *o = work->outcome;
+        o->runs_done += state.status == WANE_RUN_DONE;
+        o->runs_diverged += state.status == WANE_RUN_DIVERGED;
+        o->gates_failed += state.status == WANE_RUN_GATE_FAILED;
+        o->runs_failed +=
+            state.status == WANE_RUN_FAILED || (!stopped && state.status == WANE_RUN_PLANNED);
+    }
+    return WANE_OK;
+}
+
+wane_status wane_jobs_run(wane_work *work, wane_error *err)
+{
+    worker workers[MOST_JOBS] = {0};
+    int jobs = work->options->jobs;
+    if (jobs > MOST_JOBS)
+        return wane_fail(err, WANE_EINVAL, "jobs: %d: at most %d", jobs, MOST_JOBS);
+    wane_status st = WANE_OK;
+    for (int i = 0; i < jobs && st == WANE_OK; i++)
+        st = start_worker(&workers[i], work, i + 1, err);
+    if (st != WANE_OK) pass_on(workers, jobs, SIGTERM);
+    wait_for_all(workers, jobs, work);
+    if (st != WANE_OK) return st;
+    wane_error why;
+    wane_status stop = wane_work_continue(work, &why);
+    for (int i = 0; i < jobs; i++)
+        if (WIFEXITED(workers[i].status) && WEXITSTATUS(workers[i].status) == 3)
+            stop = WANE_ECANCELLED;
+    st = count_runs(work, stop != WANE_OK, err);
+    if (st == WANE_OK && stop != WANE_OK)
+        st = wane_fail(err, WANE_ECANCELLED, "run: %s: stopped; run the same line again to go on",
+                       work->experiment->name);
+    return st;
+}

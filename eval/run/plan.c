@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/run/plan.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval/run/given.h"
+#include "store/base/memory.h"
+
+/* Open addressing over stage indices + 1, by the first bytes of the key. */
+typedef struct key_table {
+    size_t mask;
+    size_t slot[];
+} key_table;
+
+static size_t slot_of(const key_table *table, const char *key)
+{
+    char head[17];
+    memcpy(head, key, 16);
+    head[16] = '\0';
+    return (size_t)strtoull(head, NULL, 16) & table->mask;
+}
+
+/* The index of the stage with that key; the count of stages when it is new, and then it is put. */
+static size_t find_or_put(wane_plan *plan, const char *key)
+{
+    key_table *table = plan->table;
+    for (size_t s = slot_of(table, key);; s = (s + 1) & table->mask) {
+        if (table->slot[s] == 0) {
+            table->slot[s] = plan->stage_count + 1;
+            return plan->stage_count;
+        }
+        size_t index = table->slot[s] - 1;
+        if (strcmp(plan->stages[index].key, key) == 0) return index;
+    }
+}
+
+size_t wane_plan_steps(const wane_run_config *config, size_t rows)
+{
+    size_t per_epoch = (rows + config->batch_size - 1) / config->batch_size;
+    return (size_t)ceil(config->epochs * (double)per_epoch);
+}
+
+static void hash_number(wane_sha256 *hash, const char *name, double value)
+{
+    char text[32];
+    wane_sha256_text(hash, name);
+    wane_sha256_text(hash, wane_format_double(text, value));
+}
+
+/* Everything of a config that decides weights, order and seed apart. */
+static void hash_config(wane_sha256 *hash, const wane_experiment *x, const wane_run_config *c)
+{
+    const wane_method *m = &c->settings;
+    const wane_training *t = &c->training;
+    hash_number(hash, "kind", m->kind);
+    if (m->kind == WANE_METHOD_LORA) {
+        hash_number(hash, "rank", (double)m->rank);
+        hash_number(hash, "alpha", m->alpha);
+        hash_number(hash, "dropout", m->dropout);
+        hash_number(hash, "rslora", m->rslora);
+        wane_sha256_text(hash, x->continue_adapter ? "continue" : "merge");
+    }
+    hash_number(hash, "modules", (double)m->module_count);
+    for (size_t i = 0; i < m->module_count; i++) wane_sha256_text(hash, m->modules[i]);
+    hash_number(hash, "epochs", c->epochs);
+    hash_number(hash, "batch_size", (double)c->batch_size);
+    hash_number(hash, "max_seq_length", (double)c->max_seq_length);
+    hash_number(hash, "micro_tokens", (double)t->micro_tokens);
+    hash_number(hash, "learning_rate", t->learning_rate);
+    hash_number(hash, "weight_decay", t->weight_decay);
+    hash_number(hash, "clip", t->clip);
+    hash_number(hash, "beta1", t->beta1);
+    hash_number(hash, "beta2", t->beta2);
+    hash_number(hash, "epsilon", t->epsilon);
+    hash_number(hash, "schedule", t->schedule);
+    hash_number(hash, "warmup_ratio", t->warmup_ratio);
+}
+
+static wane_status stage_key(char out[WANE_SHA256_HEX], const wane_plan *plan,
+                             const wane_plan_stage *stage, wane_error *err)
+{
+    const wane_inputs *in = plan->inputs;
+    wane_sha256 *hash = NULL;
+    wane_status st = wane_sha256_begin(&hash, err);
+    if (st != WANE_OK) return st;
+    wane_sha256_text(hash, "wane stage, numbers " WANE_NUMBERS);
+    if (!stage->config) {
+        wane_sha256_text(hash, in->model_key);
+        wane_sha256_text(hash, wane_tokenizer_sha256(in->tokenizer));
+        return wane_sha256_end(out, hash, err);
+    }
+    wane_sha256_text(hash, plan->stages[stage->parent].key);
+    if (stage->given) {
+        char content[WANE_SHA256_HEX];
+        st = wane_given_sha256(content, stage->given, err);
+        if (st != WANE_OK) {
+            wane_sha256_free(hash);
+            return st;
+        }
+        wane_sha256_text(hash, "given");
+        wane_sha256_text(hash, content);
+        return wane_sha256_end(out, hash, err);
+    }
+    wane_sha256_text(hash, in->tasks[stage->task].task.sha256[WANE_SPLIT_TRAIN]);
+    hash_config(hash, in->experiment, stage->config);
+    hash_number(hash, "seed", (double)stage->seed);
+    return wane_sha256_end(out, hash, err);
+}
+
+/* Adds the stage, or finds the one with its key. */
+static wane_status add_stage(wane_plan *plan, size_t *index, wane_plan_stage *stage,
+                             wane_error *err)
+{
+    wane_status st = stage_key(stage->key, plan, stage, err);
+    if (st != WANE_OK) return st;
+    *index = find_or_put(plan, stage->key);
+    if (*index == plan->stage_count) plan->stages[plan->stage_count++] = *stage;
+    return WANE_OK;
+}
+
+static wane_status run_key(wane_plan_run *run, const wane_inputs *in, wane_error *err)
+{
+    wane_sha256 *hash = NULL;
+    wane_status st = wane_sha256_begin(&hash, err);
+    if (st != WANE_OK) return st;
+    wane_sha256_text(hash, "wane run");
+    wane_sha256_text(hash, in->experiment->name);
+    wane_sha256_text(hash, in->model_key);
+    wane_sha256_text(hash, run->name);
+    if (run->config->given) wane_sha256_text(hash, "given");
+    else hash_config(hash, in->experiment, run->config);
+    return wane_sha256_end(run->key, hash, err);
+}
+
+static wane_status add_run(wane_plan *plan, const wane_run_config *config, const wane_order *order,
+                           uint64_t seed, wane_error *err)
+{
+    wane_plan_run *run = &plan->runs[plan->run_count++];
+    run->config = config;
+    run->order = order;
+    run->seed = seed;
+    run->length = config->given ? config->stage_count : order->count;
+    (void)snprintf(run->name, sizeof run->name, "%.120s/%.80s/s%llu", config->name, order->name,
+                   (unsigned long long)seed);
+    run->stages = wane_alloc(run->length + 1, sizeof *run->stages);
+    if (!run->stages) return wane_fail_memory(err, "plan", run->name);
+    wane_status st = run_key(run, plan->inputs, err);
+    for (size_t p = 1; p <= run->length && st == WANE_OK; p++) {
+        size_t task = order->tasks[p - 1];
+        size_t rows = plan->inputs->tasks[task].task.rows[WANE_SPLIT_TRAIN];
+        wane_plan_stage stage = {.parent = run->stages[p - 1],
+                                 .position = p,
+                                 .task = task,
+                                 .config = config,
+                                 .seed = seed};
+        if (config->given) stage.given = config->stages[p - 1];
+        else stage.steps = wane_plan_steps(config, rows);
+        st = add_stage(plan, &run->stages[p], &stage, err);
+    }
+    return st;
+}
+
+static wane_status add_runs(wane_plan *plan, wane_error *err)
+{
+    const wane_experiment *x = plan->inputs->experiment;
+    for (size_t c = 0; c < x->config_count; c++)
+        for (size_t o = 0; o < x->order_count; o++)
+            for (size_t s = 0; s < x->seed_count; s++) {
+                /* Given checkpoints were trained once: in the first order, with the first seed. */
+                if (x->configs[c].given && (o || s)) continue;
+                wane_status st = add_run(plan, &x->configs[c], &x->orders[o], x->seeds[s], err);
+                if (st != WANE_OK) return st;
+            }
+    return WANE_OK;
+}
+
+wane_status wane_plan_make(wane_plan **out, const wane_inputs *inputs, wane_error *err)
+{
+    const wane_experiment *x = inputs->experiment;
+    wane_status st = WANE_OK;
+    size_t runs = x->config_count * x->order_count * x->seed_count;
+    size_t most = 1 + runs * x->trained_tasks, slots = 16;
+    wane_plan *plan = wane_alloc(1, sizeof *plan);
+    if (!plan) return wane_fail_memory(err, "plan", x->name);
+    while (slots < 2 * most) slots *= 2;
+    plan->inputs = inputs;
+    plan->stages = wane_alloc(most, sizeof *plan->stages);
+    plan->runs = wane_alloc(runs, sizeof *plan->runs);
+    plan->task_ids = wane_alloc(x->task_count, sizeof *plan->task_ids);
+    plan->corpus_ids = wane_alloc(x->corpus_count, sizeof *plan->corpus_ids);
+    plan->matrix_ids = wane_alloc(inputs->base->parameters.count, sizeof *plan->matrix_ids);
+    key_table *table = wane_alloc(1, sizeof *table + slots * sizeof(size_t));
+    plan->table = table;
+    if (!plan->stages || !plan->runs || !plan->task_ids || !plan->corpus_ids || !plan->matrix_ids ||
+        !table) {
+        st = wane_fail_memory(err, "plan", x->name);
+        goto done;
+    }
+    table->mask = slots - 1;
+    wane_plan_stage base = {.task = SIZE_MAX};
+    size_t index = 0;
+    WANE_TRY(add_stage(plan, &index, &base, err));
+    WANE_TRY(add_runs(plan, err));
+    *out = plan;
+    plan = NULL;
+done:
+    wane_plan_free(plan);
+    return st;
+}
+
+void wane_plan_free(wane_plan *plan)
+{
+    if (!plan) return;
+    for (size_t r = 0; r < plan->run_count; r++) wane_free(plan->runs[r].stages);
+    wane_free(plan->stages);
+    wane_free(plan->runs);
+    wane_free(plan->task_ids);
+    wane_free(plan->corpus_ids);
+    wane_free(plan->matrix_ids);
+    wane_free(plan->table);
+    wane_free(plan);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The plan of an experiment: the tree of stages and the runs, paths through it.
+ *
+ * A stage's key hashes its parent's key and all that decides its weights: training data as tokens
+ * see it, method, training settings, seed, adapter policy, the version of numbers. Names, paths,
+ * test data, corpora, threads and jobs are in no key. Equal keys are one stage.
+ */
+#ifndef EVAL_RUN_PLAN_H
+#define EVAL_RUN_PLAN_H
+
+#include "eval/run/inputs.h"
+#include "store/results/results.h"
+
+typedef struct wane_plan_stage {
+    char key[WANE_SHA256_HEX];
+    size_t parent;                 /* index; of the base itself 0 */
+    size_t position;               /* trained stages from the base to here; 0 = the base */
+    size_t task;                   /* index in the experiment; SIZE_MAX for the base */
+    const wane_run_config *config; /* NULL for the base */
+    const char *given;             /* path of a checkpoint trained elsewhere, or NULL */
+    uint64_t seed;
+    size_t steps; /* optimiser steps; 0 where nothing is trained */
+    int64_t id;   /* in the database, after wane_plan_store */
+} wane_plan_stage;
+
+typedef struct wane_plan_run {
+    char key[WANE_SHA256_HEX];
+    char name[256]; /* "config/order/sSEED" */
+    const wane_run_config *config;
+    const wane_order *order;
+    uint64_t seed;
+    size_t length;  /* trained stages */
+    size_t *stages; /* length + 1 indices, the base first */
+    int64_t id;
+} wane_plan_run;
+
+typedef struct wane_plan {
+    const wane_inputs *inputs;
+    size_t stage_count, run_count;
+    wane_plan_stage *stages; /* parents before children; stages[0] is the base */
+    wane_plan_run *runs;     /* by config, order, seed in the order of the file */
+    int64_t experiment, *task_ids, *corpus_ids, *matrix_ids; /* after wane_plan_store; matrix_ids
+                                                                 by parameter, 0 = not analysed */
+    void *table;                                             /* finds stages by key */
+} wane_plan;
+
+/* Free with wane_plan_free (NULL allowed). */
+WANE_MUST_CHECK wane_status wane_plan_make(wane_plan **out, const wane_inputs *inputs,
+                                           wane_error *err);
+void wane_plan_free(wane_plan *plan);
+
+/* Puts every row of the plan in one transaction and fills the ids. What is there stays. WANE_EEXIST
+ * when the database holds a run of the same name under other settings, or whose stages so far were
+ * others. */
+WANE_MUST_CHECK wane_status wane_plan_store(wane_plan *plan, wane_results *db, wane_error *err);
+
+/* Rows of a training split, epochs and batch size as optimiser steps. */
+size_t wane_plan_steps(const wane_run_config *config, size_t rows);
+
+#endif

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The orchestrator: walks every run's path, trains what is not sealed, fills what is missing.
+ */
+#include "eval/run/run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analysis/spectra/spectrum.h"
+#include "eval/run/jobs.h"
+#include "eval/run/work.h"
+#include "store/base/clock.h"
+#include "store/base/memory.h"
+#include "store/files/file.h"
+
+wane_status wane_work_continue(const wane_work *work, wane_error *err)
+{
+    const wane_run_options *o = work->options;
+    if (o->stop && *o->stop)
+        return wane_fail(err, WANE_ECANCELLED,
+                         "run: %s: stopped on request; run the same line "
+                         "again to go on",
+                         work->experiment->name);
+    if (work->deadline > 0 && wane_clock_wall() >= work->deadline)
+        return wane_fail(err, WANE_ECANCELLED,
+                         "run: %s: the time of 'stop: wall' is over; run the same line again to go "
+                         "on",
+                         work->experiment->name);
+    return WANE_OK;
+}
+
+char *wane_work_path(const wane_work *work, const char *kind, const char *name)
+{
+    char *folder = wane_path_join(work->artifacts, kind);
+    char *path = folder ? wane_path_join(folder, name) : NULL;
+    wane_free(folder);
+    return path;
+}
+
+static void tell(const wane_work *work, size_t run, size_t position, const char *phase)
+{
+    const wane_run_progress *p = &work->options->progress;
+    if (p->stage) p->stage(p->context, work->plan, run, position, phase);
+}
+
+/* ------------------------------------------------------------------------------- what is there */
+
+wane_status wane_run_needs(wane_run_need *out, const wane_plan *plan, wane_results *db,
+                           wane_error *err)
+{
+    wane_run_need need = {.runs = plan->run_count, .stages = plan->stage_count};
+    bool *seen = wane_alloc(plan->stage_count, sizeof *seen);
+    if (!seen) return wane_fail_memory(err, "plan", plan->inputs->experiment->name);
+    wane_status st = WANE_OK;
+    for (size_t r = 0; r < plan->run_count; r++)
+        for (size_t p = 0; p <= plan->runs[r].length; p++) {
+            const wane_plan_stage *stage = &plan->stages[plan->runs[r].stages[p]];
+            size_t cells = 0, missing = 0;
+            wane_stage_state state = {0};
+            if (seen[plan->runs[r].stages[p]]) continue;
+            seen[plan->runs[r].stages[p]] = true;
+            WANE_TRY(wane_cells_missing(plan, db, &plan->runs[r], p, &cells, &missing, err));
+            if (db && stage->id) WANE_TRY(wane_results_stage_state(db, &state, stage->id, err));
+            bool ended = state.status == WANE_STAGE_DIVERGED || state.status == WANE_STAGE_SKIPPED;
+            bool done = state.status == WANE_STAGE_DONE || ended;
+            need.cells += cells;
+            if (!ended) need.cells_missing += missing;
+            if (!done) need.stages_missing += p > 0;
+            if (!done) need.steps_missing += stage->steps;
+        }
+    *out = need;
+done:
+    wane_free(seen);
+    return st;
+}
+
+/* ------------------------------------------------------------------------------------ one run */
+
+typedef struct path_state {
+    size_t last; /* the last position where something is to be done; 0 = none after the base */
+    bool sealed; /* the run itself */
+    bool diverged;
+} path_state;
+
+static wane_status look_at(path_state *out, wane_work *work, const wane_plan_run *run,
+                           wane_error *err)
+{
+    wane_run_state state = {0};
+    *out = (path_state){0};
+    wane_status st = wane_results_run_state(work->db, &state, run->id, err);
+    out->sealed = state.status == WANE_RUN_DONE || state.status == WANE_RUN_DIVERGED ||
+                  state.status == WANE_RUN_GATE_FAILED;
+    for (size_t p = 1; p <= run->length && st == WANE_OK; p++) {
+        wane_stage_state stage = {0};
+        size_t cells = 0, missing = 0;
+        st = wane_results_stage_state(work->db, &stage, work->plan->stages[run->stages[p]].id, err);
+        if (st != WANE_OK) break;
+        if (stage.status == WANE_STAGE_DIVERGED || stage.status == WANE_STAGE_SKIPPED) {
+            out->diverged = true;
+            if (stage.status == WANE_STAGE_DIVERGED) continue;
+            break;
+        }
+        if (out->diverged) {
+            out->last = p; /* a stage behind a divergence is still to be marked */
+            break;
+        }
+        st = wane_cells_missing(work->plan, work->db, run, p, &cells, &missing, err);
+        if (stage.status != WANE_STAGE_DONE || missing) out->last = p;
+    }
+    return st;
+}
+
+static wane_status skip_stage(wane_work *work, const wane_plan_run *run, size_t position,
+                              wane_error *err)
+{
+    wane_stage_seal seal = {.status = WANE_STAGE_SKIPPED, .diverged_at = WANE_NULL};
+    return wane_results_seal_stage(work->db, work->plan->stages[run->stages[position]].id, &seal,
+                                   err);
+}
+
+/* A sealed dense stage holds whole tensors: it need not be read when a later one is read too. */
+static bool may_be_passed(wane_work *work, const wane_plan_run *run, size_t position, size_t last)
+{
+    const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
+    if (stage->given || stage->config->settings.kind == WANE_METHOD_LORA || position >= last)
+        return false;
+    size_t cells = 0, missing = 0;
+    wane_stage_state next = {0};
+    wane_error ignored;
+    if (wane_cells_missing(work->plan, work->db, run, position, &cells, &missing, &ignored) != 0 ||
+        wane_results_stage_state(work->db, &next, work->plan->stages[run->stages[position + 1]].id,
+                                 &ignored) != 0)
+        return false;
+    return missing == 0 && next.status == WANE_STAGE_DONE;
+}
+
+/* A checkpoint trained elsewhere has nothing to train: its stage is sealed as it is read. */
+static wane_status seal_given(wane_work *work, const wane_plan_stage *stage, wane_error *err)
+{
+    wane_environment environment;
+    wane_environment_read(&environment, wane_pool_threads(work->pool), work->options->jobs);
+    wane_stage_seal seal = {
+        .status = WANE_STAGE_DONE, .diverged_at = WANE_NULL, .environment = &environment.row};
+    return wane_results_seal_stage(work->db, stage->id, &seal, err);
+}
+
+static wane_status stage_at(wane_work *work, size_t r, size_t position, size_t last,
+                            wane_chain *chain, bool *diverged, wane_error *err)
+{
+    const wane_plan_run *run = &work->plan->runs[r];
+    const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
+    wane_stage_state state = {0};
+    wane_status st = wane_results_stage_state(work->db, &state, stage->id, err);
+    if (st != WANE_OK) return st;
+    if (state.status == WANE_STAGE_DIVERGED) {
+        *diverged = true;
+        return WANE_OK;
+    }
+    if (state.status == WANE_STAGE_DONE) {
+        if ((st = wane_environment_check(work, stage->id, err)) != WANE_OK) return st;
+        if (may_be_passed(work, run, position, last)) return WANE_OK;
+        st = wane_stage_load(work, run, position, chain, err);
+    } else if (stage->given) {
+        st = wane_stage_load(work, run, position, chain, err);
+        if (st == WANE_OK) st = seal_given(work, stage, err);
+    } else {
+        tell(work, r, position, "train");
+        st = wane_stage_train(work, run, r, position, chain, diverged, err);
+    }
+    if (st != WANE_OK || *diverged) return st;
+    tell(work, r, position, "measure");
+    st = wane_cells_fill(work, run, position, chain, err);
+    if (st == WANE_OK) tell(work, r, position, "done");
+    return st;
+}
+
+/* One stage under its lock: a run that shares the stage waits for it here. */
+static wane_status locked_stage(wane_work *work, size_t r, size_t position, size_t last,
+                                wane_chain *chain, bool *diverged, wane_error *err)
+{
+    const wane_plan_run *run = &work->plan->runs[r];
+    char name[WANE_SHA256_HEX + 16];
+    wane_lock *lock = NULL;
+    (void)snprintf(name, sizeof name, "%s.lock", work->plan->stages[run->stages[position]].key);
+    char *path = wane_work_path(work, "locks", name);
+    if (!path) return wane_fail_memory(err, "run", run->name);
+    wane_status st = wane_lock_take(&lock, path, true, err);
+    if (st == WANE_OK) st = stage_at(work, r, position, last, chain, diverged, err);
+    wane_lock_release(lock);
+    wane_free(path);
+    return st;
+}
+
+static wane_status walk(wane_work *work, size_t r, const path_state *state, bool *diverged,
+                        wane_error *err)
+{
+    const wane_plan_run *run = &work->plan->runs[r];
+    wane_status st = WANE_OK;
+    wane_chain chain = {.length = run->length};
+    chain.updates = wane_alloc(run->length, sizeof *chain.updates);
+    WANE_TRY(chain.updates ? WANE_OK : wane_fail_memory(err, "run", run->name));
+    WANE_TRY(wane_model_copy(&chain.model, work->inputs->base, err));
+    for (size_t p = 1; p <= state->last; p++) {
+        WANE_TRY(wane_work_continue(work, err));
+        if (*diverged) WANE_TRY(skip_stage(work, run, p, err));
+        else WANE_TRY(locked_stage(work, r, p, state->last, &chain, diverged, err));
+    }
+    for (size_t p = state->last + 1; *diverged && p <= run->length; p++)
+        WANE_TRY(skip_stage(work, run, p, err));
+done:
+    for (size_t i = 0; chain.updates && i < chain.length; i++) wane_update_free(&chain.updates[i]);
+    wane_free(chain.updates);
+    wane_model_free(chain.model);
+    return st;
+}
+
+static wane_status work_on_run(wane_work *work, size_t r, wane_error *err)
+{
+    const wane_plan_run *run = &work->plan->runs[r];
+    path_state state;
+    wane_status st = look_at(&state, work, run, err);
+    if (st != WANE_OK) return st;
+    bool diverged = state.diverged;
+    if (state.sealed && state.last == 0) {
+        wane_run_state sealed = {0};
+        st = wane_results_run_state(work->db, &sealed, run->id, err);
+        if (sealed.status == WANE_RUN_GATE_FAILED) work->outcome->gates_failed++;
+        else if (sealed.status == WANE_RUN_DIVERGED) work->outcome->runs_diverged++;
+        else work->outcome->runs_done++;
+        return st;
+    }
+    const wane_run_progress *p = &work->options->progress;
+    if (p->run) p->run(p->context, work->plan, r);
+    st = wane_results_set_run_status(work->db, run->id, WANE_RUN_RUNNING, NULL, err);
+    if (st == WANE_OK) st = wane_gates_of_run(work, run, err);
+    if (st == WANE_OK) st = walk(work, r, &state, &diverged, err);
+    if (st == WANE_OK) st = wane_run_finish(work, run, diverged, err);
+    return st;
+}
+
+/* What concerns one run alone is recorded with it; what would hit the next run too ends all. */
+static bool concerns_all(wane_status st)
+{
+    return st == WANE_ECANCELLED || st == WANE_EIO || st == WANE_ENOMEM || st == WANE_EBUSY ||
+           st == WANE_EVERSION;
+}
+
+static wane_status record_failure(wane_work *work, const wane_plan_run *run, const wane_error *why,
+                                  wane_error *err)
+{
+    wane_log_line(work->options->log, WANE_LOG_ERROR, "%s: %s", run->name, why->message);
+    work->outcome->runs_failed++;
+    wane_status st =
+        wane_results_set_run_status(work->db, run->id, WANE_RUN_FAILED, why->message, err);
+    if (st != WANE_OK) return st;
+    return wane_results_add_event(work->db, run->id, 0, "error", why->message, err);
+}
+
+/* Takes the run's lock; WANE_EBUSY when another process has it and `wait` is false. */
+static wane_status locked_run(wane_work *work, size_t r, bool wait, wane_error *err)
+{
+    const wane_plan_run *run = &work->plan->runs[r];
+    char name[WANE_SHA256_HEX + 16];
+    wane_lock *lock = NULL;
+    wane_error why = {0};
+    (void)snprintf(name, sizeof name, "run-%s.lock", run->key);
+    char *path = wane_work_path(work, "locks", name);
+    if (!path) return wane_fail_memory(err, "run", run->name);
+    wane_status st = wane_lock_take(&lock, path, wait, err);
+    wane_free(path);
+    if (st != WANE_OK) return st;
+    st = work_on_run(work, r, &why);
+    if (st != WANE_OK && concerns_all(st)) *err = why;
+    else if (st != WANE_OK) st = record_failure(work, run, &why, err);
+    wane_lock_release(lock);
+    return st;
+}
+
+/* ----------------------------------------------------------------------------------- all runs */
+
+static wane_status base_stage(wane_work *work, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_plan_run *run = &work->plan->runs[0];
+    wane_stage_state state = {0};
+    wane_chain chain = {.model = work->inputs->base};
+    wane_lock *lock = NULL;
+    char *path = wane_work_path(work, "locks", "base.lock");
+    WANE_TRY(path ? WANE_OK : wane_fail_memory(err, "run", "base"));
+    WANE_TRY(wane_lock_take(&lock, path, true, err));
+    WANE_TRY(wane_results_stage_state(work->db, &state, work->plan->stages[0].id, err));
+    if (state.status == WANE_STAGE_DONE)
+        WANE_TRY(wane_environment_check(work, work->plan->stages[0].id, err));
+    size_t cells = 0, missing = 0;
+    WANE_TRY(wane_cells_missing(work->plan, work->db, run, 0, &cells, &missing, err));
+    if (missing) tell(work, 0, 0, "measure");
+    if (state.status != WANE_STAGE_DONE) WANE_TRY(seal_given(work, &work->plan->stages[0], err));
+    WANE_TRY(wane_cells_fill(work, run, 0, &chain, err));
+    if (missing) tell(work, 0, 0, "done");
+done:
+    wane_lock_release(lock);
+    wane_free(path);
+    return st;
+}
+
+static wane_status all_runs(wane_work *work, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    bool *busy = wane_alloc(work->plan->run_count, sizeof *busy);
+    if (!busy) return wane_fail_memory(err, "run", work->experiment->name);
+    for (int pass = 0; pass < 2 && st == WANE_OK; pass++)
+        for (size_t r = 0; r < work->plan->run_count && st == WANE_OK; r++) {
+            if (pass == 1 && (!busy[r] || work->options->worker)) continue;
+            st = locked_run(work, r, pass == 1, err);
+            busy[r] = st == WANE_EBUSY;
+            if (pass == 0 && st == WANE_EBUSY) st = WANE_OK;
+        }
+    wane_free(busy);
+    return st;
+}
+
+static wane_status open_work(wane_work *work, wane_error *err)
+{
+    static const char *const folders[] = {"", "locks", "updates", "svd", "checkpoints"};
+    wane_status st = WANE_OK;
+    wane_text artifacts = {0};
+    wane_text_printf(&artifacts, "%s.artifacts", work->options->database);
+    WANE_TRY(wane_text_check(&artifacts, "run", work->options->database, err));
+    work->artifacts = artifacts.data;
+    artifacts = (wane_text){0};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        char *path = wane_path_join(work->artifacts, folders[i]);
+        st = path ? wane_folder_make(path, err) : wane_fail_memory(err, "run", work->artifacts);
+        wane_free(path);
+        if (st != WANE_OK) goto done;
+    }
+    work->svd = wane_alloc(work->inputs->base->parameters.count, sizeof(wane_base_svd *));
+    WANE_TRY(work->svd ? WANE_OK : wane_fail_memory(err, "run", "spectra"));
+    WANE_TRY(wane_pool_new(&work->pool, work->options->threads, err));
+    WANE_TRY(wane_results_open(&work->db, work->options->database, WANE_RESULTS_CREATE, err));
+    WANE_TRY(wane_plan_store(work->plan, work->db, err));
+    if (work->experiment->stop_wall_seconds > 0)
+        work->deadline = wane_clock_wall() + work->experiment->stop_wall_seconds;
+done:
+    wane_text_free(&artifacts);
+    return st;
+}
+
+static void close_work(wane_work *work)
+{
+    for (size_t i = 0; work->svd && i < work->inputs->base->parameters.count; i++)
+        wane_base_svd_free(work->svd[i]);
+    wane_free(work->svd);
+    wane_base_windows_free(work);
+    wane_free(work->random_scores);
+    wane_results_close(work->db);
+    wane_pool_free(work->pool);
+    wane_free(work->artifacts);
+}
+
+wane_status wane_run(wane_run_outcome *out, wane_plan *plan, const wane_run_options *options,
+                     wane_error *err)
+{
+    wane_run_outcome outcome = {0};
+    wane_work work = {.plan = plan,
+                      .inputs = plan->inputs,
+                      .experiment = plan->inputs->experiment,
+                      .options = options,
+                      .outcome = &outcome};
+    wane_status st = open_work(&work, err);
+    if (st == WANE_OK) st = base_stage(&work, err);
+    if (st == WANE_OK && options->jobs > 1 && !options->worker) st = wane_jobs_run(&work, err);
+    else if (st == WANE_OK) st = all_runs(&work, err);
+    close_work(&work);
+    *out = outcome;
+    return st;
+}

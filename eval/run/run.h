@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Running an experiment: trains what is planned and not there, measures what is not measured.
+ */
+#ifndef EVAL_RUN_RUN_H
+#define EVAL_RUN_RUN_H
+
+#include <signal.h>
+
+#include "eval/run/plan.h"
+
+/* What happens, as it happens. Any callback may be NULL; all are called by the thread that called
+ * wane_run. */
+typedef struct wane_run_progress {
+    void *context;
+    void (*run)(void *context, const wane_plan *plan, size_t run);
+    void (*step)(void *context, const wane_plan *plan, size_t run, size_t position, size_t step,
+                 size_t steps, const wane_step *result);
+    void (*stage)(void *context, const wane_plan *plan, size_t run, size_t position,
+                  const char *phase); /* "train", "measure", "done" */
+} wane_run_progress;
+
+typedef struct wane_run_options {
+    const char *database; /* path; artifacts beside it in PATH.artifacts */
+    int threads;          /* 0 = all processors, shared between jobs */
+    int jobs;             /* worker processes; 1 = none but this one */
+    int worker;           /* 0, or the number of this worker: then runs others hold are passed by */
+    bool mixed;           /* go on under another BLAS core or numerics than stages were made with */
+    char *const *command; /* of jobs > 1: the program's arguments that start a worker, ended by
+                             NULL; "--worker N" is put behind them */
+    const wane_log *log;
+    wane_run_progress progress;
+    const volatile sig_atomic_t *stop; /* becomes non-zero to stop after the current step */
+} wane_run_options;
+
+/* What is there and what is missing, before anything is done. */
+typedef struct wane_run_need {
+    size_t runs, stages, stages_missing, steps_missing;
+    size_t cells, cells_missing;
+} wane_run_need;
+
+typedef struct wane_run_outcome {
+    size_t stages_trained, steps_trained, cells_filled;
+    size_t runs_done, runs_diverged, runs_failed, gates_failed;
+} wane_run_outcome;
+
+/* Counts over the whole plan; `db` may be NULL (nothing is there). */
+WANE_MUST_CHECK wane_status wane_run_needs(wane_run_need *out, const wane_plan *plan,
+                                           wane_results *db, wane_error *err);
+
+/* Does it. WANE_ECANCELLED when stopped (the same call goes on from there). A run that fails is
+ * recorded in the database, counted, and does not stop the others. */
+WANE_MUST_CHECK wane_status wane_run(wane_run_outcome *out, wane_plan *plan,
+                                     const wane_run_options *options, wane_error *err);
+
+#endif

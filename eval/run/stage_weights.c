@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The weights of sealed stages: read back from their updates, and let go of when not kept.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "eval/run/given.h"
+#include "eval/run/work.h"
+#include "store/base/memory.h"
+#include "store/files/file.h"
+#include "store/results/query.h"
+
+void wane_chain_to_base(wane_chain *chain, const wane_inputs *inputs)
+{
+    memcpy(chain->model->weights, inputs->base->weights,
+           inputs->base->parameters.floats * sizeof(float));
+}
+
+/* The artifact's path, its bytes checked against what was sealed. */
+static wane_status checked_artifact(char **out, wane_work *work, int64_t stage, const char *kind,
+                                    wane_error *err)
+{
+    char *path = NULL, *sealed = NULL, *whole = NULL, *weights = NULL;
+    char sha[WANE_SHA256_HEX];
+    wane_status st = WANE_OK;
+    WANE_TRY(wane_results_find_artifact(work->db, &path, &sealed, stage, kind, err));
+    whole = wane_path_join(work->artifacts, path);
+    weights = whole ? wane_path_join(whole, "adapter_model.safetensors") : NULL;
+    WANE_TRY(weights ? WANE_OK : wane_fail_memory(err, "read", path));
+    WANE_TRY(wane_file_sha256(sha, strcmp(kind, "adapter") == 0 ? weights : whole, err));
+    if (strcmp(sha, sealed) != 0) {
+        st = wane_fail(err, WANE_EFORMAT, "read: %s: its bytes are not those that were sealed",
+                       whole);
+        goto done;
+    }
+    *out = whole;
+    whole = NULL;
+done:
+    wane_free(path);
+    wane_free(sealed);
+    wane_free(whole);
+    wane_free(weights);
+    return st;
+}
+
+static wane_status load_given(wane_work *work, const wane_plan_stage *stage, wane_chain *chain,
+                              wane_error *err)
+{
+    wane_update *update = &chain->updates[stage->position - 1];
+    wane_update_free(update);
+    *update = (wane_update){0};
+    if (work->experiment->continue_adapter) wane_chain_to_base(chain, work->inputs);
+    return wane_given_apply(update, chain->model, stage->given, work->pool, work->options->log,
+                            err);
+}
+
+wane_status wane_stage_load(wane_work *work, const wane_plan_run *run, size_t position,
+                            wane_chain *chain, wane_error *err)
+{
+    const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
+    wane_status st = WANE_OK;
+    char *path = NULL;
+    wane_update update = {0};
+    if (stage->given) {
+        st = load_given(work, stage, chain, err);
+        if (st == WANE_OK) chain->position = position;
+        return st;
+    }
+    bool lora = stage->config->settings.kind == WANE_METHOD_LORA;
+    st = checked_artifact(&path, work, stage->id, lora ? "adapter" : "tensors", err);
+    if (st == WANE_ENOTFOUND)
+        st = wane_fail(err, st,
+                       "%s: the weights of stage %zu were not kept: new cells of it need 'keep: "
+                       "all' from the start (another database)",
+                       run->name, position);
+    WANE_TRY(st);
+    WANE_TRY(wane_update_load(&update, path, NULL, NULL, err));
+    if (lora && work->experiment->continue_adapter) wane_chain_to_base(chain, work->inputs);
+    WANE_TRY(wane_model_apply(chain->model, &update, work->pool, err));
+    if (lora) {
+        wane_update_free(&chain->updates[position - 1]);
+        chain->updates[position - 1] = update;
+        update = (wane_update){0};
+    }
+    chain->position = position;
+done:
+    wane_update_free(&update);
+    wane_free(path);
+    return st;
+}
+
+/* Whether any planned run that is not finished passes through the stage. */
+static wane_status still_needed(bool *out, wane_work *work, size_t stage, const wane_plan_run *but,
+                                wane_error *err)
+{
+    *out = false;
+    for (size_t r = 0; r < work->plan->run_count; r++) {
+        const wane_plan_run *run = &work->plan->runs[r];
+        wane_run_state state = {0};
+        bool passes = false;
+        for (size_t p = 1; p <= run->length; p++) passes |= run->stages[p] == stage;
+        if (!passes || run == but) continue;
+        wane_status st = wane_results_run_state(work->db, &state, run->id, err);
+        if (st != WANE_OK) return st;
+        if (state.status == WANE_RUN_PLANNED || state.status == WANE_RUN_RUNNING) *out = true;
+    }
+    return WANE_OK;
+}
+
+static wane_status let_go(wane_work *work, const wane_plan_stage *stage, wane_error *err)
+{
+    const char *kind = stage->config->settings.kind == WANE_METHOD_LORA ? "adapter" : "tensors";
+    char *path = NULL, *whole = NULL;
+    wane_status st = wane_results_find_artifact(work->db, &path, NULL, stage->id, kind, err);
+    if (st == WANE_ENOTFOUND) return WANE_OK;
+    if (st == WANE_OK) st = wane_results_drop_artifact(work->db, stage->id, kind, err);
+    if (st == WANE_OK) {
+        whole = wane_path_join(work->artifacts, path);
+        st = whole ? wane_remove(whole, err) : wane_fail_memory(err, "keep", path);
+    }
+    wane_free(path);
+    wane_free(whole);
+    return st;
+}
+
+wane_status wane_stage_let_go(wane_work *work, const wane_plan_run *run, wane_error *err)
+{
+    wane_keep keep = work->experiment->keep;
+    if (keep == WANE_KEEP_ALL || run->config->given) return WANE_OK;
+    bool lora = run->config->settings.kind == WANE_METHOD_LORA;
+    for (size_t p = 1; p <= run->length; p++) {
+        bool last = p == run->length, needed = false;
+        if (keep == WANE_KEEP_ADAPTERS && (lora || last)) continue;
+        if (keep == WANE_KEEP_LAST && last) continue;
+        wane_status st = still_needed(&needed, work, run->stages[p], run, err);
+        if (st == WANE_OK && !needed) st = let_go(work, &work->plan->stages[run->stages[p]], err);
+        if (st != WANE_OK) return st;
+    }
+    return WANE_OK;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the parts of a run share: one process at work on a plan. Used inside eval/run alone.
+ */
+#ifndef EVAL_RUN_WORK_H
+#define EVAL_RUN_WORK_H
+
+#include "eval/run/run.h"
+#include "eval/train/train.h"
+#include "store/files/update.h"
+
+typedef struct wane_random_score {
+    double accuracy, bound;
+} wane_random_score;
+
+typedef struct wane_work {
+    wane_plan *plan;
+    const wane_inputs *inputs;
+    const wane_experiment *experiment;
+    const wane_run_options *options;
+    wane_run_outcome *outcome;
+    wane_results *db;
+    wane_pool *pool;
+    char *artifacts;            /* folder; owned */
+    struct wane_base_svd **svd; /* per parameter, read or computed when first needed; owned */
+    struct wane_base_windows *base_windows; /* per corpus: stage 0's scores; owned */
+    wane_random_score *random_scores;       /* per task, once measured; owned */
+    double deadline;                        /* on wane_clock_wall; 0 = none */
+} wane_work;
+
+/* The weights of one path through the tree, as far as they are materialised. */
+typedef struct wane_chain {
+    wane_model *model; /* weights of the stage at `position` */
+    size_t position;
+    wane_update *updates; /* [p - 1]: what stage p changed; {0} when not loaded */
+    size_t length;        /* of updates */
+} wane_chain;
+
+/* WANE_ECANCELLED once a stop was asked for or the deadline has passed. */
+WANE_MUST_CHECK wane_status wane_work_continue(const wane_work *work, wane_error *err);
+
+/* "artifacts/name". Owned by the caller, free with wane_free; NULL when memory is out. */
+char *wane_work_path(const wane_work *work, const char *kind, const char *name);
+
+/* stage_train.c: trains stage `position` of the run from chain->model (the weights of position - 1)
+ * and seals it; afterwards the chain stands at `position`. A diverged stage is sealed as such and
+ * *diverged set; the chain then is of no further use. */
+WANE_MUST_CHECK wane_status wane_stage_train(wane_work *work, const wane_plan_run *run,
+                                             size_t run_index, size_t position, wane_chain *chain,
+                                             bool *diverged, wane_error *err);
+
+/* stage_weights.c: moves the chain from position - 1 to the sealed stage at `position`. */
+WANE_MUST_CHECK wane_status wane_stage_load(wane_work *work, const wane_plan_run *run,
+                                            size_t position, wane_chain *chain, wane_error *err);
+/* The weights `position` starts from, for an adapter that is continued: those of the base. */
+void wane_chain_to_base(wane_chain *chain, const wane_inputs *inputs);
+/* Unlinks what `keep` does not keep of a finished run and no unfinished run needs. */
+WANE_MUST_CHECK wane_status wane_stage_let_go(wane_work *work, const wane_plan_run *run,
+                                              wane_error *err);
+
+/* cells.c: the cells of one stage. *missing = how many are not there. */
+WANE_MUST_CHECK wane_status wane_cells_missing(const wane_plan *plan, wane_results *db,
+                                               const wane_plan_run *run, size_t position,
+                                               size_t *cells, size_t *missing, wane_error *err);
+/* Measures what is missing on the chain's weights, each cell in its own transaction. */
+WANE_MUST_CHECK wane_status wane_cells_fill(wane_work *work, const wane_plan_run *run,
+                                            size_t position, const wane_chain *chain,
+                                            wane_error *err);
+void wane_base_windows_free(wane_work *work);
+
+/* gates.c: measures.md's section 6. Each is stored for the run as soon as it is known. */
+WANE_MUST_CHECK wane_status wane_gates_of_run(wane_work *work, const wane_plan_run *run,
+                                              wane_error *err);
+/* nll of the probe (the first windows of the first corpus, else the first training prompts) under a
+ * model and adapter; the base of the two gates around training. */
+typedef struct wane_probe {
+    double nll;
+    float *logits; /* of the last position of the first window; owned, free with wane_free */
+} wane_probe;
+WANE_MUST_CHECK wane_status wane_probe_take(wane_probe *out, wane_work *work,
+                                            const wane_model *model, const wane_adapter *adapter,
+                                            wane_error *err);
+/* "adapter_init": a new adapter changes nothing; "merged": merging changes nothing. */
+WANE_MUST_CHECK wane_status wane_gate_adapter_init(wane_work *work, const wane_plan_run *run,
+                                                   size_t position, const wane_probe *before,
+                                                   const wane_probe *with, wane_error *err);
+WANE_MUST_CHECK wane_status wane_gate_merged(wane_work *work, const wane_plan_run *run,
+                                             size_t position, const wane_probe *unmerged,
+                                             const wane_probe *merged, wane_error *err);
+
+/* seal.c: metrics of a run whose cells are all there, its status, its seal. */
+WANE_MUST_CHECK wane_status wane_run_finish(wane_work *work, const wane_plan_run *run,
+                                            bool diverged, wane_error *err);
+
+/* environment.c: what decides bits on this machine. Texts are constants or live in `text`. */
+typedef struct wane_environment {
+    wane_environment_row row;
+    char cpu[128], system[256], features[128];
+} wane_environment;
+void wane_environment_read(wane_environment *out, int threads, int jobs);
+/* WANE_EVERSION when `stage` was made under another BLAS core, kernel features or numerics. */
+WANE_MUST_CHECK wane_status wane_environment_check(wane_work *work, int64_t stage, wane_error *err);
+
+#endif
