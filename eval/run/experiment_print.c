@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "eval/run/experiment.h"
+
+/* A text as a YAML double-quoted scalar (JSON's escapes are YAML's too). */
+static void quoted(wane_text *out, const char *text)
+{
+    wane_text_string(out, "\"");
+    for (const char *c = text; *c; c++) {
+        if (*c == '"' || *c == '\\') wane_text_printf(out, "\\%c", *c);
+        else if (*c == '\n') wane_text_string(out, "\\n");
+        else if (*c == '\t') wane_text_string(out, "\\t");
+        else if ((unsigned char)*c < 0x20) wane_text_printf(out, "\\x%02x", (unsigned)*c);
+        else wane_text_append(out, c, 1);
+    }
+    wane_text_string(out, "\"");
+}
+
+static void text_field(wane_text *out, const char *key, const char *text)
+{
+    if (!text) return;
+    wane_text_printf(out, ", %s: ", key);
+    quoted(out, text);
+}
+
+static void count_field(wane_text *out, const char *key, size_t value)
+{
+    if (value) wane_text_printf(out, ", %s: %zu", key, value);
+}
+
+static void number_field(wane_text *out, const char *key, double value)
+{
+    char text[32];
+    wane_text_printf(out, ", %s: %s", key, wane_format_double(text, value));
+}
+
+static void print_corpus(wane_text *out, const wane_experiment_corpus *c)
+{
+    wane_text_string(out, "  - {name: ");
+    quoted(out, c->spec.name);
+    text_field(out, "path", c->builtin ? "builtin" : c->spec.path);
+    wane_text_printf(out, ", role: %s", c->role);
+    text_field(out, "filter", c->spec.filter);
+    text_field(out, "field", c->spec.field);
+    if (c->builtin)
+        wane_text_printf(out, ", documents: %zu, seed: %llu", c->builtin_documents,
+                         (unsigned long long)c->builtin_seed);
+    else text_field(out, "documents", c->spec.documents);
+    count_field(out, "tokens", c->tokens);
+    count_field(out, "window", c->window);
+    count_field(out, "stride", c->stride);
+    wane_text_string(out, "}\n");
+}
+
+static void print_task(wane_text *out, const wane_experiment_task *t)
+{
+    const wane_task_spec *s = &t->spec;
+    wane_text_string(out, "  - {name: ");
+    quoted(out, s->name);
+    if (t->builtin)
+        wane_text_printf(out, ", path: \"builtin/%s\", seed: %llu", t->builtin,
+                         (unsigned long long)t->builtin_seed);
+    else text_field(out, "path", s->path);
+    text_field(out, "text", s->text_field);
+    text_field(out, "label", s->label_field);
+    text_field(out, "template", s->template_text);
+    for (size_t l = 0; l < s->label_count; l++) {
+        wane_text_string(out, l ? ", " : ", labels: {");
+        quoted(out, s->labels[l].value);
+        wane_text_string(out, ": ");
+        quoted(out, s->labels[l].verbalizer);
+        if (l + 1 == s->label_count) wane_text_string(out, "}");
+    }
+    text_field(out, "test", s->test_split);
+    count_field(out, "train_rows", s->train_rows);
+    count_field(out, "test_rows", s->test_rows);
+    if (s->validation_fraction > 0)
+        number_field(out, "validation_fraction", s->validation_fraction);
+    text_field(out, "truncate", s->truncate);
+    if (t->per_token) wane_text_string(out, ", normalise: tokens");
+    wane_text_string(out, "}\n");
+}
+
+static void print_training(wane_text *out, const wane_run_config *c)
+{
+    static const char *const schedules[] = {"constant", "linear", "cosine"};
+    const wane_training *t = &c->training;
+    number_field(out, "learning_rate", t->learning_rate);
+    number_field(out, "epochs", c->epochs);
+    count_field(out, "batch_size", c->batch_size);
+    count_field(out, "max_seq_length", c->max_seq_length);
+    wane_text_printf(out, ", schedule: %s", schedules[t->schedule]);
+    number_field(out, "warmup_ratio", t->warmup_ratio);
+    number_field(out, "weight_decay", t->weight_decay);
+    number_field(out, "clip", t->clip);
+    number_field(out, "beta1", t->beta1);
+    number_field(out, "beta2", t->beta2);
+    number_field(out, "epsilon", t->epsilon);
+    count_field(out, "micro_tokens", t->micro_tokens);
+}
+
+static void print_names(wane_text *out, const char *key, const char *const *names, size_t count)
+{
+    wane_text_printf(out, ", %s: [", key);
+    for (size_t i = 0; i < count; i++) {
+        if (i) wane_text_string(out, ", ");
+        quoted(out, names[i]);
+    }
+    wane_text_string(out, "]");
+}
+
+static void print_config(wane_text *out, const wane_run_config *c)
+{
+    static const char *const kinds[] = {"full", "full-matrices", "lora"};
+    const wane_method *m = &c->settings;
+    wane_text_string(out, "  - {name: ");
+    quoted(out, c->name);
+    wane_text_printf(out, ", kind: %s", c->given ? "given" : kinds[m->kind]);
+    if (c->given) print_names(out, "stages", c->stages, c->stage_count);
+    else {
+        if (m->kind == WANE_METHOD_LORA) {
+            count_field(out, "rank", m->rank);
+            number_field(out, "alpha", m->alpha);
+            number_field(out, "dropout", m->dropout);
+            wane_text_printf(out, ", rslora: %s", m->rslora ? "true" : "false");
+        }
+        if (m->module_count) print_names(out, "target_modules", m->modules, m->module_count);
+        else if (m->kind != WANE_METHOD_FULL) wane_text_string(out, ", target_modules: all-linear");
+        print_training(out, c);
+    }
+    wane_text_string(out, "}\n");
+}
+
+static void print_orders(wane_text *out, const wane_experiment *x)
+{
+    wane_text_string(out, "orders:\n");
+    for (size_t o = 0; o < x->order_count; o++) {
+        wane_text_string(out, "  - {name: ");
+        quoted(out, x->orders[o].name);
+        wane_text_string(out, ", tasks: [");
+        for (size_t i = 0; i < x->orders[o].count; i++) {
+            if (i) wane_text_string(out, ", ");
+            quoted(out, x->tasks[x->orders[o].tasks[i]].spec.name);
+        }
+        wane_text_string(out, "]}\n");
+    }
+    wane_text_string(out, "seeds: [");
+    for (size_t s = 0; s < x->seed_count; s++)
+        wane_text_printf(out, "%s%llu", s ? ", " : "", (unsigned long long)x->seeds[s]);
+    wane_text_string(out, "]\n");
+}
+
+static void print_pretraining(wane_text *out, const wane_pretraining *p)
+{
+    wane_text_printf(out,
+                     "pretraining: {width: %zu, layers: %zu, heads: %zu, kv_heads: %zu, hidden: "
+                     "%zu, context: %zu, documents: %zu, batch_tokens: %zu, steps: %zu, seed: %llu",
+                     p->width, p->layers, p->heads, p->kv_heads, p->hidden, p->context,
+                     p->documents, p->batch_tokens, p->steps, (unsigned long long)p->seed);
+    number_field(out, "learning_rate", p->learning_rate);
+    number_field(out, "warmup_ratio", p->warmup_ratio);
+    number_field(out, "weight_decay", p->weight_decay);
+    number_field(out, "clip", p->clip);
+    wane_text_string(out, "}\n");
+}
+
+void wane_experiment_print(wane_text *out, const wane_experiment *x)
+{
+    static const char *const keeps[] = {"all", "adapters", "last", "none"};
+    wane_text_string(out, "name: ");
+    quoted(out, x->name);
+    wane_text_string(out, "\nmodel: ");
+    quoted(out, x->model ? x->model : "builtin");
+    wane_text_string(out, "\n");
+    if (!x->model) print_pretraining(out, &x->pretraining);
+    if (x->corpus_count) wane_text_string(out, "corpora:\n");
+    for (size_t c = 0; c < x->corpus_count; c++) print_corpus(out, &x->corpora[c]);
+    wane_text_string(out, "tasks:\n");
+    for (size_t t = 0; t < x->task_count; t++) {
+        if (t == x->trained_tasks) wane_text_string(out, "watch:\n");
+        print_task(out, &x->tasks[t]);
+    }
+    print_orders(out, x);
+    wane_text_string(out, "methods:\n");
+    for (size_t c = 0; c < x->config_count; c++) print_config(out, &x->configs[c]);
+    wane_text_printf(out, "protocol: {adapter: %s, head: verbalizer, evaluate: %s}\n",
+                     x->continue_adapter ? "continue" : "merge", x->evaluate_seen ? "seen" : "all");
+    wane_text_string(out, "intruders: {top: ");
+    if (x->intruders_top) wane_text_printf(out, "%zu", x->intruders_top);
+    else wane_text_string(out, "all");
+    wane_text_printf(out, ", sides: [%s%s%s], against: [base]}\n", x->intruders_u ? "u" : "",
+                     x->intruders_u && x->intruders_v ? ", " : "", x->intruders_v ? "v" : "");
+    wane_text_printf(out, "keep: %s\n", keeps[x->keep]);
+    char minutes[32];
+    wane_text_printf(out, "checkpoint: {minutes: %s}\n",
+                     wane_format_double(minutes, x->checkpoint_minutes));
+    if (x->stop_wall_seconds > 0)
+        wane_text_printf(out, "stop: {wall: %.0fs}\n", x->stop_wall_seconds);
+    if (x->limit) wane_text_printf(out, "limit: %zu\n", x->limit);
+}
