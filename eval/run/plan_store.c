@@ -262,3 +262,25 @@ done:
     if (st != WANE_OK) wane_results_rollback(db);
     return st;
 }
+
+/* *id of a key, 0 when it is not there. */
+static wane_status find_id(int64_t *id, wane_results *db, wane_results_table table, const char *key,
+                           wane_error *err)
+{
+    wane_status st = wane_results_find(db, id, table, key, err);
+    if (st != WANE_ENOTFOUND) return st;
+    *id = 0;
+    return WANE_OK;
+}
+
+wane_status wane_plan_find(wane_plan *plan, wane_results *db, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    for (size_t s = 0; s < plan->stage_count && st == WANE_OK; s++)
+        st = find_id(&plan->stages[s].id, db, WANE_TABLE_STAGE, plan->stages[s].key, err);
+    for (size_t r = 0; r < plan->run_count && st == WANE_OK; r++)
+        st = find_id(&plan->runs[r].id, db, WANE_TABLE_RUN, plan->runs[r].key, err);
+    for (size_t r = 0; r < plan->run_count && st == WANE_OK; r++)
+        st = check_run(plan, &plan->runs[r], db, err);
+    return st;
+}

@@ -61,7 +61,7 @@ static void *helper_main(void *argument)
     return NULL;
 }
 
-static int available_processors(void)
+int wane_processors(void)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -89,7 +89,7 @@ wane_status wane_pool_new(wane_pool **out, int threads, wane_error *err)
 {
     if (threads < 0 || threads > WANE_MAX_THREADS)
         return wane_fail(err, WANE_EINVAL, "threads: %d: not in 1..%d", threads, WANE_MAX_THREADS);
-    if (threads == 0) threads = available_processors();
+    if (threads == 0) threads = wane_processors();
     wane_pool *pool = wane_alloc(1, sizeof *pool);
     if (!pool) return wane_fail_memory(err, "threads", "pool");
     (void)pthread_mutex_init(&pool->lock, NULL);

@@ -13,6 +13,9 @@
 
 enum { WANE_MAX_THREADS = 64 };
 
+/* Processors this process may use, at most WANE_MAX_THREADS. */
+int wane_processors(void);
+
 typedef struct wane_pool wane_pool;
 
 /* A pool that runs tiles on `threads` threads, the caller among them (1..64; 0 = all processors

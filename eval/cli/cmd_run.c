@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "eval/cli/commands.h"
+#include "eval/cli/experiment_call.h"
+#include "store/base/memory.h"
+#include "store/files/file.h"
+#include "store/results/results.h"
+
+/* What is to be done, before it is. */
+static wane_status print_need(wane_opened *o, wane_error *err)
+{
+    wane_results *db = NULL;
+    wane_run_need need = {0};
+    wane_status st = WANE_OK;
+    if (wane_file_exists(o->database)) {
+        WANE_TRY(wane_results_open(&db, o->database, WANE_RESULTS_READ, err));
+        WANE_TRY(wane_plan_find(o->plan, db, err));
+    }
+    WANE_TRY(wane_run_needs(&need, o->plan, db, err));
+    (void)printf("database  %s\n", o->database);
+    (void)printf("runs      %zu\n", need.runs);
+    (void)printf("stages    %zu, %zu to train (%zu steps)\n", need.stages, need.stages_missing,
+                 need.steps_missing);
+    (void)printf("cells     %zu, %zu to fill\n", need.cells, need.cells_missing);
+done:
+    wane_results_close(db);
+    return st;
+}
+
+/* The words that start a worker: this call without its --jobs, with its share of the threads. */
+static char **worker_command(const wane_call *call, const char *database, size_t threads)
+{
+    static char share[16];
+    char **words = wane_alloc((size_t)call->argc + 9, sizeof *words);
+    size_t n = 0;
+    if (!words) return NULL;
+    words[n++] = "wane";
+    words[n++] = "run";
+    for (int i = 0; i < call->argc; i++) words[n++] = call->argv[i];
+    (void)snprintf(share, sizeof share, "%zu", threads);
+    words[n++] = "--threads";
+    words[n++] = share;
+    words[n++] = "--db";
+    words[n++] = (char *)database;
+    return words;
+}
+
+static int run_opened(wane_call *call, wane_opened *o, size_t jobs, size_t threads, size_t worker,
+                      bool mixed)
+{
+    char **command = NULL;
+    if (jobs > 1 && !worker) {
+        size_t processors = (size_t)wane_processors();
+        size_t all = threads ? threads : processors;
+        command = worker_command(call, o->database, all / jobs ? all / jobs : 1);
+        if (!command) return wane_cli_usage(call, "out of memory");
+    }
+    int code = wane_opened_run(o, (int)jobs, (int)threads, (int)worker, mixed, command);
+    wane_free(command);
+    return code;
+}
+
+static int run(wane_call *call)
+{
+    const char *database = NULL;
+    size_t jobs = 1, threads = 0, worker = 0;
+    bool dry_run = false, mixed = false;
+    const wane_option options[] = {
+        {"db", 0, WANE_OPTION_TEXT, &database, "FILE", "results go here (NAME.db beside the file)"},
+        {"jobs", 'j', WANE_OPTION_COUNT, &jobs, "N", "worker processes (1)"},
+        {"threads", 't', WANE_OPTION_COUNT, &threads, "N", "threads in all (every processor)"},
+        {"dry-run", 'n', WANE_OPTION_FLAG, &dry_run, NULL,
+         "print what is to be trained and filled"},
+        {"mixed", 0, WANE_OPTION_FLAG, &mixed, NULL, "go on on another kind of machine; is marked"},
+        {"worker", 0, WANE_OPTION_HIDDEN_COUNT, &worker, "N", ""},
+    };
+    int code = 0;
+    wane_error err;
+    wane_opened o;
+    if (!wane_call_parse(call, options, sizeof options / sizeof *options, 1, WANE_OPTION_LIST_MOST,
+                         &code))
+        return code;
+    if (jobs < 1 || jobs > 64 || threads > 64)
+        return wane_cli_usage(call, "--jobs is 1 to 64, --threads at most 64");
+    wane_status st = wane_opened_load(&o, call->operand[0], call->operand + 1, call->operands - 1,
+                                      database, (int)threads, !dry_run, &err);
+    if (st != WANE_OK) return wane_cli_fail(&err);
+    if (dry_run) {
+        st = print_need(&o, &err);
+        code = st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
+    } else code = run_opened(call, &o, jobs, threads, worker, mixed);
+    wane_opened_close(&o);
+    return code;
+}
+
+const wane_command wane_command_run = {
+    "run", "run EXPERIMENT.yaml [key=value ...] [--db FILE] [--jobs N] [--threads N] [--dry-run]",
+    "Train what is planned and not there, measure what is not measured.", run};

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/cli/command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/base/memory.h"
+#include "store/base/text.h"
+
+int wane_cli_fail(const wane_error *err)
+{
+    (void)fprintf(stderr, "wane: %s\n", err->message);
+    if (err->code == WANE_ECANCELLED) return WANE_EXIT_STOPPED;
+    bool ours = err->code == WANE_EINTERNAL || err->code == WANE_ENOMEM || err->code == WANE_EIO ||
+                err->code == WANE_EBUSY || err->code == WANE_ENUMERIC;
+    return ours ? WANE_EXIT_FAILED : WANE_EXIT_USAGE;
+}
+
+int wane_cli_usage(const wane_call *call, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)fprintf(stderr, "wane %s: ", call->command->name);
+    (void)vfprintf(stderr, format, arguments);
+    (void)fprintf(stderr, " (wane %s -h says more)\n", call->command->name);
+    va_end(arguments);
+    return WANE_EXIT_USAGE;
+}
+
+static void print_help(const wane_call *call, const wane_option *options, size_t count)
+{
+    (void)printf("usage: wane %s\n\n%s\n", call->command->usage, call->command->summary);
+    if (count) (void)printf("\noptions:\n");
+    for (size_t i = 0; i < count; i++) {
+        const wane_option *o = &options[i];
+        char left[96];
+        if (o->kind == WANE_OPTION_HIDDEN_COUNT) continue;
+        int used = o->letter ? snprintf(left, sizeof left, "-%c, ", o->letter)
+                             : snprintf(left, sizeof left, "    ");
+        (void)snprintf(left + used, sizeof left - (size_t)used, "--%s%s%s", o->name,
+                       o->argument ? " " : "", o->argument ? o->argument : "");
+        (void)printf("  %-30s %s\n", left, o->help);
+    }
+    (void)printf("  %-30s %s\n", "-h, --help", "this text");
+}
+
+static bool same_name(const char *a, const char *b, size_t length)
+{
+    if (strlen(b) != length) return false;
+    for (size_t i = 0; i < length; i++)
+        if ((a[i] == '_' ? '-' : a[i]) != b[i]) return false;
+    return true;
+}
+
+static const wane_option *find_long(const wane_option *options, size_t count, const char *name,
+                                    size_t length)
+{
+    for (size_t i = 0; i < count; i++)
+        if (same_name(name, options[i].name, length)) return &options[i];
+    return NULL;
+}
+
+static bool add_items(wane_option_list *list, const char *text)
+{
+    char *copy = wane_strdup(text); /* lives as long as the process, as argv does */
+    for (char *part = copy; part;) {
+        char *comma = strchr(part, ',');
+        if (comma) *comma = '\0';
+        if (list->count == WANE_OPTION_LIST_MOST) return false;
+        if (*part) list->item[list->count++] = part;
+        part = comma ? comma + 1 : NULL;
+    }
+    return copy != NULL;
+}
+
+static bool set_option(const wane_call *call, const wane_option *o, const char *text)
+{
+    int64_t count = 0;
+    switch (o->kind) {
+    case WANE_OPTION_FLAG: *(bool *)o->value = true; return true;
+    case WANE_OPTION_TEXT: *(const char **)o->value = text; return true;
+    case WANE_OPTION_LIST:
+        if (add_items(o->value, text)) return true;
+        break;
+    case WANE_OPTION_COUNT:
+    case WANE_OPTION_HIDDEN_COUNT:
+        if (wane_parse_int64(&count, text) && count >= 0) {
+            *(size_t *)o->value = (size_t)count;
+            return true;
+        }
+        break;
+    case WANE_OPTION_NUMBER:
+        if (wane_parse_double(o->value, text)) return true;
+        break;
+    }
+    (void)wane_cli_usage(call, "--%s: '%s' is no usable value", o->name, text);
+    return false;
+}
+
+static void unknown_option(const wane_call *call, const wane_option *options, size_t count,
+                           const char *name)
+{
+    const char *names[64];
+    size_t n = count < 64 ? count : 64;
+    for (size_t i = 0; i < n; i++) names[i] = options[i].name;
+    const char *nearest = wane_nearest(name, names, n);
+    (void)wane_cli_usage(call, "unknown option --%s%s%s", name, nearest ? "; did you mean --" : "",
+                         nearest ? nearest : "");
+}
+
+/* Reads the option at argv[*i]; false after a usage error. */
+static bool read_option(wane_call *call, const wane_option *options, size_t count, int *i)
+{
+    const char *word = call->argv[*i];
+    const wane_option *o = NULL;
+    const char *text = NULL;
+    if (word[1] == '-') {
+        const char *equals = strchr(word, '=');
+        size_t length = equals ? (size_t)(equals - word - 2) : strlen(word + 2);
+        o = find_long(options, count, word + 2, length);
+        text = equals ? equals + 1 : NULL;
+        if (!o) unknown_option(call, options, count, word + 2);
+    } else {
+        for (size_t k = 0; k < count && !o; k++)
+            if (options[k].letter == word[1]) o = &options[k];
+        if (o && word[2]) text = word + 2;
+        if (!o) (void)wane_cli_usage(call, "unknown option %s", word);
+    }
+    if (!o) return false;
+    if (o->kind == WANE_OPTION_FLAG && text) {
+        (void)wane_cli_usage(call, "--%s takes no value", o->name);
+        return false;
+    }
+    if (o->kind != WANE_OPTION_FLAG && !text) {
+        if (*i + 1 >= call->argc) {
+            (void)wane_cli_usage(call, "--%s needs a value", o->name);
+            return false;
+        }
+        text = call->argv[++*i];
+    }
+    return set_option(call, o, text);
+}
+
+bool wane_call_parse(wane_call *call, const wane_option *options, size_t count, size_t least,
+                     size_t most, int *exit_code)
+{
+    bool only_operands = false;
+    *exit_code = WANE_EXIT_USAGE;
+    call->operands = 0;
+    for (int i = 0; i < call->argc; i++) {
+        const char *word = call->argv[i];
+        if (!only_operands && (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0)) {
+            print_help(call, options, count);
+            *exit_code = WANE_EXIT_DONE;
+            return false;
+        }
+        if (!only_operands && strcmp(word, "--") == 0) only_operands = true;
+        else if (!only_operands && word[0] == '-' && word[1]) {
+            if (!read_option(call, options, count, &i)) return false;
+        } else if (call->operands == WANE_OPTION_LIST_MOST) {
+            (void)wane_cli_usage(call, "too many operands");
+            return false;
+        } else call->operand[call->operands++] = word;
+    }
+    if (call->operands >= least && call->operands <= most) return true;
+    (void)wane_cli_usage(call,
+                         call->operands < least ? "something is missing: wane %s"
+                                                : "too many operands: wane %s",
+                         call->command->usage);
+    return false;
+}

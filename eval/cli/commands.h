@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One entry per subcommand; each lives in its own file, cmd_NAME.c.
+ */
+#ifndef EVAL_CLI_COMMANDS_H
+#define EVAL_CLI_COMMANDS_H
+
+#include "eval/cli/command.h"
+
+extern const wane_command wane_command_run;
+extern const wane_command wane_command_validate;
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/cli/experiment_call.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "eval/cli/progress.h"
+#include "store/base/clock.h"
+#include "store/base/memory.h"
+#include "store/files/file.h"
+
+static volatile sig_atomic_t stop_signal;
+
+static void note_stop(int signal_)
+{
+    stop_signal = signal_;
+}
+
+static void write_line(void *context, wane_level level, const char *line)
+{
+    static const char *const words[] = {"", "warning: ", "error: "};
+    wane_opened *opened = context;
+    char now[24];
+    wane_progress_clear();
+    (void)fprintf(stderr, "%s%s\n", words[level], line);
+    if (!opened->log_file) return;
+    wane_clock_utc(now);
+    (void)fprintf(opened->log_file, "%s %s%s\n", now, words[level], line);
+    (void)fflush(opened->log_file);
+}
+
+static wane_status open_rest(wane_opened *o, const char *file, const char *database, int threads,
+                             bool with_log, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_text path = {0}, builtin = {0};
+    const char *slash = file ? strrchr(file, '/') : NULL;
+    if (database) wane_text_string(&path, database);
+    else
+        wane_text_printf(&path, "%.*s%s.db", slash ? (int)(slash - file + 1) : 0, slash ? file : "",
+                         o->experiment->name);
+    WANE_TRY(wane_text_check(&path, "open", "database", err));
+    o->database = path.data;
+    path = (wane_text){0};
+    wane_text_printf(&builtin, "%s.artifacts", o->database);
+    WANE_TRY(wane_text_check(&builtin, "open", o->database, err));
+    if (with_log) {
+        wane_text_printf(&path, "%s.log", o->database);
+        WANE_TRY(wane_text_check(&path, "open", "log", err));
+        size_t length = path.length;
+        if (length > 7 && strcmp(path.data + length - 7, ".db.log") == 0)
+            memcpy(path.data + length - 7, ".log", 5);
+        o->log_file = fopen(path.data, "ae");
+        if (!o->log_file) {
+            st = wane_fail_errno(err, "open", path.data);
+            goto done;
+        }
+    }
+    o->log = (wane_log){write_line, o};
+    WANE_TRY(wane_pool_new(&o->pool, threads, err));
+    WANE_TRY(wane_inputs_open(&o->inputs, o->experiment, builtin.data, o->pool, &o->log, err));
+    WANE_TRY(wane_plan_make(&o->plan, o->inputs, err));
+    wane_pool_free(o->pool); /* a run has its own */
+    o->pool = NULL;
+done:
+    wane_text_free(&path);
+    wane_text_free(&builtin);
+    if (st != WANE_OK) wane_opened_close(o);
+    return st;
+}
+
+wane_status wane_opened_load(wane_opened *out, const char *path, const char *const *overrides,
+                             size_t count, const char *database, int threads, bool with_log,
+                             wane_error *err)
+{
+    *out = (wane_opened){0};
+    wane_status st = wane_experiment_load(&out->experiment, path, overrides, count, err);
+    return st == WANE_OK ? open_rest(out, path, database, threads, with_log, err) : st;
+}
+
+wane_status wane_opened_parse(wane_opened *out, const char *text, const char *name,
+                              const char *const *overrides, size_t count, const char *database,
+                              int threads, bool with_log, wane_error *err)
+{
+    *out = (wane_opened){0};
+    wane_status st = wane_experiment_parse(&out->experiment, text, strlen(text), name, "",
+                                           overrides, count, err);
+    return st == WANE_OK ? open_rest(out, NULL, database, threads, with_log, err) : st;
+}
+
+void wane_opened_close(wane_opened *opened)
+{
+    wane_plan_free(opened->plan);
+    wane_inputs_free(opened->inputs);
+    wane_experiment_free(opened->experiment);
+    wane_pool_free(opened->pool);
+    wane_free(opened->database);
+    if (opened->log_file) (void)fclose(opened->log_file);
+    *opened = (wane_opened){0};
+}
+
+static void catch_stops(void)
+{
+    struct sigaction action = {.sa_handler = note_stop};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+int wane_opened_run(wane_opened *o, int jobs, int threads, int worker, bool mixed,
+                    char *const *command)
+{
+    wane_error err;
+    wane_run_outcome outcome = {0};
+    wane_progress progress;
+    catch_stops();
+    wane_progress_start(&progress, o->log_file, worker);
+    wane_run_options options = {.database = o->database,
+                                .threads = threads,
+                                .jobs = jobs,
+                                .worker = worker,
+                                .mixed = mixed,
+                                .command = command,
+                                .log = &o->log,
+                                .progress = wane_progress_callbacks(&progress),
+                                .stop = &stop_signal};
+    wane_status st = wane_run(&outcome, o->plan, &options, &err);
+    wane_progress_clear();
+    if (!worker)
+        wane_log_line(&o->log, WANE_LOG_INFO,
+                      "%s: %zu stages trained (%zu steps), %zu cells filled here; runs: %zu done, "
+                      "%zu diverged, %zu with a failed gate, %zu failed",
+                      o->experiment->name, outcome.stages_trained, outcome.steps_trained,
+                      outcome.cells_filled, outcome.runs_done, outcome.runs_diverged,
+                      outcome.gates_failed, outcome.runs_failed);
+    if (st != WANE_OK) return wane_cli_fail(&err);
+    return outcome.runs_failed || outcome.gates_failed ? WANE_EXIT_FAILED : WANE_EXIT_DONE;
+}

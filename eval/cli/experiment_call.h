@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What run, validate and demo share: an experiment from its file to its plan, and the log.
+ */
+#ifndef EVAL_CLI_EXPERIMENT_CALL_H
+#define EVAL_CLI_EXPERIMENT_CALL_H
+
+#include <stdio.h>
+
+#include "eval/cli/command.h"
+#include "eval/run/run.h"
+
+/* An experiment opened whole. Free with wane_opened_close ({0} allowed). */
+typedef struct wane_opened {
+    wane_experiment *experiment;
+    wane_inputs *inputs;
+    wane_plan *plan;
+    char *database; /* path */
+    wane_pool *pool;
+    wane_log log;
+    FILE *log_file; /* NAME.log beside the database, or NULL */
+} wane_opened;
+
+/* Reads the file with its overrides, opens everything it names, makes the plan. `database` NULL =
+ * NAME.db beside the file. `with_log`: messages also go to NAME.log. */
+WANE_MUST_CHECK wane_status wane_opened_load(wane_opened *out, const char *path,
+                                             const char *const *overrides, size_t count,
+                                             const char *database, int threads, bool with_log,
+                                             wane_error *err);
+/* The same from the text of an experiment. */
+WANE_MUST_CHECK wane_status wane_opened_parse(wane_opened *out, const char *text, const char *name,
+                                              const char *const *overrides, size_t count,
+                                              const char *database, int threads, bool with_log,
+                                              wane_error *err);
+void wane_opened_close(wane_opened *opened);
+
+/* Runs the plan with progress on stderr, stopping on SIGINT and SIGTERM; says how it ended. Returns
+ * the exit code. `worker`: the hidden number of a worker, else 0. */
+int wane_opened_run(wane_opened *opened, int jobs, int threads, int worker, bool mixed,
+                    char *const *command);
+
+#endif
