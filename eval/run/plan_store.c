@@ -126,7 +126,7 @@ static wane_status check_run(const wane_plan *plan, const wane_plan_run *run, wa
     static const char sql[] =
         "SELECT r.key, s.position, t.key FROM run r JOIN experiment e ON e.id = r.experiment "
         "LEFT JOIN run_stage s ON s.run = r.id LEFT JOIN stage t ON t.id = s.stage "
-        "WHERE e.name = :experiment AND r.name = :run ORDER BY s.position";
+        "WHERE e.key = :experiment AND r.name = :run ORDER BY s.position";
     wane_binding names[2] = {
         {"experiment", {.type = WANE_VALUE_TEXT, .text = plan->inputs->experiment->name}},
         {"run", {.type = WANE_VALUE_TEXT, .text = run->name}}};
