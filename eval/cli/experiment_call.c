@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "eval/cli/progress.h"
+#include "eval/cli/summary.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
@@ -107,6 +108,24 @@ static void catch_stops(void)
     (void)sigaction(SIGTERM, &action, NULL);
 }
 
+/* The results on stdout, then what to type next on stderr. */
+static wane_status print_summary(const wane_opened *o, wane_error *err)
+{
+    wane_text text = {0};
+    wane_results *db = NULL;
+    wane_status st = wane_results_open(&db, o->database, WANE_RESULTS_READ, err);
+    if (st == WANE_OK) st = wane_summary_print(&text, db, o->experiment->name, err);
+    if (st == WANE_OK) {
+        (void)fputs(text.data + (text.data[0] == '\n'), stdout);
+        (void)fprintf(stderr,
+                      "\nnext: wane curves %s -o %s.svg\n      wane show %s %s\n", o->database,
+                      o->experiment->name, o->database, o->plan->runs[0].name);
+    }
+    wane_results_close(db);
+    wane_text_free(&text);
+    return st;
+}
+
 int wane_opened_run(wane_opened *o, int jobs, int threads, int worker, bool mixed,
                     char *const *command)
 {
@@ -134,5 +153,6 @@ int wane_opened_run(wane_opened *o, int jobs, int threads, int worker, bool mixe
                       outcome.cells_filled, outcome.runs_done, outcome.runs_diverged,
                       outcome.gates_failed, outcome.runs_failed);
     if (st != WANE_OK) return wane_cli_fail(&err);
+    if (!worker && (st = print_summary(o, &err)) != WANE_OK) return wane_cli_fail(&err);
     return outcome.runs_failed || outcome.gates_failed ? WANE_EXIT_FAILED : WANE_EXIT_DONE;
 }

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/cli/summary.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "store/base/memory.h"
+#include "store/results/query.h"
+
+/* Accuracy matrices are printed for so many methods at most; `wane show` has all. */
+enum { MATRICES_MOST = 4 };
+
+static wane_binding experiment_binding(const char *experiment)
+{
+    return (wane_binding){"experiment", {.type = WANE_VALUE_TEXT, .text = experiment}};
+}
+
+/* Mean and standard deviation over the runs that are done, as "0.512 +- 0.013". */
+#define MEAN_SD(column, digits)                                                                    \
+    "CASE WHEN count(" column ") > 1 THEN format('%." digits "f +- %." digits "f', avg(" column    \
+    "), sqrt(max(0, (sum(" column " * " column ") - count(" column ") * avg(" column               \
+    ") * avg(" column ")) / (count(" column ") - 1)))) ELSE format('%." digits "f', avg(" column   \
+    ")) END"
+
+static const char
+    methods_sql[] =
+        "SELECT method, sum(status = 'done') AS done, sum(status <> 'done') AS \"not "
+        "done\", " MEAN_SD("acc", "3") " AS acc, " MEAN_SD("bwt", "3") " AS bwt, " MEAN_SD(
+            "forgetting",
+            "3") " AS forgetting, "
+                 "format('%.3f', avg(nll_0)) AS \"nll before\", " MEAN_SD(
+                     "nll",
+                     "3") " AS \"nll after\", " MEAN_SD("intruders",
+                                                        "1") " AS intruders, format('%.1f', "
+                                                             "avg(intruders_random)) AS random, "
+                                                             "format('%.1f', avg(wall)) AS \"wall "
+                                                             "s\", format('%.0f', max(peak)) AS "
+                                                             "\"peak MiB\" "
+                                                             "FROM (SELECT s.method, s.status, "
+                                                             "CASE WHEN s.status = 'done' THEN "
+                                                             "s.acc END AS acc, "
+                                                             "CASE WHEN s.status = 'done' THEN "
+                                                             "s.bwt END AS bwt, "
+                                                             "CASE WHEN s.status = 'done' THEN "
+                                                             "s.forgetting END AS forgetting, "
+                                                             "s.nll_0, "
+                                                             "CASE WHEN s.status = 'done' THEN "
+                                                             "s.nll END AS nll, "
+                                                             "CASE WHEN s.status = 'done' THEN "
+                                                             "s.intruders END AS intruders, "
+                                                             "s.intruders_random, "
+                                                             "(SELECT sum(u.wall_s) FROM run_stage "
+                                                             "p JOIN usage u ON u.stage = p.stage "
+                                                             "WHERE p.run = r.id AND p.position > "
+                                                             "0) AS wall, "
+                                                             "(SELECT max(u.peak_bytes) / "
+                                                             "1048576.0 FROM run_stage p JOIN "
+                                                             "usage u ON u.stage = p.stage "
+                                                             "WHERE p.run = r.id AND p.position > "
+                                                             "0) AS peak, r.id AS id "
+                                                             "FROM run_summary s JOIN run r ON "
+                                                             "r.key = s.key WHERE s.experiment = "
+                                                             ":experiment) "
+                                                             "GROUP BY method ORDER BY min(id)";
+
+static wane_status print_query(wane_text *out, wane_results *db, const char *sql,
+                               const wane_binding *bindings, size_t count, wane_error *err)
+{
+    wane_query *query = NULL;
+    wane_status st = wane_query_open(&query, db, sql, bindings, count, err);
+    if (st == WANE_OK) st = wane_query_render(query, WANE_RENDER_TABLE, out, err);
+    wane_query_free(query);
+    return st;
+}
+
+/* The names of the first column of a query; free each and the list. */
+typedef struct names {
+    char *item[64];
+    size_t count;
+} names;
+
+static void names_free(names *n)
+{
+    for (size_t i = 0; i < n->count; i++) wane_free(n->item[i]);
+}
+
+static wane_status read_names(names *out, wane_results *db, const char *sql,
+                              const wane_binding *bindings, size_t count, wane_error *err)
+{
+    wane_query *query = NULL;
+    wane_status st = wane_query_open(&query, db, sql, bindings, count, err);
+    while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK) {
+        if (out->count == sizeof out->item / sizeof *out->item) break;
+        char *name = wane_strdup(wane_query_text(query, 0));
+        if (!name) st = wane_fail_memory(err, "summary", "names");
+        else out->item[out->count++] = name;
+    }
+    wane_query_free(query);
+    return st == WANE_DONE ? WANE_OK : st;
+}
+
+/* Rows = after stage, columns = tasks in the first order; means over the seeds of that order. */
+static wane_status print_matrix(wane_text *out, wane_results *db, const char *experiment,
+                                const char *method, const char *order, wane_error *err)
+{
+    names tasks = {0};
+    wane_text sql = {0};
+    wane_binding b[3] = {experiment_binding(experiment),
+                         {"method", {.type = WANE_VALUE_TEXT, .text = method}},
+                         {"order", {.type = WANE_VALUE_TEXT, .text = order}}};
+    wane_status st = read_names(
+        &tasks, db,
+        "SELECT task FROM accuracy_matrix WHERE experiment = :experiment AND method = :method AND "
+        "order_name = :order GROUP BY task ORDER BY min(task_position IS NULL), "
+        "min(task_position)",
+        b, 3, err);
+    if (st != WANE_OK) goto done;
+    wane_text_string(&sql, "SELECT position AS stage, coalesce(max(trained), '(base)') AS "
+                           "\"trained on\"");
+    for (size_t t = 0; t < tasks.count; t++) {
+        wane_text_string(&sql, ", format('%.3f', avg(CASE WHEN task = '");
+        for (const char *c = tasks.item[t]; *c; c++)
+            wane_text_append(&sql, *c == '\'' ? "''" : c, *c == '\'' ? 2 : 1);
+        wane_text_string(&sql, "' THEN accuracy END)) AS \"");
+        for (const char *c = tasks.item[t]; *c; c++)
+            wane_text_append(&sql, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
+        wane_text_string(&sql, "\"");
+    }
+    wane_text_string(&sql, " FROM accuracy_matrix WHERE experiment = :experiment AND method = "
+                           ":method AND order_name = :order GROUP BY position ORDER BY position");
+    WANE_TRY(wane_text_check(&sql, "summary", method, err));
+    wane_text_printf(out, "\naccuracy after each stage, %s, order %s, mean over seeds\n", method,
+                     order);
+    st = print_query(out, db, sql.data, b, 3, err);
+done:
+    names_free(&tasks);
+    wane_text_free(&sql);
+    return st;
+}
+
+wane_status wane_summary_print(wane_text *out, wane_results *db, const char *experiment,
+                               wane_error *err)
+{
+    wane_status st = WANE_OK;
+    names methods = {0}, orders = {0};
+    wane_binding b = experiment_binding(experiment);
+    WANE_TRY(read_names(&methods, db,
+                        "SELECT method FROM run_summary WHERE experiment = :experiment GROUP BY "
+                        "method",
+                        &b, 1, err));
+    WANE_TRY(read_names(&orders, db,
+                        "SELECT r.order_name FROM run r JOIN experiment e ON e.id = r.experiment "
+                        "WHERE e.key = :experiment ORDER BY r.id LIMIT 1",
+                        &b, 1, err));
+    for (size_t m = 0; methods.count <= MATRICES_MOST && m < methods.count; m++)
+        WANE_TRY(print_matrix(out, db, experiment, methods.item[m], orders.item[0], err));
+    wane_text_string(out, "\nafter the last stage, mean +- sd over runs; nll in nats per token of "
+                          "the pretraining text\n");
+    WANE_TRY(print_query(out, db, methods_sql, &b, 1, err));
+    st = wane_text_check(out, "summary", experiment, err);
+done:
+    names_free(&methods);
+    names_free(&orders);
+    return st;
+}
