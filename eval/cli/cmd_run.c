@@ -32,7 +32,7 @@ done:
 /* The words that start a worker: this call without its --jobs, with its share of the threads. */
 static char **worker_command(const wane_call *call, const char *database, size_t threads)
 {
-    static char share[16];
+    static char share[24];
     char **words = wane_alloc((size_t)call->argc + 9, sizeof *words);
     size_t n = 0;
     if (!words) return NULL;

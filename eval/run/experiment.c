@@ -33,17 +33,28 @@ static const char *const aliases[][2] = {
     {"model_name_or_path", "model"},
 };
 
-wane_status wane_experiment_rename_keys(wane_yaml *map, wane_error *err)
+static const char *our_key(const char *key)
 {
-    for (size_t i = 0; i < map->count; i++)
-        for (size_t k = 0; k < COUNT(aliases); k++) {
-            wane_yaml *child = map->children[i];
-            if (strcmp(child->key, aliases[k][0]) != 0) continue;
-            if (wane_yaml_get(map, aliases[k][1]))
-                return wane_yaml_fail(child, err, "says the same as '%s', which is there too",
-                                      aliases[k][1]);
-            child->key = aliases[k][1];
+    for (size_t k = 0; k < COUNT(aliases); k++)
+        if (strcmp(key, aliases[k][0]) == 0) return aliases[k][1];
+    return key;
+}
+
+/* Before overrides, so that they meet one spelling; label values are data, no keys. */
+static wane_status rename_keys(wane_yaml *node, wane_error *err)
+{
+    for (size_t i = 0; i < node->count; i++) {
+        wane_yaml *child = node->children[i];
+        if (node->kind == WANE_YAML_MAP) {
+            const char *key = our_key(child->key);
+            if (key != child->key && wane_yaml_get(node, key))
+                return wane_yaml_fail(child, err, "says the same as '%s', which is there too", key);
+            child->key = key;
+            if (strcmp(key, "labels") == 0) continue;
         }
+        wane_status st = rename_keys(child, err);
+        if (st != WANE_OK) return st;
+    }
     return WANE_OK;
 }
 
@@ -301,6 +312,11 @@ static wane_status apply_overrides(wane_yaml_document *document, const char *con
             return wane_fail(err, WANE_EINVAL, "override: %.40s...: key too long", overrides[i]);
         memcpy(key, overrides[i], (size_t)(equals - overrides[i]));
         key[equals - overrides[i]] = '\0';
+        char *dot = strrchr(key, '.'), *last = dot ? dot + 1 : key;
+        const char *ours = our_key(last);
+        if (strlen(ours) >= sizeof key - (size_t)(last - key))
+            return wane_fail(err, WANE_EINVAL, "override: %.40s...: key too long", overrides[i]);
+        if (ours != last) (void)strcpy(last, ours);
         wane_status st = wane_yaml_override(document, key, equals + 1, err);
         if (st != WANE_OK) return st;
     }
@@ -315,7 +331,6 @@ static wane_status read_all(wane_experiment *x, wane_yaml *root, const char *fol
                                        "protocol", "training", "keep",   "checkpoint",  "stop",
                                        "limit",    "intruders"};
     wane_status st = wane_node_is(root, WANE_YAML_MAP, err);
-    if (st == WANE_OK) st = wane_experiment_rename_keys(root, err);
     if (st == WANE_OK) st = wane_yaml_known(root, keys, COUNT(keys), err);
     if (st == WANE_OK) st = read_header(x, root, folder, err);
     if (st == WANE_OK) st = wane_experiment_read_pretraining(x, root, err);
@@ -344,6 +359,7 @@ wane_status wane_experiment_parse(wane_experiment **out, const char *bytes, size
         goto done;
     }
     WANE_TRY(wane_yaml_parse(&document, bytes, size, name, err));
+    WANE_TRY(rename_keys(wane_yaml_root(document), err));
     WANE_TRY(apply_overrides(document, overrides, count, err));
     WANE_TRY(read_all(x, wane_yaml_root(document), folder, err));
     *out = x;

@@ -201,15 +201,14 @@ static wane_status known_keys(const wane_run_config *c, bool given, const wane_y
     return wane_yaml_known(map, full, COUNT(full), err);
 }
 
-static wane_status read_method(wane_experiment *x, wane_yaml *map, const wane_run_config *defaults,
-                               wane_error *err)
+static wane_status read_method(wane_experiment *x, const wane_yaml *map,
+                               const wane_run_config *defaults, wane_error *err)
 {
     wane_run_config c = *defaults;
     bool given = false;
     choices ranks = {0}, rates = {0};
     alpha a = {2, true};
     wane_status st = wane_node_is(map, WANE_YAML_MAP, err);
-    if (st == WANE_OK) st = wane_experiment_rename_keys(map, err);
     if (st == WANE_OK) st = read_kind(&c, &given, map, err);
     if (st == WANE_OK) st = known_keys(&c, given, map, err);
     if (st == WANE_OK) st = wane_setting_text(&c.method, map, "name", x->memory, err);
@@ -276,12 +275,11 @@ wane_status wane_experiment_read_methods(wane_experiment *x, const wane_yaml *ro
 {
     static const char *const keys[] = {TRAINING_KEYS};
     wane_run_config defaults = usual;
-    wane_yaml *training = (wane_yaml *)wane_yaml_get(root, "training");
+    const wane_yaml *training = wane_yaml_get(root, "training");
     const wane_yaml *list = wane_yaml_get(root, "methods");
     wane_status st = WANE_OK;
     if (training) {
         st = wane_node_is(training, WANE_YAML_MAP, err);
-        if (st == WANE_OK) st = wane_experiment_rename_keys(training, err);
         if (st == WANE_OK) st = wane_yaml_known(training, keys, COUNT(keys), err);
         if (st == WANE_OK) st = read_training(&defaults, training, err);
         if (st != WANE_OK) return st;

@@ -10,9 +10,6 @@
 /* *out = path under the experiment's root, in its memory. */
 WANE_MUST_CHECK wane_status wane_experiment_path(const char **out, const wane_experiment *x,
                                                  const char *path, wane_error *err);
-/* Other tools' spellings of keys become ours; both at once is an error. */
-WANE_MUST_CHECK wane_status wane_experiment_rename_keys(wane_yaml *map, wane_error *err);
-
 /* Each reads its key of the root map into `x`, defaults included. */
 WANE_MUST_CHECK wane_status wane_experiment_read_pretraining(wane_experiment *x,
                                                              const wane_yaml *root,

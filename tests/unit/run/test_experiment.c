@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "eval/run/experiment.h"
+#include "tests/support/support.h"
+
+static const char whole[] =
+    "name: x\n"
+    "model: m\n"
+    "corpora:\n"
+    "  - {path: c.txt, role: pretraining}\n"
+    "tasks: [a, {path: dir/b.tar.gz, labels: {no: \" A\", 1: B}}]\n"
+    "watch: [w]\n"
+    "orders: [given, reversed, [b]]\n"
+    "seeds: [3, 1]\n"
+    "methods:\n"
+    "  - {kind: full_matrices, learning_rate: 1e-5, num_train_epochs: 2}\n"
+    "  - {name: l, kind: lora, r: [1, 16], lora_alpha: 2r, lr: [1.0e-05, 3]}\n"
+    "training: {per_device_train_batch_size: 4,\n"
+    "           gradient_accumulation_steps: 3}\n";
+
+static wane_status parse(wane_experiment **out, const char *text, const char *override,
+                         wane_error *err)
+{
+    return wane_experiment_parse(out, text, strlen(text), "x.yaml", "root", &override,
+                                 override ? 1 : 0, err);
+}
+
+static void a_file_is_typed_and_expanded(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_experiment *x = NULL;
+    CHECK_OK(parse(&x, whole, NULL, &err));
+    assert_string_equal(x->model, "root/m");
+    assert_int_equal(x->task_count, 3);
+    assert_int_equal(x->trained_tasks, 2);
+    assert_string_equal(x->tasks[1].spec.name, "b");
+    assert_string_equal(x->tasks[1].spec.path, "root/dir/b.tar.gz");
+    assert_string_equal(x->tasks[1].spec.labels[0].value, "no"); /* a word, no truth value */
+    assert_true(x->tasks[2].watched);
+    assert_int_equal(x->order_count, 3);
+    assert_int_equal(x->orders[1].tasks[0], 1);
+    assert_int_equal(x->orders[2].count, 1);
+    assert_int_equal(x->seeds[0], 3);
+    assert_int_equal(x->config_count, 5);
+    assert_string_equal(x->configs[0].name, "full_matrices");
+    assert_true(x->configs[0].settings.kind == WANE_METHOD_FULL_MATRICES);
+    assert_true(x->configs[0].training.learning_rate == 1e-5 && x->configs[0].epochs == 2);
+    assert_string_equal(x->configs[1].name, "l-r1-lr1e-05");
+    assert_true(x->configs[1].training.learning_rate == 1e-5);
+    assert_string_equal(x->configs[4].name, "l-r16-lr3");
+    assert_true(x->configs[4].settings.alpha == 32 && x->configs[4].settings.rank == 16);
+    assert_int_equal(x->configs[4].batch_size, 12);
+    assert_true(x->configs[4].epochs == 1);
+    wane_experiment_free(x);
+}
+
+static void overrides_reach_any_leaf(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_experiment *x = NULL;
+    CHECK_OK(parse(&x, whole, "methods.l.rank=4", &err));
+    assert_int_equal(x->config_count, 3);
+    assert_int_equal(x->configs[1].settings.rank, 4);
+    wane_experiment_free(x);
+    CHECK_OK(parse(&x, whole, "root=/elsewhere", &err));
+    assert_string_equal(x->model, "/elsewhere/m");
+    wane_experiment_free(x);
+    CHECK_FAILS(parse(&x, whole, "training.epocs=3", &err), WANE_EINVAL, "epochs");
+    CHECK_FAILS(parse(&x, whole, "novalue", &err), WANE_EINVAL, "key=value");
+}
+
+/* What is wrong, and where: each text replaces the line that begins alike. */
+static void every_error_names_its_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"name: x\nmodel: m\ntasks: [a]\nmetods: []\n", "did you mean"},
+        {"name: x\nmodel: m\ntasks: [a]\nmetods: []\n", "line 4, column"},
+        {"name: x\nname: y\n", "line 2"},
+        {"model: m\n", "'name' is missing"},
+        {"name: x\ntasks: [a]\n", "'model' is missing"},
+        {"name: x\nmodel: m\ntasks: []\nmethods: []\n", "empty list"},
+        {"name: x\nmodel: m\ntasks: [a, b/a]\nmethods: [{kind: full}]\n", "there twice"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: fool}]\n", "full"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full, rank: 4}]\n", "rank"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: lora, rank: 1.5}]\n", "whole"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: lora, rank: 4, r: 4}]\n", "the same"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: lora, alpha: 2q}]\n", "2q"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full, learning_rate: fast}]\n", "fast"},
+        {"name: x\nmodel: m\ntasks: [a]\norders: [[b]]\nmethods: [{kind: full}]\n", "'b'"},
+        {"name: x\nmodel: m\ntasks: [a]\nseeds: [1, 1]\nmethods: [{kind: full}]\n", "twice"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nstop: {wall: 2 days}\n", "2h"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: given, stages: [p, q]}]\n", "2 stages"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nprotocol: {head: probe}\n",
+         "verbalizer"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wane_error err;
+        wane_experiment *x = NULL;
+        wane_status st = parse(&x, cases[i].text, NULL, &err);
+        if (st == WANE_OK) print_error("case %zu was accepted\n", i);
+        assert_int_not_equal(st, WANE_OK);
+        if (!strstr(err.message, cases[i].message) || !strstr(err.message, "x.yaml"))
+            print_error("case %zu: %s\n", i, err.message);
+        assert_non_null(strstr(err.message, cases[i].message));
+        assert_non_null(strstr(err.message, "x.yaml"));
+        assert_null(x);
+    }
+}
+
+/* The printed experiment is an experiment file again, and says the same. */
+static void printing_reads_back(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_experiment *x = NULL, *y = NULL;
+    wane_text first = {0}, second = {0};
+    CHECK_OK(parse(&x, whole, NULL, &err));
+    wane_experiment_print(&first, x);
+    CHECK_OK(wane_text_check(&first, "print", "x", &err));
+    CHECK_OK(wane_experiment_parse(&y, first.data, first.length, "y.yaml", "", NULL, 0, &err));
+    wane_experiment_print(&second, y);
+    assert_string_equal(first.data, second.data);
+    wane_text_free(&first);
+    wane_text_free(&second);
+    wane_experiment_free(x);
+    wane_experiment_free(y);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_is_typed_and_expanded),
+        cmocka_unit_test(overrides_reach_any_leaf),
+        cmocka_unit_test(every_error_names_its_place),
+        cmocka_unit_test(printing_reads_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
