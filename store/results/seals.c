@@ -190,7 +190,6 @@ wane_status wane_results_seal_run(wane_results *db, int64_t run, const wane_run_
     if (st != WANE_OK) return st;
     WANE_TRY(run_status(db, run, seal->status, seal->error, err));
     WANE_TRY(wane_results_run(db, err, "DELETE FROM metric WHERE run = ?", "r", run));
-    WANE_TRY(wane_results_run(db, err, "DELETE FROM gate WHERE run = ?", "r", run));
     for (size_t i = 0; i < seal->metric_count; i++) {
         const wane_metric_row *m = &seal->metrics[i];
         WANE_TRY(
