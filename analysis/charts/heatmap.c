@@ -86,7 +86,11 @@ static wane_status find_shades(layout *l, wane_error *err)
         high = fmax(high, -low);
         low = -high;
     }
-    if (!(low < high)) low = high - fmax(fabs(high), 1);
+    if (low == high) {
+        /* One value everywhere: from or up to 0. */
+        low = fmin(0, low);
+        high = low == 0 && high == 0 ? 1 : fmax(0, high);
+    }
     l->shades.low = low;
     l->shades.high = high;
     return WANE_OK;

@@ -15,7 +15,7 @@ static wane_status check_options(const wane_correlation_options *options, wane_e
     if (options->resamples > 10000000)
         return wane_fail(err, WANE_EINVAL, "correlate: %zu resamples: more than 10^7",
                          options->resamples);
-    if (options->blocks > WANE_BLOCKS_NONE || options->given > WANE_GIVEN_CATEGORY)
+    if (options->blocks > WANE_BLOCKS_NONE || options->given > WANE_COVARIATE_CATEGORY)
         return wane_fail(err, WANE_EINVAL, "correlate: blocks or given: unknown kind");
     return WANE_OK;
 }
@@ -80,7 +80,7 @@ wane_status wane_correlate(wane_correlation *out, const wane_point *points, size
     c.block_count = sample.blocks;
     c.dropped_configs = sample.dropped_blocks;
     c.dropped_points = sample.dropped_points;
-    c.count = options->given == WANE_GIVEN_NONE ? WANE_COEFFICIENTS - 1 : WANE_COEFFICIENTS;
+    c.count = options->given == WANE_COVARIATE_NONE ? WANE_COEFFICIENTS - 1 : WANE_COEFFICIENTS;
     WANE_TRY(compute_values(&c, &sample, err));
     WANE_TRY(within_runs(&c.within_runs, &sample, err));
     WANE_TRY(wane_permute(&c, &sample, options, err));

@@ -21,13 +21,17 @@ typedef enum wane_blocks { WANE_BLOCKS_CONFIG, WANE_BLOCKS_RUN, WANE_BLOCKS_NONE
 
 /* What z is: no covariate, a quantity (its ranks are regressed out), or the number of a category
  * (one dummy for each distinct value). */
-typedef enum wane_given { WANE_GIVEN_NONE, WANE_GIVEN_QUANTITY, WANE_GIVEN_CATEGORY } wane_given;
+typedef enum wane_covariate {
+    WANE_COVARIATE_NONE,
+    WANE_COVARIATE_QUANTITY,
+    WANE_COVARIATE_CATEGORY
+} wane_covariate;
 
 typedef struct wane_correlation_options {
     wane_blocks blocks;
-    wane_given given;    /* other than NONE: also partial Spearman given z */
-    size_t permutations; /* when not all are run; 0 = 100,000, at most 10^9 */
-    size_t resamples;    /* of the bootstrap; 0 = 10,000, at most 10^7 */
+    wane_covariate given; /* other than NONE: also partial Spearman given z */
+    size_t permutations;  /* when not all are run; 0 = 100,000, at most 10^9 */
+    size_t resamples;     /* of the bootstrap; 0 = 10,000, at most 10^7 */
     uint64_t seed;
 } wane_correlation_options;
 

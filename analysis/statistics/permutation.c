@@ -304,7 +304,7 @@ static void prepare_partial(permuter *p, const double *rank_x, const double *ran
     normalise(z, s->n);
     p->tested[PARTIAL].a = room;
     p->tested[PARTIAL].b = room + s->n;
-    if (s->given == WANE_GIVEN_QUANTITY) {
+    if (s->given == WANE_COVARIATE_QUANTITY) {
         p->z = z;
         p->z_square = dot(z, z, s->n);
         return;

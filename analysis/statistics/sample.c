@@ -135,7 +135,7 @@ static wane_status fill(wane_sample *s, const keyed *sorted, size_t count, schem
 {
     const keyed *last = NULL;
     size_t run = 0;
-    bool z_missing = s->given == WANE_GIVEN_NONE;
+    bool z_missing = s->given == WANE_COVARIATE_NONE;
     for (size_t i = 0; i < count; i++) {
         const keyed *p = &sorted[i];
         if (!p->kept) continue;
@@ -167,7 +167,7 @@ static wane_status fill(wane_sample *s, const keyed *sorted, size_t count, schem
 }
 
 wane_status wane_sample_make(wane_sample *out, const wane_point *points, size_t count,
-                             wane_blocks blocks, wane_given given, wane_error *err)
+                             wane_blocks blocks, wane_covariate given, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_sample s = {.given = given};
@@ -248,12 +248,12 @@ static double mean_of(const double *v, size_t n)
     return sum / (double)n;
 }
 
-const char *wane_residuals(double *residuals, const double *v, size_t n, wane_given given,
+const char *wane_residuals(double *residuals, const double *v, size_t n, wane_covariate given,
                            const double *z_ranks, const uint32_t *z_codes, size_t distinct,
                            double *sums)
 {
     double mean = mean_of(v, n), before = 0, after = 0;
-    if (given == WANE_GIVEN_CATEGORY) {
+    if (given == WANE_COVARIATE_CATEGORY) {
         size_t present = 0;
         memset(sums, 0, 2 * distinct * sizeof *sums);
         for (size_t i = 0; i < n; i++) {
@@ -344,7 +344,7 @@ void wane_sample_coefficients(double values[WANE_COEFFICIENTS],
     values[1] =
         wane_tau_b(sum, untied_x, wane_untied_pairs(w->code_y, n, w->counts, s->y.distinct));
     values[2] = wane_pearson(w->x, w->y, n);
-    if (s->given != WANE_GIVEN_NONE) {
+    if (s->given != WANE_COVARIATE_NONE) {
         values[3] = partial_spearman(&reason, s, n, w);
         if (reasons) reasons[3] = reason;
     }

@@ -23,7 +23,7 @@ typedef struct wane_axis {
 typedef struct wane_sample {
     size_t n, blocks, groups;
     wane_axis x, y, z; /* z.codes is NULL when there is no covariate or some z is missing */
-    wane_given given;
+    wane_covariate given;
     size_t *start, *first;
     uint32_t *run; /* per point, rising: the run it belongs to */
     size_t dropped_blocks, dropped_points;
@@ -31,7 +31,7 @@ typedef struct wane_sample {
 
 /* Owned by the caller, freed with wane_sample_free. */
 WANE_MUST_CHECK wane_status wane_sample_make(wane_sample *out, const wane_point *points,
-                                             size_t count, wane_blocks blocks, wane_given given,
+                                             size_t count, wane_blocks blocks, wane_covariate given,
                                              wane_error *err);
 void wane_sample_free(wane_sample *sample);
 
@@ -56,7 +56,7 @@ void wane_sample_coefficients(double values[WANE_COEFFICIENTS],
 
 /* Residuals of v on z (ranks of z, or its categories as codes < distinct), both with an intercept;
  * `sums` is scratch of 2 * distinct elements. Returns NULL, "constant_z" or "collinear_z". */
-const char *wane_residuals(double *residuals, const double *v, size_t n, wane_given given,
+const char *wane_residuals(double *residuals, const double *v, size_t n, wane_covariate given,
                            const double *z_ranks, const uint32_t *z_codes, size_t distinct,
                            double *sums);
 

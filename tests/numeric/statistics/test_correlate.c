@@ -48,7 +48,7 @@ static size_t read_case(FILE *file, wane_correlation_options *options)
     *options = (wane_correlation_options){0};
     for (unsigned i = 0; i < 3; i++) {
         if (strcmp(word[0], blocks[i]) == 0) options->blocks = (wane_blocks)i;
-        if (strcmp(word[1], given[i]) == 0) options->given = (wane_given)i;
+        if (strcmp(word[1], given[i]) == 0) options->given = (wane_covariate)i;
     }
     options->permutations = whole(file);
     options->resamples = whole(file);

@@ -327,6 +327,8 @@ static void heat_maps_print_their_values(void **state)
     wane_text_free(&svg);
     map = (wane_heatmap){.rows = 1, .cols = 1, .values = whole};
     CHECK_OK(wane_heatmap_svg(&svg, &map, &err));
+    assert_int_equal(count_of(svg.data, ">1<"), 2); /* the cell and the end of the scale */
+    assert_int_equal(count_of(svg.data, ">0<"), 1);
     check_well_formed(svg.data);
     wane_text_free(&svg);
 }

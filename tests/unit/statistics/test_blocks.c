@@ -136,7 +136,7 @@ static void nothing_to_correlate(void **state)
     (void)state;
     wane_correlation c;
     wane_correlation_options options = by_config;
-    options.given = WANE_GIVEN_QUANTITY;
+    options.given = WANE_COVARIATE_QUANTITY;
     for (size_t n = 0; n < 2; n++) {
         CHECK_OK(wane_correlate(&c, three, n, &options, &err));
         assert_int_equal(c.points, n);
@@ -165,7 +165,7 @@ static void covariates_that_explain_nothing_or_all(void **state)
     wane_point points[40];
     size_t n = grid(points);
     const wane_coefficient *partial = &c.coefficient[3];
-    options.given = WANE_GIVEN_QUANTITY;
+    options.given = WANE_COVARIATE_QUANTITY;
     CHECK_OK(wane_correlate(&c, points, n, &options, &err));
     assert_null(partial->reason);
     assert_string_equal(partial->name, "partial_spearman");
@@ -179,7 +179,7 @@ static void covariates_that_explain_nothing_or_all(void **state)
     for (size_t i = 0; i < n; i++) points[i].z = exp(-points[i].x);
     CHECK_OK(wane_correlate(&c, points, n, &options, &err));
     assert_string_equal(partial->reason, "collinear_z");
-    options.given = WANE_GIVEN_CATEGORY;
+    options.given = WANE_COVARIATE_CATEGORY;
     for (size_t i = 0; i < n; i++) points[i].z = (double)i;
     CHECK_OK(wane_correlate(&c, points, n, &options, &err));
     assert_string_equal(partial->reason, "collinear_z");
