@@ -69,8 +69,8 @@ typedef struct wane_spectrum_options {
 } wane_spectrum_options;
 
 /* Which method runs depends on the shape, the rank and `top` alone; where a fast method cannot
- * prove its answer complete (repeated singular values, a weight of lower rank than `top`) the dense
- * one takes over. Directions whose sigma is 0 or equal to another are not unique, by any method. */
+ * prove its answer complete (repeated singular values, a weight of low rank) the dense one takes
+ * over. Directions whose sigma is 0 or equal to another are not unique, by any method. */
 
 /* W = W_0 + sum of the terms, exactly (in core space, products cost O((rows + cols) R), R the
  * summed rank). Equal to the dense method within rounding where relative gaps of sigma allow.
