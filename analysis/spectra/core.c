@@ -222,6 +222,21 @@ static wane_status prove(const core *c, const double *found, size_t top, bool *p
     return st;
 }
 
+wane_status wane_leading_count(size_t *above, const wane_base_svd *base, const wane_delta *delta,
+                               double tau, wane_pool *pool, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    core c = {0};
+    census x = {0};
+    WANE_TRY(open_core(&c, base, delta, 1, pool, err));
+    WANE_TRY(open_census(&x, &c, err));
+    st = count_above(&x, &c, tau, above, err);
+done:
+    close_census(&x);
+    close_core(&c);
+    return st;
+}
+
 wane_status wane_leading_core(wane_leading *out, bool *found, const wane_base_svd *base,
                               const wane_delta *delta, size_t top, wane_pool *pool, wane_error *err)
 {
@@ -231,7 +246,12 @@ wane_status wane_leading_core(wane_leading *out, bool *found, const wane_base_sv
     *found = false;
     WANE_TRY(open_core(&c, base, delta, top + 2, pool, err)); /* blocks, or all the found */
     WANE_TRY(wane_leading_room(&leading, c.left, c.right, top, err));
-    const wane_operator a = {c.left, c.right, apply, apply_transpose, &c, pool};
+    const wane_operator a = {.rows = c.left,
+                             .cols = c.right,
+                             .apply = apply,
+                             .apply_transpose = apply_transpose,
+                             .context = &c,
+                             .pool = pool};
     WANE_TRY(wane_leading_lanczos(&leading, found, &a, err));
     if (*found) WANE_TRY(prove(&c, leading.sigma, top, found, err));
     if (!*found) goto done;

@@ -15,7 +15,8 @@ enum { BLOCK = 2, MOST_RESTARTS = 100 };
 typedef struct krylov {
     wane_subspace space;
     double *block; /* cols x BLOCK: the directions to be added next */
-    double *next;  /* what that block kept of A^T U_last: on V, below on itself */
+    double *ahead; /* cols x BLOCK: those after them, in the making */
+    double *next;  /* what that block kept of A^T U_last, or A^T A V_last: on V, below on itself */
     size_t ld;     /* of next */
     bool closed;   /* the Krylov space ended before the subspace was full */
 } krylov;
@@ -55,17 +56,24 @@ static wane_status start_block(double *block, size_t count, wane_error *err)
 }
 
 /* A^T U x - V y theta = V_next B x_last for a Ritz triplet: B is what the next block kept of
- * A^T U_last, x_last the part of x on U_last. */
+ * A^T U_last, x_last the part of x on U_last. Where the next block was made of A^T A V_last
+ * instead, A V_last = U_last R + older ones says that B R^-1 stands for B. */
 static bool converged(const krylov *k, size_t top)
 {
     const wane_subspace *s = &k->space;
     const double *b = k->next + s->right;
+    const double *r = s->t + (s->left - BLOCK) + (s->right - BLOCK) * s->capacity;
     for (size_t i = 0; i < top; i++) {
-        const double *last = s->x + (i + 1) * s->left - BLOCK;
+        const double *x = s->x + (i + 1) * s->left - BLOCK;
+        double last[BLOCK] = {x[0], x[1]};
+        if (s->a->apply_both) {
+            last[1] = x[1] / r[1 + s->capacity];
+            last[0] = (x[0] - r[s->capacity] * last[1]) / r[0];
+        }
         double square = 0;
-        for (size_t r = 0; r < BLOCK; r++) {
+        for (size_t row = 0; row < BLOCK; row++) {
             double part = 0;
-            for (size_t j = 0; j < BLOCK; j++) part += b[r + j * k->ld] * last[j];
+            for (size_t j = 0; j < BLOCK; j++) part += b[row + j * k->ld] * last[j];
             square += part * part;
         }
         if (!(sqrt(square) <= WANE_LEADING_TOLERANCE * s->theta[0])) return false;
@@ -86,11 +94,17 @@ static bool copies_may_be_missing(const wane_subspace *s, size_t top)
 static void fill(krylov *k)
 {
     wane_subspace *s = &k->space;
-    size_t m = s->a->rows;
+    const wane_operator *a = s->a;
     k->closed = true;
     while (s->right + BLOCK <= s->capacity) {
+        if (a->apply_both) a->apply_both(a->context, s->image, k->ahead, k->block, BLOCK);
+        else a->apply(a->context, s->image, k->block, BLOCK);
         if (wane_subspace_add(s, k->block, BLOCK) < BLOCK) return;
-        s->a->apply_transpose(s->a->context, k->block, s->u + (s->left - BLOCK) * m, BLOCK);
+        if (!a->apply_both)
+            a->apply_transpose(a->context, k->ahead, s->u + (s->left - BLOCK) * a->rows, BLOCK);
+        double *swap = k->block;
+        k->block = k->ahead;
+        k->ahead = swap;
         if (wane_subspace_prepare(s, k->block, BLOCK, k->next, k->ld) < BLOCK) return;
     }
     k->closed = false;
@@ -122,7 +136,9 @@ static wane_status open_krylov(krylov *k, const wane_operator *a, size_t capacit
     k->ld = capacity + BLOCK;
     k->block = wane_alloc_aligned(a->cols * BLOCK, sizeof *k->block);
     k->next = wane_alloc_aligned(k->ld * BLOCK, sizeof *k->next);
-    if (!k->block || !k->next) return wane_fail_memory(err, "singular triplets", "blocks");
+    k->ahead = wane_alloc_aligned(a->cols * BLOCK, sizeof *k->ahead);
+    if (!k->block || !k->ahead || !k->next)
+        return wane_fail_memory(err, "singular triplets", "blocks");
     wane_status st = wane_subspace_open(&k->space, a, capacity, BLOCK, err);
     return st == WANE_OK ? start_block(k->block, a->cols * BLOCK, err) : st;
 }
@@ -150,6 +166,7 @@ wane_status wane_leading_lanczos(wane_leading *out, bool *found, const wane_oper
 done:
     wane_subspace_free(&k.space);
     wane_free(k.next);
+    wane_free(k.ahead);
     wane_free(k.block);
     return st;
 }

@@ -28,6 +28,17 @@ void wane_leading_free(wane_leading *leading); /* {0} allowed */
 WANE_MUST_CHECK wane_status wane_leading_lanczos(wane_leading *out, bool *found,
                                                  const wane_operator *a, wane_error *err);
 
+/* How many singular values of W_0 + the change are greater than tau > 0, without finding one.
+ * WANE_ENUMERIC where tau meets a singular value. */
+WANE_MUST_CHECK wane_status wane_leading_count(size_t *above, const wane_base_svd *base,
+                                               const wane_delta *delta, double tau, wane_pool *pool,
+                                               wane_error *err);
+
+/* Of a whole matrix, row-major rows x cols. *found = false, and out untouched, as above. */
+WANE_MUST_CHECK wane_status wane_leading_whole(wane_leading *out, bool *found, const double *w,
+                                               size_t rows, size_t cols, size_t top,
+                                               wane_pool *pool, wane_error *err);
+
 /* Of W_0 + a factored change (delta->numerical >= 1), in the singular basis of the base: u and v
  * come in coordinates of [U, what of the change leaves the span of U] and the same for V, so that
  * their first base->count entries are the cosines. The number of singular values beyond the last

@@ -81,35 +81,9 @@ done:
     return st;
 }
 
-static void multiply(const void *context, double *y, const double *x, size_t count)
-{
-    const question *q = context; /* y (rows) = W x */
-    wane_columns_product(q->pool, true, false, q->rows, count, q->cols, 1, q->tuned, q->cols, x,
-                         q->cols, 0, y, q->rows);
-}
-
-static void multiply_transpose(const void *context, double *x, const double *y, size_t count)
-{
-    const question *q = context; /* x (cols) = W^T y */
-    wane_columns_product(q->pool, false, false, q->cols, count, q->rows, 1, q->tuned, q->cols, y,
-                         q->rows, 0, x, q->cols);
-}
-
 static wane_status lanczos_triplets(question *q, bool *found, wane_error *err)
 {
-    bool tall = q->rows >= q->cols;
-    wane_operator a = {.rows = tall ? q->rows : q->cols,
-                       .cols = tall ? q->cols : q->rows,
-                       .apply = tall ? multiply : multiply_transpose,
-                       .apply_transpose = tall ? multiply_transpose : multiply,
-                       .context = q,
-                       .pool = q->pool};
-    wane_leading *l = &q->leading;
-    wane_status st = wane_leading_room(l, a.rows, a.cols, q->top, err);
-    if (st == WANE_OK) st = wane_leading_lanczos(l, found, &a, err);
-    if (st != WANE_OK || !*found) wane_leading_free(l);
-    else if (!tall) *l = (wane_leading){q->rows, q->cols, q->top, l->sigma, l->v, l->u};
-    return st;
+    return wane_leading_whole(&q->leading, found, q->tuned, q->rows, q->cols, q->top, q->pool, err);
 }
 
 /* The chain changes nothing: the base's own triplets, on axes of core space. */

@@ -113,7 +113,6 @@ size_t wane_subspace_add(wane_subspace *s, const double *block, size_t count)
 {
     const double rounding = 1e-15;
     size_t m = s->a->rows, n = s->a->cols;
-    s->a->apply(s->a->context, s->image, block, count);
     for (size_t j = 0; j < count; j++) {
         double length = wane_length(s->image + j * m, m);
         if (length > s->scale) s->scale = length;

@@ -16,6 +16,8 @@ typedef struct wane_operator {
     size_t rows, cols;
     void (*apply)(const void *context, double *y, const double *x, size_t count);
     void (*apply_transpose)(const void *context, double *x, const double *y, size_t count);
+    /* y = A x and z = A^T y in one reading of A; NULL where that is no gain. */
+    void (*apply_both)(const void *context, double *y, double *z, const double *x, size_t count);
     const void *context;
     wane_pool *pool;
 } wane_operator;
@@ -30,7 +32,8 @@ typedef struct wane_subspace {
     size_t triplets;
     double *theta;
     double *x, *yt; /* left x triplets; triplets x right, both without gaps */
-    double *image, *small, *spare;
+    double *image;  /* rows x widest */
+    double *small, *spare;
     size_t widest;
 } wane_subspace;
 
@@ -53,8 +56,8 @@ size_t wane_orthonormalise(wane_pool *pool, double *block, size_t n, size_t coun
 size_t wane_subspace_prepare(wane_subspace *space, double *block, size_t count,
                              double *coefficients, size_t ld);
 
-/* Adds `count` prepared directions (cols x count) to V and what A makes of them to U; returns how
- * many columns U grew by. */
+/* Adds `count` prepared directions (cols x count) to V and what A makes of them, put into
+ * space->image before and consumed, to U; returns how many columns U grew by. */
 size_t wane_subspace_add(wane_subspace *space, const double *block, size_t count);
 
 /* The singular triplets of T, all of them. */

@@ -54,7 +54,7 @@ static void prepare(trial *t)
     grid_finish(c);
 }
 
-/* sigma and the coordinates of the top directions on the base, u and v, by the judge. */
+/* All sigma, and the coordinates of the top directions on the base, u and v, by the judge. */
 static void judge(const grid_case *c, size_t top, double *sigma, double *cosines[2])
 {
     wane_error err;
@@ -65,7 +65,7 @@ static void judge(const grid_case *c, size_t top, double *sigma, double *cosines
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) w[i + j * m] = (double)c->tuned[i * n + j];
     CHECK_OK(wane_lapack_svd(w, m, n, s, u, vt, &err));
-    memcpy(sigma, s, (top + 1) * sizeof *s);
+    memcpy(sigma, s, k * sizeof *s);
     wane_columns_product(NULL, true, false, count, top, m, 1, c->svd->u, m, u, m, 0, cosines[0],
                          count);
     wane_columns_product(NULL, true, true, count, top, n, 1, c->svd->v, n, vt, k, 0, cosines[1],
@@ -120,6 +120,57 @@ static void core_space(const trial *t, const double *sigma, double *const cosine
         assert_true(compared >= 2);
     }
     wane_leading_free(&leading);
+    wane_delta_free(&delta);
+}
+
+/* The same from the whole matrix. */
+static void whole_matrix(const trial *t, const double *sigma, double *const cosines[2])
+{
+    wane_error err;
+    const grid_case *c = &t->c;
+    size_t m = c->rows, n = c->cols, count = c->svd->count, compared = 0;
+    wane_leading leading = {0};
+    bool found = false;
+    double *w = calloc(m * n, sizeof *w), *mine = calloc(count * c->top + 1, sizeof *mine);
+    assert_true(w && mine);
+    for (size_t i = 0; i < m * n; i++) w[i] = (double)c->tuned[i];
+    CHECK_OK(wane_leading_whole(&leading, &found, w, m, n, c->top, NULL, &err));
+    assert_int_equal(found, t->iterates);
+    if (found) {
+        for (size_t j = 0; j < c->top; j++)
+            CHECK_NEAR(leading.sigma[j], sigma[j], 1e-12 * sigma[0], 0);
+        for (int s = 0; s < 2; s++) {
+            wane_columns_product(NULL, true, false, count, c->top, s ? n : m, 1,
+                                 s ? c->svd->v : c->svd->u, s ? n : m, s ? leading.v : leading.u,
+                                 s ? n : m, 0, mine, count);
+            compare_clusters(mine, count, cosines[s], count, count, sigma, c->top, &compared);
+        }
+        assert_true(compared >= 2);
+    }
+    wane_leading_free(&leading);
+    free(w);
+    free(mine);
+}
+
+/* The law of inertia counts right between any two singular values that are apart. */
+static void counting(const trial *t, const double *sigma)
+{
+    wane_error err;
+    const grid_case *c = &t->c;
+    wane_lowrank_term term = grid_term(c);
+    wane_delta delta = {0};
+    size_t above = 99, checked = 0;
+    CHECK_OK(wane_delta_factor(&delta, c->rows, c->cols, &term, 1, NULL, &err));
+    CHECK_OK(wane_leading_count(&above, c->svd, &delta, 1.5 * sigma[0], NULL, &err));
+    assert_int_equal(above, 0);
+    for (size_t j = 0; j + 1 < c->svd->rank; j += 1 + j / 4) {
+        if (sigma[j] - sigma[j + 1] < 1e-5 * sigma[0]) continue;
+        CHECK_OK(wane_leading_count(&above, c->svd, &delta, 0.5 * (sigma[j] + sigma[j + 1]), NULL,
+                                    &err));
+        assert_int_equal(above, j + 1);
+        checked++;
+    }
+    assert_true(checked > 0);
     wane_delta_free(&delta);
 }
 
@@ -193,13 +244,16 @@ static void iterative_methods_equal_the_judge(void **state)
                            .top = top,
                            .seed = i + 1};
         prepare(t);
-        double *sigma = calloc(top + 1, sizeof *sigma), *cosines[2];
+        double *sigma = calloc(t->c.svd->rank, sizeof *sigma), *cosines[2];
+        assert_non_null(sigma);
         for (int s = 0; s < 2; s++) {
             cosines[s] = calloc(t->c.svd->count * top + 1, sizeof *cosines[s]);
             assert_non_null(cosines[s]);
         }
         judge(&t->c, top, sigma, cosines);
         core_space(t, sigma, cosines);
+        whole_matrix(t, sigma, cosines);
+        counting(t, sigma);
         public_answers(t, sigma, &worst);
         free(sigma);
         free(cosines[0]);
