@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/support/process.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "store/base/text.h"
+#include "store/results/query.h"
+#include "tests/support/support.h"
+
+#ifndef WANE_PROGRAM
+#error "WANE_PROGRAM comes from the build"
+#endif
+
+extern char **environ;
+
+pid_t process_start(const char *const *arguments, const char *out, const char *err)
+{
+    const char *argv[64] = {WANE_PROGRAM};
+    size_t count = 1;
+    for (; arguments[count - 1]; count++) {
+        assert_true(count < 63);
+        argv[count] = arguments[count - 1];
+    }
+    posix_spawn_file_actions_t actions;
+    assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
+    const int flags = O_WRONLY | O_CREAT | O_TRUNC;
+    assert_int_equal(posix_spawn_file_actions_addopen(&actions, 1, scratch_path(out), flags, 0600),
+                     0);
+    assert_int_equal(posix_spawn_file_actions_addopen(&actions, 2, scratch_path(err), flags, 0600),
+                     0);
+    pid_t pid = 0;
+    assert_int_equal(posix_spawn(&pid, WANE_PROGRAM, &actions, NULL, (char *const *)argv, environ),
+                     0);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return pid;
+}
+
+int process_wait(pid_t pid)
+{
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int process_run(const char *const *arguments, const char *out, const char *err)
+{
+    return process_wait(process_start(arguments, out, err));
+}
+
+static bool left_out(const char *column)
+{
+    return strcmp(column, "seconds") == 0 || strcmp(column, "path") == 0 ||
+           strcmp(column, "source") == 0;
+}
+
+/* Both queries must give the same columns, types and bits. */
+static size_t rows_equal(wane_query *a, wane_query *b, const char *table)
+{
+    wane_error err;
+    for (size_t row = 0;; row++) {
+        wane_status first = wane_query_next(a, &err), second = wane_query_next(b, &err);
+        if (first != second) print_error("%s: one table ends after row %zu\n", table, row);
+        assert_int_equal(first, second);
+        if (first == WANE_DONE) return row;
+        assert_int_equal(first, WANE_OK);
+        for (size_t c = 0; c < wane_query_columns(a); c++) {
+            if (left_out(wane_query_name(a, c))) continue;
+            const char *x = wane_query_text(a, c), *y = wane_query_text(b, c);
+            double u = wane_query_double(a, c), v = wane_query_double(b, c);
+            bool same = wane_query_type(a, c) == wane_query_type(b, c);
+            if (same && wane_query_type(a, c) == WANE_VALUE_REAL) same = memcmp(&u, &v, 8) == 0;
+            else if (same && x && y) same = strcmp(x, y) == 0;
+            if (!same)
+                print_error("%s: row %zu, %s: %s (%.17g) and %s (%.17g)\n", table, row,
+                            wane_query_name(a, c), x ? x : "NULL", u, y ? y : "NULL", v);
+            assert_true(same);
+        }
+    }
+}
+
+size_t databases_equal(const char *first, const char *second)
+{
+    static const char *const tables[] = {
+        "model",   "matrix",     "task",     "corpus", "experiment",    "experiment_task",
+        "stage",   "run",        "cell",     "score",  "run_stage",     "experiment_corpus",
+        "example", "likelihood", "window",   "metric", "spectrum",      "direction",
+        "step",    "parameter",  "artifact", "gate",   "spectrum_total"};
+    wane_error err;
+    wane_results *db[2] = {NULL, NULL};
+    size_t rows = 0;
+    CHECK_OK(wane_results_open(&db[0], first, WANE_RESULTS_READ, &err));
+    CHECK_OK(wane_results_open(&db[1], second, WANE_RESULTS_READ, &err));
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
+        char sql[64];
+        wane_query *query[2] = {NULL, NULL};
+        (void)snprintf(sql, sizeof sql, "SELECT * FROM %s", tables[t]);
+        for (int i = 0; i < 2; i++) CHECK_OK(wane_query_open(&query[i], db[i], sql, NULL, 0, &err));
+        rows += rows_equal(query[0], query[1], tables[t]);
+        for (int i = 0; i < 2; i++) wane_query_free(query[i]);
+    }
+    wane_results_close(db[0]);
+    wane_results_close(db[1]);
+    return rows;
+}

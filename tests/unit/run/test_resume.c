@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A run that is killed again and again leaves the rows of one that is not; so do other numbers of
+ * threads and jobs.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/base/random.h"
+#include "store/results/query.h"
+#include "tests/support/process.h"
+#include "tests/support/support.h"
+
+/* Two tasks, two methods, the built-in model, hardly pretrained: seconds of work. */
+static const char experiment[] =
+    "name: small\n"
+    "model: builtin\n"
+    "pretraining: {width: 32, layers: 2, heads: 2, kv_heads: 1, hidden: 64, steps: 20,\n"
+    "              documents: 200, batch_tokens: 512, context: 96}\n"
+    "corpora: [{name: text, path: builtin, role: pretraining, documents: 20}]\n"
+    "tasks:\n"
+    "  - {path: builtin/topic, train_rows: 64, test_rows: 32}\n"
+    "  - {path: builtin/counting, train_rows: 64, test_rows: 32}\n"
+    "orders: [given, reversed]\n"
+    "methods:\n"
+    "  - {name: full, kind: full-matrices, learning_rate: 1e-3}\n"
+    "  - {name: lora, kind: lora, rank: 2, dropout: 0.1, learning_rate: 1e-2}\n"
+    "training: {epochs: 2, batch_size: 8, max_seq_length: 96}\n"
+    "checkpoint: {minutes: 0.0003}\n";
+
+static int make(void **state)
+{
+    if (scratch_make(state) != 0) return -1;
+    write_file(scratch_path("small.yaml"), experiment, sizeof experiment - 1);
+    char yaml[512], database[512];
+    (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("small.yaml"));
+    (void)snprintf(database, sizeof database, "%s", scratch_path("whole.db"));
+    const char *const arguments[] = {"run", yaml, "--db", database, "--threads", "1", NULL};
+    return process_run(arguments, "out", "err");
+}
+
+static int run_to(const char *database, const char *option, const char *value)
+{
+    char yaml[512], path[512];
+    (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("small.yaml"));
+    (void)snprintf(path, sizeof path, "%s", scratch_path(database));
+    const char *const arguments[] = {"run", yaml, "--db", path, option, value, NULL};
+    return process_run(arguments, "out", "err");
+}
+
+static void threads_and_jobs_change_nothing(void **state)
+{
+    (void)state;
+    assert_int_equal(run_to("threads.db", "--threads", "3"), 0);
+    assert_true(databases_equal(scratch_path("whole.db"), scratch_path("threads.db")) > 500);
+    assert_int_equal(run_to("jobs.db", "--jobs", "2"), 0);
+    assert_true(databases_equal(scratch_path("whole.db"), scratch_path("jobs.db")) > 500);
+}
+
+static void wait_milliseconds(uint64_t count)
+{
+    struct timespec nap = {(time_t)(count / 1000), (long)(count % 1000) * 1000000L};
+    (void)nanosleep(&nap, NULL);
+}
+
+/* Kills at random moments until a run ends by itself. Returns how many kills there were. */
+static int kill_until_done(const char *database, const char *option, const char *value,
+                           uint64_t seed)
+{
+    wane_random where = {.seed = seed, .purpose = WANE_RANDOM_TEST};
+    char yaml[512], path[512];
+    (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("small.yaml"));
+    (void)snprintf(path, sizeof path, "%s", scratch_path(database));
+    const char *const arguments[] = {"run", yaml, "--db", path, option, value, NULL};
+    for (int kills = 0; kills < 400; kills++) {
+        pid_t pid = process_start(arguments, "out", "err");
+        /* Short lives at first, so that twenty kills hit; then longer, so that it ends. */
+        wait_milliseconds(20 + wane_random_below(&where, (uint64_t)kills, 60 + 12 * kills));
+        (void)kill(pid, SIGKILL);
+        int code = process_wait(pid);
+        if (code == 0) return kills;
+        assert_int_equal(code, 128 + SIGKILL);
+    }
+    fail_msg("400 kills, and no end");
+    return -1;
+}
+
+static void kills_change_nothing(void **state)
+{
+    (void)state;
+    int kills = kill_until_done("killed.db", "--threads", "1", 1);
+    print_message("%d kills\n", kills);
+    assert_true(kills >= 20);
+    assert_true(databases_equal(scratch_path("whole.db"), scratch_path("killed.db")) > 500);
+}
+
+/* SIGTERM stops after the step in hand, with exit code 3; the same line goes on. */
+static void a_stop_is_exit_3(void **state)
+{
+    (void)state;
+    char yaml[512], path[512];
+    (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("small.yaml"));
+    (void)snprintf(path, sizeof path, "%s", scratch_path("stopped.db"));
+    const char *const arguments[] = {"run", yaml, "--db", path, NULL};
+    int stops = 0;
+    for (int i = 0; i < 200; i++) {
+        pid_t pid = process_start(arguments, "out", "err");
+        wait_milliseconds(60 + 20 * (uint64_t)i);
+        (void)kill(pid, SIGTERM);
+        int code = process_wait(pid);
+        if (code == 0) break;
+        /* Before the handler is there, the signal ends the process as it does any other. */
+        assert_true(code == 3 || code == 128 + SIGTERM);
+        stops += code == 3;
+    }
+    assert_true(stops >= 1);
+    assert_true(databases_equal(scratch_path("whole.db"), scratch_path("stopped.db")) > 500);
+}
+
+static int64_t number(const char *database, const char *sql)
+{
+    wane_error err;
+    wane_results *db = NULL;
+    wane_query *query = NULL;
+    CHECK_OK(wane_results_open(&db, scratch_path(database), WANE_RESULTS_READ, &err));
+    CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
+    CHECK_OK(wane_query_next(query, &err));
+    int64_t value = wane_query_int(query, 0);
+    wane_query_free(query);
+    wane_results_close(db);
+    return value;
+}
+
+/* A new corpus and a new watched task fill cells from kept weights; nothing is trained again. An
+ * appended task trains one stage per run. */
+static void additions_train_nothing_twice(void **state)
+{
+    (void)state;
+    static const char more[] =
+        "name: small\n"
+        "model: builtin\n"
+        "pretraining: {width: 32, layers: 2, heads: 2, kv_heads: 1, hidden: 64, steps: 20,\n"
+        "              documents: 200, batch_tokens: 512, context: 96}\n"
+        "corpora:\n"
+        "  - {name: text, path: builtin, role: pretraining, documents: 20}\n"
+        "  - {name: other, path: builtin, seed: 5, documents: 10}\n"
+        "tasks:\n"
+        "  - {path: builtin/topic, train_rows: 64, test_rows: 32}\n"
+        "  - {path: builtin/counting, train_rows: 64, test_rows: 32}\n"
+        "%s"
+        "watch: [{path: builtin/agreement, test_rows: 32}]\n"
+        "orders: [{name: given, tasks: [topic, counting%s]}]\n"
+        "methods:\n"
+        "  - {name: lora, kind: lora, rank: 2, dropout: 0.1, learning_rate: 1e-2}\n"
+        "training: {epochs: 2, batch_size: 8, max_seq_length: 96}\n";
+    char text[2048];
+    int length = snprintf(text, sizeof text, more, "", "");
+    write_file(scratch_path("small.yaml"), text, (size_t)length);
+    int64_t steps = number("whole.db", "SELECT count(*) FROM step");
+    int64_t cells = number("whole.db", "SELECT count(*) FROM cell");
+    assert_int_equal(run_to("whole.db", "--threads", "1"), 0);
+    assert_int_equal(number("whole.db", "SELECT count(*) FROM step"), steps);
+    /* base and two stages: one corpus and one task more each */
+    assert_int_equal(number("whole.db", "SELECT count(*) FROM cell"), cells + 6);
+    length = snprintf(text, sizeof text, more,
+                      "  - {path: builtin/order, train_rows: 64, test_rows: 32}\n", ", order");
+    write_file(scratch_path("small.yaml"), text, (size_t)length);
+    assert_int_equal(run_to("whole.db", "--threads", "1"), 0);
+    assert_int_equal(number("whole.db", "SELECT count(*) FROM step"), steps + 16);
+    assert_int_equal(number("whole.db", "SELECT stages FROM run WHERE name = 'lora/given/s0' AND "
+                                        "superseded = 0"),
+                     3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_and_jobs_change_nothing),
+        cmocka_unit_test(kills_change_nothing),
+        cmocka_unit_test(a_stop_is_exit_3),
+        cmocka_unit_test(additions_train_nothing_twice),
+    };
+    return cmocka_run_group_tests(tests, make, scratch_remove);
+}
