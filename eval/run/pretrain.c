@@ -204,30 +204,41 @@ static wane_status settings_hash(char out[WANE_SHA256_HEX], const wane_pretraini
     return wane_sha256_end(out, hash, err);
 }
 
+/* Whether every file of the model is there: a killed process may have written some. */
+static bool complete(const char *folder)
+{
+    static const char *const names[] = {"tokenizer.json", "config.json", "model.safetensors"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = wane_path_join(folder, names[i]);
+        bool there = path && wane_file_exists(path);
+        wane_free(path);
+        if (!there) return false;
+    }
+    return true;
+}
+
 wane_status wane_pretrain_builtin(char **folder, const wane_pretraining *settings,
                                   const char *parent, wane_pool *pool, const wane_log *log,
                                   wane_error *err)
 {
     char hash[WANE_SHA256_HEX], name[64];
-    char *path = NULL, *weights = NULL, *lock_path = NULL;
+    char *path = NULL, *lock_path = NULL;
     wane_lock *lock = NULL;
     wane_status st = WANE_OK;
     WANE_TRY(settings_hash(hash, settings, err));
     (void)snprintf(name, sizeof name, "builtin-%.16s", hash);
     path = wane_path_join(parent, name);
-    weights = path ? wane_path_join(path, "model.safetensors") : NULL;
     (void)snprintf(name, sizeof name, "builtin-%.16s.lock", hash);
     lock_path = wane_path_join(parent, name);
-    WANE_TRY(weights && lock_path ? WANE_OK : wane_fail_memory(err, "pretrain", parent));
+    WANE_TRY(path && lock_path ? WANE_OK : wane_fail_memory(err, "pretrain", parent));
     WANE_TRY(wane_folder_make(parent, err));
     WANE_TRY(wane_lock_take(&lock, lock_path, true, err));
-    if (!wane_file_exists(weights)) WANE_TRY(wane_pretrain(settings, path, pool, log, err));
+    if (!complete(path)) WANE_TRY(wane_pretrain(settings, path, pool, log, err));
     *folder = path;
     path = NULL;
 done:
     wane_lock_release(lock);
     wane_free(path);
-    wane_free(weights);
     wane_free(lock_path);
     return st;
 }
