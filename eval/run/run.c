@@ -228,7 +228,8 @@ static wane_status work_on_run(wane_work *work, size_t r, wane_error *err)
         if (sealed.status == WANE_RUN_GATE_FAILED) work->outcome->gates_failed++;
         else if (sealed.status == WANE_RUN_DIVERGED) work->outcome->runs_diverged++;
         else work->outcome->runs_done++;
-        return st;
+        /* A process killed behind the seal may have left what `keep` does not keep. */
+        return st == WANE_OK ? wane_stage_let_go(work, run, err) : st;
     }
     const wane_run_progress *p = &work->options->progress;
     if (p->run) p->run(p->context, work->plan, r);

@@ -119,7 +119,7 @@ static void a_kill_costs_no_whole_cell(void **state)
             fill_missing(path);
             _exit(0);
         }
-        uint64_t pause = wane_random_below(&where, 0, longest);
+        uint64_t pause = wane_random_below(&where, 0, longest / 8 + 1);
         struct timespec wait = {(time_t)(pause / 1000000000), (long)(pause % 1000000000)};
         (void)nanosleep(&wait, NULL);
         (void)kill(child, SIGKILL);

@@ -42,13 +42,22 @@ static int make(void **state)
     return process_run(arguments, "out", "err");
 }
 
+static void print_said(int code)
+{
+    char *said = read_file(scratch_path("err"), NULL);
+    print_error("exit code %d: %s\n", code, said);
+    free(said);
+}
+
 static int run_to(const char *database, const char *option, const char *value)
 {
     char yaml[512], path[512];
     (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("small.yaml"));
     (void)snprintf(path, sizeof path, "%s", scratch_path(database));
     const char *const arguments[] = {"run", yaml, "--db", path, option, value, NULL};
-    return process_run(arguments, "out", "err");
+    int code = process_run(arguments, "out", "err");
+    if (code != 0) print_said(code);
+    return code;
 }
 
 static void threads_and_jobs_change_nothing(void **state)
@@ -68,9 +77,7 @@ static void wait_milliseconds(uint64_t count)
 
 static void unexpected(int code)
 {
-    char *said = read_file(scratch_path("err"), NULL);
-    print_error("exit code %d: %s\n", code, said);
-    free(said);
+    print_said(code);
     fail();
 }
 
