@@ -106,31 +106,49 @@ static wane_status score_batch(wane_rows *rows, const wane_windows *w, size_t fi
     return WANE_OK;
 }
 
-static wane_status sum_up(wane_likelihood *l, const wane_windows *w, bool with_base,
-                          wane_error *err)
+/* Standard error over documents of the windows' nll, less `before` (NULL: nothing). Windows come
+ * in order of document; documents without windows have no part in it. */
+static wane_status stderr_of(double *out, const wane_likelihood *l, const double *before,
+                             const wane_windows *w, wane_error *err)
 {
     double *sums = wane_alloc(w->documents, sizeof *sums);
     double *tokens = wane_alloc(w->documents, sizeof *tokens);
     wane_status st = WANE_OK;
     if (sums && tokens) {
-        double nll = 0, kl = 0, ce = 0;
+        size_t d = 0;
         for (size_t i = 0; i < w->windows; i++) {
-            nll += l->window[i].nll;
-            kl += l->window[i].kl;
-            ce += l->window[i].soft_ce;
-            l->tokens += l->window[i].tokens;
-            sums[w->document[i]] += l->window[i].nll;
-            tokens[w->document[i]] += (double)l->window[i].tokens;
+            d += i > 0 && w->document[i] != w->document[i - 1];
+            sums[d] += l->window[i].nll - (before ? before[i] : 0);
+            tokens[d] += (double)l->window[i].tokens;
         }
-        double n = (double)l->tokens;
-        l->nll = nll / n;
-        l->kl_to_base = with_base ? kl / n : NAN;
-        l->soft_ce = with_base ? ce / n : NAN;
-        l->nll_stderr = wane_document_stderr(sums, tokens, w->documents);
+        *out = wane_document_stderr(sums, tokens, w->documents);
     } else st = wane_fail_memory(err, "measure", "documents");
     wane_free(sums);
     wane_free(tokens);
     return st;
+}
+
+wane_status wane_likelihood_paired(double *out, const wane_likelihood *after, const double *before,
+                                   const wane_windows *windows, wane_error *err)
+{
+    return stderr_of(out, after, before, windows, err);
+}
+
+static wane_status sum_up(wane_likelihood *l, const wane_windows *w, bool with_base,
+                          wane_error *err)
+{
+    double nll = 0, kl = 0, ce = 0;
+    for (size_t i = 0; i < w->windows; i++) {
+        nll += l->window[i].nll;
+        kl += l->window[i].kl;
+        ce += l->window[i].soft_ce;
+        l->tokens += l->window[i].tokens;
+    }
+    double n = (double)l->tokens;
+    l->nll = nll / n;
+    l->kl_to_base = with_base ? kl / n : NAN;
+    l->soft_ce = with_base ? ce / n : NAN;
+    return stderr_of(&l->nll_stderr, l, NULL, w, err);
 }
 
 wane_status wane_measure_likelihood(wane_likelihood *out, const wane_model *model,

@@ -10,6 +10,7 @@
 #include "eval/model/adapter.h"
 #include "eval/model/model.h"
 #include "eval/model/pass.h"
+#include "store/results/results.h"
 #include "tasks/data/corpus.h"
 #include "tasks/data/task.h"
 
@@ -45,6 +46,18 @@ void wane_likelihood_free(wane_likelihood *likelihood);
 /* Standard error of sum(sums) / sum(tokens) by bootstrap of documents: 1,000 resamples from a fixed
  * seed, so that equal input gives equal bits. NaN for one document. */
 double wane_document_stderr(const double *sums, const double *tokens, size_t documents);
+
+/* Standard error of the change in nll per token since `before` (the same windows' nll sums), paired
+ * by document. */
+WANE_MUST_CHECK wane_status wane_likelihood_paired(double *out, const wane_likelihood *after,
+                                                   const double *before,
+                                                   const wane_windows *windows, wane_error *err);
+
+/* Every unit in which a likelihood is told, as the columns of table likelihood; change_stderr is
+ * NaN and out_of_reach false. Word and byte units are NaN when a token is unknown: it stands for an
+ * unknown number of bytes. */
+void wane_likelihood_columns(wane_likelihood_row *out, const wane_likelihood *likelihood,
+                             const wane_windows *windows, const wane_window_rule *rule);
 
 typedef struct wane_example_score {
     size_t row; /* number in the source split */

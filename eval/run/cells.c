@@ -150,46 +150,13 @@ static wane_status paired_change(wane_work *work, size_t corpus, const wane_like
     wane_status st = load_base_windows(work, corpus, err);
     if (st != WANE_OK) return st;
     const wane_base_windows *base = &work->base_windows[corpus];
-    double *sums = wane_alloc(w->documents, sizeof *sums);
-    double *tokens = wane_alloc(w->documents, sizeof *tokens);
-    if (sums && tokens) {
-        double nll = 0, count = 0;
-        for (size_t i = 0; i < w->windows; i++) {
-            sums[w->document[i]] += measured_->window[i].nll - base->nll[i];
-            tokens[w->document[i]] += (double)measured_->window[i].tokens;
-            nll += base->nll[i];
-            count += (double)measured_->window[i].tokens;
-        }
-        *stderr_ = wane_document_stderr(sums, tokens, w->documents);
-        *base_nll = nll / count;
-    } else st = wane_fail_memory(err, "measure", "paired error");
-    wane_free(sums);
-    wane_free(tokens);
-    return st;
-}
-
-static void fill_likelihood(wane_likelihood_row *row, const wane_likelihood *l,
-                            const wane_input_corpus *corpus)
-{
-    double total = l->nll * (double)l->tokens;
-    bool known = l->unknown_tokens == 0; /* an unknown token stands for unknown bytes */
-    *row = (wane_likelihood_row){
-        .nll = l->nll,
-        .stderr_ = l->nll_stderr,
-        .change_stderr = NAN,
-        .token_perplexity = exp(l->nll),
-        .word_perplexity = known && l->words ? exp(total / (double)l->words) : NAN,
-        .byte_perplexity = known && l->bytes ? exp(total / (double)l->bytes) : NAN,
-        .bits_per_byte = known && l->bytes ? total / (double)l->bytes / log(2.0) : NAN,
-        .kl_to_base = l->kl_to_base,
-        .soft_ce = l->soft_ce,
-        .tokens = (int64_t)l->tokens,
-        .words = (int64_t)l->words,
-        .bytes = (int64_t)l->bytes,
-        .unk_tokens = (int64_t)l->unknown_tokens,
-        .window = (int64_t)corpus->rule.window,
-        .stride = (int64_t)corpus->rule.stride,
-        .bos = corpus->windows.bos >= 0 ? "one per document" : "none"};
+    double nll = 0, count = 0;
+    for (size_t i = 0; i < w->windows; i++) {
+        nll += base->nll[i];
+        count += (double)measured_->window[i].tokens;
+    }
+    *base_nll = nll / count;
+    return wane_likelihood_paired(stderr_, measured_, base->nll, w, err);
 }
 
 static wane_window_row *window_rows(const wane_likelihood *l, const wane_windows *w, bool base)
@@ -219,7 +186,7 @@ static wane_status fill_corpus(wane_work *work, const wane_cell *cell, size_t c,
     wane_window_row *windows = NULL;
     WANE_TRY(
         wane_measure_likelihood(&l, chain->model, NULL, base, &corpus->windows, work->pool, err));
-    fill_likelihood(&row, &l, corpus);
+    wane_likelihood_columns(&row, &l, &corpus->windows, &corpus->rule);
     double base_nll = l.nll;
     if (position) WANE_TRY(paired_change(work, c, &l, &row.change_stderr, &base_nll, err));
     row.out_of_reach = base_nll >= log((double)work->inputs->base->config.vocabulary);
