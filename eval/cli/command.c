@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "store/base/memory.h"
 #include "store/base/text.h"
 
 int wane_cli_fail(const wane_error *err)
@@ -61,20 +60,20 @@ static const wane_option *find_long(const wane_option *options, size_t count, co
     return NULL;
 }
 
-static bool add_items(wane_option_list *list, const char *text)
+/* Cut at its commas in place: the words of argv are ours to change. */
+static bool add_items(wane_option_list *list, char *text)
 {
-    char *copy = wane_strdup(text); /* lives as long as the process, as argv does */
-    for (char *part = copy; part;) {
+    for (char *part = text; part;) {
         char *comma = strchr(part, ',');
         if (comma) *comma = '\0';
         if (list->count == WANE_OPTION_LIST_MOST) return false;
         if (*part) list->item[list->count++] = part;
         part = comma ? comma + 1 : NULL;
     }
-    return copy != NULL;
+    return true;
 }
 
-static bool set_option(const wane_call *call, const wane_option *o, const char *text)
+static bool set_option(const wane_call *call, const wane_option *o, char *text)
 {
     int64_t count = 0;
     switch (o->kind) {
@@ -112,11 +111,11 @@ static void unknown_option(const wane_call *call, const wane_option *options, si
 /* Reads the option at argv[*i]; false after a usage error. */
 static bool read_option(wane_call *call, const wane_option *options, size_t count, int *i)
 {
-    const char *word = call->argv[*i];
+    char *word = call->argv[*i];
     const wane_option *o = NULL;
-    const char *text = NULL;
+    char *text = NULL;
     if (word[1] == '-') {
-        const char *equals = strchr(word, '=');
+        char *equals = strchr(word, '=');
         size_t length = equals ? (size_t)(equals - word - 2) : strlen(word + 2);
         o = find_long(options, count, word + 2, length);
         text = equals ? equals + 1 : NULL;

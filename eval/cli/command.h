@@ -35,7 +35,7 @@ typedef struct wane_option {
 
 enum { WANE_OPTION_LIST_MOST = 256 };
 
-/* Texts borrowed from argv (or from a copy that lives as long as the process). */
+/* Texts borrowed from argv, whose words are cut at their commas. */
 typedef struct wane_option_list {
     const char *item[WANE_OPTION_LIST_MOST];
     size_t count;

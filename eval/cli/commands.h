@@ -8,5 +8,11 @@
 
 extern const wane_command wane_command_run;
 extern const wane_command wane_command_validate;
+extern const wane_command wane_command_diff;
+extern const wane_command wane_command_intruders;
+extern const wane_command wane_command_perplexity;
+extern const wane_command wane_command_eval;
+extern const wane_command wane_command_pretrain;
+extern const wane_command wane_command_demo;
 
 #endif

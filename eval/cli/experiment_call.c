@@ -117,9 +117,8 @@ static wane_status print_summary(const wane_opened *o, wane_error *err)
     if (st == WANE_OK) st = wane_summary_print(&text, db, o->experiment->name, err);
     if (st == WANE_OK) {
         (void)fputs(text.data + (text.data[0] == '\n'), stdout);
-        (void)fprintf(stderr,
-                      "\nnext: wane curves %s -o %s.svg\n      wane show %s %s\n", o->database,
-                      o->experiment->name, o->database, o->plan->runs[0].name);
+        (void)fprintf(stderr, "\nnext: wane curves %s -o %s.svg\n      wane show %s %s\n",
+                      o->database, o->experiment->name, o->database, o->plan->runs[0].name);
     }
     wane_results_close(db);
     wane_text_free(&text);

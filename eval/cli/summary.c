@@ -22,46 +22,45 @@ static wane_binding experiment_binding(const char *experiment)
     ") * avg(" column ")) / (count(" column ") - 1)))) ELSE format('%." digits "f', avg(" column   \
     ")) END"
 
-static const char
-    methods_sql[] =
-        "SELECT method, sum(status = 'done') AS done, sum(status <> 'done') AS \"not "
-        "done\", " MEAN_SD("acc", "3") " AS acc, " MEAN_SD("bwt", "3") " AS bwt, " MEAN_SD(
-            "forgetting",
-            "3") " AS forgetting, "
-                 "format('%.3f', avg(nll_0)) AS \"nll before\", " MEAN_SD(
-                     "nll",
-                     "3") " AS \"nll after\", " MEAN_SD("intruders",
-                                                        "1") " AS intruders, format('%.1f', "
-                                                             "avg(intruders_random)) AS random, "
-                                                             "format('%.1f', avg(wall)) AS \"wall "
-                                                             "s\", format('%.0f', max(peak)) AS "
-                                                             "\"peak MiB\" "
-                                                             "FROM (SELECT s.method, s.status, "
-                                                             "CASE WHEN s.status = 'done' THEN "
-                                                             "s.acc END AS acc, "
-                                                             "CASE WHEN s.status = 'done' THEN "
-                                                             "s.bwt END AS bwt, "
-                                                             "CASE WHEN s.status = 'done' THEN "
-                                                             "s.forgetting END AS forgetting, "
-                                                             "s.nll_0, "
-                                                             "CASE WHEN s.status = 'done' THEN "
-                                                             "s.nll END AS nll, "
-                                                             "CASE WHEN s.status = 'done' THEN "
-                                                             "s.intruders END AS intruders, "
-                                                             "s.intruders_random, "
-                                                             "(SELECT sum(u.wall_s) FROM run_stage "
-                                                             "p JOIN usage u ON u.stage = p.stage "
-                                                             "WHERE p.run = r.id AND p.position > "
-                                                             "0) AS wall, "
-                                                             "(SELECT max(u.peak_bytes) / "
-                                                             "1048576.0 FROM run_stage p JOIN "
-                                                             "usage u ON u.stage = p.stage "
-                                                             "WHERE p.run = r.id AND p.position > "
-                                                             "0) AS peak, r.id AS id "
-                                                             "FROM run_summary s JOIN run r ON "
-                                                             "r.key = s.key WHERE s.experiment = "
-                                                             ":experiment) "
-                                                             "GROUP BY method ORDER BY min(id)";
+static const char methods_sql[] =
+    "SELECT method, sum(status = 'done') AS done, sum(status <> 'done') AS \"not "
+    "done\", " MEAN_SD("acc", "3") " AS acc, " MEAN_SD("bwt", "3") " AS bwt, " MEAN_SD(
+        "forgetting",
+        "3") " AS forgetting, "
+             "format('%.3f', avg(nll_0)) AS \"nll before\", " MEAN_SD(
+                 "nll",
+                 "3") " AS \"nll after\", " MEAN_SD("intruders",
+                                                    "1") " AS intruders, format('%.1f', "
+                                                         "avg(intruders_random)) AS random, "
+                                                         "format('%.1f', avg(wall)) AS \"wall "
+                                                         "s\", format('%.0f', max(peak)) AS "
+                                                         "\"peak MiB\" "
+                                                         "FROM (SELECT s.method, s.status, "
+                                                         "CASE WHEN s.status = 'done' THEN "
+                                                         "s.acc END AS acc, "
+                                                         "CASE WHEN s.status = 'done' THEN "
+                                                         "s.bwt END AS bwt, "
+                                                         "CASE WHEN s.status = 'done' THEN "
+                                                         "s.forgetting END AS forgetting, "
+                                                         "s.nll_0, "
+                                                         "CASE WHEN s.status = 'done' THEN "
+                                                         "s.nll END AS nll, "
+                                                         "CASE WHEN s.status = 'done' THEN "
+                                                         "s.intruders END AS intruders, "
+                                                         "s.intruders_random, "
+                                                         "(SELECT sum(u.wall_s) FROM run_stage "
+                                                         "p JOIN usage u ON u.stage = p.stage "
+                                                         "WHERE p.run = r.id AND p.position > "
+                                                         "0) AS wall, "
+                                                         "(SELECT max(u.peak_bytes) / "
+                                                         "1048576.0 FROM run_stage p JOIN "
+                                                         "usage u ON u.stage = p.stage "
+                                                         "WHERE p.run = r.id AND p.position > "
+                                                         "0) AS peak, r.id AS id "
+                                                         "FROM run_summary s JOIN run r ON "
+                                                         "r.key = s.key WHERE s.experiment = "
+                                                         ":experiment) "
+                                                         "GROUP BY method ORDER BY min(id)";
 
 static wane_status print_query(wane_text *out, wane_results *db, const char *sql,
                                const wane_binding *bindings, size_t count, wane_error *err)

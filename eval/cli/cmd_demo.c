@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/cli/commands.h"
+#include "eval/cli/experiment_call.h"
+
+/* The main job, small enough for minutes, on a model made from its seed. */
+static const char experiment[] =
+    "name: demo\n"
+    "model: builtin\n"
+    "corpora:\n"
+    "  - {name: builtin, path: builtin, role: pretraining, documents: 300}\n"
+    "tasks:\n"
+    "  - {path: builtin/topic, train_rows: 1000, test_rows: 300}\n"
+    "  - {path: builtin/counting, train_rows: 1000, test_rows: 300}\n"
+    "  - {path: builtin/agreement, train_rows: 1000, test_rows: 300}\n"
+    "seeds: [0, 1]\n"
+    "methods:\n"
+    "  - {name: full-matrices, kind: full-matrices, learning_rate: 1e-3}\n"
+    "  - {name: lora, kind: lora, rank: [1, 8], alpha: 2r, learning_rate: 5e-3}\n"
+    "training: {epochs: 3, batch_size: 16, max_seq_length: 128}\n";
+
+static int run(wane_call *call)
+{
+    size_t threads = 0;
+    const char *database = "demo.db";
+    const wane_option options[] = {
+        {"db", 0, WANE_OPTION_TEXT, &database, "FILE", "results go here (demo.db)"},
+        {"threads", 't', WANE_OPTION_COUNT, &threads, "N", "threads (every processor)"},
+    };
+    int code = 0;
+    wane_error err;
+    wane_opened o;
+    if (!wane_call_parse(call, options, sizeof options / sizeof *options, 0, 0, &code)) return code;
+    if (threads > 64) return wane_cli_usage(call, "--threads is at most 64");
+    wane_status st =
+        wane_opened_parse(&o, experiment, "demo", NULL, 0, database, (int)threads, true, &err);
+    if (st != WANE_OK) return wane_cli_fail(&err);
+    code = wane_opened_run(&o, 1, (int)threads, 0, false, NULL);
+    wane_opened_close(&o);
+    return code;
+}
+
+const wane_command wane_command_demo = {
+    "demo", "demo [--db FILE]",
+    "The main job on the built-in model and tasks, no download: minutes.", run};

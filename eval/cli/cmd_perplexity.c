@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "eval/cli/commands.h"
+#include "eval/cli/models.h"
+#include "eval/cli/page.h"
+#include "store/files/json.h"
+
+typedef struct perplexity_call {
+    const char *adapter;
+    wane_text_request text;
+    size_t threads;
+    bool json;
+} perplexity_call;
+
+/* The columns of table likelihood, and of which corpus they are. */
+static void write_json(wane_text *out, const wane_text_data *text, const wane_likelihood_row *row)
+{
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {{"nll", row->nll},
+                   {"stderr", row->stderr_},
+                   {"change_stderr", row->change_stderr},
+                   {"token_perplexity", row->token_perplexity},
+                   {"word_perplexity", row->word_perplexity},
+                   {"byte_perplexity", row->byte_perplexity},
+                   {"bits_per_byte", row->bits_per_byte},
+                   {"kl_to_base", row->kl_to_base},
+                   {"soft_ce", row->soft_ce}};
+    const struct {
+        const char *name;
+        int64_t value;
+    } counts[] = {{"tokens", row->tokens}, {"words", row->words},
+                  {"bytes", row->bytes},   {"unk_tokens", row->unk_tokens},
+                  {"window", row->window}, {"stride", row->stride}};
+    wane_text_string(out, "{\"corpus\": ");
+    wane_json_write_string(out, text->corpus.name);
+    wane_text_printf(out, ", \"data_sha256\": \"%s\"", text->corpus.sha256);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        wane_text_printf(out, ", \"%s\": ", numbers[i].name);
+        wane_json_write_number(out, numbers[i].value);
+    }
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        wane_text_printf(out, ", \"%s\": %" PRId64, counts[i].name, counts[i].value);
+    wane_text_string(out, ", \"bos\": ");
+    wane_json_write_string(out, row->bos);
+    wane_text_printf(out, ", \"out_of_reach\": %d}\n", row->out_of_reach);
+}
+
+static void write_unit(wane_text *out, const char *name, double value, bool known)
+{
+    char number[32];
+    wane_page_line(out, name, "%s", known ? wane_page_number(number, value, 6) : "undefined");
+}
+
+static void write_page(wane_text *out, const wane_pair *pair, const wane_text_data *text,
+                       const wane_likelihood_row *row)
+{
+    char a[32], b[32], c[32];
+    bool known = row->unk_tokens == 0;
+    wane_page_line(out, "model", "%s%s%s", pair->base_path, pair->tuned ? " + " : "",
+                   pair->tuned ? pair->tuned_path : "");
+    wane_page_line(out, "corpus", "%s: %s documents, %s words, %s bytes", text->corpus.name,
+                   wane_page_count(a, text->windows.documents),
+                   wane_page_count(b, (size_t)row->words), wane_page_count(c, (size_t)row->bytes));
+    if (text->corpus.filtered_out)
+        wane_page_line(out, "", "%s documents left out by the filter",
+                       wane_page_count(a, text->corpus.filtered_out));
+    wane_page_line(out, "sha256", "%s", text->corpus.sha256);
+    wane_page_line(out, "tokens", "%s scored, each once", wane_page_count(a, (size_t)row->tokens));
+    wane_page_line(out, "window, stride", "%" PRId64 ", %" PRId64, row->window, row->stride);
+    wane_page_line(out, "BOS", "%s", row->bos);
+    wane_page_line(out, "unknown tokens", "%s%s", wane_page_count(a, (size_t)row->unk_tokens),
+                   known ? "" : " (they stand for text of unknown length: no word or byte units)");
+    wane_text_string(out, "\n");
+    if (isnan(row->stderr_)) wane_page_line(out, "nll", "%.4f nats/token", row->nll);
+    else wane_page_line(out, "nll", "%.4f +- %.4f nats/token", row->nll, row->stderr_);
+    if (!isnan(text->floor))
+        wane_page_line(out, "floor", "%.4f nats/token, the entropy of the language", text->floor);
+    write_unit(out, "token perplexity", row->token_perplexity, true);
+    write_unit(out, "word perplexity", row->word_perplexity, known);
+    write_unit(out, "byte perplexity", row->byte_perplexity, known);
+    write_unit(out, "bits per byte", row->bits_per_byte, known);
+    if (row->out_of_reach)
+        wane_text_string(out, "\nOut of reach: the model is no better here than a uniform guess "
+                              "over its vocabulary.\n");
+}
+
+static wane_status measure(const wane_call *call, const perplexity_call *asked, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_pair pair = {0};
+    wane_text_data text = {0};
+    wane_likelihood likelihood = {0};
+    wane_likelihood_row row;
+    wane_text page = {0};
+    WANE_TRY(wane_pair_open(&pair, call->operand[0], asked->adapter, asked->threads, err));
+    WANE_TRY(wane_pair_tokenizer(&pair, err));
+    WANE_TRY(wane_text_data_open(&text, &pair, &asked->text, err));
+    const wane_model *model = wane_pair_model(&pair);
+    WANE_TRY(
+        wane_measure_likelihood(&likelihood, model, NULL, NULL, &text.windows, pair.pool, err));
+    wane_likelihood_columns(&row, &likelihood, &text.windows, &text.rule);
+    row.out_of_reach = row.nll >= log((double)model->config.vocabulary);
+    if (asked->json) write_json(&page, &text, &row);
+    else write_page(&page, &pair, &text, &row);
+    WANE_TRY(wane_page_print(&page, err));
+done:
+    wane_likelihood_free(&likelihood);
+    wane_text_data_free(&text);
+    wane_pair_close(&pair);
+    return st;
+}
+
+static int run(wane_call *call)
+{
+    perplexity_call asked = {0};
+    const wane_option options[] = {
+        {"adapter", 'a', WANE_OPTION_TEXT, &asked.adapter, "PATH",
+         "with this adapter or these tuned tensors on the model"},
+        {"window", 0, WANE_OPTION_COUNT, &asked.text.window, "N",
+         "tokens a window holds (the model's context)"},
+        {"stride", 0, WANE_OPTION_COUNT, &asked.text.stride, "N",
+         "tokens between windows of a document (window - 1: no overlap)"},
+        {"tokens", 0, WANE_OPTION_COUNT, &asked.text.tokens, "N",
+         "take documents until so many tokens are scored (all)"},
+        {"documents", 0, WANE_OPTION_TEXT, &asked.text.documents, "RULE",
+         "of plain text: blank (parts between blank lines) or whole"},
+        {"field", 0, WANE_OPTION_TEXT, &asked.text.field, "NAME", "of JSON objects (text)"},
+        {"filter", 0, WANE_OPTION_TEXT, &asked.text.filter, "ascii",
+         "only documents that are plain ASCII"},
+        {"threads", 't', WANE_OPTION_COUNT, &asked.threads, "N", "threads (every processor)"},
+        {"json", 0, WANE_OPTION_FLAG, &asked.json, NULL, "the columns of table likelihood as JSON"},
+    };
+    int code = 0;
+    wane_error err;
+    if (!wane_call_parse(call, options, sizeof options / sizeof *options, 2, 2, &code)) return code;
+    asked.text.path = call->operand[1];
+    return measure(call, &asked, &err) == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
+}
+
+const wane_command wane_command_perplexity = {
+    "perplexity", "perplexity MODEL FILE [--adapter PATH] [--window N] [--stride N] [--tokens N]",
+    "Measure how well a model predicts a text, in every unit.", run};

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/cli/models.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "eval/run/given.h"
+#include "eval/train/train.h"
+#include "store/base/memory.h"
+#include "store/base/random.h"
+#include "store/files/file.h"
+#include "store/files/safetensors.h"
+
+static void say(void *context, wane_level level, const char *line)
+{
+    (void)context;
+    (void)fprintf(stderr, "wane: %s%s\n", level == WANE_LOG_INFO ? "" : "warning: ", line);
+}
+
+static bool holds(const char *folder, const char *name)
+{
+    char *path = wane_path_join(folder, name);
+    bool there = path && wane_file_exists(path);
+    wane_free(path);
+    return there;
+}
+
+/* ----------------------------------------------------------------------------- rounding floors */
+
+/* sum of (unit in the last place)^2 / 12: the variance of rounding to `bits` fraction bits. */
+static double rounding_square(const float *values, size_t count, int bits, int least)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        int exponent = 0;
+        (void)frexp((double)values[i], &exponent);
+        int place = exponent - 1 - bits; /* frexp's fraction lies in [1/2, 1) */
+        double unit = ldexp(1, values[i] == 0 || place < least ? least : place);
+        sum += unit * unit / 12;
+    }
+    return sum;
+}
+
+static const wane_tensor *tensor_of(const wane_tensors *file, const char *name)
+{
+    static const char prefix[] = "model.";
+    const wane_tensor *t = wane_tensors_find(file, name);
+    if (!t && strncmp(name, prefix, sizeof prefix - 1) == 0)
+        t = wane_tensors_find(file, name + sizeof prefix - 1);
+    return t;
+}
+
+/* One name for the types of a file. */
+static const char *type_of_file(const wane_tensors *file)
+{
+    const char *type = NULL;
+    for (size_t i = 0; i < wane_tensors_count(file); i++) {
+        const char *name = wane_dtype_name(wane_tensors_at(file, i)->dtype);
+        if (type && strcmp(type, name) != 0) return "mixed";
+        type = name;
+    }
+    return type ? type : "";
+}
+
+static wane_status read_types(wane_pair *pair, wane_error *err)
+{
+    wane_tensors *file = NULL;
+    wane_status st = wane_tensors_open(&file, pair->base_path, err);
+    if (st != WANE_OK) return st;
+    pair->base_type = type_of_file(file);
+    wane_tensors_close(file);
+    if (pair->kind == WANE_TUNED_NOTHING || pair->kind == WANE_TUNED_ADAPTER) return WANE_OK;
+    if ((st = wane_tensors_open(&file, pair->tuned_path, err)) != WANE_OK) return st;
+    pair->tuned_type = type_of_file(file);
+    const wane_parameters *table = &pair->base->parameters;
+    for (size_t i = 0; i < table->count; i++) {
+        const wane_parameter *p = &table->parameter[i];
+        const wane_tensor *t = tensor_of(file, p->name);
+        const float *values = wane_model_weight(pair->tuned, i);
+        if (t && t->dtype == WANE_BF16)
+            pair->floor[i] = sqrt(rounding_square(values, p->rows * p->cols, 7, -133));
+        else if (t && t->dtype == WANE_F16)
+            pair->floor[i] = sqrt(rounding_square(values, p->rows * p->cols, 10, -24));
+    }
+    wane_tensors_close(file);
+    return WANE_OK;
+}
+
+/* ---------------------------------------------------------------------------------------- pair */
+
+static wane_status open_tuned(wane_pair *pair, const char *tuned, wane_error *err)
+{
+    wane_status st = wane_model_copy(&pair->tuned, pair->base, err);
+    pair->tuned_path = tuned;
+    if (st == WANE_OK)
+        st = wane_given_apply(&pair->update, pair->tuned, tuned, pair->pool, &pair->log, err);
+    if (st != WANE_OK) return st;
+    if (pair->update.lowrank) pair->kind = WANE_TUNED_ADAPTER;
+    else pair->kind = holds(tuned, "config.json") ? WANE_TUNED_MODEL : WANE_TUNED_TENSORS;
+    return WANE_OK;
+}
+
+wane_status wane_pair_open(wane_pair *out, const char *base, const char *tuned, size_t threads,
+                           wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_pair pair = {.base_path = base, .log = {say, NULL}, .base_type = "", .tuned_type = ""};
+    if (threads > WANE_MAX_THREADS)
+        return wane_fail(err, WANE_EINVAL, "open: --threads: at most %d", WANE_MAX_THREADS);
+    if (holds(base, "adapter_config.json") && !holds(base, "config.json"))
+        return wane_fail(err, WANE_EINVAL,
+                         "open: %s: an adapter, not a model; name the model it was made on first",
+                         base);
+    WANE_TRY(wane_pool_new(&pair.pool, (int)threads, err));
+    WANE_TRY(wane_model_load(&pair.base, base, err));
+    pair.floor = wane_alloc(pair.base->parameters.count, sizeof *pair.floor);
+    if (!pair.floor) WANE_TRY(wane_fail_memory(err, "open", base));
+    if (tuned) WANE_TRY(open_tuned(&pair, tuned, err));
+    WANE_TRY(read_types(&pair, err));
+    *out = pair;
+    pair = (wane_pair){0};
+done:
+    wane_pair_close(&pair);
+    return st;
+}
+
+void wane_pair_close(wane_pair *pair)
+{
+    wane_model_free(pair->base);
+    wane_model_free(pair->tuned);
+    wane_update_free(&pair->update);
+    wane_free(pair->floor);
+    wane_tokenizer_free(pair->tokenizer);
+    wane_pool_free(pair->pool);
+    *pair = (wane_pair){0};
+}
+
+const wane_model *wane_pair_model(const wane_pair *pair)
+{
+    return pair->tuned ? pair->tuned : pair->base;
+}
+
+wane_status wane_pair_tokenizer(wane_pair *pair, wane_error *err)
+{
+    wane_status st = wane_tokenizer_load(&pair->tokenizer, pair->base_path, err);
+    if (st != WANE_OK) return st;
+    if (wane_tokenizer_size(pair->tokenizer) > pair->base->config.vocabulary)
+        return wane_fail(err, WANE_EINVAL, "open: %s: the tokenizer has %zu ids, the model %zu",
+                         pair->base_path, wane_tokenizer_size(pair->tokenizer),
+                         pair->base->config.vocabulary);
+    if (pair->kind != WANE_TUNED_MODEL || !holds(pair->tuned_path, "tokenizer.json"))
+        return WANE_OK;
+    wane_tokenizer *other = NULL;
+    if ((st = wane_tokenizer_load(&other, pair->tuned_path, err)) != WANE_OK) return st;
+    if (strcmp(wane_tokenizer_sha256(other), wane_tokenizer_sha256(pair->tokenizer)) != 0)
+        wane_log_line(&pair->log, WANE_LOG_WARNING,
+                      "%s: another tokenizer.json than the base's, which is used for both",
+                      pair->tuned_path);
+    wane_tokenizer_free(other);
+    return WANE_OK;
+}
+
+const wane_lowrank_term *wane_pair_term(const wane_pair *pair, size_t parameter)
+{
+    const char *name = pair->base->parameters.parameter[parameter].name;
+    for (size_t i = 0; pair->update.lowrank && i < pair->update.count; i++)
+        if (strcmp(pair->update.tensors[i].name, name) == 0) return &pair->update.tensors[i].term;
+    return NULL;
+}
+
+/* ----------------------------------------------------------------------------- merged = unmerged
+ */
+
+enum { PROBE = 64 };
+
+static wane_status probe_logits(float *out, const wane_model *model, const wane_adapter *adapter,
+                                size_t rank, wane_pool *pool, wane_error *err)
+{
+    size_t count = PROBE < model->config.context ? PROBE : model->config.context;
+    size_t starts[2] = {0, count}, position[PROBE];
+    int32_t ids[PROBE];
+    wane_random where = {.purpose = WANE_RANDOM_GATE};
+    wane_pass *pass = NULL;
+    wane_pass_limits limits = {
+        .tokens = count, .sequences = 1, .targets = 1, .adapter_floats_rank = rank};
+    wane_batch batch = {.tokens = count, .sequences = 1, .ids = ids, .starts = starts};
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = (int32_t)wane_random_below(&where, i, model->config.vocabulary);
+        position[i] = i;
+    }
+    wane_status st = wane_pass_new(&pass, &model->config, &limits, pool, err);
+    if (st == WANE_OK) st = wane_pass_forward(pass, model, adapter, &batch, NULL, err);
+    if (st == WANE_OK) wane_pass_logits(pass, position, count, out);
+    wane_pass_free(pass);
+    return st;
+}
+
+wane_status wane_pair_merge_difference(double *out, const wane_pair *pair, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_adapter *adapter = NULL;
+    size_t count = 0, rank = 0;
+    float *beside = NULL, *merged = NULL;
+    *out = NAN;
+    if (pair->kind != WANE_TUNED_ADAPTER) return WANE_OK;
+    for (size_t i = 0; i < pair->update.count; i++) {
+        const wane_update_tensor *t = &pair->update.tensors[i];
+        long index = wane_parameters_find(&pair->base->parameters, t->name);
+        if (index < 0 || !pair->base->parameters.parameter[index].linear) return WANE_OK;
+        if (t->term.rank > rank) rank = t->term.rank;
+    }
+    WANE_TRY(wane_adapter_from_update(&adapter, &pair->base->parameters, &pair->update, err));
+    if (!wane_size_mul(&count, PROBE, pair->base->config.vocabulary)) count = SIZE_MAX;
+    beside = wane_alloc_aligned(count, sizeof *beside);
+    merged = wane_alloc_aligned(count, sizeof *merged);
+    if (!beside || !merged) WANE_TRY(wane_fail_memory(err, "merge", pair->tuned_path));
+    WANE_TRY(probe_logits(beside, pair->base, adapter, rank, pair->pool, err));
+    WANE_TRY(probe_logits(merged, pair->tuned, NULL, 0, pair->pool, err));
+    double most = 0, difference = 0;
+    for (size_t i = 0; i < count; i++) {
+        most = fmax(most, fabs((double)beside[i]));
+        difference = fmax(difference, fabs((double)beside[i] - (double)merged[i]));
+    }
+    *out = most > 0 ? difference / most : 0;
+done:
+    wane_adapter_free(adapter);
+    wane_free(beside);
+    wane_free(merged);
+    return st;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the commands that measure without an experiment share: a base model opened, and what was
+ * tuned on it; one task or corpus opened by its path.
+ */
+#ifndef EVAL_CLI_MODELS_H
+#define EVAL_CLI_MODELS_H
+
+#include "eval/measure/measure.h"
+#include "eval/model/model.h"
+#include "store/base/log.h"
+#include "store/base/memory.h"
+#include "store/base/threads.h"
+#include "store/files/update.h"
+#include "tasks/text/tokenizer.h"
+
+typedef enum wane_tuned_kind {
+    WANE_TUNED_NOTHING, /* the base alone */
+    WANE_TUNED_ADAPTER, /* a PEFT folder, merged */
+    WANE_TUNED_MODEL,   /* a Hugging Face folder */
+    WANE_TUNED_TENSORS  /* a safetensors file or folder of some tensors */
+} wane_tuned_kind;
+
+/* Free with wane_pair_close ({0} allowed). */
+typedef struct wane_pair {
+    const char *base_path, *tuned_path; /* borrowed */
+    wane_model *base;
+    wane_model *tuned; /* NULL when nothing was given */
+    wane_tuned_kind kind;
+    wane_update update; /* of an adapter: its low-rank terms */
+    double *floor;      /* per parameter: what rounding to the type of its file alone makes of
+                           ||W||: sqrt(sum of (unit in the last place)^2 / 12); 0 where the file
+                           keeps fp32 or factors */
+    const char *base_type, *tuned_type; /* "F32", "BF16", "mixed"; constants */
+    wane_tokenizer *tokenizer;          /* of the base; NULL until wane_pair_tokenizer */
+    wane_pool *pool;
+    wane_log log; /* warnings to stderr */
+} wane_pair;
+
+/* `base`: a Hugging Face folder; `tuned`: what eval/run/given.h reads, or NULL; threads 0 = all. */
+WANE_MUST_CHECK wane_status wane_pair_open(wane_pair *out, const char *base, const char *tuned,
+                                           size_t threads, wane_error *err);
+void wane_pair_close(wane_pair *pair);
+
+/* The tuned model, or the base when nothing was given. Borrowed. */
+const wane_model *wane_pair_model(const wane_pair *pair);
+
+/* Reads pair->tokenizer; warns when a tuned model's folder has another one. */
+WANE_MUST_CHECK wane_status wane_pair_tokenizer(wane_pair *pair, wane_error *err);
+
+/* The low-rank term on a parameter, or NULL. Borrowed. */
+const wane_lowrank_term *wane_pair_term(const wane_pair *pair, size_t parameter);
+
+/* Of an adapter: the largest |difference| of logits, merged against computed beside the weights, on
+ * 64 tokens from a fixed seed, over the largest |logit|. NaN where it cannot be computed beside
+ * them (a part of it is on no linear weight) or is no adapter. */
+WANE_MUST_CHECK wane_status wane_pair_merge_difference(double *out, const wane_pair *pair,
+                                                       wane_error *err);
+
+/* A corpus and its windows. path "builtin": the held-out corpus of the built-in language. Free with
+ * wane_text_data_free. */
+typedef struct wane_text_request {
+    const char *path, *filter, *documents, *field;
+    size_t window, stride, tokens; /* 0: the model's context, no overlap, all */
+} wane_text_request;
+
+typedef struct wane_text_data {
+    wane_corpus corpus;
+    wane_windows windows;
+    wane_window_rule rule;
+    double floor; /* entropy of the built-in language in nats per token; NaN otherwise */
+} wane_text_data;
+
+WANE_MUST_CHECK wane_status wane_text_data_open(wane_text_data *out, const wane_pair *pair,
+                                                const wane_text_request *request, wane_error *err);
+void wane_text_data_free(wane_text_data *data); /* {0} allowed */
+
+/* A task and its prompts. path "builtin/NAME": a built-in task. Free with wane_task_data_free. */
+typedef struct wane_task_request {
+    const char *path, *template_text;
+    const wane_label *labels;
+    size_t label_count;
+    bool train;               /* measure the training split */
+    size_t limit, max_length; /* 0: all rows, the model's context */
+} wane_task_request;
+
+typedef struct wane_task_data {
+    wane_task task;
+    wane_split split;
+    wane_prompts prompts;
+} wane_task_data;
+
+WANE_MUST_CHECK wane_status wane_task_data_open(wane_task_data *out, const wane_pair *pair,
+                                                const wane_task_request *request, wane_error *err);
+void wane_task_data_free(wane_task_data *data); /* {0} allowed */
+
+/* "v=verbalizer" words as labels; `out` has room for count, the texts live in `arena`. */
+WANE_MUST_CHECK wane_status wane_labels_parse(wane_label *out, const char *const *words,
+                                              size_t count, wane_arena *arena, wane_error *err);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/cli/page.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { COLUMNS = 32, NAME_WIDTH = 20 };
+
+static size_t characters(const char *text, size_t bytes)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < bytes; i++) count += ((unsigned char)text[i] & 0xC0) != 0x80;
+    return count;
+}
+
+/* The cell that starts at *at; *at moves behind its separator, *last says whether it ends a row. */
+static const char *next_cell(const char **at, size_t *bytes, bool *last)
+{
+    const char *cell = *at;
+    *bytes = strcspn(cell, "\t\n");
+    *last = cell[*bytes] != '\t';
+    *at = cell + *bytes + (cell[*bytes] != '\0');
+    return cell;
+}
+
+void wane_page_table(wane_text *out, const wane_text *rows, const char *sides)
+{
+    size_t width[COLUMNS] = {0}, bytes = 0, column = 0, count = strlen(sides);
+    bool last = false;
+    if (rows->failed) out->failed = true;
+    if (rows->failed || !rows->data || count > COLUMNS) return;
+    for (const char *at = rows->data; *at; column = last ? 0 : column + 1) {
+        const char *cell = next_cell(&at, &bytes, &last);
+        size_t wide = characters(cell, bytes);
+        if (column < count && wide > width[column]) width[column] = wide;
+    }
+    column = 0;
+    for (const char *at = rows->data; *at; column = last ? 0 : column + 1) {
+        const char *cell = next_cell(&at, &bytes, &last);
+        size_t wide = characters(cell, bytes);
+        int pad = column < count && wide < width[column] ? (int)(width[column] - wide) : 0;
+        if (column) wane_text_string(out, "  ");
+        if (column < count && sides[column] == 'r') wane_text_printf(out, "%*s", pad, "");
+        wane_text_append(out, cell, bytes);
+        if (last) wane_text_string(out, "\n");
+        else if (column < count && sides[column] == 'l') wane_text_printf(out, "%*s", pad, "");
+    }
+}
+
+void wane_page_line(wane_text *out, const char *name, const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    wane_text_printf(out, "%-*s %s\n", NAME_WIDTH, name, line);
+}
+
+char *wane_page_number(char out[32], double value, int digits)
+{
+    if (isnan(value)) return memcpy(out, "-", 2);
+    double size = fabs(value);
+    if (value == 0 || size >= 1e7 || size < 1e-4) {
+        (void)snprintf(out, 32, "%.*g", digits, value);
+        return out;
+    }
+    int before = size < 1 ? 0 : (int)floor(log10(size)) + 1; /* digits before the dot */
+    int lead = size < 1 ? (int)floor(-log10(size)) : 0;      /* zeros behind it */
+    int after = digits - before + lead;
+    (void)snprintf(out, 32, "%.*f", after < 0 ? 0 : after, value);
+    return out;
+}
+
+char *wane_page_count(char out[32], size_t value)
+{
+    char plain[32];
+    int length = snprintf(plain, sizeof plain, "%zu", value);
+    char *to = out;
+    for (int i = 0; i < length; i++) {
+        if (i && (length - i) % 3 == 0) *to++ = ',';
+        *to++ = plain[i];
+    }
+    *to = '\0';
+    return out;
+}
+
+wane_status wane_page_print(wane_text *page, wane_error *err)
+{
+    wane_status st = wane_text_check(page, "print", "page", err);
+    if (st == WANE_OK) (void)fputs(page->data, stdout);
+    wane_text_free(page);
+    return st;
+}

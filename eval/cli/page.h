@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Pages for people: tables with aligned columns, lines of a name and a value, numbers of few
+ * digits.
+ */
+#ifndef EVAL_CLI_PAGE_H
+#define EVAL_CLI_PAGE_H
+
+#include <stddef.h>
+
+#include "store/base/status.h"
+#include "store/base/text.h"
+
+/* Appends `rows` as a table: cells separated by tabs, rows ended by newlines, the first row names
+ * the columns. sides[i]: 'l' or 'r', how column i is aligned. Width counts characters of UTF-8. */
+void wane_page_table(wane_text *out, const wane_text *rows, const char *sides);
+
+/* "name<padding>value" with the value from a fixed column on. */
+void wane_page_line(wane_text *out, const char *name, const char *format, ...) WANE_PRINTF(3, 4);
+
+/* `value` to `digits` significant digits, without an exponent where it reads well; "-" for NaN.
+ * `out` must have room for 32 bytes; returns out. */
+char *wane_page_number(char out[32], double value, int digits);
+
+/* 1234567 as "1,234,567"; `out` must have room for 32 bytes; returns out. */
+char *wane_page_count(char out[32], size_t value);
+
+/* Writes the page to stdout and frees it; WANE_ENOMEM if it could not be built. */
+WANE_MUST_CHECK wane_status wane_page_print(wane_text *page, wane_error *err);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tasks and corpora that a command names by their path.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "eval/cli/models.h"
+#include "store/base/memory.h"
+#include "tasks/builtin/builtin.h"
+
+/* What an experiment takes for `path: builtin` and `builtin/NAME` when nothing more is said. */
+enum {
+    BUILTIN_CORPUS_SEED = 1000003,
+    BUILTIN_DOCUMENTS = 500,
+    BUILTIN_TRAIN_ROWS = 1000,
+    BUILTIN_TEST_ROWS = 300
+};
+
+wane_status wane_text_data_open(wane_text_data *out, const wane_pair *pair,
+                                const wane_text_request *request, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_text_data data = {.floor = NAN};
+    size_t context = pair->base->config.context;
+    wane_corpus_spec spec = {.path = request->path,
+                             .field = request->field,
+                             .documents = request->documents,
+                             .filter = request->filter};
+    if (request->window > context)
+        return wane_fail(err, WANE_EINVAL, "--window: %zu: the model's context is %zu tokens",
+                         request->window, context);
+    data.rule = (wane_window_rule){.window = request->window ? request->window : context,
+                                   .stride = request->stride,
+                                   .tokens = request->tokens};
+    if (strcmp(request->path, "builtin") == 0)
+        WANE_TRY(wane_builtin_corpus(&data.corpus, "builtin", BUILTIN_CORPUS_SEED,
+                                     BUILTIN_DOCUMENTS, &data.floor, err));
+    else WANE_TRY(wane_corpus_open(&data.corpus, &spec, err));
+    WANE_TRY(wane_corpus_encode(&data.windows, &data.corpus, pair->tokenizer, &data.rule, err));
+    *out = data;
+    data = (wane_text_data){0};
+done:
+    wane_text_data_free(&data);
+    return st;
+}
+
+void wane_text_data_free(wane_text_data *data)
+{
+    wane_windows_free(&data->windows);
+    wane_corpus_free(&data->corpus);
+    *data = (wane_text_data){0};
+}
+
+wane_status wane_task_data_open(wane_task_data *out, const wane_pair *pair,
+                                const wane_task_request *request, wane_error *err)
+{
+    static const char builtin[] = "builtin/";
+    wane_status st = WANE_OK;
+    wane_task_data data = {.split = request->train ? WANE_SPLIT_TRAIN : WANE_SPLIT_TEST};
+    size_t context = pair->base->config.context, length = request->max_length;
+    wane_task_spec spec = {.path = request->path,
+                           .template_text = request->template_text,
+                           .labels = request->labels,
+                           .label_count = request->label_count};
+    if (strncmp(request->path, builtin, sizeof builtin - 1) == 0) {
+        if (request->template_text || request->label_count)
+            return wane_fail(err, WANE_EINVAL,
+                             "open task: %s: a built-in task has its own template and labels",
+                             request->path);
+        WANE_TRY(wane_builtin_task(&data.task, request->path + sizeof builtin - 1, 0,
+                                   BUILTIN_TRAIN_ROWS, BUILTIN_TEST_ROWS, err));
+    } else WANE_TRY(wane_task_open(&data.task, &spec, err));
+    if (request->limit && data.task.rows[data.split] > request->limit)
+        data.task.rows[data.split] = request->limit;
+    WANE_TRY(wane_task_encode(&data.prompts, &data.task, data.split, pair->tokenizer,
+                              length && length < context ? length : context, err));
+    *out = data;
+    data = (wane_task_data){0};
+done:
+    wane_task_data_free(&data);
+    return st;
+}
+
+void wane_task_data_free(wane_task_data *data)
+{
+    wane_prompts_free(&data->prompts);
+    wane_task_free(&data->task);
+    *data = (wane_task_data){0};
+}
+
+wane_status wane_labels_parse(wane_label *out, const char *const *words, size_t count,
+                              wane_arena *arena, wane_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *value = wane_arena_strdup(arena, words[i]);
+        char *equals = value ? strchr(value, '=') : NULL;
+        if (!value) return wane_fail_memory(err, "--labels", words[i]);
+        if (!equals || equals == value || !equals[1])
+            return wane_fail(err, WANE_EINVAL,
+                             "--labels: '%s': VALUE=VERBALIZER is wanted, as in \"0= no\"",
+                             words[i]);
+        *equals = '\0';
+        out[i] = (wane_label){.value = value, .verbalizer = equals + 1};
+    }
+    return WANE_OK;
+}
