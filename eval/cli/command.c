@@ -82,6 +82,12 @@ static bool set_option(const wane_call *call, const wane_option *o, char *text)
     case WANE_OPTION_LIST:
         if (add_items(o->value, text)) return true;
         break;
+    case WANE_OPTION_REPEAT: {
+        wane_option_list *list = o->value;
+        if (list->count == WANE_OPTION_LIST_MOST) break;
+        list->item[list->count++] = text;
+        return true;
+    }
     case WANE_OPTION_COUNT:
     case WANE_OPTION_HIDDEN_COUNT:
         if (wane_parse_int64(&count, text) && count >= 0) {

@@ -19,6 +19,7 @@ typedef enum wane_option_kind {
     WANE_OPTION_FLAG,        /* bool * */
     WANE_OPTION_TEXT,        /* const char ** */
     WANE_OPTION_LIST,        /* wane_option_list *: may be given again, or hold commas */
+    WANE_OPTION_REPEAT,      /* wane_option_list *: may be given again, commas are its own */
     WANE_OPTION_COUNT,       /* size_t * */
     WANE_OPTION_NUMBER,      /* double * */
     WANE_OPTION_HIDDEN_COUNT /* as COUNT, not in the help */

@@ -7,6 +7,12 @@
 #include "eval/cli/command.h"
 
 extern const wane_command wane_command_run;
+extern const wane_command wane_command_env;
+extern const wane_command wane_command_explain;
+extern const wane_command wane_command_ls;
+extern const wane_command wane_command_query;
+extern const wane_command wane_command_schema;
+extern const wane_command wane_command_show;
 extern const wane_command wane_command_validate;
 extern const wane_command wane_command_diff;
 extern const wane_command wane_command_intruders;

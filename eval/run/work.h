@@ -4,6 +4,7 @@
 #ifndef EVAL_RUN_WORK_H
 #define EVAL_RUN_WORK_H
 
+#include "eval/run/environment.h"
 #include "eval/run/run.h"
 #include "eval/train/train.h"
 #include "store/files/update.h"
@@ -91,12 +92,7 @@ WANE_MUST_CHECK wane_status wane_gate_merged(wane_work *work, const wane_plan_ru
 WANE_MUST_CHECK wane_status wane_run_finish(wane_work *work, const wane_plan_run *run,
                                             bool diverged, wane_error *err);
 
-/* environment.c: what decides bits on this machine. Texts are constants or live in `text`. */
-typedef struct wane_environment {
-    wane_environment_row row;
-    char cpu[128], system[256], features[128];
-} wane_environment;
-void wane_environment_read(wane_environment *out, int threads, int jobs);
+/* environment.c */
 /* WANE_EVERSION when `stage` was made under another BLAS core, kernel features or numerics. */
 WANE_MUST_CHECK wane_status wane_environment_check(wane_work *work, int64_t stage, wane_error *err);
 

@@ -511,3 +511,8 @@ done:
     wane_free(data);
     return st;
 }
+
+const char *wane_entries_libarchive(void)
+{
+    return archive_version_details();
+}

@@ -51,4 +51,7 @@ WANE_MUST_CHECK wane_status wane_entries_read(wane_entries *entries, void *buffe
 WANE_MUST_CHECK wane_status wane_entries_read_all(wane_entries *entries, char **out, size_t *bytes,
                                                   wane_error *err);
 
+/* The version of libarchive in use, with its filters; a constant. */
+const char *wane_entries_libarchive(void);
+
 #endif

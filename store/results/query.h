@@ -103,6 +103,9 @@ WANE_MUST_CHECK wane_status wane_results_intruder_random(wane_results *db,
                                                          wane_intruder_random_function function,
                                                          wane_error *err);
 
+/* The version of SQLite in use ("3.40.1"); a constant. */
+const char *wane_results_sqlite(void);
+
 /* ------------------------------------------------------------------------------------- as text */
 
 typedef enum wane_render_format {

@@ -192,3 +192,8 @@ const char *wane_query_text(const wane_query *query, size_t column)
 {
     return (const char *)sqlite3_column_text(query->statement, (int)column);
 }
+
+const char *wane_results_sqlite(void)
+{
+    return sqlite3_libversion();
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "eval/cli/commands.h"
+#include "eval/cli/schema_parts.h"
+#include "eval/cli/terms.h"
+#include "store/base/memory.h"
+#include "store/base/text.h"
+#include "store/files/json.h"
+#include "store/results/query.h"
+#include "store/results/results.h"
+
+/* What there is to say about a name; NULL where nothing. */
+typedef struct field {
+    const char *name, *text;
+} field;
+
+/* Appends text that is broken at blanks, later lines indented; `used` columns are taken. */
+static void wrapped(wane_text *out, const char *text, size_t used, size_t indent)
+{
+    enum { WIDTH = 100 };
+    bool first = true;
+    while (*text) {
+        size_t length = strcspn(text, " ");
+        if (!first && used + 1 + length > WIDTH) {
+            wane_text_printf(out, "\n%*s", (int)indent, "");
+            used = indent;
+        } else if (!first) {
+            wane_text_string(out, " ");
+            used++;
+        }
+        wane_text_append(out, text, length);
+        used += length;
+        text += length;
+        text += *text == ' ';
+        first = false;
+    }
+    wane_text_string(out, "\n");
+}
+
+static void print_fields(wane_text *out, const field *fields, size_t count, bool json)
+{
+    bool first = true;
+    for (size_t i = 0; i < count; i++) {
+        if (!fields[i].text) continue;
+        if (json) {
+            wane_text_string(out, first ? "{" : ",\n ");
+            wane_json_write_string(out, fields[i].name);
+            wane_text_string(out, ": ");
+            wane_json_write_string(out, fields[i].text);
+        } else if (first) wane_text_string(out, fields[i].text);
+        else if (i == 1) wane_text_printf(out, " (%s)", fields[i].text);
+        else if (i == 2) {
+            wane_text_string(out, ": ");
+            wrapped(out, fields[i].text, strlen(fields[0].text) + strlen(fields[1].text) + 5, 2);
+        } else {
+            wane_text_printf(out, "  %-8s ", fields[i].name);
+            wrapped(out, fields[i].text, 11, 11);
+        }
+        first = false;
+    }
+    if (json) wane_text_string(out, "}\n");
+}
+
+static void print_term(wane_text *out, const wane_term *t, bool json)
+{
+    const field fields[] = {
+        {"name", t->name},       {"kind", t->kind},     {"what", t->brief},
+        {"formula", t->formula}, {"unit", t->unit},     {"sign", t->sign},
+        {"null", t->missing},    {"source", t->source}, {"note", t->also},
+    };
+    print_fields(out, fields, sizeof fields / sizeof *fields, json);
+}
+
+static void print_query(wane_text *out, const wane_named_query *q, bool json)
+{
+    if (json) {
+        const field fields[] = {
+            {"name", q->name}, {"kind", "query"}, {"what", q->description}, {"sql", q->sql}};
+        print_fields(out, fields, 4, true);
+        return;
+    }
+    wane_text_printf(out, "%s (query): %s\n", q->name, q->description);
+    for (size_t i = 0; i < q->parameter_count; i++) {
+        const wane_named_parameter *p = &q->parameters[i];
+        wane_text_printf(out, "  --param %s=%s  %s\n", p->name, p->value ? p->value : "",
+                         p->description);
+    }
+    wane_text_string(out, "  ");
+    wrapped(out, q->sql, 2, 2);
+}
+
+/* A column that only the schema tells of, in every table that has it. */
+static bool print_columns(wane_text *out, const char *name, bool json)
+{
+    wane_schema_part parts[WANE_SCHEMA_PARTS];
+    size_t count = wane_schema_parts(parts), found = 0;
+    wane_text what = {0};
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes = 0;
+        const char *text = wane_schema_column(&parts[i], name, &bytes);
+        if (!text) continue;
+        wane_text_printf(&what, "%s%s: %.*s", found++ ? "; " : "", parts[i].name, (int)bytes, text);
+    }
+    const field fields[] = {{"name", name}, {"kind", "column"}, {"what", what.data}};
+    if (found) print_fields(out, fields, 3, json);
+    if (what.failed) out->failed = true;
+    wane_text_free(&what);
+    return found > 0;
+}
+
+static bool print_table(wane_text *out, const char *name, bool json)
+{
+    wane_schema_part parts[WANE_SCHEMA_PARTS];
+    size_t count = wane_schema_parts(parts);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(parts[i].name, name) != 0) continue;
+        if (json) {
+            const field fields[] = {{"name", name},
+                                    {"kind", parts[i].view ? "view" : "table"},
+                                    {"what", "wane schema NAME prints it"}};
+            print_fields(out, fields, 3, true);
+            return true;
+        }
+        wane_text_append(out, parts[i].comment, parts[i].comment_bytes);
+        wane_text_append(out, parts[i].sql, parts[i].sql_bytes);
+        return true;
+    }
+    return false;
+}
+
+/* "acc_sd": the spread of acc. */
+static bool print_spread(wane_text *out, const char *name, bool json)
+{
+    char base[64], what[160];
+    size_t length = strlen(name);
+    if (length < 4 || length >= sizeof base || strcmp(name + length - 3, "_sd") != 0) return false;
+    (void)snprintf(base, sizeof base, "%.*s", (int)length - 3, name);
+    const wane_term *term = wane_term_find(base, NULL);
+    if (!term) return false;
+    (void)snprintf(what, sizeof what, "standard deviation of %s over the runs of a mean (n - 1)",
+                   term->name);
+    const field fields[] = {{"name", name},
+                            {"kind", "column"},
+                            {"what", what},
+                            {"unit", term->unit},
+                            {"null", "for one run"}};
+    print_fields(out, fields, 5, json);
+    return true;
+}
+
+static const char *nearest_of_all(const char *name, const char *near_term)
+{
+    const char *near_query = NULL;
+    if (near_term) return near_term;
+    (void)wane_named_query_find(name, &near_query);
+    return near_query;
+}
+
+static wane_status explain(wane_text *out, const char *name, bool json, wane_error *err)
+{
+    const char *near = NULL;
+    const wane_term *term = wane_term_find(name, &near);
+    const wane_named_query *query = wane_named_query_find(name, NULL);
+    if (term) print_term(out, term, json);
+    if (query && (!term || !json)) print_query(out, query, json);
+    if (!term && !query && !print_spread(out, name, json) && !print_table(out, name, json) &&
+        !print_columns(out, name, json)) {
+        near = nearest_of_all(name, near);
+        return wane_fail(err, WANE_ENOTFOUND, "explain: %s: not known%s%s", name,
+                         near ? "; did you mean " : " (wane explain lists what is)",
+                         near ? near : "");
+    }
+    return WANE_OK;
+}
+
+/* One line each, sorted by kind: metrics and measures first. */
+static void print_list(wane_text *out, bool json)
+{
+    static const char *const kinds[] = {"metric", "measure", "gate", "test", "column"};
+    static const char *const titles[] = {"metrics of a run (table metric)", "measures of a stage",
+                                         "sanity gates", "of correlations and restrictions",
+                                         "columns of views"};
+    size_t count = 0;
+    const wane_term *all = wane_terms(&count);
+    for (size_t i = 0; json && i < count; i++) {
+        wane_text_string(out, i ? ",\n " : "[");
+        wane_text_printf(out, "{\"name\": \"%s\", \"kind\": \"%s\", \"what\": ", all[i].name,
+                         all[i].kind);
+        wane_json_write_string(out, all[i].brief);
+        wane_text_string(out, i + 1 < count ? "}" : "}]\n");
+    }
+    for (size_t k = 0; !json && k < sizeof kinds / sizeof *kinds; k++) {
+        wane_text_printf(out, "%s%s\n", k ? "\n" : "", titles[k]);
+        for (size_t i = 0; i < count; i++)
+            if (strcmp(all[i].kind, kinds[k]) == 0)
+                wane_text_printf(out, "  %-24s %s\n", all[i].name, all[i].brief);
+    }
+}
+
+static int run(wane_call *call)
+{
+    bool json = false;
+    const wane_option options[] = {{"json", 0, WANE_OPTION_FLAG, &json, NULL, "the same as JSON"}};
+    int code = 0;
+    wane_error err;
+    wane_text text = {0};
+    wane_status st = WANE_OK;
+    if (!wane_call_parse(call, options, 1, 0, 1, &code)) return code;
+    if (call->operands) st = explain(&text, call->operand[0], json, &err);
+    else print_list(&text, json);
+    if (st == WANE_OK) st = wane_text_check(&text, "explain", "text", &err);
+    if (st == WANE_OK) (void)fputs(text.data, stdout);
+    wane_text_free(&text);
+    return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
+}
+
+const wane_command wane_command_explain = {
+    "explain", "explain [NAME]",
+    "What a measure, metric, gate, column or named query means; alone: all names.", run};

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "eval/cli/commands.h"
+#include "eval/cli/lists.h"
+#include "eval/cli/reading.h"
+
+/* Only what the runs left by --where and --experiment belong to. */
+#define THESE_EXPERIMENTS                                                                          \
+    "EXISTS (SELECT 1 FROM run r WHERE r.experiment = e.id AND r.superseded = 0) "
+#define STAGES_DONE                                                                                \
+    "(SELECT count(*) FROM run_stage p JOIN stage g ON g.id = p.stage WHERE p.run = r.id "         \
+    "AND p.position > 0 AND g.status = 'done')"
+
+static const char runs_people[] =
+    "s.run, s.status, " STAGES_DONE " || '/' || s.stages AS stages, s.acc, "
+    "s.bwt, s.forgetting, s.pretraining_forgetting, s.intruders, s.intruders_random AS random, "
+    "substr(s.key, 1, 8) AS key FROM run_summary s JOIN run r ON r.key = s.key ORDER BY r.id";
+static const char runs_programs[] =
+    "s.run, s.status, " STAGES_DONE " AS stages_done, s.stages, s.method, "
+    "s.kind, s.rank, s.learning_rate, s.order_name, s.seed, s.acc, s.bwt, s.forgetting, "
+    "s.pretraining_forgetting, s.intruders, s.intruders_random, s.gates_failed, s.limited, "
+    "s.error, s.key FROM run_summary s JOIN run r ON r.key = s.key ORDER BY r.id";
+
+/* A stage goes by the first run that has it. */
+#define STAGES_FROM                                                                                \
+    "FROM stage g JOIN (SELECT stage, min(run) AS first, count(*) AS runs, position "              \
+    "FROM run_stage WHERE run IN (SELECT id FROM run WHERE superseded = 0) GROUP BY stage) u "     \
+    "ON u.stage = g.id JOIN run r ON r.id = u.first JOIN experiment e ON e.id = r.experiment "     \
+    "LEFT JOIN stage h ON h.id = g.parent ORDER BY g.id"
+static const char stages_people[] =
+    "substr(g.key, 1, 8) AS stage, u.position, "
+    "coalesce(g.task_name, '(base)') AS \"trained on\", g.status, coalesce(g.steps, 0) || '/' || "
+    "g.steps_planned AS steps, u.runs, r.name AS \"first run\", substr(h.key, 1, 8) AS "
+    "parent " STAGES_FROM;
+static const char stages_programs[] =
+    "g.key AS stage, u.position, g.kind, g.task_name AS trained, "
+    "g.status, g.steps, g.steps_planned, g.diverged_at, u.runs, r.name AS first_run, "
+    "h.key AS parent " STAGES_FROM;
+
+static const char tasks_sql[] =
+    "k.name AS task, k.kind, CASE x.watched WHEN 1 THEN 'watched' "
+    "ELSE 'trained' END AS use, k.split, k.labels, k.train_rows, k.measured_rows, "
+    "(SELECT a.majority FROM accuracy_matrix a WHERE a.experiment = e.key AND a.task = k.name "
+    "AND a.position = 0 LIMIT 1) AS majority, "
+    "(SELECT a.accuracy FROM accuracy_matrix a WHERE a.experiment = e.key AND a.task = k.name "
+    "AND a.position = 0 LIMIT 1) AS base, k.path FROM experiment e "
+    "JOIN experiment_task x ON x.experiment = e.id JOIN task k ON k.id = x.task "
+    "WHERE " THESE_EXPERIMENTS "ORDER BY e.id, k.id";
+
+static const char corpora_sql[] =
+    "c.name AS corpus, x.role, x.weight, c.documents, c.windows, "
+    "c.tokens, c.bytes, (SELECT f.nll_0 FROM pretraining_forgetting f WHERE f.experiment = e.key "
+    "AND f.corpus = c.name AND f.position = 0 LIMIT 1) AS base_nll, c.floor, c.path "
+    "FROM experiment e JOIN experiment_corpus x ON x.experiment = e.id "
+    "JOIN corpus c ON c.id = x.corpus WHERE " THESE_EXPERIMENTS "ORDER BY e.id, c.id";
+
+/* The experiment's name is the first column; people see it only when there are several. */
+typedef struct list {
+    const char *name, *experiment, *people, *programs;
+} list;
+
+static const list lists[] = {{"runs", "s.experiment", runs_people, runs_programs},
+                             {"stages", "e.key AS experiment", stages_people, stages_programs},
+                             {"tasks", "e.key AS experiment", tasks_sql, tasks_sql},
+                             {"corpora", "e.key AS experiment", corpora_sql, corpora_sql},
+                             {"metrics", NULL, NULL, NULL},
+                             {"queries", NULL, NULL, NULL}};
+enum { LISTS = sizeof lists / sizeof *lists };
+
+static const list *find(wane_call *call, const char *name)
+{
+    const char *names[LISTS];
+    for (size_t i = 0; i < LISTS; i++) {
+        names[i] = lists[i].name;
+        if (strcmp(name, names[i]) == 0) return &lists[i];
+    }
+    const char *near = wane_nearest(name, names, LISTS);
+    (void)wane_cli_usage(call, "'%s' is none of runs, stages, tasks, corpora, metrics, queries%s%s",
+                         name, near ? "; did you mean " : "", near ? near : "");
+    return NULL;
+}
+
+static wane_status print_list(const wane_reading *r, const list *which, wane_error *err)
+{
+    wane_query *query = NULL;
+    bool several = false, people = wane_reading_for_people(r);
+    wane_status st = WANE_OK;
+    wane_text sql = {0};
+    if (!which->people) {
+        WANE_TRY(strcmp(which->name, "queries") == 0 ? wane_list_queries(&query, r->db, err)
+                                                     : wane_list_metrics(&query, r->db, err));
+    } else {
+        WANE_TRY(wane_list_several(&several, r, err));
+        wane_text_string(&sql, "SELECT ");
+        if (!people || several) wane_text_printf(&sql, "%s, ", which->experiment);
+        wane_text_string(&sql, people ? which->people : which->programs);
+        WANE_TRY(wane_text_check(&sql, "list", which->name, err));
+        WANE_TRY(wane_query_open(&query, r->db, sql.data, NULL, 0, err));
+    }
+    wane_text_clear(&sql);
+    wane_text_printf(&sql, "no %s", which->name);
+    WANE_TRY(wane_text_check(&sql, "list", which->name, err));
+    WANE_TRY(wane_reading_print(r, query, sql.data, err));
+done:
+    wane_text_free(&sql);
+    return st;
+}
+
+/* Lists again and again while a run is planned or in work. */
+static wane_status watch(wane_reading *r, const char *path, const list *which, wane_error *err)
+{
+    enum { SECONDS = 2 };
+    for (;;) {
+        int64_t open = 0;
+        if (isatty(STDOUT_FILENO) == 1) (void)fputs("\033[H\033[2J", stdout);
+        wane_status st = print_list(r, which, err);
+        if (st == WANE_OK)
+            st = wane_reading_count(r, &open,
+                                    "SELECT count(*) FROM run WHERE superseded = 0 "
+                                    "AND status IN ('planned', 'running')",
+                                    err);
+        if (st != WANE_OK || open == 0) return st;
+        if (isatty(STDOUT_FILENO) != 1) (void)fputs("\n", stdout);
+        if (fflush(stdout) != 0) return WANE_OK; /* said at the end of the program */
+        (void)sleep(SECONDS);
+        wane_reading_close(r); /* runs may have been added */
+        st = wane_reading_open(r, path, err);
+        if (st != WANE_OK) return st;
+    }
+}
+
+static int run(wane_call *call)
+{
+    wane_reading r = {0};
+    bool again = false;
+    const wane_option options[] = {
+        {"watch", 0, WANE_OPTION_FLAG, &again, NULL, "list every two seconds until all runs end"},
+        WANE_READING_FORMAT(r),
+        WANE_READING_WHERE(r),
+    };
+    int code = 0;
+    wane_error err;
+    if (!wane_call_parse(call, options, sizeof options / sizeof *options, 1, 2, &code)) return code;
+    const list *which = call->operands > 1 ? find(call, call->operand[1]) : &lists[0];
+    if (!which) return WANE_EXIT_USAGE;
+    wane_status st = wane_reading_open(&r, call->operand[0], &err);
+    if (st == WANE_OK)
+        st = again ? watch(&r, call->operand[0], which, &err) : print_list(&r, which, &err);
+    wane_reading_close(&r);
+    return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
+}
+
+const wane_command wane_command_ls = {
+    "ls", "ls DB [runs|stages|tasks|corpora|metrics|queries] [--watch]",
+    "List what a database holds: its runs, or what is named.", run};

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/cli/reading.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "analysis/spectra/spectrum.h"
+#include "store/files/file.h"
+
+wane_status wane_reading_open(wane_reading *r, const char *path, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    r->format = WANE_RENDER_TABLE;
+    if (r->json && r->format_name && strcmp(r->format_name, "json") != 0)
+        return wane_fail(err, WANE_EINVAL, "format: %s: --json asks for another", r->format_name);
+    if (r->json) r->format = WANE_RENDER_JSON;
+    else if (r->format_name) WANE_TRY(wane_render_format_parse(&r->format, r->format_name, err));
+    WANE_TRY(wane_results_open(&r->db, path, WANE_RESULTS_READ, err));
+    WANE_TRY(wane_results_intruder_random(r->db, wane_intruder_random, err));
+    WANE_TRY(wane_results_restrict(r->db, &r->runs, r->where, r->experiment, err));
+done:
+    if (st != WANE_OK) wane_reading_close(r);
+    return st;
+}
+
+void wane_reading_close(wane_reading *r)
+{
+    wane_results_close(r->db);
+    r->db = NULL;
+}
+
+bool wane_reading_for_people(const wane_reading *r)
+{
+    return r->format == WANE_RENDER_TABLE || r->format == WANE_RENDER_MARKDOWN ||
+           r->format == WANE_RENDER_LATEX;
+}
+
+void wane_reading_nothing(const wane_reading *r, const char *nothing)
+{
+    (void)fprintf(stderr, "wane: %s: %s", wane_results_path(r->db), nothing);
+    if (r->where) (void)fprintf(stderr, " where %s", r->where);
+    if (r->experiment) (void)fprintf(stderr, " in experiment %s", r->experiment);
+    (void)fprintf(stderr, "\n");
+}
+
+static bool ends_with(const wane_text *text, size_t from, const char *end)
+{
+    size_t length = strlen(end);
+    return text->length - from >= length &&
+           memcmp(text->data + text->length - length, end, length) == 0;
+}
+
+/* Whether what was rendered from `from` on holds a row; a column name cannot hold a newline in the
+ * first three, and no row ends as an empty JSON does. */
+static bool has_rows(const wane_text *text, size_t from, wane_render_format format)
+{
+    size_t lines = 0;
+    for (size_t i = from; i < text->length; i++) lines += text->data[i] == '\n';
+    switch (format) {
+    case WANE_RENDER_TABLE:
+    case WANE_RENDER_CSV: return lines > 1;
+    case WANE_RENDER_MARKDOWN: return lines > 2;
+    case WANE_RENDER_JSON: return !ends_with(text, from, "\"rows\":[]}\n");
+    case WANE_RENDER_JSONL: return text->length > from;
+    case WANE_RENDER_LATEX:
+        return !ends_with(text, from, "\\midrule\n\\bottomrule\n\\end{tabular}\n");
+    }
+    return true;
+}
+
+wane_status wane_reading_append(wane_text *out, wane_query *query, wane_render_format format,
+                                bool *rows, wane_error *err)
+{
+    size_t from = out->length;
+    wane_status st = wane_query_render(query, format, out, err);
+    if (st == WANE_OK && rows) *rows = has_rows(out, from, format);
+    wane_query_free(query);
+    return st;
+}
+
+wane_status wane_reading_print(const wane_reading *r, wane_query *query, const char *nothing,
+                               wane_error *err)
+{
+    wane_text text = {0};
+    bool rows = false;
+    wane_status st = wane_reading_append(&text, query, r->format, &rows, err);
+    if (st == WANE_OK) {
+        /* An empty table is no use to people, an empty csv or JSON is to programs. */
+        if (rows || !wane_reading_for_people(r)) (void)fputs(text.data, stdout);
+        if (!rows) wane_reading_nothing(r, nothing);
+    }
+    wane_text_free(&text);
+    return st;
+}
+
+wane_status wane_reading_select(const wane_reading *r, const char *sql,
+                                const wane_binding *parameters, size_t count, const char *nothing,
+                                wane_error *err)
+{
+    wane_query *query = NULL;
+    wane_status st = wane_query_open(&query, r->db, sql, parameters, count, err);
+    return st == WANE_OK ? wane_reading_print(r, query, nothing, err) : st;
+}
+
+wane_status wane_reading_count(const wane_reading *r, int64_t *out, const char *sql,
+                               wane_error *err)
+{
+    wane_query *query = NULL;
+    wane_status st = wane_query_open(&query, r->db, sql, NULL, 0, err);
+    if (st != WANE_OK) return st;
+    st = wane_query_next(query, err);
+    if (st == WANE_OK) *out = wane_query_int(query, 0);
+    if (st == WANE_DONE) *out = WANE_NULL;
+    wane_query_free(query);
+    return st == WANE_DONE ? WANE_OK : st;
+}
+
+wane_status wane_reading_write(const char *path, const wane_text *text, wane_error *err)
+{
+    return wane_file_write(path, text->data, text->length, err);
+}

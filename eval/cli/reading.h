@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the read commands share: a database opened under --where and --experiment, and rows printed
+ * in the format asked for.
+ */
+#ifndef EVAL_CLI_READING_H
+#define EVAL_CLI_READING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "eval/cli/command.h"
+#include "store/base/text.h"
+#include "store/results/query.h"
+#include "store/results/results.h"
+
+/* Start with {0}; the first four are set by options. */
+typedef struct wane_reading {
+    const char *where, *experiment, *format_name;
+    bool json; /* --json: --format json */
+    wane_render_format format;
+    wane_results *db;
+    int64_t runs; /* how many --where and --experiment leave */
+} wane_reading;
+
+/* Entries of an option table. */
+#define WANE_READING_WHERE(r)                                                                      \
+    {"where",                                                                                      \
+     'w',                                                                                          \
+     WANE_OPTION_TEXT,                                                                             \
+     &(r).where,                                                                                   \
+     "SQL",                                                                                        \
+     "only runs for which this holds; wane "                                                       \
+     "explain where names the columns"},                                                           \
+    {                                                                                              \
+        "experiment", 'e', WANE_OPTION_TEXT, &(r).experiment, "NAME", "only this experiment"       \
+    }
+#define WANE_READING_JSON(r)                                                                       \
+    {                                                                                              \
+        "json", 0, WANE_OPTION_FLAG, &(r).json, NULL, "the same as JSON"                           \
+    }
+#define WANE_READING_FORMAT(r)                                                                     \
+    {"format",         'f',      WANE_OPTION_TEXT,                                                 \
+     &(r).format_name, "FORMAT", "table, csv, json, jsonl, markdown or latex"},                    \
+        WANE_READING_JSON(r)
+
+/* Reads the format and opens `path` for reading, restricted. Close with wane_reading_close. */
+WANE_MUST_CHECK wane_status wane_reading_open(wane_reading *reading, const char *path,
+                                              wane_error *err);
+void wane_reading_close(wane_reading *reading);
+
+/* Whether a table is made for people, so that long keys may be cut. */
+bool wane_reading_for_people(const wane_reading *reading);
+
+/* Prints the rows of `query` (freed in any case). Without a row, "wane: FILE: NOTHING" goes to
+ * stderr, and which restriction was in force. */
+WANE_MUST_CHECK wane_status wane_reading_print(const wane_reading *reading, wane_query *query,
+                                               const char *nothing, wane_error *err);
+/* The line about nothing alone. */
+void wane_reading_nothing(const wane_reading *reading, const char *nothing);
+
+/* Opens and prints in one go. */
+WANE_MUST_CHECK wane_status wane_reading_select(const wane_reading *reading, const char *sql,
+                                                const wane_binding *parameters, size_t count,
+                                                const char *nothing, wane_error *err);
+
+/* Appends a rendered query (freed in any case); *rows (may be NULL) says whether it had any. */
+WANE_MUST_CHECK wane_status wane_reading_append(wane_text *out, wane_query *query,
+                                                wane_render_format format, bool *rows,
+                                                wane_error *err);
+
+/* The first column of the first row of a query, WANE_NULL without one. */
+WANE_MUST_CHECK wane_status wane_reading_count(const wane_reading *reading, int64_t *out,
+                                               const char *sql, wane_error *err);
+
+/* The file `path`, whole or not at all. */
+WANE_MUST_CHECK wane_status wane_reading_write(const char *path, const wane_text *text,
+                                               wane_error *err);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/cli/show_sql.h"
+
+/* Names of the run ?1, to find it in the views. */
+#define THIS_RUN                                                                                   \
+    "run = (SELECT name FROM run WHERE id = ?1) AND experiment = "                                 \
+    "(SELECT e.key FROM run r JOIN experiment e ON e.id = r.experiment WHERE r.id = ?1) "
+/* Its last stage that has anything measured. */
+#define LAST_MEASURED                                                                              \
+    "(SELECT max(p.position) FROM run_stage p WHERE p.run = ?1 AND EXISTS "                        \
+    "(SELECT 1 FROM cell c WHERE c.stage = p.stage AND c.step = -1))"
+
+const char wane_show_head[] =
+    "SELECT r.name AS run, e.key AS experiment, m.name || ' (' || m.architecture || "
+    "coalesce(format(', %,d parameters', m.parameters), '') || "
+    "coalesce(format(', %d tokens of context', m.context), '') || ')' AS model, "
+    "r.method || ' (' || r.kind || coalesce(', rank ' || r.rank, '') || "
+    "coalesce(format(', alpha %.6g', r.alpha), '') || "
+    "coalesce(format(', learning rate %.6g', r.learning_rate), '') || "
+    "coalesce(format(', %,d numbers trained', r.trainable), '') || ')' AS method, "
+    "r.order_name || coalesce(': ' || (SELECT group_concat(name, ' > ') FROM (SELECT t.name "
+    "FROM run_stage p JOIN task t ON t.id = p.task WHERE p.run = r.id ORDER BY p.position)), '') "
+    "AS \"order\", r.seed, "
+    "CASE r.status WHEN 'gate_failed' THEN 'GATE FAILED' WHEN 'failed' THEN 'FAILED' "
+    "ELSE r.status END || CASE WHEN r.status IN ('planned', 'running', 'failed') THEN "
+    "format(', %d of %d stages done', (SELECT count(*) FROM run_stage p JOIN stage g "
+    "ON g.id = p.stage WHERE p.run = r.id AND p.position > 0 AND g.status = 'done'), r.stages) "
+    "ELSE '' END || coalesce((SELECT format(': stage %d (%s), step %d', p.position, g.task_name, "
+    "g.diverged_at) FROM run_stage p JOIN stage g ON g.id = p.stage WHERE p.run = r.id "
+    "AND g.status = 'diverged' ORDER BY p.position LIMIT 1), '') AS status, r.error, "
+    "CASE e.limited WHEN 1 THEN 'yes: under limit:, left out of means' END AS limited, "
+    "CASE r.superseded WHEN 1 THEN 'yes: the experiment file has changed since' END AS superseded, "
+    "CASE WHEN EXISTS (SELECT 1 FROM run_stage p JOIN environment n ON n.stage = p.stage "
+    "WHERE p.run = r.id AND n.mixed = 1) THEN 'yes: resumed under other kernels or numerics' END "
+    "AS mixed, r.key FROM run r JOIN experiment e ON e.id = r.experiment "
+    "JOIN model m ON m.id = e.model WHERE r.id = ?1";
+
+const char wane_show_settings[] = "SELECT key, value FROM parameter WHERE run = ?1 ORDER BY key";
+
+const char wane_show_gate_names[] = "SELECT name, count(*), sum(NOT passed) FROM gate "
+                                    "WHERE run = ?1 GROUP BY name ORDER BY name";
+
+const char wane_show_failed_gates[] =
+    "SELECT 'FAILED' AS result, name AS gate, subject, value, bound, detail FROM gate "
+    "WHERE run = ?1 AND passed = 0 ORDER BY name, subject";
+
+/* The tasks of the experiment: trained ones in the order of the run, then watched ones. */
+#define TASKS                                                                                      \
+    "SELECT x.task AS id, k.name AS name, k.split AS split, (SELECT min(q.position) "              \
+    "FROM run_stage q WHERE q.run = ?1 AND q.task = k.id) AS trained_at FROM run r "               \
+    "JOIN experiment_task x ON x.experiment = r.experiment JOIN task k ON k.id = x.task "          \
+    "WHERE r.id = ?1 "
+const char wane_show_tasks[] =
+    "SELECT name FROM (" TASKS ") ORDER BY trained_at IS NULL, trained_at, id";
+const char wane_show_matrix[] =
+    "SELECT p.position, coalesce(g.task_name, '(base)'), "
+    "format('%.3f', s.value) || coalesce(format(' +- %.3f', s.stderr), '') || "
+    "CASE WHEN t.trained_at = p.position THEN '*' ELSE '' END FROM run_stage p "
+    "JOIN stage g ON g.id = p.stage CROSS JOIN (" TASKS ") t LEFT JOIN score s "
+    "ON s.stage = p.stage AND s.step = -1 AND s.metric = 'accuracy' AND s.split = t.split "
+    "AND s.task = t.id WHERE p.run = ?1 AND EXISTS (SELECT 1 FROM score q "
+    "WHERE q.stage = p.stage AND q.step = -1) "
+    "ORDER BY p.position, t.trained_at IS NULL, t.trained_at, t.id";
+
+const char wane_show_metrics[] =
+    "SELECT name, name || CASE subject WHEN '' THEN '' ELSE ' of ' || subject END, value, reason "
+    "FROM metric WHERE run = ?1 AND position = (SELECT stages FROM run WHERE id = ?1) "
+    "ORDER BY name, subject";
+
+const char wane_show_corpora[] =
+    "SELECT corpus, role || CASE out_of_reach WHEN 1 THEN ', out of reach of the base' ELSE '' END "
+    "AS role, position AS \"after stage\", format('%.4f', nll_0) AS before, format('%.4f', nll) "
+    "AS after, format('%+.4f', nll - nll_0) || coalesce(format(' +- %.4f', stderr), '') "
+    "AS change, format('%.4f', kl_to_base) AS \"kl to base\", exp(nll_0) AS \"ppl before\", "
+    "exp(nll) AS \"ppl after\" FROM pretraining_forgetting "
+    "WHERE " THIS_RUN "AND position = " LAST_MEASURED
+    " AND position > 0 ORDER BY role DESC, corpus";
+
+const char wane_show_stages[] =
+    "SELECT position AS stage, trained AS \"trained on\", stage_status AS status, "
+    "pretraining_forgetting AS forgetting, intruders, intruders_random AS random, "
+    "intruder_energy AS energy, intruders_v AS \"side v\", delta_frobenius AS \"|dW|\", "
+    "relative_update AS \"|dW|/|W0|\", effective_rank AS \"eff. rank\" "
+    "FROM stage_summary WHERE " THIS_RUN "AND position > 0 ORDER BY position";
+
+const char wane_show_usage[] =
+    "SELECT p.position AS stage, coalesce(g.task_name, '(base)') AS \"trained on\", g.steps, "
+    "sum(CASE u.phase WHEN 'train' THEN u.wall_s END) AS \"train s\", "
+    "sum(CASE u.phase WHEN 'train' THEN 0 ELSE u.wall_s END) AS \"measure s\", "
+    "sum(u.cpu_s) AS \"cpu s\", max(u.peak_bytes) / 1048576.0 AS \"peak MiB\", "
+    "sum(CASE u.phase WHEN 'train' THEN u.tokens END) / "
+    "nullif(sum(CASE u.phase WHEN 'train' THEN u.wall_s END), 0) AS \"train tokens/s\" "
+    "FROM run_stage p JOIN stage g ON g.id = p.stage JOIN usage u ON u.stage = p.stage "
+    "WHERE p.run = ?1 GROUP BY p.position ORDER BY p.position";
+
+const char wane_show_artifacts[] =
+    "SELECT p.position AS stage, a.kind, a.bytes / 1048576.0 AS MiB, "
+    "CASE a.gone WHEN 1 THEN 'let go' ELSE 'kept' END AS state, a.path FROM run_stage p "
+    "JOIN artifact a ON a.stage = p.stage WHERE p.run = ?1 ORDER BY p.position, a.kind";
+
+const struct wane_show_object wane_show_objects[WANE_SHOW_OBJECTS] = {
+    {"run",
+     "SELECT e.key AS experiment, r.name AS run, r.key, m.name AS model, r.method, r.kind, r.rank, "
+     "r.alpha, r.learning_rate, r.order_name, r.seed, r.stages, r.trainable, r.status, r.error, "
+     "e.limited, r.superseded FROM run r JOIN experiment e ON e.id = r.experiment "
+     "JOIN model m ON m.id = e.model WHERE r.id = ?1",
+     false},
+    {"settings", "SELECT key, value FROM parameter WHERE run = ?1 ORDER BY key", true},
+    {"gates",
+     "SELECT name AS gate, subject, passed, value, bound, detail FROM gate WHERE run = ?1 "
+     "ORDER BY passed, name, subject",
+     true},
+    {"accuracy_matrix",
+     "SELECT position, trained, task, task_position, watched, accuracy, stderr, n, majority "
+     "FROM accuracy_matrix WHERE " THIS_RUN "ORDER BY position, task_position IS NULL, "
+     "task_position, task",
+     true},
+    {"metrics",
+     "SELECT position, name AS metric, subject, value, reason FROM metric WHERE run = ?1 "
+     "ORDER BY position, name, subject",
+     true},
+    {"pretraining_forgetting",
+     "SELECT position, trained, corpus, role, out_of_reach, nll, nll_0, forgetting, stderr, "
+     "kl_to_base, soft_ce FROM pretraining_forgetting WHERE " THIS_RUN "ORDER BY position, corpus",
+     true},
+    {"stages",
+     "SELECT position, trained, stage, stage_status, nll, nll_0, pretraining_forgetting, "
+     "other_forgetting, kl_to_base, learned, acc, bwt, forgetting, held_out_change, matrices, "
+     "intruders, intruders_random, intruder_energy, intruders_v, intruders_random_v, "
+     "intruder_energy_v, delta_frobenius, delta_spectral, relative_update, effective_rank, "
+     "stable_rank, top_share, rho_10 FROM stage_summary WHERE " THIS_RUN "ORDER BY position",
+     true},
+    {"usage",
+     "SELECT p.position, u.phase, u.wall_s, u.cpu_s, u.peak_bytes, u.tokens FROM run_stage p "
+     "JOIN usage u ON u.stage = p.stage WHERE p.run = ?1 ORDER BY p.position, u.phase",
+     true},
+    {"artifacts",
+     "SELECT p.position, a.kind, a.path, a.sha256, a.bytes, a.gone FROM run_stage p "
+     "JOIN artifact a ON a.stage = p.stage WHERE p.run = ?1 ORDER BY p.position, a.kind",
+     true},
+};

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What every measure, metric, gate and column of a view means: the one place where the program
+ * says it.
+ */
+#ifndef EVAL_CLI_TERMS_H
+#define EVAL_CLI_TERMS_H
+
+#include <stddef.h>
+
+/* All texts are constants; those that do not apply are NULL. */
+typedef struct wane_term {
+    const char *name;    /* as it is stored or shown */
+    const char *kind;    /* metric, measure, gate, column, test */
+    const char *brief;   /* one line */
+    const char *formula; /* how it is computed */
+    const char *unit;
+    const char *sign;    /* what more of it means */
+    const char *missing; /* when it is NULL */
+    const char *source;  /* where the definition comes from */
+    const char *also;    /* what to look at besides, or what it must not be confused with */
+} wane_term;
+
+/* All of them, by name. */
+const wane_term *wane_terms(size_t *count);
+
+/* '-' and '_' are alike. NULL when there is none; then *nearest (may be NULL) is the likeliest
+ * meant, or NULL. */
+const wane_term *wane_term_find(const char *name, const char **nearest);
+
+#endif
