@@ -28,8 +28,9 @@ static void write_heads(wane_text *out, const wane_pair *pair)
     char count[32];
     wane_page_line(out, "base", "%s (%s, %s numbers)", pair->base_path, pair->base_type,
                    wane_page_count(count, table->numbers));
-    wane_page_line(out, "tuned", "%s (%s, %s)", pair->tuned_path, kinds[pair->kind],
-                   pair->tuned_type);
+    wane_page_line(out, "tuned", "%s (%s%s%s)", pair->tuned_path, kinds[pair->kind],
+                   pair->tuned_type && pair->tuned_type[0] ? ", " : "",
+                   pair->tuned_type ? pair->tuned_type : "");
     wane_page_line(out, "changed", "%zu of %zu tensors", changed, table->count);
 }
 
