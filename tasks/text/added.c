@@ -34,8 +34,8 @@ static int32_t tree_child(const wane_byte_tree *tree, int32_t node, unsigned cha
     return child;
 }
 
-/* Of equal texts the first added counts. `text` is not empty. */
-static wane_status tree_add(wane_byte_tree *tree, const char *text, size_t bytes, int32_t token,
+/* `text` is not empty. *token becomes the token that had the text before, or stays. */
+static wane_status tree_add(wane_byte_tree *tree, const char *text, size_t bytes, int32_t *token,
                             wane_error *err)
 {
     wane_status st = WANE_OK;
@@ -54,7 +54,8 @@ static wane_status tree_add(wane_byte_tree *tree, const char *text, size_t bytes
         }
         node = child;
     }
-    if (tree->nodes[node].token < 0) tree->nodes[node].token = token;
+    if (tree->nodes[node].token < 0) tree->nodes[node].token = *token;
+    else *token = tree->nodes[node].token;
 done:
     return st;
 }
@@ -159,23 +160,27 @@ static wane_status plant(wane_added *added, const wane_normalizer *normalizer,
 {
     wane_status st = WANE_OK;
     wane_text text = {0}, spare = {0};
-    for (int special = 1; special >= 0; special--) { /* special ones come first */
-        for (size_t i = 0; i < added->count; i++) {
-            const wane_added_token *token = added->tokens + i;
-            if (token->special != special) continue;
-            if (!token->normalized) {
-                WANE_TRY(tree_add(&added->before, token->text, token->bytes, (int32_t)i, err));
-                continue;
-            }
-            size_t lead = 0;
-            wane_text_clear(&text);
-            wane_text_append(&text, token->text, token->bytes);
-            WANE_TRY(wane_normalizer_apply(normalizer, &text, &spare, &lead, err));
-            if (!text.length) {
-                st = wane_part_fail(part, err, "\"%.64s\" is empty once normalised", token->text);
-                goto done;
-            }
-            WANE_TRY(tree_add(&added->after, text.data, text.length, (int32_t)i, err));
+    for (int32_t i = 0; i < (int32_t)added->count; i++) {
+        const wane_added_token *token = added->tokens + i;
+        int32_t owner = i;
+        size_t lead = 0;
+        if (!token->normalized) {
+            WANE_TRY(tree_add(&added->before, token->text, token->bytes, &owner, err));
+            continue;
+        }
+        wane_text_clear(&text);
+        wane_text_append(&text, token->text, token->bytes);
+        WANE_TRY(wane_text_check(&text, "tokenizer", part->file, err));
+        WANE_TRY(wane_normalizer_apply(normalizer, &text, &spare, &lead, err));
+        if (!text.length) {
+            st = wane_part_fail(part, err, "\"%.64s\" is empty once normalised", token->text);
+            goto done;
+        }
+        WANE_TRY(tree_add(&added->after, text.data, text.length, &owner, err));
+        if (owner != i) { /* the library takes either, as its hash map has it */
+            st = wane_part_fail(part, err, "\"%.64s\" and \"%.64s\" are the same once normalised",
+                                added->tokens[owner].text, token->text);
+            goto done;
         }
     }
 done:
@@ -202,7 +207,8 @@ wane_status wane_added_read(wane_added *out, const wane_json *array,
     WANE_TRY(plant(&made, normalizer, part, err));
     for (size_t i = 0; i < made.count && !made.word; i++)
         if (made.tokens[i].single_word)
-            WANE_TRY(wane_pattern_compile(&made.word, "[\\w\\u200c\\u200d]", 16, part, err));
+            WANE_TRY(wane_pattern_compile(&made.word, WANE_WORD_CLASS, strlen(WANE_WORD_CLASS),
+                                          WANE_PCRE2, part, err));
     *out = made;
     return WANE_OK;
 done:
@@ -235,13 +241,15 @@ static wane_status stands_alone(bool *out, wane_search *word, const char *text, 
     wane_status st = WANE_DONE;
     if (start > 0) {
         size_t before = step_back(text, start);
-        wane_search_set(word, text + before, start - before);
+        WANE_TRY(wane_search_set(word, text + before, start - before, err));
         st = wane_search_next(word, &from, &to, err);
     }
     if (st == WANE_DONE && stop < bytes) {
-        wane_search_set(word, text + stop, wane_utf8_size((unsigned char)text[stop]));
+        WANE_TRY(
+            wane_search_set(word, text + stop, wane_utf8_size((unsigned char)text[stop]), err));
         st = wane_search_next(word, &from, &to, err);
     }
+done:
     if (st < 0) return st;
     *out = st == WANE_DONE;
     return WANE_OK;
@@ -274,6 +282,7 @@ static wane_status split_piece(const wane_added *added, const wane_byte_tree *tr
         while (token->rstrip && right < piece->bytes &&
                wane_unicode_space(wane_utf8_decode(text + right)))
             right += wane_utf8_size((unsigned char)text[right]);
+        if (left >= right) continue; /* the token before has taken all of it */
         if (from < left) WANE_TRY(wane_pieces_cut(pieces, piece, from, left, err));
         WANE_TRY(wane_pieces_emit(pieces, (wane_piece){.id = token->id}, err));
         from = right;

@@ -248,7 +248,7 @@ static wane_status replace(const decoder_step *step, wane_strings *out, const wa
     for (size_t i = 0; i < in->count; i++) {
         view token = string_at(in, i);
         size_t from = 0, start = 0, stop = 0;
-        wane_search_set(&search, token.text, token.bytes);
+        WANE_TRY(wane_search_set(&search, token.text, token.bytes, err));
         while ((st = wane_search_next(&search, &start, &stop, err)) == WANE_OK) {
             wane_text_append(&out->text, token.text + from, start - from);
             wane_text_append(&out->text, step->text, step->bytes);

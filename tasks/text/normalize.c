@@ -104,7 +104,7 @@ static wane_status replace(const normalizer_step *step, wane_text *out, const wa
     wane_search search = {0};
     size_t from = 0, start = 0, stop = 0, new_lead = 0;
     WANE_TRY(wane_search_open(&search, step->pattern, err));
-    wane_search_set(&search, in->data, in->length);
+    WANE_TRY(wane_search_set(&search, in->data, in->length, err));
     while ((st = wane_search_next(&search, &start, &stop, err)) == WANE_OK) {
         wane_text_append(out, in->data + from, start - from);
         if (from < *lead) new_lead = out->length - (start > *lead ? start - *lead : 0);

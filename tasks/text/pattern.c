@@ -78,7 +78,7 @@ done:
 }
 
 wane_status wane_pattern_compile(wane_pattern **out, const char *expression, size_t bytes,
-                                 const wane_part *part, wane_error *err)
+                                 wane_syntax syntax, const wane_part *part, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_text rewritten = {0};
@@ -90,7 +90,9 @@ wane_status wane_pattern_compile(wane_pattern **out, const char *expression, siz
                             EXPRESSION_BYTES);
         goto done;
     }
-    WANE_TRY(wane_pattern_rewrite(&rewritten, expression, bytes, &unsupported, err));
+    if (syntax == WANE_PCRE2) wane_text_append(&rewritten, expression, bytes);
+    else WANE_TRY(wane_pattern_rewrite(&rewritten, expression, bytes, &unsupported, err));
+    WANE_TRY(wane_text_check(&rewritten, "tokenizer", part->file, err));
     if (unsupported) {
         st = wane_part_fail(part, err, "expression \"%.200s\": %s is not supported", expression,
                             unsupported);
@@ -114,7 +116,7 @@ wane_status wane_pattern_read(wane_pattern **out, const wane_json *json, const w
         literal ? NULL : wane_json_string(wane_json_get(json, "Regex"), &bytes);
     if (wane_json_size(json) != 1 || (!literal && !expression))
         return wane_part_fail(part, err, "\"pattern\" is neither {\"String\"} nor {\"Regex\"}");
-    if (expression) return wane_pattern_compile(out, expression, bytes, part, err);
+    if (expression) return wane_pattern_compile(out, expression, bytes, WANE_ONIGURUMA, part, err);
     if (!bytes) return wane_part_fail(part, err, "\"pattern\" is empty");
     wane_pattern *made = wane_alloc(1, sizeof *made);
     char *copy = wane_alloc(bytes + 1, 1);
@@ -144,15 +146,41 @@ wane_status wane_search_open(wane_search *out, const wane_pattern *pattern, wane
 void wane_search_close(wane_search *search)
 {
     pcre2_match_data_free(search->data);
+    wane_text_free(&search->shadow);
     *search = (wane_search){0};
 }
 
-void wane_search_set(wane_search *search, const char *text, size_t bytes)
+/* Where the next code point stands that newer Unicode has assigned; `bytes` when there is none. */
+static size_t find_newer(const char *text, size_t bytes, size_t at, uint32_t *stand_in)
+{
+    for (; at < bytes; at += wane_utf8_size((unsigned char)text[at])) {
+        if ((unsigned char)text[at] < 0xe0) continue; /* the first of them has three bytes */
+        uint32_t code = wane_utf8_decode(text + at);
+        if (code >= 0x3400 && code < 0xa7c0) continue; /* nor is any among the ideographs */
+        *stand_in = wane_unicode_stand_in(code);
+        if (*stand_in) return at;
+    }
+    return bytes;
+}
+
+wane_status wane_search_set(wane_search *search, const char *text, size_t bytes, wane_error *err)
 {
     search->text = text;
     search->bytes = bytes;
     search->from = search->last_end = 0;
     search->had_match = false;
+    if (search->pattern->literal) return WANE_OK;
+    uint32_t stand_in = 0;
+    size_t at = find_newer(text, bytes, 0, &stand_in);
+    if (at == bytes) return WANE_OK;
+    wane_text_clear(&search->shadow);
+    wane_text_append(&search->shadow, text, bytes);
+    wane_status st = wane_text_check(&search->shadow, "tokenizer", "search", err);
+    if (st != WANE_OK) return st;
+    for (; at < bytes; at = find_newer(text, bytes, at + 1, &stand_in))
+        (void)wane_utf8_encode(search->shadow.data + at, stand_in);
+    search->text = search->shadow.data;
+    return WANE_OK;
 }
 
 static wane_status find_literal(wane_search *search, size_t *start, size_t *end)

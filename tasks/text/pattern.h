@@ -19,11 +19,16 @@ typedef struct wane_pattern wane_pattern; /* constant after it is made: any thre
 /* {"String": ...} or {"Regex": ...}. Owned by the caller, free with wane_pattern_free. */
 WANE_MUST_CHECK wane_status wane_pattern_read(wane_pattern **out, const wane_json *json,
                                               const wane_part *part, wane_error *err);
-/* From an expression in Oniguruma's syntax. */
+typedef enum wane_syntax { WANE_ONIGURUMA, WANE_PCRE2 } wane_syntax;
+/* From an expression. */
 WANE_MUST_CHECK wane_status wane_pattern_compile(wane_pattern **out, const char *expression,
-                                                 size_t bytes, const wane_part *part,
-                                                 wane_error *err);
+                                                 size_t bytes, wane_syntax syntax,
+                                                 const wane_part *part, wane_error *err);
 void wane_pattern_free(wane_pattern *pattern); /* NULL allowed */
+
+/* A word character of the library's other expressions (of Rust), in PCRE2's syntax. */
+#define WANE_WORD_CHARACTERS "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}"
+#define WANE_WORD_CLASS "[" WANE_WORD_CHARACTERS "]"
 
 /* The expression in PCRE2's syntax; *unsupported names what stands in the way (NULL: nothing). */
 WANE_MUST_CHECK wane_status wane_pattern_rewrite(wane_text *out, const char *expression,
@@ -37,13 +42,15 @@ typedef struct wane_search {
     size_t bytes, from, last_end;
     bool had_match;
     void *data;
+    wane_text shadow; /* the text with stand-ins for code points too new for PCRE2 */
 } wane_search;
 
 WANE_MUST_CHECK wane_status wane_search_open(wane_search *out, const wane_pattern *pattern,
                                              wane_error *err);
 void wane_search_close(wane_search *search); /* {0} allowed */
 /* Starts over on `text`, which is UTF-8 and stays until the next set or close. */
-void wane_search_set(wane_search *search, const char *text, size_t bytes);
+WANE_MUST_CHECK wane_status wane_search_set(wane_search *search, const char *text, size_t bytes,
+                                            wane_error *err);
 /* The next match, not overlapping, leftmost first; no empty match where a match ended; none at all
  * in an empty text. WANE_DONE when there is no other. */
 WANE_MUST_CHECK wane_status wane_search_next(wane_search *search, size_t *start, size_t *end,

@@ -11,7 +11,10 @@
 #include "tasks/text/pattern.h"
 #include "tasks/text/unicode.h"
 
+/* Oniguruma's word characters. Outside of a class it takes the fractions and raised digits of
+ * Latin-1 with them. */
 #define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+#define WIDE_WORD WORD "\\xb2\\xb3\\xb9\\xbc-\\xbe"
 
 enum { GROUPS = 200 };
 
@@ -54,7 +57,7 @@ static bool hex(int c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* \p{Name}: long names of categories, which PCRE2 does not know, as their letters. */
+/* \p{Name}: long names of categories, which PCRE2 does not know, as their letters; scripts. */
 static void property(rewriter *r)
 {
     static const char *const names[][2] = {{"letter", "L"},
@@ -97,8 +100,9 @@ static void property(rewriter *r)
                                            {"alpha", "Alphabetic"},
                                            {"upper", "Uppercase"},
                                            {"lower", "Lowercase"}};
-    static const char *const refused[] = {"alnum", "ascii", "blank", "cntrl",      "graph",
-                                          "print", "punct", "word",  "unassigned", "any"};
+    static const char *const refused[] = {"alpha", "upper",      "lower", "alnum", "ascii",
+                                          "blank", "cntrl",      "graph", "print", "punct",
+                                          "word",  "unassigned", "any"};
     char name[48];
     size_t length = 0, at = r->at + 3;
     bool negated = at < r->bytes && r->text[at] == '^';
@@ -129,6 +133,12 @@ static void property(rewriter *r)
             r->at = at + 1;
             return;
         }
+    if (length > 2) { /* a script; PCRE2 would take it with its extensions */
+        wane_text_append(r->out, r->text + r->at, 3);
+        wane_text_printf(r->out, "%ssc:%s}", negated ? "^" : "", name);
+        r->at = at + 1;
+        return;
+    }
     copy(r, at + 1 - r->at);
 }
 
@@ -167,8 +177,8 @@ static void escape(rewriter *r, bool in_class)
     else if (c == 'S') emit(r, "\\P{White_Space}", 2);
     else if (c == 'd') emit(r, "\\p{Nd}", 2);
     else if (c == 'D') emit(r, "\\P{Nd}", 2);
-    else if (c == 'w') emit(r, in_class ? WORD : "[" WORD "]", 2);
-    else if (c == 'W' && !in_class) emit(r, "[^" WORD "]", 2);
+    else if (c == 'w') emit(r, in_class ? WORD : "[" WIDE_WORD "]", 2);
+    else if (c == 'W' && !in_class) emit(r, "[^" WIDE_WORD "]", 2);
     else if (c == 'h') emit(r, in_class ? "0-9a-fA-F" : "[0-9a-fA-F]", 2);
     else if (c == 'H' && !in_class) emit(r, "[^0-9a-fA-F]", 2);
     else if (c == 'v') emit(r, "\\x0b", 2);
@@ -176,9 +186,13 @@ static void escape(rewriter *r, bool in_class)
     else if (c == 'x' || c == 'u') code_point(r);
     else if (c == 'b' && in_class) emit(r, "\\x08", 2);
     else if (c == 'b')
-        emit(r, "(?:(?<=[" WORD "])(?![" WORD "])|(?<![" WORD "])(?=[" WORD "]))", 2);
+        emit(r,
+             "(?:(?<=[" WIDE_WORD "])(?![" WIDE_WORD "])|(?<![" WIDE_WORD "])(?=[" WIDE_WORD "]))",
+             2);
     else if (c == 'B' && !in_class)
-        emit(r, "(?:(?<=[" WORD "])(?=[" WORD "])|(?<![" WORD "])(?![" WORD "]))", 2);
+        emit(r,
+             "(?:(?<=[" WIDE_WORD "])(?=[" WIDE_WORD "])|(?<![" WIDE_WORD "])(?![" WIDE_WORD "]))",
+             2);
     else if (strchr("tnrfae", c) || (!in_class && (strchr("AzZ", c) || (c >= '1' && c <= '9'))))
         copy(r, 2);
     else if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
@@ -195,10 +209,6 @@ static void posix_class(rewriter *r)
                                            {"[:^space:]", "\\P{White_Space}"},
                                            {"[:digit:]", "\\p{Nd}"},
                                            {"[:^digit:]", "\\P{Nd}"},
-                                           {"[:alpha:]", "\\p{Alphabetic}"},
-                                           {"[:^alpha:]", "\\P{Alphabetic}"},
-                                           {"[:upper:]", "\\p{Uppercase}"},
-                                           {"[:lower:]", "\\p{Lowercase}"},
                                            {"[:word:]", WORD},
                                            {"[:xdigit:]", "0-9a-fA-F"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

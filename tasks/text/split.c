@@ -27,8 +27,8 @@ typedef struct wane_splitter_step splitter_step;
 
 #define GPT2_WORDS                                                                                 \
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-/* Words as the library's Whitespace has them; the joiners belong to a word. */
-#define PLAIN_WORDS "[\\w\\u200c\\u200d]+|[^\\w\\s\\u200c\\u200d]+"
+/* Words as the library's Whitespace has them. */
+#define PLAIN_WORDS WANE_WORD_CLASS "+|[^" WANE_WORD_CHARACTERS "\\p{White_Space}]+"
 
 static wane_status read_behaviour(behaviour *out, const wane_json *json, const wane_part *part,
                                   wane_error *err)
@@ -84,7 +84,8 @@ static wane_status read_bytes(splitter_step *out, const wane_json *json, const w
     WANE_TRY(wane_part_bool(&regex, json, "use_regex", true, part, err));
     out->prepend = add ? ALWAYS : NEVER;
     if (regex)
-        WANE_TRY(wane_pattern_compile(&out->pattern, GPT2_WORDS, strlen(GPT2_WORDS), part, err));
+        WANE_TRY(wane_pattern_compile(&out->pattern, GPT2_WORDS, strlen(GPT2_WORDS), WANE_ONIGURUMA,
+                                      part, err));
 done:
     return st;
 }
@@ -154,7 +155,8 @@ static wane_status read_step(splitter_step *out, const wane_json *json, const wa
     out->behaviour = REMOVED;
     out->invert = true;
     WANE_TRY(wane_part_keys(json, none, part, err));
-    WANE_TRY(wane_pattern_compile(&out->pattern, PLAIN_WORDS, strlen(PLAIN_WORDS), part, err));
+    WANE_TRY(wane_pattern_compile(&out->pattern, PLAIN_WORDS, strlen(PLAIN_WORDS), WANE_PCRE2, part,
+                                  err));
 done:
     return st;
 }
@@ -241,7 +243,7 @@ static wane_status cut_matches(cutter *c, wane_search *search, wane_error *err)
 {
     wane_status st = WANE_OK;
     size_t from = 0, start = 0, stop = 0;
-    wane_search_set(search, c->pieces->text + c->piece->start, c->piece->bytes);
+    WANE_TRY(wane_search_set(search, c->pieces->text + c->piece->start, c->piece->bytes, err));
     while ((st = wane_search_next(search, &start, &stop, err)) == WANE_OK) {
         if (from < start) WANE_TRY(cut_part(c, from, start, false, err));
         WANE_TRY(cut_part(c, start, stop, true, err));

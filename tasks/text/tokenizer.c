@@ -66,25 +66,20 @@ void wane_tokenizer_free(wane_tokenizer *tokenizer)
     wane_free(tokenizer);
 }
 
-/* Puts an id before or behind what is there already: a later processor's tokens lie outside. */
-static wane_status around(wane_tokenizer *tokenizer, bool behind, size_t at, int64_t id,
-                          const wane_part *part, wane_error *err)
+/* Appends an id to those before a text or behind it. */
+static wane_status around(wane_tokenizer *tokenizer, bool behind, int64_t id, const wane_part *part,
+                          wane_error *err)
 {
-    wane_tokens *list = behind ? &tokenizer->after : &tokenizer->before;
     int32_t token = (int32_t)id;
     if (id < 0 || id >= tokenizer->size || !wane_tokenizer_token(tokenizer, token))
         return wane_part_fail(part, err, "id %lld is not in the vocabulary", (long long)id);
-    wane_status st = wane_tokens_append(list, &token, 1, err);
-    if (st != WANE_OK || behind) return st;
-    memmove(list->ids + at + 1, list->ids + at, (list->count - 1 - at) * sizeof *list->ids);
-    list->ids[at] = token;
-    return WANE_OK;
+    return wane_tokens_append(behind ? &tokenizer->after : &tokenizer->before, &token, 1, err);
 }
 
 /* The ids of one special token of a template. */
 static wane_status read_special(wane_tokenizer *tokenizer, const wane_json *specials,
-                                const wane_json *piece, bool behind, size_t *at,
-                                const wane_part *part, wane_error *err)
+                                const wane_json *piece, bool behind, const wane_part *part,
+                                wane_error *err)
 {
     wane_status st = WANE_OK;
     const char *name = wane_json_string(wane_json_get(piece, "id"), NULL);
@@ -95,8 +90,7 @@ static wane_status read_special(wane_tokenizer *tokenizer, const wane_json *spec
     for (size_t i = 0; i < wane_json_size(ids); i++) {
         int64_t id = -1;
         if (!wane_json_integer(&id, wane_json_at(ids, i))) id = -1;
-        WANE_TRY(around(tokenizer, behind, *at, id, part, err));
-        if (!behind) ++*at;
+        WANE_TRY(around(tokenizer, behind, id, part, err));
     }
 done:
     return st;
@@ -110,7 +104,6 @@ static wane_status read_template(wane_tokenizer *tokenizer, const wane_json *jso
     const wane_json *single = wane_json_get(json, "single");
     const wane_json *specials = wane_json_get(json, "special_tokens");
     bool behind = false;
-    size_t at = 0;
     WANE_TRY(wane_part_keys(json, keys, part, err));
     if (wane_json_kind_of(single) != WANE_JSON_ARRAY)
         return wane_part_fail(part, err, "\"single\" is no array");
@@ -119,7 +112,7 @@ static wane_status read_template(wane_tokenizer *tokenizer, const wane_json *jso
         const wane_json *special = wane_json_get(piece, "SpecialToken");
         const wane_json *sequence = wane_json_get(piece, "Sequence");
         if (special) {
-            WANE_TRY(read_special(tokenizer, specials, special, behind, &at, part, err));
+            WANE_TRY(read_special(tokenizer, specials, special, behind, part, err));
             continue;
         }
         const char *name = wane_json_string(wane_json_get(sequence, "id"), NULL);
@@ -139,7 +132,7 @@ static wane_status read_end(wane_tokenizer *tokenizer, const wane_json *json, bo
     int64_t id = -1;
     if (wane_json_size(json) != 2 || !wane_json_integer(&id, wane_json_at(json, 1)))
         return wane_part_fail(part, err, "\"cls\" and \"sep\" are not pairs of token and id");
-    return around(tokenizer, behind, 0, id, part, err);
+    return around(tokenizer, behind, id, part, err);
 }
 
 static wane_status read_processor(wane_tokenizer *tokenizer, const wane_json *json,
@@ -148,10 +141,16 @@ static wane_status read_processor(wane_tokenizer *tokenizer, const wane_json *js
     wane_status st = WANE_OK;
     const wane_json **items = NULL;
     size_t count = 0;
+    bool adds = false; /* the library does not run a second one that adds tokens as it says */
     WANE_TRY(wane_part_flatten(&items, &count, json, "processors", part, err));
     for (size_t i = 0; i < count; i++) {
         const char *type = NULL;
         WANE_TRY(wane_part_type(&type, items[i], part, err));
+        if (strcmp(type, "ByteLevel") != 0 && adds) {
+            st = wane_part_fail(part, err, "two processors that add tokens are not supported");
+            goto done;
+        }
+        adds = adds || strcmp(type, "ByteLevel") != 0;
         if (!strcmp(type, "TemplateProcessing")) {
             WANE_TRY(read_template(tokenizer, items[i], part, err));
         } else if (!strcmp(type, "RobertaProcessing") || !strcmp(type, "BertProcessing")) {

@@ -39,31 +39,6 @@ bool wane_unicode_space(uint32_t code)
            code == 0x2028 || code == 0x2029 || code == 0x202f || code == 0x205f || code == 0x3000;
 }
 
-bool wane_unicode_number(uint32_t code)
-{
-    if (code < 0x80) return code >= '0' && code <= '9';
-    utf8proc_category_t kind = utf8proc_category((utf8proc_int32_t)code);
-    return kind == UTF8PROC_CATEGORY_ND || kind == UTF8PROC_CATEGORY_NL ||
-           kind == UTF8PROC_CATEGORY_NO;
-}
-
-bool wane_unicode_mark(uint32_t code)
-{
-    if (code < 0x300) return false;
-    utf8proc_category_t kind = utf8proc_category((utf8proc_int32_t)code);
-    return kind == UTF8PROC_CATEGORY_MN || kind == UTF8PROC_CATEGORY_MC ||
-           kind == UTF8PROC_CATEGORY_ME;
-}
-
-bool wane_unicode_punctuation(uint32_t code)
-{
-    if (code < 0x80)
-        return (code >= '!' && code <= '/') || (code >= ':' && code <= '@') ||
-               (code >= '[' && code <= '`') || (code >= '{' && code <= '~');
-    utf8proc_category_t kind = utf8proc_category((utf8proc_int32_t)code);
-    return kind >= UTF8PROC_CATEGORY_PC && kind <= UTF8PROC_CATEGORY_PO;
-}
-
 /* Bytes at `b` that form a code point, or the longest beginning of one (*whole = false). */
 static size_t utf8_part(const unsigned char *b, size_t left, bool *whole)
 {
@@ -194,8 +169,9 @@ wane_status wane_unicode_normalize(wane_text *out, const char *text, size_t byte
         }
         int boundary = 0;
         utf8proc_int32_t code = (utf8proc_int32_t)wane_utf8_decode(text + at);
-        utf8proc_ssize_t parts =
-            utf8proc_decompose_char(code, codes + count, LONGEST, options, &boundary);
+        utf8proc_ssize_t parts = 1;
+        if (wane_unicode_undivided((uint32_t)code)) codes[count] = code;
+        else parts = utf8proc_decompose_char(code, codes + count, LONGEST, options, &boundary);
         if (parts < 0 || parts > LONGEST) {
             st = wane_fail(err, WANE_EINTERNAL, "tokenizer: normalisation: code point U+%04X: %s",
                            (unsigned)code, utf8proc_errmsg(parts));
@@ -219,6 +195,7 @@ void wane_unicode_lower(wane_text *out, const char *text, size_t bytes)
         if (lead < 0x80) put_code(out, lead >= 'A' && lead <= 'Z' ? lead + 32u : lead);
         else if (code == 0x130) /* the only code point whose lower case is two */
             wane_text_append(out, "i\xcc\x87", 3);
+        else if (wane_unicode_newer_lower(code)) put_code(out, wane_unicode_newer_lower(code));
         else put_code(out, (uint32_t)utf8proc_tolower((utf8proc_int32_t)code));
         at += wane_utf8_size(lead);
     }

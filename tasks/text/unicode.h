@@ -31,10 +31,17 @@ static inline uint32_t wane_utf8_decode(const char *text)
 /* Writes the code point and returns its number of bytes. */
 size_t wane_utf8_encode(char out[4], uint32_t code);
 
-bool wane_unicode_space(uint32_t code);       /* property White_Space */
-bool wane_unicode_number(uint32_t code);      /* categories Nd, Nl, No */
-bool wane_unicode_mark(uint32_t code);        /* categories Mn, Mc, Me */
-bool wane_unicode_punctuation(uint32_t code); /* ASCII punctuation and the categories P* */
+bool wane_unicode_space(uint32_t code); /* property White_Space */
+
+/* The next follow the library's parts, each with the version of Unicode that it knows. */
+bool wane_unicode_number(uint32_t code);          /* categories Nd, Nl, No */
+bool wane_unicode_mark(uint32_t code);            /* categories Mn, Mc, Me */
+bool wane_unicode_punctuation(uint32_t code);     /* ASCII punctuation and the categories P* */
+bool wane_unicode_undivided(uint32_t code);       /* normalisation leaves it as it is */
+uint32_t wane_unicode_newer_lower(uint32_t code); /* lower case utf8proc may not know, or 0 */
+/* A code point every PCRE2 knows, with the category, script (Han or not) and number of bytes of one
+ * that newer Unicode has assigned; 0 for any other. */
+uint32_t wane_unicode_stand_in(uint32_t code);
 
 /* Appends `bytes` with each maximal part that is no UTF-8 as one U+FFFD. */
 void wane_utf8_repair(wane_text *out, const char *bytes, size_t count);
