@@ -15,7 +15,7 @@ static const char experiment[] =
     "seeds: [0, 1]\n"
     "methods:\n"
     "  - {name: full-matrices, kind: full-matrices, learning_rate: 1e-3}\n"
-    "  - {name: lora, kind: lora, rank: [1, 8], alpha: 2r, learning_rate: 5e-3}\n"
+    "  - {name: lora, kind: lora, rank: [1, 8], alpha: 2r, learning_rate: 2e-3}\n"
     "training: {epochs: 3, batch_size: 16, max_seq_length: 128}\n";
 
 static int run(wane_call *call)

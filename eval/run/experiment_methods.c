@@ -263,7 +263,7 @@ wane_pretraining wane_pretraining_defaults(void)
                               .context = 128,
                               .documents = 8000,
                               .batch_tokens = 2048,
-                              .steps = 600,
+                              .steps = 1500,
                               .learning_rate = 4e-3,
                               .warmup_ratio = 0.05,
                               .weight_decay = 0.01,
