@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/cli/commands.h"
+#include "eval/cli/curves.h"
 #include "eval/cli/experiment_call.h"
 
 /* The main job, small enough for minutes, on a model made from its seed. */
@@ -18,6 +19,19 @@ static const char experiment[] =
     "  - {name: lora, kind: lora, rank: [1, 8], alpha: 2r, learning_rate: 2e-3}\n"
     "training: {epochs: 3, batch_size: 16, max_seq_length: 128}\n";
 
+/* The forgetting curves, in demo.svg. */
+static int draw(const wane_opened *o)
+{
+    wane_error err;
+    wane_results *db = NULL;
+    wane_status st = wane_results_open(&db, o->database, WANE_RESULTS_READ, &err);
+    if (st == WANE_OK)
+        st = wane_curves_svg(db, o->experiment->name, "pretraining_forgetting", NULL, "demo.svg",
+                             &err);
+    wane_results_close(db);
+    return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
+}
+
 static int run(wane_call *call)
 {
     size_t threads = 0;
@@ -35,6 +49,7 @@ static int run(wane_call *call)
         wane_opened_parse(&o, experiment, "demo", NULL, 0, database, (int)threads, true, &err);
     if (st != WANE_OK) return wane_cli_fail(&err);
     code = wane_opened_run(&o, 1, (int)threads, 0, false, NULL);
+    if (code == WANE_EXIT_DONE) code = draw(&o);
     wane_opened_close(&o);
     return code;
 }
