@@ -5,8 +5,8 @@
  * bench_spectra [ROWSxCOLS ...] [top=10] [rank=8] [scale=5] [threads=1]
  * [spectrum=gaussian|power]
  * Without shapes: those of a 135M Llama and 2048 x 2048. gaussian: independent normal weights, the
- * hardest spectrum there is for an iterative method; power: the same singular vectors with
- * sigma_i = i^-0.4, nearer to trained weights.
+ * hardest spectrum there is for an iterative method; power: singular values
+ * that fall roughly like i^-0.4, nearer to trained weights.
  */
 #include <math.h>
 #include <stdio.h>
@@ -43,8 +43,8 @@ static float *normal(size_t count, double sigma, uint64_t tensor)
     return out;
 }
 
-/* One step of subspace mixing towards orthogonal rows is not needed: a Gaussian W = U S V^T is
- * rescaled along approximate power-law values by two Gaussian factors. */
+/* Gaussian, or two Gaussian factors with i^-0.4 between them: nearly orthogonal directions whose
+ * singular values fall like a power. */
 static float *base_weight(const setting *s)
 {
     size_t m = s->rows, n = s->cols, k = m < n ? m : n;
