@@ -230,8 +230,13 @@ wane_status wane_bpe_encode(const wane_bpe *model, const char *word, size_t byte
     if (!s.count) return WANE_OK;
     s.symbols[s.count - 1].next = -1;
     merge_symbols(model, s.symbols, s.count, scratch->heap);
-    for (int32_t at = 0; at >= 0; at = s.symbols[at].next)
-        WANE_TRY(wane_tokens_append(out, &s.symbols[at].id, 1, err));
+    for (int32_t at = 0; at >= 0;) {
+        int32_t ids[64];
+        size_t count = 0;
+        for (; at >= 0 && count < sizeof ids / sizeof *ids; at = s.symbols[at].next)
+            ids[count++] = s.symbols[at].id;
+        WANE_TRY(wane_tokens_append(out, ids, count, err));
+    }
 done:
     return st;
 }

@@ -8,6 +8,7 @@
 
 #include "store/base/memory.h"
 #include "store/base/text.h"
+#include "store/base/threads.h"
 #include "tasks/text/tokenizer.h"
 #include "tests/support/support.h"
 
@@ -289,6 +290,50 @@ static void long_words_are_quick(void **state)
     free(text);
 }
 
+/* One tokenizer, many threads: the ids are those of one thread. */
+typedef struct crowd {
+    const wane_tokenizer *tokenizer;
+    const char *text;
+    size_t bytes, failures[64];
+    wane_tokens alone;
+} crowd;
+
+static void encode_in_crowd(void *context, size_t tile, int thread)
+{
+    (void)thread;
+    crowd *c = context;
+    wane_error err;
+    for (int i = 0; i < 20; i++) {
+        wane_tokens out = {0};
+        wane_status st = wane_tokenizer_encode(c->tokenizer, c->text, c->bytes, true, &out, &err);
+        if (st != WANE_OK || out.count != c->alone.count ||
+            memcmp(out.ids, c->alone.ids, out.count * sizeof *out.ids) != 0)
+            c->failures[tile]++;
+        wane_tokens_free(&out);
+    }
+}
+
+static void threads_share_a_tokenizer(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_tokenizer *tokenizer = NULL;
+    wane_pool *pool = NULL;
+    size_t bytes = 0;
+    char *text = read_file("reference/text/words.json", &bytes);
+    CHECK_OK(wane_tokenizer_load(&tokenizer, "reference/text/llama3.json", &err));
+    crowd c = {.tokenizer = tokenizer, .text = text, .bytes = bytes};
+    CHECK_OK(wane_tokenizer_encode(tokenizer, text, bytes, true, &c.alone, &err));
+    assert_true(c.alone.count > 500);
+    CHECK_OK(wane_pool_new(&pool, 4, &err));
+    wane_pool_run(pool, 64, encode_in_crowd, &c);
+    for (size_t i = 0; i < 64; i++) assert_int_equal(c.failures[i], 0);
+    wane_pool_free(pool);
+    wane_tokens_free(&c.alone);
+    wane_tokenizer_free(tokenizer);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +348,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(folder_tells_first_token, scratch_make, scratch_remove),
         cmocka_unit_test(decoders_undo),
         cmocka_unit_test(long_words_are_quick),
+        cmocka_unit_test(threads_share_a_tokenizer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
