@@ -70,12 +70,12 @@ static wane_status read_bool(const reader *r, const char *key, bool *out)
     return WANE_OK;
 }
 
-/* A token id, null, or a list of ids (its first). */
-static wane_status read_token(const reader *r, const char *key, int32_t *out)
+/* A token id, null (none), or a list of ids (its first). */
+static wane_status read_token(const reader *r, const char *key, int32_t absent, int32_t *out)
 {
     const wane_json *value = wane_json_get(r->root, key);
     int64_t id = 0;
-    *out = -1;
+    *out = value ? -1 : absent;
     if (wane_json_kind_of(value) == WANE_JSON_ARRAY) value = wane_json_at(value, 0);
     if (!given(value)) return WANE_OK;
     if (!wane_json_integer(&id, value) || id < -1 || id > INT32_MAX)
@@ -180,8 +180,8 @@ static wane_status read_all(const reader *r, wane_config *c)
     WANE_TRY(read_bool(r, "tie_word_embeddings", &c->tied));
     WANE_TRY(read_bool(r, "attention_bias", &c->attention_bias));
     WANE_TRY(read_bool(r, "mlp_bias", &c->mlp_bias));
-    WANE_TRY(read_token(r, "bos_token_id", &c->bos));
-    WANE_TRY(read_token(r, "eos_token_id", &c->eos));
+    WANE_TRY(read_token(r, "bos_token_id", 1, &c->bos));
+    WANE_TRY(read_token(r, "eos_token_id", 2, &c->eos));
     WANE_TRY(read_rope(r, c->context, &c->rope));
 done:
     return st;

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * config.json: what is read, what is refused by name; the table that follows from it.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "eval/model/model.h"
+#include "store/base/memory.h"
+#include "tests/support/support.h"
+
+#define SIZES                                                                                      \
+    "\"model_type\": \"llama\", \"vocab_size\": 100, \"hidden_size\": 48, "                        \
+    "\"intermediate_size\": 80, \"num_hidden_layers\": 3, \"num_attention_heads\": 6"
+
+static wane_status parse(wane_config *config, const char *text, wane_error *err)
+{
+    return wane_config_parse(config, text, strlen(text), "config.json", err);
+}
+
+static void defaults_are_those_of_transformers(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_config c;
+    CHECK_OK(parse(&c, "{" SIZES "}", &err));
+    assert_int_equal(c.kv_heads, 6);
+    assert_int_equal(c.head_width, 8);
+    assert_int_equal(c.context, 2048);
+    assert_int_equal(c.bos, 1);
+    assert_int_equal(c.eos, 2);
+    assert_false(c.tied);
+    assert_false(c.attention_bias);
+    assert_false(c.rope.llama3);
+    CHECK_NEAR(c.rope.theta, 10000, 0, 0);
+    CHECK_NEAR(c.norm_epsilon, 1e-6, 0, 0);
+}
+
+static void all_keys_are_read(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_config c;
+    CHECK_OK(parse(&c,
+                   "{" SIZES
+                   ", \"num_key_value_heads\": 2, \"head_dim\": 10, \"tie_word_embeddings\": true, "
+                   "\"attention_bias\": true, \"mlp_bias\": true, \"rms_norm_eps\": 1e-05, "
+                   "\"max_position_embeddings\": 77, \"bos_token_id\": null, "
+                   "\"eos_token_id\": [9, 10], \"rope_theta\": 500000.0, \"initializer_range\": "
+                   "0.1, \"rope_scaling\": {\"type\": \"llama3\", \"factor\": 8, "
+                   "\"low_freq_factor\": 1, \"high_freq_factor\": 4, "
+                   "\"original_max_position_embeddings\": 33}, \"unknown\": [1, 2]}",
+                   &err));
+    assert_int_equal(c.kv_heads, 2);
+    assert_int_equal(c.head_width, 10);
+    assert_int_equal(c.context, 77);
+    assert_int_equal(c.bos, -1);
+    assert_int_equal(c.eos, 9);
+    assert_true(c.tied && c.attention_bias && c.mlp_bias && c.rope.llama3);
+    assert_int_equal(c.rope.original_context, 33);
+    CHECK_NEAR(c.rope.theta, 500000, 0, 0);
+    CHECK_NEAR(c.rope.factor, 8, 0, 0);
+}
+
+/* The spelling of newer transformers. */
+static void rope_parameters_are_read(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_config c;
+    CHECK_OK(parse(&c,
+                   "{" SIZES ", \"rope_parameters\": {\"rope_theta\": 777.0, \"rope_type\": "
+                   "\"default\"}}",
+                   &err));
+    CHECK_NEAR(c.rope.theta, 777, 0, 0);
+    assert_false(c.rope.llama3);
+    CHECK_FAILS(parse(&c, "{" SIZES ", \"rope_parameters\": {\"rope_type\": \"yarn\"}}", &err),
+                WANE_EFORMAT, "yarn");
+}
+
+static void what_is_not_covered_is_refused_by_name(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_config c;
+    const struct {
+        const char *text, *named;
+    } cases[] = {
+        {"[]", "no JSON object"},
+        {"{\"model_type\": \"gpt2\"}", "gpt2"},
+        {"{\"vocab_size\": 3}", "model_type"},
+        {"{\"model_type\": \"llama\"}", "vocab_size"},
+        {"{" SIZES ", \"sliding_window\": 128}", "sliding_window"},
+        {"{" SIZES ", \"quantization_config\": {}}", "quantization_config"},
+        {"{" SIZES ", \"hidden_act\": \"gelu\"}", "gelu"},
+        {"{" SIZES ", \"attention_dropout\": 0.1}", "attention_dropout"},
+        {"{" SIZES ", \"partial_rotary_factor\": 0.5}", "partial_rotary_factor"},
+        {"{" SIZES ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}}", "linear"},
+        {"{" SIZES ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 2}}",
+         "low_freq_factor"},
+        {"{" SIZES ", \"rope_scaling\": 3}", "rope_scaling"},
+        {"{" SIZES ", \"architectures\": [\"LlamaForSequenceClassification\"]}",
+         "LlamaForSequenceClassification"},
+        {"{" SIZES ", \"num_key_value_heads\": 4}", "num_key_value_heads"},
+        {"{" SIZES ", \"num_key_value_heads\": 0}", "num_key_value_heads"},
+        {"{" SIZES ", \"head_dim\": 7}", "head_dim"},
+        {"{" SIZES ", \"rms_norm_eps\": -1}", "rms_norm_eps"},
+        {"{" SIZES ", \"rope_theta\": \"x\"}", "rope_theta"},
+        {"{" SIZES ", \"tie_word_embeddings\": 1}", "tie_word_embeddings"},
+        {"{" SIZES ", \"bos_token_id\": \"a\"}", "bos_token_id"},
+        {"{" SIZES ", \"max_position_embeddings\": 1.5}", "max_position_embeddings"},
+        {"{" SIZES, "config.json"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wane_status st = parse(&c, cases[i].text, &err);
+        if (st == WANE_OK || !strstr(err.message, cases[i].named))
+            print_error("%s: %s\n", cases[i].text, st == WANE_OK ? "accepted" : err.message);
+        assert_int_not_equal(st, WANE_OK);
+        assert_non_null(strstr(err.message, cases[i].named));
+    }
+    CHECK_FAILS(parse(&c,
+                      "{\"model_type\": \"llama\", \"vocab_size\": 10, \"hidden_size\": 50, "
+                      "\"intermediate_size\": 80, \"num_hidden_layers\": 3, "
+                      "\"num_attention_heads\": 6}",
+                      &err),
+                WANE_EFORMAT, "num_attention_heads");
+}
+
+static void sizes_that_overflow_are_refused(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_parameters p;
+    wane_config c = {.vocabulary = INT32_MAX,
+                     .width = 1 << 20,
+                     .layers = 1 << 16,
+                     .heads = 1 << 14,
+                     .kv_heads = 1 << 14,
+                     .head_width = 1 << 14,
+                     .hidden = 1 << 22,
+                     .context = 10,
+                     .norm_epsilon = 1e-6,
+                     .rope = {.theta = 1e4}};
+    CHECK_FAILS(wane_parameters_plan(&p, &c, &err), WANE_EINVAL, "too many");
+    c.width = (1 << 20) + 1;
+    CHECK_FAILS(wane_parameters_plan(&p, &c, &err), WANE_EINVAL, "hidden_size");
+}
+
+static void the_table_lists_every_tensor_once(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_config c;
+    wane_parameters p;
+    CHECK_OK(parse(&c, "{" SIZES ", \"num_key_value_heads\": 2, \"attention_bias\": true}", &err));
+    CHECK_OK(wane_parameters_plan(&p, &c, &err));
+    assert_int_equal(p.count, 1 + 3 * (2 + 7 + 4) + 2);
+    size_t numbers = 0, linear = 0, end = 0;
+    for (size_t i = 0; i < p.count; i++) {
+        const wane_parameter *one = &p.parameter[i];
+        assert_int_equal(one->offset % 16, 0);
+        assert_true(one->offset >= end);
+        end = one->offset + one->rows * one->cols;
+        numbers += one->rows * one->cols;
+        linear += one->linear;
+        assert_int_equal(wane_parameters_find(&p, one->name), (long)i);
+        if (one->linear) assert_true(one->layer >= 0 && one->decays);
+        if (one->role == WANE_ROLE_NORM || one->role == WANE_ROLE_BIAS) assert_false(one->decays);
+    }
+    assert_true(end <= p.floats);
+    assert_int_equal(linear, 3 * 7);
+    assert_int_equal(numbers, p.numbers);
+    assert_int_equal(wane_parameters_find(&p, "model.layers.3.mlp.up_proj.weight"), -1);
+    const wane_parameter *k =
+        &p.parameter[wane_parameters_find(&p, "model.layers.2.self_attn.k_proj.weight")];
+    assert_string_equal(k->module, "k_proj");
+    assert_int_equal(k->layer, 2);
+    assert_int_equal(k->rows, 16);
+    assert_int_equal(k->cols, 48);
+    assert_int_equal(k->role, WANE_ROLE_K);
+    assert_true(wane_parameters_find(&p, "model.layers.0.self_attn.o_proj.bias") > 0);
+    assert_true(wane_parameters_find(&p, "lm_head.weight") > 0);
+    wane_parameters_free(&p);
+    c.tied = true;
+    CHECK_OK(wane_parameters_plan(&p, &c, &err));
+    assert_int_equal(wane_parameters_find(&p, "lm_head.weight"), -1);
+    assert_int_equal(p.numbers, numbers - 100 * 48);
+    wane_parameters_free(&p);
+}
+
+static void random_models_depend_on_the_seed_alone(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_config c;
+    wane_model *a = NULL, *b = NULL;
+    char first[WANE_SHA256_HEX], second[WANE_SHA256_HEX];
+    CHECK_OK(parse(&c, "{" SIZES ", \"mlp_bias\": true}", &err));
+    CHECK_OK(wane_model_random(&a, &c, 7, &err));
+    CHECK_OK(wane_model_random(&b, &c, 7, &err));
+    CHECK_OK(wane_model_sha256(first, a, &err));
+    CHECK_OK(wane_model_sha256(second, b, &err));
+    assert_string_equal(first, second);
+    double squares = 0;
+    size_t up = (size_t)wane_parameters_find(&a->parameters, "model.layers.1.mlp.up_proj.weight");
+    size_t norm = (size_t)wane_parameters_find(&a->parameters, "model.norm.weight");
+    wane_matrix view = wane_model_matrix(a, up);
+    assert_int_equal(view.rows, 80);
+    assert_int_equal(view.stride, 48);
+    for (size_t i = 0; i < 80 * 48; i++) squares += (double)view.data[i] * view.data[i];
+    CHECK_NEAR(sqrt(squares / (80 * 48)), 0.02, 0, 0.05);
+    CHECK_NEAR(wane_model_weight(a, norm)[3], 1, 0, 0);
+    wane_model_free(b);
+    CHECK_OK(wane_model_copy(&b, a, &err));
+    CHECK_OK(wane_model_sha256(second, b, &err));
+    assert_string_equal(first, second);
+    wane_model_weight(b, up)[5] += 1e-6f;
+    CHECK_OK(wane_model_sha256(second, b, &err));
+    assert_string_not_equal(first, second);
+    wane_model_free(b);
+    CHECK_OK(wane_model_copy(&b, a, &err));
+    b->config.rope.theta = 5;
+    CHECK_OK(wane_model_sha256(second, b, &err));
+    assert_string_not_equal(first, second);
+    wane_model_free(b);
+    wane_model_free(a);
+    wane_model_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_are_those_of_transformers),
+        cmocka_unit_test(all_keys_are_read),
+        cmocka_unit_test(rope_parameters_are_read),
+        cmocka_unit_test(what_is_not_covered_is_refused_by_name),
+        cmocka_unit_test(sizes_that_overflow_are_refused),
+        cmocka_unit_test(the_table_lists_every_tensor_once),
+        cmocka_unit_test(random_models_depend_on_the_seed_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
