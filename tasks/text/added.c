@@ -128,7 +128,7 @@ static wane_status read_tokens(wane_added *added, const wane_json *array,
     size_t size = wane_json_size(array);
     WANE_TRY(wane_vocabulary_make(&seen, part->arena, size, (int32_t)size, err));
     for (size_t i = 0; i < size; i++) {
-        wane_added_token token;
+        wane_added_token token = {0};
         WANE_TRY(read_token(&token, wane_json_at(array, i), part, err));
         if (!token.bytes) continue;
         int32_t index = wane_vocabulary_find(&seen, token.text, token.bytes);

@@ -15,6 +15,9 @@
  * Latin-1 with them. */
 #define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
 #define WIDE_WORD WORD "\\xb2\\xb3\\xb9\\xbc-\\xbe"
+#define EDGE_OF(before, behind) "(?<" before "[" WIDE_WORD "])(?" behind "[" WIDE_WORD "])"
+#define EDGE "(?:" EDGE_OF("=", "!") "|" EDGE_OF("!", "=") ")"
+#define NO_EDGE "(?:" EDGE_OF("=", "=") "|" EDGE_OF("!", "!") ")"
 
 enum { GROUPS = 200 };
 
@@ -169,6 +172,17 @@ static void code_point(rewriter *r)
     r->at = end;
 }
 
+static bool names_something(int c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Escapes that both libraries understand alike. */
+static bool means_the_same(int c, bool in_class)
+{
+    return strchr("tnrfae", c) || (!in_class && strchr("AzZ123456789", c));
+}
+
 static void escape(rewriter *r, bool in_class)
 {
     int c = peek(r, 1);
@@ -185,17 +199,9 @@ static void escape(rewriter *r, bool in_class)
     else if (c == 'p' || c == 'P') property(r);
     else if (c == 'x' || c == 'u') code_point(r);
     else if (c == 'b' && in_class) emit(r, "\\x08", 2);
-    else if (c == 'b')
-        emit(r,
-             "(?:(?<=[" WIDE_WORD "])(?![" WIDE_WORD "])|(?<![" WIDE_WORD "])(?=[" WIDE_WORD "]))",
-             2);
-    else if (c == 'B' && !in_class)
-        emit(r,
-             "(?:(?<=[" WIDE_WORD "])(?=[" WIDE_WORD "])|(?<![" WIDE_WORD "])(?![" WIDE_WORD "]))",
-             2);
-    else if (strchr("tnrfae", c) || (!in_class && (strchr("AzZ", c) || (c >= '1' && c <= '9'))))
-        copy(r, 2);
-    else if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+    else if (c == 'b') emit(r, EDGE, 2);
+    else if (c == 'B' && !in_class) emit(r, NO_EDGE, 2);
+    else if (names_something(c) && !means_the_same(c, in_class))
         refuse(r, "an escape of a letter or digit that it uses");
     else if (c < 0x80) copy(r, 2);
     else /* an escaped character outside ASCII is itself */

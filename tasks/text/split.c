@@ -250,7 +250,6 @@ static wane_status cut_matches(cutter *c, wane_search *search, wane_error *err)
         from = stop;
     }
     if (st != WANE_DONE) goto done;
-    st = WANE_OK;
     if (from < c->piece->bytes) WANE_TRY(cut_part(c, from, c->piece->bytes, false, err));
     WANE_TRY(cut_flush(c, err));
 done:

@@ -113,7 +113,7 @@ static const range *find(const range *table, size_t count, uint32_t code)
     return NULL;
 }
 
-#define FIND(table, code) find(table, sizeof table / sizeof *table, code)
+#define FIND(table, code) find((table), sizeof(table) / sizeof *(table), (code))
 
 bool wane_unicode_number(uint32_t code)
 {
