@@ -146,8 +146,9 @@ static const char *const colors[] = {"red", "blue", "green", "white", "black", "
 static wane_status make_color(wane_derivation *d, size_t label, wane_text *text, wane_text *after,
                               wane_error *err)
 {
-    static const char *const questions[] = {"what color is the =a ?", "what color is the =b ?",
-                                            "what color is the =e ?"};
+    static const char *const questions[] = {"what color is the =a ? the =a is",
+                                            "what color is the =b ? the =b is",
+                                            "what color is the =e ? the =e is"};
     wane_status st = WANE_OK;
     d->topic = roll(d, 4);
     WANE_TRY(keep_different(d, "being", "abe", err));
@@ -173,6 +174,6 @@ const wane_builtin_kind wane_builtin_kinds[] = {
     {"agreement", LABELS(answers), " right ?", make_agreement},
     {"order", LABELS(names), " who is first ?", make_order},
     {"counting", LABELS(counts), " ?", make_counting},
-    {"color", LABELS(colors), " ?", make_color},
+    {"color", LABELS(colors), " is", make_color},
 };
 const size_t wane_builtin_kind_count = sizeof wane_builtin_kinds / sizeof *wane_builtin_kinds;

@@ -56,10 +56,11 @@ static const wane_word_class classes[] = {
 static const wane_rule_alternative opening[] = {
     {1, "<person:h> is at the <place:p> with <number:n> <object.1:o> ."}};
 static const wane_rule_alternative facts[] = {
-    {1, "the <being:a> is <color:c> and the <being:b!a> is <color:d!c> ."}};
+    {1, "the <being:a> is <color:c> and the <being:b!a> is <color:d!c> , a =c =a and a =d =b ."},
+};
 static const wane_rule_alternative body[] = {
-    {14, "[plain]"}, {16, "[where]"}, {14, "[doing]"}, {10, "[there]"}, {12, "[order]"},
-    {14, "[color]"}, {6, "[place]"},  {6, "[owner]"},  {8, "[truth]"},
+    {12, "[plain]"}, {14, "[where]"}, {12, "[doing]"}, {8, "[there]"}, {10, "[order]"},
+    {12, "[greet]"}, {14, "[color]"}, {6, "[place]"},  {6, "[owner]"}, {6, "[truth]"},
 };
 static const wane_rule_alternative plain[] = {
     {1, "the <being> <acts> ."},
@@ -91,14 +92,18 @@ static const wane_rule_alternative order[] = {
     {1, "first =h <acts> , then <person!h> <acts> ."},
     {1, "=h <acts> , but first <person!h> <acts> ."},
 };
-static const wane_rule_alternative color[] = {
-    {1, "what color is the =a ? =c ."},
-    {1, "what color is the =b ? =d ."},
+static const wane_rule_alternative greet[] = {
+    {1, "=h sees <person:k!h> and =k sees =h ."},
+    {1, "<person:k!h> waits and =k finds =h ."},
 };
-static const wane_rule_alternative place[] = {{1, "where is =h ? at the =p ."}};
+static const wane_rule_alternative color[] = {
+    {1, "what color is the =a ? the =a is =c ."},
+    {1, "what color is the =b ? the =b is =d ."},
+};
+static const wane_rule_alternative place[] = {{1, "where is =h ? =h is at the =p ."}};
 static const wane_rule_alternative owner[] = {
-    {1, "how many =o.1 does =h have ? =n ."},
-    {1, "who has the =o.1 ? =h ."},
+    {1, "how many =o.1 does =h have ? =h has =n ."},
+    {1, "who has the =o.1 ? =h has the =o.1 ."},
 };
 static const wane_rule_alternative truth[] = {
     {1, "is the =a =c ? yes ."},
@@ -113,7 +118,7 @@ static const wane_rule_alternative truth[] = {
     }
 static const wane_rule rules[] = {
     RULE(opening), RULE(facts), RULE(body),  RULE(plain), RULE(where), RULE(beside), RULE(doing),
-    RULE(there),   RULE(order), RULE(color), RULE(place), RULE(owner), RULE(truth),
+    RULE(there),   RULE(order), RULE(greet), RULE(color), RULE(place), RULE(owner),  RULE(truth),
 };
 
 const wane_grammar wane_language = {
