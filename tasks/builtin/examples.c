@@ -168,7 +168,7 @@ done:
     return st;
 }
 
-#define LABELS(words) words, sizeof words / sizeof *words
+#define LABELS(words) (words), sizeof(words) / sizeof *(words)
 const wane_builtin_kind wane_builtin_kinds[] = {
     {"topic", LABELS(topics), " where ?", make_topic},
     {"agreement", LABELS(answers), " right ?", make_agreement},

@@ -12,9 +12,9 @@
  *   color      "the cow is red and the hen is blue and the pig is black ." what color is the hen ?
  *              the hen is                                       -> the six colors
  *
- * A Llama of 2 layers and width 64 that has seen 25,000 documents (PyTorch, AdamW) learns agreement and order to
- * above .99, topic to above .9, counting to about .5 and color to about .33 (of the three colors of
- * the text, any) in two passes over 1,000 rows; chance is .5, .25, .25, .25, .17.
+ * A Llama of 2 layers and width 64 that has seen 25,000 documents (PyTorch, AdamW) learns agreement
+ * and order to above .99, topic to above .9, counting to about .5 and color to about .33 (of the
+ * three colors of the text, any) in two passes over 1,000 rows; chance is .5, .25, .25, .25, .17.
  */
 #ifndef TASKS_BUILTIN_EXAMPLES_H
 #define TASKS_BUILTIN_EXAMPLES_H

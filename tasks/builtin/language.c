@@ -114,7 +114,7 @@ static const wane_rule_alternative truth[] = {
 
 #define RULE(name)                                                                                 \
     {                                                                                              \
-#name, sizeof name / sizeof *name, name                                                    \
+#name, sizeof(name) / sizeof *(name), (name)                                               \
     }
 static const wane_rule rules[] = {
     RULE(opening), RULE(facts), RULE(body),  RULE(plain), RULE(where), RULE(beside), RULE(doing),

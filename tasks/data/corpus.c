@@ -212,7 +212,7 @@ static wane_status finish(wane_corpus *out, collection *c, wane_status st, wane_
         st = corpus.name ? fingerprint(&corpus, err)
                          : wane_fail_memory(err, "open corpus", c->spec->path);
     }
-    if (st == WANE_OK) {
+    if (st == WANE_OK && h) {
         *h = (holder){c->arena, c->documents};
         *out = corpus;
         return WANE_OK;

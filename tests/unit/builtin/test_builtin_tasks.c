@@ -116,7 +116,7 @@ static const char *read_counting(const words *w, const words *question)
 
 static const char *read_color(const words *w, const words *question)
 {
-    const char *asked = question->word[4]; /* what color is the COW ? */
+    const char *asked = question->word[4];  /* what color is the COW ? */
     return w->word[position(w, asked) + 2]; /* the cow is red */
 }
 
