@@ -6,6 +6,7 @@
  */
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "analysis/spectra/base_svd.h"
@@ -138,5 +139,52 @@ wane_status wane_base_svd_load(wane_base_svd **out, const char *path, wane_error
 done:
     wane_base_svd_free(svd);
     wane_map_close(&map);
+    return st;
+}
+
+/* SHA-256 of the values row by row: what lies between rows is not read. */
+static wane_status hash_values(char out[WANE_SHA256_HEX], wane_matrix base, wane_error *err)
+{
+    wane_sha256 *hash = NULL;
+    wane_status st = wane_sha256_begin(&hash, err);
+    if (st != WANE_OK) return st;
+    for (size_t i = 0; i < base.rows; i++)
+        wane_sha256_add(hash, base.data + i * base.stride, base.cols * sizeof *base.data);
+    return wane_sha256_end(out, hash, err);
+}
+
+static bool same_values(const wane_base_svd *svd, wane_matrix base)
+{
+    if (svd->rows != base.rows || svd->cols != base.cols) return false;
+    for (size_t i = 0; i < base.rows; i++)
+        if (memcmp(svd->base + i * base.cols, base.data + i * base.stride,
+                   base.cols * sizeof *base.data) != 0)
+            return false;
+    return true;
+}
+
+wane_status wane_base_svd_cached(wane_base_svd **out, wane_matrix base, const char *folder,
+                                 wane_error *err)
+{
+    wane_status st = WANE_OK;
+    char sha[WANE_SHA256_HEX], name[WANE_SHA256_HEX + 48];
+    char *path = NULL;
+    wane_base_svd *svd = NULL;
+    if (!base.data || base.stride < base.cols) return wane_base_svd_compute(out, base, err);
+    WANE_TRY(hash_values(sha, base, err));
+    (void)snprintf(name, sizeof name, "%s-%zux%zu.svd", sha, base.rows, base.cols);
+    path = wane_path_join(folder, name);
+    WANE_TRY(path ? WANE_OK : wane_fail_memory(err, "base spectrum", folder));
+    if (wane_base_svd_load(&svd, path, NULL) != WANE_OK || !same_values(svd, base)) {
+        wane_base_svd_free(svd);
+        svd = NULL;
+        WANE_TRY(wane_base_svd_compute(&svd, base, err));
+        WANE_TRY(wane_base_svd_save(svd, path, err));
+    }
+    *out = svd;
+    svd = NULL;
+done:
+    wane_base_svd_free(svd);
+    wane_free(path);
     return st;
 }

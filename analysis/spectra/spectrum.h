@@ -33,6 +33,10 @@ WANE_MUST_CHECK wane_status wane_base_svd_save(const wane_base_svd *svd, const c
                                                wane_error *err);
 WANE_MUST_CHECK wane_status wane_base_svd_load(wane_base_svd **out, const char *path,
                                                wane_error *err);
+/* The spectrum of `base` from the cache in `folder` (which must be there), or computed and put
+ * there. The file is named by the values; one that is damaged is written anew. */
+WANE_MUST_CHECK wane_status wane_base_svd_cached(wane_base_svd **out, wane_matrix base,
+                                                 const char *folder, wane_error *err);
 
 typedef enum wane_side { WANE_SIDE_U, WANE_SIDE_V } wane_side;
 

@@ -4,16 +4,73 @@
 #include "eval/cli/commands.h"
 #include "eval/cli/models.h"
 #include "eval/cli/page.h"
+#include "eval/cli/progress.h"
+#include "store/files/file.h"
+#include "store/files/json.h"
 
 typedef struct eval_call {
     const char *adapter, *split;
     wane_option_list tasks, labels;
     wane_task_request request;
+    const char *examples; /* file for the outcome of every row */
     size_t threads;
+    bool json, per_token;
 } eval_call;
 
-static wane_status write_task(wane_text *rows, const wane_pair *pair, const eval_call *asked,
-                              const char *path, wane_error *err)
+static void write_row(wane_text *rows, const wane_task_data *data, const wane_accuracy *a,
+                      const eval_call *asked)
+{
+    const wane_prompts *p = &data->prompts;
+    wane_text_printf(rows, "%s\t%s\t%zu\t%.4f +- %.4f\t%.4f\t%.4f\t%zu\t%zu\t%zu\n",
+                     data->task.name, asked->split, a->examples, a->accuracy, a->stderr_, a->loss,
+                     a->majority, p->label_count, p->cut_rows, p->unknown_tokens);
+}
+
+static void write_number(wane_text *out, const char *key, double value)
+{
+    wane_text_printf(out, ", \"%s\": ", key);
+    wane_json_write_number(out, value);
+}
+
+static void write_json(wane_text *out, const wane_task_data *data, const wane_accuracy *a,
+                       const eval_call *asked)
+{
+    const wane_prompts *p = &data->prompts;
+    wane_text_string(out, "{\"task\": ");
+    wane_json_write_string(out, data->task.name);
+    wane_text_printf(out, ", \"split\": \"%s\", \"data_sha256\": \"%s\", \"n\": %zu", asked->split,
+                     data->task.sha256[data->split], a->examples);
+    write_number(out, "accuracy", a->accuracy);
+    write_number(out, "stderr", a->stderr_);
+    write_number(out, "loss", a->loss);
+    write_number(out, "majority", a->majority);
+    wane_text_printf(out,
+                     ", \"labels\": %zu, \"cut_rows\": %zu, \"cut_tokens\": %zu, "
+                     "\"unknown_tokens\": %zu, \"apart_rows\": %zu}",
+                     p->label_count, p->cut_rows, p->cut_tokens, p->unknown_tokens, p->apart_rows);
+}
+
+/* One line of JSON for every row: the columns of table example. */
+static void write_examples(wane_text *out, const wane_task_data *data, const wane_accuracy *a,
+                           const eval_call *asked)
+{
+    for (size_t i = 0; i < a->examples; i++) {
+        const wane_example_score *e = &a->example[i];
+        wane_text_string(out, "{\"task\": ");
+        wane_json_write_string(out, data->task.name);
+        wane_text_printf(out, ", \"split\": \"%s\", \"row\": %zu, \"label\": ", asked->split,
+                         e->row);
+        wane_json_write_string(out, data->task.labels[e->label].value);
+        wane_text_string(out, ", \"predicted\": ");
+        wane_json_write_string(out, data->task.labels[e->predicted].value);
+        write_number(out, "margin", e->margin);
+        write_number(out, "loss", e->loss);
+        wane_text_string(out, "}\n");
+    }
+}
+
+static wane_status measure_task(wane_text *out, wane_text *examples, const wane_pair *pair,
+                                const eval_call *asked, const char *path, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_task_data data = {0};
@@ -21,14 +78,42 @@ static wane_status write_task(wane_text *rows, const wane_pair *pair, const eval
     wane_task_request request = asked->request;
     request.path = path;
     WANE_TRY(wane_task_data_open(&data, pair, &request, err));
+    wane_progress_live("%s: %zu rows", data.task.name, data.prompts.rows);
     WANE_TRY(wane_measure_accuracy(&a, wane_pair_model(pair), NULL, NULL, &data.task, data.split,
-                                   &data.prompts, false, pair->pool, err));
-    wane_text_printf(rows, "%s\t%zu\t%.4f\t%.4f\t%.4f\t%.4f\t%zu\t%zu\n", data.task.name,
-                     a.examples, a.accuracy, a.stderr_, a.loss, a.majority, data.prompts.cut_rows,
-                     data.prompts.unknown_tokens);
+                                   &data.prompts, asked->per_token, pair->pool, err));
+    if (asked->json) write_json(out, &data, &a, asked);
+    else write_row(out, &data, &a, asked);
+    if (asked->examples) write_examples(examples, &data, &a, asked);
 done:
+    wane_progress_clear();
     wane_accuracy_free(&a);
     wane_task_data_free(&data);
+    return st;
+}
+
+static wane_status measure_all(wane_text *page, const wane_pair *pair, const eval_call *asked,
+                               wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_text rows = {0}, examples = {0};
+    wane_text_string(&rows, asked->json ? "["
+                                        : "task\tsplit\tn\taccuracy\tloss\tmajority\tlabels\tcut "
+                                          "rows\tunknown tokens\n");
+    for (size_t t = 0; t < asked->tasks.count; t++) {
+        if (asked->json && t) wane_text_string(&rows, ", ");
+        WANE_TRY(measure_task(&rows, &examples, pair, asked, asked->tasks.item[t], err));
+    }
+    if (asked->json) wane_text_string(&rows, "]\n");
+    WANE_TRY(wane_text_check(&rows, "eval", "tasks", err));
+    if (asked->json) wane_text_append(page, rows.data, rows.length);
+    else wane_page_table(page, &rows, "llrrrrrrr");
+    if (asked->examples) {
+        WANE_TRY(wane_text_check(&examples, "eval", asked->examples, err));
+        WANE_TRY(wane_file_write(asked->examples, examples.data, examples.length, err));
+    }
+done:
+    wane_text_free(&rows);
+    wane_text_free(&examples);
     return st;
 }
 
@@ -36,23 +121,19 @@ static wane_status measure(const wane_call *call, eval_call *asked, wane_error *
 {
     wane_status st = WANE_OK;
     wane_pair pair = {0};
-    wane_text page = {0}, rows = {0};
+    wane_text page = {0};
     wane_label labels[WANE_OPTION_LIST_MOST];
     wane_arena *arena = wane_arena_new();
-    WANE_TRY(arena ? WANE_OK : wane_fail_memory(err, "eval", "labels"));
+    if (!arena) WANE_TRY(wane_fail_memory(err, "eval", "labels"));
     WANE_TRY(wane_labels_parse(labels, asked->labels.item, asked->labels.count, arena, err));
     asked->request.labels = asked->labels.count ? labels : NULL;
     asked->request.label_count = asked->labels.count;
     WANE_TRY(wane_pair_open(&pair, call->operand[0], asked->adapter, asked->threads, err));
     WANE_TRY(wane_pair_tokenizer(&pair, err));
-    wane_text_string(&rows, "task\tn\taccuracy\tstderr\tloss\tmajority\tcut\tunknown tokens\n");
-    for (size_t t = 0; t < asked->tasks.count; t++)
-        WANE_TRY(write_task(&rows, &pair, asked, asked->tasks.item[t], err));
-    wane_page_table(&page, &rows, "lrrrrrrr");
+    WANE_TRY(measure_all(&page, &pair, asked, err));
     WANE_TRY(wane_page_print(&page, err));
 done:
     wane_text_free(&page);
-    wane_text_free(&rows);
     wane_pair_close(&pair);
     wane_arena_free(arena);
     return st;
@@ -62,23 +143,32 @@ static int run(wane_call *call)
 {
     eval_call asked = {.split = "test"};
     const wane_option options[] = {
-        {"tasks", 0, WANE_OPTION_LIST, &asked.tasks, "PATH,...", "task folders or archives"},
+        {"tasks", 0, WANE_OPTION_LIST, &asked.tasks, "PATH,...",
+         "task folders or archives; builtin/NAME"},
         {"adapter", 'a', WANE_OPTION_TEXT, &asked.adapter, "PATH",
          "with this adapter or these tuned tensors on the model"},
         {"template", 0, WANE_OPTION_TEXT, &asked.request.template_text, "TEXT",
          "the prompt, with {field}"},
         {"labels", 0, WANE_OPTION_LIST, &asked.labels, "VALUE=WORDS,...",
-         "what is said for a label"},
+         "what is said for a label: \"0= no,1= yes\""},
         {"split", 0, WANE_OPTION_TEXT, &asked.split, "test|train", "rows to measure (test)"},
         {"limit", 0, WANE_OPTION_COUNT, &asked.request.limit, "N", "rows of a task at most"},
+        {"max-length", 0, WANE_OPTION_COUNT, &asked.request.max_length, "N",
+         "tokens of prompt and label (the model's context)"},
+        {"per-token", 0, WANE_OPTION_FLAG, &asked.per_token, NULL,
+         "a label's score is the mean over its tokens, not the sum"},
+        {"examples", 0, WANE_OPTION_TEXT, &asked.examples, "FILE",
+         "write every row's label, prediction, margin and loss here (JSON lines)"},
         {"threads", 't', WANE_OPTION_COUNT, &asked.threads, "N", "threads (every processor)"},
+        {"json", 0, WANE_OPTION_FLAG, &asked.json, NULL, "a list of the tasks as JSON"},
     };
     int code = 0;
     wane_error err;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 1, 1, &code)) return code;
     asked.request.train = strcmp(asked.split, "train") == 0;
-    if (asked.tasks.count == 0 || (!asked.request.train && strcmp(asked.split, "test") != 0))
-        return wane_cli_usage(call, "--tasks is needed, --split is test or train");
+    if (asked.tasks.count == 0) return wane_cli_usage(call, "--tasks is needed");
+    if (!asked.request.train && strcmp(asked.split, "test") != 0)
+        return wane_cli_usage(call, "--split is test or train, not '%s'", asked.split);
     return measure(call, &asked, &err) == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
 }
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <math.h>
 #include <string.h>
 
 #include "eval/cli/commands.h"
@@ -8,141 +7,175 @@
 #include "store/files/json.h"
 
 typedef struct intruders_call {
-    size_t k, threads;
-    double epsilon;
+    wane_pair_question question;
     const char *side;
-    bool json, u, v;
+    size_t threads;
+    bool json;
 } intruders_call;
 
-static double random_count(const wane_pair *pair, const wane_matrix_spectrum *m, int side,
-                           const intruders_call *asked)
+static const char *const side_names[] = {"u", "v"};
+
+static void write_head(wane_text *out, const wane_pair *pair, const wane_pair_spectra *all)
 {
-    const wane_parameter *p = &pair->base->parameters.parameter[m->parameter];
-    size_t k = m->spectrum.count < asked->k ? m->spectrum.count : asked->k;
-    return wane_intruder_random(side == 0 ? p->rows : p->cols, m->base_count, k, asked->epsilon);
+    char a[32], b[32];
+    wane_text what = {0};
+    wane_pair_describe(&what, pair);
+    wane_page_line(out, "base", "%s (%s)", pair->base_path, pair->base_type);
+    wane_page_line(out, "tuned", "%s (%s)", pair->tuned_path, what.data ? what.data : "");
+    wane_page_line(out, "matrices", "%zu, of them %zu changed", all->count, all->changed);
+    wane_page_line(out, "||dW||", "%s, %s of ||W||", wane_page_number(a, all->delta_frobenius, 4),
+                   wane_page_number(b, all->delta_frobenius / all->base_frobenius, 3));
+    wane_page_floor(out, all->floor, pair->tuned_type, all->within_floor);
+    wane_text_free(&what);
 }
 
-static void write_page(wane_text *out, const wane_pair *pair, const wane_matrix_spectrum *list,
-                       size_t count, int side, const intruders_call *asked)
+static void write_table(wane_text *out, const wane_pair *pair, const wane_pair_spectra *all,
+                        int side, const intruders_call *asked)
 {
     wane_text rows = {0};
-    size_t total = 0;
-    double random = 0;
-    char a[32], b[32], c[32], d[32], e[32];
-    wane_text_string(&rows, "matrix\tshape\tintruders\trandom\tenergy\t||dW||\trelative\teffective "
-                            "rank\n");
-    for (size_t i = 0; i < count; i++) {
-        const wane_parameter *p = &pair->base->parameters.parameter[list[i].parameter];
-        const wane_spectrum *s = &list[i].spectrum;
-        const wane_direction *way = s->side[side];
-        size_t found = wane_intruder_count(way, s->count, asked->k, asked->epsilon);
-        double expected = random_count(pair, &list[i], side, asked);
-        total += found;
-        random += expected;
+    const wane_pair_question *q = &asked->question;
+    char a[32], b[32], c[32], d[32], e[32], f[32];
+    bool floors = all->floor > 0;
+    wane_page_line(out, side == 0 ? "intruders, side u" : "intruders, side v",
+                   "%zu in the top %zu (|cosine| < %s); as many random directions: %s",
+                   all->intruders[side], q->k, wane_format_double(a, q->epsilon),
+                   wane_page_number(b, all->random[side], 4));
+    wane_text_printf(&rows,
+                     "matrix\tshape\tintruders\trandom\tenergy\t||dW||\trelative\t"
+                     "effective rank%s\n",
+                     floors ? "\trounding floor" : "");
+    for (size_t i = 0; i < all->count; i++) {
+        const wane_matrix_spectrum *m = &all->matrix[i];
+        const wane_parameter *p = &pair->base->parameters.parameter[m->parameter];
+        const wane_spectrum *s = &m->spectrum;
+        if (!m->changed) continue;
         wane_text_printf(
-            &rows, "%s\t%zux%zu\t%zu\t%s\t%s\t%s\t%s\t%s\n", p->name, p->rows, p->cols, found,
-            wane_page_number(a, expected, 3),
-            wane_page_number(b, wane_intruder_energy(way, s->count, asked->k, asked->epsilon), 3),
-            wane_page_number(c, s->delta_frobenius, 4), wane_page_number(d, s->relative_update, 3),
-            wane_page_number(e, s->effective_rank, 4));
+            &rows, "%s\t%zu x %zu\t%zu\t%s\t%s\t%s\t%s\t%s", p->name, p->rows, p->cols,
+            m->intruders[side], wane_page_number(a, m->random[side], 3),
+            wane_page_number(b, m->energy[side], 3), wane_page_number(c, s->delta_frobenius, 4),
+            wane_page_number(d, s->relative_update, 3), wane_page_number(e, s->effective_rank, 4));
+        if (floors)
+            wane_text_printf(&rows, "\t%s", wane_page_number(f, pair->floor[m->parameter], 3));
+        wane_text_string(&rows, "\n");
     }
-    wane_text_printf(out,
-                     "side %s: %zu intruders in the top %zu (max |cosine| < %s); as many random "
-                     "directions would give %s\n",
-                     side == 0 ? "u" : "v", total, asked->k, wane_format_double(a, asked->epsilon),
-                     wane_page_number(b, random, 4));
-    wane_page_table(out, &rows, "lrrrrrrr");
+    wane_text_printf(&rows, "total\t\t%zu\t%s\t%s\t%s\t%s\t%s", all->intruders[side],
+                     wane_page_number(a, all->random[side], 4),
+                     wane_page_number(b, all->energy[side], 3),
+                     wane_page_number(c, all->delta_frobenius, 4),
+                     wane_page_number(d, all->delta_frobenius / all->base_frobenius, 3),
+                     wane_page_number(e, all->effective_rank, 4));
+    if (floors) wane_text_printf(&rows, "\t%s", wane_page_number(f, all->floor, 3));
+    wane_text_string(&rows, "\n");
+    wane_page_table(out, &rows, "lrrrrrrrr");
     wane_text_free(&rows);
 }
 
-static void write_directions(wane_text *out, const wane_spectrum *s, int side, size_t k)
+static void write_member(wane_text *out, const char *name, double value)
 {
-    for (size_t j = 0; j < s->count && j < k; j++) {
+    wane_text_printf(out, "\"%s\": ", name);
+    wane_json_write_number(out, value);
+    wane_text_string(out, ", ");
+}
+
+static void write_json_matrix(wane_text *out, const wane_pair *pair, const wane_matrix_spectrum *m,
+                              int side)
+{
+    const wane_parameter *p = &pair->base->parameters.parameter[m->parameter];
+    const wane_spectrum *s = &m->spectrum;
+    wane_text_string(out, "{\"name\": ");
+    wane_json_write_string(out, p->name);
+    wane_text_printf(out, ", \"rows\": %zu, \"cols\": %zu, \"intruders\": %zu, ", p->rows, p->cols,
+                     m->intruders[side]);
+    write_member(out, "random", m->random[side]);
+    write_member(out, "energy", m->energy[side]);
+    write_member(out, "delta_frobenius", s->delta_frobenius);
+    write_member(out, "relative_update", s->relative_update);
+    write_member(out, "effective_rank", s->effective_rank);
+    write_member(out, "rounding_floor", pair->floor[m->parameter]);
+    wane_text_string(out, "\"directions\": [");
+    for (size_t j = 0; s->side[side] && j < s->count; j++) {
         const wane_direction *d = &s->side[side][j];
-        wane_text_printf(out, "%s{\"position\":%zu,\"sigma\":", j ? "," : "", j + 1);
-        wane_json_write_number(out, d->sigma);
-        wane_text_string(out, ",\"max_cosine\":");
-        wane_json_write_number(out, d->max_cosine);
-        wane_text_string(out, ",\"span\":");
+        wane_text_printf(out, "%s{\"position\": %zu, ", j ? ", " : "", j + 1);
+        write_member(out, "sigma", d->sigma);
+        write_member(out, "max_cosine", d->max_cosine);
+        wane_text_string(out, "\"span\": ");
         wane_json_write_number(out, d->span);
         wane_text_string(out, "}");
     }
+    wane_text_string(out, "]}");
 }
 
-static void write_json(wane_text *out, const wane_pair *pair, const wane_matrix_spectrum *list,
-                       size_t count, int side, const intruders_call *asked)
+static void write_json(wane_text *out, const wane_pair *pair, const wane_pair_spectra *all,
+                       int side, const intruders_call *asked)
 {
-    size_t total = 0;
-    for (size_t i = 0; i < count; i++)
-        total += wane_intruder_count(list[i].spectrum.side[side], list[i].spectrum.count, asked->k,
-                                     asked->epsilon);
-    wane_text_printf(out, "{\"k\":%zu,\"epsilon\":", asked->k);
-    wane_json_write_number(out, asked->epsilon);
-    wane_text_printf(out, ",\"side\":\"%s\",\"total\":%zu,\"matrices\":[", side == 0 ? "u" : "v",
-                     total);
-    for (size_t i = 0; i < count; i++) {
-        const wane_parameter *p = &pair->base->parameters.parameter[list[i].parameter];
-        const wane_spectrum *s = &list[i].spectrum;
-        wane_text_string(out, i ? ",{\"name\":" : "{\"name\":");
-        wane_json_write_string(out, p->name);
-        wane_text_printf(out, ",\"rows\":%zu,\"cols\":%zu,\"intruders\":%zu,\"random\":", p->rows,
-                         p->cols,
-                         wane_intruder_count(s->side[side], s->count, asked->k, asked->epsilon));
-        wane_json_write_number(out, random_count(pair, &list[i], side, asked));
-        wane_text_string(out, ",\"energy\":");
-        wane_json_write_number(
-            out, wane_intruder_energy(s->side[side], s->count, asked->k, asked->epsilon));
-        wane_text_string(out, ",\"directions\":[");
-        write_directions(out, s, side, asked->k);
-        wane_text_string(out, "]}");
+    wane_text_printf(out, "{\"k\": %zu, ", asked->question.k);
+    write_member(out, "epsilon", asked->question.epsilon);
+    wane_text_printf(out, "\"side\": \"%s\", \"total\": %zu, \"matrices\": [", side_names[side],
+                     all->intruders[side]);
+    for (size_t i = 0; i < all->count; i++) {
+        if (i) wane_text_string(out, ", ");
+        write_json_matrix(out, pair, &all->matrix[i], side);
     }
-    wane_text_string(out, "]}\n");
+    wane_text_string(out, "]}");
+}
+
+static void write_page(wane_text *out, const wane_pair *pair, const wane_pair_spectra *all,
+                       const intruders_call *asked)
+{
+    const wane_pair_question *q = &asked->question;
+    if (!asked->json) write_head(out, pair, all);
+    if (asked->json && q->u && q->v) wane_text_string(out, "[");
+    for (int side = 0; side < 2; side++) {
+        if (!(side == 0 ? q->u : q->v)) continue;
+        if (asked->json) {
+            if (side == 1 && q->u) wane_text_string(out, ", ");
+            write_json(out, pair, all, side, asked);
+        } else {
+            wane_text_string(out, side == 1 && q->u ? "\n" : "");
+            write_table(out, pair, all, side, asked);
+        }
+    }
+    if (asked->json) wane_text_string(out, q->u && q->v ? "]\n" : "\n");
 }
 
 static wane_status measure(const wane_call *call, const intruders_call *asked, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_pair pair = {0};
-    wane_matrix_spectrum *list = NULL;
-    size_t count = 0;
+    wane_pair_spectra all = {0};
     wane_text page = {0};
-    wane_spectrum_options options = {.top = asked->k, .u = asked->u, .v = asked->v};
     WANE_TRY(wane_pair_open(&pair, call->operand[0], call->operand[1], asked->threads, err));
-    WANE_TRY(wane_pair_spectra(&list, &count, &pair, &options, err));
-    if (asked->json && asked->u && asked->v) wane_text_string(&page, "[");
-    for (int side = 0; side < 2; side++) {
-        if (!(side == 0 ? asked->u : asked->v)) continue;
-        if (page.length > 1) wane_text_string(&page, asked->json ? "," : "\n");
-        if (asked->json) write_json(&page, &pair, list, count, side, asked);
-        else write_page(&page, &pair, list, count, side, asked);
-    }
-    if (asked->json && asked->u && asked->v) wane_text_string(&page, "]\n");
+    WANE_TRY(wane_pair_spectra_find(&all, &pair, &asked->question, err));
+    write_page(&page, &pair, &all, asked);
     WANE_TRY(wane_page_print(&page, err));
 done:
-    wane_pair_spectra_free(list, count);
+    wane_pair_spectra_free(&all);
     wane_pair_close(&pair);
     return st;
 }
 
 static int run(wane_call *call)
 {
-    intruders_call asked = {.k = 10, .epsilon = 0.5, .side = "u"};
+    intruders_call asked = {.question = {.k = 10, .epsilon = 0.5}, .side = "u"};
+    wane_pair_question *q = &asked.question;
     const wane_option options[] = {
-        {"top", 'k', WANE_OPTION_COUNT, &asked.k, "K", "top directions of each matrix (10)"},
-        {"epsilon", 0, WANE_OPTION_NUMBER, &asked.epsilon, "E",
+        {"top", 'k', WANE_OPTION_COUNT, &q->k, "K", "top directions of each matrix (10)"},
+        {"epsilon", 0, WANE_OPTION_NUMBER, &q->epsilon, "E",
          "an intruder's largest |cosine| is below this (0.5)"},
         {"side", 0, WANE_OPTION_TEXT, &asked.side, "u|v|both",
          "left vectors, right ones, both (u)"},
+        {"cache", 0, WANE_OPTION_TEXT, &q->cache, "DIR", "keep the base's spectra here"},
         {"threads", 't', WANE_OPTION_COUNT, &asked.threads, "N", "threads (every processor)"},
-        {"json", 0, WANE_OPTION_FLAG, &asked.json, NULL, "as JSON, every direction included"},
+        {"json", 0, WANE_OPTION_FLAG, &asked.json, NULL,
+         "as JSON with every direction; of both sides a list"},
     };
     int code = 0;
     wane_error err;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 2, 2, &code)) return code;
-    asked.u = strcmp(asked.side, "u") == 0 || strcmp(asked.side, "both") == 0;
-    asked.v = strcmp(asked.side, "v") == 0 || strcmp(asked.side, "both") == 0;
-    if (asked.k == 0 || !(asked.u || asked.v))
-        return wane_cli_usage(call, "-k is at least 1, --side is u, v or both");
+    q->u = strcmp(asked.side, "u") == 0 || strcmp(asked.side, "both") == 0;
+    q->v = strcmp(asked.side, "v") == 0 || strcmp(asked.side, "both") == 0;
+    if (q->k == 0 || !(q->u || q->v) || !(q->epsilon > 0 && q->epsilon <= 1))
+        return wane_cli_usage(call, "-k is at least 1, --epsilon in (0, 1], --side u, v or both");
     return measure(call, &asked, &err) == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
 }
 

@@ -1,28 +1,83 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <stdio.h>
 
 #include "eval/cli/commands.h"
+#include "eval/cli/models.h"
+#include "eval/cli/page.h"
 #include "eval/run/pretrain.h"
+#include "store/base/clock.h"
+#include "store/files/file.h"
 
 static void say(void *context, wane_level level, const char *line)
 {
     (void)context;
-    (void)level;
-    (void)fprintf(stderr, "%s\n", line);
+    (void)fprintf(stderr, "%s%s\n", level == WANE_LOG_INFO ? "" : "warning: ", line);
+}
+
+static bool holds_weights(const char *folder)
+{
+    char *path = wane_path_join(folder, "model.safetensors");
+    bool there = path && wane_file_exists(path);
+    wane_free(path);
+    return there;
+}
+
+/* What came of it, on text of the same language that it was not trained on. */
+static wane_status report(const char *folder, const wane_pretraining *settings, size_t threads,
+                          double seconds, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_pair pair = {0};
+    wane_text_data text = {0};
+    wane_likelihood l = {0};
+    wane_text page = {0};
+    wane_text_request request = {.path = "builtin"};
+    char a[32], b[32];
+    WANE_TRY(wane_pair_open(&pair, folder, NULL, threads, err));
+    WANE_TRY(wane_pair_tokenizer(&pair, err));
+    WANE_TRY(wane_text_data_open(&text, &pair, &request, err));
+    WANE_TRY(wane_measure_likelihood(&l, pair.base, NULL, NULL, &text.windows, pair.pool, err));
+    wane_page_line(&page, "model", "%s (%zu layers, width %zu, %s parameters)", folder,
+                   settings->layers, settings->width,
+                   wane_page_count(a, pair.base->parameters.numbers));
+    wane_page_line(&page, "trained", "%s steps, seed %llu, %.1f s",
+                   wane_page_count(a, settings->steps), (unsigned long long)settings->seed,
+                   seconds);
+    wane_page_line(&page, "held-out text", "%s documents, %s tokens",
+                   wane_page_count(a, text.windows.documents), wane_page_count(b, l.tokens));
+    wane_page_line(&page, "nll", "%.4f +- %.4f nats/token", l.nll, l.nll_stderr);
+    wane_page_line(&page, "entropy", "%.4f nats/token: the language's own, no model is below it",
+                   text.floor);
+    wane_page_line(&page, "above it", "%.4f nats/token (a uniform guess: %.4f)", l.nll - text.floor,
+                   log((double)pair.base->config.vocabulary) - text.floor);
+    WANE_TRY(wane_page_print(&page, err));
+done:
+    wane_text_free(&page);
+    wane_likelihood_free(&l);
+    wane_text_data_free(&text);
+    wane_pair_close(&pair);
+    return st;
 }
 
 static int run(wane_call *call)
 {
-    wane_pretraining settings = wane_pretraining_defaults();
+    wane_pretraining s = wane_pretraining_defaults();
     const char *folder = "builtin-model";
     size_t seed = 0, threads = 0;
     const wane_option options[] = {
         {"output", 'o', WANE_OPTION_TEXT, &folder, "DIR", "the model's folder (builtin-model)"},
         {"seed", 0, WANE_OPTION_COUNT, &seed, "N", "makes the model and its text (0)"},
-        {"steps", 0, WANE_OPTION_COUNT, &settings.steps, "N", "optimiser steps"},
-        {"width", 0, WANE_OPTION_COUNT, &settings.width, "N", "of the hidden states"},
-        {"layers", 0, WANE_OPTION_COUNT, &settings.layers, "N", "transformer layers"},
-        {"documents", 0, WANE_OPTION_COUNT, &settings.documents, "N", "of the text"},
+        {"steps", 0, WANE_OPTION_COUNT, &s.steps, "N", "optimiser steps"},
+        {"width", 0, WANE_OPTION_COUNT, &s.width, "N", "of the hidden states"},
+        {"layers", 0, WANE_OPTION_COUNT, &s.layers, "N", "transformer layers"},
+        {"heads", 0, WANE_OPTION_COUNT, &s.heads, "N", "attention heads"},
+        {"kv-heads", 0, WANE_OPTION_COUNT, &s.kv_heads, "N", "heads of keys and values"},
+        {"hidden", 0, WANE_OPTION_COUNT, &s.hidden, "N", "width inside the MLP"},
+        {"context", 0, WANE_OPTION_COUNT, &s.context, "N", "tokens of a window"},
+        {"documents", 0, WANE_OPTION_COUNT, &s.documents, "N", "of the text"},
+        {"batch-tokens", 0, WANE_OPTION_COUNT, &s.batch_tokens, "N", "tokens of a step"},
+        {"learning-rate", 0, WANE_OPTION_NUMBER, &s.learning_rate, "R", "at its highest"},
         {"threads", 't', WANE_OPTION_COUNT, &threads, "N", "threads (every processor)"},
     };
     int code = 0;
@@ -30,16 +85,23 @@ static int run(wane_call *call)
     wane_pool *pool = NULL;
     wane_log log = {say, NULL};
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 0, 0, &code)) return code;
-    if (settings.steps == 0 || settings.documents == 0 || settings.layers == 0)
-        return wane_cli_usage(call, "--steps, --documents and --layers are at least 1");
-    settings.seed = seed;
-    wane_status st = wane_pool_new(&pool, (int)(threads > 64 ? 65 : threads), &err);
-    if (st == WANE_OK) st = wane_pretrain(&settings, folder, pool, &log, &err);
+    if (!s.steps || !s.documents || !s.layers || !s.heads || !s.batch_tokens || s.context < 8)
+        return wane_cli_usage(call, "counts are at least 1, --context at least 8");
+    if (!(s.learning_rate > 0)) return wane_cli_usage(call, "--learning-rate is above 0");
+    if (threads > WANE_MAX_THREADS)
+        return wane_cli_usage(call, "--threads: at most %d", WANE_MAX_THREADS);
+    if (holds_weights(folder))
+        return wane_cli_usage(call, "%s holds a model already: remove it or say -o DIR", folder);
+    s.seed = seed;
+    double start = wane_clock_wall();
+    wane_status st = wane_pool_new(&pool, (int)threads, &err);
+    if (st == WANE_OK) st = wane_pretrain(&s, folder, pool, &log, &err);
     wane_pool_free(pool);
-    if (st != WANE_OK) return wane_cli_fail(&err);
-    (void)fprintf(stderr, "written to %s; next: wane perplexity %s builtin\n", folder, folder);
-    return WANE_EXIT_DONE;
+    double seconds = wane_clock_wall() - start;
+    if (st == WANE_OK) st = report(folder, &s, threads, seconds, &err);
+    return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
 }
 
-const wane_command wane_command_pretrain = {"pretrain", "pretrain [-o DIR] [--seed N] [--steps N]",
-                                            "Make the built-in model from its seed.", run};
+const wane_command wane_command_pretrain = {
+    "pretrain", "pretrain [-o DIR] [--seed N] [--steps N] [--width N] [--layers N]",
+    "Make the built-in model from its seed; its loss beside the language's entropy.", run};

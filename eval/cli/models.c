@@ -136,6 +136,24 @@ void wane_pair_close(wane_pair *pair)
     *pair = (wane_pair){0};
 }
 
+void wane_pair_describe(wane_text *out, const wane_pair *pair)
+{
+    const wane_adapter_facts *facts = &pair->update.facts;
+    char number[32];
+    switch (pair->kind) {
+    case WANE_TUNED_NOTHING: break;
+    case WANE_TUNED_ADAPTER:
+        wane_text_printf(out, "PEFT adapter, rank %zu, alpha %s%s, on %zu matrices", facts->rank,
+                         wane_format_double(number, facts->alpha), facts->rslora ? ", rsLoRA" : "",
+                         pair->update.count);
+        if (facts->base_model && facts->base_model[0])
+            wane_text_printf(out, ", made on %s", facts->base_model);
+        break;
+    case WANE_TUNED_MODEL: wane_text_printf(out, "model, %s", pair->tuned_type); break;
+    case WANE_TUNED_TENSORS: wane_text_printf(out, "tuned tensors, %s", pair->tuned_type); break;
+    }
+}
+
 const wane_model *wane_pair_model(const wane_pair *pair)
 {
     return pair->tuned ? pair->tuned : pair->base;

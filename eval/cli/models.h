@@ -41,6 +41,9 @@ WANE_MUST_CHECK wane_status wane_pair_open(wane_pair *out, const char *base, con
                                            size_t threads, wane_error *err);
 void wane_pair_close(wane_pair *pair);
 
+/* "PEFT adapter, rank 4, alpha 8, on 14 matrices": what was given; appended to `out`. */
+void wane_pair_describe(wane_text *out, const wane_pair *pair);
+
 /* The tuned model, or the base when nothing was given. Borrowed. */
 const wane_model *wane_pair_model(const wane_pair *pair);
 

@@ -59,6 +59,17 @@ void wane_page_line(wane_text *out, const char *name, const char *format, ...)
     wane_text_printf(out, "%-*s %s\n", NAME_WIDTH, name, line);
 }
 
+void wane_page_floor(wane_text *out, double floor_, const char *type, size_t within)
+{
+    char number[32];
+    if (!(floor_ > 0)) return;
+    wane_page_line(out, "rounding floor", "%s: what rounding to %s alone makes of ||dW||",
+                   wane_page_number(number, floor_, 3), type);
+    if (within)
+        wane_page_line(out, "", "%zu changed matrices are within 10 floors: no effective rank",
+                       within);
+}
+
 char *wane_page_number(char out[32], double value, int digits)
 {
     if (isnan(value)) return memcpy(out, "-", 2);

@@ -17,6 +17,10 @@ void wane_page_table(wane_text *out, const wane_text *rows, const char *sides);
 /* "name<padding>value" with the value from a fixed column on. */
 void wane_page_line(wane_text *out, const char *name, const char *format, ...) WANE_PRINTF(3, 4);
 
+/* The line on what rounding to `type` alone would make of ||dW||, and what follows from it;
+ * nothing where no weight is kept in 16 bits (floor 0). */
+void wane_page_floor(wane_text *out, double floor, const char *type, size_t within);
+
 /* `value` to `digits` significant digits, without an exponent where it reads well; "-" for NaN.
  * `out` must have room for 32 bytes; returns out. */
 char *wane_page_number(char out[32], double value, int digits);

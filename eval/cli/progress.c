@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/cli/progress.h"
 
+#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +14,17 @@ void wane_progress_clear(void)
 {
     if (live_line) (void)fputs("\r\033[K", stderr);
     live_line = false;
+}
+
+void wane_progress_live(const char *format, ...)
+{
+    if (isatty(STDERR_FILENO) != 1) return;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)fputs("\r\033[K", stderr);
+    (void)vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    live_line = true;
 }
 
 void wane_progress_start(wane_progress *progress, FILE *log, int worker)

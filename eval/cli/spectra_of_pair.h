@@ -7,18 +7,42 @@
 #include "analysis/spectra/spectrum.h"
 #include "eval/cli/models.h"
 
+typedef struct wane_pair_question {
+    size_t k;
+    double epsilon;
+    bool u, v;
+    const char *cache; /* folder of base spectra (made if missing), or NULL */
+} wane_pair_question;
+
+/* One weight. Of an unchanged one nothing is decomposed: it has no intruders and no directions. */
 typedef struct wane_matrix_spectrum {
     size_t parameter;
-    size_t base_count;      /* directions of the base */
+    bool changed;
     wane_spectrum spectrum; /* effective_rank is NaN when the change is within 10 rounding floors */
+    /* per side; 0 and NaN for one that was not asked for */
+    size_t intruders[2];
+    double random[2]; /* expected of as many random directions */
+    double energy[2];
 } wane_matrix_spectrum;
 
-/* One entry per linear weight, in the table's order; *count of them. From factors where the tuned
- * model is an adapter, else from the whole weights. Free with wane_pair_spectra_free. */
-WANE_MUST_CHECK wane_status wane_pair_spectra(wane_matrix_spectrum **out, size_t *count,
-                                              const wane_pair *pair,
-                                              const wane_spectrum_options *options,
-                                              wane_error *err);
-void wane_pair_spectra_free(wane_matrix_spectrum *spectra, size_t count);
+/* In the table's order, with sums over the matrices. */
+typedef struct wane_pair_spectra {
+    size_t count, changed;
+    wane_matrix_spectrum *matrix; /* owned */
+    size_t intruders[2];
+    double random[2], energy[2]; /* energy: a ratio of sums, over the changed matrices */
+    double base_frobenius, delta_frobenius;
+    double floor;          /* root of the summed squares of the rounding floors */
+    double effective_rank; /* mean over the matrices that have one; NaN without */
+    size_t ranked;         /* how many have one */
+    size_t within_floor;   /* changed matrices whose change is within 10 floors */
+} wane_pair_spectra;
+
+/* From factors where the tuned model is an adapter, else from the whole weights. On a terminal the
+ * progress shows on stderr. Free with wane_pair_spectra_free ({0} allowed). */
+WANE_MUST_CHECK wane_status wane_pair_spectra_find(wane_pair_spectra *out, const wane_pair *pair,
+                                                   const wane_pair_question *question,
+                                                   wane_error *err);
+void wane_pair_spectra_free(wane_pair_spectra *spectra);
 
 #endif

@@ -10,6 +10,7 @@
 #include "eval/run/work.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
+#include "store/files/file.h"
 #include "store/results/query.h"
 
 /* ------------------------------------------------------------------------------- which cells */
@@ -242,22 +243,10 @@ done:
 
 static wane_status base_svd(wane_work *work, size_t parameter, wane_error *err)
 {
-    wane_status st = WANE_OK;
-    char sha[WANE_SHA256_HEX];
-    char *path = NULL, *folder = NULL;
-    const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
-    wane_matrix matrix = wane_model_matrix(work->inputs->base, parameter);
-    wane_error ignored;
-    WANE_TRY(wane_sha256_bytes(sha, matrix.data, p->rows * p->cols * sizeof(float), err));
-    char name[WANE_SHA256_HEX + 48];
-    (void)snprintf(name, sizeof name, "%s-%zux%zu.svd", sha, p->rows, p->cols);
-    path = wane_work_path(work, "svd", name);
-    WANE_TRY(path ? WANE_OK : wane_fail_memory(err, "spectrum", p->name));
-    if (wane_base_svd_load(&work->svd[parameter], path, &ignored) == WANE_OK) goto done;
-    WANE_TRY(wane_base_svd_compute(&work->svd[parameter], matrix, err));
-    WANE_TRY(wane_base_svd_save(work->svd[parameter], path, err));
-done:
-    wane_free(path);
+    char *folder = wane_path_join(work->artifacts, "svd");
+    if (!folder) return wane_fail_memory(err, "spectrum", work->artifacts);
+    wane_status st = wane_base_svd_cached(
+        &work->svd[parameter], wane_model_matrix(work->inputs->base, parameter), folder, err);
     wane_free(folder);
     return st;
 }

@@ -136,6 +136,7 @@ wane_status wane_pretrain(const wane_pretraining *s, const char *folder, wane_po
     wane_model *model = NULL;
     wane_trainer *trainer = NULL;
     double entropy = 0;
+    WANE_TRY(wane_folder_make(folder, err)); /* before the work, not after it */
     WANE_TRY(wane_builtin_tokenizer(&json, err));
     WANE_TRY(wane_tokenizer_parse(&tokenizer, json.data, json.length, "built-in tokenizer", err));
     WANE_TRY(wane_builtin_corpus(&corpus, "pretraining", CORPUS_SEED + s->seed, s->documents,

@@ -2,6 +2,7 @@
  * The cache file of a base spectrum: what comes back, and what is refused.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "store/base/hash.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
+#include "store/files/file.h"
 #include "tests/support/support.h"
 
 enum { ROWS = 12, COLS = 7 };
@@ -175,6 +177,58 @@ static void save_leaves_nothing_half_written(void **state)
     wane_base_svd_free(base);
 }
 
+/* One file per matrix in the folder; made once, made again when damaged. */
+static void folder_of_bases(void **state)
+{
+    (void)state;
+    float wide[ROWS * (COLS + 2)], plain[ROWS * COLS];
+    wane_base_svd *base = make_base(plain, ROWS, COLS), *again = NULL;
+    wane_error err;
+    size_t bytes[3];
+    char **names = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < ROWS * (COLS + 2); i++) wide[i] = (float)i;
+    for (size_t i = 0; i < ROWS; i++)
+        memcpy(wide + i * (COLS + 2), plain + i * COLS, COLS * sizeof *plain);
+    const char *folder = scratch_path("bases"), *judge = scratch_path("judge");
+    CHECK_OK(wane_folder_make(folder, &err));
+    CHECK_OK(wane_base_svd_save(base, judge, &err));
+    wane_base_svd_free(base);
+    char *expected = read_file(judge, &bytes[0]);
+    for (int turn = 0; turn < 4; turn++) {
+        wane_matrix view = turn % 2 ? (wane_matrix){plain, ROWS, COLS, COLS}
+                                    : (wane_matrix){wide, ROWS, COLS, COLS + 2};
+        CHECK_OK(wane_base_svd_cached(&again, view, folder, &err));
+        wane_base_svd_free(again);
+        CHECK_OK(wane_folder_list(&names, &count, folder, &err));
+        assert_int_equal(count, 1);
+        char path[1024];
+        (void)snprintf(path, sizeof path, "%s/%s", folder, names[0]);
+        char *there = read_file(path, &bytes[1]);
+        assert_int_equal(bytes[0], bytes[1]);
+        assert_memory_equal(expected, there, bytes[0]);
+        if (turn == 1) write_file(path, there, bytes[1] - 1);
+        if (turn == 2) { /* another matrix under this one's name */
+            float other[ROWS * COLS] = {1};
+            CHECK_OK(wane_base_svd_compute(&base, (wane_matrix){other, ROWS, COLS, COLS}, &err));
+            CHECK_OK(wane_base_svd_save(base, path, &err));
+            wane_base_svd_free(base);
+        }
+        free(there);
+        wane_names_free(names, count);
+    }
+    plain[3] += 1;
+    CHECK_OK(wane_base_svd_cached(&again, (wane_matrix){plain, ROWS, COLS, COLS}, folder, &err));
+    wane_base_svd_free(again);
+    CHECK_OK(wane_folder_list(&names, &count, folder, &err));
+    assert_int_equal(count, 2);
+    wane_names_free(names, count);
+    CHECK_FAILS(wane_base_svd_cached(&again, (wane_matrix){plain, ROWS, COLS, COLS},
+                                     scratch_path("nowhere"), &err),
+                WANE_ENOTFOUND, "nowhere");
+    free(expected);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +238,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(forged_content_is_refused, scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(save_leaves_nothing_half_written, scratch_make,
                                         scratch_remove),
+        cmocka_unit_test_setup_teardown(folder_of_bases, scratch_make, scratch_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/cli/diff.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "eval/cli/page.h"
+#include "store/files/json.h"
+
+/* ---------------------------------------------------------------------------------------- page */
+
+static void write_head(wane_text *out, const wane_diff *diff)
+{
+    const wane_pair *pair = &diff->pair;
+    const wane_config *c = &pair->base->config;
+    char a[32];
+    wane_text what = {0};
+    wane_pair_describe(&what, pair);
+    wane_page_line(out, "base", "%s (%s, %zu layers, width %zu, %s parameters)", pair->base_path,
+                   pair->base_type, c->layers, c->width,
+                   wane_page_count(a, pair->base->parameters.numbers));
+    wane_page_line(out, "tuned", "%s (%s)", pair->tuned_path, what.data ? what.data : "");
+    if (!isnan(diff->merge_difference))
+        wane_page_line(out, "merged",
+                       "logits within %s of those with the adapter beside, of their "
+                       "largest",
+                       wane_page_number(a, diff->merge_difference, 2));
+    wane_text_free(&what);
+}
+
+static void write_tensors(wane_text *out, const wane_diff *diff)
+{
+    wane_text rows = {0};
+    wane_diff_group all = {.name = "all"};
+    char a[32], b[32], c[32];
+    wane_text_string(&rows, "tensors\tnumber\tchanged\t||W||\t||dW||\trelative\n");
+    for (size_t i = 0; i <= WANE_DIFF_GROUPS; i++) {
+        const wane_diff_group *g = i < WANE_DIFF_GROUPS ? &diff->group[i] : &all;
+        if (g->tensors == 0) continue;
+        wane_text_printf(&rows, "%s\t%zu\t%zu\t%s\t%s\t%s\n", g->name, g->tensors, g->changed,
+                         wane_page_number(a, sqrt(g->base_square), 4),
+                         wane_page_number(b, sqrt(g->delta_square), 4),
+                         wane_page_number(c, sqrt(g->delta_square / g->base_square), 3));
+        all.tensors += g->tensors;
+        all.changed += g->changed;
+        all.base_square += g->base_square;
+        all.delta_square += g->delta_square;
+    }
+    wane_text_string(out, "\n");
+    wane_page_table(out, &rows, "lrrrrr");
+    wane_text_free(&rows);
+}
+
+/* Most intruders first, then the largest relative update, then the table's order. */
+static int by_intruders(const void *left, const void *right)
+{
+    const wane_matrix_spectrum *const *a = left, *const *b = right;
+    size_t x = (*a)->intruders[0] + (*a)->intruders[1], y = (*b)->intruders[0] + (*b)->intruders[1];
+    if (x != y) return x < y ? 1 : -1;
+    double u = (*a)->spectrum.relative_update, v = (*b)->spectrum.relative_update;
+    if (u != v) return u < v ? 1 : -1;
+    return (*a)->parameter < (*b)->parameter ? -1 : 1;
+}
+
+static void write_matrices(wane_text *out, const wane_diff *diff,
+                           const wane_matrix_spectrum *const *list, size_t count)
+{
+    wane_text rows = {0};
+    char a[32], b[32], c[32], d[32], e[32];
+    wane_text_string(&rows, "matrix\tshape\tu\trandom\tv\trandom\t||dW||\trelative\teffective "
+                            "rank\n");
+    for (size_t i = 0; i < count; i++) {
+        const wane_matrix_spectrum *m = list[i];
+        const wane_parameter *p = &diff->pair.base->parameters.parameter[m->parameter];
+        const wane_spectrum *s = &m->spectrum;
+        wane_text_printf(
+            &rows, "%s\t%zu x %zu\t%zu\t%s\t%zu\t%s\t%s\t%s\t%s\n", p->name, p->rows, p->cols,
+            m->intruders[0], wane_page_number(a, m->random[0], 3), m->intruders[1],
+            wane_page_number(b, m->random[1], 3), wane_page_number(c, s->delta_frobenius, 4),
+            wane_page_number(d, s->relative_update, 3), wane_page_number(e, s->effective_rank, 4));
+    }
+    wane_page_table(out, &rows, "lrrrrrrrr");
+    wane_text_free(&rows);
+}
+
+static void write_spectra(wane_text *out, const wane_diff *diff)
+{
+    enum { LISTED = 14 };
+    const wane_pair_spectra *all = &diff->spectra;
+    char a[32], b[32], c[32];
+    size_t count = 0;
+    const wane_matrix_spectrum **list = wane_alloc(all->count, sizeof *list);
+    if (!list) {
+        out->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < all->count; i++)
+        if (all->matrix[i].changed) list[count++] = &all->matrix[i];
+    qsort(list, count, sizeof *list, by_intruders);
+    wane_text_string(out, "\n");
+    wane_page_line(out, "intruders",
+                   "%zu left, %zu right in the top %zu of %zu changed matrices of "
+                   "%zu (|cosine| < %s)",
+                   all->intruders[0], all->intruders[1], diff->question.k, all->changed, all->count,
+                   wane_format_double(a, diff->question.epsilon));
+    wane_page_line(out, "at random", "%s left, %s right: as many random directions",
+                   wane_page_number(a, all->random[0], 4), wane_page_number(b, all->random[1], 4));
+    wane_page_line(out, "effective rank", "%s of dW, mean over %zu matrices",
+                   wane_page_number(c, all->effective_rank, 4), all->ranked);
+    wane_page_floor(out, all->floor, diff->pair.tuned_type, all->within_floor);
+    if (count) write_matrices(out, diff, list, count < LISTED ? count : LISTED);
+    if (count > LISTED)
+        wane_text_printf(out, "and %zu more: wane intruders %s %s\n", count - LISTED,
+                         diff->pair.base_path, diff->pair.tuned_path);
+    wane_free(list);
+}
+
+static void write_corpus(wane_text *out, const wane_diff_corpus *c)
+{
+    char a[32], b[32], e[32];
+    wane_text rows = {0};
+    double change = c->after.nll - c->before.nll;
+    wane_text_string(out, "\n");
+    wane_page_line(out, "corpus", "%s: %s documents, %s tokens, window %zu, BOS %s",
+                   c->text.corpus.name, wane_page_count(a, c->text.windows.documents),
+                   wane_page_count(b, c->after.tokens), c->text.rule.window,
+                   c->text.windows.bos >= 0 ? "one per document" : "none");
+    wane_text_string(&rows, "likelihood\tbase\ttuned\tchange\n");
+    wane_text_printf(&rows, "nll, nats/token\t%.4f\t%.4f\t%+.4f", c->before.nll, c->after.nll,
+                     change);
+    if (!isnan(c->change_stderr))
+        wane_text_printf(&rows, " +- %s, paired by document",
+                         wane_page_number(e, c->change_stderr, 2));
+    wane_text_printf(
+        &rows, "\ntoken perplexity\t%s\t%s\tx %s\n", wane_page_number(a, exp(c->before.nll), 5),
+        wane_page_number(b, exp(c->after.nll), 5), wane_page_number(e, exp(change), 4));
+    wane_text_printf(&rows, "KL(base || tuned)\t\t%.4f\tnats/token\n", c->after.kl_to_base);
+    wane_page_table(out, &rows, "lrrl");
+    wane_text_free(&rows);
+    if (!isnan(c->text.floor))
+        wane_page_line(out, "floor", "%.4f nats/token, the entropy of the language", c->text.floor);
+}
+
+static void write_tasks(wane_text *out, const wane_diff *diff)
+{
+    wane_text rows = {0};
+    char p[32];
+    wane_text_string(&rows, "task\tn\tbase\ttuned\tchange\tonly base\tonly tuned\tMcNemar "
+                            "p\tmajority\tcut\n");
+    for (size_t i = 0; i < diff->task_count; i++) {
+        const wane_diff_task *t = &diff->task[i];
+        wane_text_printf(&rows, "%s\t%zu\t%.4f\t%.4f\t%+.4f\t%zu\t%zu\t%s\t%.4f\t%zu\n",
+                         t->data.task.name, t->after.examples, t->before.accuracy,
+                         t->after.accuracy, t->after.accuracy - t->before.accuracy, t->only_before,
+                         t->only_after, wane_page_number(p, t->p, 3), t->after.majority,
+                         t->data.prompts.cut_rows);
+    }
+    wane_text_string(out, "\n");
+    wane_page_table(out, &rows, "lrrrrrrrrr");
+    wane_text_free(&rows);
+}
+
+void wane_diff_write_page(wane_text *out, const wane_diff *diff)
+{
+    write_head(out, diff);
+    write_tensors(out, diff);
+    write_spectra(out, diff);
+    if (diff->corpus) write_corpus(out, diff->corpus);
+    if (diff->task_count) write_tasks(out, diff);
+}
+
+/* ---------------------------------------------------------------------------------------- JSON */
+
+static void key_number(wane_text *out, const char *key, double value)
+{
+    wane_text_printf(out, "\"%s\": ", key);
+    wane_json_write_number(out, value);
+}
+
+static void key_text(wane_text *out, const char *key, const char *value)
+{
+    wane_text_printf(out, "\"%s\": ", key);
+    wane_json_write_string(out, value);
+}
+
+/* ", " between members. */
+static void also_number(wane_text *out, const char *key, double value)
+{
+    wane_text_string(out, ", ");
+    key_number(out, key, value);
+}
+
+static void json_models(wane_text *out, const wane_diff *diff)
+{
+    static const char *const kinds[] = {"nothing", "adapter", "model", "tensors"};
+    const wane_pair *pair = &diff->pair;
+    wane_text_string(out, "\"base\": {");
+    key_text(out, "path", pair->base_path);
+    wane_text_string(out, ", ");
+    key_text(out, "dtype", pair->base_type);
+    wane_text_printf(out, ", \"parameters\": %zu}, \"tuned\": {", pair->base->parameters.numbers);
+    key_text(out, "path", pair->tuned_path);
+    wane_text_string(out, ", ");
+    key_text(out, "kind", kinds[pair->kind]);
+    wane_text_string(out, ", ");
+    key_text(out, "dtype", pair->tuned_type);
+    if (pair->kind == WANE_TUNED_ADAPTER) {
+        wane_text_printf(out, ", \"rank\": %zu", pair->update.facts.rank);
+        also_number(out, "alpha", pair->update.facts.alpha);
+        also_number(out, "merge_difference", diff->merge_difference);
+    }
+    wane_text_string(out, "}, \"tensors\": [");
+    bool some = false;
+    for (size_t i = 0; i < WANE_DIFF_GROUPS; i++) {
+        const wane_diff_group *g = &diff->group[i];
+        if (g->tensors == 0) continue;
+        wane_text_string(out, some ? ", {" : "{");
+        key_text(out, "group", g->name);
+        wane_text_printf(out, ", \"tensors\": %zu, \"changed\": %zu", g->tensors, g->changed);
+        also_number(out, "base_frobenius", sqrt(g->base_square));
+        also_number(out, "delta_frobenius", sqrt(g->delta_square));
+        wane_text_string(out, "}");
+        some = true;
+    }
+    wane_text_string(out, "]");
+}
+
+static void json_sides(wane_text *out, const size_t intruders[2], const double random[2],
+                       const double energy[2])
+{
+    static const char *const names[] = {"u", "v"};
+    for (int side = 0; side < 2; side++) {
+        wane_text_printf(out, ", \"%s\": {\"intruders\": %zu", names[side], intruders[side]);
+        also_number(out, "random", random[side]);
+        also_number(out, "energy", energy[side]);
+        wane_text_string(out, "}");
+    }
+}
+
+static void json_spectra(wane_text *out, const wane_diff *diff)
+{
+    const wane_pair_spectra *all = &diff->spectra;
+    wane_text_printf(out, ", \"spectra\": {\"k\": %zu", diff->question.k);
+    also_number(out, "epsilon", diff->question.epsilon);
+    json_sides(out, all->intruders, all->random, all->energy);
+    also_number(out, "base_frobenius", all->base_frobenius);
+    also_number(out, "delta_frobenius", all->delta_frobenius);
+    also_number(out, "effective_rank", all->effective_rank);
+    also_number(out, "rounding_floor", all->floor);
+    wane_text_string(out, ", \"matrices\": [");
+    for (size_t i = 0; i < all->count; i++) {
+        const wane_matrix_spectrum *m = &all->matrix[i];
+        const wane_parameter *p = &diff->pair.base->parameters.parameter[m->parameter];
+        wane_text_string(out, i ? ", {" : "{");
+        key_text(out, "name", p->name);
+        wane_text_printf(out, ", \"rows\": %zu, \"cols\": %zu, \"changed\": %s", p->rows, p->cols,
+                         m->changed ? "true" : "false");
+        json_sides(out, m->intruders, m->random, m->energy);
+        also_number(out, "delta_frobenius", m->spectrum.delta_frobenius);
+        also_number(out, "delta_spectral", m->spectrum.delta_spectral);
+        also_number(out, "relative_update", m->spectrum.relative_update);
+        also_number(out, "effective_rank", m->spectrum.effective_rank);
+        wane_text_string(out, "}");
+    }
+    wane_text_string(out, "]}");
+}
+
+static void json_corpus(wane_text *out, const wane_diff_corpus *c)
+{
+    wane_text_string(out, ", \"likelihood\": {");
+    key_text(out, "corpus", c->text.corpus.name);
+    wane_text_printf(out, ", \"data_sha256\": \"%s\", \"tokens\": %zu", c->text.corpus.sha256,
+                     c->after.tokens);
+    also_number(out, "nll_base", c->before.nll);
+    also_number(out, "nll_tuned", c->after.nll);
+    also_number(out, "change", c->after.nll - c->before.nll);
+    also_number(out, "change_stderr", c->change_stderr);
+    also_number(out, "kl_to_base", c->after.kl_to_base);
+    also_number(out, "soft_ce", c->after.soft_ce);
+    wane_text_string(out, "}");
+}
+
+static void json_tasks(wane_text *out, const wane_diff *diff)
+{
+    wane_text_string(out, ", \"scores\": [");
+    for (size_t i = 0; i < diff->task_count; i++) {
+        const wane_diff_task *t = &diff->task[i];
+        wane_text_string(out, i ? ", {" : "{");
+        key_text(out, "task", t->data.task.name);
+        wane_text_printf(out, ", \"n\": %zu", t->after.examples);
+        also_number(out, "accuracy_base", t->before.accuracy);
+        also_number(out, "accuracy_tuned", t->after.accuracy);
+        also_number(out, "loss_base", t->before.loss);
+        also_number(out, "loss_tuned", t->after.loss);
+        wane_text_printf(out, ", \"only_base\": %zu, \"only_tuned\": %zu", t->only_before,
+                         t->only_after);
+        also_number(out, "p", t->p);
+        also_number(out, "majority", t->after.majority);
+        wane_text_string(out, "}");
+    }
+    wane_text_string(out, "]");
+}
+
+void wane_diff_write_json(wane_text *out, const wane_diff *diff)
+{
+    wane_text_string(out, "{");
+    json_models(out, diff);
+    json_spectra(out, diff);
+    if (diff->corpus) json_corpus(out, diff->corpus);
+    if (diff->task_count) json_tasks(out, diff);
+    wane_text_string(out, "}\n");
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What `wane diff` finds between a base and a tuned model, and how it is told.
+ */
+#ifndef EVAL_CLI_DIFF_H
+#define EVAL_CLI_DIFF_H
+
+#include "eval/cli/spectra_of_pair.h"
+
+/* The tensors of one kind. */
+typedef struct wane_diff_group {
+    const char *name; /* "attention", ...; a constant */
+    size_t tensors, changed;
+    double base_square, delta_square; /* sums of squares */
+} wane_diff_group;
+
+enum { WANE_DIFF_GROUPS = 6 };
+
+typedef struct wane_diff_corpus {
+    wane_text_data text;
+    wane_likelihood before, after;
+    double change_stderr; /* paired by document; NaN for one document */
+} wane_diff_corpus;
+
+typedef struct wane_diff_task {
+    wane_task_data data;
+    wane_accuracy before, after;
+    size_t only_before, only_after; /* examples that exactly one of the two got right */
+    double p;                       /* exact McNemar */
+} wane_diff_task;
+
+/* Start with {0}; free with wane_diff_free. */
+typedef struct wane_diff {
+    wane_pair pair;
+    wane_pair_question question;
+    double merge_difference; /* NaN where it is no adapter */
+    wane_diff_group group[WANE_DIFF_GROUPS];
+    wane_pair_spectra spectra;
+    wane_diff_corpus *corpus; /* NULL when none was asked for; owned */
+    size_t task_count;
+    wane_diff_task *task; /* owned */
+} wane_diff;
+
+void wane_diff_free(wane_diff *diff);
+
+void wane_diff_write_page(wane_text *out, const wane_diff *diff);
+void wane_diff_write_json(wane_text *out, const wane_diff *diff);
+
+#endif
