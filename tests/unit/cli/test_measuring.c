@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * perplexity, eval, diff and pretrain on a tiny built-in model: each says what the others say and
+ * what eval/measure says.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/statistics/paired.h"
+#include "eval/measure/measure.h"
+#include "eval/train/train.h"
+#include "store/base/memory.h"
+#include "store/base/random.h"
+#include "store/files/file.h"
+#include "store/files/update.h"
+#include "tests/support/support.h"
+#include "tests/unit/cli/told.h"
+
+#define SMALL                                                                                      \
+    "--width 16 --layers 1 --heads 2 --kv-heads 1 --hidden 24 --context 64 --documents 100 "       \
+    "--batch-tokens 512 --learning-rate 0.02"
+
+/* Random factors on every linear weight, large enough to change predictions. */
+static void save_adapter(const char *base, const char *path)
+{
+    enum { RANK = 2, NUMBERS = 4096 };
+    static float values[NUMBERS];
+    wane_error err;
+    wane_model *model = NULL;
+    wane_update update = {0};
+    wane_random where = {.seed = 4, .purpose = WANE_RANDOM_TEST};
+    size_t count = 0, used = 0, next = 0;
+    CHECK_OK(wane_model_load(&model, base, &err));
+    wane_random_normal_fill(values, NUMBERS, 0.4, &where);
+    for (size_t i = 0; i < model->parameters.count; i++)
+        count += model->parameters.parameter[i].linear;
+    CHECK_OK(wane_update_new(&update, count, true, &err));
+    for (size_t i = 0; i < model->parameters.count; i++) {
+        const wane_parameter *p = &model->parameters.parameter[i];
+        if (!p->linear) continue;
+        update.tensors[next++] = (wane_update_tensor){
+            .name = p->name,
+            .rows = p->rows,
+            .cols = p->cols,
+            .term = {
+                .b = values + used, .a = values + used + RANK * p->rows, .rank = RANK, .scale = 1}};
+        used += RANK * (p->rows + p->cols);
+        assert_true(used <= NUMBERS);
+    }
+    update.facts = (wane_adapter_facts){.alpha = RANK, .rank = RANK, .base_model = "tiny"};
+    CHECK_OK(wane_update_save(&update, path, &err));
+    wane_update_free(&update);
+    wane_model_free(model);
+}
+
+static const char text[] = "tom sees the big cow .\nthe cow sleeps .\n\n"
+                           "two hens digs at the barn .\n   \nanna finds the red cake and the "
+                           "cow runs .\n\nqwertz !\n";
+
+static int make(void **state)
+{
+    if (scratch_make(state) != 0) return -1;
+    if (told("pretrain -o {base} --steps 40 --seed 1 " SMALL) != 0) return -1;
+    save_adapter(scratch_path("base"), scratch_path("adapter"));
+    write_file(scratch_path("text.txt"), text, sizeof text - 1);
+    return 0;
+}
+
+static int unmake(void **state)
+{
+    told_free();
+    return scratch_remove(state);
+}
+
+/* What eval/measure says of the built-in corpus under the base or with the adapter. */
+static wane_likelihood measure_directly(bool adapted, size_t window, size_t tokens)
+{
+    wane_error err;
+    wane_model *model = NULL;
+    wane_update update = {0};
+    wane_tokenizer *tokenizer = NULL;
+    wane_corpus corpus = {0};
+    wane_corpus_spec spec = {.path = scratch_path("text.txt")};
+    wane_windows windows = {0};
+    wane_window_rule rule = {.window = window, .tokens = tokens};
+    wane_likelihood l = {0};
+    CHECK_OK(wane_model_load(&model, scratch_path("base"), &err));
+    CHECK_OK(wane_tokenizer_load(&tokenizer, scratch_path("base"), &err));
+    if (adapted) {
+        CHECK_OK(wane_update_load(&update, scratch_path("adapter"), NULL, NULL, &err));
+        CHECK_OK(wane_model_apply(model, &update, NULL, &err));
+    }
+    CHECK_OK(wane_corpus_open(&corpus, &spec, &err));
+    CHECK_OK(wane_corpus_encode(&windows, &corpus, tokenizer, &rule, &err));
+    CHECK_OK(wane_measure_likelihood(&l, model, NULL, NULL, &windows, NULL, &err));
+    wane_update_free(&update);
+    wane_windows_free(&windows);
+    wane_corpus_free(&corpus);
+    wane_tokenizer_free(tokenizer);
+    wane_model_free(model);
+    return l;
+}
+
+static void perplexity_is_what_is_measured(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        bool adapted;
+        size_t window, tokens;
+    } calls[] = {{"perplexity {base} {text.txt} --json", false, 64, 0},
+                 {"perplexity {base} {text.txt} --json --adapter {adapter}", true, 64, 0},
+                 {"perplexity {base} {text.txt} --json --window 5 --tokens 12", false, 5, 12},
+                 {"perplexity {base} {text.txt} --json --threads 2", false, 64, 0}};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        wane_likelihood l = measure_directly(calls[i].adapted, calls[i].window, calls[i].tokens);
+        const wane_json *row = told_json(calls[i].line);
+        json_keys_are(row, "corpus data_sha256 nll stderr change_stderr token_perplexity "
+                           "word_perplexity byte_perplexity bits_per_byte kl_to_base soft_ce "
+                           "tokens words bytes unk_tokens window stride bos out_of_reach");
+        assert_true(json_number(row, "nll") == l.nll);
+        assert_true(json_number(row, "stderr") == l.nll_stderr);
+        CHECK_NEAR(json_number(row, "token_perplexity"), exp(l.nll), 0, 1e-14);
+        assert_true(json_number(row, "tokens") == (double)l.tokens);
+        assert_true(json_number(row, "words") == (double)l.words);
+        assert_true(json_number(row, "unk_tokens") == (double)l.unknown_tokens);
+        assert_true(json_number(row, "window") == (double)calls[i].window);
+        assert_true(json_number(row, "stride") == (double)calls[i].window - 1);
+        assert_string_equal(json_text(row, "corpus"), "text");
+        bool unknown = l.unknown_tokens > 0;
+        assert_true(unknown == (calls[i].tokens == 0)); /* "qwertz" is in the last document */
+        assert_true(isnan(json_number(row, "bits_per_byte")) == unknown);
+        wane_likelihood_free(&l);
+    }
+}
+
+static void perplexity_for_people(void **state)
+{
+    (void)state;
+    assert_int_equal(told("perplexity {base} {text.txt}"), 0);
+    assert_string_equal(told_err(), "");
+    assert_non_null(strstr(told_out(), "corpus               text: 4 documents, "));
+    assert_non_null(strstr(told_out(), "no word or byte units)\n"));
+    assert_non_null(strstr(told_out(), "byte perplexity      undefined\n"));
+    assert_null(strstr(told_out(), "floor"));
+    assert_int_equal(told("perplexity {base} builtin --tokens 500"), 0);
+    assert_non_null(strstr(told_out(), "the entropy of the language\n"));
+    assert_null(strstr(told_out(), "undefined"));
+}
+
+/* --------------------------------------------------------------------------------------- eval */
+
+/* The lines of an examples file as JSON; *count of them. */
+typedef struct outcomes {
+    bool right[400];
+    double margin[400], loss[400];
+    size_t count;
+} outcomes;
+
+static void read_outcomes(outcomes *out, const char *name)
+{
+    wane_error err;
+    char *bytes = read_file(scratch_path(name), NULL);
+    out->count = 0;
+    for (char *line = strtok(bytes, "\n"); line; line = strtok(NULL, "\n")) {
+        wane_json *example = NULL;
+        assert_true(out->count < 400);
+        CHECK_OK(wane_json_parse(&example, line, strlen(line), "example", &err));
+        json_keys_are(example, "task split row label predicted margin loss");
+        out->right[out->count] =
+            strcmp(json_text(example, "label"), json_text(example, "predicted")) == 0;
+        out->margin[out->count] = json_number(example, "margin");
+        out->loss[out->count++] = json_number(example, "loss");
+        wane_json_free(example);
+    }
+    free(bytes);
+}
+
+static void eval_equals_its_examples(void **state)
+{
+    (void)state;
+    static outcomes o;
+    static const char *const lines[] = {
+        "eval {base} --tasks builtin/topic --json --examples {e.jsonl}",
+        "eval {base} --tasks builtin/counting --json --adapter {adapter} --examples {e.jsonl}",
+        "eval {base} --tasks builtin/topic --json --split train --limit 50 --examples {e.jsonl}",
+        "eval {base} --tasks builtin/topic --json --per-token --max-length 20 --limit 7 --examples "
+        "{e.jsonl}"};
+    static const size_t rows[] = {300, 300, 50, 7};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        const wane_json *list = told_json(lines[i]), *row = wane_json_at(list, 0);
+        size_t right = 0;
+        double loss = 0;
+        assert_int_equal(wane_json_size(list), 1);
+        json_keys_are(row, "task split data_sha256 n accuracy stderr loss majority labels "
+                           "cut_rows cut_tokens unknown_tokens apart_rows");
+        read_outcomes(&o, "e.jsonl");
+        assert_int_equal(o.count, rows[i]);
+        assert_true(json_number(row, "n") == (double)rows[i]);
+        for (size_t k = 0; k < o.count; k++) {
+            assert_true(o.right[k] ? o.margin[k] >= 0 : o.margin[k] <= 0);
+            right += o.right[k];
+            loss += o.loss[k] / (double)o.count;
+        }
+        double p = (double)right / (double)o.count;
+        CHECK_NEAR(json_number(row, "accuracy"), p, 0, 1e-15);
+        CHECK_NEAR(json_number(row, "stderr"), sqrt(p * (1 - p) / (double)o.count), 1e-15, 1e-14);
+        CHECK_NEAR(json_number(row, "loss"), loss, 0, 1e-12);
+    }
+}
+
+static const char train_rows[] = "{\"text\": \"tom sees the cow .\", \"label\": 0}\n"
+                                 "{\"text\": \"the hen sleeps .\", \"label\": 1}\n";
+static const char test_rows[] =
+    "{\"text\": \"anna sees the cow .\", \"label\": 1}\n"
+    "{\"text\": \"the cow sleeps . the hen sleeps . the pig sleeps . the cow runs . the hen runs . "
+    "the pig runs .\", \"label\": 0}\n"
+    "{\"text\": \"the cow waits .\", \"label\": 0}\n";
+
+/* A folder as the user has it: labels and template from the command line, a text that is cut. */
+static void eval_of_a_folder(void **state)
+{
+    (void)state;
+    wane_error err;
+    CHECK_OK(wane_folder_make(scratch_path("animals"), &err));
+    write_file(scratch_path("animals/train.jsonl"), train_rows, sizeof train_rows - 1);
+    write_file(scratch_path("animals/test.jsonl"), test_rows, sizeof test_rows - 1);
+    const wane_json *row = wane_json_at(
+        told_json(
+            "eval {base} --tasks {animals} --json --max-length 20 --template {{text}}~he~sees "
+            "--labels 0=~cows,1=~the~cow"),
+        0);
+    assert_true(json_number(row, "n") == 3 && json_number(row, "labels") == 2);
+    assert_true(json_number(row, "cut_rows") == 1 && json_number(row, "cut_tokens") > 0);
+    assert_string_equal(json_text(row, "task"), "animals");
+    CHECK_NEAR(json_number(row, "majority"), 2.0 / 3, 0, 1e-15);
+    assert_int_equal(told("eval {base} --tasks {animals},builtin/topic --max-length 20 --labels "
+                          "0=~cows,1=~the~cow"),
+                     2);
+    assert_non_null(strstr(told_err(), "has its own template and labels"));
+    assert_int_equal(told("eval {base} --tasks builtin/order,builtin/topic --limit 20"), 0);
+    assert_int_equal(strncmp(told_out(), "task   split   n ", 17), 0);
+    assert_non_null(strstr(told_out(), "\norder  test   20  "));
+    assert_non_null(strstr(told_out(), "\ntopic  test   20  "));
+    assert_non_null(strstr(told_out(), " +- "));
+}
+
+/* --------------------------------------------------------------------------------------- diff */
+
+static void diff_says_what_the_others_say(void **state)
+{
+    (void)state;
+    static outcomes before, after;
+    double nll[2], change = 0;
+    (void)told_json("eval {base} --tasks builtin/topic --json --limit 150 --examples {b.jsonl}");
+    read_outcomes(&before, "b.jsonl");
+    (void)told_json("eval {base} --tasks builtin/topic --json --limit 150 --adapter {adapter} "
+                    "--examples {a.jsonl}");
+    read_outcomes(&after, "a.jsonl");
+    size_t only_base = 0, only_tuned = 0;
+    for (size_t i = 0; i < 150; i++) {
+        only_base += before.right[i] && !after.right[i];
+        only_tuned += after.right[i] && !before.right[i];
+    }
+    nll[0] = json_number(told_json("perplexity {base} builtin --tokens 900 --json"), "nll");
+    nll[1] = json_number(
+        told_json("perplexity {base} builtin --tokens 900 --json --adapter {adapter}"), "nll");
+    double total = json_number(told_json("intruders {base} {adapter} --json"), "total");
+
+    const wane_json *all = told_json("diff {base} {adapter} --corpus builtin --tokens 900 --tasks "
+                                     "builtin/topic --limit 150 --json");
+    json_keys_are(all, "base tuned tensors spectra likelihood scores");
+    const wane_json *part = wane_json_get(all, "likelihood");
+    assert_true(json_number(part, "nll_base") == nll[0]);
+    assert_true(json_number(part, "nll_tuned") == nll[1]);
+    change = json_number(part, "change");
+    assert_true(change == nll[1] - nll[0] && fabs(change) > 0.05);
+    assert_true(json_number(part, "change_stderr") > 0);
+    assert_true(json_number(part, "kl_to_base") > 0);
+    part = wane_json_at(wane_json_get(all, "scores"), 0);
+    assert_true(json_number(part, "only_base") == (double)only_base);
+    assert_true(json_number(part, "only_tuned") == (double)only_tuned);
+    assert_true(only_base + only_tuned > 0);
+    assert_true(json_number(part, "p") == wane_mcnemar_exact(only_base, only_tuned));
+    part = wane_json_get(all, "spectra");
+    assert_true(json_number(wane_json_get(part, "u"), "intruders") == total);
+    assert_int_equal(wane_json_size(wane_json_get(part, "matrices")), 7);
+    part = wane_json_get(all, "tuned");
+    assert_string_equal(json_text(part, "kind"), "adapter");
+    assert_true(json_number(part, "merge_difference") < 1e-4);
+    part = wane_json_get(all, "tensors");
+    double changed = 0, tensors = 0;
+    for (size_t i = 0; i < wane_json_size(part); i++) {
+        changed += json_number(wane_json_at(part, i), "changed");
+        tensors += json_number(wane_json_at(part, i), "tensors");
+    }
+    assert_true(changed == 7 && tensors == 11); /* 7 linear, 3 norms, the tied embedding */
+}
+
+static void diff_is_one_page(void **state)
+{
+    (void)state;
+    assert_int_equal(told("diff {base} {adapter} --corpus {text.txt} --tasks builtin/topic --limit "
+                          "50"),
+                     0);
+    assert_string_equal(told_err(), "");
+    static const char *const parts[] = {
+        "base                 ",
+        "(PEFT adapter, rank 2, alpha 2, on 7 matrices, made on tiny)\n",
+        "merged               logits within ",
+        "\ntensors ",
+        "\nattention ",
+        "\nmlp ",
+        "\nall ",
+        "\nintruders            ",
+        "\nat random            ",
+        "\nmatrix ",
+        "q_proj.weight ",
+        "\ncorpus               text: 4 documents",
+        "\nnll, nats/token ",
+        "paired by document\n",
+        "\nKL(base || tuned) ",
+        "\ntask ",
+        "McNemar p",
+        "\ntopic "};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (!strstr(told_out(), parts[i])) print_error("no '%s' in\n%s", parts[i], told_out());
+        assert_non_null(strstr(told_out(), parts[i]));
+    }
+    assert_null(strstr(told_out(), " \n"));
+    assert_null(strstr(told_out(), "nan"));
+    size_t lines = 0;
+    for (const char *at = told_out(); *at; at++) lines += *at == '\n';
+    assert_true(lines <= 40);
+    /* without corpus and tasks; against itself */
+    assert_int_equal(told("diff {base} {adapter}"), 0);
+    assert_null(strstr(told_out(), "nll"));
+    assert_int_equal(told("diff {base} {base} --corpus {text.txt}"), 0);
+    assert_non_null(strstr(told_out(), "+0.0000"));
+    assert_null(strstr(told_out(), "nan"));
+}
+
+static void threads_change_nothing(void **state)
+{
+    (void)state;
+    (void)told_json("diff {base} {adapter} --corpus {text.txt} --tasks builtin/topic --limit 50 "
+                    "--json --threads 1");
+    char *one = strdup(told_out());
+    (void)told_json("diff {base} {adapter} --corpus {text.txt} --tasks builtin/topic --limit 50 "
+                    "--json --threads 3");
+    assert_string_equal(one, told_out());
+    free(one);
+}
+
+/* ----------------------------------------------------------------------------------- pretrain */
+
+static void pretraining_comes_from_the_seed(void **state)
+{
+    (void)state;
+    wane_error err;
+    char hash[3][WANE_SHA256_HEX];
+    static const char *const lines[] = {"pretrain -o {p0} --steps 3 --threads 1 " SMALL,
+                                        "pretrain -o {p1} --steps 3 --threads 2 " SMALL,
+                                        "pretrain -o {p2} --steps 3 --seed 5 " SMALL};
+    for (size_t i = 0; i < 3; i++) {
+        char path[40];
+        assert_int_equal(told(lines[i]), 0);
+        assert_non_null(strstr(told_out(), "the language's own, no model is below it\n"));
+        assert_non_null(strstr(told_err(), "pretrain: step 3 of 3, loss "));
+        (void)snprintf(path, sizeof path, "p%zu/model.safetensors", i);
+        CHECK_OK(wane_file_sha256(hash[i], scratch_path(path), &err));
+    }
+    assert_string_equal(hash[0], hash[1]);
+    assert_string_not_equal(hash[0], hash[2]);
+    assert_int_equal(told("pretrain -o {p0} --steps 3"), 2);
+    assert_non_null(strstr(told_err(), "holds a model already"));
+}
+
+static void bad_calls(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *says;
+    } calls[] = {
+        {"perplexity {base}", "something is missing"},
+        {"perplexity {none} {text.txt}", "none"},
+        {"perplexity {base} {none.txt}", "none.txt"},
+        {"perplexity {adapter} {text.txt}", "an adapter, not a model"},
+        {"perplexity {base} {text.txt} --window 65", "the model's context is 64 tokens"},
+        {"perplexity {base} {text.txt} --window 1", "a window holds at least 2"},
+        {"perplexity {base} {text.txt} --window 8 --stride 8", "the stride is less"},
+        {"perplexity {base} {text.txt} --filter latin", "is not ascii"},
+        {"perplexity {base} {text.txt} --adapter {text.txt}", "text.txt"},
+        {"eval {base}", "--tasks is needed"},
+        {"eval {base} --tasks builtin/topik", "did you mean \"topic\""},
+        {"eval {base} --tasks {none}", "none"},
+        {"eval {base} --tasks builtin/topic --split dev", "not 'dev'"},
+        {"eval {base} --tasks builtin/topic --labels x", "VALUE=VERBALIZER is wanted"},
+        {"eval {base} --tasks builtin/topic --max-length 3",
+         "template and label alone need 4 tokens"},
+        {"diff {base}", "something is missing"},
+        {"diff {base} {none}", "none"},
+        {"diff {base} {adapter} --tasks {none}", "none"},
+        {"diff {base} {adapter} --epsilon 0", "--epsilon in (0, 1]"},
+        {"pretrain --steps 0 -o {x}", "at least 1"},
+        {"pretrain --learning-rate 0 -o {x}", "above 0"},
+        {"pretrain --heads 3 -o {x}", "num_attention_heads 3"},
+        {"pretrain more", "too many operands"},
+        {"pretrain --steps 1 -o {text.txt}", "text.txt"},
+    };
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        int code = told(calls[i].line);
+        if (code != 2 || !strstr(told_err(), calls[i].says))
+            print_error("%s\nexit code %d: %s", calls[i].line, code, told_err());
+        assert_int_equal(code, 2);
+        assert_non_null(strstr(told_err(), calls[i].says));
+        assert_string_equal(told_out(), "");
+        assert_ptr_equal(strchr(told_err(), '\n'), told_err() + strlen(told_err()) - 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(perplexity_is_what_is_measured),
+        cmocka_unit_test(perplexity_for_people),
+        cmocka_unit_test(eval_equals_its_examples),
+        cmocka_unit_test(eval_of_a_folder),
+        cmocka_unit_test(diff_says_what_the_others_say),
+        cmocka_unit_test(diff_is_one_page),
+        cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(pretraining_comes_from_the_seed),
+        cmocka_unit_test(bad_calls),
+    };
+    return cmocka_run_group_tests(tests, make, unmake);
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * wane intruders on pairs whose answer is known.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/spectra/spectrum.h"
+#include "eval/model/model.h"
+#include "eval/train/train.h"
+#include "store/base/memory.h"
+#include "store/base/random.h"
+#include "store/files/file.h"
+#include "store/files/update.h"
+#include "tests/support/support.h"
+#include "tests/unit/cli/told.h"
+
+enum { WIDTH = 256, RANK_MOST = 8 };
+static const char tuned_name[] = "model.layers.0.self_attn.q_proj.weight";
+
+static wane_model *model;
+static float factor_a[RANK_MOST * WIDTH], factor_b[RANK_MOST * WIDTH];
+
+/* The update W + scale b a^T on the query matrix, as an adapter of `rank`; b = a, or 0 at the start
+ * of training. */
+static void save_adapter(const char *path, size_t rank, double scale, bool start)
+{
+    wane_error err;
+    wane_update update = {0};
+    wane_random where = {.seed = 1, .purpose = WANE_RANDOM_TEST};
+    wane_random_normal_fill(factor_a, rank * WIDTH, 1 / sqrt(WIDTH), &where);
+    for (size_t r = 0; r < rank; r++)
+        for (size_t i = 0; i < WIDTH; i++)
+            factor_b[i * rank + r] = start ? 0 : factor_a[r * WIDTH + i];
+    CHECK_OK(wane_update_new(&update, 1, true, &err));
+    update.tensors[0] = (wane_update_tensor){
+        .name = tuned_name,
+        .rows = WIDTH,
+        .cols = WIDTH,
+        .term = {.b = factor_b, .a = factor_a, .rank = rank, .scale = (float)scale}};
+    update.facts = (wane_adapter_facts){.alpha = scale * (double)rank, .rank = rank};
+    CHECK_OK(wane_update_save(&update, path, &err));
+    wane_update_free(&update);
+}
+
+/* The same, merged: as a file with that one tensor, and as a whole model. */
+static wane_model *save_merged(const char *adapter, const char *tensors, const char *folder)
+{
+    wane_error err;
+    wane_update update = {0}, dense = {0};
+    wane_model *tuned = NULL;
+    CHECK_OK(wane_model_copy(&tuned, model, &err));
+    CHECK_OK(wane_update_load(&update, adapter, NULL, NULL, &err));
+    CHECK_OK(wane_model_apply(tuned, &update, NULL, &err));
+    CHECK_OK(wane_update_new(&dense, 1, false, &err));
+    long index = wane_parameters_find(&model->parameters, tuned_name);
+    dense.tensors[0] = (wane_update_tensor){.name = tuned_name,
+                                            .rows = WIDTH,
+                                            .cols = WIDTH,
+                                            .data = wane_model_weight(tuned, (size_t)index)};
+    CHECK_OK(wane_update_save(&dense, tensors, &err));
+    CHECK_OK(wane_model_save(tuned, folder, &err));
+    wane_update_free(&update);
+    wane_update_free(&dense);
+    return tuned;
+}
+
+static int make(void **state)
+{
+    wane_error err;
+    if (scratch_make(state) != 0) return -1;
+    wane_config config = {.vocabulary = 32,
+                          .width = WIDTH,
+                          .layers = 1,
+                          .heads = 4,
+                          .kv_heads = 2,
+                          .head_width = 64,
+                          .hidden = 300,
+                          .context = 16,
+                          .norm_epsilon = 1e-6,
+                          .rope = {.theta = 10000},
+                          .tied = true,
+                          .initializer_range = 0.02,
+                          .bos = -1,
+                          .eos = -1};
+    CHECK_OK(wane_model_random(&model, &config, 3, &err));
+    CHECK_OK(wane_model_save(model, scratch_path("base"), &err));
+    long index = wane_parameters_find(&model->parameters, tuned_name);
+    wane_base_svd *svd = NULL;
+    CHECK_OK(wane_base_svd_compute(&svd, wane_model_matrix(model, (size_t)index), &err));
+    save_adapter(scratch_path("strong"), 1, 3 * wane_base_svd_sigma(svd)[0], false);
+    wane_base_svd_free(svd);
+    return 0;
+}
+
+static int unmake(void **state)
+{
+    told_free();
+    wane_model_free(model);
+    return scratch_remove(state);
+}
+
+/* The one matrix that was tuned; all others must be as they were. */
+static const wane_json *tuned_matrix(const wane_json *answer)
+{
+    const wane_json *list = wane_json_get(answer, "matrices"), *found = NULL;
+    assert_int_equal(wane_json_size(list), 7);
+    for (size_t i = 0; i < 7; i++) {
+        const wane_json *m = wane_json_at(list, i);
+        if (strcmp(json_text(m, "name"), tuned_name) == 0) {
+            found = m;
+            continue;
+        }
+        assert_true(json_number(m, "intruders") == 0 && json_number(m, "energy") == 0);
+        assert_true(json_number(m, "delta_frobenius") == 0 && json_number(m, "random") > 0);
+        assert_int_equal(wane_json_size(wane_json_get(m, "directions")), 0);
+    }
+    assert_non_null(found);
+    return found;
+}
+
+/* W + 3 sigma_1 v v^T with a random v: one intruder in the top ten, v itself, on both sides;
+ * whatever form the tuned weights come in. */
+static void one_strong_direction_is_one_intruder(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {"strong", "strong.safetensors", "strong-model"};
+    wane_model_free(
+        save_merged(scratch_path(forms[0]), scratch_path(forms[1]), scratch_path(forms[2])));
+    for (size_t f = 0; f < 3; f++)
+        for (int side = 0; side < 2; side++) {
+            char line[200];
+            (void)snprintf(line, sizeof line, "intruders {base} {%s} --side %s --json", forms[f],
+                           side ? "v" : "u");
+            const wane_json *answer = told_json(line), *m = tuned_matrix(answer);
+            json_keys_are(answer, "k epsilon side total matrices");
+            assert_true(json_number(answer, "total") == 1 && json_number(answer, "k") == 10);
+            assert_true(json_number(m, "intruders") == 1 && json_number(m, "rows") == WIDTH);
+            json_keys_are(m, "name rows cols intruders random energy delta_frobenius "
+                             "relative_update effective_rank rounding_floor directions");
+            const wane_json *first = wane_json_at(wane_json_get(m, "directions"), 0);
+            json_keys_are(first, "position sigma max_cosine span");
+            assert_true(json_number(first, "max_cosine") < 0.4);
+            CHECK_NEAR(json_number(first, "span"), 1, 1e-9, 0);
+            CHECK_NEAR(json_number(m, "effective_rank"), 1, 2e-3, 0);
+            CHECK_NEAR(json_number(m, "random"), 10, 1e-3, 0);
+            assert_true(json_number(m, "rounding_floor") == 0);
+        }
+}
+
+static void both_sides_are_a_list(void **state)
+{
+    (void)state;
+    const wane_json *answer = told_json("intruders {base} {strong} --side both --json -k 3");
+    assert_int_equal(wane_json_size(answer), 2);
+    for (size_t side = 0; side < 2; side++) {
+        const wane_json *one = wane_json_at(answer, side);
+        assert_string_equal(json_text(one, "side"), side ? "v" : "u");
+        assert_true(json_number(one, "k") == 3);
+        assert_int_equal(wane_json_size(wane_json_get(tuned_matrix(one), "directions")), 3);
+    }
+}
+
+static void the_table_for_people(void **state)
+{
+    (void)state;
+    assert_int_equal(told("intruders {base} {strong} --side both"), 0);
+    const char *out = told_out();
+    assert_non_null(strstr(out, "matrices             7, of them 1 changed\n"));
+    assert_non_null(strstr(out, "intruders, side u    1 in the top 10 (|cosine| < 0.5); as many "
+                                "random directions: 70.00\n"));
+    assert_non_null(strstr(out, "PEFT adapter, rank 1, alpha "));
+    assert_non_null(strstr(out, "\ntotal "));
+    assert_null(strstr(out, "rounding"));
+    assert_null(strstr(out, "up_proj")); /* unchanged */
+    assert_null(strstr(out, " \n"));     /* no space ends a line */
+}
+
+/* Kept base spectra give the same bytes; so do other numbers of threads. */
+static void cache_and_threads_change_nothing(void **state)
+{
+    (void)state;
+    wane_error err;
+    char **names = NULL;
+    size_t count = 0;
+    (void)told_json("intruders {base} {strong} --json --threads 1");
+    char *plain = strdup(told_out());
+    static const char *const lines[] = {"intruders {base} {strong} --json --threads 3",
+                                        "intruders {base} {strong} --json --cache {cache}",
+                                        "intruders {base} {strong} --json --cache {cache}"};
+    for (size_t i = 0; i < 3; i++) {
+        (void)told_json(lines[i]);
+        assert_string_equal(plain, told_out());
+    }
+    CHECK_OK(wane_folder_list(&names, &count, scratch_path("cache"), &err));
+    assert_int_equal(count, 1);
+    wane_names_free(names, count);
+    free(plain);
+}
+
+/* ---------------------------------------------------------------------------- 16-bit checkpoints
+ */
+
+static uint16_t to_bf16(float value)
+{
+    uint32_t bits = 0;
+    memcpy(&bits, &value, sizeof bits);
+    return (uint16_t)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+}
+
+/* The model as a folder of BF16; *rounding = ||rounded - exact||_F of the tuned matrix. */
+static void save_bf16(const wane_model *tuned, const char *folder, double *rounding)
+{
+    wane_error err;
+    wane_text header = {0}, file = {0};
+    size_t offset = 0;
+    wane_text_string(&header, "{");
+    for (size_t i = 0; i < tuned->parameters.count; i++) {
+        const wane_parameter *p = &tuned->parameters.parameter[i];
+        size_t bytes = 2 * p->rows * p->cols;
+        wane_text_printf(&header, "%s\"%s\":{\"dtype\":\"BF16\",\"shape\":", i ? "," : "", p->name);
+        if (p->role == WANE_ROLE_NORM) wane_text_printf(&header, "[%zu]", p->rows);
+        else wane_text_printf(&header, "[%zu,%zu]", p->rows, p->cols);
+        wane_text_printf(&header, ",\"data_offsets\":[%zu,%zu]}", offset, offset + bytes);
+        offset += bytes;
+    }
+    wane_text_string(&header, "}");
+    uint64_t length = header.length;
+    wane_text_append(&file, (const char *)&length, sizeof length);
+    wane_text_append(&file, header.data, header.length);
+    for (size_t i = 0; i < tuned->parameters.count; i++) {
+        const wane_parameter *p = &tuned->parameters.parameter[i];
+        double square = 0;
+        for (size_t j = 0; j < p->rows * p->cols; j++) {
+            float exact = tuned->weights[p->offset + j], back = 0;
+            uint16_t half = to_bf16(exact);
+            uint32_t bits = (uint32_t)half << 16;
+            memcpy(&back, &bits, sizeof back);
+            square += ((double)back - (double)exact) * ((double)back - (double)exact);
+            wane_text_append(&file, (const char *)&half, sizeof half);
+        }
+        if (strcmp(p->name, tuned_name) == 0) *rounding = sqrt(square);
+    }
+    CHECK_OK(wane_text_check(&file, "test", folder, &err));
+    CHECK_OK(wane_model_save(tuned, folder, &err)); /* its config.json */
+    char path[600];
+    (void)snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    CHECK_OK(wane_file_write(path, file.data, file.length, &err));
+    wane_text_free(&header);
+    wane_text_free(&file);
+}
+
+/* A weak rank-8 change drowns in the rounding of every weight: no effective rank is claimed. */
+static void rounding_is_not_taken_for_rank(void **state)
+{
+    (void)state;
+    double rounding = 0;
+    save_adapter(scratch_path("weak"), 8, 1e-3, false);
+    wane_model *tuned = save_merged(scratch_path("weak"), scratch_path("weak.safetensors"),
+                                    scratch_path("weak-model"));
+    save_bf16(tuned, scratch_path("weak-bf16"), &rounding);
+    const wane_json *m = tuned_matrix(told_json("intruders {base} {weak} --json"));
+    double rank = json_number(m, "effective_rank"), change = json_number(m, "delta_frobenius");
+    assert_true(rank > 4 && rank <= 8.0001 && change < 0.1);
+    m = tuned_matrix(told_json("intruders {base} {weak.safetensors} --json"));
+    CHECK_NEAR(json_number(m, "delta_frobenius"), change, 0, 1e-3);
+    assert_true(json_number(m, "rounding_floor") == 0);
+
+    const wane_json *answer = told_json("intruders {base} {weak-bf16} --json"), *list = NULL;
+    list = wane_json_get(answer, "matrices");
+    for (size_t i = 0; i < wane_json_size(list); i++) {
+        m = wane_json_at(list, i);
+        assert_true(json_number(m, "delta_frobenius") < 10 * json_number(m, "rounding_floor"));
+        assert_true(isnan(json_number(m, "effective_rank")));
+        if (strcmp(json_text(m, "name"), tuned_name) == 0)
+            CHECK_NEAR(json_number(m, "rounding_floor"), rounding, 0, 0.03);
+    }
+    assert_int_equal(told("intruders {base} {weak-bf16}"), 0);
+    assert_non_null(strstr(told_out(), ": what rounding to BF16 alone makes of ||dW||\n"));
+    assert_non_null(strstr(told_out(), "7 changed matrices are within 10 floors"));
+
+    /* a strong change is above the floor, and has its rank again */
+    wane_model_free(tuned);
+    tuned = save_merged(scratch_path("strong"), scratch_path("again.safetensors"),
+                        scratch_path("again-model"));
+    save_bf16(tuned, scratch_path("strong-bf16"), &rounding);
+    answer = told_json("intruders {base} {strong-bf16} --json");
+    list = wane_json_get(answer, "matrices");
+    for (size_t i = 0; i < wane_json_size(list); i++) {
+        m = wane_json_at(list, i);
+        bool strong = strcmp(json_text(m, "name"), tuned_name) == 0;
+        assert_true(strong == !isnan(json_number(m, "effective_rank")));
+    }
+    assert_true(json_number(answer, "total") == 1);
+    wane_model_free(tuned);
+}
+
+/* A model against itself, and an adapter that is still at its start. */
+static void nothing_changed(void **state)
+{
+    (void)state;
+    save_adapter(scratch_path("start"), 2, 1, true);
+    static const char *const tuned[] = {"start", "base"};
+    for (int i = 0; i < 2; i++) {
+        char line[100];
+        (void)snprintf(line, sizeof line, "intruders {base} {%s} --json", tuned[i]);
+        const wane_json *answer = told_json(line);
+        assert_true(json_number(answer, "total") == 0);
+        assert_int_equal(wane_json_size(wane_json_get(answer, "matrices")), 7);
+        (void)snprintf(line, sizeof line, "intruders {base} {%s}", tuned[i]);
+        assert_int_equal(told(line), 0);
+        assert_non_null(strstr(told_out(), "7, of them 0 changed"));
+    }
+}
+
+static void bad_calls(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *says;
+    } calls[] = {
+        {"intruders {base}", "something is missing"},
+        {"intruders {base} {strong} more", "too many operands"},
+        {"intruders {none} {strong}", "none"},
+        {"intruders {base} {none}", "none"},
+        {"intruders {strong} {base}", "an adapter, not a model"},
+        {"intruders {base} {strong} --side w", "--side u, v or both"},
+        {"intruders {base} {strong} -k 0", "-k is at least 1"},
+        {"intruders {base} {strong} -k x", "--top: 'x'"},
+        {"intruders {base} {strong} --epsilon 2", "--epsilon in (0, 1]"},
+        {"intruders {base} {strong} --sides u", "did you mean --side"},
+        {"intruders {base} {strong} --threads 65", "at most 64"},
+        {"intruders {base} {other}", "the model has no such tensor"},
+        {"intruders {base} {strong} --cache {base/config.json}", "config.json"},
+    };
+    wane_error err;
+    wane_update other = {0};
+    float value[4] = {1, 2, 3, 4};
+    CHECK_OK(wane_update_new(&other, 1, false, &err));
+    other.tensors[0] =
+        (wane_update_tensor){.name = "no.weight", .rows = 2, .cols = 2, .data = value};
+    CHECK_OK(wane_update_save(&other, scratch_path("other"), &err));
+    wane_update_free(&other);
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        int code = told(calls[i].line);
+        if (code != 2 || !strstr(told_err(), calls[i].says))
+            print_error("%s\nexit code %d: %s", calls[i].line, code, told_err());
+        assert_int_equal(code, 2);
+        assert_non_null(strstr(told_err(), calls[i].says));
+        assert_string_equal(told_out(), "");
+        assert_ptr_equal(strchr(told_err(), '\n'), told_err() + strlen(told_err()) - 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_strong_direction_is_one_intruder),
+        cmocka_unit_test(both_sides_are_a_list),
+        cmocka_unit_test(the_table_for_people),
+        cmocka_unit_test(cache_and_threads_change_nothing),
+        cmocka_unit_test(rounding_is_not_taken_for_rank),
+        cmocka_unit_test(nothing_changed),
+        cmocka_unit_test(bad_calls),
+    };
+    return cmocka_run_group_tests(tests, make, unmake);
+}
