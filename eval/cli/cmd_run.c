@@ -29,32 +29,34 @@ done:
     return st;
 }
 
-/* The words that start a worker: this call without its --jobs, with its share of the threads. */
-static char **worker_command(const wane_call *call, const char *database, size_t threads)
+/* The words that start a worker: this call's, then its share of the threads and the database, which
+ * win over what was said before. Nothing may follow a "--". */
+static char **worker_command(const wane_call *call, const char *database, char *threads)
 {
-    static char share[24];
-    char **words = wane_alloc((size_t)call->argc + 9, sizeof *words);
+    char **words = wane_alloc((size_t)call->argc + 7, sizeof *words);
     size_t n = 0;
+    int i = 0;
     if (!words) return NULL;
     words[n++] = "wane";
     words[n++] = "run";
-    for (int i = 0; i < call->argc; i++) words[n++] = call->argv[i];
-    (void)snprintf(share, sizeof share, "%zu", threads);
+    while (i < call->argc && strcmp(call->argv[i], "--") != 0) words[n++] = call->argv[i++];
     words[n++] = "--threads";
-    words[n++] = share;
+    words[n++] = threads;
     words[n++] = "--db";
     words[n++] = (char *)database;
+    while (i < call->argc) words[n++] = call->argv[i++];
     return words;
 }
 
 static int run_opened(wane_call *call, wane_opened *o, size_t jobs, size_t threads, size_t worker,
                       bool mixed)
 {
-    char **command = NULL;
+    char **command = NULL, share[24];
     if (jobs > 1 && !worker) {
         size_t processors = (size_t)wane_processors();
         size_t all = threads ? threads : processors;
-        command = worker_command(call, o->database, all / jobs ? all / jobs : 1);
+        (void)snprintf(share, sizeof share, "%zu", all / jobs ? all / jobs : 1);
+        command = worker_command(call, o->database, share);
         if (!command) return wane_cli_usage(call, "out of memory");
     }
     int code = wane_opened_run(o, (int)jobs, (int)threads, (int)worker, mixed, command);

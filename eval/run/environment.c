@@ -13,6 +13,12 @@
 #error "WANE_VERSION comes from the build"
 #endif
 
+#ifdef __clang__
+#define COMPILER __VERSION__ /* names itself */
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
 static void read_cpu(char out[128])
 {
     FILE *file = fopen("/proc/cpuinfo", "re");
@@ -41,7 +47,7 @@ void wane_environment_read(wane_environment *out, int threads, int jobs)
                                       .blas_build = wane_blas_build(),
                                       .cpu = out->cpu,
                                       .cpu_features = wane_kernel_features(),
-                                      .compiler = "gcc " __VERSION__,
+                                      .compiler = COMPILER,
                                       .system = out->system,
                                       .threads = threads,
                                       .jobs = jobs};

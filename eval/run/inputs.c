@@ -33,13 +33,6 @@ static wane_status make_key(char key[128], char settings[WANE_SHA256_HEX], const
     return WANE_OK;
 }
 
-static void hash_number(wane_sha256 *hash, const char *name, double value)
-{
-    char text[32];
-    wane_sha256_text(hash, name);
-    wane_sha256_text(hash, wane_format_double(text, value));
-}
-
 /* Test rows beyond `limit` are not measured. */
 static void limit_rows(wane_prompts *prompts, size_t limit)
 {
@@ -63,8 +56,8 @@ static wane_status read_task(wane_inputs *in, size_t t, wane_error *err)
     wane_sha256_text(hash, "score");
     wane_sha256_text(hash, wane_tokenizer_sha256(in->tokenizer));
     wane_sha256_text(hash, wanted->per_token ? "tokens" : "sum");
-    hash_number(hash, "max_length", (double)in->max_length);
-    hash_number(hash, "rows", (double)task->test.rows);
+    wane_sha256_number(hash, "max_length", (double)in->max_length);
+    wane_sha256_number(hash, "rows", (double)task->test.rows);
     return make_key(task->key, task->settings, wanted->spec.name,
                     task->task.sha256[WANE_SPLIT_TEST], hash, err);
 }
@@ -92,9 +85,9 @@ static wane_status read_corpus(wane_inputs *in, size_t c, wane_error *err)
     if (st != WANE_OK) return st;
     wane_sha256_text(hash, "likelihood");
     wane_sha256_text(hash, wane_tokenizer_sha256(in->tokenizer));
-    hash_number(hash, "window", (double)corpus->rule.window);
-    hash_number(hash, "stride", (double)corpus->rule.stride);
-    hash_number(hash, "tokens", (double)corpus->rule.tokens);
+    wane_sha256_number(hash, "window", (double)corpus->rule.window);
+    wane_sha256_number(hash, "stride", (double)corpus->rule.stride);
+    wane_sha256_number(hash, "tokens", (double)corpus->rule.tokens);
     return make_key(corpus->key, corpus->settings, wanted->spec.name, corpus->corpus.sha256, hash,
                     err);
 }

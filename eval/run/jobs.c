@@ -29,10 +29,11 @@ static wane_status start_worker(worker *out, wane_work *work, int number, wane_e
     while (command[count]) count++;
     char **arguments = wane_alloc(count + 3, sizeof *arguments);
     if (!arguments) return wane_fail_memory(err, "jobs", "worker");
-    memcpy(arguments, command, count * sizeof *arguments);
     (void)snprintf(text, sizeof text, "%d", number);
-    arguments[count] = "--worker";
-    arguments[count + 1] = text;
+    memcpy(arguments, command, 2 * sizeof *arguments); /* the program and its subcommand */
+    arguments[2] = "--worker";
+    arguments[3] = text;
+    memcpy(arguments + 4, command + 2, (count - 2) * sizeof *arguments);
     int failed = posix_spawn(&out->pid, "/proc/self/exe", NULL, NULL, arguments, environ);
     wane_free(arguments);
     if (!failed) return WANE_OK;

@@ -43,40 +43,33 @@ size_t wane_plan_steps(const wane_run_config *config, size_t rows)
     return (size_t)ceil(config->epochs * (double)per_epoch);
 }
 
-static void hash_number(wane_sha256 *hash, const char *name, double value)
-{
-    char text[32];
-    wane_sha256_text(hash, name);
-    wane_sha256_text(hash, wane_format_double(text, value));
-}
-
 /* Everything of a config that decides weights, order and seed apart. */
 static void hash_config(wane_sha256 *hash, const wane_experiment *x, const wane_run_config *c)
 {
     const wane_method *m = &c->settings;
     const wane_training *t = &c->training;
-    hash_number(hash, "kind", m->kind);
+    wane_sha256_number(hash, "kind", m->kind);
     if (m->kind == WANE_METHOD_LORA) {
-        hash_number(hash, "rank", (double)m->rank);
-        hash_number(hash, "alpha", m->alpha);
-        hash_number(hash, "dropout", m->dropout);
-        hash_number(hash, "rslora", m->rslora);
+        wane_sha256_number(hash, "rank", (double)m->rank);
+        wane_sha256_number(hash, "alpha", m->alpha);
+        wane_sha256_number(hash, "dropout", m->dropout);
+        wane_sha256_number(hash, "rslora", m->rslora);
         wane_sha256_text(hash, x->continue_adapter ? "continue" : "merge");
     }
-    hash_number(hash, "modules", (double)m->module_count);
+    wane_sha256_number(hash, "modules", (double)m->module_count);
     for (size_t i = 0; i < m->module_count; i++) wane_sha256_text(hash, m->modules[i]);
-    hash_number(hash, "epochs", c->epochs);
-    hash_number(hash, "batch_size", (double)c->batch_size);
-    hash_number(hash, "max_seq_length", (double)c->max_seq_length);
-    hash_number(hash, "micro_tokens", (double)t->micro_tokens);
-    hash_number(hash, "learning_rate", t->learning_rate);
-    hash_number(hash, "weight_decay", t->weight_decay);
-    hash_number(hash, "clip", t->clip);
-    hash_number(hash, "beta1", t->beta1);
-    hash_number(hash, "beta2", t->beta2);
-    hash_number(hash, "epsilon", t->epsilon);
-    hash_number(hash, "schedule", t->schedule);
-    hash_number(hash, "warmup_ratio", t->warmup_ratio);
+    wane_sha256_number(hash, "epochs", c->epochs);
+    wane_sha256_number(hash, "batch_size", (double)c->batch_size);
+    wane_sha256_number(hash, "max_seq_length", (double)c->max_seq_length);
+    wane_sha256_number(hash, "micro_tokens", (double)t->micro_tokens);
+    wane_sha256_number(hash, "learning_rate", t->learning_rate);
+    wane_sha256_number(hash, "weight_decay", t->weight_decay);
+    wane_sha256_number(hash, "clip", t->clip);
+    wane_sha256_number(hash, "beta1", t->beta1);
+    wane_sha256_number(hash, "beta2", t->beta2);
+    wane_sha256_number(hash, "epsilon", t->epsilon);
+    wane_sha256_number(hash, "schedule", t->schedule);
+    wane_sha256_number(hash, "warmup_ratio", t->warmup_ratio);
 }
 
 static wane_status stage_key(char out[WANE_SHA256_HEX], const wane_plan *plan,
@@ -102,11 +95,13 @@ static wane_status stage_key(char out[WANE_SHA256_HEX], const wane_plan *plan,
         }
         wane_sha256_text(hash, "given");
         wane_sha256_text(hash, content);
+        /* An adapter adds to the stage before, or to the base. */
+        wane_sha256_text(hash, in->experiment->continue_adapter ? "continue" : "merge");
         return wane_sha256_end(out, hash, err);
     }
     wane_sha256_text(hash, in->tasks[stage->task].task.sha256[WANE_SPLIT_TRAIN]);
     hash_config(hash, in->experiment, stage->config);
-    hash_number(hash, "seed", (double)stage->seed);
+    wane_sha256_number(hash, "seed", (double)stage->seed);
     return wane_sha256_end(out, hash, err);
 }
 

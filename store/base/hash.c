@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "store/base/memory.h"
+#include "store/base/text.h"
 
 struct wane_sha256 {
     EVP_MD_CTX *context;
@@ -44,6 +45,13 @@ void wane_sha256_text(wane_sha256 *hash, const char *text)
     static const unsigned char none[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     if (text) wane_sha256_field(hash, text, strlen(text));
     else wane_sha256_add(hash, none, sizeof none);
+}
+
+void wane_sha256_number(wane_sha256 *hash, const char *name, double value)
+{
+    char text[32];
+    wane_sha256_text(hash, name);
+    wane_sha256_text(hash, wane_format_double(text, value));
 }
 
 wane_status wane_sha256_end(char out[WANE_SHA256_HEX], wane_sha256 *hash, wane_error *err)

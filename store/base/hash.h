@@ -19,6 +19,8 @@ void wane_sha256_add(wane_sha256 *hash, const void *bytes, size_t count);
 /* Adds a field so that no two lists of fields collide: its length as 8 bytes, then its bytes. */
 void wane_sha256_field(wane_sha256 *hash, const void *bytes, size_t count);
 void wane_sha256_text(wane_sha256 *hash, const char *text); /* a field; NULL differs from "" */
+/* Two fields: the name, and the shortest decimal that reads back to the same bits. */
+void wane_sha256_number(wane_sha256 *hash, const char *name, double value);
 
 /* Writes the digest as 64 lower-case hexadecimal digits and frees the hash. A failure of libcrypto
  * since the beginning shows here. */

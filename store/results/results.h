@@ -447,8 +447,8 @@ typedef struct wane_run_seal {
 WANE_MUST_CHECK wane_status wane_results_set_run_status(wane_results *db, int64_t run,
                                                         wane_run_status status, const char *error,
                                                         wane_error *err);
-/* Status, metrics and gates at once; replaces the metrics of an earlier seal of the run, and gates of
- * the same name and subject. */
+/* Status, metrics and gates at once; replaces the metrics of an earlier seal of the run, and gates
+ * of the same name and subject. */
 WANE_MUST_CHECK wane_status wane_results_seal_run(wane_results *db, int64_t run,
                                                   const wane_run_seal *seal, wane_error *err);
 /* A gate known before the seal (an earlier one of the same name and subject is replaced). */

@@ -91,9 +91,11 @@ static wane_status keep(const collector *c, wane_split_file *file, const char *n
                         wane_entries *entries, wane_error *err)
 {
     if (file->name)
-        return wane_fail(err, WANE_EEXIST, "open task: %s: two files for one split: %s and %s",
-                         c->path, file->name, name);
-    char *kept_name = wane_strdup(name); /* `name` ends with the entry */
+        return wane_fail(err, WANE_EEXIST, "open task: two files for one split: %s and %s in %s",
+                         file->name, name, c->path);
+    /* With the folder or archive: messages must say which of many. */
+    bool lone = !c->folder && strcmp(wane_path_name(c->path, false, &(size_t){0}), name) == 0;
+    char *kept_name = lone ? wane_strdup(c->path) : wane_path_join(c->path, name);
     if (!kept_name) return wane_fail_memory(err, "open task", c->path);
     wane_status st = wane_entries_read_all(entries, &file->bytes, &file->count, err);
     if (st == WANE_OK) file->name = kept_name;

@@ -60,52 +60,56 @@ static bool hex(int c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* \p{Name}: long names of categories, which PCRE2 does not know, as their letters; scripts. */
+/* Long names of categories, which PCRE2 does not know, and what it calls them. */
+static const char *const property_names[][2] = {{"letter", "L"},
+                                                {"uppercaseletter", "Lu"},
+                                                {"lowercaseletter", "Ll"},
+                                                {"titlecaseletter", "Lt"},
+                                                {"modifierletter", "Lm"},
+                                                {"otherletter", "Lo"},
+                                                {"mark", "M"},
+                                                {"nonspacingmark", "Mn"},
+                                                {"spacingmark", "Mc"},
+                                                {"enclosingmark", "Me"},
+                                                {"number", "N"},
+                                                {"decimalnumber", "Nd"},
+                                                {"letternumber", "Nl"},
+                                                {"othernumber", "No"},
+                                                {"punctuation", "P"},
+                                                {"connectorpunctuation", "Pc"},
+                                                {"dashpunctuation", "Pd"},
+                                                {"openpunctuation", "Ps"},
+                                                {"closepunctuation", "Pe"},
+                                                {"initialpunctuation", "Pi"},
+                                                {"finalpunctuation", "Pf"},
+                                                {"otherpunctuation", "Po"},
+                                                {"symbol", "S"},
+                                                {"mathsymbol", "Sm"},
+                                                {"currencysymbol", "Sc"},
+                                                {"modifiersymbol", "Sk"},
+                                                {"othersymbol", "So"},
+                                                {"separator", "Z"},
+                                                {"spaceseparator", "Zs"},
+                                                {"lineseparator", "Zl"},
+                                                {"paragraphseparator", "Zp"},
+                                                {"other", "C"},
+                                                {"control", "Cc"},
+                                                {"format", "Cf"},
+                                                {"privateuse", "Co"},
+                                                {"digit", "Nd"},
+                                                {"space", "White_Space"},
+                                                {"alpha", "Alphabetic"},
+                                                {"upper", "Uppercase"},
+                                                {"lower", "Lowercase"}};
+
+/* POSIX classes mean other things in PCRE2. */
+static const char *const refused_properties[] = {"alpha", "upper",      "lower", "alnum", "ascii",
+                                                 "blank", "cntrl",      "graph", "print", "punct",
+                                                 "word",  "unassigned", "any"};
+
+/* \p{Name}: long names of categories as their letters; scripts. */
 static void property(rewriter *r)
 {
-    static const char *const names[][2] = {{"letter", "L"},
-                                           {"uppercaseletter", "Lu"},
-                                           {"lowercaseletter", "Ll"},
-                                           {"titlecaseletter", "Lt"},
-                                           {"modifierletter", "Lm"},
-                                           {"otherletter", "Lo"},
-                                           {"mark", "M"},
-                                           {"nonspacingmark", "Mn"},
-                                           {"spacingmark", "Mc"},
-                                           {"enclosingmark", "Me"},
-                                           {"number", "N"},
-                                           {"decimalnumber", "Nd"},
-                                           {"letternumber", "Nl"},
-                                           {"othernumber", "No"},
-                                           {"punctuation", "P"},
-                                           {"connectorpunctuation", "Pc"},
-                                           {"dashpunctuation", "Pd"},
-                                           {"openpunctuation", "Ps"},
-                                           {"closepunctuation", "Pe"},
-                                           {"initialpunctuation", "Pi"},
-                                           {"finalpunctuation", "Pf"},
-                                           {"otherpunctuation", "Po"},
-                                           {"symbol", "S"},
-                                           {"mathsymbol", "Sm"},
-                                           {"currencysymbol", "Sc"},
-                                           {"modifiersymbol", "Sk"},
-                                           {"othersymbol", "So"},
-                                           {"separator", "Z"},
-                                           {"spaceseparator", "Zs"},
-                                           {"lineseparator", "Zl"},
-                                           {"paragraphseparator", "Zp"},
-                                           {"other", "C"},
-                                           {"control", "Cc"},
-                                           {"format", "Cf"},
-                                           {"privateuse", "Co"},
-                                           {"digit", "Nd"},
-                                           {"space", "White_Space"},
-                                           {"alpha", "Alphabetic"},
-                                           {"upper", "Uppercase"},
-                                           {"lower", "Lowercase"}};
-    static const char *const refused[] = {"alpha", "upper",      "lower", "alnum", "ascii",
-                                          "blank", "cntrl",      "graph", "print", "punct",
-                                          "word",  "unassigned", "any"};
     char name[48];
     size_t length = 0, at = r->at + 3;
     bool negated = at < r->bytes && r->text[at] == '^';
@@ -124,15 +128,15 @@ static void property(rewriter *r)
         refuse(r, "an unfinished \\p{}");
         return;
     }
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        if (!strcmp(name, refused[i])) {
+    for (size_t i = 0; i < sizeof refused_properties / sizeof *refused_properties; i++)
+        if (!strcmp(name, refused_properties[i])) {
             refuse(r, "a POSIX class as \\p{}");
             return;
         }
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(name, names[i][0])) {
+    for (size_t i = 0; i < sizeof property_names / sizeof *property_names; i++)
+        if (!strcmp(name, property_names[i][0])) {
             wane_text_append(r->out, r->text + r->at, 3);
-            wane_text_printf(r->out, "%s%s}", negated ? "^" : "", names[i][1]);
+            wane_text_printf(r->out, "%s%s}", negated ? "^" : "", property_names[i][1]);
             r->at = at + 1;
             return;
         }

@@ -87,7 +87,7 @@ static void label_names_become_verbalizers(void **state)
     wane_task_free(&task);
     put(folder, "dev.tsv", "text\tlabel\tlabel_name\nc\t1\tbad\n");
     CHECK_FAILS(wane_task_open(&task, &spec, &err), WANE_EFORMAT,
-                "read: dev.tsv: label \"1\" is called \"bad\" here and \"good\" before (line 2");
+                "/names/dev.tsv: label \"1\" is called \"bad\" here and \"good\" before (line 2");
     wane_label labels[] = {{"1", " yes"}, {"0", " no"}}; /* given: the data's names are not asked */
     spec.labels = labels;
     spec.label_count = 2;
@@ -392,7 +392,7 @@ static void archives_are_read_in_one_pass(void **state)
     wane_text_append(&tar, zeros, sizeof zeros);
     write_file(path, tar.data, tar.length);
     CHECK_FAILS(wane_task_open(&task, &spec, &err), WANE_EEXIST,
-                "two files for one split: mine/train.jsonl and mine/sub/train.csv");
+                "mine.tar/mine/train.jsonl and mine/sub/train.csv in ");
     tar.length = 0;
     tar_add(&tar, "../train.jsonl", ROW("a", "0"));
     wane_text_append(&tar, zeros, sizeof zeros);

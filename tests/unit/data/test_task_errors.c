@@ -53,7 +53,7 @@ static void files_missing(void **state)
     put("train.parquet", NULL);
     put("train.csv", TWO);
     put("train.jsonl", "{}");
-    opens_with((wane_task_spec){0}, WANE_EEXIST, "two files for one split: train.csv and train.js");
+    opens_with((wane_task_spec){0}, WANE_EEXIST, "/t/train.csv and train.js");
     put("train.jsonl", NULL);
     put("test.csv", NULL);
     opens_with((wane_task_spec){.test_split = "test"}, WANE_ENOTFOUND, "there is no test split");
@@ -68,15 +68,15 @@ static void bad_labels(void **state)
     put("train.csv", TWO);
     put("test.csv", "text,label\nc,0\nd,2\n");
     opens_with((wane_task_spec){0}, WANE_EFORMAT,
-               "read: test.csv: label \"2\" is not in the set: 0, 1 (line 3, column 1)");
+               "/t/test.csv: label \"2\" is not in the set: 0, 1 (line 3, column 1)");
     put("test.csv", "text,label\nc,-1\nd,-1\n");
     opens_with((wane_task_spec){0}, WANE_EFORMAT,
-               "read: test.csv: every label is -1, so the split has no labels (say `test: valid");
+               "/t/test.csv: every label is -1, so the split has no labels (say `test: valid");
     put("test.csv", "text,label\nc,-1\nd,1\n");
     opens_with((wane_task_spec){0}, WANE_EFORMAT, "label \"-1\" is not in the set");
     wane_label labels[] = {{"0", " no"}, {"2", " yes"}};
     opens_with((wane_task_spec){.labels = labels, .label_count = 2}, WANE_EFORMAT,
-               "read: train.csv: label \"1\" is not in the set: 0, 2 (line 3, column 1)");
+               "/t/train.csv: label \"1\" is not in the set: 0, 2 (line 3, column 1)");
     labels[1] = (wane_label){"1", " no"};
     opens_with((wane_task_spec){.labels = labels, .label_count = 2}, WANE_EINVAL,
                "labels \"0\" and \"1\" have one verbalizer");
@@ -108,7 +108,7 @@ static void bad_columns_and_templates(void **state)
     put("train.csv", TWO);
     put("test.csv", "txt,label\na,0\n");
     opens_with((wane_task_spec){0}, WANE_EFORMAT,
-               "read: test.csv: no column \"text\"; did you mean \"txt\"?");
+               "/t/test.csv: no column \"text\"; did you mean \"txt\"?");
     put("test.csv", TWO);
     opens_with((wane_task_spec){.template_text = "{txet} x"}, WANE_EINVAL,
                "the template's field {txet} is no column; did you mean \"text\"?");
@@ -125,17 +125,17 @@ static void bad_columns_and_templates(void **state)
     opens_with((wane_task_spec){0}, WANE_EFORMAT, "no column \"label\"; name it with `label`");
     put("train.csv", "text,label\na,0\nb\xff,1\n");
     opens_with((wane_task_spec){0}, WANE_EFORMAT,
-               "read: train.csv: broken UTF-8 (convert the file to UTF-8) (line 3, column 2)");
+               "/t/train.csv: broken UTF-8 (convert the file to UTF-8) (line 3, column 2)");
 }
 
 static void empty_splits_and_counts(void **state)
 {
     (void)state;
     put("train.csv", "text,label\n");
-    opens_with((wane_task_spec){0}, WANE_EFORMAT, "read: train.csv: the split is empty");
+    opens_with((wane_task_spec){0}, WANE_EFORMAT, "/t/train.csv: the split is empty");
     put("train.csv", TWO);
     put("test.csv", "");
-    opens_with((wane_task_spec){0}, WANE_EFORMAT, "read: test.csv: the split is empty");
+    opens_with((wane_task_spec){0}, WANE_EFORMAT, "/t/test.csv: the split is empty");
     put("test.csv", TWO);
     opens_with((wane_task_spec){.train_rows = 3}, WANE_EINVAL,
                "train_rows is 3 but the split has 2 rows");
