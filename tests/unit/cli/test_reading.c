@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The commands that read a database, on one that a small experiment wrote.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/statistics/correlation.h"
+#include "store/results/query.h"
+#include "tests/support/process.h"
+#include "tests/support/support.h"
+#include "tests/unit/cli/told.h"
+
+static const char experiment[] =
+    "name: small\n"
+    "model: builtin\n"
+    "pretraining: {width: 32, layers: 2, heads: 2, kv_heads: 1, hidden: 64, steps: 60,\n"
+    "              documents: 200, batch_tokens: 512, context: 96}\n"
+    "corpora: [{name: text, path: builtin, role: pretraining, documents: 20}]\n"
+    "tasks:\n"
+    "  - {path: builtin/topic, train_rows: 48, test_rows: 32}\n"
+    "  - {path: builtin/counting, train_rows: 48, test_rows: 32}\n"
+    "seeds: [0, 1]\n"
+    "methods:\n"
+    "  - {name: full, kind: full-matrices, learning_rate: [1e-3, 3e-3]}\n"
+    "  - {name: lora, kind: lora, rank: [1, 4], learning_rate: 1e-2}\n"
+    "training: {epochs: 1, batch_size: 8, max_seq_length: 96}\n";
+
+static int make(void **state)
+{
+    if (scratch_make(state) != 0) return -1;
+    write_file(scratch_path("small.yaml"), experiment, sizeof experiment - 1);
+    return told("run {small.yaml} --db {x.db} --threads 1");
+}
+
+static int unmake(void **state)
+{
+    told_free();
+    return scratch_remove(state);
+}
+
+/* The points of correlation_points, two columns of them. */
+static size_t points(double *x, double *y, const char *sql)
+{
+    wane_error err;
+    wane_results *db = NULL;
+    wane_query *query = NULL;
+    size_t count = 0;
+    CHECK_OK(wane_results_open(&db, scratch_path("x.db"), WANE_RESULTS_READ, &err));
+    CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
+    while (wane_query_next(query, &err) == WANE_OK) {
+        assert_true(count < 64);
+        x[count] = wane_query_double(query, 0);
+        y[count++] = wane_query_double(query, 1);
+    }
+    wane_query_free(query);
+    wane_results_close(db);
+    return count;
+}
+
+static void correlate_is_that_of_the_view(void **state)
+{
+    (void)state;
+    wane_error err;
+    double x[64], y[64], rho = 0, tau = 0;
+    size_t n =
+        points(x, y, "SELECT delta_frobenius, pretraining_forgetting FROM correlation_points");
+    assert_int_equal(n, 16); /* 4 configs, 2 seeds, 2 stages */
+    CHECK_OK(wane_spearman(&rho, x, y, n, &err));
+    CHECK_OK(wane_kendall_tau_b(&tau, x, y, n, &err));
+    const wane_json *root = told_json("correlate {x.db} --x delta_frobenius --json");
+    json_keys_are(root, "x y given blocks n n_blocks p_min null_mean coefficients");
+    assert_string_equal(json_text(root, "y"), "pretraining_forgetting");
+    assert_string_equal(json_text(root, "blocks"), "config");
+    assert_true(json_number(root, "n") == 16 && json_number(root, "n_blocks") == 4);
+    CHECK_NEAR(json_number(root, "p_min"), 2.0 / 24, 1e-15, 0); /* all 4! permutations, two sides */
+    const wane_json *list = wane_json_get(root, "coefficients");
+    const double expected[] = {rho, tau, wane_pearson(x, y, n)};
+    static const char *const names[] = {"spearman", "kendall_tau_b", "pearson"};
+    assert_int_equal(wane_json_size(list), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const wane_json *c = wane_json_at(list, i);
+        json_keys_are(c, "name value low high p p_method");
+        assert_string_equal(json_text(c, "name"), names[i]);
+        CHECK_NEAR(json_number(c, "value"), expected[i], 1e-14, 0);
+        assert_true(isnan(json_number(c, "low"))); /* below 6 blocks */
+        assert_string_equal(json_text(c, "p_method"), "exact");
+    }
+}
+
+static void correlate_refuses_what_is_not_there(void **state)
+{
+    (void)state;
+    assert_int_equal(told("correlate {x.db} --x intruder"), 2);
+    assert_non_null(strstr(told_err(), "intruders"));
+    assert_int_equal(told("correlate {x.db} --x trained"), 2);
+    assert_int_equal(told("correlate {x.db} --blocks seeds"), 2);
+    assert_int_equal(told("correlate {none.db}"), 2);
+    assert_int_equal(told("correlate {small.yaml}"), 2);
+}
+
+/* Each mean of the curve is the mean over the seeds of the view it comes from. */
+static void curves_are_means_of_the_view(void **state)
+{
+    (void)state;
+    double position[64], value[64];
+    size_t n =
+        points(position, value,
+               "SELECT position, avg(pretraining_forgetting) FROM stage_summary WHERE method "
+               "= 'lora-r4' GROUP BY position ORDER BY position");
+    assert_int_equal(n, 3);
+    assert_true(value[0] == 0);
+    assert_int_equal(told("curves {x.db} -o {c.csv}"), 0);
+    char *csv = read_file(scratch_path("c.csv"), NULL);
+    char *line = strstr(csv, "lora-r4,");
+    for (size_t i = 0; i < n; i++) {
+        assert_non_null(line);
+        char *end = NULL;
+        CHECK_NEAR(strtod(line + strlen("lora-r4,"), &end), position[i], 0, 0);
+        assert_int_equal(*end, ',');
+        assert_true(strtod(end + 1, &end) == 2); /* runs */
+        CHECK_NEAR(strtod(end + 1, &end), value[i], 1e-12, 1e-12);
+        line = strstr(end, "lora-r4,");
+    }
+    assert_null(line);
+    free(csv);
+    assert_int_equal(told("curves {x.db} -o {c.svg}"), 0);
+    char *svg = read_file(scratch_path("c.svg"), NULL);
+    static const char *const names[] = {"full-lr0.001", "full-lr0.003", "lora-r1", "lora-r4"};
+    assert_non_null(strstr(svg, "<svg"));
+    for (size_t i = 0; i < 4; i++) assert_non_null(strstr(svg, names[i]));
+    free(svg);
+    assert_int_equal(told("curves {x.db} --metric forgeting"), 2);
+    assert_non_null(strstr(told_err(), "forgetting"));
+    assert_int_equal(told("curves {x.db} -o {c.gif}"), 2);
+}
+
+static void the_rest_reads_it_too(void **state)
+{
+    (void)state;
+    assert_int_equal(told("ls {x.db}"), 0);
+    assert_non_null(strstr(told_out(), "lora-r1/given/s1"));
+    assert_int_equal(told("ls {x.db} --where seed=0"), 0);
+    assert_null(strstr(told_out(), "lora-r1/given/s1"));
+    assert_int_equal(told("show {x.db} lora-r4/given/s0"), 0);
+    assert_non_null(strstr(told_out(), "topic > counting"));
+    assert_int_equal(told("show {x.db} lora-r4"), 2);
+    assert_int_equal(told("query {x.db} DELETE~FROM~run"), 2);
+    const wane_json *root = told_json("query {x.db} SELECT~count(*)~AS~n~FROM~run --format json");
+    int64_t runs = 0;
+    assert_true(
+        wane_json_integer(&runs, wane_json_at(wane_json_at(wane_json_get(root, "rows"), 0), 0)));
+    assert_int_equal(runs, 8);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(correlate_is_that_of_the_view),
+        cmocka_unit_test(correlate_refuses_what_is_not_there),
+        cmocka_unit_test(curves_are_means_of_the_view),
+        cmocka_unit_test(the_rest_reads_it_too),
+    };
+    return cmocka_run_group_tests(tests, make, unmake);
+}

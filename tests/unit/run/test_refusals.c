@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What `wane run` refuses, as a user meets it: one line that says what, which and why, exit code 2,
+ * nothing half-written; and gates that fail: stored, shown, exit code 1.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/files/file.h"
+#include "store/results/query.h"
+#include "tests/support/process.h"
+#include "tests/support/support.h"
+
+/* %s: the model, the task's path, one more line. */
+static const char experiment[] =
+    "name: refused\n"
+    "model: %s\n"
+    "corpora: [{name: text, path: builtin, role: pretraining, documents: 10}]\n"
+    "tasks: [{path: %s, template: \"{text} where ?\", labels: {0: \" yes\", 1: \" no\"}}]\n"
+    "methods: [{name: m, kind: lora, rank: 2, learning_rate: 1e-3}]\n"
+    "training: {epochs: 1, batch_size: 8, max_seq_length: 64}\n"
+    "%s\n";
+
+static const char row[] = "{\"text\": \"the dog sees %s %d\", \"label\": %d}\n";
+
+static void write_rows(const char *name, int count, const char *word)
+{
+    wane_text text = {0};
+    for (int i = 0; i < count; i++) wane_text_printf(&text, row, word, i, i % 2);
+    write_file(scratch_path(name), text.data, text.length);
+    wane_text_free(&text);
+}
+
+static int make(void **state)
+{
+    if (scratch_make(state) != 0) return -1;
+    char folder[512];
+    wane_error err;
+    (void)snprintf(folder, sizeof folder, "%s", scratch_path("model"));
+    const char *const arguments[] = {"pretrain",    "-o",  folder,    "--steps", "60",
+                                     "--documents", "200", "--width", "32",      NULL};
+    if (process_run(arguments, "out", "err") != 0) return -1;
+    CHECK_OK(wane_folder_make(scratch_path("task"), &err));
+    write_rows("task/train.jsonl", 40, "a");
+    write_rows("task/test.jsonl", 20, "the");
+    return 0;
+}
+
+static int run_with(const char *model, const char *task, const char *more)
+{
+    char text[2048], yaml[512], database[512];
+    int length = snprintf(text, sizeof text, experiment, model, task, more);
+    write_file(scratch_path("x.yaml"), text, (size_t)length);
+    (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("x.yaml"));
+    (void)snprintf(database, sizeof database, "%s", scratch_path("x.db"));
+    const char *const arguments[] = {"run", yaml, "--db", database, "--threads", "1", NULL};
+    return process_run(arguments, "out", "err");
+}
+
+/* Exit code 2, the last line on stderr holds `message`, there is no database. */
+static void refused(const char *model, const char *task, const char *more, const char *message)
+{
+    int code = run_with(model, task, more);
+    char *said = read_file(scratch_path("err"), NULL);
+    if (code != 2 || !strstr(said, message))
+        print_error("exit code %d: %s; wanted \"%s\"\n", code, said, message);
+    assert_int_equal(code, 2);
+    assert_non_null(strstr(said, message));
+    assert_null(strstr(said, "\n\n"));
+    free(said);
+    assert_int_not_equal(access(scratch_path("x.db"), F_OK), 0);
+}
+
+static void files_of_experiments(void **state)
+{
+    (void)state;
+    refused("model", "task", "trainig: {}", "x.yaml: trainig: unknown key; did you mean training?");
+    refused("model", "task", "name: other", "duplicate key");
+    refused("nowhere", "task", "", "nowhere/config.json: No such file");
+    refused("model", "nowhere", "", "nowhere: No such file");
+    refused("model", "task", "seeds: [1, 1]", "seed 1 is there twice (line 7");
+    refused("model", "task", "training.batch_size: 0", "unknown key");
+}
+
+static void files_of_models(void **state)
+{
+    (void)state;
+    wane_error err;
+    size_t bytes = 0, count = 0;
+    CHECK_OK(wane_folder_make(scratch_path("damaged"), &err));
+    static const char *const names[] = {"config.json", "tokenizer.json"};
+    for (size_t i = 0; i < 2; i++) {
+        char from[64], to[64];
+        (void)snprintf(from, sizeof from, "model/%s", names[i]);
+        (void)snprintf(to, sizeof to, "damaged/%s", names[i]);
+        char *text = read_file(scratch_path(from), &count);
+        write_file(scratch_path(to), text, count);
+        free(text);
+    }
+    char *weights = read_file(scratch_path("model/model.safetensors"), &bytes);
+    write_file(scratch_path("damaged/model.safetensors"), weights, bytes / 2);
+    refused("damaged", "task", "", "truncated?");
+    static const char claims[] = "\xff\xff\xff\xff\xff\xff\xff\x7f{}";
+    write_file(scratch_path("damaged/model.safetensors"), claims, sizeof claims - 1);
+    refused("damaged", "task", "", "a header of 9223372036854775807 bytes is claimed");
+    for (char *at = weights; at + 5 < weights + bytes && at < weights + 20000; at++)
+        if (memcmp(at, "\"F32\"", 5) == 0) memcpy(at, "\"I32\"", 5);
+    write_file(scratch_path("damaged/model.safetensors"), weights, bytes);
+    refused("damaged", "task", "", "dtype I32");
+    free(weights);
+}
+
+static void files_of_tasks(void **state)
+{
+    (void)state;
+    wane_error err;
+    CHECK_OK(wane_folder_make(scratch_path("bad"), &err));
+    write_rows("bad/train.jsonl", 40, "a");
+    static const char strange[] = "{\"text\": \"x\", \"label\": 7}\n";
+    write_file(scratch_path("bad/test.jsonl"), strange, sizeof strange - 1);
+    refused("model", "bad", "", "bad/test.jsonl: label \"7\" is not in the set: 0, 1 (line 1");
+    write_file(scratch_path("bad/test.jsonl"), "", 0);
+    refused("model", "bad", "", "bad/test.jsonl: the split is empty");
+    refused("model", "task", "watch: [{path: bad, test_rows: 4}]", "bad/test.jsonl");
+    write_rows("bad/test.jsonl", 4, "the");
+    refused(
+        "model", "task",
+        "watch: [{path: bad, template: \"a a a a a a a a a a a a a a a a a a a a a a a a a a a a a "
+        "a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a "
+        "{text} "
+        "where ?\", labels: {0: \" yes\", 1: \" no\"}}]",
+        "template and label alone need");
+}
+
+static int64_t number(const char *sql)
+{
+    wane_error err;
+    wane_results *db = NULL;
+    wane_query *query = NULL;
+    CHECK_OK(wane_results_open(&db, scratch_path("x.db"), WANE_RESULTS_READ, &err));
+    CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
+    CHECK_OK(wane_query_next(query, &err));
+    int64_t value = wane_query_int(query, 0);
+    wane_query_free(query);
+    wane_results_close(db);
+    return value;
+}
+
+/* Test rows that are training rows too. */
+static void gates_that_fail(void **state)
+{
+    (void)state;
+    wane_error err;
+    CHECK_OK(wane_folder_make(scratch_path("leaky"), &err));
+    write_rows("leaky/train.jsonl", 40, "a");
+    write_rows("leaky/test.jsonl", 10, "a");
+    assert_int_equal(run_with("model", "leaky", ""), 1);
+    assert_int_equal(number("SELECT count(*) FROM run WHERE status = 'gate_failed'"), 1);
+    assert_int_equal(number("SELECT value FROM gate WHERE name = 'overlap' AND passed = 0"), 10);
+    assert_int_equal(number("SELECT count(*) FROM gate WHERE passed = 0"), 1);
+    char database[512];
+    (void)snprintf(database, sizeof database, "%s", scratch_path("x.db"));
+    const char *const show[] = {"show", database, "m/given/s0", NULL};
+    assert_int_equal(process_run(show, "out", "err"), 0);
+    char *said = read_file(scratch_path("out"), NULL);
+    assert_non_null(strstr(said, "GATE FAILED"));
+    assert_non_null(strstr(said, "overlap"));
+    free(said);
+    /* The same line again: nothing to do, and the run is no better for it. */
+    assert_int_equal(run_with("model", "leaky", ""), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_of_experiments),
+        cmocka_unit_test(files_of_models),
+        cmocka_unit_test(files_of_tasks),
+        cmocka_unit_test(gates_that_fail),
+    };
+    return cmocka_run_group_tests(tests, make, scratch_remove);
+}
