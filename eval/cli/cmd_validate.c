@@ -1,8 +1,84 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 
 #include "eval/cli/commands.h"
 #include "eval/cli/experiment_call.h"
+#include "eval/cli/page.h"
+#include "eval/run/estimate.h"
+
+/* Everything behind the settings is comments, so that the whole is an experiment file again. */
+static void print_comments(wane_text *out, const wane_text *page)
+{
+    for (const char *line = page->data; line && *line;) {
+        size_t length = strcspn(line, "\n");
+        wane_text_printf(out, "#%s%.*s\n", length ? " " : "", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+}
+
+static void print_tasks(wane_text *page, const wane_inputs *in)
+{
+    wane_text rows = {0};
+    wane_text_string(&rows, "task\ttrain\tmeasured\tlabels\ttokens, mean\tlongest\tcut\tunknown\t"
+                            "in train\n");
+    for (size_t t = 0; t < in->experiment->task_count; t++) {
+        const wane_input_task *task = &in->tasks[t];
+        const wane_prompts *p = &task->test;
+        size_t longest = 0;
+        for (size_t r = 0; r < p->rows; r++)
+            if (p->starts[r + 1] - p->starts[r] > longest)
+                longest = p->starts[r + 1] - p->starts[r];
+        wane_text_printf(&rows, "%s\t%zu\t%zu\t%zu\t%.1f\t%zu\t%zu\t%zu\t%zu\n", task->task.name,
+                         task->task.rows[WANE_SPLIT_TRAIN], p->rows, p->label_count,
+                         (double)p->starts[p->rows] / (double)p->rows, longest, p->cut_rows,
+                         p->unknown_tokens, task->overlap.normalised);
+    }
+    wane_page_table(page, &rows, "lrrrrrrrr");
+    wane_text_free(&rows);
+}
+
+static void print_corpora(wane_text *page, const wane_inputs *in)
+{
+    wane_text rows = {0};
+    if (!in->experiment->corpus_count) return;
+    wane_text_string(&rows, "corpus\trole\tdocuments\ttokens\twindows\tunknown\tsha256\n");
+    for (size_t c = 0; c < in->experiment->corpus_count; c++) {
+        const wane_windows *w = &in->corpora[c].windows;
+        wane_text_printf(&rows, "%s\t%s\t%zu\t%zu\t%zu\t%zu\t%.12s\n",
+                         in->experiment->corpora[c].spec.name, in->experiment->corpora[c].role,
+                         w->documents, w->tokens, w->windows, w->unknown_tokens,
+                         in->corpora[c].corpus.sha256);
+    }
+    wane_text_string(page, "\n");
+    wane_page_table(page, &rows, "llrrrrl");
+    wane_text_free(&rows);
+}
+
+static wane_status print_needs(wane_text *page, const wane_opened *o, wane_error *err)
+{
+    wane_estimate e = {0};
+    wane_run_need need = {0};
+    wane_pool *pool = NULL;
+    char a[32];
+    wane_status st = wane_pool_new(&pool, 0, err);
+    if (st == WANE_OK) st = wane_plan_estimate(&e, o->plan, pool, err);
+    if (st == WANE_OK) st = wane_run_needs(&need, o->plan, NULL, err);
+    wane_pool_free(pool);
+    if (st != WANE_OK) return st;
+    wane_text_string(page, "\n");
+    wane_page_line(page, "plan", "%zu runs, %zu stages to train, %zu steps, %zu cells", need.runs,
+                   need.stages_missing, need.steps_missing, need.cells_missing);
+    wane_page_line(page, "memory",
+                   "about %.0f MiB a process for weights, optimiser and activations; tens "
+                   "more for the program",
+                   e.memory_bytes / 1048576);
+    wane_page_line(page, "disk", "about %.0f MiB", e.disk_bytes / 1048576);
+    wane_page_line(page, "time", "about %s minutes here: %.0f%% of %.0f GFLOP/s of sgemm",
+                   wane_page_number(a, e.seconds / 60, 2), 100 * WANE_ESTIMATE_SHARE,
+                   e.flops_per_second / 1e9);
+    return WANE_OK;
+}
 
 static int run(wane_call *call)
 {
@@ -13,15 +89,26 @@ static int run(wane_call *call)
     wane_status st = wane_opened_load(&o, call->operand[0], call->operand + 1, call->operands - 1,
                                       NULL, 0, false, &err);
     if (st != WANE_OK) return wane_cli_fail(&err);
-    wane_text text = {0};
+    wane_text text = {0}, page = {0};
     wane_experiment_print(&text, o.experiment);
-    st = wane_text_check(&text, "validate", o.experiment->name, &err);
-    if (st == WANE_OK) (void)fputs(text.data, stdout);
+    wane_text_string(&text, "\n");
+    wane_page_line(&page, "model", "%s, %zu parameters, context %zu", o.inputs->model_path,
+                   o.inputs->base->parameters.numbers, o.inputs->base->config.context);
+    wane_page_line(&page, "sha256", "%s", o.inputs->model_key);
+    wane_text_string(&page, "\n");
+    print_tasks(&page, o.inputs);
+    print_corpora(&page, o.inputs);
+    st = print_needs(&page, &o, &err);
+    if (st == WANE_OK) st = wane_text_check(&page, "validate", o.experiment->name, &err);
+    if (st == WANE_OK) print_comments(&text, &page);
+    if (st == WANE_OK) st = wane_page_print(&text, &err);
     wane_text_free(&text);
+    wane_text_free(&page);
     wane_opened_close(&o);
     return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
 }
 
 const wane_command wane_command_validate = {
     "validate", "validate EXPERIMENT.yaml [key=value ...]",
-    "Check files, labels and lengths before any training; print every setting.", run};
+    "Check files, labels and lengths before any training; print every setting and what it needs.",
+    run};

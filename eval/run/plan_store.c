@@ -198,27 +198,6 @@ static wane_status store_parameters(const wane_plan *plan, const wane_plan_run *
     return st;
 }
 
-/* How many numbers the config trains. */
-static wane_status count_trainable(int64_t *out, const wane_run_config *c,
-                                   const wane_parameters *parameters, wane_error *err)
-{
-    bool *train = NULL;
-    *out = WANE_NULL;
-    if (c->given) return WANE_OK;
-    wane_status st = wane_method_targets(&train, &c->settings, parameters, err);
-    if (st != WANE_OK) return st;
-    size_t numbers = 0;
-    for (size_t i = 0; i < parameters->count; i++) {
-        const wane_parameter *p = &parameters->parameter[i];
-        if (!train[i]) continue;
-        numbers += c->settings.kind == WANE_METHOD_LORA ? c->settings.rank * (p->rows + p->cols)
-                                                        : p->rows * p->cols;
-    }
-    wane_free(train);
-    *out = (int64_t)numbers;
-    return WANE_OK;
-}
-
 static wane_status store_run(wane_plan *plan, wane_plan_run *run, wane_results *db, wane_error *err)
 {
     static const char *const kinds[] = {"full", "full-matrices", "lora"};
@@ -236,7 +215,10 @@ static wane_status store_run(wane_plan *plan, wane_plan_run *run, wane_results *
                         .seed = (int64_t)run->seed,
                         .stages = (int64_t)run->length,
                         .trainable = WANE_NULL};
-    wane_status st = count_trainable(&row.trainable, c, &plan->inputs->base->parameters, err);
+    wane_status st = WANE_OK;
+    if (!c->given)
+        st =
+            wane_method_numbers(&row.trainable, &c->settings, &plan->inputs->base->parameters, err);
     if (st == WANE_OK) st = wane_results_put_run(db, &run->id, &row, err);
     for (size_t p = 0; p <= run->length && st == WANE_OK; p++) {
         const wane_plan_stage *stage = &plan->stages[run->stages[p]];

@@ -58,3 +58,21 @@ wane_status wane_method_targets(bool **train, const wane_method *method,
     *train = chosen;
     return WANE_OK;
 }
+
+wane_status wane_method_numbers(int64_t *out, const wane_method *method,
+                                const wane_parameters *parameters, wane_error *err)
+{
+    bool *train = NULL;
+    wane_status st = wane_method_targets(&train, method, parameters, err);
+    if (st != WANE_OK) return st;
+    size_t numbers = 0;
+    for (size_t i = 0; i < parameters->count; i++) {
+        const wane_parameter *p = &parameters->parameter[i];
+        if (!train[i]) continue;
+        numbers += method->kind == WANE_METHOD_LORA ? method->rank * (p->rows + p->cols)
+                                                    : p->rows * p->cols;
+    }
+    wane_free(train);
+    *out = (int64_t)numbers;
+    return WANE_OK;
+}

@@ -29,6 +29,10 @@ typedef struct wane_method {
     size_t module_count;
 } wane_method;
 
+/* How many numbers the method trains: entries of its weights, or of its factors. */
+WANE_MUST_CHECK wane_status wane_method_numbers(int64_t *out, const wane_method *method,
+                                                const wane_parameters *parameters, wane_error *err);
+
 typedef enum wane_schedule {
     WANE_SCHEDULE_CONSTANT,
     WANE_SCHEDULE_LINEAR,

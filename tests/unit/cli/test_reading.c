@@ -153,6 +153,23 @@ static void the_rest_reads_it_too(void **state)
     assert_int_equal(runs, 8);
 }
 
+/* What validate prints is an experiment file again, with the same settings. */
+static void validate_prints_a_file(void **state)
+{
+    (void)state;
+    assert_int_equal(told("validate {small.yaml}"), 0);
+    char *first = strdup(told_out());
+    assert_non_null(strstr(first, "# plan "));
+    assert_non_null(strstr(first, "8 runs, 16 stages to train, 96 steps, 67 cells"));
+    write_file(scratch_path("printed.yaml"), first, strlen(first));
+    assert_int_equal(told("validate {printed.yaml}"), 0);
+    size_t settings = (size_t)(strstr(first, "\n\n#") - first);
+    assert_memory_equal(told_out(), first, settings);
+    free(first);
+    assert_int_equal(told("validate {small.yaml} methods.full.learning_rate=fast"), 2);
+    assert_non_null(strstr(told_err(), "fast"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +177,7 @@ int main(void)
         cmocka_unit_test(correlate_refuses_what_is_not_there),
         cmocka_unit_test(curves_are_means_of_the_view),
         cmocka_unit_test(the_rest_reads_it_too),
+        cmocka_unit_test(validate_prints_a_file),
     };
     return cmocka_run_group_tests(tests, make, unmake);
 }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a plan will need, before anything is trained.
+ */
+#ifndef EVAL_RUN_ESTIMATE_H
+#define EVAL_RUN_ESTIMATE_H
+
+#include "eval/run/plan.h"
+
+typedef struct wane_estimate {
+    double memory_bytes; /* weights, optimiser and passes of the largest method, one process */
+    double disk_bytes;   /* updates that `keep` keeps, and the database */
+    double train_flops, measure_flops; /* of the whole plan, each stage once */
+    double flops_per_second;           /* sgemm measured here, with this pool */
+    double seconds;                    /* flops at SHARE of that rate */
+} wane_estimate;
+
+/* The share of the sgemm rate that a run is taken to reach; small models reach less than large. */
+#define WANE_ESTIMATE_SHARE 0.6
+
+/* Measures sgemm for about a quarter of a second. */
+WANE_MUST_CHECK wane_status wane_plan_estimate(wane_estimate *out, const wane_plan *plan,
+                                               wane_pool *pool, wane_error *err);
+
+#endif
