@@ -13,6 +13,12 @@ typedef struct wane_random_score {
     double accuracy, bound;
 } wane_random_score;
 
+/* Stage 0's window scores of one corpus, for the paired error of the change. */
+typedef struct wane_base_windows {
+    double *nll;
+    size_t count;
+} wane_base_windows;
+
 typedef struct wane_work {
     wane_plan *plan;
     const wane_inputs *inputs;
@@ -21,11 +27,11 @@ typedef struct wane_work {
     wane_run_outcome *outcome;
     wane_results *db;
     wane_pool *pool;
-    char *artifacts;            /* folder; owned */
-    struct wane_base_svd **svd; /* per parameter, read or computed when first needed; owned */
-    struct wane_base_windows *base_windows; /* per corpus: stage 0's scores; owned */
-    wane_random_score *random_scores;       /* per task, once measured; owned */
-    double deadline;                        /* on wane_clock_wall; 0 = none */
+    char *artifacts;                  /* folder; owned */
+    struct wane_base_svd **svd;       /* per parameter, read or computed when first needed; owned */
+    wane_base_windows *base_windows;  /* per corpus; owned */
+    wane_random_score *random_scores; /* per task, once measured; owned */
+    double deadline;                  /* on wane_clock_wall; 0 = none */
 } wane_work;
 
 /* The weights of one path through the tree, as far as they are materialised. */
@@ -66,6 +72,17 @@ WANE_MUST_CHECK wane_status wane_cells_missing(const wane_plan *plan, wane_resul
 WANE_MUST_CHECK wane_status wane_cells_fill(wane_work *work, const wane_plan_run *run,
                                             size_t position, const wane_chain *chain,
                                             wane_error *err);
+/* cell_corpus.c, cell_task.c, cell_spectra.c: measure one cell on the chain's weights and commit
+ * it. trained_here: the stage trained on this task, so KL to the base is measured too. */
+WANE_MUST_CHECK wane_status wane_cell_fill_corpus(wane_work *work, const wane_cell *cell,
+                                                  size_t corpus, size_t position,
+                                                  const wane_chain *chain, wane_error *err);
+WANE_MUST_CHECK wane_status wane_cell_fill_task(wane_work *work, const wane_cell *cell, size_t task,
+                                                bool trained_here, const wane_chain *chain,
+                                                wane_error *err);
+WANE_MUST_CHECK wane_status wane_cell_fill_spectra(wane_work *work, const wane_cell *cell,
+                                                   const wane_plan_run *run, size_t position,
+                                                   const wane_chain *chain, wane_error *err);
 void wane_base_windows_free(wane_work *work);
 
 /* gates.c: measures.md's section 6. Each is stored for the run as soon as it is known. */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A score cell: one task under one stage, with every example's outcome.
+ */
+#include <math.h>
+
+#include "eval/measure/measure.h"
+#include "eval/run/work.h"
+#include "store/base/memory.h"
+
+wane_status wane_cell_fill_task(wane_work *work, const wane_cell *cell, size_t t, bool trained_here,
+                                const wane_chain *chain, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_input_task *task = &work->inputs->tasks[t];
+    wane_accuracy a = {0};
+    wane_example_row *examples = NULL;
+    WANE_TRY(wane_measure_accuracy(&a, chain->model, NULL, trained_here ? work->inputs->base : NULL,
+                                   &task->task, WANE_SPLIT_TEST, &task->test,
+                                   work->experiment->tasks[t].per_token, work->pool, err));
+    examples = wane_alloc(a.examples, sizeof *examples);
+    WANE_TRY(examples ? WANE_OK : wane_fail_memory(err, "measure", task->key));
+    for (size_t i = 0; i < a.examples; i++)
+        examples[i] = (wane_example_row){.split = "test",
+                                         .row = (int64_t)a.example[i].row,
+                                         .label = a.example[i].label,
+                                         .predicted = a.example[i].predicted,
+                                         .margin = a.example[i].margin,
+                                         .loss = a.example[i].loss};
+    int64_t n = (int64_t)a.examples;
+    wane_score_row scores[5] = {{"test", "accuracy", a.accuracy, a.stderr_, n},
+                                {"test", "loss", a.loss, NAN, n},
+                                {"test", "majority", a.majority, NAN, n},
+                                {"test", "kl_on_task_prompt", a.kl_on_task_prompt, NAN, n},
+                                {"test", "kl_on_task_answer", a.kl_on_task_answer, NAN, n}};
+    wane_cell_rows rows = {.scores = scores,
+                           .score_count = trained_here ? 5 : 3,
+                           .examples = examples,
+                           .example_count = a.examples};
+    WANE_TRY(wane_cell_commit(work->db, cell, &rows, err));
+done:
+    wane_free(examples);
+    wane_accuracy_free(&a);
+    return st;
+}
