@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/files/file.h"
@@ -147,6 +148,19 @@ static int64_t number(const char *sql)
     return value;
 }
 
+static void shown_as_failed(const char *gate)
+{
+    char database[512];
+    (void)snprintf(database, sizeof database, "%s", scratch_path("x.db"));
+    const char *const show[] = {"show", database, "m/given/s0", NULL};
+    assert_int_equal(process_run(show, "out", "err"), 0);
+    char *said = read_file(scratch_path("out"), NULL);
+    assert_non_null(strstr(said, "GATE FAILED"));
+    assert_non_null(strstr(said, gate));
+    free(said);
+    assert_int_equal(unlink(scratch_path("x.db")), 0);
+}
+
 /* Test rows that are training rows too. */
 static void gates_that_fail(void **state)
 {
@@ -159,25 +173,91 @@ static void gates_that_fail(void **state)
     assert_int_equal(number("SELECT count(*) FROM run WHERE status = 'gate_failed'"), 1);
     assert_int_equal(number("SELECT value FROM gate WHERE name = 'overlap' AND passed = 0"), 10);
     assert_int_equal(number("SELECT count(*) FROM gate WHERE passed = 0"), 1);
-    char database[512];
-    (void)snprintf(database, sizeof database, "%s", scratch_path("x.db"));
-    const char *const show[] = {"show", database, "m/given/s0", NULL};
-    assert_int_equal(process_run(show, "out", "err"), 0);
-    char *said = read_file(scratch_path("out"), NULL);
-    assert_non_null(strstr(said, "GATE FAILED"));
-    assert_non_null(strstr(said, "overlap"));
-    free(said);
     /* The same line again: nothing to do, and the run is no better for it. */
     assert_int_equal(run_with("model", "leaky", ""), 1);
+    shown_as_failed("overlap");
+}
+
+/* A copy of the model whose tokenizer has lost its order of ids: word i became word V - 1 - i. The
+ * program cannot know; the gate on the base's nll does. */
+static void corrupted_tokenizer(void **state)
+{
+    (void)state;
+    enum { FIRST = 3, WORDS = 220 };
+    wane_error err;
+    size_t bytes = 0;
+    wane_text mixed = {0};
+    CHECK_OK(wane_folder_make(scratch_path("mixed"), &err));
+    char *text = read_file(scratch_path("model/config.json"), &bytes);
+    write_file(scratch_path("mixed/config.json"), text, bytes);
+    free(text);
+    text = read_file(scratch_path("model/model.safetensors"), &bytes);
+    write_file(scratch_path("mixed/model.safetensors"), text, bytes);
+    free(text);
+    text = read_file(scratch_path("model/tokenizer.json"), &bytes);
+    char *vocabulary = strstr(text, "\"vocab\": {");
+    assert_non_null(vocabulary);
+    *vocabulary = '\0';
+    wane_text_printf(&mixed, "%s\"", text);
+    size_t words = 0;
+    for (char *at = vocabulary + strlen("\"vocab\": {"); *at != '}'; words++) {
+        char *word = strchr(at, '"') + 1, *end = strchr(word, '"'), *next = NULL;
+        long id = strtol(end + 2, &next, 10);
+        if (words == 0) wane_text_printf(&mixed, "vocab\": {");
+        wane_text_printf(&mixed, "%s\"%.*s\": %ld", words ? ", " : "", (int)(end - word), word,
+                         id < FIRST ? id : WORDS - 1 - id + FIRST);
+        at = next;
+    }
+    assert_int_equal(words, WORDS);
+    wane_text_printf(&mixed, "}, \"unk_token\": \"<unk>\"}}");
+    write_file(scratch_path("mixed/tokenizer.json"), mixed.data, mixed.length);
+    wane_text_free(&mixed);
+    free(text);
+    assert_int_equal(run_with("mixed", "task", ""), 1);
+    assert_int_equal(number("SELECT count(*) FROM gate WHERE name = 'base_nll' AND passed = 0"), 1);
+    assert_int_equal(number("SELECT out_of_reach FROM likelihood WHERE stage = 1"), 1);
+    shown_as_failed("base_nll");
+}
+
+/* Rights of a folder hold for everyone but the superuser, who lays that down for the call. */
+static void folder_not_writable(void **state)
+{
+    (void)state;
+    enum { NOBODY = 65534 };
+    char database[512], yaml[512];
+    wane_error err;
+    CHECK_OK(wane_folder_make(scratch_path("closed"), &err));
+    assert_int_equal(chmod(scratch_path("closed"), 0555), 0);
+    assert_int_equal(chmod(scratch_folder(), 0755), 0);
+    (void)snprintf(database, sizeof database, "%s", scratch_path("closed/x.db"));
+    (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("x.yaml"));
+    write_file(scratch_path("out"), "", 0);
+    write_file(scratch_path("err"), "", 0);
+    assert_int_equal(chmod(scratch_path("out"), 0666), 0);
+    assert_int_equal(chmod(scratch_path("err"), 0666), 0);
+    bool superuser = geteuid() == 0;
+    if (superuser && seteuid(NOBODY) != 0) skip();
+    if (eaccess(WANE_PROGRAM, X_OK) != 0) {
+        if (superuser) assert_int_equal(seteuid(0), 0);
+        skip();
+    }
+    const char *const arguments[] = {"run", yaml, "--db", database, NULL};
+    int code = process_run(arguments, "out", "err");
+    if (superuser) assert_int_equal(seteuid(0), 0);
+    char *said = read_file(scratch_path("err"), NULL);
+    if (code != 1) print_error("exit code %d: %s\n", code, said);
+    assert_int_equal(code, 1);
+    assert_non_null(strstr(said, "closed/x.log: Permission denied"));
+    free(said);
+    assert_int_equal(chmod(scratch_path("closed"), 0755), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_of_experiments),
-        cmocka_unit_test(files_of_models),
-        cmocka_unit_test(files_of_tasks),
-        cmocka_unit_test(gates_that_fail),
+        cmocka_unit_test(files_of_experiments), cmocka_unit_test(files_of_models),
+        cmocka_unit_test(files_of_tasks),       cmocka_unit_test(gates_that_fail),
+        cmocka_unit_test(corrupted_tokenizer),  cmocka_unit_test(folder_not_writable),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
 }

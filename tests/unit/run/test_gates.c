@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The gates around a training, on an adapter that is not what it should be.
+ */
+#include "eval/run/work.h"
+#include "store/base/memory.h"
+#include "store/results/query.h"
+#include "tests/support/support.h"
+
+static const char experiment[] =
+    "name: gates\n"
+    "model: builtin\n"
+    "pretraining: {width: 16, layers: 1, heads: 2, kv_heads: 1, hidden: 32, steps: 2,\n"
+    "              documents: 50, batch_tokens: 256, context: 96}\n"
+    "corpora: [{name: text, path: builtin, role: pretraining, documents: 5}]\n"
+    "tasks: [{path: builtin/topic, train_rows: 8, test_rows: 8}]\n"
+    "methods: [{name: lora, kind: lora, rank: 2, learning_rate: 1e-2}]\n";
+
+static const wane_log silent;
+
+typedef struct room {
+    wane_experiment *experiment;
+    wane_inputs *inputs;
+    wane_plan *plan;
+    wane_work work;
+    wane_run_options options;
+} room;
+
+static room at;
+
+static int open_room(void **state)
+{
+    wane_error err;
+    if (scratch_make(state) != 0) return -1;
+    CHECK_OK(wane_pool_new(&at.work.pool, 1, &err));
+    CHECK_OK(wane_experiment_parse(&at.experiment, experiment, sizeof experiment - 1, "gates.yaml",
+                                   scratch_folder(), NULL, 0, &err));
+    CHECK_OK(wane_inputs_open(&at.inputs, at.experiment, scratch_path("builtin"), at.work.pool,
+                              &silent, &err));
+    CHECK_OK(wane_plan_make(&at.plan, at.inputs, &err));
+    CHECK_OK(wane_results_open(&at.work.db, scratch_path("x.db"), WANE_RESULTS_CREATE, &err));
+    CHECK_OK(wane_plan_store(at.plan, at.work.db, &err));
+    at.work.plan = at.plan;
+    at.work.inputs = at.inputs;
+    at.work.experiment = at.experiment;
+    at.work.options = &at.options;
+    return 0;
+}
+
+static int close_room(void **state)
+{
+    wane_results_close(at.work.db);
+    wane_plan_free(at.plan);
+    wane_inputs_free(at.inputs);
+    wane_experiment_free(at.experiment);
+    wane_pool_free(at.work.pool);
+    return scratch_remove(state);
+}
+
+static int64_t count_of(const char *sql)
+{
+    wane_error err;
+    wane_query *query = NULL;
+    CHECK_OK(wane_query_open(&query, at.work.db, sql, NULL, 0, &err));
+    CHECK_OK(wane_query_next(query, &err));
+    int64_t value = wane_query_int(query, 0);
+    wane_query_free(query);
+    return value;
+}
+
+/* An adapter whose B is not zero changes the model before its first step. */
+static void adapter_not_zero_at_the_start(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_adapter *adapter = NULL;
+    wane_probe before = {0}, with = {0};
+    const wane_parameters *table = &at.inputs->base->parameters;
+    bool *target = wane_alloc(table->count, sizeof *target);
+    assert_non_null(target);
+    for (size_t i = 0; i < table->count; i++) target[i] = table->parameter[i].linear;
+    CHECK_OK(wane_adapter_new(&adapter, table, target, 2, 2.0, 0, 0, 1, &err));
+    wane_free(target);
+    CHECK_OK(wane_probe_take(&before, &at.work, at.inputs->base, NULL, &err));
+    CHECK_OK(wane_probe_take(&with, &at.work, at.inputs->base, adapter, &err));
+    CHECK_OK(wane_gate_adapter_init(&at.work, &at.plan->runs[0], 1, &before, &with, &err));
+    assert_int_equal(count_of("SELECT passed FROM gate WHERE name = 'adapter_init'"), 1);
+    wane_free(with.logits);
+    for (size_t i = 0; i < adapter->floats; i++) adapter->block[i] += 0.5f;
+    CHECK_OK(wane_probe_take(&with, &at.work, at.inputs->base, adapter, &err));
+    CHECK_OK(wane_gate_adapter_init(&at.work, &at.plan->runs[0], 1, &before, &with, &err));
+    assert_int_equal(count_of("SELECT passed FROM gate WHERE name = 'adapter_init'"), 0);
+    assert_int_equal(count_of("SELECT value > 0 FROM gate WHERE name = 'adapter_init'"), 1);
+    /* The same two probes as "unmerged" and "merged": a merge that lost the change. */
+    CHECK_OK(wane_gate_merged(&at.work, &at.plan->runs[0], 1, &with, &before, &err));
+    assert_int_equal(count_of("SELECT passed FROM gate WHERE name = 'merged_logits'"), 0);
+    assert_int_equal(count_of("SELECT value > bound FROM gate WHERE name = 'merged_logits'"), 1);
+    wane_free(before.logits);
+    wane_free(with.logits);
+    wane_adapter_free(adapter);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(adapter_not_zero_at_the_start)};
+    return cmocka_run_group_tests(tests, open_room, close_room);
+}
