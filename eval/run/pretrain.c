@@ -154,7 +154,9 @@ wane_status wane_pretrain(const wane_pretraining *s, const char *folder, wane_po
                           .norm_epsilon = 1e-6,
                           .rope = {.theta = 10000},
                           .tied = true,
-                          .initializer_range = 0.02,
+                          /* By width (LeCun): at .02 so small a model loses its first
+ steps to growing. */
+                          .initializer_range = 1 / sqrt((double)s->width),
                           .bos = wane_tokenizer_bos(tokenizer),
                           .eos = wane_tokenizer_eos(tokenizer)};
     WANE_TRY(wane_model_random(&model, &config, s->seed, err));
