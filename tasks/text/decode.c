@@ -42,9 +42,10 @@ done:
     return st;
 }
 
-static wane_status read_step(decoder_step *out, const wane_json *json, const wane_part *part,
+static wane_status read_step(void *step, const wane_json *json, const wane_part *part,
                              wane_error *err)
 {
+    decoder_step *out = step;
     static const char *const none[] = {NULL}, *const replace[] = {"pattern", "content", NULL},
                              *const strip[] = {"content", "start", "stop", NULL},
                              *const suffix[] = {"suffix", NULL},
@@ -89,28 +90,13 @@ done:
 wane_status wane_decoder_read(wane_decoder *out, const wane_json *json, const wane_part *part,
                               wane_error *err)
 {
-    wane_status st = WANE_OK;
     wane_decoder made = {.given = wane_json_kind_of(json) != WANE_JSON_NULL};
-    const wane_json **items = NULL;
-    size_t count = 0;
-    WANE_TRY(wane_part_flatten(&items, &count, json, "decoders", part, err));
-    made.steps = wane_alloc(count, sizeof *made.steps);
-    if (!made.steps) {
-        st = wane_fail_memory(err, "tokenizer", part->file);
-        goto done;
-    }
-    for (; made.count < count; made.count++) {
-        st = read_step(made.steps + made.count, items[made.count], part, err);
-        if (st != WANE_OK) {
-            made.count++; /* the step may hold a pattern already */
-            goto done;
-        }
-    }
-    *out = made;
-    made = (wane_decoder){0};
-done:
-    wane_free(items);
-    wane_decoder_free(&made);
+    void *steps = NULL;
+    wane_status st = wane_part_steps(&steps, &made.count, sizeof *made.steps, read_step, json,
+                                     "decoders", part, err);
+    made.steps = steps;
+    if (st == WANE_OK) *out = made;
+    else wane_decoder_free(&made);
     return st;
 }
 

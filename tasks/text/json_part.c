@@ -144,3 +144,25 @@ wane_status wane_part_flatten(const wane_json ***out, size_t *count, const wane_
     *count = list.count;
     return WANE_OK;
 }
+
+wane_status wane_part_steps(void **steps, size_t *count, size_t size, wane_part_read *read,
+                            const wane_json *component, const char *key, const wane_part *part,
+                            wane_error *err)
+{
+    const wane_json **items = NULL;
+    size_t items_count = 0;
+    *count = 0;
+    *steps = NULL;
+    wane_status st = wane_part_flatten(&items, &items_count, component, key, part, err);
+    if (st != WANE_OK) return st;
+    char *made = wane_alloc(items_count, size);
+    if (!made) st = wane_fail_memory(err, "tokenizer", part->file);
+    /* A step that fails is counted: it may hold a pattern already. */
+    for (size_t i = 0; st == WANE_OK && i < items_count; i++) {
+        *count = i + 1;
+        st = read(made + i * size, items[i], part, err);
+    }
+    *steps = made;
+    wane_free(items);
+    return st;
+}

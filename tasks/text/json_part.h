@@ -50,4 +50,13 @@ WANE_MUST_CHECK wane_status wane_part_flatten(const wane_json ***out, size_t *co
                                               const wane_json *component, const char *key,
                                               const wane_part *part, wane_error *err);
 
+/* Reads each of those elements with `read` into an array of `size` bytes an element, zeroed first.
+ * *steps (free with wane_free) and *count are set also on failure, to what may hold something. */
+typedef wane_status wane_part_read(void *step, const wane_json *json, const wane_part *part,
+                                   wane_error *err);
+WANE_MUST_CHECK wane_status wane_part_steps(void **steps, size_t *count, size_t size,
+                                            wane_part_read *read, const wane_json *component,
+                                            const char *key, const wane_part *part,
+                                            wane_error *err);
+
 #endif

@@ -18,9 +18,10 @@ struct wane_normalizer_step {
 };
 typedef struct wane_normalizer_step normalizer_step;
 
-static wane_status read_step(normalizer_step *out, const wane_json *json, const wane_part *part,
+static wane_status read_step(void *step, const wane_json *json, const wane_part *part,
                              wane_error *err)
 {
+    normalizer_step *out = step;
     static const char *const forms[] = {"NFC", "NFD", "NFKC", "NFKD"};
     static const char *const none[] = {NULL}, *const prepend[] = {"prepend", NULL},
                              *const replace[] = {"pattern", "content", NULL},
@@ -64,28 +65,13 @@ done:
 wane_status wane_normalizer_read(wane_normalizer *out, const wane_json *json, const wane_part *part,
                                  wane_error *err)
 {
-    wane_status st = WANE_OK;
     wane_normalizer made = {0};
-    const wane_json **items = NULL;
-    size_t count = 0;
-    WANE_TRY(wane_part_flatten(&items, &count, json, "normalizers", part, err));
-    made.steps = wane_alloc(count, sizeof *made.steps);
-    if (!made.steps) {
-        st = wane_fail_memory(err, "tokenizer", part->file);
-        goto done;
-    }
-    for (; made.count < count; made.count++) {
-        st = read_step(made.steps + made.count, items[made.count], part, err);
-        if (st != WANE_OK) {
-            made.count++; /* the step may hold a pattern already */
-            goto done;
-        }
-    }
-    *out = made;
-    made = (wane_normalizer){0};
-done:
-    wane_free(items);
-    wane_normalizer_free(&made);
+    void *steps = NULL;
+    wane_status st = wane_part_steps(&steps, &made.count, sizeof *made.steps, read_step, json,
+                                     "normalizers", part, err);
+    made.steps = steps;
+    if (st == WANE_OK) *out = made;
+    else wane_normalizer_free(&made);
     return st;
 }
 

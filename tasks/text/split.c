@@ -141,9 +141,10 @@ done:
     return st;
 }
 
-static wane_status read_step(splitter_step *out, const wane_json *json, const wane_part *part,
+static wane_status read_step(void *step, const wane_json *json, const wane_part *part,
                              wane_error *err)
 {
+    splitter_step *out = step;
     static const char *const none[] = {NULL};
     wane_status st = WANE_OK;
     const char *type = NULL;
@@ -164,28 +165,13 @@ done:
 wane_status wane_splitter_read(wane_splitter *out, const wane_json *json, const wane_part *part,
                                wane_error *err)
 {
-    wane_status st = WANE_OK;
     wane_splitter made = {0};
-    const wane_json **items = NULL;
-    size_t count = 0;
-    WANE_TRY(wane_part_flatten(&items, &count, json, "pretokenizers", part, err));
-    made.steps = wane_alloc(count, sizeof *made.steps);
-    if (!made.steps) {
-        st = wane_fail_memory(err, "tokenizer", part->file);
-        goto done;
-    }
-    for (; made.count < count; made.count++) {
-        st = read_step(made.steps + made.count, items[made.count], part, err);
-        if (st != WANE_OK) {
-            made.count++; /* the step may hold a pattern already */
-            goto done;
-        }
-    }
-    *out = made;
-    made = (wane_splitter){0};
-done:
-    wane_free(items);
-    wane_splitter_free(&made);
+    void *steps = NULL;
+    wane_status st = wane_part_steps(&steps, &made.count, sizeof *made.steps, read_step, json,
+                                     "pretokenizers", part, err);
+    made.steps = steps;
+    if (st == WANE_OK) *out = made;
+    else wane_splitter_free(&made);
     return st;
 }
 
