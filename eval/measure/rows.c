@@ -36,11 +36,9 @@ wane_status wane_rows_new(wane_rows **out, const wane_model *model, const wane_a
                      .pool = pool,
                      .vocabulary = model->config.vocabulary};
     wane_pass_limits limits = {.tokens = tokens, .sequences = sequences, .targets = 1};
-    for (size_t i = 0; adapter && i < adapter->count; i++)
-        if (adapter->factor[i].rank > limits.adapter_floats_rank)
-            limits.adapter_floats_rank = adapter->factor[i].rank;
+    wane_pass_limits_adapter(&limits, adapter);
     WANE_TRY(wane_pass_new(&r->pass, &model->config, &limits, pool, err));
-    limits.adapter_floats_rank = 0;
+    wane_pass_limits_adapter(&limits, NULL);
     if (base) WANE_TRY(wane_pass_new(&r->base_pass, &base->config, &limits, pool, err));
     r->chunk = chunk_rows(r->vocabulary);
     size_t floats = r->chunk * r->vocabulary;

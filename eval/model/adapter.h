@@ -28,7 +28,10 @@ typedef struct wane_adapter {
     double dropout;      /* share of inputs dropped before A, in training */
     float *block;        /* all factors, one block of `floats` (64-byte aligned parts) */
     size_t floats;
-    size_t numbers; /* of trained values */
+    size_t numbers;                    /* of trained values */
+    const struct wane_adapter *frozen; /* borrowed, or NULL: factors that are added too, on the way
+                                          forward and back, without dropout and without gradients
+                                          of their own; frozen itself has none below it */
 } wane_adapter;
 
 /* Plans and allocates an adapter of `rank` on the parameters with target[i] true (all linear).

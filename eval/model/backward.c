@@ -50,16 +50,20 @@ static void loss_tile(void *context, size_t tile, int thread)
     (void)thread;
     const chunk *c = context;
     wane_pass *pass = c->pass;
-    size_t first = tile * HEAD_TILE, last = first + HEAD_TILE, count = pass->config.vocabulary;
+    size_t first = tile * HEAD_TILE, last = first + HEAD_TILE, outputs = wane_head_of(pass).outputs;
     if (last > c->rows) last = c->rows;
     for (size_t r = first; r < last; r++) {
-        float *logits = pass->chunk_logits + r * count, lse = 0;
+        float *logits = pass->chunk_logits + r * outputs, lse = 0;
         const size_t *targets = pass->chunk_first + r;
-        pass->kernels->logsumexp(count, logits, &lse, NULL);
+        size_t begin = 0, count = 0;
+        wane_head_range(pass, pass->batch->target[targets[0]], &begin, &count);
+        pass->kernels->logsumexp(count, logits + begin, &lse, NULL);
         for (size_t t = targets[0]; t < targets[1]; t++)
             pass->backward.chunk_nll[t] = lse - logits[pass->batch->target[t]];
-        pass->kernels->softmax_gradient(count, logits, lse,
+        pass->kernels->softmax_gradient(count, logits + begin, lse,
                                         c->scale * (float)(targets[1] - targets[0]));
+        for (size_t i = 0; i < outputs; i++)
+            if (i < begin || i >= begin + count) logits[i] = 0;
         for (size_t t = targets[0]; t < targets[1]; t++) logits[pass->batch->target[t]] -= c->scale;
     }
 }
@@ -77,15 +81,16 @@ static void chunk_backward(const chunk *c, const wane_gradients *g, bool onward,
     wane_pass *pass = c->pass;
     const wane_config *config = &pass->config;
     const wane_backward_store *b = &pass->backward;
-    size_t width = config->width, vocabulary = config->vocabulary;
-    size_t head = wane_head(config), norm = wane_final_norm(config);
-    float *dhead = trained(pass, g, head), *dgain = trained(pass, g, norm);
+    size_t width = config->width, norm = wane_final_norm(config);
+    wane_head_view head = wane_head_of(pass);
+    float *dhead = pass->batch->head ? g->head : trained(pass, g, wane_head(config));
+    float *dgain = trained(pass, g, norm);
     if (dhead)
-        wane_sgemm(pass->pool, true, false, vocabulary, width, c->rows, 1.0f, pass->chunk_logits,
-                   vocabulary, pass->chunk_hidden, width, 1.0f, dhead, width);
+        wane_sgemm(pass->pool, true, false, head.outputs, width, c->rows, 1.0f, pass->chunk_logits,
+                   head.outputs, pass->chunk_hidden, width, 1.0f, dhead, width);
     if (!onward && !dgain) return;
-    wane_sgemm(pass->pool, false, false, c->rows, width, vocabulary, 1.0f, pass->chunk_logits,
-               vocabulary, wane_pass_weight(pass, head), width, 0.0f, b->chunk_dhidden, width);
+    wane_sgemm(pass->pool, false, false, c->rows, width, head.outputs, 1.0f, pass->chunk_logits,
+               head.outputs, head.weight, width, 0.0f, b->chunk_dhidden, width);
     for (size_t r = 0; r < c->rows; r++) {
         size_t row = pass->chunk_row[r];
         pass->kernels->rmsnorm_backward(

@@ -16,12 +16,33 @@ static void normalise(wane_pass *pass, const size_t *rows, size_t count, float *
                                rstd ? rstd + r : NULL);
 }
 
+wane_head_view wane_head_of(const wane_pass *pass)
+{
+    const wane_class_head *classes = pass->batch->head;
+    if (classes) return (wane_head_view){classes->weight, classes->outputs};
+    return (wane_head_view){wane_pass_weight(pass, wane_head(&pass->config)),
+                            pass->config.vocabulary};
+}
+
+void wane_head_range(const wane_pass *pass, int32_t target, size_t *first, size_t *count)
+{
+    const wane_class_head *classes = pass->batch->head;
+    *first = 0;
+    *count = wane_head_of(pass).outputs;
+    for (size_t g = 0; classes && g < classes->groups; g++)
+        if ((size_t)target >= classes->starts[g] && (size_t)target < classes->starts[g + 1]) {
+            *first = classes->starts[g];
+            *count = classes->starts[g + 1] - *first;
+        }
+}
+
 void wane_head_logits(wane_pass *pass, size_t rows, float *hidden, float *logits, float *rstd)
 {
-    const wane_config *c = &pass->config;
+    size_t width = pass->config.width;
+    wane_head_view head = wane_head_of(pass);
     normalise(pass, pass->chunk_row, rows, hidden, rstd);
-    wane_sgemm(pass->pool, false, true, rows, c->vocabulary, c->width, 1.0f, hidden, c->width,
-               wane_pass_weight(pass, wane_head(c)), c->width, 0.0f, logits, c->vocabulary);
+    wane_sgemm(pass->pool, false, true, rows, head.outputs, width, 1.0f, hidden, width, head.weight,
+               width, 0.0f, logits, head.outputs);
 }
 
 /* Whether the position has its row; if not (a training pass asked for more than its targets), out
@@ -46,19 +67,19 @@ void wane_pass_features(wane_pass *pass, const size_t *positions, size_t count, 
 
 void wane_pass_logits(wane_pass *pass, const size_t *positions, size_t count, float *out)
 {
-    size_t vocabulary = pass->config.vocabulary;
+    size_t outputs = wane_head_of(pass).outputs;
     wane_pass_complete(pass, positions, count);
     while (count > 0) {
         size_t rows = 0;
         while (rows < count && rows < pass->chunk &&
-               has_row(pass, positions[rows], out + rows * vocabulary, vocabulary)) {
+               has_row(pass, positions[rows], out + rows * outputs, outputs)) {
             pass->chunk_row[rows] = pass->final_row[positions[rows]] - 1;
             rows++;
         }
         wane_head_logits(pass, rows, pass->chunk_hidden, out, NULL);
         if (rows == 0) rows = 1; /* a position without a row is done */
         positions += rows;
-        out += rows * vocabulary;
+        out += rows * outputs;
         count -= rows;
     }
 }
@@ -95,10 +116,12 @@ static void likelihood_tile(void *context, size_t tile, int thread)
     size_t first = tile * HEAD_TILE, last = first + HEAD_TILE;
     if (last > l->rows) last = l->rows;
     for (size_t r = first; r < last; r++) {
-        const float *logits = pass->chunk_logits + r * pass->config.vocabulary;
+        const float *logits = pass->chunk_logits + r * wane_head_of(pass).outputs;
         float lse = 0;
         int32_t best = 0;
-        pass->kernels->logsumexp(pass->config.vocabulary, logits, &lse, l->best ? &best : NULL);
+        size_t begin = 0, count = 0;
+        wane_head_range(pass, pass->batch->target[pass->chunk_first[r]], &begin, &count);
+        pass->kernels->logsumexp(count, logits + begin, &lse, l->best ? &best : NULL);
         for (size_t t = pass->chunk_first[r]; t < pass->chunk_first[r + 1]; t++) {
             l->nll[t] = lse - logits[pass->batch->target[t]];
             if (l->best) l->best[t] = best;

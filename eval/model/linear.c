@@ -12,6 +12,14 @@ const wane_factor *wane_linear_factor(const wane_pass *pass, const wane_layer_in
     return at < 0 ? NULL : &adapter->factor[at];
 }
 
+static const wane_factor *frozen_factor(const wane_pass *pass, const wane_layer_index *index,
+                                        wane_slot slot)
+{
+    const wane_adapter *frozen = pass->adapter ? pass->adapter->frozen : NULL;
+    long at = frozen ? frozen->of_parameter[index->weight[slot]] : -1;
+    return at < 0 ? NULL : &frozen->factor[at];
+}
+
 static float *aligned(float *base, size_t used)
 {
     return base + (used + WANE_LANES - 1) / WANE_LANES * WANE_LANES;
@@ -47,6 +55,28 @@ static void add_low_rank(const wane_linear *l, wane_slot slot, const wane_factor
     k->dots(l->rows, f->rank, f->cols, x, f->cols, f->a, f->cols, low, f->rank);
     scaled_transpose(k, f, b_t);
     k->product(l->rows, f->rows, f->rank, low, f->rank, 1, b_t, f->rows, y, ldy, true);
+}
+
+/* y += scale (x A^T) B^T. */
+static void add_frozen(const wane_linear *l, const wane_factor *f, const float *x, float *y,
+                       size_t ldy)
+{
+    const wane_kernels *k = l->pass->kernels;
+    float *low = l->scratch, *b_t = aligned(low, l->rows * f->rank);
+    k->dots(l->rows, f->rank, f->cols, x, f->cols, f->a, f->cols, low, f->rank);
+    scaled_transpose(k, f, b_t);
+    k->product(l->rows, f->rows, f->rank, low, f->rank, 1, b_t, f->rows, y, ldy, true);
+}
+
+/* dx += scale dy B A. */
+static void frozen_backward(const wane_linear *l, const wane_factor *f, const float *dy,
+                            size_t lddy, float *dx)
+{
+    const wane_kernels *k = l->pass->kernels;
+    float *b_t = l->scratch, *dlow = aligned(b_t, f->rank * f->rows);
+    scaled_transpose(k, f, b_t);
+    k->dots(l->rows, f->rank, f->rows, dy, lddy, b_t, f->rows, dlow, f->rank);
+    k->product(l->rows, f->cols, f->rank, dlow, f->rank, 1, f->a, f->cols, dx, f->cols, true);
 }
 
 /* dlow = scale dy B; dx += undrop(dlow A). */
@@ -106,7 +136,9 @@ void wane_linear_forward(const wane_linear *l, wane_slot slot, size_t count, con
         outputs = wane_slot_rows(&pass->config, s);
         if (bias != WANE_ABSENT)
             pass->kernels->add_bias(l->rows, outputs, wane_pass_weight(pass, bias), y, ldy);
-        const wane_factor *f = wane_linear_factor(pass, l->index, s);
+        const wane_factor *f = frozen_factor(pass, l->index, s);
+        if (f) add_frozen(l, f, x, y, ldy);
+        f = wane_linear_factor(pass, l->index, s);
         if (f) add_low_rank(l, s, f, x, y, ldy);
     }
 }
@@ -126,7 +158,9 @@ void wane_linear_backward(const wane_linear *l, wane_slot slot, size_t count, co
     for (size_t i = 0; i < count; i++, dy += outputs) {
         wane_slot s = (wane_slot)(slot + i);
         outputs = wane_slot_rows(&pass->config, s);
-        const wane_factor *f = wane_linear_factor(pass, l->index, s);
+        const wane_factor *f = frozen_factor(pass, l->index, s);
+        if (f && dx) frozen_backward(l, f, dy, lddy, dx);
+        f = wane_linear_factor(pass, l->index, s);
         if (f) low_rank_backward(l, s, f, dy, lddy, dx);
     }
 }

@@ -10,6 +10,20 @@ const float *wane_pass_weight(const wane_pass *pass, size_t parameter)
     return pass->model->weights + pass->parameters.parameter[parameter].offset;
 }
 
+static size_t largest_rank(const wane_adapter *adapter)
+{
+    size_t rank = 0;
+    for (size_t f = 0; adapter && f < adapter->count; f++)
+        if (adapter->factor[f].rank > rank) rank = adapter->factor[f].rank;
+    return rank;
+}
+
+void wane_pass_limits_adapter(wane_pass_limits *limits, const wane_adapter *adapter)
+{
+    limits->adapter_floats_rank = largest_rank(adapter);
+    limits->frozen_rank = largest_rank(adapter ? adapter->frozen : NULL);
+}
+
 static bool same_shape(const wane_config *a, const wane_config *b)
 {
     return a->vocabulary == b->vocabulary && a->width == b->width && a->layers == b->layers &&
@@ -21,25 +35,33 @@ static bool same_shape(const wane_config *a, const wane_config *b)
 static wane_status check_adapter(const wane_pass *pass, const wane_adapter *adapter,
                                  wane_error *err)
 {
-    if (!adapter) return WANE_OK;
-    for (size_t f = 0; f < adapter->count; f++)
-        if (adapter->factor[f].rank > pass->limits.adapter_floats_rank)
-            return wane_fail(err, WANE_EINVAL, "forward: adapter: rank %zu exceeds the planned %zu",
-                             adapter->factor[f].rank, pass->limits.adapter_floats_rank);
+    wane_pass_limits need = {0};
+    wane_pass_limits_adapter(&need, adapter);
+    if (need.adapter_floats_rank > pass->limits.adapter_floats_rank)
+        return wane_fail(err, WANE_EINVAL, "forward: adapter: rank %zu exceeds the planned %zu",
+                         need.adapter_floats_rank, pass->limits.adapter_floats_rank);
+    if (need.frozen_rank > pass->limits.frozen_rank)
+        return wane_fail(err, WANE_EINVAL,
+                         "forward: adapter: frozen rank %zu exceeds the planned %zu",
+                         need.frozen_rank, pass->limits.frozen_rank);
     return WANE_OK;
 }
 
 static wane_status check_targets(const wane_pass *pass, const wane_batch *batch, wane_error *err)
 {
+    const wane_class_head *head = batch->head;
+    size_t outputs = head ? head->outputs : pass->config.vocabulary;
+    if (head && (outputs < 1 || outputs > pass->config.vocabulary || head->groups < 1 ||
+                 head->starts[0] != 0 || head->starts[head->groups] != outputs))
+        return wane_fail(err, WANE_EINVAL, "forward: head: %zu classes in %zu groups", outputs,
+                         head->groups);
     for (size_t i = 0; i < batch->targets; i++) {
         if (batch->position[i] >= batch->tokens)
             return wane_fail(err, WANE_EINVAL, "forward: target %zu: position %zu of %zu tokens", i,
                              batch->position[i], batch->tokens);
-        if (batch->target[i] < 0 || (size_t)batch->target[i] >= pass->config.vocabulary)
-            return wane_fail(err, WANE_EINVAL,
-                             "forward: target %zu: token %d of a vocabulary of "
-                             "%zu",
-                             i, (int)batch->target[i], pass->config.vocabulary);
+        if (batch->target[i] < 0 || (size_t)batch->target[i] >= outputs)
+            return wane_fail(err, WANE_EINVAL, "forward: target %zu: %s %d of %zu", i,
+                             head ? "class" : "token", (int)batch->target[i], outputs);
     }
     return WANE_OK;
 }

@@ -16,6 +16,16 @@
 #include "eval/model/model.h"
 #include "store/base/threads.h"
 
+/* A linear head over classes in place of the vocabulary's: no bias, on the final normalised hidden
+ * state, as transformers' LlamaForSequenceClassification has it at the last token. Several tasks'
+ * heads may lie in one: the softmax of a target runs over the classes of its own group. */
+typedef struct wane_class_head {
+    size_t outputs;       /* of all groups; at most the vocabulary's size */
+    const float *weight;  /* outputs x width */
+    size_t groups;        /* >= 1 */
+    const size_t *starts; /* groups + 1: group g has the outputs starts[g] .. starts[g + 1] - 1 */
+} wane_class_head;
+
 /* Borrowed for the call. Token positions restart at 0 in each sequence (or continue the prefix). */
 typedef struct wane_batch {
     size_t tokens, sequences;
@@ -24,8 +34,10 @@ typedef struct wane_batch {
     const long *prefix;   /* NULL, or per sequence: -1, or an earlier sequence, itself without
                              prefix, that this one continues (evaluation only) */
     size_t targets;
-    const size_t *position; /* per target: the token index whose output predicts it */
-    const int32_t *target;  /* per target: the token that should come next */
+    const size_t *position;      /* per target: the token index whose output predicts it */
+    const int32_t *target;       /* per target: the token that should come next, or the class */
+    const wane_class_head *head; /* NULL: the vocabulary's. With it wane_pass_nll and backward are
+                                    over classes. Targets of one position are of one group */
 } wane_batch;
 
 typedef struct wane_pass wane_pass;
@@ -35,12 +47,16 @@ typedef struct wane_pass_limits {
     bool training;                     /* keep what backward needs */
     bool train_weights;                /* backward also to weights, not to adapters alone */
     size_t adapter_floats_rank;        /* largest rank of an adapter; 0 = none */
+    size_t frozen_rank;                /* largest rank of what is frozen below it; 0 = none */
     size_t frozen_layers;              /* training: the lowest layers that never get gradients and
                                           keep no activations (0 = none; the embedding counts as
                                           below them, so it is frozen too when > 0) */
     int threads;                       /* scratch is per thread: for wane_pass_bytes, 0 = 1;
                                           wane_pass_new takes the pool's */
 } wane_pass_limits;
+
+/* The two ranks an adapter (NULL: none) needs. */
+void wane_pass_limits_adapter(wane_pass_limits *limits, const wane_adapter *adapter);
 
 /* Bytes a pass will need; a pure, overflow-checked function. */
 WANE_MUST_CHECK wane_status wane_pass_bytes(size_t *out, const wane_config *config,
@@ -75,9 +91,10 @@ WANE_MUST_CHECK wane_status wane_pass_forward(wane_pass *pass, const wane_model 
  * the most probable token there (smallest id on ties). */
 void wane_pass_nll(wane_pass *pass, float *nll, int32_t *best);
 
-/* out (count x vocabulary) = logits at the given token positions. Callers take them in chunks. The
- * last layer is computed for the positions that are asked for, once each, so asking for few is
- * cheap; a training pass knows its targets' positions only and gives NaN elsewhere. */
+/* out (count x vocabulary, or x classes of the batch's head) = logits at the given positions.
+ * Callers take them in chunks. The last layer is computed for the positions that are asked for,
+ * once each, so asking for few is cheap; a training pass knows its targets' positions only and
+ * gives NaN elsewhere. */
 void wane_pass_logits(wane_pass *pass, const size_t *positions, size_t count, float *out);
 
 /* out (count x width) = final normalised hidden states: features for probes. Positions as above. */
@@ -90,6 +107,7 @@ typedef struct wane_gradients {
     float *weights;
     const bool *train;
     float *adapter;
+    float *head; /* of the batch's class head: outputs x width, or NULL */
 } wane_gradients;
 
 /* The batch's targets' loss and its gradients: *loss = sum over targets of nll (double), gradients

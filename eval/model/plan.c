@@ -90,6 +90,7 @@ static void place_layer(planner *p, const wane_config *c, const wane_pass_limits
 static size_t scratch_floats(const wane_config *c, const wane_pass_limits *limits)
 {
     size_t tile = wane_tile_rows(limits->tokens), rank = limits->adapter_floats_rank;
+    if (limits->frozen_rank > rank) rank = limits->frozen_rank;
     size_t widest = c->hidden, heads = c->heads * c->head_width;
     if (heads > widest) widest = heads;
     if (c->width > widest) widest = c->width;
@@ -191,6 +192,8 @@ static wane_status check(const wane_config *config, const wane_pass_limits *limi
     size_t widest = config->width > config->hidden ? config->width : config->hidden;
     if (limits->adapter_floats_rank > widest)
         return wane_fail(err, WANE_EINVAL, "pass: limits: rank %zu", limits->adapter_floats_rank);
+    if (limits->frozen_rank > SIZE_MAX / 64 / widest)
+        return wane_fail(err, WANE_EINVAL, "pass: limits: frozen rank %zu", limits->frozen_rank);
     return WANE_OK;
 }
 

@@ -104,13 +104,22 @@ void wane_last_layer_forward(wane_pass *pass, const wane_rows *rows);
 /* Makes sure that `final` holds the given tokens. */
 void wane_pass_complete(wane_pass *pass, const size_t *token, size_t count);
 
+/* The head of the batch at work: the vocabulary's, or its class head. */
+typedef struct wane_head_view {
+    const float *weight;
+    size_t outputs;
+} wane_head_view;
+wane_head_view wane_head_of(const wane_pass *pass);
+/* The outputs that the softmax of a target runs over: first, count. */
+void wane_head_range(const wane_pass *pass, int32_t target, size_t *first, size_t *count);
+
 /* Rows of the chunk that begins with target `first`, into chunk_row and chunk_first (the targets of
  * a row are chunk_first[r] .. chunk_first[r + 1] - 1); neighbouring targets of one position share a
  * row. Returns the target after the chunk's last. */
 size_t wane_head_rows(wane_pass *pass, size_t first, size_t *rows);
 
-/* hidden (rows x width) = normalised rows chunk_row of `final`, logits (rows x vocabulary) =
- * hidden head^T; rstd (rows, may be NULL): the norm's factors. */
+/* hidden (rows x width) = normalised rows chunk_row of `final`, logits (rows x outputs of the head)
+ * = hidden head^T; rstd (rows, may be NULL): the norm's factors. */
 void wane_head_logits(wane_pass *pass, size_t rows, float *hidden, float *logits, float *rstd);
 
 /* Pointers into the model. */

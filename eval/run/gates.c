@@ -80,9 +80,7 @@ wane_status wane_probe_take(wane_probe *out, wane_work *work, const wane_model *
     WANE_TRY(make_probe(&b, work, err));
     wane_pass_limits limits = {
         .tokens = b.batch.tokens, .sequences = b.batch.sequences, .targets = b.batch.targets};
-    for (size_t i = 0; adapter && i < adapter->count; i++)
-        if (adapter->factor[i].rank > limits.adapter_floats_rank)
-            limits.adapter_floats_rank = adapter->factor[i].rank;
+    wane_pass_limits_adapter(&limits, adapter);
     WANE_TRY(wane_pass_new(&pass, &model->config, &limits, work->pool, err));
     nll = wane_alloc(b.batch.targets, sizeof *nll);
     logits = wane_alloc(model->config.vocabulary, sizeof *logits);

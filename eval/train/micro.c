@@ -120,7 +120,8 @@ wane_status wane_cut_next(wane_cut *cut, wane_batch *piece, size_t *first_token)
                           .starts = cut->starts,
                           .targets = labels,
                           .position = cut->local,
-                          .target = cut->target + label};
+                          .target = cut->target + label,
+                          .head = batch->head};
     *first_token = origin;
     return WANE_OK;
 }

@@ -41,7 +41,9 @@ wane_status wane_method_targets(bool **train, const wane_method *method,
     if (!chosen) return wane_fail_memory(err, "train", "targets");
     bool all = method->kind == WANE_METHOD_FULL, all_linear = method->module_count == 0;
     for (size_t i = 0; i < parameters->count; i++)
-        chosen[i] = all || (all_linear && parameters->parameter[i].linear);
+        chosen[i] =
+            (all && !(method->linear_head && parameters->parameter[i].role == WANE_ROLE_HEAD)) ||
+            (all_linear && parameters->parameter[i].linear);
     for (size_t m = 0; m < method->module_count && !all; m++) {
         const char *wanted = method->modules[m];
         bool every = strcmp(wanted, "all-linear") == 0, found = false;

@@ -27,6 +27,12 @@ typedef struct wane_method {
     const char *const *modules; /* target modules by last part ("q_proj") or full module name;
                                    module_count 0 = all-linear. They also limit full-matrices. */
     size_t module_count;
+    /* A linear head over classes is trained along and the vocabulary's is not (an untied one is no
+     * target): head_groups tasks, task g with head_classes[g] classes (both borrowed). The head
+     * starts normal(0, initializer_range) from the seed, as transformers' `score` does. */
+    bool linear_head;
+    size_t head_groups;
+    const size_t *head_classes;
 } wane_method;
 
 /* How many numbers the method trains: entries of its weights, or of its factors. */
@@ -75,15 +81,22 @@ typedef struct wane_step {
                     stays */
 } wane_step;
 
+/* Adds an adapter that is computed with and never changes (`adapter: stack`). LoRA alone, before
+ * the first step; taken over on success. */
+WANE_MUST_CHECK wane_status wane_trainer_freeze(wane_trainer *trainer, wane_adapter *frozen,
+                                                wane_error *err);
+
 /* One optimiser step on `batch` (any number of tokens; cut into micro-batches here; prefix must be
  * NULL; every row holds a token; at least one target). Loss = mean over all its targets. Step
- * numbers go up by one from 0. A failure leaves the trainer as it was. */
+ * numbers go up by one from 0. A failure leaves the trainer as it was. With a linear head the
+ * targets are classes, counted over its groups; the batch's own head is ignored. */
 WANE_MUST_CHECK wane_status wane_trainer_step(wane_trainer *trainer, const wane_batch *batch,
                                               wane_step *out, wane_error *err);
 
-size_t wane_trainer_done(const wane_trainer *trainer);           /* steps done */
-size_t wane_trainer_trained(const wane_trainer *trainer);        /* numbers trained */
-wane_adapter *wane_trainer_adapter(const wane_trainer *trainer); /* borrowed; NULL if full */
+size_t wane_trainer_done(const wane_trainer *trainer);                 /* steps done */
+size_t wane_trainer_trained(const wane_trainer *trainer);              /* numbers trained */
+wane_adapter *wane_trainer_adapter(const wane_trainer *trainer);       /* borrowed; NULL if full */
+const wane_class_head *wane_trainer_head(const wane_trainer *trainer); /* borrowed; NULL without */
 
 /* The whole state (trained values, moments, step number) as one atomic file; load checks that it
  * belongs to an equal trainer (`key` is any UTF-8 text, compared) and is undamaged, and continues

@@ -111,12 +111,19 @@ static wane_status list_factors(wane_trainer *trainer, wane_trained *list, size_
 
 static wane_status make_optimizer(wane_trainer *trainer, wane_error *err)
 {
-    size_t most = 2 * trainer->model->parameters.count, count = 0;
+    size_t most = 2 * trainer->model->parameters.count + 1, count = 0;
     wane_status st = WANE_OK;
     wane_trained *list = wane_alloc(most, sizeof *list);
     if (!list) return wane_fail_memory(err, "train", "optimiser");
     if (trainer->adapter) WANE_TRY(list_factors(trainer, list, &count, err));
     else list_weights(trainer, list, &count);
+    if (trainer->head.outputs)
+        list[count++] =
+            (wane_trained){.name = "score.weight",
+                           .value = trainer->head_weight,
+                           .gradient = trainer->head_gradient,
+                           .count = trainer->head.outputs * trainer->model->config.width,
+                           .decays = true};
     for (size_t i = 0; i < count; i++) trainer->numbers += list[i].count;
     WANE_TRY(wane_optimizer_new(&trainer->optimizer, list, count, err));
 done:
@@ -157,6 +164,7 @@ wane_status wane_trainer_new(wane_trainer **out, wane_model *model, const wane_m
     if (continued) trainer->adapter = continued;
     WANE_TRY(
         make_gradients(trainer, lora ? trainer->adapter->floats : model->parameters.floats, err));
+    if (method->head_groups) WANE_TRY(wane_trainer_make_head(trainer, method, err));
     WANE_TRY(make_optimizer(trainer, err));
     if (continued) continued->dropout = method->dropout;
     *out = trainer;
@@ -171,6 +179,10 @@ void wane_trainer_free(wane_trainer *trainer)
 {
     if (!trainer) return;
     wane_pass_free(trainer->pass);
+    wane_free(trainer->head_starts);
+    wane_free(trainer->head_weight);
+    wane_free(trainer->head_gradient);
+    wane_adapter_free(trainer->frozen);
     wane_optimizer_free(trainer->optimizer);
     wane_adapter_free(trainer->adapter);
     wane_free(trainer->gradient_memory);
@@ -215,9 +227,7 @@ static wane_status make_room(wane_trainer *trainer, const wane_cut *cut, wane_er
     want.training = true;
     want.frozen_layers = frozen_layers(trainer);
     want.train_weights = trainer->adapter == NULL;
-    for (size_t f = 0; trainer->adapter && f < trainer->adapter->count; f++)
-        want.adapter_floats_rank =
-            larger(want.adapter_floats_rank, trainer->adapter->factor[f].rank);
+    wane_pass_limits_adapter(&want, trainer->adapter);
     wane_pass_free(trainer->pass); /* first, so that both never stand side by side */
     trainer->pass = NULL;
     wane_status st =
@@ -229,7 +239,7 @@ static wane_status make_room(wane_trainer *trainer, const wane_cut *cut, wane_er
 /* Adds the loss and gradients of all pieces; *loss is a sum over targets. */
 static wane_status accumulate(wane_trainer *trainer, wane_cut *cut, double *loss, wane_error *err)
 {
-    wane_gradients gradients = {.train = trainer->train};
+    wane_gradients gradients = {.train = trainer->train, .head = trainer->head_gradient};
     if (trainer->adapter) gradients.adapter = trainer->gradients;
     else gradients.weights = trainer->gradients;
     wane_dropout dropout = {.seed = trainer->seed, .stage = trainer->stage, .step = trainer->done};
@@ -240,6 +250,7 @@ static wane_status accumulate(wane_trainer *trainer, wane_cut *cut, double *loss
     while (wane_cut_next(cut, &piece, &first) == WANE_OK) {
         double part = 0;
         dropout.first_token = first;
+        piece.head = wane_trainer_head(trainer);
         wane_status st = wane_pass_forward(trainer->pass, trainer->model, trainer->adapter, &piece,
                                            drops ? &dropout : NULL, err);
         if (st == WANE_OK) st = wane_pass_backward(trainer->pass, scale, &gradients, &part, err);

@@ -21,6 +21,10 @@ struct wane_trainer {
     uint64_t seed, stage;
     bool *train;           /* per parameter: its weight is trained (full) or adapted */
     wane_adapter *adapter; /* LoRA alone */
+    wane_adapter *frozen;  /* what adapter->frozen points to */
+    wane_class_head head;  /* outputs 0: none */
+    size_t *head_starts;
+    float *head_weight, *head_gradient;
     void *gradient_memory;
     float *gradients; /* a block like the table's, or like the adapter's */
     wane_arena *names;
@@ -29,6 +33,10 @@ struct wane_trainer {
     wane_pass_limits limits;
     size_t done, numbers;
 };
+
+/* class_head.c: plans the head of method->head_groups and draws its first values. */
+WANE_MUST_CHECK wane_status wane_trainer_make_head(wane_trainer *trainer, const wane_method *method,
+                                                   wane_error *err);
 
 /* train[i]: whether the method trains, or adapts, parameter i. Owned by the caller. */
 WANE_MUST_CHECK wane_status wane_method_targets(bool **train, const wane_method *method,

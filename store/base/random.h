@@ -21,6 +21,7 @@ typedef enum wane_purpose {
     WANE_RANDOM_RESAMPLE = 7, /* bootstrap and permutations */
     WANE_RANDOM_START = 8,    /* start vectors of iterative methods */
     WANE_RANDOM_GATE = 9,     /* the randomly initialised copy of the sanity gates */
+    WANE_RANDOM_HEAD = 10,    /* initial linear heads */
     WANE_RANDOM_TEST = 255
 } wane_purpose;
 

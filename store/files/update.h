@@ -69,4 +69,10 @@ WANE_MUST_CHECK wane_status wane_update_save(const wane_update *update, const ch
  * function is how wane merges, whenever it merges: same bits for any number of threads. */
 void wane_update_apply(wane_pool *pool, const wane_update_tensor *tensor, float *weight);
 
+/* One adapter that does what `count` adapters added to the same weights do: factors side by side,
+ * ranks summed, nothing rounded. They must be on the same weights with the same scales (WANE_EINVAL
+ * otherwise). Free with wane_update_free. */
+WANE_MUST_CHECK wane_status wane_update_stack(wane_update *out, const wane_update *list,
+                                              size_t count, wane_error *err);
+
 #endif
