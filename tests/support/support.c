@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/results/query.h"
+
 static char folder[256];
 
 void check_failure(wane_status status, wane_status code, const char *text, const wane_error *err,
@@ -89,4 +91,25 @@ char *read_file(const char *path, size_t *count)
     (void)fclose(file);
     if (count) *count = (size_t)size;
     return bytes;
+}
+
+int64_t query_integer(wane_results *db, const char *sql)
+{
+    wane_error err = {0};
+    wane_query *query = NULL;
+    CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
+    CHECK_OK(wane_query_next(query, &err));
+    int64_t value = wane_query_int(query, 0);
+    wane_query_free(query);
+    return value;
+}
+
+int64_t query_integer_at(const char *path, const char *sql)
+{
+    wane_error err = {0};
+    wane_results *db = NULL;
+    CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
+    int64_t value = query_integer(db, sql);
+    wane_results_close(db);
+    return value;
 }

@@ -31,17 +31,6 @@ static const sample_shape shape = {.methods = 2,
                                    .top = 12};
 static sample s;
 
-static int64_t number(wane_results *db, const char *sql)
-{
-    wane_error err = {0};
-    wane_query *query = NULL;
-    CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
-    CHECK_OK(wane_query_next(query, &err));
-    int64_t out = wane_query_int(query, 0);
-    wane_query_free(query);
-    return out;
-}
-
 static void make(const char *path)
 {
     wane_error err = {0};
@@ -56,16 +45,17 @@ static void check_whole(wane_results *db)
 {
     wane_error err = {0};
     CHECK_OK(wane_results_check(db, &err));
-    int64_t scores = number(db, "SELECT count(*) FROM cell WHERE measure = 'score'");
-    int64_t likelihoods = number(db, "SELECT count(*) FROM cell WHERE measure = 'likelihood'");
-    int64_t spectra = number(db, "SELECT count(*) FROM cell WHERE measure = 'spectrum'");
-    assert_int_equal(number(db, "SELECT count(*) FROM score"), 5 * scores);
-    assert_int_equal(number(db, "SELECT count(*) FROM example"), 2 * scores);
-    assert_int_equal(number(db, "SELECT count(*) FROM likelihood"), likelihoods);
-    assert_int_equal(number(db, "SELECT count(*) FROM \"window\""), 2 * likelihoods);
-    assert_int_equal(number(db, "SELECT count(*) FROM spectrum_total"), spectra);
-    assert_int_equal(number(db, "SELECT count(*) FROM spectrum"), 2 * spectra);
-    assert_int_equal(number(db, "SELECT count(*) FROM direction"), 2 * 12 * 2 * spectra);
+    int64_t scores = query_integer(db, "SELECT count(*) FROM cell WHERE measure = 'score'");
+    int64_t likelihoods =
+        query_integer(db, "SELECT count(*) FROM cell WHERE measure = 'likelihood'");
+    int64_t spectra = query_integer(db, "SELECT count(*) FROM cell WHERE measure = 'spectrum'");
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM score"), 5 * scores);
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM example"), 2 * scores);
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM likelihood"), likelihoods);
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM \"window\""), 2 * likelihoods);
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM spectrum_total"), spectra);
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM spectrum"), 2 * spectra);
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM direction"), 2 * 12 * 2 * spectra);
 }
 
 /* Fills the cells that are missing, each in its own transaction, as the orchestrator does. */
@@ -131,7 +121,7 @@ static void a_kill_costs_no_whole_cell(void **state)
         wane_results *db = NULL;
         CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
         check_whole(db);
-        int64_t now = number(db, "SELECT count(*) FROM cell");
+        int64_t now = query_integer(db, "SELECT count(*) FROM cell");
         assert_true(now >= before); /* what was committed stays */
         before = now;
         wane_results_close(db);
@@ -174,8 +164,8 @@ static void a_hot_journal_is_undone(void **state)
     wane_results *db = NULL;
     CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
     check_whole(db);
-    assert_int_equal(number(db, "SELECT count(*) FROM cell"), 0);
-    assert_int_equal(number(db, "SELECT count(*) FROM run"), 4);
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM cell"), 0);
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM run"), 4);
     wane_results_close(db);
 }
 
@@ -443,8 +433,8 @@ static void a_hostile_schema(void **state)
         wane_error err = {0};
         wane_results *db = NULL;
         CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
-        assert_int_equal(number(db, "SELECT count(*) FROM event"), 1);
-        assert_int_equal(number(db, "SELECT count(*) FROM loot"), 0);
+        assert_int_equal(query_integer(db, "SELECT count(*) FROM event"), 1);
+        assert_int_equal(query_integer(db, "SELECT count(*) FROM loot"), 0);
         wane_results_close(db);
     }
 }

@@ -56,17 +56,6 @@ static int close_room(void **state)
     return scratch_remove(state);
 }
 
-static int64_t count_of(const char *sql)
-{
-    wane_error err;
-    wane_query *query = NULL;
-    CHECK_OK(wane_query_open(&query, at.work.db, sql, NULL, 0, &err));
-    CHECK_OK(wane_query_next(query, &err));
-    int64_t value = wane_query_int(query, 0);
-    wane_query_free(query);
-    return value;
-}
-
 /* An adapter whose B is not zero changes the model before its first step. */
 static void adapter_not_zero_at_the_start(void **state)
 {
@@ -83,17 +72,23 @@ static void adapter_not_zero_at_the_start(void **state)
     CHECK_OK(wane_probe_take(&before, &at.work, at.inputs->base, NULL, &err));
     CHECK_OK(wane_probe_take(&with, &at.work, at.inputs->base, adapter, &err));
     CHECK_OK(wane_gate_adapter_init(&at.work, &at.plan->runs[0], 1, &before, &with, &err));
-    assert_int_equal(count_of("SELECT passed FROM gate WHERE name = 'adapter_init'"), 1);
+    assert_int_equal(
+        query_integer(at.work.db, "SELECT passed FROM gate WHERE name = 'adapter_init'"), 1);
     wane_free(with.logits);
     for (size_t i = 0; i < adapter->floats; i++) adapter->block[i] += 0.5f;
     CHECK_OK(wane_probe_take(&with, &at.work, at.inputs->base, adapter, &err));
     CHECK_OK(wane_gate_adapter_init(&at.work, &at.plan->runs[0], 1, &before, &with, &err));
-    assert_int_equal(count_of("SELECT passed FROM gate WHERE name = 'adapter_init'"), 0);
-    assert_int_equal(count_of("SELECT value > 0 FROM gate WHERE name = 'adapter_init'"), 1);
+    assert_int_equal(
+        query_integer(at.work.db, "SELECT passed FROM gate WHERE name = 'adapter_init'"), 0);
+    assert_int_equal(
+        query_integer(at.work.db, "SELECT value > 0 FROM gate WHERE name = 'adapter_init'"), 1);
     /* The same two probes as "unmerged" and "merged": a merge that lost the change. */
     CHECK_OK(wane_gate_merged(&at.work, &at.plan->runs[0], 1, &with, &before, &err));
-    assert_int_equal(count_of("SELECT passed FROM gate WHERE name = 'merged_logits'"), 0);
-    assert_int_equal(count_of("SELECT value > bound FROM gate WHERE name = 'merged_logits'"), 1);
+    assert_int_equal(
+        query_integer(at.work.db, "SELECT passed FROM gate WHERE name = 'merged_logits'"), 0);
+    assert_int_equal(
+        query_integer(at.work.db, "SELECT value > bound FROM gate WHERE name = 'merged_logits'"),
+        1);
     wane_free(before.logits);
     wane_free(with.logits);
     wane_adapter_free(adapter);

@@ -134,20 +134,6 @@ static void files_of_tasks(void **state)
         "template and label alone need");
 }
 
-static int64_t number(const char *sql)
-{
-    wane_error err;
-    wane_results *db = NULL;
-    wane_query *query = NULL;
-    CHECK_OK(wane_results_open(&db, scratch_path("x.db"), WANE_RESULTS_READ, &err));
-    CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
-    CHECK_OK(wane_query_next(query, &err));
-    int64_t value = wane_query_int(query, 0);
-    wane_query_free(query);
-    wane_results_close(db);
-    return value;
-}
-
 static void shown_as_failed(const char *gate)
 {
     char database[512];
@@ -170,9 +156,15 @@ static void gates_that_fail(void **state)
     write_rows("leaky/train.jsonl", 40, "a");
     write_rows("leaky/test.jsonl", 10, "a");
     assert_int_equal(run_with("model", "leaky", ""), 1);
-    assert_int_equal(number("SELECT count(*) FROM run WHERE status = 'gate_failed'"), 1);
-    assert_int_equal(number("SELECT value FROM gate WHERE name = 'overlap' AND passed = 0"), 10);
-    assert_int_equal(number("SELECT count(*) FROM gate WHERE passed = 0"), 1);
+    assert_int_equal(query_integer_at(scratch_path("x.db"),
+                                      "SELECT count(*) FROM run WHERE status = 'gate_failed'"),
+                     1);
+    assert_int_equal(
+        query_integer_at(scratch_path("x.db"),
+                         "SELECT value FROM gate WHERE name = 'overlap' AND passed = 0"),
+        10);
+    assert_int_equal(
+        query_integer_at(scratch_path("x.db"), "SELECT count(*) FROM gate WHERE passed = 0"), 1);
     /* The same line again: nothing to do, and the run is no better for it. */
     assert_int_equal(run_with("model", "leaky", ""), 1);
     shown_as_failed("overlap");
@@ -214,8 +206,13 @@ static void corrupted_tokenizer(void **state)
     wane_text_free(&mixed);
     free(text);
     assert_int_equal(run_with("mixed", "task", ""), 1);
-    assert_int_equal(number("SELECT count(*) FROM gate WHERE name = 'base_nll' AND passed = 0"), 1);
-    assert_int_equal(number("SELECT out_of_reach FROM likelihood WHERE stage = 1"), 1);
+    assert_int_equal(
+        query_integer_at(scratch_path("x.db"),
+                         "SELECT count(*) FROM gate WHERE name = 'base_nll' AND passed = 0"),
+        1);
+    assert_int_equal(query_integer_at(scratch_path("x.db"),
+                                      "SELECT out_of_reach FROM likelihood WHERE stage = 1"),
+                     1);
     shown_as_failed("base_nll");
 }
 

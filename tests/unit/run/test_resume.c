@@ -139,20 +139,6 @@ static void a_stop_is_exit_3(void **state)
     assert_true(databases_equal(scratch_path("whole.db"), scratch_path("stopped.db")) > 500);
 }
 
-static int64_t number(const char *database, const char *sql)
-{
-    wane_error err;
-    wane_results *db = NULL;
-    wane_query *query = NULL;
-    CHECK_OK(wane_results_open(&db, scratch_path(database), WANE_RESULTS_READ, &err));
-    CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
-    CHECK_OK(wane_query_next(query, &err));
-    int64_t value = wane_query_int(query, 0);
-    wane_query_free(query);
-    wane_results_close(db);
-    return value;
-}
-
 /* A new corpus and a new watched task fill cells from kept weights; nothing is trained again. An
  * appended task trains one stage per run. */
 static void additions_train_nothing_twice(void **state)
@@ -178,19 +164,23 @@ static void additions_train_nothing_twice(void **state)
     char text[2048];
     int length = snprintf(text, sizeof text, more, "", "");
     write_file(scratch_path("small.yaml"), text, (size_t)length);
-    int64_t steps = number("whole.db", "SELECT count(*) FROM step");
-    int64_t cells = number("whole.db", "SELECT count(*) FROM cell");
+    int64_t steps = query_integer_at(scratch_path("whole.db"), "SELECT count(*) FROM step");
+    int64_t cells = query_integer_at(scratch_path("whole.db"), "SELECT count(*) FROM cell");
     assert_int_equal(run_to("whole.db", "--threads", "1"), 0);
-    assert_int_equal(number("whole.db", "SELECT count(*) FROM step"), steps);
+    assert_int_equal(query_integer_at(scratch_path("whole.db"), "SELECT count(*) FROM step"),
+                     steps);
     /* base and two stages: one corpus and one task more each */
-    assert_int_equal(number("whole.db", "SELECT count(*) FROM cell"), cells + 6);
+    assert_int_equal(query_integer_at(scratch_path("whole.db"), "SELECT count(*) FROM cell"),
+                     cells + 6);
     length = snprintf(text, sizeof text, more,
                       "  - {path: builtin/order, train_rows: 64, test_rows: 32}\n", ", order");
     write_file(scratch_path("small.yaml"), text, (size_t)length);
     assert_int_equal(run_to("whole.db", "--threads", "1"), 0);
-    assert_int_equal(number("whole.db", "SELECT count(*) FROM step"), steps + 16);
-    assert_int_equal(number("whole.db", "SELECT stages FROM run WHERE name = 'lora/given/s0' AND "
-                                        "superseded = 0"),
+    assert_int_equal(query_integer_at(scratch_path("whole.db"), "SELECT count(*) FROM step"),
+                     steps + 16);
+    assert_int_equal(query_integer_at(scratch_path("whole.db"),
+                                      "SELECT stages FROM run WHERE name = 'lora/given/s0' AND "
+                                      "superseded = 0"),
                      3);
 }
 
