@@ -230,6 +230,11 @@ static const wane_term terms[] = {
      "nll after stage i - nll of stage 0, per corpus; several: weighted mean", "nats per token",
      MORE_FORGOTTEN, "while a corpus is missing, or when all are out of reach", NULL,
      "its standard error is that of the paired difference (change_stderr)"},
+    {"pretraining_forgetting_stderr", "measure", "standard error of pretraining_forgetting",
+     "sqrt(sum_c (w_c s_c)^2) / sum_c w_c over its corpora, s_c = change_stderr of corpus c, w_c "
+     "its weight",
+     "nats per token", NULL, "at stage 0, and where a corpus has one document", NULL,
+     "corpora count as independent of each other; documents are paired within each"},
     {"random", "column", "short for intruders_random", NULL, "count", NULL, NULL, NULL, NULL},
     {"random_copy", "gate", "a randomly initialised copy must not beat the majority share",
      "its accuracy, bound majority + 4 standard errors", "share of 1", "above the bound: failed",

@@ -2,6 +2,7 @@
  * The cells of a stage: which there are, which are missing, and their filling one by one.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "eval/run/work.h"
 #include "store/base/clock.h"
@@ -18,11 +19,11 @@ static bool measured(const wane_plan *plan, const wane_plan_run *run, size_t pos
 }
 
 static wane_status spectrum_settings(char out[WANE_SHA256_HEX], const wane_experiment *x,
-                                     wane_error *err)
+                                     const char *against, wane_error *err)
 {
     char text[96];
-    int length = snprintf(text, sizeof text, "spectrum top %zu u %d v %d against base",
-                          x->intruders_top, x->intruders_u, x->intruders_v);
+    int length = snprintf(text, sizeof text, "spectrum 2 top %zu u %d v %d against %s",
+                          x->intruders_top, x->intruders_u, x->intruders_v, against);
     return wane_sha256_bytes(out, text, (size_t)length, err);
 }
 
@@ -55,12 +56,15 @@ static wane_status visit_cells(const wane_plan *plan, const wane_plan_run *run, 
     }
     if (position == 0 || st != WANE_OK) return st;
     char settings[WANE_SHA256_HEX];
-    if ((st = spectrum_settings(settings, x, err)) != WANE_OK) return st;
     cell.measure = WANE_CELL_SPECTRUM;
-    cell.subject = "base";
     cell.settings_sha256 = settings;
     cell.data_sha256 = "";
-    return visit(context, &cell, 0, err);
+    for (int previous = 0; previous <= x->against_previous && st == WANE_OK; previous++) {
+        cell.subject = previous ? "previous" : "base";
+        st = spectrum_settings(settings, x, cell.subject, err);
+        if (st == WANE_OK) st = visit(context, &cell, 0, err);
+    }
+    return st;
 }
 
 typedef struct counting {
@@ -106,18 +110,21 @@ static wane_status fill_cell(void *context, const wane_cell *cell, size_t subjec
     wane_status st = wane_cell_exists(work->db, &there, cell, err);
     if (st != WANE_OK || there) return st;
     if ((st = wane_work_continue(work, err)) != WANE_OK) return st;
+    work->apart_wall = work->apart_cpu = 0;
     size_t task = work->plan->stages[f->run->stages[f->position]].task;
     if (cell->measure == WANE_CELL_LIKELIHOOD)
         st = wane_cell_fill_corpus(work, cell, subject, f->position, f->chain, err);
     else if (cell->measure == WANE_CELL_SCORE)
         st =
             wane_cell_fill_task(work, cell, subject, f->position && task == subject, f->chain, err);
+    else if (strcmp(cell->subject, "previous") == 0)
+        st = wane_cell_fill_previous(work, cell, f->run, f->position, f->chain, err);
     else st = wane_cell_fill_spectra(work, cell, f->run, f->position, f->chain, err);
     if (st != WANE_OK) return st;
     work->outcome->cells_filled++;
     wane_usage_row usage = {.phase = phases[cell->measure],
-                            .wall_s = wane_clock_wall() - wall,
-                            .cpu_s = wane_clock_cpu() - cpu,
+                            .wall_s = wane_clock_wall() - wall - work->apart_wall,
+                            .cpu_s = wane_clock_cpu() - cpu - work->apart_cpu,
                             .peak_bytes = (int64_t)wane_memory_peak(),
                             .tokens = 0};
     return wane_results_add_usage(work->db, cell->stage, &usage, err);

@@ -193,6 +193,24 @@ static wane_status read_protocol(wane_experiment *x, const wane_yaml *root, wane
     return st;
 }
 
+static wane_status read_against(wane_experiment *x, const wane_yaml *map, wane_error *err)
+{
+    const wane_yaml *list = wane_yaml_get(map, "against");
+    bool base = false;
+    if (!list) return WANE_OK;
+    wane_status st = wane_node_is(list, WANE_YAML_LIST, err);
+    for (size_t i = 0; st == WANE_OK && i < list->count; i++) {
+        const wane_yaml *node = list->children[i];
+        if ((st = wane_node_is(node, WANE_YAML_SCALAR, err)) != WANE_OK) return st;
+        if (strcmp(node->text, "base") == 0) base = true;
+        else if (strcmp(node->text, "previous") == 0) x->against_previous = true;
+        else st = wane_yaml_fail(node, err, "'%.60s' is neither base nor previous", node->text);
+    }
+    if (st == WANE_OK && !base)
+        st = wane_yaml_fail(list, err, "[base] or [base, previous]: the base is always measured");
+    return st;
+}
+
 static wane_status read_intruders(wane_experiment *x, const wane_yaml *root, wane_error *err)
 {
     static const char *const keys[] = {"top", "sides", "against"};
@@ -217,11 +235,7 @@ static wane_status read_intruders(wane_experiment *x, const wane_yaml *root, wan
         if (st == WANE_OK && !x->intruders_u && !x->intruders_v)
             st = wane_yaml_fail(sides, err, "empty list");
     }
-    const wane_yaml *against = st == WANE_OK ? wane_yaml_get(map, "against") : NULL;
-    if (against && (against->kind != WANE_YAML_LIST || against->count != 1 ||
-                    strcmp(against->children[0]->text, "base") != 0))
-        st = wane_yaml_fail(against, err, "only [base] can be measured against");
-    return st;
+    return st == WANE_OK ? read_against(x, map, err) : st;
 }
 
 /* "2h", "90m", "45s", "1.5h". */

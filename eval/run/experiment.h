@@ -35,6 +35,7 @@ typedef struct wane_experiment_corpus {
     uint64_t builtin_seed;
     size_t builtin_documents;
     const char *role; /* "pretraining" (the axis of pretraining_forgetting) or "other" */
+    double weight;    /* in the mean over the corpora of one role; > 0 */
     size_t tokens, stride, window; /* 0: all tokens, no overlap, the model's context */
 } wane_experiment_corpus;
 
@@ -87,6 +88,7 @@ typedef struct wane_experiment {
     bool evaluate_seen;    /* protocol.evaluate: seen (else all) */
     size_t intruders_top;  /* 0 = all */
     bool intruders_u, intruders_v;
+    bool against_previous; /* intruders.against: also the stage before */
     wane_keep keep;
     double checkpoint_minutes;
     double stop_wall_seconds; /* 0 = none */

@@ -76,8 +76,8 @@ wane_status wane_experiment_read_pretraining(wane_experiment *x, const wane_yaml
 static wane_status read_corpus_map(wane_experiment_corpus *corpus, wane_experiment *x,
                                    const wane_yaml *map, wane_error *err)
 {
-    static const char *const keys[] = {"name",   "path",   "role",  "filter",    "tokens",
-                                       "stride", "window", "field", "documents", "seed"};
+    static const char *const keys[] = {"name",   "path",  "role",      "filter", "tokens", "stride",
+                                       "window", "field", "documents", "seed",   "weight"};
     static const char *const roles[] = {"pretraining", "other"};
     const char *path = NULL;
     size_t role = 1, seed = 1000003;
@@ -91,6 +91,8 @@ static wane_status read_corpus_map(wane_experiment_corpus *corpus, wane_experime
     if (st == WANE_OK)
         st = wane_setting_count(&corpus->tokens, map, "tokens", 1, SIZE_MAX / 4, err);
     if (st == WANE_OK) st = wane_setting_count(&corpus->stride, map, "stride", 1, 1 << 20, err);
+    corpus->weight = 1;
+    if (st == WANE_OK) st = wane_setting_number(&corpus->weight, map, "weight", 1e-9, 1e9, err);
     if (st == WANE_OK) st = wane_setting_count(&corpus->window, map, "window", 2, 1 << 20, err);
     if (st != WANE_OK) return st;
     corpus->role = roles[role];

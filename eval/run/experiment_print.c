@@ -41,6 +41,7 @@ static void print_corpus(wane_text *out, const wane_experiment_corpus *c)
     quoted(out, c->spec.name);
     text_field(out, "path", c->builtin ? "builtin" : c->spec.path);
     wane_text_printf(out, ", role: %s", c->role);
+    if (c->weight != 1) number_field(out, "weight", c->weight);
     text_field(out, "filter", c->spec.filter);
     text_field(out, "field", c->spec.field);
     if (c->builtin)
@@ -189,8 +190,9 @@ void wane_experiment_print(wane_text *out, const wane_experiment *x)
     wane_text_string(out, "intruders: {top: ");
     if (x->intruders_top) wane_text_printf(out, "%zu", x->intruders_top);
     else wane_text_string(out, "all");
-    wane_text_printf(out, ", sides: [%s%s%s], against: [base]}\n", x->intruders_u ? "u" : "",
-                     x->intruders_u && x->intruders_v ? ", " : "", x->intruders_v ? "v" : "");
+    wane_text_printf(out, ", sides: [%s%s%s], against: [base%s]}\n", x->intruders_u ? "u" : "",
+                     x->intruders_u && x->intruders_v ? ", " : "", x->intruders_v ? "v" : "",
+                     x->against_previous ? ", previous" : "");
     wane_text_printf(out, "keep: %s\n", keeps[x->keep]);
     char minutes[32];
     wane_text_printf(out, "checkpoint: {minutes: %s}\n",

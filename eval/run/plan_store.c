@@ -95,7 +95,7 @@ static wane_status store_experiment(wane_plan *plan, wane_results *db, int64_t m
                                               x->tasks[t].watched, err);
     for (size_t c = 0; c < x->corpus_count && st == WANE_OK; c++)
         st = wane_results_put_experiment_corpus(db, plan->experiment, plan->corpus_ids[c],
-                                                x->corpora[c].role, 1, err);
+                                                x->corpora[c].role, x->corpora[c].weight, err);
     wane_text_free(&source);
     return st;
 }

@@ -323,7 +323,8 @@ static wane_status all_runs(wane_work *work, wane_error *err)
 
 static wane_status open_work(wane_work *work, wane_error *err)
 {
-    static const char *const folders[] = {"", "locks", "updates", "svd", "checkpoints"};
+    static const char *const folders[] = {"",    "locks",        "updates",
+                                          "svd", "svd_previous", "checkpoints"};
     wane_status st = WANE_OK;
     wane_text artifacts = {0};
     wane_text_printf(&artifacts, "%s.artifacts", work->options->database);

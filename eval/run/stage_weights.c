@@ -130,6 +130,11 @@ wane_status wane_stage_let_go(wane_work *work, const wane_plan_run *run, wane_er
     bool lora = run->config->settings.kind == WANE_METHOD_LORA;
     for (size_t p = 1; p <= run->length; p++) {
         bool last = p == run->length, needed = false;
+        if (work->experiment->against_previous) {
+            wane_status gone = still_needed(&needed, work, run->stages[p], run, err);
+            if (gone == WANE_OK && !needed) gone = wane_previous_let_go(work, run, p, err);
+            if (gone != WANE_OK) return gone;
+        }
         if (keep == WANE_KEEP_ADAPTERS && (lora || last)) continue;
         if (keep == WANE_KEEP_LAST && last) continue;
         wane_status st = still_needed(&needed, work, run->stages[p], run, err);

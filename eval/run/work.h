@@ -32,6 +32,7 @@ typedef struct wane_work {
     wane_base_windows *base_windows;  /* per corpus; owned */
     wane_random_score *random_scores; /* per task, once measured; owned */
     double deadline;                  /* on wane_clock_wall; 0 = none */
+    double apart_wall, apart_cpu;     /* spent inside the cell at work, on a phase of its own */
 } wane_work;
 
 /* The weights of one path through the tree, as far as they are materialised. */
@@ -83,6 +84,18 @@ WANE_MUST_CHECK wane_status wane_cell_fill_task(wane_work *work, const wane_cell
 WANE_MUST_CHECK wane_status wane_cell_fill_spectra(wane_work *work, const wane_cell *cell,
                                                    const wane_plan_run *run, size_t position,
                                                    const wane_chain *chain, wane_error *err);
+/* cell_previous.c: the same against the stage before; the time of its singular vectors is a phase
+ * of its own, "svd_previous". */
+WANE_MUST_CHECK wane_status wane_cell_fill_previous(wane_work *work, const wane_cell *cell,
+                                                    const wane_plan_run *run, size_t position,
+                                                    const wane_chain *chain, wane_error *err);
+/* The weights of the sealed stage at `position` (0: the base) read anew. Owned by the caller. */
+WANE_MUST_CHECK wane_status wane_stage_model(wane_model **out, wane_work *work,
+                                             const wane_plan_run *run, size_t position,
+                                             wane_error *err);
+/* Unlinks the singular vectors kept of the stage at `position`. */
+WANE_MUST_CHECK wane_status wane_previous_let_go(wane_work *work, const wane_plan_run *run,
+                                                 size_t position, wane_error *err);
 void wane_base_windows_free(wane_work *work);
 
 /* gates.c: measures.md's section 6. Each is stored for the run as soon as it is known. */

@@ -95,7 +95,9 @@ WHERE r.superseded = 0;
 
 -- Everything about a run after the stage at `position`, one row each. nll, nll_0,
 -- pretraining_forgetting, kl_to_base: weighted mean over the experiment's pretraining corpora in
--- reach; other_forgetting: over its other corpora; NULL while one of them is missing. learned: score
+-- reach; pretraining_forgetting_stderr: its standard error, the corpora's paired bootstrap errors
+-- combined as independent; other_forgetting: over its other corpora; NULL while one of them is
+-- missing. learned: score
 -- of the task just trained; acc, bwt, forgetting, held_out_change: the metrics of that name with
 -- this stage as the last. Spectra are against the base, norms and counts over all matrices.
 CREATE VIEW stage_summary AS
@@ -118,6 +120,14 @@ SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_
              LEFT JOIN likelihood l ON l.stage = p.stage AND l.step = -1 AND l.corpus = x.corpus
         WHERE x.experiment = r.experiment AND x.role = 'pretraining' AND b.out_of_reach = 0)
          AS pretraining_forgetting,
+       (SELECT CASE WHEN count(l.change_stderr) = count(*)
+                    THEN sqrt(sum(x.weight * l.change_stderr * x.weight * l.change_stderr))
+                         / sum(x.weight) END
+        FROM experiment_corpus x
+             CROSS JOIN likelihood b ON b.stage = z.stage AND b.step = -1 AND b.corpus = x.corpus
+             LEFT JOIN likelihood l ON l.stage = p.stage AND l.step = -1 AND l.corpus = x.corpus
+        WHERE x.experiment = r.experiment AND x.role = 'pretraining' AND b.out_of_reach = 0)
+         AS pretraining_forgetting_stderr,
        (SELECT CASE WHEN count(l.nll - b.nll) = count(*)
                     THEN sum(x.weight * (l.nll - b.nll)) / sum(x.weight) END
         FROM experiment_corpus x

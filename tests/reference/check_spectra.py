@@ -6,7 +6,8 @@ usage: python3 check_spectra.py RESULTS.db MODEL_FOLDER
 Replays the updates of every trained stage (RESULTS.db.artifacts) on the base weights in double,
 takes dense SVDs of base and tuned weight, and compares, for every matrix, side and position:
 max_cosine (where the relative gap of sigma is at least 1e-3), sigma, and the intruder count at
-k = 10, epsilon = 0.5 (where no max_cosine lies within 1e-3 of epsilon). Needs numpy, safetensors.
+k = 10, epsilon = 0.5 (where no max_cosine lies within 1e-3 of epsilon), against the base and, where
+it was asked for, against the stage before; intruder energies too. Needs numpy, safetensors.
 """
 import json
 import os
@@ -58,7 +59,9 @@ def main():
         "SELECT s.id, s.parent, a.kind, a.path FROM stage s JOIN artifact a ON a.stage = s.id "
         "WHERE a.gone = 0 AND s.status = 'done' ORDER BY s.id").fetchall()
     tuned = {}
-    worst_cosine = worst_sigma = 0.0
+    worst_cosine = worst_sigma = worst_energy = 0.0
+    kinds = [row[0] for row in db.execute(
+        "SELECT DISTINCT against FROM spectrum WHERE step = -1 ORDER BY against")]
     directions = counts = unequal = close = total = 0
     for stage, parent, kind, artifact in stages:
         start = tuned.get(parent, base)
@@ -69,12 +72,22 @@ def main():
             relative = (s[:-1] - s[1:]) / s[:-1]
             gap[:-1] = relative
             gap[1:] = np.minimum(gap[1:], relative)
-            for side, vectors in (("u", u), ("v", vt.T)):
-                cosine = np.abs(references[name][side].T @ vectors).max(axis=0)
+            for against, side, vectors in ((a, x, y) for a in kinds
+                                           for x, y in (("u", u), ("v", vt.T))):
+                reference = references[name] if against == "base" else thin(start[name])
+                cosine = np.abs(reference[side].T @ vectors).max(axis=0)
                 rows = db.execute(
                     "SELECT position, sigma, max_cosine FROM direction WHERE stage = ? AND step = -1 "
-                    "AND matrix = ? AND side = ? ORDER BY position", (stage, matrix, side)).fetchall()
-                assert rows, (stage, name, side)
+                    "AND against = ? AND matrix = ? AND side = ? ORDER BY position",
+                    (stage, against, matrix, side)).fetchall()
+                assert rows, (stage, against, name, side)
+                energy = db.execute(
+                    f"SELECT energy_{side} FROM spectrum WHERE stage = ? AND step = -1 AND against = ? "
+                    "AND matrix = ?", (stage, against, matrix)).fetchone()[0]
+                if np.abs(cosine[:10] - 0.5).min() >= 1e-3:
+                    squares = s[:10] ** 2
+                    expected = squares[cosine[:10] < 0.5].sum() / squares.sum()
+                    worst_energy = max(worst_energy, abs(energy - expected))
                 for position, sigma, stored in rows:
                     j = position - 1
                     worst_sigma = max(worst_sigma, abs(sigma - s[j]) / s[0])
@@ -89,11 +102,12 @@ def main():
                 else:
                     counts += 1
                     unequal += found != int((top < 0.5).sum())
-    print(f"{len(stages)} stages, {len(matrices)} matrices, both sides, {total} intruders")
+    print(f"{len(stages)} stages, {len(matrices)} matrices, both sides, against {kinds}, "
+          f"{total} intruders; energy: largest difference {worst_energy:.2e}")
     print(f"{directions} directions with a gap: largest difference of max_cosine {worst_cosine:.2e}")
     print(f"sigma: largest difference {worst_sigma:.2e} of sigma_1")
     print(f"{counts} counts compared ({close} too close to epsilon): {unequal} unequal")
-    sys.exit(1 if unequal or worst_cosine > 1e-3 else 0)
+    sys.exit(1 if unequal or worst_cosine > 1e-3 or worst_energy > 1e-5 else 0)
 
 
 main()

@@ -10,7 +10,7 @@ static const char whole[] =
     "name: x\n"
     "model: m\n"
     "corpora:\n"
-    "  - {path: c.txt, role: pretraining}\n"
+    "  - {path: c.txt, role: pretraining, weight: 3}\n"
     "tasks: [a, {path: dir/b.tar.gz, labels: {no: \" A\", 1: B}}]\n"
     "watch: [w]\n"
     "orders: [given, reversed, [b]]\n"
@@ -19,7 +19,8 @@ static const char whole[] =
     "  - {kind: full_matrices, learning_rate: 1e-5, num_train_epochs: 2}\n"
     "  - {name: l, kind: lora, r: [1, 16], lora_alpha: 2r, lr: [1.0e-05, 3]}\n"
     "training: {per_device_train_batch_size: 4,\n"
-    "           gradient_accumulation_steps: 3}\n";
+    "           gradient_accumulation_steps: 3}\n"
+    "intruders: {sides: [u], against: [base, previous]}\n";
 
 static wane_status parse(wane_experiment **out, const char *text, const char *override,
                          wane_error *err)
@@ -55,6 +56,8 @@ static void a_file_is_typed_and_expanded(void **state)
     assert_true(x->configs[4].settings.alpha == 32 && x->configs[4].settings.rank == 16);
     assert_int_equal(x->configs[4].batch_size, 12);
     assert_true(x->configs[4].epochs == 1);
+    assert_true(x->corpora[0].weight == 3);
+    assert_true(x->against_previous && x->intruders_u && !x->intruders_v);
     wane_experiment_free(x);
 }
 
@@ -100,6 +103,14 @@ static void every_error_names_its_place(void **state)
         {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: given, stages: [p, q]}]\n", "2 stages"},
         {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nprotocol: {head: probe}\n",
          "verbalizer"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nintruders: {against: [last]}\n",
+         "neither base nor previous"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nintruders: {against: "
+         "[previous]}\n",
+         "always measured"},
+        {"name: x\nmodel: m\ncorpora: [{path: c, weight: 0}]\ntasks: [a]\nmethods: [{kind: "
+         "full}]\n",
+         "[1e-09, 1e+09]"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         wane_error err;

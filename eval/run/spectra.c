@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/run/spectra.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "store/base/memory.h"
+#include "store/files/file.h"
+
+wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_error *err)
+{
+    if (work->svd[parameter]) return WANE_OK;
+    char *folder = wane_path_join(work->artifacts, "svd");
+    if (!folder) return wane_fail_memory(err, "spectrum", work->artifacts);
+    wane_status st = wane_base_svd_cached(
+        &work->svd[parameter], wane_model_matrix(work->inputs->base, parameter), folder, err);
+    wane_free(folder);
+    return st;
+}
+
+/* The terms of stages first .. position on one weight. */
+static wane_status gather(wane_terms *out, bool *lowrank, const wane_chain *chain, size_t first,
+                          size_t position, const wane_parameter *p, size_t extra, wane_error *err)
+{
+    size_t most = extra;
+    for (size_t i = first; i <= position; i++) most += chain->updates[i - 1].count;
+    wane_terms terms = {.term = wane_alloc(most, sizeof *terms.term)};
+    if (!terms.term) return wane_fail_memory(err, "spectrum", p->name);
+    *lowrank = true;
+    for (size_t i = first; i <= position; i++) {
+        const wane_update *update = &chain->updates[i - 1];
+        *lowrank = *lowrank && update->lowrank;
+        for (size_t j = 0; *lowrank && j < update->count; j++)
+            if (strcmp(update->tensors[j].name, p->name) == 0) {
+                terms.term[terms.count++] = update->tensors[j].term;
+                terms.rank += update->tensors[j].term.rank;
+            }
+    }
+    if (!*lowrank) terms.count = terms.rank = 0;
+    *out = terms;
+    return WANE_OK;
+}
+
+wane_status wane_terms_of(wane_terms *out, bool *lowrank, const wane_work *work,
+                          const wane_chain *chain, size_t position, size_t parameter, size_t extra,
+                          wane_error *err)
+{
+    size_t first = work->experiment->continue_adapter && position ? position : 1;
+    return gather(out, lowrank, chain, first, position,
+                  &work->inputs->base->parameters.parameter[parameter], extra, err);
+}
+
+wane_status wane_terms_of_increment(wane_terms *out, bool *lowrank, const wane_work *work,
+                                    const wane_chain *chain, size_t position, size_t parameter,
+                                    wane_error *err)
+{
+    const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
+    bool both = work->experiment->continue_adapter && position > 1;
+    wane_status st =
+        gather(out, lowrank, chain, both ? position - 1 : position, position, p, 0, err);
+    if (st != WANE_OK || !both || !*lowrank) return st;
+    /* An adapter that is continued holds the whole change: the earlier one is taken off. */
+    const wane_update *before = &chain->updates[position - 2];
+    for (size_t j = 0, t = 0; j < before->count; j++)
+        if (strcmp(before->tensors[j].name, p->name) == 0) out->term[t++].scale *= -1;
+    return st;
+}
+
+wane_status wane_spectra_rows_new(wane_spectra_rows *out, const wane_parameters *table, size_t top,
+                                  wane_error *err)
+{
+    size_t matrices = 0, most = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        const wane_parameter *p = &table->parameter[i];
+        if (!p->linear) continue;
+        size_t all = p->rows < p->cols ? p->rows : p->cols;
+        matrices++;
+        most += 2 * (top && top < all ? top : all);
+    }
+    wane_spectra_rows rows = {.spectrum = wane_alloc(matrices, sizeof *rows.spectrum),
+                              .direction = wane_alloc(most, sizeof *rows.direction)};
+    if (!rows.spectrum || !rows.direction) {
+        wane_spectra_rows_free(&rows);
+        return wane_fail_memory(err, "spectrum", "rows");
+    }
+    *out = rows;
+    return WANE_OK;
+}
+
+void wane_spectra_rows_free(wane_spectra_rows *rows)
+{
+    wane_free(rows->spectrum);
+    wane_free(rows->direction);
+    *rows = (wane_spectra_rows){0};
+}
+
+static void add_side(wane_spectra_rows *rows, wane_spectrum_side_row *out, const wane_spectrum *s,
+                     int side, size_t length, size_t base_count, int64_t matrix)
+{
+    enum { TOP = 10 };
+    const double epsilon = 0.5;
+    const wane_direction *d = s->side[side];
+    *out = (wane_spectrum_side_row){.intruders = WANE_NULL, .random = NAN, .energy = NAN};
+    if (!d) return;
+    size_t k = s->count < TOP ? s->count : TOP;
+    out->intruders = (int64_t)wane_intruder_count(d, s->count, TOP, epsilon);
+    out->random = wane_intruder_random(length, base_count, k, epsilon);
+    out->energy = wane_intruder_energy(d, s->count, TOP, epsilon);
+    for (size_t j = 0; j < s->count; j++)
+        rows->direction[rows->directions++] =
+            (wane_direction_row){.matrix = matrix,
+                                 .side = side == 0 ? 'u' : 'v',
+                                 .position = (int64_t)j + 1,
+                                 .sigma = d[j].sigma,
+                                 .max_cosine = d[j].max_cosine,
+                                 .span = d[j].span,
+                                 .subspace_overlap = d[j].subspace_overlap,
+                                 .argmax = (int64_t)d[j].argmax};
+}
+
+void wane_spectra_rows_add(wane_spectra_rows *rows, const wane_spectrum *s,
+                           const wane_base_svd *svd, const wane_parameter *p, int64_t matrix)
+{
+    enum { TOP = 10 };
+    wane_spectrum_row *row = &rows->spectrum[rows->spectra++];
+    size_t count = wane_base_svd_count(svd);
+    const wane_direction *d = s->side[0] ? s->side[0] : s->side[1];
+    *row = (wane_spectrum_row){.matrix = matrix,
+                               .base_count = (int64_t)count,
+                               .base_frobenius = s->base_frobenius,
+                               .base_spectral = s->base_spectral,
+                               .delta_frobenius = s->delta_frobenius,
+                               .delta_spectral = s->delta_spectral,
+                               .relative_update = s->relative_update,
+                               .effective_rank = s->effective_rank,
+                               .stable_rank = s->stable_rank,
+                               .top_share = s->top_share,
+                               .rho_10 = s->rho,
+                               .rounding_floor = NAN};
+    for (size_t j = 0; d && j < s->count && j < TOP; j++)
+        row->top_energy += d[j].sigma * d[j].sigma;
+    add_side(rows, &row->side[0], s, 0, p->rows, count, matrix);
+    add_side(rows, &row->side[1], s, 1, p->cols, count, matrix);
+    if (s->delta_frobenius == 0) row->reason = "unchanged";
+}
+
+wane_status wane_spectra_rows_commit(wane_work *work, const wane_cell *cell,
+                                     const wane_spectra_rows *rows, wane_error *err)
+{
+    wane_cell_rows all = {.spectra = rows->spectrum,
+                          .spectrum_count = rows->spectra,
+                          .directions = rows->direction,
+                          .direction_count = rows->directions};
+    return wane_cell_commit(work->db, cell, &all, err);
+}
+
+wane_status wane_spectrum_at(wane_spectrum *out, wane_work *work, const wane_chain *chain,
+                             size_t position, size_t parameter,
+                             const wane_spectrum_options *options, wane_error *err)
+{
+    const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
+    size_t smaller = p->rows < p->cols ? p->rows : p->cols;
+    wane_terms terms = {0};
+    bool lowrank = false;
+    wane_status st = WANE_OK;
+    WANE_TRY(wane_terms_of(&terms, &lowrank, work, chain, position, parameter, 0, err));
+    WANE_TRY(wane_spectra_base(work, parameter, err));
+    if (lowrank && terms.rank < smaller)
+        st = wane_spectrum_lowrank(out, work->svd[parameter], terms.term, terms.count, options,
+                                   work->pool, err);
+    else
+        st = wane_spectrum_full(out, work->svd[parameter],
+                                wane_model_matrix(chain->model, parameter), options, work->pool,
+                                err);
+done:
+    wane_free(terms.term);
+    return st;
+}

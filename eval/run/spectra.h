@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What everything that looks at weight matrices shares: references, low-rank terms, rows. Used
+ * inside eval/run alone.
+ */
+#ifndef EVAL_RUN_SPECTRA_H
+#define EVAL_RUN_SPECTRA_H
+
+#include "analysis/spectra/spectrum.h"
+#include "eval/run/work.h"
+
+/* work->svd[parameter] is there afterwards. */
+WANE_MUST_CHECK wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_error *err);
+
+/* A change as low-rank terms; `count` of them with summed ranks `rank`. */
+typedef struct wane_terms {
+    wane_lowrank_term *term; /* owned, free with wane_free */
+    size_t count, rank;
+} wane_terms;
+
+/* What makes the weight of `parameter` after `position` from the base's. *lowrank = false where a
+ * stage on the path changed weights densely; then there are no terms. `extra` rooms are left free
+ * behind them. */
+WANE_MUST_CHECK wane_status wane_terms_of(wane_terms *out, bool *lowrank, const wane_work *work,
+                                          const wane_chain *chain, size_t position,
+                                          size_t parameter, size_t extra, wane_error *err);
+/* The same for W_position - W_(position - 1). */
+WANE_MUST_CHECK wane_status wane_terms_of_increment(wane_terms *out, bool *lowrank,
+                                                    const wane_work *work, const wane_chain *chain,
+                                                    size_t position, size_t parameter,
+                                                    wane_error *err);
+
+/* The rows of one cell: a spectrum per linear matrix and its directions. Free with
+ * wane_spectra_rows_free ({0} allowed). */
+typedef struct wane_spectra_rows {
+    wane_spectrum_row *spectrum;
+    wane_direction_row *direction;
+    size_t spectra, directions;
+} wane_spectra_rows;
+
+/* Room for all linear matrices with `top` directions per side (0 = all). */
+WANE_MUST_CHECK wane_status wane_spectra_rows_new(wane_spectra_rows *out,
+                                                  const wane_parameters *table, size_t top,
+                                                  wane_error *err);
+void wane_spectra_rows_free(wane_spectra_rows *rows);
+/* Appends one matrix against its reference. */
+void wane_spectra_rows_add(wane_spectra_rows *rows, const wane_spectrum *spectrum,
+                           const wane_base_svd *svd, const wane_parameter *parameter,
+                           int64_t matrix);
+WANE_MUST_CHECK wane_status wane_spectra_rows_commit(wane_work *work, const wane_cell *cell,
+                                                     const wane_spectra_rows *rows,
+                                                     wane_error *err);
+
+/* Of a matrix after `position` against the base, in the cheapest exact way. */
+WANE_MUST_CHECK wane_status wane_spectrum_at(wane_spectrum *out, wane_work *work,
+                                             const wane_chain *chain, size_t position,
+                                             size_t parameter, const wane_spectrum_options *options,
+                                             wane_error *err);
+
+#endif
