@@ -4,11 +4,8 @@
 #include "tests/support/support.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "store/base/memory.h"
 #include "store/results/database.h"

@@ -9,7 +9,6 @@
 #include <sys/mount.h>
 
 #include "store/files/file.h"
-#include "store/results/query.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
 

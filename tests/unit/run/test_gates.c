@@ -3,7 +3,6 @@
  */
 #include "eval/run/work.h"
 #include "store/base/memory.h"
-#include "store/results/query.h"
 #include "tests/support/support.h"
 
 static const char experiment[] =

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/base/text.h"
 #include "store/files/file.h"
-#include "store/results/query.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
 
