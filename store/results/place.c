@@ -68,16 +68,17 @@ wane_status wane_results_check_place(const char *path, wane_error *err)
     wane_status st = WANE_OK;
     struct statfs place;
     struct stat facts;
-    char *folder = wane_strdup(path);
-    if (!folder) return wane_fail_memory(err, "open", path);
-    if (statfs(path, &place) != 0) { /* not made yet: its folder decides */
-        char *slash = strrchr(folder, '/');
-        if (!slash) strcpy(folder, *folder ? "." : "");
-        else slash[slash == folder] = 0;
-        if (statfs(folder, &place) != 0) {
-            st = wane_fail_errno(err, "open: no folder for the database", folder);
-            goto done;
-        }
+    char *copy = wane_strdup(path);
+    if (!copy) return wane_fail_memory(err, "open", path);
+    const char *folder = ".";
+    char *slash = strrchr(copy, '/');
+    if (slash) {
+        slash[slash == copy] = 0;
+        folder = copy;
+    }
+    if (statfs(path, &place) != 0 && statfs(folder, &place) != 0) { /* not made yet: its folder */
+        st = wane_fail_errno(err, "open: no folder for the database", folder);
+        goto done;
     }
     char type[64] = "";
     unsigned long magic = (unsigned long)place.f_type & 0xffffffffUL;
@@ -90,6 +91,6 @@ wane_status wane_results_check_place(const char *path, wane_error *err)
                        "damaged; give one on a local disk (--db FILE), or copy it there to read it",
                        path, name);
 done:
-    wane_free(folder);
+    wane_free(copy);
     return st;
 }

@@ -16,6 +16,10 @@
     "FROM run r CROSS JOIN experiment e ON e.id = r.experiment "                                   \
     "CROSS JOIN run_stage p ON p.run = r.id LEFT JOIN task t ON t.id = p.task "
 #define THIS_RUN "r.superseded = 0 AND (:run IS NULL OR r.name = :run OR r.key = :run) "
+/* The same over a view, which shows no key. */
+#define VIEWED_RUN                                                                                 \
+    "(:run IS NULL OR run = :run OR (experiment, run) IN (SELECT e.key, r.name FROM run r "        \
+    "JOIN experiment e ON e.id = r.experiment WHERE r.key = :run))"
 #define THIS_POSITION "(:position IS NULL OR p.position = :position) "
 #define TOP_DIRECTIONS                                                                             \
     "CROSS JOIN direction d ON d.stage = p.stage AND d.step = -1 AND d.against = :against "        \
@@ -67,7 +71,7 @@ static const wane_named_parameter example_parameters[] = {
 /* By name. */
 static const wane_named_query named[] = {
     {"accuracy_matrix", "score of every task after every stage",
-     "SELECT * FROM accuracy_matrix WHERE (:run IS NULL OR run = :run)", RUN_ONLY},
+     "SELECT * FROM accuracy_matrix WHERE " VIEWED_RUN, RUN_ONLY},
     {"artifacts", "files kept of the stages",
      "SELECT g.key AS stage, g.task_name, a.kind, a.path, a.bytes, a.gone, a.sha256 "
      "FROM artifact a JOIN stage g ON g.id = a.stage ORDER BY a.stage, a.kind",
@@ -146,7 +150,7 @@ static const wane_named_query named[] = {
      "FROM experiment e JOIN model m ON m.id = e.model ORDER BY e.id",
      NO_PARAMETERS},
     {"forgetting", "every metric of forgetting of every run",
-     "SELECT * FROM forgetting WHERE (:run IS NULL OR run = :run)", RUN_ONLY},
+     "SELECT * FROM forgetting WHERE " VIEWED_RUN, RUN_ONLY},
     {"gates", "sanity gates, failed ones first",
      "SELECT e.key AS experiment, r.name AS run, g.name AS gate, g.subject, g.passed, g.value, "
      "g.bound, g.detail FROM gate g JOIN run r ON r.id = g.run "
@@ -223,7 +227,7 @@ static const wane_named_query named[] = {
      "WHERE " THIS_RUN "ORDER BY r.id, a.key",
      RUN_ONLY},
     {"pretraining_forgetting", "nll of every corpus after every stage against the base",
-     "SELECT * FROM pretraining_forgetting WHERE (:run IS NULL OR run = :run)", RUN_ONLY},
+     "SELECT * FROM pretraining_forgetting WHERE " VIEWED_RUN, RUN_ONLY},
     {"run_summary", "one row per run", "SELECT * FROM run_summary", NO_PARAMETERS},
     {"runs", "all runs and how they stand",
      "SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, stages, status, "
@@ -240,8 +244,8 @@ static const wane_named_query named[] = {
      "CROSS JOIN matrix m ON m.id = s.matrix WHERE " THIS_RUN "AND " THIS_POSITION
      "ORDER BY r.id, p.position, m.position",
      RUN_POSITION},
-    {"stage_summary", "one row per run and stage",
-     "SELECT * FROM stage_summary WHERE (:run IS NULL OR run = :run)", RUN_ONLY},
+    {"stage_summary", "one row per run and stage", "SELECT * FROM stage_summary WHERE " VIEWED_RUN,
+     RUN_ONLY},
     {"stages", "all stages, and how many runs share them",
      "SELECT g.key AS stage, h.key AS parent, g.kind, g.task_name, g.status, g.steps_planned, "
      "g.steps, g.diverged_at, (SELECT count(*) FROM run_stage p JOIN run r ON r.id = p.run "
@@ -249,7 +253,7 @@ static const wane_named_query named[] = {
      "FROM stage g LEFT JOIN stage h ON h.id = g.parent ORDER BY g.id",
      NO_PARAMETERS},
     {"task_forgetting", "baseline, learned, best and final score of every task of a run",
-     "SELECT * FROM task_forgetting WHERE (:run IS NULL OR run = :run)", RUN_ONLY},
+     "SELECT * FROM task_forgetting WHERE " VIEWED_RUN, RUN_ONLY},
     {"tasks", "the tasks of each experiment",
      "SELECT e.key AS experiment, k.name AS task, k.kind, x.watched, k.split, k.train_rows, "
      "k.measured_rows, k.labels, k.path, k.key FROM experiment e "

@@ -87,10 +87,11 @@ WANE_MUST_CHECK wane_status wane_named_query_open(wane_query **out, wane_results
  * `where` is an SQL expression over the columns of the view run_list (experiment, run, key, method,
  * kind, rank, alpha, learning_rate, order_name, seed, stages, status, limited); `experiment` a
  * name. Either may be NULL. From then on the handle shows only those runs: the table `run` and all
- * views behave as if the others were not there, so means and counts are over these. It must be a
- * handle opened for reading. The database file is not touched. WANE_EINVAL for an expression that
- * is no single read-only expression, WANE_ENOTFOUND for an unknown experiment. A second call
- * replaces the first; NULL, NULL shows all again. *runs (may be NULL): how many are left. */
+ * views behave as if the others were not there, so means and counts are over these; tables that
+ * refer to runs by id (metric, gate, ...) still hold all. It must be a handle opened for reading.
+ * The database file is not touched. WANE_EINVAL for an expression that is no single read-only
+ * expression, WANE_ENOTFOUND for an unknown experiment. A second call replaces the first; NULL,
+ * NULL shows all again. *runs (may be NULL): how many are left. */
 WANE_MUST_CHECK wane_status wane_results_restrict(wane_results *db, int64_t *runs,
                                                   const char *where, const char *experiment,
                                                   wane_error *err);
@@ -110,7 +111,7 @@ const char *wane_results_sqlite(void);
 
 typedef enum wane_render_format {
     WANE_RENDER_TABLE,    /* aligned columns, about four significant digits, "-" for NULL */
-    WANE_RENDER_CSV,      /* RFC 4180 with a header line, NULL empty */
+    WANE_RENDER_CSV,      /* RFC 4180's quoting, a header line, NULL empty, lines end in LF */
     WANE_RENDER_JSON,     /* {"columns":[...],"rows":[[...],...]} */
     WANE_RENDER_JSONL,    /* one object per line */
     WANE_RENDER_MARKDOWN, /* a pipe table, digits as in a table */
@@ -126,6 +127,15 @@ WANE_MUST_CHECK wane_status wane_render_format_parse(wane_render_format *out, co
  * they are null there. */
 WANE_MUST_CHECK wane_status wane_query_render(wane_query *query, wane_render_format format,
                                               wane_text *text, wane_error *err);
+
+/* The same, handed to `write` piece by piece, so that csv, json and jsonl of any size need little
+ * memory. What `write` returns other than WANE_OK ends the rendering and is returned; pieces that
+ * it was given before stay written. */
+typedef wane_status (*wane_write_function)(void *context, const char *bytes, size_t count,
+                                           wane_error *err);
+WANE_MUST_CHECK wane_status wane_query_write(wane_query *query, wane_render_format format,
+                                             wane_write_function write, void *context,
+                                             wane_error *err);
 
 /* About four significant digits, as in tables: 0.03125, 1234, 1.2e-05. Returns out. */
 char *wane_format_short(char out[32], double value);

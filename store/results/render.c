@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/base/memory.h"
@@ -36,13 +37,12 @@ char *wane_format_short(char out[32], double value)
     /* Round to four digits first, so that 9999.6 counts as 10000. */
     char rounded[32];
     (void)snprintf(rounded, sizeof rounded, "%.3e", size);
-    int exponent = 0;
-    (void)sscanf(strchr(rounded, 'e') + 1, "%d", &exponent);
+    const long exponent = strtol(strchr(rounded, 'e') + 1, NULL, 10);
     if (exponent < -4 || exponent > 14) {
         (void)snprintf(out, 32, "%.4g", value);
         return out;
     }
-    (void)snprintf(out, 32, "%.*f", exponent < 3 ? 3 - exponent : 0, value);
+    (void)snprintf(out, 32, "%.*f", exponent < 3 ? (int)(3 - exponent) : 0, value);
     if (strchr(out, '.')) { /* no zeros at the end */
         size_t end = strlen(out);
         while (out[end - 1] == '0') out[--end] = 0;
@@ -52,6 +52,24 @@ char *wane_format_short(char out[32], double value)
 }
 
 /* ----------------------------------------------------------------------------- machine formats */
+
+/* Where a result goes: a growing text, handed on and emptied whenever it is long. */
+typedef struct output {
+    wane_text *text;
+    wane_write_function write; /* NULL: it stays in the text */
+    void *context;
+} output;
+
+enum { SPILL_BYTES = 1 << 16 };
+
+static wane_status spill(output *to, size_t above, wane_error *err)
+{
+    if (!to->write || to->text->length <= above) return WANE_OK;
+    wane_status st = wane_text_check(to->text, "query", "its result", err);
+    if (st == WANE_OK) st = to->write(to->context, to->text->data, to->text->length, err);
+    wane_text_clear(to->text);
+    return st;
+}
 
 static void csv_text(wane_text *text, const char *value)
 {
@@ -115,8 +133,9 @@ static void machine_value(wane_text *text, const wane_query *query, size_t colum
     }
 }
 
-static wane_status render_csv(wane_query *query, wane_text *text, wane_error *err)
+static wane_status render_csv(wane_query *query, output *to, wane_error *err)
 {
+    wane_text *text = to->text;
     size_t columns = wane_query_columns(query);
     for (size_t i = 0; i < columns; i++) {
         if (i) wane_text_string(text, ",");
@@ -130,12 +149,14 @@ static wane_status render_csv(wane_query *query, wane_text *text, wane_error *er
             machine_value(text, query, i, false);
         }
         wane_text_string(text, "\n");
+        if ((st = spill(to, SPILL_BYTES, err)) != WANE_OK) return st;
     }
     return st == WANE_DONE ? WANE_OK : st;
 }
 
-static wane_status render_json(wane_query *query, wane_text *text, wane_error *err)
+static wane_status render_json(wane_query *query, output *to, wane_error *err)
 {
+    wane_text *text = to->text;
     size_t columns = wane_query_columns(query), rows = 0;
     wane_text_string(text, "{\"columns\":[");
     for (size_t i = 0; i < columns; i++) {
@@ -151,13 +172,15 @@ static wane_status render_json(wane_query *query, wane_text *text, wane_error *e
             machine_value(text, query, i, true);
         }
         wane_text_string(text, "]");
+        if ((st = spill(to, SPILL_BYTES, err)) != WANE_OK) return st;
     }
     wane_text_string(text, rows ? "\n]}\n" : "]}\n");
     return st == WANE_DONE ? WANE_OK : st;
 }
 
-static wane_status render_jsonl(wane_query *query, wane_text *text, wane_error *err)
+static wane_status render_jsonl(wane_query *query, output *to, wane_error *err)
 {
+    wane_text *text = to->text;
     size_t columns = wane_query_columns(query);
     wane_status st;
     while ((st = wane_query_next(query, err)) == WANE_OK) {
@@ -168,6 +191,7 @@ static wane_status render_jsonl(wane_query *query, wane_text *text, wane_error *
             machine_value(text, query, i, true);
         }
         wane_text_string(text, "}\n");
+        if ((st = spill(to, SPILL_BYTES, err)) != WANE_OK) return st;
     }
     return st == WANE_DONE ? WANE_OK : st;
 }
@@ -372,15 +396,32 @@ static wane_status render_grid(wane_query *query, wane_render_format format, wan
     return st;
 }
 
-wane_status wane_query_render(wane_query *query, wane_render_format format, wane_text *text,
-                              wane_error *err)
+static wane_status render(wane_query *query, wane_render_format format, output *to, wane_error *err)
 {
     wane_status st = WANE_OK;
     switch (format) {
-    case WANE_RENDER_CSV: st = render_csv(query, text, err); break;
-    case WANE_RENDER_JSON: st = render_json(query, text, err); break;
-    case WANE_RENDER_JSONL: st = render_jsonl(query, text, err); break;
-    default: st = render_grid(query, format, text, err);
+    case WANE_RENDER_CSV: st = render_csv(query, to, err); break;
+    case WANE_RENDER_JSON: st = render_json(query, to, err); break;
+    case WANE_RENDER_JSONL: st = render_jsonl(query, to, err); break;
+    default: st = render_grid(query, format, to->text, err);
     }
-    return st == WANE_OK ? wane_text_check(text, "query", "its result", err) : st;
+    return st == WANE_OK ? wane_text_check(to->text, "query", "its result", err) : st;
+}
+
+wane_status wane_query_render(wane_query *query, wane_render_format format, wane_text *text,
+                              wane_error *err)
+{
+    output to = {.text = text};
+    return render(query, format, &to, err);
+}
+
+wane_status wane_query_write(wane_query *query, wane_render_format format,
+                             wane_write_function write, void *context, wane_error *err)
+{
+    wane_text text = {0};
+    output to = {.text = &text, .write = write, .context = context};
+    wane_status st = render(query, format, &to, err);
+    if (st == WANE_OK) st = spill(&to, 0, err);
+    wane_text_free(&text);
+    return st;
 }

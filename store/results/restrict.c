@@ -64,6 +64,27 @@ static wane_status drop_restriction(wane_results *db, wane_error *err)
     }
 }
 
+/* Puts SQLite's words on a bad expression into those of who typed it. */
+static wane_status explain(wane_results *db, const char *where, wane_error *err)
+{
+    static const char unknown[] = "no such column: ";
+    static const char *const columns[] = {"experiment", "run",        "key",           "method",
+                                          "kind",       "rank",       "alpha",         "status",
+                                          "order_name", "seed",       "learning_rate", "stages",
+                                          "trainable",  "superseded", "limited",       "error"};
+    const char *words = sqlite3_errmsg(db->sql);
+    if (strncmp(words, unknown, strlen(unknown)) == 0) {
+        const char *near =
+            wane_nearest(words + strlen(unknown), columns, sizeof columns / sizeof *columns);
+        return wane_fail(err, WANE_EINVAL, "read: --where \"%s\": %s%s%s%s", where, words,
+                         near ? "; did you mean " : " (a text stands in single quotes)",
+                         near ? near : "", near ? "?" : "");
+    }
+    if (strncmp(words, "near \")\"", 8) == 0 || strcmp(words, "incomplete input") == 0)
+        words = "the expression is not complete";
+    return wane_fail(err, WANE_EINVAL, "read: --where \"%s\": %s", where, words);
+}
+
 /* The ids of the runs wanted; *ids is freed by the caller. */
 static wane_status select_runs(wane_results *db, int64_t **ids, size_t *count, const char *where,
                                const char *experiment, wane_error *err)
@@ -77,11 +98,15 @@ static wane_status select_runs(wane_results *db, int64_t **ids, size_t *count, c
     wane_status st = WANE_OK;
     wane_text_string(&sql, "SELECT q.id FROM (SELECT b.id AS id, l.* FROM main.run b JOIN "
                            "main.run_list l ON l.key = b.key) q "
-                           "WHERE (:experiment IS NULL OR q.experiment = :experiment) AND (\n");
+                           "WHERE q.superseded = 0 "
+                           "AND (:experiment IS NULL OR q.experiment = :experiment) AND (\n");
     wane_text_string(&sql, where ? where : "1");
     wane_text_string(&sql, "\n)");
     WANE_TRY(wane_text_check(&sql, "read", db->path, err));
-    WANE_TRY(wane_query_open(&query, db, sql.data, name, 1, err));
+    st = wane_query_open(&query, db, sql.data, name, 1, err);
+    if (st == WANE_EINVAL && where && sqlite3_errcode(db->sql) == SQLITE_ERROR)
+        st = explain(db, where, err);
+    if (st != WANE_OK) goto done;
     while ((st = wane_query_next(query, err)) == WANE_OK) {
         if (*count == room) {
             int64_t *more = wane_realloc(*ids, room = 2 * room + 64, sizeof **ids);
@@ -151,7 +176,7 @@ wane_status wane_results_restrict(wane_results *db, int64_t *runs, const char *w
     if (db->mode != WANE_RESULTS_READ)
         return wane_fail(err, WANE_EINVAL, "read: %s: not opened for reading", db->path);
     if (where && !one_expression(where))
-        return wane_fail(err, WANE_EINVAL, "read: --where: not one expression: %s", where);
+        return wane_fail(err, WANE_EINVAL, "read: --where \"%s\": not one expression", where);
     if (experiment) WANE_TRY(known_experiment(db, experiment, err));
     WANE_TRY(select_runs(db, &ids, &count, where, experiment, err));
     /* Not a write: the temporary database of this handle is in memory. */
@@ -159,7 +184,9 @@ wane_status wane_results_restrict(wane_results *db, int64_t *runs, const char *w
     began = true;
     WANE_TRY(drop_restriction(db, err));
     if (where || experiment) WANE_TRY(shadow(db, ids, count, err));
-    else WANE_TRY(wane_results_get(db, &all, 1, err, "SELECT count(*) FROM run", ""));
+    else
+        WANE_TRY(wane_results_get(db, &all, 1, err, "SELECT count(*) FROM run WHERE superseded = 0",
+                                  ""));
     WANE_TRY(execute(db, "COMMIT", err));
     if (runs) *runs = where || experiment ? (int64_t)count : all;
 done:

@@ -259,6 +259,36 @@ static void named_queries_take_parameters(void **state)
     CHECK_OK(wane_results_intruder_random(db, NULL, &err));
 }
 
+/* A key names one run, where a name may be in several experiments. */
+static void views_know_a_run_by_name_or_key(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"accuracy_matrix",        "forgetting",
+                                        "pretraining_forgetting", "stage_summary",
+                                        "task_forgetting",        "metrics"};
+    wane_error err = {0};
+    char *key = render("SELECT key FROM run_list WHERE experiment = 'two' AND "
+                       "run = 'lora-r2/order1/s1'",
+                       WANE_RENDER_CSV);
+    key[strlen(key) - 1] = '\0';
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t rows[2] = {0};
+        for (size_t k = 0; k < 2; k++) {
+            const wane_assignment run = {"run", k ? strchr(key, '\n') + 1 : "lora-r2/order1/s1"};
+            wane_query *query = NULL;
+            CHECK_OK(wane_named_query_open(&query, db, names[i], &run, 1, &err));
+            while (wane_query_next(query, &err) == WANE_OK) {
+                if (k) assert_string_equal(wane_query_text(query, 0), "two");
+                assert_string_equal(wane_query_text(query, 1), "lora-r2/order1/s1");
+                rows[k]++;
+            }
+            wane_query_free(query);
+        }
+        assert_true(rows[1] > 0 && rows[0] == 2 * rows[1]);
+    }
+    free(key);
+}
+
 static void restriction_reaches_every_view(void **state)
 {
     (void)state;
@@ -331,6 +361,13 @@ static void restriction_is_no_way_in(void **state)
         if (st != WANE_EINVAL) print_error("%d from: %s\n", st, refused[i]);
         assert_int_equal(st, WANE_EINVAL);
     }
+    CHECK_FAILS(wane_results_restrict(db, &runs, "rnak = 1", NULL, &err), WANE_EINVAL,
+                "--where \"rnak = 1\": no such column: rnak; did you mean rank?");
+    CHECK_FAILS(wane_results_restrict(db, &runs, "method = elephant", NULL, &err), WANE_EINVAL,
+                "no such column: elephant (a text stands in single quotes)");
+    CHECK_FAILS(wane_results_restrict(db, &runs, "rank = ", NULL, &err), WANE_EINVAL,
+                "--where \"rank = \": the expression is not complete");
+    CHECK_FAILS(wane_results_restrict(db, &runs, "rank 8", NULL, &err), WANE_EINVAL, "near \"8\"");
     assert_int_equal(runs, -1);
     assert_int_equal(number("SELECT count(*) FROM run"), 24);
     wane_results *writer = NULL;
@@ -345,6 +382,52 @@ static void restriction_is_no_way_in(void **state)
 #define ODD                                                                                        \
     "SELECT 'a,\"b\"' AS \"x,y\", 0.1 + 0.2 AS sum, NULL AS none, 12 AS n, 9e999 AS inf "          \
     "UNION ALL SELECT 'l1' || char(10) || '|_&\\' || char(27), 1e-5, NULL, -3, -0.5"
+
+/* Collects pieces; the third one is refused when `refuse` is set. */
+typedef struct pieces {
+    wane_text text;
+    size_t count;
+    bool refuse;
+} pieces;
+
+static wane_status take_piece(void *context, const char *bytes, size_t count, wane_error *err)
+{
+    pieces *p = context;
+    if (p->count == 2 && p->refuse) return wane_fail(err, WANE_EIO, "print: pipe: closed");
+    p->count++;
+    wane_text_append(&p->text, bytes, count);
+    return WANE_OK;
+}
+
+/* What is written in pieces is what is rendered whole. */
+static void written_in_pieces(void **state)
+{
+    (void)state;
+    static const char sql[] = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+                              "WHERE i < 9000) SELECT i, 'row number ' || i AS name FROM n";
+    static const wane_render_format formats[] = {WANE_RENDER_CSV, WANE_RENDER_JSON,
+                                                 WANE_RENDER_JSONL, WANE_RENDER_TABLE};
+    wane_error err = {0};
+    wane_query *query = NULL;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        pieces p = {0};
+        char *whole = render(sql, formats[i]);
+        CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
+        CHECK_OK(wane_query_write(query, formats[i], take_piece, &p, &err));
+        wane_query_free(query);
+        assert_string_equal(p.text.data, whole);
+        assert_true(formats[i] == WANE_RENDER_TABLE ? p.count == 1 : p.count > 2);
+        wane_text_free(&p.text);
+        free(whole);
+    }
+    pieces p = {.refuse = true};
+    CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
+    assert_int_equal(wane_query_write(query, WANE_RENDER_CSV, take_piece, &p, &err), WANE_EIO);
+    assert_string_equal(err.message, "print: pipe: closed");
+    assert_int_equal(p.count, 2);
+    wane_query_free(query);
+    wane_text_free(&p.text);
+}
 
 static void machine_formats(void **state)
 {
@@ -419,8 +502,10 @@ int main(void)
         cmocka_unit_test(values_and_parameters),
         cmocka_unit_test(named_queries_run),
         cmocka_unit_test(named_queries_take_parameters),
+        cmocka_unit_test(views_know_a_run_by_name_or_key),
         cmocka_unit_test(restriction_reaches_every_view),
         cmocka_unit_test(restriction_is_no_way_in),
+        cmocka_unit_test(written_in_pieces),
         cmocka_unit_test(machine_formats),
         cmocka_unit_test(formats_for_people),
         cmocka_unit_test(short_numbers),
