@@ -56,4 +56,8 @@ typedef struct wane_heatmap {
 WANE_MUST_CHECK wane_status wane_heatmap_svg(wane_text *out, const wane_heatmap *map,
                                              wane_error *err);
 
+/* Several heat maps, one above the other, in one document. */
+WANE_MUST_CHECK wane_status wane_heatmaps_svg(wane_text *out, const wane_heatmap *maps,
+                                              size_t count, wane_error *err);
+
 #endif

@@ -227,7 +227,8 @@ static double draw_bar(const layout *l, double y)
 static wane_status draw(layout *l, wane_error *err)
 {
     const wane_heatmap *m = l->map;
-    double y = wane_frame_heading(l->drawing, m->title, m->subtitle, wane_pad / 2, l->width);
+    double y = wane_frame_heading(l->drawing, m->title, m->subtitle,
+                                  l->drawing->height + wane_pad / 2, l->width);
     wane_status st = draw_column_names(l, y + 4, err);
     if (st != WANE_OK) return st;
     draw_cells(l);
@@ -237,21 +238,37 @@ static wane_status draw(layout *l, wane_error *err)
     return wane_drawing_check(l->drawing, err);
 }
 
-wane_status wane_heatmap_svg(wane_text *out, const wane_heatmap *map, wane_error *err)
+static wane_status add_map(wane_drawing *d, const wane_heatmap *map, wane_error *err)
+{
+    layout l = {.map = map, .drawing = d};
+    wane_status st = find_shades(&l, err);
+    if (st != WANE_OK) return st;
+    measure(&l);
+    d->width = fmax(d->width, l.width);
+    return draw(&l, err);
+}
+
+wane_status wane_heatmaps_svg(wane_text *out, const wane_heatmap *maps, size_t count,
+                              wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_drawing d = {0};
-    layout l = {.map = map, .drawing = &d};
-    WANE_TRY(find_shades(&l, err));
-    measure(&l);
-    d.width = l.width;
-    d.title = wane_words_clean(&d, map->title);
-    d.description = wane_words_clean(&d, map->subtitle);
-    wane_draw_rectangle(&d, 0, 0, d.width, 0, wane_ink_of(WANE_INK_SURFACE));
-    WANE_TRY(draw(&l, err));
-    d.primitives[0].h = d.height;
+    if (count == 0) return wane_fail(err, WANE_EINVAL, "heat map: none given");
+    d.title = wane_words_clean(&d, maps[0].title);
+    d.description = wane_words_clean(&d, maps[0].subtitle);
+    wane_draw_rectangle(&d, 0, 0, 0, 0, wane_ink_of(WANE_INK_SURFACE));
+    for (size_t i = 0; i < count; i++) WANE_TRY(add_map(&d, &maps[i], err));
+    if (d.count > 0) {
+        d.primitives[0].w = d.width;
+        d.primitives[0].h = d.height;
+    }
     st = wane_drawing_svg(out, &d, err);
 done:
     wane_drawing_free(&d);
     return st;
+}
+
+wane_status wane_heatmap_svg(wane_text *out, const wane_heatmap *map, wane_error *err)
+{
+    return wane_heatmaps_svg(out, map, 1, err);
 }
