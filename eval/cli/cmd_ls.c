@@ -15,7 +15,8 @@
     "AND p.position > 0 AND g.status = 'done')"
 
 static const char runs_people[] =
-    "s.run, s.status, " STAGES_DONE " || '/' || s.stages AS stages, s.acc, "
+    "s.run, s.status || CASE s.limited WHEN 1 THEN ' (limited)' ELSE '' END AS status, " STAGES_DONE
+    " || '/' || s.stages AS stages, s.acc, "
     "s.bwt, s.forgetting, s.pretraining_forgetting, s.intruders, s.intruders_random AS random, "
     "substr(s.key, 1, 8) AS key FROM run_summary s JOIN run r ON r.key = s.key ORDER BY r.id";
 static const char runs_programs[] =

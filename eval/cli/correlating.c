@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "eval/cli/columns.h"
+#include "eval/cli/measures.h"
 #include "eval/cli/reading.h"
 #include "eval/cli/sheet.h"
 #include "store/files/json.h"
@@ -28,15 +29,16 @@ wane_status wane_correlating_blocks(wane_blocks *out, const char *name, wane_err
 static void write_sql(wane_text *sql, const wane_correlating *job)
 {
     const char *z = job->given ? job->given : "NULL";
-    const char *quote = job->given ? "\"" : "";
+    const char *quote = job->given ? "\"c\".\"" : "", *close = job->given ? "\"" : "";
     wane_text_printf(sql,
-                     "SELECT status = 'done' AS good, \"%s\" AS x, \"%s\" AS y, %s%s%s AS z, "
+                     "SELECT c.\"%s\" AS x, c.\"%s\" AS y, %s%s%s AS z, "
                      "dense_rank() OVER (ORDER BY %s%s%s), "
-                     "dense_rank() OVER (ORDER BY experiment, config), "
-                     "dense_rank() OVER (ORDER BY order_name), "
-                     "dense_rank() OVER (ORDER BY seed), position FROM correlation_points "
-                     "WHERE :experiment IS NULL OR experiment = :experiment",
-                     job->x, job->y, quote, z, quote, quote, z, quote);
+                     "dense_rank() OVER (ORDER BY c.experiment, c.config), "
+                     "dense_rank() OVER (ORDER BY c.order_name), "
+                     "dense_rank() OVER (ORDER BY c.seed), c.position "
+                     "FROM correlation_points c JOIN run_list l ON l.experiment = c.experiment "
+                     "AND l.run = c.run WHERE " WANE_USABLE_RUNS,
+                     job->x, job->y, quote, z, close, quote, z, close);
 }
 
 typedef struct points {
@@ -67,13 +69,9 @@ static wane_status grow(points *p, wane_error *err)
 
 static wane_status take_row(points *p, wane_correlating *job, const wane_query *q, wane_error *err)
 {
-    enum { GOOD, X, Y, Z, CATEGORY, CONFIG, ORDER, SEED, STAGE };
+    enum { X, Y, Z, CATEGORY, CONFIG, ORDER, SEED, STAGE };
     p->text_x |= wane_query_type(q, X) == WANE_VALUE_TEXT;
     p->text_y |= wane_query_type(q, Y) == WANE_VALUE_TEXT;
-    if (!wane_query_int(q, GOOD)) {
-        job->not_done++;
-        return WANE_OK;
-    }
     double x = wane_query_double(q, X), y = wane_query_double(q, Y);
     if (!isfinite(x) || !isfinite(y)) {
         job->missing++;
@@ -119,7 +117,7 @@ wane_status wane_correlating_run(wane_correlating *job, wane_results *db, wane_e
     points p = {0};
     wane_correlation_options options = {.blocks = job->blocks};
     const char *columns[] = {job->x, job->y, job->given};
-    job->not_done = job->missing = 0;
+    job->missing = 0;
     WANE_TRY(wane_columns_check(db, "correlate", "correlation_points", columns, 3, err));
     WANE_TRY(read_points(&p, job, db, err));
     if (p.text_x || p.text_y) {
@@ -132,6 +130,11 @@ wane_status wane_correlating_run(wane_correlating *job, wane_results *db, wane_e
         options.given = WANE_COVARIATE_CATEGORY;
         for (size_t i = 0; i < p.count; i++)
             p.item[i].z = p.category[i] ? (double)p.category[i] : (double)NAN;
+    }
+    if (p.count == 0) {
+        st = wane_fail(err, WANE_ENUMERIC, "correlate: %s, %s: no finished run has both", job->x,
+                       job->y);
+        goto done;
     }
     WANE_TRY(wane_correlate(&job->result, p.item, p.count, &options, err));
 done:
@@ -183,12 +186,44 @@ done:
 
 static const char *number(char out[32], double value)
 {
+    if (fabs(value) < 1e-12) value = 0; /* what rounding leaves of a mean that is 0 */
     return isnan(value) ? "-" : wane_format_short(out, value);
+}
+
+wane_status wane_correlating_rows(wane_query **out, const wane_correlating *job, wane_results *db,
+                                  wane_error *err)
+{
+    static const char *const names[] = {"x",    "y",     "given", "blocks", "n", "n_blocks",
+                                        "name", "value", "low",   "high",   "p", "p_method"};
+    wane_sheet sheet = {0};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) wane_sheet_column(&sheet, names[i]);
+    for (size_t i = 0; i < job->result.count; i++) {
+        const wane_coefficient *c = &job->result.coefficient[i];
+        wane_sheet_text(&sheet, job->x);
+        wane_sheet_text(&sheet, job->y);
+        wane_sheet_text(&sheet, job->given);
+        wane_sheet_text(&sheet, block_names[job->result.blocks]);
+        wane_sheet_whole(&sheet, (int64_t)job->result.points);
+        wane_sheet_whole(&sheet, (int64_t)job->result.block_count);
+        wane_sheet_text(&sheet, c->name);
+        wane_sheet_number(&sheet, c->value);
+        wane_sheet_number(&sheet, c->low);
+        wane_sheet_number(&sheet, c->high);
+        wane_sheet_number(&sheet, c->p);
+        wane_sheet_text(&sheet, c->p_method);
+    }
+    wane_status st = wane_sheet_open(out, &sheet, db, err);
+    wane_sheet_free(&sheet);
+    return st;
 }
 
 wane_status wane_correlating_table(wane_text *out, const wane_correlating *job, wane_results *db,
                                    wane_error *err)
 {
+    static const char *const notes[] = {[WANE_BLOCKS_CONFIG] = "",
+                                        [WANE_BLOCKS_RUN] = " (treats seeds as independent)",
+                                        [WANE_BLOCKS_NONE] =
+                                            " (treats stages and seeds as independent)"};
     const wane_correlation *r = &job->result;
     char a[32], b[32];
     wane_text_printf(out, "%s against %s", job->y, job->x);
@@ -197,16 +232,24 @@ wane_status wane_correlating_table(wane_text *out, const wane_correlating *job, 
     wane_status st = table(out, r, db, err);
     if (st != WANE_OK) return st;
     wane_text_printf(out,
-                     "\nblocks                %s\n"
+                     "\nblocks                %s%s\n"
                      "number of blocks      %zu\n"
                      "points (n)            %zu\n"
                      "smallest reachable p  %s\n"
-                     "null mean             %s\n"
+                     "null mean             %s\n",
+                     block_names[r->blocks], notes[r->blocks], r->block_count, r->points,
+                     number(a, r->p_min), number(b, r->null_mean));
+    if (r->within_runs.n) {
+        wane_text_printf(out, "within runs           %s", number(a, r->within_runs.mean));
+        if (r->within_runs.n > 1) wane_text_printf(out, " +- %s", number(b, r->within_runs.sd));
+        wane_text_printf(out, " (Spearman over the stages of a run, %zu run%s)\n", r->within_runs.n,
+                         r->within_runs.n == 1 ? "" : "s");
+    }
+    wane_text_printf(out,
                      "dropped %-13s %zu\n"
                      "dropped points        %zu\n",
-                     block_names[r->blocks], r->block_count, r->points, number(a, r->p_min),
-                     number(b, r->null_mean), r->blocks == WANE_BLOCKS_RUN ? "runs" : "configs",
-                     r->dropped_configs, r->dropped_points);
+                     r->blocks == WANE_BLOCKS_RUN ? "runs" : "configs", r->dropped_configs,
+                     r->dropped_points);
     return wane_text_check(out, "correlate", "table", err);
 }
 

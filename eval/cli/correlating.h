@@ -8,9 +8,11 @@
 
 #include "analysis/statistics/correlation.h"
 #include "store/base/text.h"
+#include "store/results/query.h"
 #include "store/results/results.h"
 
-/* Columns of the view correlation_points. */
+/* Columns of the view correlation_points. Runs that are not done take no part, nor do those under
+ * `limit:` unless all are. */
 typedef struct wane_correlating {
     const char *experiment; /* NULL: all the handle shows */
     const char *x, *y;
@@ -18,7 +20,7 @@ typedef struct wane_correlating {
     wane_blocks blocks;
     /* Set by wane_correlating_run. */
     wane_correlation result;
-    size_t not_done, missing; /* rows left out: run not done, x or y missing */
+    size_t missing; /* points left out: x or y missing */
 } wane_correlating;
 
 /* "config", "run" or "none"; WANE_EINVAL otherwise. */
@@ -29,6 +31,9 @@ WANE_MUST_CHECK wane_status wane_correlating_run(wane_correlating *job, wane_res
                                                  wane_error *err);
 WANE_MUST_CHECK wane_status wane_correlating_table(wane_text *out, const wane_correlating *job,
                                                    wane_results *db, wane_error *err);
+/* One row per coefficient, with what it was asked of. */
+WANE_MUST_CHECK wane_status wane_correlating_rows(wane_query **out, const wane_correlating *job,
+                                                  wane_results *db, wane_error *err);
 void wane_correlating_json(wane_text *out, const wane_correlating *job);
 
 /* Runs with blocks of configs and no covariate, and appends the table. */

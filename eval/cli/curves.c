@@ -2,345 +2,264 @@
 #include "eval/cli/curves.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "analysis/charts/chart.h"
 #include "analysis/statistics/summary.h"
 #include "eval/cli/columns.h"
-#include "eval/cli/sheet.h"
-#include "store/files/file.h"
+#include "eval/cli/measures.h"
 
-enum { STAGES_MOST = 10000 };
-
-/* A point drawn: a run after a stage, or the mean of `n` runs. Points of one group are adjacent. */
-typedef struct point {
-    const char *group, *run;
-    size_t stage, n;
-    double x, y, sd, low, high;
-} point;
-
-struct wane_curves {
-    wane_curves_request request; /* texts of the arena */
-    wane_arena *arena;
-    point *item;
-    size_t count, room;
-};
+enum { STAGES_MOST = 10000, GROUPS_MOST = 10000 };
 
 void wane_curves_free(wane_curves *c)
 {
     if (!c) return;
     wane_arena_free(c->arena);
-    wane_free(c->item);
+    wane_free(c->group);
+    wane_free(c->stage_name);
+    wane_free(c->point);
     wane_free(c);
 }
 
-static wane_status take_row(wane_curves *c, const wane_query *q, wane_error *err)
-{
-    enum { GROUP, RUN, STAGE, X, Y };
-    if (wane_query_type(q, X) == WANE_VALUE_TEXT || wane_query_type(q, Y) == WANE_VALUE_TEXT)
-        return wane_fail(err, WANE_EINVAL, "curves: %s: holds texts, not numbers",
-                         wane_query_type(q, Y) == WANE_VALUE_TEXT ? c->request.metric
-                                                                  : c->request.x);
-    int64_t stage = wane_query_int(q, STAGE);
-    if (stage < 0 || stage > STAGES_MOST)
-        return wane_fail(err, WANE_EFORMAT, "curves: stage: a position out of range");
-    if (c->count == c->room) {
-        size_t room = c->room ? 2 * c->room : 256;
-        point *item = wane_realloc(c->item, room, sizeof *item);
-        if (!item) return wane_fail_memory(err, "curves", "points");
-        c->item = item;
-        c->room = room;
-    }
-    const char *group = wane_query_text(q, GROUP);
-    if (c->count && strcmp(c->item[c->count - 1].group, group) == 0)
-        group = c->item[c->count - 1].group;
-    else group = wane_arena_strdup(c->arena, group);
-    const char *run = wane_arena_strdup(c->arena, wane_query_text(q, RUN));
-    if (!group || !run) return wane_fail_memory(err, "curves", "points");
-    c->item[c->count++] = (point){.group = group,
-                                  .run = run,
-                                  .stage = (size_t)stage,
-                                  .n = 1,
-                                  .x = wane_query_double(q, X),
-                                  .y = wane_query_double(q, Y)};
-    return WANE_OK;
-}
+/* Columns of write_sql's rows. */
+enum { EXPERIMENT, GROUP, RUN, STAGE, TRAINED, X, Y };
 
-/* Groups of two experiments are kept apart by the experiment's name in front. */
-static void write_sql(wane_text *sql, const wane_curves_request *r)
-{
-    const char *x = r->x ? r->x : "position";
-    wane_text_printf(sql,
-                     "SELECT CASE WHEN (SELECT count(DISTINCT experiment) FROM stage_summary WHERE "
-                     ":experiment IS NULL OR experiment = :experiment) > 1 "
-                     "THEN experiment || '/' ELSE '' END || coalesce(\"%s\", 'none'), "
-                     "coalesce(run, ''), position, \"%s\", \"%s\" FROM stage_summary "
-                     "WHERE (:experiment IS NULL OR experiment = :experiment) "
-                     "AND status = 'done' AND \"%s\" IS NOT NULL AND \"%s\" IS NOT NULL%s "
-                     "ORDER BY experiment, \"%s\", position, run",
-                     r->by, x, r->metric, x, r->metric, r->x ? " AND position > 0" : "", r->by);
-}
-
-static wane_status read_rows(wane_curves *c, wane_results *db, wane_error *err)
+/* Runs in the order of the plan. */
+static wane_status write_sql(wane_text *sql, wane_results *db, const wane_curves_request *r,
+                             wane_error *err)
 {
     wane_status st = WANE_OK;
+    wane_text_string(sql, "WITH y AS MATERIALIZED (");
+    WANE_TRY(wane_measure_sql(sql, db, r->metric, r->task, r->corpus, err));
+    wane_text_string(sql, ")");
+    if (r->x) {
+        wane_text_string(sql, ", x AS MATERIALIZED (");
+        WANE_TRY(wane_measure_sql(sql, db, r->x, NULL, NULL, err));
+        wane_text_string(sql, ")");
+    }
+    wane_text_printf(sql,
+                     " SELECT l.experiment, l.\"%s\", l.run, y.position, t.name, %s, y.value "
+                     "FROM run_list l JOIN run r ON r.key = l.key "
+                     "JOIN y ON y.experiment = l.experiment AND y.run = l.run ",
+                     r->by, r->x ? "x.value" : "y.position");
+    if (r->x)
+        wane_text_string(sql, "JOIN x ON x.experiment = l.experiment AND x.run = l.run "
+                              "AND x.position = y.position AND y.position > 0 "
+                              "AND x.value IS NOT NULL ");
+    wane_text_string(sql,
+                     "LEFT JOIN run_stage p ON p.run = r.id AND p.position = y.position "
+                     "LEFT JOIN task t ON t.id = p.task "
+                     "WHERE y.value IS NOT NULL AND " WANE_USABLE_RUNS "ORDER BY r.id, y.position");
+done:
+    return st;
+}
+
+typedef struct reader {
+    wane_curves *curves;
+    size_t room;
+    bool several;         /* experiments, so that groups bear their names */
+    const char **trained; /* per stage: the task all runs agree on, or "" */
+} reader;
+
+static wane_status find_group(reader *r, size_t *out, const wane_query *q, wane_error *err)
+{
+    wane_curves *c = r->curves;
+    wane_text name = {0};
+    const char *value = wane_query_text(q, GROUP);
+    if (r->several) wane_text_printf(&name, "%s/", wane_query_text(q, EXPERIMENT));
+    wane_text_string(&name, value ? value : "none");
+    wane_status st = wane_text_check(&name, "curves", "group", err);
+    if (st != WANE_OK) goto done;
+    for (*out = 0; *out < c->groups && strcmp(c->group[*out], name.data) != 0; ++*out) {
+    }
+    if (*out < c->groups) goto done;
+    if (c->groups == GROUPS_MOST) {
+        st = wane_fail(err, WANE_EINVAL, "curves: %s: more than %d values", c->request.by,
+                       GROUPS_MOST);
+        goto done;
+    }
+    const char **more = wane_realloc(c->group, c->groups + 1, sizeof *more);
+    if (more) c->group = more;
+    const char *copy = wane_arena_strdup(c->arena, name.data);
+    if (!more || !copy) st = wane_fail_memory(err, "curves", "groups");
+    else c->group[c->groups++] = copy;
+done:
+    wane_text_free(&name);
+    return st;
+}
+
+/* Notes which task a stage is trained on, "" once two runs differ. */
+static wane_status note_stage(reader *r, size_t stage, const char *task, wane_error *err)
+{
+    wane_curves *c = r->curves;
+    if (stage >= c->stages) {
+        const char **more = wane_realloc(r->trained, stage + 1, sizeof *more);
+        if (!more) return wane_fail_memory(err, "curves", "stages");
+        r->trained = more;
+        while (c->stages <= stage) r->trained[c->stages++] = NULL;
+    }
+    if (!task) task = "";
+    if (r->trained[stage] && strcmp(r->trained[stage], task) != 0) r->trained[stage] = "";
+    if (!r->trained[stage]) r->trained[stage] = wane_arena_strdup(c->arena, task);
+    return r->trained[stage] ? WANE_OK : wane_fail_memory(err, "curves", "stages");
+}
+
+static wane_status take_row(reader *r, const wane_query *q, wane_error *err)
+{
+    wane_curves *c = r->curves;
+    int64_t stage = wane_query_int(q, STAGE);
+    wane_curves_point p = {.n = 1, .x = wane_query_double(q, X), .y = wane_query_double(q, Y)};
+    wane_status st = WANE_OK;
+    if (stage < 0 || stage > STAGES_MOST)
+        return wane_fail(err, WANE_EFORMAT, "curves: stage: a position out of range");
+    p.stage = (size_t)stage;
+    WANE_TRY(note_stage(r, p.stage, wane_query_text(q, TRAINED), err));
+    WANE_TRY(find_group(r, &p.group, q, err));
+    p.run = wane_arena_strdup(c->arena, wane_query_text(q, RUN));
+    if (c->points == r->room) {
+        size_t room = r->room ? 2 * r->room : 256;
+        wane_curves_point *more = wane_realloc(c->point, room, sizeof *more);
+        if (!more) return wane_fail_memory(err, "curves", "points");
+        c->point = more;
+        r->room = room;
+    }
+    if (!p.run) return wane_fail_memory(err, "curves", "points");
+    c->point[c->points++] = p;
+done:
+    return st;
+}
+
+static wane_status count_experiments(bool *several, wane_results *db, const wane_binding *binding,
+                                     wane_error *err)
+{
+    wane_query *query = NULL;
+    wane_status st = wane_query_open(&query, db,
+                                     "SELECT count(DISTINCT l.experiment) FROM run_list l "
+                                     "WHERE " WANE_USABLE_RUNS,
+                                     binding, 1, err);
+    if (st == WANE_OK) st = wane_query_next(query, err);
+    if (st == WANE_OK) *several = wane_query_int(query, 0) > 1;
+    wane_query_free(query);
+    return st;
+}
+
+static wane_status read_rows(reader *r, wane_results *db, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_curves_request *request = &r->curves->request;
     wane_text sql = {0};
     wane_query *query = NULL;
     wane_binding binding = {"experiment", {.type = WANE_VALUE_NULL}};
-    if (c->request.experiment)
-        binding.value = (wane_value){.type = WANE_VALUE_TEXT, .text = c->request.experiment};
-    write_sql(&sql, &c->request);
+    if (request->experiment)
+        binding.value = (wane_value){.type = WANE_VALUE_TEXT, .text = request->experiment};
+    WANE_TRY(write_sql(&sql, db, request, err));
     WANE_TRY(wane_text_check(&sql, "curves", "query", err));
+    WANE_TRY(count_experiments(&r->several, db, &binding, err));
     WANE_TRY(wane_query_open(&query, db, sql.data, &binding, 1, err));
-    while ((st = wane_query_next(query, err)) == WANE_OK) WANE_TRY(take_row(c, query, err));
+    while ((st = wane_query_next(query, err)) == WANE_OK) WANE_TRY(take_row(r, query, err));
     if (st == WANE_DONE) st = WANE_OK;
-    if (st == WANE_OK && c->count == 0)
-        st = wane_fail(err, WANE_ENOTFOUND, "curves: %s: no finished run has a value%s%s",
-                       c->request.metric, c->request.x ? " beside " : "",
-                       c->request.x ? c->request.x : "");
+    if (st == WANE_OK && r->curves->points == 0)
+        st = wane_fail(err, WANE_ENUMERIC, "curves: %s: no finished run has a value%s%s",
+                       request->metric, request->x ? " beside " : "", request->x ? request->x : "");
 done:
     wane_query_free(query);
     wane_text_free(&sql);
     return st;
 }
 
+static wane_status name_stages(reader *r, wane_error *err)
+{
+    wane_curves *c = r->curves;
+    wane_text text = {0};
+    wane_status st = WANE_OK;
+    c->stage_name = wane_alloc(c->stages, sizeof *c->stage_name);
+    if (!c->stage_name) return wane_fail_memory(err, "curves", "stages");
+    for (size_t i = 0; i < c->stages; i++) {
+        wane_text_clear(&text);
+        wane_text_printf(&text, "%zu", i);
+        if (i == 0) wane_text_string(&text, " base");
+        else if (r->trained[i] && *r->trained[i]) wane_text_printf(&text, " %s", r->trained[i]);
+        WANE_TRY(wane_text_check(&text, "curves", "stages", err));
+        c->stage_name[i] = wane_arena_strdup(c->arena, text.data);
+        if (!c->stage_name[i]) {
+            st = wane_fail_memory(err, "curves", "stages");
+            goto done;
+        }
+    }
+done:
+    wane_text_free(&text);
+    return st;
+}
+
+/* Rows come by run and stage; equal places keep that order. */
+static int by_group(const void *a, const void *b)
+{
+    const wane_curves_point *p = a, *q = b;
+    if (p->group != q->group) return p->group < q->group ? -1 : 1;
+    if (p->stage != q->stage) return p->stage < q->stage ? -1 : 1;
+    int order = strcmp(p->run, q->run);
+    return order ? order : p->y < q->y ? -1 : p->y > q->y;
+}
+
 /* Puts the mean of each group and stage in place of its runs. */
 static wane_status average(wane_curves *c, wane_error *err)
 {
-    double *y = wane_alloc(c->count, sizeof *y);
+    double *y = wane_alloc(c->points, sizeof *y);
     if (!y) return wane_fail_memory(err, "curves", "means");
     size_t kept = 0;
-    for (size_t i = 0; i < c->count;) {
-        point p = c->item[i];
+    for (size_t i = 0; i < c->points;) {
+        wane_curves_point p = c->point[i];
         size_t n = 0;
-        while (i < c->count && c->item[i].group == p.group && c->item[i].stage == p.stage)
-            y[n++] = c->item[i++].y;
+        while (i < c->points && c->point[i].group == p.group && c->point[i].stage == p.stage)
+            y[n++] = c->point[i++].y;
         wane_summary s = wane_summarise(y, n);
+        p.run = NULL;
         p.n = s.n;
         p.y = s.mean;
         p.sd = s.sd;
-        p.low = s.mean - s.sd;
-        p.high = s.mean + s.sd;
-        c->item[kept++] = p;
+        p.low = c->request.interval ? s.low : s.mean - s.sd;
+        p.high = c->request.interval ? s.high : s.mean + s.sd;
+        c->point[kept++] = p;
     }
-    c->count = kept;
+    c->points = kept;
     wane_free(y);
+    return WANE_OK;
+}
+
+static wane_status copy_request(wane_curves *c, const wane_curves_request *r, wane_error *err)
+{
+    const char *const from[] = {r->experiment, r->metric, r->by, r->x, r->corpus, r->task};
+    const char **const to[] = {&c->request.experiment, &c->request.metric, &c->request.by,
+                               &c->request.x,          &c->request.corpus, &c->request.task};
+    c->arena = wane_arena_new();
+    if (!c->arena) return wane_fail_memory(err, "curves", r->metric);
+    c->request.interval = r->interval;
+    for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
+        if (!from[i]) continue;
+        *to[i] = wane_arena_strdup(c->arena, from[i]);
+        if (!*to[i]) return wane_fail_memory(err, "curves", r->metric);
+    }
     return WANE_OK;
 }
 
 wane_status wane_curves_read(wane_curves **out, wane_results *db, const wane_curves_request *r,
                              wane_error *err)
 {
-    const char *columns[] = {r->metric, r->by, r->x};
-    wane_status st = wane_columns_check(db, "curves", "stage_summary", columns, 3, err);
+    reader reading = {0};
+    wane_status st = wane_columns_check(db, "curves", "run_list", &r->by, 1, err);
     if (st != WANE_OK) return st;
     wane_curves *c = wane_alloc(1, sizeof *c);
     if (!c) return wane_fail_memory(err, "curves", r->metric);
-    c->arena = wane_arena_new();
-    if (!c->arena) {
-        st = wane_fail_memory(err, "curves", r->metric);
-        goto done;
-    }
-    c->request = (wane_curves_request){
-        wane_arena_strdup(c->arena, r->experiment), wane_arena_strdup(c->arena, r->metric),
-        wane_arena_strdup(c->arena, r->by), wane_arena_strdup(c->arena, r->x)};
-    if (!c->request.metric || !c->request.by || (r->x && !c->request.x) ||
-        (r->experiment && !c->request.experiment)) {
-        st = wane_fail_memory(err, "curves", r->metric);
-        goto done;
-    }
-    WANE_TRY(read_rows(c, db, err));
+    reading.curves = c;
+    WANE_TRY(copy_request(c, r, err));
+    WANE_TRY(read_rows(&reading, db, err));
+    WANE_TRY(name_stages(&reading, err));
+    qsort(c->point, c->points, sizeof *c->point, by_group);
     if (!r->x) WANE_TRY(average(c, err));
     *out = c;
     c = NULL;
 done:
+    wane_free(reading.trained);
     wane_curves_free(c);
-    return st;
-}
-
-static void write_subtitle(wane_text *out, const wane_curves *c)
-{
-    size_t least = c->item[0].n, most = least;
-    for (size_t i = 0; i < c->count; i++) {
-        if (c->item[i].n < least) least = c->item[i].n;
-        if (c->item[i].n > most) most = c->item[i].n;
-    }
-    if (c->request.x) {
-        wane_text_printf(out, "one point per run and trained stage, n = %zu", c->count);
-    } else if (most == 1) {
-        wane_text_string(out, "one run each (n = 1), so no bands");
-    } else {
-        wane_text_printf(
-            out, "mean over runs (orders and seeds), band: mean \xc2\xb1 1 sd, n = %zu", least);
-        if (most != least) wane_text_printf(out, " to %zu", most);
-    }
-    if (c->request.experiment) wane_text_printf(out, "; %s", c->request.experiment);
-}
-
-/* The columns of all points as arrays of one arena; a series is a part of them. */
-static wane_status make_series(wane_series **out, size_t *count, const wane_curves *c,
-                               wane_arena *arena, wane_error *err)
-{
-    double *x = wane_arena_alloc(arena, c->count, sizeof *x);
-    double *y = wane_arena_alloc(arena, c->count, sizeof *y);
-    double *low = wane_arena_alloc(arena, c->count, sizeof *low);
-    double *high = wane_arena_alloc(arena, c->count, sizeof *high);
-    wane_series *series = wane_arena_alloc(arena, c->count, sizeof *series);
-    if (!x || !y || !low || !high || !series) return wane_fail_memory(err, "curves", "chart");
-    size_t made = 0;
-    for (size_t i = 0; i < c->count; i++) {
-        const point *p = &c->item[i];
-        if (i == 0 || p->group != c->item[i - 1].group)
-            series[made++] = (wane_series){.label = p->group, .x = x + i, .y = y + i};
-        wane_series *s = &series[made - 1];
-        s->count++;
-        x[i] = p->x;
-        y[i] = p->y;
-        low[i] = p->low;
-        high[i] = p->high;
-        if (c->request.x || p->n < 2) continue;
-        s->low = low + (s->x - x);
-        s->high = high + (s->x - x);
-    }
-    *out = series;
-    *count = made;
-    return WANE_OK;
-}
-
-static wane_status stage_names(const char *const **out, size_t *count, const wane_curves *c,
-                               wane_arena *arena)
-{
-    size_t last = 0;
-    for (size_t i = 0; i < c->count; i++)
-        if (c->item[i].stage > last) last = c->item[i].stage;
-    const char **names = wane_arena_alloc(arena, last + 1, sizeof *names);
-    if (!names) return WANE_ENOMEM;
-    wane_text text = {0};
-    bool good = true;
-    for (size_t i = 0; i <= last && good; i++) {
-        wane_text_clear(&text);
-        wane_text_printf(&text, i ? "%zu" : "%zu (base)", i);
-        names[i] = text.failed ? NULL : wane_arena_strdup(arena, text.data);
-        good = names[i] != NULL;
-    }
-    wane_text_free(&text);
-    *out = names;
-    *count = last + 1;
-    return good ? WANE_OK : WANE_ENOMEM;
-}
-
-wane_status wane_curves_draw(wane_text *out, const wane_curves *c, wane_error *err)
-{
-    wane_status st = WANE_OK;
-    wane_series *series = NULL;
-    wane_text title = {0}, subtitle = {0};
-    wane_chart chart = {.x_label = c->request.x ? c->request.x : "stage",
-                        .y_label = c->request.metric,
-                        .marks = c->request.x ? WANE_MARKS_POINTS : WANE_MARKS_LINES};
-    wane_arena *arena = wane_arena_new();
-    if (!arena ||
-        (!c->request.x && stage_names(&chart.x_names, &chart.x_name_count, c, arena) != WANE_OK)) {
-        st = wane_fail_memory(err, "curves", "chart");
-        goto done;
-    }
-    WANE_TRY(make_series(&series, &chart.series_count, c, arena, err));
-    wane_text_printf(&title, "%s %s %s by %s", c->request.metric, c->request.x ? "against" : "over",
-                     c->request.x ? c->request.x : "stages", c->request.by);
-    write_subtitle(&subtitle, c);
-    WANE_TRY(wane_text_check(&title, "curves", "chart", err));
-    WANE_TRY(wane_text_check(&subtitle, "curves", "chart", err));
-    chart.series = series;
-    chart.title = title.data;
-    chart.subtitle = subtitle.data;
-    WANE_TRY(wane_chart_svg(out, &chart, err));
-done:
-    wane_text_free(&title);
-    wane_text_free(&subtitle);
-    wane_arena_free(arena);
-    return st;
-}
-
-wane_status wane_curves_rows(wane_query **out, const wane_curves *c, wane_results *db,
-                             wane_error *err)
-{
-    static const char *const lines[] = {"stage", "n", "mean", "sd", "low", "high"};
-    wane_sheet sheet = {0};
-    bool scatter = c->request.x != NULL;
-    wane_sheet_column(&sheet, c->request.by);
-    for (size_t i = 0; !scatter && i < sizeof lines / sizeof *lines; i++)
-        wane_sheet_column(&sheet, lines[i]);
-    if (scatter) {
-        wane_sheet_column(&sheet, "run");
-        wane_sheet_column(&sheet, "stage");
-        wane_sheet_column(&sheet, c->request.x);
-        wane_sheet_column(&sheet, c->request.metric);
-    }
-    for (size_t i = 0; i < c->count; i++) {
-        const point *p = &c->item[i];
-        wane_sheet_text(&sheet, p->group);
-        if (scatter) wane_sheet_text(&sheet, p->run);
-        wane_sheet_whole(&sheet, (int64_t)p->stage);
-        if (scatter) wane_sheet_number(&sheet, p->x);
-        else wane_sheet_whole(&sheet, (int64_t)p->n);
-        wane_sheet_number(&sheet, p->y);
-        if (scatter) continue;
-        wane_sheet_number(&sheet, p->sd);
-        wane_sheet_number(&sheet, p->low);
-        wane_sheet_number(&sheet, p->high);
-    }
-    wane_status st = wane_sheet_open(out, &sheet, db, err);
-    wane_sheet_free(&sheet);
-    return st;
-}
-
-wane_status wane_curves_means(wane_query **out, const wane_curves *c, wane_results *db,
-                              wane_error *err)
-{
-    if (c->request.x) return wane_curves_rows(out, c, db, err);
-    wane_status st = WANE_OK;
-    wane_sheet sheet = {0};
-    const char *const *names = NULL;
-    size_t stages = 0;
-    wane_arena *arena = wane_arena_new();
-    if (!arena || stage_names(&names, &stages, c, arena) != WANE_OK) {
-        st = wane_fail_memory(err, "curves", "table");
-        goto done;
-    }
-    wane_sheet_column(&sheet, c->request.by);
-    wane_sheet_column(&sheet, "runs");
-    for (size_t k = 0; k < stages; k++) wane_sheet_column(&sheet, names[k]);
-    for (size_t i = 0; i < c->count;) {
-        const char *group = c->item[i].group;
-        size_t runs = 0;
-        for (size_t j = i; j < c->count && c->item[j].group == group; j++)
-            if (c->item[j].n > runs) runs = c->item[j].n;
-        wane_sheet_text(&sheet, group);
-        wane_sheet_whole(&sheet, (int64_t)runs);
-        for (size_t k = 0; k < stages; k++) {
-            bool here = i < c->count && c->item[i].group == group && c->item[i].stage == k;
-            wane_sheet_number(&sheet, here ? c->item[i].y : (double)NAN);
-            i += here;
-        }
-    }
-    WANE_TRY(wane_sheet_open(out, &sheet, db, err));
-done:
-    wane_sheet_free(&sheet);
-    wane_arena_free(arena);
-    return st;
-}
-
-wane_status wane_curves_svg(wane_results *db, const char *experiment, const char *metric,
-                            const char *x, const char *path, wane_error *err)
-{
-    wane_status st = WANE_OK;
-    wane_text text = {0};
-    wane_curves *curves = NULL;
-    const wane_curves_request request = {experiment, metric, "method", x};
-    WANE_TRY(wane_curves_read(&curves, db, &request, err));
-    WANE_TRY(wane_curves_draw(&text, curves, err));
-    WANE_TRY(wane_file_write(path, text.data, text.length, err));
-done:
-    wane_curves_free(curves);
-    wane_text_free(&text);
     return st;
 }

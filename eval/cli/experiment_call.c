@@ -117,13 +117,14 @@ static wane_status print_summary(const wane_opened *o, wane_error *err)
     wane_status st = wane_results_open(&db, o->database, WANE_RESULTS_READ, err);
     if (st == WANE_OK) st = wane_summary_print(&text, db, o->experiment->name, err);
     wane_text_string(&text, "\n");
-    if (st == WANE_OK)
+    if (st == WANE_OK) {
         st = wane_correlate_print(&text, db, o->experiment->name, "intruders",
                                   "pretraining_forgetting", err);
-    if (st == WANE_EINVAL || st == WANE_ENUMERIC) {
-        /* Too few points for a correlation: said, and no failure of the run. */
-        wane_log_line(&o->log, WANE_LOG_INFO, "no correlation: %s", err->message);
-        st = WANE_OK;
+        if (st == WANE_EINVAL || st == WANE_ENUMERIC) {
+            /* Too few points for a correlation: said, and no failure of the run. */
+            wane_log_line(&o->log, WANE_LOG_INFO, "no correlation: %s", err->message);
+            st = WANE_OK;
+        }
     }
     if (st == WANE_OK) {
         (void)fputs(text.data + (text.data[0] == '\n'), stdout);

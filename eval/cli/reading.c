@@ -78,17 +78,53 @@ wane_status wane_reading_append(wane_text *out, wane_query *query, wane_render_f
     return st;
 }
 
+/* What went to stdout so far. */
+typedef struct printed {
+    size_t lines;
+    char end[4];
+} printed;
+
+static wane_status print_piece(void *context, const char *bytes, size_t count, wane_error *err)
+{
+    printed *p = context;
+    if (fwrite(bytes, 1, count, stdout) != count)
+        return wane_fail_errno(err, "print", "standard output");
+    for (size_t i = 0; i < count; i++) p->lines += bytes[i] == '\n';
+    for (size_t i = count < 4 ? 0 : count - 4; i < count; i++) {
+        memmove(p->end, p->end + 1, 3);
+        p->end[3] = bytes[i];
+    }
+    return WANE_OK;
+}
+
+/* In pieces, as it may be long. */
+static wane_status print_for_programs(const wane_reading *r, wane_query *query, bool *rows,
+                                      wane_error *err)
+{
+    printed p = {0};
+    wane_status st = wane_query_write(query, r->format, print_piece, &p, err);
+    wane_query_free(query);
+    switch (r->format) {
+    case WANE_RENDER_CSV: *rows = p.lines > 1; break;
+    case WANE_RENDER_JSON: *rows = memcmp(p.end, "\n]}\n", 4) == 0; break;
+    default: *rows = p.lines > 0;
+    }
+    return st;
+}
+
 wane_status wane_reading_print(const wane_reading *r, wane_query *query, const char *nothing,
                                wane_error *err)
 {
     wane_text text = {0};
     bool rows = false;
-    wane_status st = wane_reading_append(&text, query, r->format, &rows, err);
-    if (st == WANE_OK) {
-        /* An empty table is no use to people, an empty csv or JSON is to programs. */
-        if (rows || !wane_reading_for_people(r)) (void)fputs(text.data, stdout);
-        if (!rows) wane_reading_nothing(r, nothing);
+    wane_status st = WANE_OK;
+    if (!wane_reading_for_people(r)) st = print_for_programs(r, query, &rows, err);
+    else {
+        st = wane_reading_append(&text, query, r->format, &rows, err);
+        if (st == WANE_OK && rows) (void)fputs(text.data, stdout);
     }
+    /* An empty table is no use to people, an empty csv or JSON is to programs. */
+    if (st == WANE_OK && !rows) wane_reading_nothing(r, nothing);
     wane_text_free(&text);
     return st;
 }
@@ -113,6 +149,34 @@ wane_status wane_reading_count(const wane_reading *r, int64_t *out, const char *
     if (st == WANE_DONE) *out = WANE_NULL;
     wane_query_free(query);
     return st == WANE_DONE ? WANE_OK : st;
+}
+
+void wane_reading_left_out(const wane_reading *r)
+{
+    static const char sql[] =
+        "SELECT CASE WHEN status <> 'done' THEN status ELSE 'limited' END AS why, count(*) "
+        "FROM run_list l WHERE superseded = 0 AND (status <> 'done' OR (limited = 1 AND EXISTS "
+        "(SELECT 1 FROM run_list o WHERE o.superseded = 0 AND o.limited = 0))) "
+        "GROUP BY why ORDER BY why";
+    static const char *const why[][2] = {
+        {"diverged", "diverged"},    {"failed", "failed"},   {"gate_failed", "with a failed gate"},
+        {"limited", "under limit:"}, {"planned", "planned"}, {"running", "unfinished"}};
+    if (!r->db) return;
+    wane_query *query = NULL;
+    bool first = true;
+    wane_status st = wane_query_open(&query, r->db, sql, NULL, 0, NULL);
+    while (st == WANE_OK && (st = wane_query_next(query, NULL)) == WANE_OK)
+        for (size_t i = 0; i < sizeof why / sizeof *why; i++) {
+            if (strcmp(wane_query_text(query, 0), why[i][0]) != 0) continue;
+            int64_t count = wane_query_int(query, 1);
+            if (first)
+                (void)fprintf(stderr, "wane: left out: %lld run%s %s", (long long)count,
+                              count == 1 ? "" : "s", why[i][1]);
+            else (void)fprintf(stderr, ", %lld %s", (long long)count, why[i][1]);
+            first = false;
+        }
+    if (!first) (void)fputs("\n", stderr);
+    wane_query_free(query);
 }
 
 wane_status wane_reading_write(const char *path, const wane_text *text, wane_error *err)

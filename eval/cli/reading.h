@@ -73,6 +73,9 @@ WANE_MUST_CHECK wane_status wane_reading_append(wane_text *out, wane_query *quer
 WANE_MUST_CHECK wane_status wane_reading_count(const wane_reading *reading, int64_t *out,
                                                const char *sql, wane_error *err);
 
+/* Says on stderr how many runs are not in means and points, and why; nothing when all are. */
+void wane_reading_left_out(const wane_reading *reading);
+
 /* The file `path`, whole or not at all. */
 WANE_MUST_CHECK wane_status wane_reading_write(const char *path, const wane_text *text,
                                                wane_error *err);

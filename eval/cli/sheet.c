@@ -3,16 +3,14 @@
 
 #include <inttypes.h>
 
-enum { SHEET_COLUMNS = 64 };
-
 void wane_sheet_column(wane_sheet *sheet, const char *name)
 {
     if (!sheet->arena) sheet->arena = wane_arena_new();
-    if (sheet->arena && !sheet->column)
-        sheet->column = wane_arena_alloc(sheet->arena, SHEET_COLUMNS, sizeof *sheet->column);
-    char *copy = sheet->column ? wane_arena_strdup(sheet->arena, name) : NULL;
-    if (!copy || sheet->columns == SHEET_COLUMNS) sheet->failed = true;
-    else sheet->column[sheet->columns++] = copy;
+    const char *copy = sheet->arena ? wane_arena_strdup(sheet->arena, name) : NULL;
+    const char **more = wane_realloc(sheet->column, sheet->columns + 1, sizeof *more);
+    if (more) sheet->column = more;
+    if (copy && more) sheet->column[sheet->columns++] = copy;
+    else sheet->failed = true;
 }
 
 static void add(wane_sheet *sheet, wane_value value)
@@ -60,6 +58,7 @@ size_t wane_sheet_count(const wane_sheet *sheet)
 void wane_sheet_free(wane_sheet *sheet)
 {
     wane_arena_free(sheet->arena);
+    wane_free(sheet->column);
     wane_free(sheet->cell);
     *sheet = (wane_sheet){0};
 }

@@ -5,6 +5,10 @@
 #define THIS_RUN                                                                                   \
     "run = (SELECT name FROM run WHERE id = ?1) AND experiment = "                                 \
     "(SELECT e.key FROM run r JOIN experiment e ON e.id = r.experiment WHERE r.id = ?1) "
+/* format() writes a missing number as 0. */
+#define NUMBER(before, digits, value)                                                              \
+    "CASE WHEN " value " IS NOT NULL THEN format('" before "%." digits "f', " value ") END"
+
 /* Its last stage that has anything measured. */
 #define LAST_MEASURED                                                                              \
     "(SELECT max(p.position) FROM run_stage p WHERE p.run = ?1 AND EXISTS "                        \
@@ -12,12 +16,14 @@
 
 const char wane_show_head[] =
     "SELECT r.name AS run, e.key AS experiment, m.name || ' (' || m.architecture || "
-    "coalesce(format(', %,d parameters', m.parameters), '') || "
-    "coalesce(format(', %d tokens of context', m.context), '') || ')' AS model, "
+    "CASE WHEN m.parameters IS NULL THEN '' ELSE format(', %,d parameters', "
+    "m.parameters) END || coalesce(', ' || m.context || ' tokens of context', '') || ')' AS model, "
     "r.method || ' (' || r.kind || coalesce(', rank ' || r.rank, '') || "
-    "coalesce(format(', alpha %.6g', r.alpha), '') || "
-    "coalesce(format(', learning rate %.6g', r.learning_rate), '') || "
-    "coalesce(format(', %,d numbers trained', r.trainable), '') || ')' AS method, "
+    "CASE WHEN r.alpha IS NULL THEN '' ELSE format(', alpha %.6g', r.alpha) END || "
+    "CASE WHEN r.learning_rate IS NULL THEN '' ELSE "
+    "format(', learning rate %.6g', r.learning_rate) END || "
+    "CASE WHEN r.trainable IS NULL THEN '' ELSE "
+    "format(', %,d numbers trained', r.trainable) END || ')' AS method, "
     "r.order_name || coalesce(': ' || (SELECT group_concat(name, ' > ') FROM (SELECT t.name "
     "FROM run_stage p JOIN task t ON t.id = p.task WHERE p.run = r.id ORDER BY p.position)), '') "
     "AS \"order\", r.seed, "
@@ -52,10 +58,11 @@ const char wane_show_failed_gates[] =
     "WHERE r.id = ?1 "
 const char wane_show_tasks[] =
     "SELECT name FROM (" TASKS ") ORDER BY trained_at IS NULL, trained_at, id";
+#define SCORE NUMBER("", "3", "s.value")
+#define SCORE_ERROR NUMBER(" +- ", "3", "s.stderr")
 const char wane_show_matrix[] =
-    "SELECT p.position, coalesce(g.task_name, '(base)'), "
-    "format('%.3f', s.value) || coalesce(format(' +- %.3f', s.stderr), '') || "
-    "CASE WHEN t.trained_at = p.position THEN '*' ELSE '' END FROM run_stage p "
+    "SELECT p.position, coalesce(g.task_name, '(base)'), " SCORE " || coalesce(" SCORE_ERROR
+    ", '') || CASE WHEN t.trained_at = p.position THEN '*' ELSE '' END FROM run_stage p "
     "JOIN stage g ON g.id = p.stage CROSS JOIN (" TASKS ") t LEFT JOIN score s "
     "ON s.stage = p.stage AND s.step = -1 AND s.metric = 'accuracy' AND s.split = t.split "
     "AND s.task = t.id WHERE p.run = ?1 AND EXISTS (SELECT 1 FROM score q "
@@ -67,14 +74,17 @@ const char wane_show_metrics[] =
     "FROM metric WHERE run = ?1 AND position = (SELECT stages FROM run WHERE id = ?1) "
     "ORDER BY name, subject";
 
+#define BEFORE NUMBER("", "4", "nll_0")
+#define AFTER NUMBER("", "4", "nll")
+#define CHANGE_ERROR NUMBER(" +- ", "4", "stderr")
+#define KL NUMBER("", "4", "kl_to_base")
 const char wane_show_corpora[] =
     "SELECT corpus, role || CASE out_of_reach WHEN 1 THEN ', out of reach of the base' ELSE '' END "
-    "AS role, position AS \"after stage\", format('%.4f', nll_0) AS before, format('%.4f', nll) "
-    "AS after, format('%+.4f', nll - nll_0) || coalesce(format(' +- %.4f', stderr), '') "
-    "AS change, format('%.4f', kl_to_base) AS \"kl to base\", exp(nll_0) AS \"ppl before\", "
-    "exp(nll) AS \"ppl after\" FROM pretraining_forgetting "
-    "WHERE " THIS_RUN "AND position = " LAST_MEASURED
-    " AND position > 0 ORDER BY role DESC, corpus";
+    "AS role, position AS \"after stage\", " BEFORE " AS before, " AFTER " AS after, "
+    "format('%+.4f', nll - nll_0) || coalesce(" CHANGE_ERROR ", '') AS change, " KL
+    " AS \"kl to base\", exp(nll_0) AS \"ppl before\", exp(nll) AS \"ppl after\" "
+    "FROM pretraining_forgetting WHERE " THIS_RUN "AND position = " LAST_MEASURED
+    " AND position > 0 AND nll IS NOT NULL ORDER BY role DESC, corpus";
 
 const char wane_show_stages[] =
     "SELECT position AS stage, trained AS \"trained on\", stage_status AS status, "

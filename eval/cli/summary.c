@@ -15,52 +15,38 @@ static wane_binding experiment_binding(const char *experiment)
     return (wane_binding){"experiment", {.type = WANE_VALUE_TEXT, .text = experiment}};
 }
 
+/* format() writes a missing number as 0. */
+#define MEAN(column, digits)                                                                       \
+    "CASE WHEN count(" column ") > 0 THEN format('%." digits "f', avg(" column ")) END"
 /* Mean and standard deviation over the runs that are done, as "0.512 +- 0.013". */
 #define MEAN_SD(column, digits)                                                                    \
     "CASE WHEN count(" column ") > 1 THEN format('%." digits "f +- %." digits "f', avg(" column    \
     "), sqrt(max(0, (sum(" column " * " column ") - count(" column ") * avg(" column               \
-    ") * avg(" column ")) / (count(" column ") - 1)))) ELSE format('%." digits "f', avg(" column   \
-    ")) END"
+    ") * avg(" column ")) / (count(" column ") - 1)))) ELSE " MEAN(column, digits) " END"
+#define ACC MEAN_SD("acc", "3") " AS acc, "
+#define BWT MEAN_SD("bwt", "3") " AS bwt, "
+#define FORGETTING MEAN_SD("forgetting", "3") " AS forgetting, "
+#define NLL_BEFORE MEAN("nll_0", "3") " AS \"nll before\", "
+#define NLL_AFTER MEAN_SD("nll", "3") " AS \"nll after\", "
+#define INTRUDERS MEAN_SD("intruders", "1") " AS intruders, "
+#define RANDOM MEAN("intruders_random", "1") " AS random, "
+#define WALL MEAN("wall", "1") " AS \"wall s\", "
+#define PEAK "round(max(peak)) AS \"peak MiB\" "
 
 static const char methods_sql[] =
-    "SELECT method, sum(status = 'done') AS done, sum(status <> 'done') AS \"not "
-    "done\", " MEAN_SD("acc", "3") " AS acc, " MEAN_SD("bwt", "3") " AS bwt, " MEAN_SD(
-        "forgetting",
-        "3") " AS forgetting, "
-             "format('%.3f', avg(nll_0)) AS \"nll before\", " MEAN_SD(
-                 "nll",
-                 "3") " AS \"nll after\", " MEAN_SD("intruders",
-                                                    "1") " AS intruders, format('%.1f', "
-                                                         "avg(intruders_random)) AS random, "
-                                                         "format('%.1f', avg(wall)) AS \"wall "
-                                                         "s\", format('%.0f', max(peak)) AS "
-                                                         "\"peak MiB\" "
-                                                         "FROM (SELECT s.method, s.status, "
-                                                         "CASE WHEN s.status = 'done' THEN "
-                                                         "s.acc END AS acc, "
-                                                         "CASE WHEN s.status = 'done' THEN "
-                                                         "s.bwt END AS bwt, "
-                                                         "CASE WHEN s.status = 'done' THEN "
-                                                         "s.forgetting END AS forgetting, "
-                                                         "s.nll_0, "
-                                                         "CASE WHEN s.status = 'done' THEN "
-                                                         "s.nll END AS nll, "
-                                                         "CASE WHEN s.status = 'done' THEN "
-                                                         "s.intruders END AS intruders, "
-                                                         "s.intruders_random, "
-                                                         "(SELECT sum(u.wall_s) FROM run_stage "
-                                                         "p JOIN usage u ON u.stage = p.stage "
-                                                         "WHERE p.run = r.id AND p.position > "
-                                                         "0) AS wall, "
-                                                         "(SELECT max(u.peak_bytes) / "
-                                                         "1048576.0 FROM run_stage p JOIN "
-                                                         "usage u ON u.stage = p.stage "
-                                                         "WHERE p.run = r.id AND p.position > "
-                                                         "0) AS peak, r.id AS id "
-                                                         "FROM run_summary s JOIN run r ON "
-                                                         "r.key = s.key WHERE s.experiment = "
-                                                         ":experiment) "
-                                                         "GROUP BY method ORDER BY min(id)";
+    "SELECT method, sum(status = 'done') AS done, sum(status <> 'done') AS \"not done\", " ACC BWT
+        FORGETTING NLL_BEFORE NLL_AFTER INTRUDERS RANDOM WALL PEAK
+    "FROM (SELECT s.method, s.status, CASE WHEN s.status = 'done' THEN s.acc END AS acc, "
+    "CASE WHEN s.status = 'done' THEN s.bwt END AS bwt, "
+    "CASE WHEN s.status = 'done' THEN s.forgetting END AS forgetting, s.nll_0, "
+    "CASE WHEN s.status = 'done' THEN s.nll END AS nll, "
+    "CASE WHEN s.status = 'done' THEN s.intruders END AS intruders, s.intruders_random, "
+    "(SELECT sum(u.wall_s) FROM run_stage p JOIN usage u ON u.stage = p.stage "
+    "WHERE p.run = r.id AND p.position > 0) AS wall, "
+    "(SELECT max(u.peak_bytes) / 1048576.0 FROM run_stage p JOIN usage u ON u.stage = p.stage "
+    "WHERE p.run = r.id AND p.position > 0) AS peak, r.id AS id "
+    "FROM run_summary s JOIN run r ON r.key = s.key WHERE s.experiment = :experiment) "
+    "GROUP BY method ORDER BY min(id)";
 
 static wane_status print_query(wane_text *out, wane_results *db, const char *sql,
                                const wane_binding *bindings, size_t count, wane_error *err)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A measure that a user named, as SQL over every run and stage.
+ */
+#ifndef EVAL_CLI_MEASURES_H
+#define EVAL_CLI_MEASURES_H
+
+#include "store/base/text.h"
+#include "store/results/results.h"
+
+/* Runs that means are over: done, and not under `limit:` unless all of them are. A condition on the
+ * alias l of run_list, with the parameter :experiment. */
+#define WANE_USABLE_RUNS                                                                           \
+    "l.superseded = 0 AND l.status = 'done' "                                                      \
+    "AND (:experiment IS NULL OR l.experiment = :experiment) AND (l.limited = 0 OR NOT EXISTS "    \
+    "(SELECT 1 FROM run_list o WHERE o.superseded = 0 AND o.limited = 0 "                          \
+    "AND (:experiment IS NULL OR o.experiment = :experiment))) "
+
+/* Appends a SELECT with the columns experiment, run, position, value. `metric` is a name of the
+ * table metric or a column of stage_summary; "accuracy" with a task; nll, pretraining_forgetting,
+ * kl_to_base or soft_ce with a corpus (each may be NULL, not both given). WANE_ENOTFOUND with the
+ * nearest name, WANE_EINVAL for what does not go together. */
+WANE_MUST_CHECK wane_status wane_measure_sql(wane_text *sql, wane_results *db, const char *metric,
+                                             const char *task, const char *corpus, wane_error *err);
+
+/* Appends `text` as an SQL string. */
+void wane_sql_text(wane_text *sql, const char *text);
+
+#endif
