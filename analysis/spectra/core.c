@@ -15,16 +15,18 @@ typedef struct core {
     size_t left, right; /* coordinates per side: rank and the extra ones */
     size_t k;           /* columns of P and Q */
     const double *s;
-    double *p, *q; /* left x k, right x k */
-    double *room;  /* k x widest, for products */
+    double *p, *q;                  /* left x k, right x k */
+    double *left_rest, *right_rest; /* what completes U and V: rows x (left - rank), cols x ... */
+    double *room;                   /* k x widest, for products */
     wane_pool *pool;
 } core;
 
 /* Coordinates of the orthonormal columns x (length x k) on `basis` (length x rank) and, below them,
- * on an orthonormal basis of the rest: out is (rank + *extra) x k. */
-static wane_status coordinates(double **out, size_t *extra, const double *x, size_t length,
-                               size_t k, const double *basis, size_t rank, wane_pool *pool,
-                               wane_error *err)
+ * on an orthonormal basis of the rest (length x *extra, handed over): out is (rank + *extra) x k.
+ */
+static wane_status coordinates(double **out, double **completion, size_t *extra, const double *x,
+                               size_t length, size_t k, const double *basis, size_t rank,
+                               wane_pool *pool, wane_error *err)
 {
     const double rounding = 1e-14;
     wane_status st = WANE_OK;
@@ -56,6 +58,8 @@ static wane_status coordinates(double **out, size_t *extra, const double *x, siz
         for (size_t i = 0; i < found; i++) result[rank + i + j * (rank + found)] = r[i + j * found];
     }
     *out = result;
+    *completion = rest;
+    rest = NULL;
     *extra = found;
     goto done;
 memory:
@@ -72,6 +76,8 @@ static void close_core(core *c)
 {
     wane_free(c->p);
     wane_free(c->q);
+    wane_free(c->left_rest);
+    wane_free(c->right_rest);
     wane_free(c->room);
     *c = (core){0};
 }
@@ -82,10 +88,10 @@ static wane_status open_core(core *out, const wane_base_svd *base, const wane_de
     wane_status st = WANE_OK;
     core c = {.rank = base->rank, .k = delta->numerical, .s = base->sigma, .pool = pool};
     size_t extra_left = 0, extra_right = 0;
-    WANE_TRY(
-        coordinates(&c.p, &extra_left, delta->x, base->rows, c.k, base->u, base->rank, pool, err));
-    WANE_TRY(
-        coordinates(&c.q, &extra_right, delta->y, base->cols, c.k, base->v, base->rank, pool, err));
+    WANE_TRY(coordinates(&c.p, &c.left_rest, &extra_left, delta->x, base->rows, c.k, base->u,
+                         base->rank, pool, err));
+    WANE_TRY(coordinates(&c.q, &c.right_rest, &extra_right, delta->y, base->cols, c.k, base->v,
+                         base->rank, pool, err));
     c.left = c.rank + extra_left;
     c.right = c.rank + extra_right;
     for (size_t j = 0; j < c.k; j++) {
@@ -237,8 +243,34 @@ done:
     return st;
 }
 
-wane_status wane_leading_core(wane_leading *out, bool *found, const wane_base_svd *base,
-                              const wane_delta *delta, size_t top, wane_pool *pool, wane_error *err)
+/* out (length x count) = basis * the first `rank` coordinates + rest * the others. */
+static void from_coordinates(double *out, size_t length, const double *basis, size_t rank,
+                             const double *rest, const double *x, size_t x_rows, size_t count,
+                             wane_pool *pool)
+{
+    wane_columns_product(pool, false, false, length, count, rank, 1, basis, length, x, x_rows, 0,
+                         out, length);
+    if (x_rows > rank)
+        wane_columns_product(pool, false, false, length, count, x_rows - rank, 1, rest, length,
+                             x + rank, x_rows, 1, out, length);
+}
+
+static wane_status on_own_axes(wane_leading *out, const core *c, const wane_leading *in,
+                               const wane_base_svd *base, wane_error *err)
+{
+    wane_status st = wane_leading_room(out, base->rows, base->cols, in->top, err);
+    if (st != WANE_OK) return st;
+    memcpy(out->sigma, in->sigma, in->top * sizeof *out->sigma);
+    from_coordinates(out->u, base->rows, base->u, base->rank, c->left_rest, in->u, in->rows,
+                     in->top, c->pool);
+    from_coordinates(out->v, base->cols, base->v, base->rank, c->right_rest, in->v, in->cols,
+                     in->top, c->pool);
+    return WANE_OK;
+}
+
+wane_status wane_leading_core(wane_leading *out, wane_leading *vectors, bool *found,
+                              const wane_base_svd *base, const wane_delta *delta, size_t top,
+                              wane_pool *pool, wane_error *err)
 {
     wane_status st = WANE_OK;
     core c = {0};
@@ -255,6 +287,7 @@ wane_status wane_leading_core(wane_leading *out, bool *found, const wane_base_sv
     WANE_TRY(wane_leading_lanczos(&leading, found, &a, err));
     if (*found) WANE_TRY(prove(&c, leading.sigma, top, found, err));
     if (!*found) goto done;
+    if (vectors) WANE_TRY(on_own_axes(vectors, &c, &leading, base, err));
     *out = leading;
     leading = (wane_leading){0};
 done:

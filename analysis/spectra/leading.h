@@ -41,10 +41,10 @@ WANE_MUST_CHECK wane_status wane_leading_whole(wane_leading *out, bool *found, c
 
 /* Of W_0 + a factored change (delta->numerical >= 1), in the singular basis of the base: u and v
  * come in coordinates of [U, what of the change leaves the span of U] and the same for V, so that
- * their first base->count entries are the cosines. The number of singular values beyond the last
- * one found is checked by the law of inertia. *found = false, and out untouched, when that or
- * Lanczos fails. */
-WANE_MUST_CHECK wane_status wane_leading_core(wane_leading *out, bool *found,
+ * their first base->count entries are the cosines; `vectors` (may be NULL) gets the same triplets
+ * as vectors of the matrix itself. The number of singular values beyond the last one found is
+ * checked by the law of inertia. *found = false, and both untouched, when that or Lanczos fails. */
+WANE_MUST_CHECK wane_status wane_leading_core(wane_leading *out, wane_leading *vectors, bool *found,
                                               const wane_base_svd *base, const wane_delta *delta,
                                               size_t top, wane_pool *pool, wane_error *err);
 

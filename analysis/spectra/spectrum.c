@@ -18,7 +18,8 @@ typedef struct question {
     size_t rows, cols, least, top;
     double *tuned; /* W in double, row-major, when a method needs it */
     wane_leading leading;
-    bool core; /* leading is in core coordinates */
+    bool core;            /* leading is in core coordinates */
+    wane_leading vectors; /* then, when asked for: the same as vectors of W */
 } question;
 
 /* Where the iterative methods win was measured on random matrices, the hardest ones for them. */
@@ -49,11 +50,12 @@ static void forget(question *q)
 {
     wane_free(q->tuned);
     wane_leading_free(&q->leading);
+    wane_leading_free(&q->vectors);
 }
 
 static bool wants_directions(const question *q)
 {
-    return q->options->u || q->options->v;
+    return q->options->u || q->options->v || q->options->vectors;
 }
 
 /* Row-major W is W^T to LAPACK: its left vectors are V and its vt, read by columns, is U by rows.
@@ -89,9 +91,16 @@ static wane_status lanczos_triplets(question *q, bool *found, wane_error *err)
 /* The chain changes nothing: the base's own triplets, on axes of core space. */
 static wane_status base_triplets(question *q, wane_error *err)
 {
-    wane_leading *l = &q->leading;
+    wane_leading *l = &q->leading, *own = &q->vectors;
     wane_status st = wane_leading_room(l, q->least, q->least, q->top, err);
+    if (st == WANE_OK && q->options->vectors)
+        st = wane_leading_room(own, q->rows, q->cols, q->top, err);
     if (st != WANE_OK) return st;
+    if (q->options->vectors) {
+        memcpy(own->sigma, q->base->sigma, q->top * sizeof *own->sigma);
+        memcpy(own->u, q->base->u, q->rows * q->top * sizeof *own->u);
+        memcpy(own->v, q->base->v, q->cols * q->top * sizeof *own->v);
+    }
     for (size_t j = 0; j < q->top; j++) {
         l->sigma[j] = q->base->sigma[j];
         l->u[j + j * q->least] = l->v[j + j * q->least] = 1;
@@ -142,6 +151,12 @@ done:
 static wane_status finish(wane_spectrum *out, wane_spectrum *made, question *q, wane_status st)
 {
     if (st == WANE_OK) {
+        wane_leading *own = q->core ? &q->vectors : &q->leading;
+        if (q->options->vectors) {
+            made->u = own->u;
+            made->v = own->v;
+            own->u = own->v = NULL;
+        }
         made->count = wants_directions(q) ? q->top : 0;
         made->base_frobenius = q->base->frobenius;
         made->base_spectral = q->base->sigma[0];
@@ -179,7 +194,8 @@ static wane_status lowrank_triplets(question *q, const wane_delta *delta, wane_e
     bool dense = q->options->dense, found = false;
     if (!dense && delta->numerical == 0) return base_triplets(q, err);
     if (!dense && core_is_faster(q, delta->rank)) {
-        WANE_TRY(wane_leading_core(&q->leading, &found, q->base, delta, q->top, q->pool, err));
+        WANE_TRY(wane_leading_core(&q->leading, q->options->vectors ? &q->vectors : NULL, &found,
+                                   q->base, delta, q->top, q->pool, err));
         q->core = found;
     }
     if (!found) {
@@ -264,5 +280,7 @@ done:
 void wane_spectrum_free(wane_spectrum *spectrum)
 {
     wane_free(spectrum->memory);
+    wane_free(spectrum->u);
+    wane_free(spectrum->v);
     *spectrum = (wane_spectrum){0};
 }

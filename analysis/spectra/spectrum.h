@@ -52,6 +52,8 @@ typedef struct wane_direction {
 typedef struct wane_spectrum {
     size_t count;            /* directions per side: min(top, min(rows, cols)) */
     wane_direction *side[2]; /* [WANE_SIDE_U], [WANE_SIDE_V]; NULL when not asked for */
+    double *u, *v;           /* under options.vectors: the singular vectors, rows x count and cols x
+                                      count, column-major, paired (W v_j = sigma_j u_j); else NULL */
     double base_frobenius, base_spectral;
     double delta_frobenius, delta_spectral; /* of W - W_0 */
     double relative_update;                 /* delta_frobenius / base_frobenius; NaN when W_0 = 0 */
@@ -65,11 +67,12 @@ typedef struct wane_spectrum {
 } wane_spectrum;
 
 typedef struct wane_spectrum_options {
-    size_t top; /* directions per side; 0 = all */
-    bool u, v;  /* which sides */
-    bool dense; /* force the dense method (LAPACK SVD of the tuned weight), the judge */
-    bool scan;  /* full only: leave out what needs all singular values of W - W_0, that is
-                   delta_spectral, effective_rank, stable_rank and top_share (NaN then) */
+    size_t top;   /* directions per side; 0 = all */
+    bool u, v;    /* which sides */
+    bool vectors; /* also the vectors themselves */
+    bool dense;   /* force the dense method (LAPACK SVD of the tuned weight), the judge */
+    bool scan;    /* full only: leave out what needs all singular values of W - W_0, that is
+                     delta_spectral, effective_rank, stable_rank and top_share (NaN then) */
 } wane_spectrum_options;
 
 /* Which method runs depends on the shape, the rank and `top` alone; where a fast method cannot

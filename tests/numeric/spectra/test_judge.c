@@ -106,7 +106,7 @@ static void core_space(const trial *t, const double *sigma, double *const cosine
     bool found = false;
     size_t compared = 0;
     CHECK_OK(wane_delta_factor(&delta, c->rows, c->cols, &term, 1, NULL, &err));
-    CHECK_OK(wane_leading_core(&leading, &found, c->svd, &delta, c->top, NULL, &err));
+    CHECK_OK(wane_leading_core(&leading, NULL, &found, c->svd, &delta, c->top, NULL, &err));
     if (found != t->iterates)
         print_error("case %zu: %s\n", c->seed, found ? "answered" : "not answered");
     assert_int_equal(found, t->iterates);
