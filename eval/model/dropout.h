@@ -4,10 +4,12 @@
 #ifndef EVAL_MODEL_DROPOUT_H
 #define EVAL_MODEL_DROPOUT_H
 
+#include "eval/model/kernels.h"
 #include "eval/model/pass.h"
 
 /* One adapted weight's mask. */
 typedef struct wane_mask {
+    const wane_kernels *kernels;
     wane_random where;
     uint64_t first_token;
     size_t cols;        /* inputs of the weight */

@@ -19,6 +19,16 @@
  * to. */
 enum { WANE_ATTENTION_ROWS = 16, WANE_LANES = 16 };
 
+/* Where a row of a dropout mask comes from: Philox4x32-10 with this key, its counter (high, low)
+ * for the first eight elements, low + 1 for the next eight. Element i of a block is dropped when 16
+ * bits of its words (lower half of word 0, upper half of word 0, lower half of word 1, ...) are
+ * below `threshold` (at most 65535); what is kept is multiplied by `kept`. */
+typedef struct wane_philox {
+    uint64_t key, high, low;
+    uint32_t threshold;
+    float kept;
+} wane_philox;
+
 typedef struct wane_kernels {
     const char *name;
 
@@ -81,6 +91,10 @@ typedef struct wane_kernels {
     /* u (m x n, stride ldu) = x a^T: x m x k, a n x k. For few rows of a (a low rank). */
     void (*dots)(size_t m, size_t n, size_t k, const float *x, size_t ldx, const float *a,
                  size_t lda, float *u, size_t ldu);
+
+    /* y = or += x with its dropped elements 0 and the others times p->kept; y may be x when it does
+     * not add. */
+    void (*dropout)(size_t count, const wane_philox *p, const float *x, float *y, bool add);
 } wane_kernels;
 
 /* Tables by level: 0 baseline, 1 avx2 + fma, 2 avx512; NULL where the processor lacks it or past

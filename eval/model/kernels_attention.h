@@ -127,7 +127,7 @@ static float softmax_row_(size_t visible, size_t padded, float scale, float *s, 
     ivec seen = lanes() < (int32_t)rest;
     vec most = splat(-INFINITY);
     for (size_t i = 0; i < full; i += 16) most = vmax(most, load(s + i));
-    vec tail = rest ? select(seen, load(s + full), splat(-INFINITY)) : most;
+    vec tail = rest ? choose(seen, load(s + full), splat(-INFINITY)) : most;
     if (rest) most = vmax(most, tail);
     float top = max_lanes(most) * scale;
     vec sum = {0};
@@ -138,7 +138,7 @@ static float softmax_row_(size_t visible, size_t padded, float scale, float *s, 
     }
     size_t done = full;
     if (rest) {
-        vec p = select(seen, vexp(tail * scale - top), (vec){0});
+        vec p = choose(seen, vexp(tail * scale - top), (vec){0});
         store(s + full, p);
         sum += p;
         done += 16;
@@ -160,9 +160,9 @@ static void softmax_row_backward_(size_t visible, size_t padded, float scale, fl
     }
     if (rest) {
         ivec seen = lanes() < (int32_t)rest;
-        vec p = select(seen, vexp(load(s + i) * scale - lse), (vec){0});
+        vec p = choose(seen, vexp(load(s + i) * scale - lse), (vec){0});
         store(s + i, p);
-        store(dp + i, select(seen, p * (load(dp + i) - delta) * scale, (vec){0}));
+        store(dp + i, choose(seen, p * (load(dp + i) - delta) * scale, (vec){0}));
         i += 16;
     }
     for (; i < padded; i += 16) {

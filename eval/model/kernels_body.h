@@ -5,6 +5,7 @@
 #include "eval/model/kernels_vector.h"
 
 #include "eval/model/kernels_attention.h"
+#include "eval/model/kernels_dropout.h"
 
 static void exp_(size_t count, const float *x, float *y)
 {
@@ -168,7 +169,7 @@ static void add_columns_(size_t rows, size_t cols, const float *x, size_t ld, fl
 INLINE void keep_best(vec x, ivec index, vec *most, ivec *where)
 {
     ivec better = x > *most;
-    *most = select(better, x, *most);
+    *most = choose(better, x, *most);
     *where = (better & index) | (~better & *where);
 }
 
@@ -226,4 +227,5 @@ const wane_kernels WANE_KERNEL_TABLE = {
     .scale = scale_,
     .dot = dot_,
     .dots = dots_,
+    .dropout = dropout_,
 };

@@ -46,7 +46,7 @@ INLINE vec splat(float x)
     return x - (vec){0};
 }
 
-INLINE vec select(ivec mask, vec yes, vec no)
+INLINE vec choose(ivec mask, vec yes, vec no)
 {
     return (vec)((mask & (ivec)yes) | (~mask & (ivec)no));
 }
@@ -60,7 +60,7 @@ INLINE ivec lanes(void)
 /* A NaN in b is dropped, one in a stays. */
 INLINE vec vmax(vec a, vec b)
 {
-    return select(b > a, b, a);
+    return choose(b > a, b, a);
 }
 
 /* A fixed tree: halves onto halves. */
@@ -88,8 +88,8 @@ INLINE vec vexp(vec x)
     const float low = -87.33654f, high = 88.72283f;
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
     ivec under = x < low;
-    x = select(under, splat(low), x);
-    x = select(x > high, splat(high), x);
+    x = choose(under, splat(low), x);
+    x = choose(x > high, splat(high), x);
     vec shifted = x * 1.44269504088896341f + magic;
     vec n = shifted - magic;
     vec r = x - n * 0.693145751953125f;
@@ -104,7 +104,7 @@ INLINE vec vexp(vec x)
     ivec exponent = (ivec)shifted - 0x4b400000;
     ivec first = exponent >> 1, second = exponent - first;
     vec y = p * (vec)((first + 127) << 23) * (vec)((second + 127) << 23);
-    return select(under, (vec){0}, y);
+    return choose(under, (vec){0}, y);
 }
 
 #endif

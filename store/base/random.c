@@ -6,12 +6,18 @@
 
 __extension__ typedef unsigned __int128 wide;
 
-void wane_random_words(uint32_t out[4], const wane_random *where, uint64_t element)
+void wane_random_counter(uint64_t *high, uint64_t *low, const wane_random *where, uint64_t element)
 {
     /* purpose 8 | stage 16 | step 40 | tensor 24 | element 40, most significant first. */
-    uint64_t high = (uint64_t)where->purpose << 56 | (where->stage & 0xffff) << 40 |
-                    (where->step & 0xffffffffff);
-    uint64_t low = (where->tensor & 0xffffff) << 40 | (element & 0xffffffffff);
+    *high = (uint64_t)where->purpose << 56 | (where->stage & 0xffff) << 40 |
+            (where->step & 0xffffffffff);
+    *low = (where->tensor & 0xffffff) << 40 | (element & 0xffffffffff);
+}
+
+void wane_random_words(uint32_t out[4], const wane_random *where, uint64_t element)
+{
+    uint64_t high, low;
+    wane_random_counter(&high, &low, where, element);
     philox4x32_ctr_t counter = {
         {(uint32_t)low, (uint32_t)(low >> 32), (uint32_t)high, (uint32_t)(high >> 32)}};
     philox4x32_key_t key = {{(uint32_t)where->seed, (uint32_t)(where->seed >> 32)}};

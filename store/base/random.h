@@ -36,6 +36,10 @@ typedef struct wane_random {
 /* Four independent uniform 32-bit words at `element`. */
 void wane_random_words(uint32_t out[4], const wane_random *where, uint64_t element);
 
+/* What Philox is given for it: key = the seed, counter = (high, low), least significant word first.
+ * The next element's counter is low + 1. For kernels that make many words at once. */
+void wane_random_counter(uint64_t *high, uint64_t *low, const wane_random *where, uint64_t element);
+
 /* Uniform on [0, 1) with 53 bits, one per element. */
 double wane_random_uniform(const wane_random *where, uint64_t element);
 

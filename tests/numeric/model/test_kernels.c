@@ -304,9 +304,39 @@ static void one_table_is_in_use(void **state)
     assert_true(known);
 }
 
+/* Against the words of the library, block by block. */
+static void dropout_is_philox(void **state)
+{
+    (void)state;
+    enum { FLOATS = 150 };
+    const wane_random where = {0xfedcba9876543210, WANE_RANDOM_DROPOUT, 3, 12345678901, 77};
+    const size_t counts[] = {1, 8, 15, 64, 100, 128, FLOATS};
+    const uint64_t first = 0xfffffffc; /* the lower word of the counter overflows on the way */
+    float *x = draw(0, FLOATS, 1), y[FLOATS], sum[FLOATS];
+    for (int level = 0; level < LEVELS; level++) {
+        const wane_kernels *k = wane_kernels_at(level);
+        for (size_t c = 0; k && c < sizeof counts / sizeof *counts; c++) {
+            wane_philox p = {.key = where.seed, .threshold = 20000, .kept = 1.5f};
+            wane_random_counter(&p.high, &p.low, &where, first);
+            for (size_t i = 0; i < FLOATS; i++) y[i] = sum[i] = 0.25f;
+            k->dropout(counts[c], &p, x, y, false);
+            k->dropout(counts[c], &p, x, sum, true);
+            for (size_t i = 0; i < FLOATS; i++) {
+                uint32_t words[4];
+                wane_random_words(words, &where, first + i / 8);
+                uint32_t piece = words[i % 8 / 2] >> (16 * (i % 2)) & 0xffff;
+                float wanted = piece < 20000 ? 0.0f : 1.5f * x[i];
+                assert_true(y[i] == (i < counts[c] ? wanted : 0.25f));
+                CHECK_NEAR(sum[i], i < counts[c] ? 0.25f + wanted : 0.25f, 1e-7, 1e-7);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dropout_is_philox),
         cmocka_unit_test(exp_is_accurate),
         cmocka_unit_test(rmsnorm_and_its_gradient),
         cmocka_unit_test(rope_turns_and_turns_back),
