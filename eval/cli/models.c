@@ -18,11 +18,12 @@ static void say(void *context, wane_level level, const char *line)
     (void)fprintf(stderr, "wane: %s%s\n", level == WANE_LOG_INFO ? "" : "warning: ", line);
 }
 
-static bool holds(const char *folder, const char *name)
+/* Of a model's folder or archive; false too when it cannot be read, which its reader will say. */
+static bool holds(const char *path, const char *name)
 {
-    char *path = wane_path_join(folder, name);
-    bool there = path && wane_file_exists(path);
-    wane_free(path);
+    wane_package *package = NULL;
+    bool there = wane_package_open(&package, path, NULL) == WANE_OK && wane_package_has(package, name);
+    wane_package_close(package);
     return there;
 }
 

@@ -14,6 +14,7 @@
 #include "store/base/hash.h"
 #include "store/base/matrix.h"
 #include "store/base/status.h"
+#include "store/files/package.h"
 
 /* Rotary position scaling: none, or Llama 3's (rope_type "llama3"). */
 typedef struct wane_rope {
@@ -85,11 +86,15 @@ typedef struct wane_model {
     float *weights; /* one block of parameters.floats */
 } wane_model;
 
-/* Reads a Hugging Face folder (config.json; model.safetensors or shards; F32, F16, BF16). The tie
- * is accepted in either direction; prefix "model." may be missing. Missing, unknown or misshapen
- * tensors are errors that name the tensor (rotary inv_freq buffers are ignored). Owned by the
- * caller, free with wane_model_free (NULL allowed). */
+/* Reads a Hugging Face folder, or an archive of one: config.json, and tensors in any form and type
+ * that tensors.h reads. From an archive they go straight to the model's block. The tie is accepted
+ * in either direction; prefix "model." may be missing. Missing, unknown or misshapen tensors are
+ * errors that name the tensor (rotary inv_freq buffers are ignored). Owned by the caller, free with
+ * wane_model_free (NULL allowed). */
 WANE_MUST_CHECK wane_status wane_model_load(wane_model **out, const char *path, wane_error *err);
+/* The same from an open package, borrowed for the call. */
+WANE_MUST_CHECK wane_status wane_model_load_package(wane_model **out, const wane_package *package,
+                                                    wane_error *err);
 /* Normal(0, initializer_range) matrices, norms 1, biases 0, from the seed (INIT, tensor = index).
  */
 WANE_MUST_CHECK wane_status wane_model_random(wane_model **out, const wane_config *config,

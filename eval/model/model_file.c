@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A model's folder: config.json and safetensors, read and written.
+ * A model's files: config.json and tensors, read from a folder or archive and written to a folder.
  */
 #include <string.h>
 
@@ -11,14 +11,14 @@
 
 static const char head_name[] = "lm_head.weight";
 
-static wane_status read_config(wane_config *out, const char *path, wane_error *err)
+static wane_status read_config(wane_config *out, const wane_package *package, wane_error *err)
 {
-    enum { LIMIT = 16 << 20 };
+    static const char name[] = "config.json";
     wane_status st = WANE_OK;
-    char *bytes = NULL, *file = wane_path_join(path, "config.json");
+    char *bytes = NULL, *file = wane_package_file(package, name);
     size_t count = 0;
-    if (!file) return wane_fail_memory(err, "model", path);
-    WANE_TRY(wane_file_read(&bytes, &count, file, LIMIT, err));
+    if (!file) return wane_fail_memory(err, "model", wane_package_path(package));
+    WANE_TRY(wane_package_read(&bytes, &count, package, name, err));
     WANE_TRY(wane_config_parse(out, bytes, count, file, err));
 done:
     wane_free(bytes);
@@ -32,6 +32,9 @@ typedef struct loading {
     const wane_tensors *file;
     const char *path;
     bool *used;
+    wane_tensor_target *targets; /* one for each parameter, and one for a second copy of a tie */
+    size_t target_count;
+    float *copy;
     wane_error *err;
 } loading;
 
@@ -63,7 +66,13 @@ static wane_status check_shape(const loading *l, const wane_tensor *t, const wan
                      p->rows, p->cols);
 }
 
-static wane_status load_parameter(const loading *l, const wane_parameter *p)
+static void aim(loading *l, const wane_tensor *tensor, float *out)
+{
+    mark(l, tensor);
+    l->targets[l->target_count++] = (wane_tensor_target){tensor, out};
+}
+
+static wane_status place_parameter(loading *l, const wane_parameter *p)
 {
     const wane_tensor *tensor = find(l, p->name);
     if (!tensor && p->role == WANE_ROLE_EMBEDDING && l->model->config.tied)
@@ -72,31 +81,34 @@ static wane_status load_parameter(const loading *l, const wane_parameter *p)
         return wane_fail(l->err, WANE_EFORMAT, "load model: %s: tensor %s is missing", l->path,
                          p->name);
     wane_status st = check_shape(l, tensor, p);
-    if (st != WANE_OK) return st;
-    mark(l, tensor);
-    return wane_tensors_read(l->file, tensor, l->model->weights + p->offset, l->err);
+    if (st == WANE_OK) aim(l, tensor, l->model->weights + p->offset);
+    return st;
 }
 
 /* A tied model may carry its matrix twice, if both are equal. */
-static wane_status check_tie(const loading *l)
+static wane_status place_copy(loading *l)
 {
     const wane_tensor *head = wane_tensors_find(l->file, head_name);
     const wane_parameter *p = &l->model->parameters.parameter[0];
     if (!l->model->config.tied || !head || !find(l, p->name)) return WANE_OK;
     wane_status st = check_shape(l, head, p);
     if (st != WANE_OK) return st;
-    float *copy = wane_alloc_aligned(p->rows * p->cols, sizeof(float));
-    if (!copy) return wane_fail_memory(l->err, "load model", l->path);
-    st = wane_tensors_read(l->file, head, copy, l->err);
-    if (st == WANE_OK &&
-        memcmp(copy, l->model->weights + p->offset, p->rows * p->cols * sizeof(float)) != 0)
-        st = wane_fail(l->err, WANE_EFORMAT,
-                       "load model: %s: tensor %s differs from the embedding, but config.json ties "
-                       "them",
-                       l->path, head_name);
-    wane_free(copy);
-    mark(l, head);
-    return st;
+    l->copy = wane_alloc_aligned(p->rows * p->cols, sizeof(float));
+    if (!l->copy) return wane_fail_memory(l->err, "load model", l->path);
+    aim(l, head, l->copy);
+    return WANE_OK;
+}
+
+static wane_status check_copy(const loading *l)
+{
+    const wane_parameter *p = &l->model->parameters.parameter[0];
+    if (!l->copy ||
+        memcmp(l->copy, l->model->weights + p->offset, p->rows * p->cols * sizeof(float)) == 0)
+        return WANE_OK;
+    return wane_fail(l->err, WANE_EFORMAT,
+                     "load model: %s: tensor %s differs from the embedding, but config.json ties "
+                     "them",
+                     l->path, head_name);
 }
 
 static wane_status check_unknown(const loading *l)
@@ -114,31 +126,50 @@ static wane_status check_unknown(const loading *l)
     return WANE_OK;
 }
 
-wane_status wane_model_load(wane_model **out, const char *path, wane_error *err)
+static wane_status load(loading *l)
+{
+    wane_status st = WANE_OK;
+    const wane_parameters *table = &l->model->parameters;
+    l->used = wane_alloc(wane_tensors_count(l->file), sizeof *l->used);
+    l->targets = wane_alloc(table->count + 1, sizeof *l->targets);
+    if (!l->used || !l->targets) return wane_fail_memory(l->err, "load model", l->path);
+    for (size_t i = 0; i < table->count; i++) WANE_TRY(place_parameter(l, &table->parameter[i]));
+    WANE_TRY(place_copy(l));
+    WANE_TRY(check_unknown(l));
+    WANE_TRY(wane_tensors_read_many(l->file, l->targets, l->target_count, l->err));
+    WANE_TRY(check_copy(l));
+done:
+    return st;
+}
+
+wane_status wane_model_load_package(wane_model **out, const wane_package *package, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_config config;
     wane_tensors *file = NULL;
-    loading l = {.path = path, .err = err};
-    WANE_TRY(read_config(&config, path, err));
-    WANE_TRY(wane_tensors_open(&file, path, err));
+    loading l = {.path = wane_package_path(package), .err = err};
+    WANE_TRY(read_config(&config, package, err));
+    WANE_TRY(wane_tensors_open_package(&file, package, err));
     l.file = file;
     WANE_TRY(wane_model_allocate(&l.model, &config, err));
-    l.used = wane_alloc(wane_tensors_count(file), sizeof *l.used);
-    if (!l.used) {
-        st = wane_fail_memory(err, "load model", path);
-        goto done;
-    }
-    for (size_t i = 0; i < l.model->parameters.count; i++)
-        WANE_TRY(load_parameter(&l, &l.model->parameters.parameter[i]));
-    WANE_TRY(check_tie(&l));
-    WANE_TRY(check_unknown(&l));
+    WANE_TRY(load(&l));
     *out = l.model;
     l.model = NULL;
 done:
     wane_model_free(l.model);
     wane_free(l.used);
+    wane_free(l.targets);
+    wane_free(l.copy);
     wane_tensors_close(file);
+    return st;
+}
+
+wane_status wane_model_load(wane_model **out, const char *path, wane_error *err)
+{
+    wane_package *package = NULL;
+    wane_status st = wane_package_open(&package, path, err);
+    if (st == WANE_OK) st = wane_model_load_package(out, package, err);
+    wane_package_close(package);
     return st;
 }
 

@@ -5,14 +5,13 @@
 
 #include "eval/train/train.h"
 #include "store/base/memory.h"
+#include "store/files/entries.h"
 #include "store/files/file.h"
 
 static bool part_of_checkpoint(const char *name)
 {
-    size_t length = strlen(name);
-    static const char ending[] = ".safetensors";
-    if (strcmp(name, "adapter_config.json") == 0 || strcmp(name, "config.json") == 0) return true;
-    return length > sizeof ending - 1 && strcmp(name + length - (sizeof ending - 1), ending) == 0;
+    return strcmp(name, "adapter_config.json") == 0 || strcmp(name, "config.json") == 0 ||
+           wane_package_tensor_name(name);
 }
 
 static wane_status hash_file(wane_sha256 *hash, const char *name, const char *path, wane_error *err)
@@ -45,7 +44,7 @@ wane_status wane_given_sha256(char out[WANE_SHA256_HEX], const char *path, wane_
     }
     if (used == 0) {
         st = wane_fail(err, WANE_ENOTFOUND,
-                       "read: %s: neither a model, an adapter nor safetensors in it", path);
+                       "read: %s: neither a model, an adapter nor tensors in it", path);
         goto done;
     }
     st = wane_sha256_end(out, hash, err);
@@ -57,16 +56,17 @@ done:
     return st;
 }
 
-static wane_status replace_by_model(wane_model *model, const char *path, wane_error *err)
+static wane_status replace_by_model(wane_model *model, const wane_package *package, wane_error *err)
 {
     wane_model *loaded = NULL;
-    wane_status st = wane_model_load(&loaded, path, err);
+    wane_status st = wane_model_load_package(&loaded, package, err);
     if (st != WANE_OK) return st;
     const wane_config *a = &model->config, *b = &loaded->config;
     if (loaded->parameters.floats != model->parameters.floats || a->width != b->width ||
         a->layers != b->layers || a->heads != b->heads || a->kv_heads != b->kv_heads ||
         a->hidden != b->hidden || a->vocabulary != b->vocabulary || a->tied != b->tied)
-        st = wane_fail(err, WANE_EINVAL, "read: %s: its shape is not that of the base model", path);
+        st = wane_fail(err, WANE_EINVAL, "read: %s: its shape is not that of the base model",
+                       wane_package_path(package));
     else memcpy(model->weights, loaded->weights, model->parameters.floats * sizeof(float));
     wane_model_free(loaded);
     return st;
@@ -82,14 +82,18 @@ wane_status wane_given_apply(wane_update *update, wane_model *model, const char 
 {
     wane_status st = WANE_OK;
     wane_update loaded = {0};
-    char *config = wane_path_join(path, "config.json");
-    char *adapter = wane_path_join(path, "adapter_config.json");
-    WANE_TRY(config && adapter ? WANE_OK : wane_fail_memory(err, "read", path));
-    if (wane_file_exists(config) && !wane_file_exists(adapter)) {
-        st = replace_by_model(model, path, err);
-        goto done;
+    wane_package *package = NULL;
+    if (wane_folder_exists(path) || wane_entries_is_archive(path)) {
+        WANE_TRY(wane_package_open(&package, path, err));
+        if (wane_package_has(package, "config.json") &&
+            !wane_package_has(package, "adapter_config.json")) {
+            st = replace_by_model(model, package, err);
+            goto done;
+        }
+        WANE_TRY(wane_update_load_package(&loaded, package, false, warn, (void *)log, err));
+    } else {
+        WANE_TRY(wane_update_load(&loaded, path, warn, (void *)log, err));
     }
-    WANE_TRY(wane_update_load(&loaded, path, warn, (void *)log, err));
     WANE_TRY(wane_model_apply(model, &loaded, pool, err));
     if (loaded.lowrank) {
         *update = loaded;
@@ -97,7 +101,6 @@ wane_status wane_given_apply(wane_update *update, wane_model *model, const char 
     }
 done:
     wane_update_free(&loaded);
-    wane_free(config);
-    wane_free(adapter);
+    wane_package_close(package);
     return st;
 }

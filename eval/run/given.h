@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Checkpoints trained elsewhere: a Hugging Face model folder, a PEFT adapter folder, or a
- * safetensors file or folder of tuned tensors.
+ * Checkpoints trained elsewhere: a Hugging Face model, a PEFT adapter, or a file or folder of tuned
+ * tensors; each of these folders may be an archive.
  */
 #ifndef EVAL_RUN_GIVEN_H
 #define EVAL_RUN_GIVEN_H

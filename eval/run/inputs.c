@@ -105,8 +105,11 @@ static wane_status read_model(wane_inputs *in, const char *builtin_folder, wane_
         st = wane_pretrain_builtin(&folder, &x->pretraining, builtin_folder, pool, log, err);
         in->model_path = folder;
     }
-    if (st == WANE_OK) st = wane_model_load(&in->base, in->model_path, err);
-    if (st == WANE_OK) st = wane_tokenizer_load(&in->tokenizer, in->model_path, err);
+    wane_package *package = NULL;
+    if (st == WANE_OK) st = wane_package_open(&package, in->model_path, err);
+    if (st == WANE_OK) st = wane_model_load_package(&in->base, package, err);
+    if (st == WANE_OK) st = wane_tokenizer_load_package(&in->tokenizer, package, err);
+    wane_package_close(package);
     if (st != WANE_OK) return st;
     if (wane_tokenizer_size(in->tokenizer) > in->base->config.vocabulary)
         return wane_fail(err, WANE_EINVAL, "read: %s: tokenizer has %zu ids, the model %zu",

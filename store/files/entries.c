@@ -512,6 +512,12 @@ done:
     return st;
 }
 
+bool wane_entries_is_archive(const char *path)
+{
+    const ending *end = ending_of(base_name(path));
+    return end && end->archive;
+}
+
 const char *wane_entries_libarchive(void)
 {
     return archive_version_details();

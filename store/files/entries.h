@@ -18,6 +18,7 @@
 #ifndef STORE_FILES_ENTRIES_H
 #define STORE_FILES_ENTRIES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,6 +51,9 @@ WANE_MUST_CHECK wane_status wane_entries_read(wane_entries *entries, void *buffe
  */
 WANE_MUST_CHECK wane_status wane_entries_read_all(wane_entries *entries, char **out, size_t *bytes,
                                                   wane_error *err);
+
+/* Whether the name ends as an archive's. */
+bool wane_entries_is_archive(const char *path);
 
 /* The version of libarchive in use, with its filters; a constant. */
 const char *wane_entries_libarchive(void);

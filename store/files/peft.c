@@ -29,20 +29,35 @@ wane_status wane_peft_module_length(size_t *out, const char *weight, const char 
     return WANE_OK;
 }
 
-/* Every tensor of the file must be one half of a pair this version understands. */
-static wane_status check_name(const wane_tensors *tensors, const char *name, const char *path,
-                              wane_error *err)
+/* What a tensor of the file is. */
+typedef enum part_kind { PART_A, PART_B, PART_WHOLE, PART_EMBEDDING, PART_UNKNOWN } part_kind;
+
+static part_kind kind_of(const char *name)
 {
-    bool a = ends_with(name, a_suffix), b = ends_with(name, b_suffix);
-    if (strncmp(name, prefix, sizeof prefix - 1) != 0 || (!a && !b) ||
-        strlen(name) <= sizeof prefix - 1 + sizeof a_suffix - 1)
+    size_t length = strlen(name), head = sizeof prefix - 1;
+    if (strncmp(name, prefix, head) != 0) return PART_UNKNOWN;
+    if (ends_with(name, a_suffix) && length > head + sizeof a_suffix - 1) return PART_A;
+    if (ends_with(name, b_suffix) && length > head + sizeof b_suffix - 1) return PART_B;
+    if (strstr(name, ".lora_embedding_")) return PART_EMBEDDING;
+    bool plain = ends_with(name, ".weight") || ends_with(name, ".bias");
+    return plain && !strstr(name, "lora_") ? PART_WHOLE : PART_UNKNOWN;
+}
+
+/* Every tensor of the file must be one half of a pair this version understands, or (loose) a tensor
+ * saved whole. */
+static wane_status check_name(const wane_tensors *tensors, const char *name, bool loose,
+                              const char *path, wane_error *err)
+{
+    part_kind kind = kind_of(name);
+    if (loose && (kind == PART_WHOLE || kind == PART_EMBEDDING)) return WANE_OK;
+    if (kind != PART_A && kind != PART_B)
         return wane_fail(err, WANE_EFORMAT,
                          "read: %s: %s: neither lora_A nor lora_B of a module; this version "
                          "cannot honour it",
                          path, name);
     wane_text other = {0};
     wane_text_append(&other, name, strlen(name) - strlen(a_suffix));
-    wane_text_string(&other, a ? b_suffix : a_suffix);
+    wane_text_string(&other, kind == PART_A ? b_suffix : a_suffix);
     wane_status st = wane_text_check(&other, "read", path, err);
     if (st == WANE_OK && !wane_tensors_find(tensors, other.data))
         st = wane_fail(err, WANE_EFORMAT, "read: %s: %s: %s is missing", path, name, other.data);
@@ -87,60 +102,99 @@ done:
     return st;
 }
 
-static wane_status read_pairs(wane_update *out, wane_update_memory *memory,
-                              const wane_peft_config *config, const char *path, wane_error *err)
+/* A tensor saved whole beside the factors, if it is a matrix or a vector. */
+static wane_status read_whole(wane_update *out, wane_update_memory *memory, const wane_tensor *t,
+                              wane_error *err)
 {
-    size_t count = wane_tensors_count(memory->tensors), kept = 0;
-    if (count == 0) return wane_fail(err, WANE_EFORMAT, "read: %s: no tensors", path);
-    for (size_t i = 0; i < count; i++) {
-        wane_status st =
-            check_name(memory->tensors, wane_tensors_at(memory->tensors, i)->name, path, err);
-        if (st != WANE_OK) return st;
-    }
-    wane_update_tensor *list = wane_arena_alloc(memory->arena, count / 2, sizeof *list);
-    if (!list) return wane_fail_memory(err, "read", path);
-    for (size_t i = 0; i < count; i++) {
-        const wane_tensor *a = wane_tensors_at(memory->tensors, i);
-        if (!ends_with(a->name, a_suffix)) continue;
-        wane_status st = read_pair(&list[kept++], memory, a, config, path, err);
-        if (st != WANE_OK) return st;
-    }
-    qsort(list, kept, sizeof *list, wane_update_by_name);
-    out->tensors = list;
-    out->count = kept;
-    return WANE_OK;
-}
-
-static wane_status open_factors(wane_tensors **out, const char *folder, const char *path,
-                                wane_error *err)
-{
-    char *pickled = wane_path_join(folder, "adapter_model.bin");
-    if (!pickled) return wane_fail_memory(err, "read", folder);
-    wane_status st = WANE_OK;
-    if (!wane_file_exists(path) && wane_file_exists(pickled))
-        st = wane_fail(err, WANE_EFORMAT,
-                       "read: %s: a pickled adapter; save it again as adapter_model.safetensors",
-                       pickled);
-    else st = wane_tensors_open(out, path, err);
-    wane_free(pickled);
+    if (t->dtype == WANE_OTHER || t->elements == 0 || t->dimensions < 1 || t->dimensions > 2)
+        return WANE_OK;
+    wane_update_tensor *whole = &out->tensors[out->count];
+    *whole = (wane_update_tensor){.name = t->name + sizeof prefix - 1,
+                                  .rows = t->shape[0],
+                                  .cols = t->dimensions == 2 ? t->shape[1] : 1};
+    wane_status st = wane_update_memory_values(&whole->data, memory, t, err);
+    if (st == WANE_OK) out->count++;
     return st;
 }
 
-wane_status wane_peft_load(wane_update *out, const char *folder,
+static wane_status read_parts(wane_update *out, wane_update_memory *memory,
+                              const wane_peft_config *config, bool loose, const char *path,
+                              wane_error *err)
+{
+    size_t count = wane_tensors_count(memory->tensors), pairs = 0;
+    if (count == 0) return wane_fail(err, WANE_EFORMAT, "read: %s: no tensors", path);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = wane_tensors_at(memory->tensors, i)->name;
+        wane_status st = check_name(memory->tensors, name, loose, path, err);
+        if (st != WANE_OK) return st;
+        pairs += kind_of(name) == PART_A;
+    }
+    if (pairs == 0) return wane_fail(err, WANE_EFORMAT, "read: %s: no lora_A and lora_B", path);
+    out->tensors = wane_arena_alloc(memory->arena, count, sizeof *out->tensors);
+    if (!out->tensors) return wane_fail_memory(err, "read", path);
+    for (size_t i = 0; i < count; i++) {
+        const wane_tensor *t = wane_tensors_at(memory->tensors, i);
+        part_kind kind = kind_of(t->name);
+        wane_status st = WANE_OK;
+        if (kind == PART_A)
+            st = read_pair(&out->tensors[out->count++], memory, t, config, path, err);
+        else if (kind == PART_WHOLE) st = read_whole(out, memory, t, err);
+        if (st != WANE_OK) return st;
+    }
+    qsort(out->tensors, out->count, sizeof *out->tensors, wane_update_by_name);
+    return WANE_OK;
+}
+
+/* Factors of an embedding are of inputs x outputs and change no linear weight. */
+static void warn_of_embeddings(const wane_tensors *tensors, const char *path,
+                               void (*warning)(void *context, const char *line), void *context)
+{
+    wane_error line;
+    for (size_t i = 0; warning && i < wane_tensors_count(tensors); i++)
+        if (kind_of(wane_tensors_at(tensors, i)->name) == PART_EMBEDDING) {
+            (void)wane_fail(&line, WANE_EFORMAT,
+                            "read: %s: the factors of its embeddings are left out", path);
+            warning(context, line.message);
+            return;
+        }
+}
+
+static wane_status load_config(wane_peft_config **out, const wane_package *package, bool loose,
+                               void (*warning)(void *context, const char *line), void *context,
+                               wane_error *err)
+{
+    static const char name[] = "adapter_config.json";
+    wane_status st = WANE_OK;
+    wane_json *root = NULL;
+    char *path = wane_package_file(package, name);
+    if (!path) return wane_fail_memory(err, "read", wane_package_path(package));
+    WANE_TRY(wane_package_json(&root, package, name, err));
+    WANE_TRY(wane_peft_config_read(out, root, path, loose, warning, context, err));
+done:
+    wane_json_free(root);
+    wane_free(path);
+    return st;
+}
+
+wane_status wane_peft_load(wane_update *out, const wane_package *package, bool loose,
                            void (*warning)(void *context, const char *line), void *context,
                            wane_error *err)
 {
+    static const char *const names[] = {"adapter_model.safetensors", "adapter_model.bin"};
+    const char *folder = wane_package_path(package);
     wane_status st = WANE_OK;
     wane_peft_config *config = NULL;
     wane_update_memory *memory = NULL;
     wane_update update = {.lowrank = true};
-    char *config_path = wane_path_join(folder, "adapter_config.json");
-    char *path = wane_path_join(folder, "adapter_model.safetensors");
-    if (!config_path || !path) WANE_TRY(wane_fail_memory(err, "read", folder));
-    WANE_TRY(wane_peft_config_load(&config, config_path, warning, context, err));
+    bool pickled = !wane_package_has(package, names[0]) && wane_package_has(package, names[1]);
+    char *path = wane_package_file(package, names[pickled]);
+    if (!path) WANE_TRY(wane_fail_memory(err, "read", folder));
+    WANE_TRY(load_config(&config, package, loose, warning, context, err));
     WANE_TRY(wane_update_memory_new(&memory, err));
-    WANE_TRY(open_factors(&memory->tensors, folder, path, err));
-    WANE_TRY(read_pairs(&update, memory, config, path, err));
+    WANE_TRY(wane_tensors_open_member(&memory->tensors, package, names[pickled], err));
+    WANE_TRY(wane_tensors_hold(memory->tensors, err));
+    WANE_TRY(read_parts(&update, memory, config, loose, path, err));
+    warn_of_embeddings(memory->tensors, path, warning, context);
     update.facts = *wane_peft_config_facts(config);
     update.facts.base_model = wane_arena_strdup(memory->arena, update.facts.base_model);
     if (!update.facts.base_model) WANE_TRY(wane_fail_memory(err, "read", folder));
@@ -150,7 +204,6 @@ wane_status wane_peft_load(wane_update *out, const char *folder,
 done:
     wane_update_memory_free(memory);
     wane_peft_config_free(config);
-    wane_free(config_path);
     wane_free(path);
     return st;
 }

@@ -10,8 +10,9 @@
 #include "store/files/json.h"
 #include "store/files/update.h"
 
-/* Reads the folder; what wane_update_load says of adapters. */
-WANE_MUST_CHECK wane_status wane_peft_load(wane_update *out, const char *folder,
+/* Reads the package; what wane_update_load_package says of adapters. */
+WANE_MUST_CHECK wane_status wane_peft_load(wane_update *out, const wane_package *package,
+                                           bool loose,
                                            void (*warning)(void *context, const char *line),
                                            void *context, wane_error *err);
 /* Writes the folder; what wane_update_save says of adapters. */
@@ -21,7 +22,8 @@ WANE_MUST_CHECK wane_status wane_peft_save(const wane_update *update, const char
 /* adapter_config.json, understood: the facts, and r and lora_alpha of one module after
  * rank_pattern and alpha_pattern. Owned by the caller, free with wane_peft_config_free. */
 typedef struct wane_peft_config wane_peft_config;
-WANE_MUST_CHECK wane_status wane_peft_config_load(wane_peft_config **out, const char *path,
+WANE_MUST_CHECK wane_status wane_peft_config_read(wane_peft_config **out, const wane_json *root,
+                                                  const char *path, bool loose,
                                                   void (*warning)(void *context, const char *line),
                                                   void *context, wane_error *err);
 void wane_peft_config_free(wane_peft_config *config); /* NULL allowed */

@@ -44,6 +44,9 @@ static const char *const refused[] = {"alora_invocation_tokens",
                                       "use_qalora",
                                       "velora_config"};
 
+/* Of these, what a loose reading honours or may pass over. */
+static const char *const loosened[] = {"fan_in_fan_out", "modules_to_save"};
+
 /* Keys read here, and keys that only say how an adapter came to be. */
 static const char *const understood[] = {"alpha_pattern",
                                          "auto_mapping",
@@ -91,7 +94,7 @@ static bool neutral(const wane_json *value)
     }
 }
 
-static wane_status check_keys(const wane_json *root, const char *path,
+static wane_status check_keys(const wane_json *root, const char *path, bool loose,
                               void (*warning)(void *context, const char *line), void *context,
                               wane_error *err)
 {
@@ -99,7 +102,8 @@ static wane_status check_keys(const wane_json *root, const char *path,
         const char *key = NULL;
         const wane_json *value = wane_json_member(root, i, &key);
         if (listed(key, refused, sizeof refused / sizeof *refused)) {
-            if (!neutral(value))
+            bool passed = loose && listed(key, loosened, sizeof loosened / sizeof *loosened);
+            if (!passed && !neutral(value))
                 return wane_fail(err, WANE_EFORMAT,
                                  "read: %s: %s is set; this version cannot honour it", path, key);
         } else if (!listed(key, understood, sizeof understood / sizeof *understood) && warning) {
@@ -113,7 +117,8 @@ static wane_status check_keys(const wane_json *root, const char *path,
 
 /* Initialisations that also change the base's weights leave a file that means nothing without
  * them. */
-static wane_status check_values(const wane_json *root, const char *path, wane_error *err)
+static wane_status check_values(const wane_json *root, const char *path, bool loose,
+                                wane_error *err)
 {
     static const char *const harmless[] = {"gaussian", "eva", "orthogonal"};
     const char *type = wane_json_string(wane_json_get(root, "peft_type"), NULL);
@@ -122,7 +127,7 @@ static wane_status check_values(const wane_json *root, const char *path, wane_er
                          type ? type : "missing");
     const wane_json *bias = wane_json_get(root, "bias");
     const char *text = wane_json_string(bias, NULL);
-    if (bias && !neutral(bias) && (!text || strcmp(text, "none") != 0))
+    if (bias && !neutral(bias) && (!text || (!loose && strcmp(text, "none") != 0)))
         return wane_fail(err, WANE_EFORMAT, "read: %s: bias is %s; this version cannot honour it",
                          path, text ? text : "no text");
     const wane_json *init = wane_json_get(root, "init_lora_weights");
@@ -268,21 +273,20 @@ static void free_patterns(patterns *p)
     wane_free(p->list);
 }
 
-wane_status wane_peft_config_load(wane_peft_config **out, const char *path,
-                                  void (*warning)(void *context, const char *line), void *context,
-                                  wane_error *err)
+wane_status wane_peft_config_read(wane_peft_config **out, const wane_json *root, const char *path,
+                                  bool loose, void (*warning)(void *context, const char *line),
+                                  void *context, wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_json *root = NULL;
     double rank = 8; /* PEFT's defaults */
     wane_peft_config *config = wane_alloc(1, sizeof *config);
     if (!config) return wane_fail_memory(err, "read", path);
     config->facts.alpha = 8;
-    WANE_TRY(wane_json_load(&root, path, err));
     if (wane_json_kind_of(root) != WANE_JSON_OBJECT)
         WANE_TRY(wane_fail(err, WANE_EFORMAT, "read: %s: no object", path));
-    WANE_TRY(check_values(root, path, err));
-    WANE_TRY(check_keys(root, path, warning, context, err));
+    WANE_TRY(check_values(root, path, loose, err));
+    WANE_TRY(check_keys(root, path, loose, warning, context, err));
+    config->facts.fan_in_fan_out = wane_json_bool(wane_json_get(root, "fan_in_fan_out"), false);
     WANE_TRY(rank_of(&rank, wane_json_get(root, "r"), "r", path, err));
     config->facts.rank = (size_t)rank;
     WANE_TRY(number_of(&config->facts.alpha, wane_json_get(root, "lora_alpha"), "lora_alpha", -1e9,
@@ -299,7 +303,6 @@ wane_status wane_peft_config_load(wane_peft_config **out, const char *path,
     *out = config;
     config = NULL;
 done:
-    wane_json_free(root);
     wane_peft_config_free(config);
     return st;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "store/base/memory.h"
+#include "store/files/entries.h"
 #include "store/files/file.h"
 #include "store/files/peft.h"
 #include "store/files/safetensors.h"
@@ -92,18 +93,29 @@ static wane_status read_tensors(wane_update *out, wane_update_memory *memory, co
     return WANE_OK;
 }
 
-static wane_status load_tensors(wane_update *out, const char *path, wane_error *err)
+/* What `memory` has open, as tuned tensors; memory is taken over. */
+static wane_status load_tensors(wane_update *out, wane_update_memory *memory, const char *path,
+                                wane_error *err)
 {
-    wane_status st = WANE_OK;
-    wane_update_memory *memory = NULL;
     wane_update update = {.facts.base_model = ""};
-    WANE_TRY(wane_update_memory_new(&memory, err));
-    WANE_TRY(wane_tensors_open(&memory->tensors, path, err));
-    WANE_TRY(read_tensors(&update, memory, path, err));
+    wane_status st = wane_tensors_hold(memory->tensors, err);
+    if (st == WANE_OK) st = read_tensors(&update, memory, path, err);
     update.memory = memory;
-    memory = NULL;
-    *out = update;
-done:
+    if (st == WANE_OK) *out = update;
+    else wane_update_memory_free(memory);
+    return st;
+}
+
+wane_status wane_update_load_package(wane_update *out, const wane_package *package, bool loose,
+                                     void (*warning)(void *context, const char *line),
+                                     void *context, wane_error *err)
+{
+    wane_update_memory *memory = NULL;
+    if (wane_package_has(package, "adapter_config.json"))
+        return wane_peft_load(out, package, loose, warning, context, err);
+    wane_status st = wane_update_memory_new(&memory, err);
+    if (st == WANE_OK) st = wane_tensors_open_package(&memory->tensors, package, err);
+    if (st == WANE_OK) return load_tensors(out, memory, wane_package_path(package), err);
     wane_update_memory_free(memory);
     return st;
 }
@@ -112,12 +124,20 @@ wane_status wane_update_load(wane_update *out, const char *path,
                              void (*warning)(void *context, const char *line), void *context,
                              wane_error *err)
 {
-    char *config = wane_path_join(path, "adapter_config.json");
-    if (!config) return wane_fail_memory(err, "read", path);
-    bool adapter = wane_folder_exists(path) && wane_file_exists(config);
-    wane_free(config);
-    return adapter ? wane_peft_load(out, path, warning, context, err)
-                   : load_tensors(out, path, err);
+    wane_status st = WANE_OK;
+    wane_update_memory *memory = NULL;
+    if (wane_folder_exists(path) || wane_entries_is_archive(path)) {
+        wane_package *package = NULL;
+        if ((st = wane_package_open(&package, path, err)) != WANE_OK) return st;
+        st = wane_update_load_package(out, package, false, warning, context, err);
+        wane_package_close(package);
+        return st;
+    }
+    st = wane_update_memory_new(&memory, err);
+    if (st == WANE_OK) st = wane_tensors_open(&memory->tensors, path, err);
+    if (st == WANE_OK) return load_tensors(out, memory, path, err);
+    wane_update_memory_free(memory);
+    return st;
 }
 
 void wane_update_free(wane_update *update)

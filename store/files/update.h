@@ -16,6 +16,7 @@
 #include "store/base/blas.h"
 #include "store/base/matrix.h"
 #include "store/base/status.h"
+#include "store/files/package.h"
 
 /* One tensor of an update: either a low-rank term (data NULL) or the tuned values (term.rank 0). */
 typedef struct wane_update_tensor {
@@ -30,7 +31,9 @@ typedef struct wane_adapter_facts {
     double alpha;
     double dropout;
     bool rslora;
-    size_t rank;            /* the same for all of wane's own; r of the file otherwise */
+    bool fan_in_fan_out; /* made on weights kept as inputs x outputs (GPT-2's Conv1D); the factors
+                            are of outputs x inputs all the same */
+    size_t rank;         /* the same for all of wane's own; r of the file otherwise */
     const char *base_model; /* base_model_name_or_path; may be "" */
 } wane_adapter_facts;
 
@@ -47,8 +50,9 @@ typedef struct wane_update {
 WANE_MUST_CHECK wane_status wane_update_new(wane_update *out, size_t count, bool lowrank,
                                             wane_error *err);
 
-/* Reads either form: a folder with adapter_config.json, or a safetensors file or folder of tuned
- * tensors. Adapter facts this version cannot honour exactly (DoRA, bias other than none,
+/* Reads either form: a folder or archive with adapter_config.json (factors in
+ * adapter_model.safetensors or adapter_model.bin), or tuned tensors of any form tensors.h knows.
+ * Adapter facts this version cannot honour exactly (DoRA, bias other than none,
  * modules_to_save, fan_in_fan_out, target_parameters, ...) are refused by name; unknown keys are
  * reported through `warning` (may be NULL; borrowed by the callee for the call). rank_pattern,
  * alpha_pattern and use_rslora are honoured. Adapter factors may be F32, F16 or BF16.
@@ -56,6 +60,13 @@ WANE_MUST_CHECK wane_status wane_update_new(wane_update *out, size_t count, bool
 WANE_MUST_CHECK wane_status wane_update_load(wane_update *out, const char *path,
                                              void (*warning)(void *context, const char *line),
                                              void *context, wane_error *err);
+/* The same from an open package, borrowed for the call. `loose`, for comparing and not for merging,
+ * accepts more: fan_in_fan_out (see facts), and what modules_to_save or bias put beside the
+ * factors, which come as tuned values (`data`); factors of embeddings are left out with a warning.
+ */
+WANE_MUST_CHECK wane_status wane_update_load_package(
+    wane_update *out, const wane_package *package, bool loose,
+    void (*warning)(void *context, const char *line), void *context, wane_error *err);
 void wane_update_free(wane_update *update); /* {0} allowed */
 
 /* Writes `update` to `path`: an adapter as a folder peft loads (target_modules lists the full

@@ -5,6 +5,7 @@
 
 #include "store/base/hash.h"
 #include "store/base/memory.h"
+#include "store/files/entries.h"
 #include "store/files/file.h"
 #include "store/files/json.h"
 #include "tasks/text/added.h"
@@ -252,62 +253,69 @@ static int32_t named_token(const wane_tokenizer *tokenizer, const wane_json *con
 }
 
 /* What the files beside tokenizer.json say of the first and last token. */
-static wane_status apply_config(wane_tokenizer *tokenizer, const char *folder, wane_error *err)
+static wane_status apply_config(wane_tokenizer *tokenizer, const wane_package *package,
+                                wane_error *err)
 {
     static const char *const names[] = {"special_tokens_map.json", "tokenizer_config.json"};
     wane_status st = WANE_OK;
-    char *path = NULL;
     wane_json *config = NULL;
     bool silent = !tokenizer->before.count && !tokenizer->after.count;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        path = wane_path_join(folder, names[i]);
-        if (!path) {
-            st = wane_fail_memory(err, "tokenizer", folder);
-            goto done;
-        }
-        if (wane_file_exists(path)) {
-            WANE_TRY(wane_json_load(&config, path, err));
-            int32_t bos = named_token(tokenizer, config, "bos_token");
-            int32_t eos = named_token(tokenizer, config, "eos_token");
-            if (bos >= 0) tokenizer->bos = bos;
-            if (eos >= 0) tokenizer->eos = eos;
-            if (silent && bos >= 0 && wane_json_bool(wane_json_get(config, "add_bos_token"), false))
-                WANE_TRY(wane_tokens_append(&tokenizer->before, &bos, 1, err));
-            if (silent && eos >= 0 && wane_json_bool(wane_json_get(config, "add_eos_token"), false))
-                WANE_TRY(wane_tokens_append(&tokenizer->after, &eos, 1, err));
-            wane_json_free(config);
-            config = NULL;
-        }
-        wane_free(path);
-        path = NULL;
+        if (!wane_package_has(package, names[i])) continue;
+        WANE_TRY(wane_package_json(&config, package, names[i], err));
+        int32_t bos = named_token(tokenizer, config, "bos_token");
+        int32_t eos = named_token(tokenizer, config, "eos_token");
+        if (bos >= 0) tokenizer->bos = bos;
+        if (eos >= 0) tokenizer->eos = eos;
+        if (silent && bos >= 0 && wane_json_bool(wane_json_get(config, "add_bos_token"), false))
+            WANE_TRY(wane_tokens_append(&tokenizer->before, &bos, 1, err));
+        if (silent && eos >= 0 && wane_json_bool(wane_json_get(config, "add_eos_token"), false))
+            WANE_TRY(wane_tokens_append(&tokenizer->after, &eos, 1, err));
+        wane_json_free(config);
+        config = NULL;
     }
 done:
     wane_json_free(config);
-    wane_free(path);
     return st;
 }
 
-wane_status wane_tokenizer_load(wane_tokenizer **out, const char *path, wane_error *err)
+wane_status wane_tokenizer_load_package(wane_tokenizer **out, const wane_package *package,
+                                        wane_error *err)
 {
+    static const char name[] = "tokenizer.json";
     wane_status st = WANE_OK;
-    bool folder = wane_folder_exists(path);
-    char *file = folder ? wane_path_join(path, "tokenizer.json") : wane_strdup(path);
-    char *bytes = NULL;
+    char *bytes = NULL, *file = wane_package_file(package, name);
     size_t count = 0;
     wane_tokenizer *made = NULL;
-    if (!file) {
-        st = wane_fail_memory(err, "tokenizer", path);
-        goto done;
-    }
-    WANE_TRY(wane_file_read(&bytes, &count, file, 0, err));
+    if (!file) return wane_fail_memory(err, "tokenizer", wane_package_path(package));
+    WANE_TRY(wane_package_read(&bytes, &count, package, name, err));
     WANE_TRY(wane_tokenizer_parse(&made, bytes, count, file, err));
-    if (folder) WANE_TRY(apply_config(made, path, err));
+    WANE_TRY(apply_config(made, package, err));
     *out = made;
     made = NULL;
 done:
     wane_tokenizer_free(made);
     wane_free(bytes);
     wane_free(file);
+    return st;
+}
+
+wane_status wane_tokenizer_load(wane_tokenizer **out, const char *path, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    if (wane_folder_exists(path) || wane_entries_is_archive(path)) {
+        wane_package *package = NULL;
+        if ((st = wane_package_open(&package, path, err)) != WANE_OK) return st;
+        st = wane_tokenizer_load_package(out, package, err);
+        wane_package_close(package);
+        return st;
+    }
+    char *bytes = NULL;
+    size_t count = 0;
+    WANE_TRY(wane_file_read(&bytes, &count, path, 0, err));
+    WANE_TRY(wane_tokenizer_parse(out, bytes, count, path, err));
+done:
+    wane_free(bytes);
     return st;
 }
 

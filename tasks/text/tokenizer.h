@@ -15,15 +15,20 @@
 
 #include "store/base/status.h"
 #include "store/base/text.h"
+#include "store/files/package.h"
 
 typedef struct wane_tokenizer wane_tokenizer; /* constant after loading: any thread may encode */
 
-/* Reads `path`: a tokenizer.json, or a folder that holds one (tokenizer_config.json beside it gives
- * bos and eos, and add_bos_token and add_eos_token where the post-processor adds nothing;
- * special_tokens_map.json gives bos and eos when that one does not). Owned by the caller, free with
- * wane_tokenizer_free (NULL allowed). */
+/* Reads `path`: a tokenizer.json, or a folder or archive of a model that holds one
+ * (tokenizer_config.json beside it gives bos and eos, and add_bos_token and add_eos_token where the
+ * post-processor adds nothing; special_tokens_map.json gives bos and eos when that one does not).
+ * Owned by the caller, free with wane_tokenizer_free (NULL allowed). */
 WANE_MUST_CHECK wane_status wane_tokenizer_load(wane_tokenizer **out, const char *path,
                                                 wane_error *err);
+/* The same from an open package, borrowed for the call. */
+WANE_MUST_CHECK wane_status wane_tokenizer_load_package(wane_tokenizer **out,
+                                                        const wane_package *package,
+                                                        wane_error *err);
 /* The same from the bytes of a tokenizer.json; `name` is what messages call it. */
 WANE_MUST_CHECK wane_status wane_tokenizer_parse(wane_tokenizer **out, const char *bytes,
                                                  size_t count, const char *name, wane_error *err);

@@ -195,7 +195,7 @@ static void a_wrong_index_is_refused(void **state)
     CHECK_FAILS(wane_tensors_open(&t, scratch_path("model"), &err), WANE_EFORMAT,
                 "in model-00001-of-00003.safetensors and in model-00002-of-00003.safetensors");
     CHECK_FAILS(wane_tensors_open(&t, scratch_folder(), &err), WANE_ENOTFOUND,
-                "neither model.safetensors nor");
+                "neither model.safetensors, pytorch_model.bin");
 }
 
 #define ONE(dtype, shape, offsets)                                                                 \

@@ -183,7 +183,7 @@ static void what_cannot_be_honoured_is_refused(void **state)
                 WANE_ENOTFOUND, "adapter_model.safetensors");
     write_file(scratch_path("adapter/adapter_model.bin"), "PK", 2);
     CHECK_FAILS(wane_update_load(&update, scratch_path("adapter"), NULL, NULL, &err), WANE_EFORMAT,
-                "a pickled adapter");
+                "too short for a file of tensors");
 }
 
 /* An adapter folder whose factors are as given. */
@@ -232,6 +232,15 @@ static void unpaired_factors_are_refused(void **state)
 }
 
 /* Keys of rank_pattern mean the modules peft's own function says. */
+static wane_status read_config(wane_peft_config **out, const char *path, wane_error *err)
+{
+    wane_json *root = NULL;
+    wane_status st = wane_json_load(&root, path, err);
+    if (st == WANE_OK) st = wane_peft_config_read(out, root, path, false, NULL, NULL, err);
+    wane_json_free(root);
+    return st;
+}
+
 static void patterns_match_as_pefts(void **state)
 {
     (void)state;
@@ -249,7 +258,7 @@ static void patterns_match_as_pefts(void **state)
         wane_text_string(&text, ":77}}");
         write_file(scratch_path("config.json"), text.data, text.length);
         wane_text_free(&text);
-        CHECK_OK(wane_peft_config_load(&config, scratch_path("config.json"), NULL, NULL, &err));
+        CHECK_OK(read_config(&config, scratch_path("config.json"), &err));
         for (size_t k = 0; k < wane_json_size(modules); k++) {
             const char *module = wane_json_string(wane_json_at(modules, k), NULL);
             const wane_json *row = wane_json_at(wane_json_get(root, "matches"), i);
@@ -466,8 +475,7 @@ static void damaged_configurations_are_survived(void **state)
         wane_text_append(&text, bytes + place + skip, count - place - skip);
         write_file(scratch_path("config.json"), text.data, text.length);
         wane_text_free(&text);
-        wane_status st =
-            wane_peft_config_load(&config, scratch_path("config.json"), NULL, NULL, &err);
+        wane_status st = read_config(&config, scratch_path("config.json"), &err);
         assert_true(st == WANE_OK || st == WANE_EFORMAT);
         if (st == WANE_OK) {
             size_t rank = wane_peft_config_rank(config, "model.layers.1.mlp.down_proj");

@@ -78,7 +78,7 @@ static void files_of_experiments(void **state)
     (void)state;
     refused("model", "task", "trainig: {}", "x.yaml: trainig: unknown key; did you mean training?");
     refused("model", "task", "name: other", "duplicate key");
-    refused("nowhere", "task", "", "nowhere/config.json: No such file");
+    refused("nowhere", "task", "", "nowhere: No such file");
     refused("model", "nowhere", "", "nowhere: No such file");
     refused("model", "task", "seeds: [1, 1]", "seed 1 is there twice (line 7");
     refused("model", "task", "training.batch_size: 0", "unknown key");

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Opening checkpoints of any format, and looking their tensors up.
+ */
+#include "store/files/tensors.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/files/entries.h"
+#include "store/files/tensors_internal.h"
+
+typedef wane_tensor_entry entry;
+
+wane_status wane_tensors_add(wane_tensors *tensors, const wane_tensor_entry *one, wane_error *err)
+{
+    if (tensors->count == tensors->room) {
+        size_t room = tensors->room ? tensors->room : 32;
+        entry *grown = NULL;
+        if (!tensors->room || wane_size_mul(&room, room, 2))
+            grown = wane_realloc(tensors->entries, room, sizeof *grown);
+        if (!grown) return wane_fail_memory(err, "read", tensors->path);
+        tensors->entries = grown;
+        tensors->room = room;
+    }
+    tensors->entries[tensors->count++] = *one;
+    return WANE_OK;
+}
+
+/* ----------------------------------------------------------------------------------------- shards
+ */
+
+static wane_status grow_shards(wane_tensors *tensors, wane_error *err)
+{
+    wane_shard *grown = wane_realloc(tensors->shards, tensors->shard_count + 1, sizeof *grown);
+    if (!grown) return wane_fail_memory(err, "read", tensors->path);
+    tensors->shards = grown;
+    return WANE_OK;
+}
+
+static wane_status read_shard(wane_tensors *tensors, size_t index, wane_error *err)
+{
+    const wane_shard *file = &tensors->shards[index];
+    bool zip = file->head_bytes >= 4 && memcmp(file->head, "PK\x03\x04", 4) == 0;
+    /* A safetensors file that began like this would have a header of over 2 GiB. */
+    bool legacy = file->head_bytes >= 4 && memcmp(file->head, "\x80\x02\x8a\x0a", 4) == 0;
+    if (!zip && !legacy) return wane_safetensors_add(tensors, index, err);
+    wane_status st = wane_shard_hold(tensors, index, err);
+    if (st != WANE_OK) return st;
+    return zip ? wane_torch_zip_add(tensors, index, err)
+               : wane_torch_legacy_add(tensors, index, err);
+}
+
+/* A file on disk. */
+static wane_status open_file(wane_tensors *tensors, const char *path, const char *name,
+                             wane_error *err)
+{
+    wane_shard one = {.path = wane_arena_strdup(tensors->arena, path),
+                      .name = wane_arena_strdup(tensors->arena, name)};
+    if (!one.path || !one.name) return wane_fail_memory(err, "read", path);
+    wane_status st = grow_shards(tensors, err);
+    if (st == WANE_OK) st = wane_map_open(&one.map, path, err);
+    if (st != WANE_OK) return st;
+    one.data = one.head = one.map.data;
+    one.bytes = one.head_bytes = one.map.bytes;
+    tensors->shards[tensors->shard_count++] = one;
+    return read_shard(tensors, tensors->shard_count - 1, err);
+}
+
+/* The file `name` of a package. */
+static wane_status open_member(wane_tensors *tensors, const wane_package *package, const char *name,
+                               wane_error *err)
+{
+    wane_status st = WANE_OK;
+    char *path = wane_package_file(package, name);
+    if (!path) return wane_fail_memory(err, "read", tensors->path);
+    if (!wane_package_archived(package)) {
+        st = open_file(tensors, path, name, err);
+        wane_free(path);
+        return st;
+    }
+    wane_shard one = {.path = wane_arena_strdup(tensors->arena, path),
+                      .name = wane_arena_strdup(tensors->arena, name)};
+    wane_free(path);
+    if (!one.path || !one.name) return wane_fail_memory(err, "read", tensors->path);
+    if (!wane_package_head(package, name, &one.head, &one.head_bytes, &one.bytes))
+        return wane_fail(err, WANE_ENOTFOUND, "read: %s: not in the archive", one.path);
+    if (one.bytes == 0) return wane_fail(err, WANE_EFORMAT, "read: %s: empty", one.path);
+    if ((st = grow_shards(tensors, err)) != WANE_OK) return st;
+    tensors->package = package;
+    tensors->shards[tensors->shard_count++] = one;
+    return read_shard(tensors, tensors->shard_count - 1, err);
+}
+
+/* ------------------------------------------------------------------------------------------ index
+ */
+
+static int by_text(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+static bool plain_name(const char *name)
+{
+    return name[0] && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+/* The distinct shard names of the index, sorted; they stay borrowed from `map`. */
+static wane_status shard_names(const char ***out, size_t *count, const wane_json *map,
+                               const char *path, wane_error *err)
+{
+    size_t members = wane_json_size(map), kept = 0;
+    if (wane_json_kind_of(map) != WANE_JSON_OBJECT || members == 0)
+        return wane_fail(err, WANE_EFORMAT, "read: %s: no weight_map", path);
+    const char **names = wane_alloc(members, sizeof *names);
+    if (!names) return wane_fail_memory(err, "read", path);
+    for (size_t i = 0; i < members; i++) {
+        const char *key = NULL;
+        names[i] = wane_json_string(wane_json_member(map, i, &key), NULL);
+        if (!names[i] || !plain_name(names[i])) {
+            wane_free(names);
+            return wane_fail(err, WANE_EFORMAT, "read: %s: %s: its shard is no file name", path,
+                             key);
+        }
+    }
+    qsort(names, members, sizeof *names, by_text);
+    for (size_t i = 0; i < members; i++)
+        if (kept == 0 || strcmp(names[kept - 1], names[i]) != 0) names[kept++] = names[i];
+    *out = names;
+    *count = kept;
+    return WANE_OK;
+}
+
+static int by_name(const void *left, const void *right)
+{
+    const entry *a = left, *b = right;
+    return strcmp(a->tensor.name, b->tensor.name);
+}
+
+static wane_status sort_by_name(wane_tensors *tensors, wane_error *err)
+{
+    if (tensors->count) qsort(tensors->entries, tensors->count, sizeof(entry), by_name);
+    for (size_t i = 1; i < tensors->count; i++) {
+        const entry *a = &tensors->entries[i - 1], *b = a + 1;
+        if (by_name(a, b) == 0)
+            return wane_fail(err, WANE_EFORMAT, "read: %s: %s: in %s and in %s", tensors->path,
+                             a->tensor.name, tensors->shards[a->shard].name,
+                             tensors->shards[b->shard].name);
+    }
+    return WANE_OK;
+}
+
+/* The index and the shards' headers must tell the same. */
+static wane_status check_index(const wane_tensors *tensors, const wane_json *map, const char *path,
+                               wane_error *err)
+{
+    for (size_t i = 0; i < wane_json_size(map); i++) {
+        const char *key = NULL;
+        const char *name = wane_json_string(wane_json_member(map, i, &key), NULL);
+        const entry *found = (const entry *)wane_tensors_find(tensors, key);
+        if (!found || strcmp(tensors->shards[found->shard].name, name) != 0)
+            return wane_fail(err, WANE_EFORMAT, "read: %s: %s: not in %s, where the index puts it",
+                             path, key, name);
+    }
+    for (size_t i = 0; i < tensors->count; i++)
+        if (!wane_json_get(map, tensors->entries[i].tensor.name))
+            return wane_fail(err, WANE_EFORMAT, "read: %s: %s: in %s, but not in the index", path,
+                             tensors->entries[i].tensor.name,
+                             tensors->shards[tensors->entries[i].shard].name);
+    return WANE_OK;
+}
+
+static wane_status open_index(wane_tensors *tensors, const wane_package *package, const char *name,
+                              wane_error *err)
+{
+    wane_json *root = NULL;
+    const char **names = NULL;
+    size_t count = 0;
+    wane_status st = WANE_OK;
+    char *path = wane_package_file(package, name);
+    if (!path) WANE_TRY(wane_fail_memory(err, "read", tensors->path));
+    WANE_TRY(wane_package_json(&root, package, name, err));
+    const wane_json *map = wane_json_get(root, "weight_map");
+    WANE_TRY(shard_names(&names, &count, map, path, err));
+    for (size_t i = 0; i < count; i++) WANE_TRY(open_member(tensors, package, names[i], err));
+    WANE_TRY(sort_by_name(tensors, err));
+    WANE_TRY(check_index(tensors, map, path, err));
+done:
+    wane_free(names);
+    wane_free(path);
+    wane_json_free(root);
+    return st;
+}
+
+/* ---------------------------------------------------------------------------------------- opening
+ */
+
+static bool is_safetensors(const char *name)
+{
+    size_t length = strlen(name), tail = sizeof ".safetensors" - 1;
+    return length > tail && strcmp(name + length - tail, ".safetensors") == 0;
+}
+
+/* The only tensor file of the package, safetensors before others; adapters are no checkpoints. */
+static wane_status only_file(const char **out, const wane_package *package, wane_error *err)
+{
+    const char *found[2] = {NULL, NULL}, *path = wane_package_path(package);
+    size_t count[2] = {0, 0};
+    for (size_t i = 0; i < wane_package_count(package); i++) {
+        const char *name = wane_package_name(package, i);
+        if (!wane_package_tensor_name(name) || strncmp(name, "adapter_model.", 14) == 0) continue;
+        bool other = !is_safetensors(name);
+        found[other] = name;
+        count[other]++;
+    }
+    size_t kind = count[0] ? 0 : 1;
+    if (count[kind] == 0)
+        return wane_fail(err, WANE_ENOTFOUND,
+                         "read: %s: neither model.safetensors, pytorch_model.bin, an index of "
+                         "shards nor another file of tensors is there",
+                         path);
+    if (count[kind] > 1)
+        return wane_fail(err, WANE_EFORMAT,
+                         "read: %s: %zu files of tensors and no index of shards; name one of them",
+                         path, count[kind]);
+    *out = found[kind];
+    return WANE_OK;
+}
+
+static wane_status open_package(wane_tensors *tensors, const wane_package *package, wane_error *err)
+{
+    static const char *const known[] = {"model.safetensors", "model.safetensors.index.json",
+                                        "pytorch_model.bin", "pytorch_model.bin.index.json"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (!wane_package_has(package, known[i])) continue;
+        if (i % 2) return open_index(tensors, package, known[i], err);
+        wane_status st = open_member(tensors, package, known[i], err);
+        return st == WANE_OK ? sort_by_name(tensors, err) : st;
+    }
+    const char *only = NULL;
+    wane_status st = only_file(&only, package, err);
+    if (st == WANE_OK) st = open_member(tensors, package, only, err);
+    return st == WANE_OK ? sort_by_name(tensors, err) : st;
+}
+
+static wane_status begin(wane_tensors **out, const char *path, wane_error *err)
+{
+    wane_tensors *tensors = wane_alloc(1, sizeof *tensors);
+    if (!tensors) return wane_fail_memory(err, "read", path);
+    tensors->arena = wane_arena_new();
+    tensors->path = tensors->arena ? wane_arena_strdup(tensors->arena, path) : NULL;
+    if (!tensors->path) {
+        wane_tensors_close(tensors);
+        return wane_fail_memory(err, "read", path);
+    }
+    *out = tensors;
+    return WANE_OK;
+}
+
+wane_status wane_tensors_open_package(wane_tensors **out, const wane_package *package,
+                                      wane_error *err)
+{
+    wane_tensors *tensors = NULL;
+    wane_status st = begin(&tensors, wane_package_path(package), err);
+    if (st == WANE_OK) st = open_package(tensors, package, err);
+    if (st == WANE_OK) *out = tensors;
+    else wane_tensors_close(tensors);
+    return st;
+}
+
+wane_status wane_tensors_open_member(wane_tensors **out, const wane_package *package,
+                                     const char *name, wane_error *err)
+{
+    wane_tensors *tensors = NULL;
+    wane_status st = begin(&tensors, wane_package_path(package), err);
+    if (st == WANE_OK) st = open_member(tensors, package, name, err);
+    if (st == WANE_OK) st = sort_by_name(tensors, err);
+    if (st == WANE_OK) *out = tensors;
+    else wane_tensors_close(tensors);
+    return st;
+}
+
+wane_status wane_tensors_open(wane_tensors **out, const char *path, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_tensors *tensors = NULL;
+    wane_package *package = NULL;
+    const char *slash = strrchr(path, '/');
+    if (wane_folder_exists(path) || wane_entries_is_archive(path)) {
+        WANE_TRY(wane_package_open(&package, path, err));
+        WANE_TRY(wane_tensors_open_package(&tensors, package, err));
+        tensors->own = package;
+        package = NULL;
+    } else {
+        WANE_TRY(begin(&tensors, path, err));
+        WANE_TRY(open_file(tensors, path, slash ? slash + 1 : path, err));
+        WANE_TRY(sort_by_name(tensors, err));
+    }
+    *out = tensors;
+    tensors = NULL;
+done:
+    wane_tensors_close(tensors);
+    wane_package_close(package);
+    return st;
+}
+
+void wane_tensors_close(wane_tensors *tensors)
+{
+    if (!tensors) return;
+    for (size_t i = 0; i < tensors->shard_count; i++) {
+        wane_map_close(&tensors->shards[i].map);
+        wane_free(tensors->shards[i].block);
+    }
+    wane_free(tensors->shards);
+    wane_free(tensors->entries);
+    wane_free(tensors->metadata);
+    wane_arena_free(tensors->arena);
+    wane_package_close(tensors->own);
+    wane_free(tensors);
+}
+
+/* ---------------------------------------------------------------------------------------- look-up
+ */
+
+size_t wane_tensors_count(const wane_tensors *tensors)
+{
+    return tensors->count;
+}
+
+const wane_tensor *wane_tensors_at(const wane_tensors *tensors, size_t index)
+{
+    return &tensors->entries[index].tensor;
+}
+
+const wane_tensor *wane_tensors_find(const wane_tensors *tensors, const char *name)
+{
+    entry wanted = {.tensor.name = name};
+    const entry *found =
+        tensors->count ? bsearch(&wanted, tensors->entries, tensors->count, sizeof wanted, by_name)
+                       : NULL;
+    return found ? &found->tensor : NULL;
+}
+
+const char *wane_tensors_type(const wane_tensor *tensor)
+{
+    return ((const entry *)tensor)->type;
+}
+
+const char *wane_tensors_note(const wane_tensors *tensors)
+{
+    return tensors->note;
+}
+
+const char *wane_tensors_metadata(const wane_tensors *tensors, const char *key)
+{
+    for (size_t i = 0; i < tensors->pairs; i++)
+        if (strcmp(tensors->metadata[i].key, key) == 0) return tensors->metadata[i].value;
+    return NULL;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Named tensors of a checkpoint, whatever the file: safetensors, or the files of torch.save.
+ *
+ * A path is one of
+ *   a file       safetensors, or of torch.save (.bin, .pt, .pth, ...; told by its first bytes)
+ *   a folder     with model.safetensors, model.safetensors.index.json and its shards,
+ *                pytorch_model.bin, or pytorch_model.bin.index.json and its shards, in this order;
+ *                or with exactly one other *.safetensors, else one *.bin, *.pt, *.pth or *.ckpt
+ *   an archive   of such a folder (package.h)
+ * Files are mapped; nothing is copied until it is read. Of an archive the headers of safetensors
+ * are kept and values are read by passing through it again, once for every call of
+ * wane_tensors_read or wane_tensors_read_many, unless wane_tensors_hold has brought them all to
+ * memory; torch zips are brought there at once. Everything is checked before any tensor is read.
+ * safetensors: header against file, JSON without duplicates, known types, shapes without overflow,
+ * offsets that tile the data without gap or overlap. torch: pickle.h says what their pickle
+ * may hold; sizes, strides and offsets lie within their storage; a
+ * zip's members are stored, not compressed; files of torch before 1.6 are read too. Of shards:
+ * every tensor lies in the shard the index names, and no shard holds another.
+ *
+ * A torch file may nest its state dict: the first of state_dict, model_state_dict, model, module
+ * that is a dict with tensors in it is taken (three levels deep), and what else has tensors goes
+ * into wane_tensors_note; else names of dicts in dicts are joined by ".".
+ */
+#ifndef STORE_FILES_TENSORS_H
+#define STORE_FILES_TENSORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "store/base/status.h"
+#include "store/files/package.h"
+
+enum { WANE_TENSOR_DIMENSIONS = 8 };
+
+typedef enum wane_dtype { WANE_F32, WANE_F16, WANE_BF16, WANE_F64, WANE_OTHER } wane_dtype;
+
+const char *wane_dtype_name(wane_dtype dtype); /* "F32", ...; "other" */
+
+/* The expected square of the Frobenius norm of what rounding does to `values`, were they kept in
+ * fp32 before and in `dtype` after: sum of u^2 / 12, u the distance of two neighbours of that type
+ * at the value (the error of rounding to nearest is uniform in [-u/2, u/2] where values spread over
+ * many u). 0 for F32, F64 and others. */
+double wane_dtype_rounding(wane_dtype dtype, const float *values, size_t count);
+
+typedef struct wane_tensor {
+    const char *name;
+    wane_dtype dtype;
+    size_t dimensions, shape[WANE_TENSOR_DIMENSIONS], elements;
+} wane_tensor;
+
+typedef struct wane_tensors wane_tensors;
+
+/* Maps the files and checks their headers. Owned by the caller, free with wane_tensors_close (NULL
+ * allowed). */
+WANE_MUST_CHECK wane_status wane_tensors_open(wane_tensors **out, const char *path,
+                                              wane_error *err);
+/* The same from an open package, borrowed until close; open_member: of its one file `name`. */
+WANE_MUST_CHECK wane_status wane_tensors_open_package(wane_tensors **out,
+                                                      const wane_package *package, wane_error *err);
+WANE_MUST_CHECK wane_status wane_tensors_open_member(wane_tensors **out,
+                                                     const wane_package *package, const char *name,
+                                                     wane_error *err);
+void wane_tensors_close(wane_tensors *tensors);
+
+size_t wane_tensors_count(const wane_tensors *tensors);
+/* Tensor i in order of name; borrowed until close. find: NULL if absent. */
+const wane_tensor *wane_tensors_at(const wane_tensors *tensors, size_t index);
+const wane_tensor *wane_tensors_find(const wane_tensors *tensors, const char *name);
+/* The type as the file spells it: "F32", "I64", ... */
+const char *wane_tensors_type(const wane_tensor *tensor);
+/* A value of __metadata__ (of the first file that has it), or NULL. */
+const char *wane_tensors_metadata(const wane_tensors *tensors, const char *key);
+/* What a file holds besides and is left out ("also holds optimizer"), or NULL. */
+const char *wane_tensors_note(const wane_tensors *tensors);
+
+/* All elements of `tensor`, row-major, widened to fp32 (F32, F16, BF16; F64 is rounded), whatever
+ * its strides in the file. WANE_EFORMAT for other types. out has room for tensor->elements. */
+WANE_MUST_CHECK wane_status wane_tensors_read(const wane_tensors *tensors,
+                                              const wane_tensor *tensor, float *out,
+                                              wane_error *err);
+
+/* Many at once: from an archive in one pass. */
+typedef struct wane_tensor_target {
+    const wane_tensor *tensor;
+    float *out; /* room for tensor->elements */
+} wane_tensor_target;
+WANE_MUST_CHECK wane_status wane_tensors_read_many(const wane_tensors *tensors,
+                                                   const wane_tensor_target *targets, size_t count,
+                                                   wane_error *err);
+
+/* Brings what is still in an archive to memory, as the archive has it. Does nothing else. */
+WANE_MUST_CHECK wane_status wane_tensors_hold(wane_tensors *tensors, wane_error *err);
+
+/* The values themselves where they lie in the map or in memory, when `tensor` is F32, without gaps
+ * and aligned; else NULL. Borrowed until close. */
+const float *wane_tensors_floats(const wane_tensors *tensors, const wane_tensor *tensor);
+
+#endif

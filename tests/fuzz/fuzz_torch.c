@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The input: one file of torch.save.
+ */
+#include <unistd.h>
+
+#include "store/base/memory.h"
+#include "store/files/safetensors.h"
+#include "tests/fuzz/fuzz.h"
+
+static char path[256];
+
+static void remove_file(void)
+{
+    (void)unlink(path);
+}
+
+static void make_file(void)
+{
+    const char *parent = getenv("TMPDIR");
+    (void)snprintf(path, sizeof path, "%s/wane-fuzz-XXXXXX", parent ? parent : "/tmp");
+    int fd = mkstemp(path);
+    FUZZ_CHECK(fd >= 0 && close(fd) == 0);
+    (void)atexit(remove_file);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    wane_error err = {0};
+    wane_tensors *tensors = NULL;
+    if (!path[0]) make_file();
+    FILE *file = fopen(path, "wb");
+    FUZZ_CHECK(file && fwrite(data, 1, size, file) == size && fclose(file) == 0);
+    wane_status st = wane_tensors_open(&tensors, path, &err);
+    if (st != WANE_OK) {
+        fuzz_check_error(st, &err);
+        FUZZ_CHECK(!tensors);
+        return 0;
+    }
+    for (size_t i = 0; i < wane_tensors_count(tensors); i++) {
+        const wane_tensor *t = wane_tensors_at(tensors, i);
+        FUZZ_CHECK(wane_tensors_find(tensors, t->name) == t);
+        FUZZ_CHECK(i == 0 || strcmp(wane_tensors_at(tensors, i - 1)->name, t->name) < 0);
+        FUZZ_CHECK(t->dtype == WANE_OTHER || t->elements <= size || t->elements <= 1 << 20);
+        float *values = t->dtype == WANE_OTHER ? NULL : wane_alloc(t->elements, sizeof *values);
+        st = wane_tensors_read(tensors, t, values, &err);
+        FUZZ_CHECK((st == WANE_OK) == (t->dtype != WANE_OTHER));
+        if (st != WANE_OK) fuzz_check_error(st, &err);
+        const float *mapped = wane_tensors_floats(tensors, t);
+        FUZZ_CHECK(!mapped || memcmp(mapped, values, t->elements * sizeof *values) == 0);
+        wane_free(values);
+    }
+    wane_tensors_close(tensors);
+    return 0;
+}
