@@ -178,7 +178,7 @@ static wane_status explain(wane_text *out, const char *name, bool json, wane_err
 /* One line each, sorted by kind: metrics and measures first. */
 static void print_list(wane_text *out, bool json)
 {
-    static const char *const kinds[] = {"metric", "measure", "gate", "test", "column"};
+    static const char *const kinds[] = {"metric", "measure", "gate", "test", "setting", "column"};
     static const char *const titles[] = {"metrics of a run (table metric)", "measures of a stage",
                                          "sanity gates", "of correlations and restrictions",
                                          "columns of views"};

@@ -85,9 +85,9 @@ static void on_stage(void *context, const wane_plan *plan, size_t run, size_t po
         return;
     }
     if (strcmp(phase, "done") != 0) return;
-    const char *task =
-        position ? plan->inputs->experiment->tasks[plan->stages[r->stages[position]].task].spec.name
-                 : "the base model";
+    const char *task = position
+                           ? plan->inputs->experiment->tasks[wane_plan_task(r, position)].spec.name
+                           : "the base model";
     if (position == 0) (void)snprintf(line, sizeof line, "stage 0: %s measured", task);
     else
         (void)snprintf(line, sizeof line, "run %zu/%zu %s: stage %zu/%zu %s done, loss %.4f",

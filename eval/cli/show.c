@@ -179,6 +179,11 @@ wane_status wane_show_page(wane_text *out, wane_results *db, int64_t run, wane_e
     WANE_TRY(add_settings(out, db, run, err));
     WANE_TRY(add_gates(out, db, run, err));
     WANE_TRY(add_matrix(out, db, run, err));
+    WANE_TRY(
+        add_section(out, db,
+                    "bounds, accuracy; single: the task alone, joint: with the tasks before it, "
+                    "joint all: with all of them, each from the base",
+                    wane_show_bounds, run, err));
     WANE_TRY(add_metrics(out, db, run, err));
     WANE_TRY(add_section(out, db,
                          "corpora, nats per token; +- standard error of the paired difference",

@@ -69,6 +69,33 @@ const char wane_show_matrix[] =
     "WHERE q.stage = p.stage AND q.step = -1) "
     "ORDER BY p.position, t.trained_at IS NULL, t.trained_at, t.id";
 
+/* The accuracy of task k at a position of the run's bound of that kind, and of the run itself. */
+#define BOUND(kind, position, value)                                                               \
+    "(SELECT " value " FROM run b JOIN run_stage z ON z.run = b.id AND z.position = " position     \
+    " JOIN score s ON s.stage = z.stage AND s.step = -1 AND s.metric = 'accuracy' "                \
+    "AND s.split = k.split AND s.task = k.id WHERE b.bounds = ?1 AND b.bound = '" kind "' "        \
+    "AND b.superseded = 0)"
+#define OWN(position, value)                                                                       \
+    "(SELECT " value " FROM run_stage z JOIN score s ON s.stage = z.stage AND s.step = -1 "        \
+    "AND s.metric = 'accuracy' AND s.split = k.split AND s.task = k.id WHERE z.run = ?1 "          \
+    "AND z.position = " position ")"
+#define BOUNDS(value)                                                                                                                   \
+    "SELECT p.position AS stage, k.name AS task, " OWN("p.position", value) " AS learned, " OWN("r.stages", value) " AS final, " BOUND( \
+        "single", "p.position",                                                                                                         \
+        value) " AS single, " BOUND("joint", "p.position",                                                                              \
+                                    value) " AS joint, " BOUND("joint", "r.stages",                                                     \
+                                                               value) " AS joint_all "                                                  \
+                                                                      "FROM run r JOIN run_stage "                                      \
+                                                                      "p ON p.run = r.id AND "                                          \
+                                                                      "p.position > 0 JOIN task "                                       \
+                                                                      "k ON k.id = p.task "                                             \
+                                                                      "WHERE r.id = ?1 AND "                                            \
+                                                                      "EXISTS (SELECT 1 FROM run "                                      \
+                                                                      "b WHERE b.bounds = ?1 AND "                                      \
+                                                                      "b.superseded = 0) "                                              \
+                                                                      "ORDER BY p.position"
+const char wane_show_bounds[] = BOUNDS(SCORE);
+
 const char wane_show_metrics[] =
     "SELECT name, name || CASE subject WHEN '' THEN '' ELSE ' of ' || subject END, value, reason "
     "FROM metric WHERE run = ?1 AND position = (SELECT stages FROM run WHERE id = ?1) "
@@ -125,6 +152,7 @@ const struct wane_show_object wane_show_objects[WANE_SHOW_OBJECTS] = {
      "FROM accuracy_matrix WHERE " THIS_RUN "ORDER BY position, task_position IS NULL, "
      "task_position, task",
      true},
+    {"bounds", BOUNDS("s.value"), true},
     {"metrics",
      "SELECT position, name AS metric, subject, value, reason FROM metric WHERE run = ?1 "
      "ORDER BY position, name, subject",

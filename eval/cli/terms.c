@@ -22,8 +22,8 @@ static const wane_term terms[] = {
     {"acc", "metric", "mean accuracy over the tasks trained so far", "(1/T) sum_j R[T][j]",
      "share of 1", "higher: better", NEEDS_ALL, "GEM (1706.08840), eq 2", NULL},
     {"accuracy", "measure", "share of a task's rows whose best label is the true one",
-     "R[i][j]; a label's score is the sum of its tokens' log-likelihoods after the prompt; ties go "
-     "to the smaller label",
+     "R[i][j]; a label's score is the sum of its tokens' log-likelihoods after the prompt, or what "
+     "protocol.head says; ties go to the smaller label",
      "share of 1; stderr = sqrt(p (1 - p) / n)", "higher: better", NULL, NULL,
      "majority is what always guessing the most frequent label gives"},
     {"adapter_init", "gate", "a new adapter must change nothing before its first step",
@@ -57,6 +57,17 @@ static const wane_term terms[] = {
      NULL, NULL, NULL, NULL,
      "seeds of one config are near-replicates: in a null simulation config held its 5%, run "
      "rejected 33%, none 65%"},
+    {"bound", "column", "joint or single: the run bounds another and is not continual itself", NULL,
+     NULL, NULL, "for runs of one task after the other", NULL, "see bounds"},
+    {"bounds", "setting",
+     "runs beside each method that bound what it could reach: METHOD-joint, METHOD-single",
+     "joint: all (true), last or none: stage k trains the tasks 1..k of the order together, from "
+     "the "
+     "base, steps as for their rows together; single: true: stage k trains task k alone, from the "
+     "base",
+     NULL, NULL, NULL, "joint training and independent experts, as in RWalk and Avalanche",
+     "joint is shared by orders once they have come to the same tasks; intransigence needs joint: "
+     "all; wane correlate leaves bounds out"},
     {"bwt", "metric", "backward transfer: what later training did to the tasks before",
      "(1/(T-1)) sum_{j<T} (R[T][j] - R[j][j])", OVER_TASKS, LESS_FORGOTTEN, AFTER_ONE,
      "GEM (1706.08840), eq 3", "of one task: R[T][j] - R[j][j]; -forgetting_first_last"},
@@ -109,7 +120,8 @@ static const wane_term terms[] = {
      AFTER_ONE, "RWalk (1801.10112), eq 3", NULL},
     {"fwt", "metric", "forward transfer: what earlier training did to tasks not yet trained",
      "(1/(T-1)) sum_{j=2..T} (R[j-1][j] - R[0][j])", OVER_TASKS, "higher: earlier tasks help more",
-     AFTER_ONE "; and under head: linear", "GEM (1706.08840), eq 4, pretrained baseline", NULL},
+     AFTER_ONE "; and under head: linear (head_not_trained)",
+     "GEM (1706.08840), eq 4, pretrained baseline", NULL},
     {"gates", "column", "how many sanity gates of a run were checked", NULL, NULL, NULL, NULL, NULL,
      "wane query DB --name gates shows them"},
     {"gates_failed", "column", "how many sanity gates of a run failed", NULL, NULL,
@@ -119,7 +131,9 @@ static const wane_term terms[] = {
      ILLUSION ", Fig 6; TRACE's deltas", NULL},
     {"intransigence", "metric", "how much worse each task is learned than by joint training",
      "(1/T) sum_k (a*_k - R[k][k]), a*_k = joint training on tasks 1..k", OVER_TASKS,
-     "higher: learns worse", "without joint training (no_joint_training)",
+     "higher: learns worse",
+     "without bounds: {joint: all} (no_joint_training, joint_last), until it is measured "
+     "(bound_missing)",
      "RWalk (1801.10112), eq 4", NULL},
     {"intruder_energy", "measure", "share of the top spectrum that lies in intruder dimensions",
      "sum over intruders in the top 10 of sigma^2 / sum over the top 10; of a stage: ratio of sums",
@@ -141,6 +155,12 @@ static const wane_term terms[] = {
      "count", NULL, NULL, NULL, NULL},
     {"intruders_v", "measure", "intruders among the right singular vectors", NULL, "count",
      "higher: more intruder dimensions", "when side v was not asked for", NULL, NULL},
+    {"joint_acc", "metric", "acc of joint training on the tasks so far: the usual upper bound",
+     "(1/T) sum_j a[j], a[j] = accuracy of task j after joint training on tasks 1..T", "share of 1",
+     "higher: better",
+     "until METHOD-joint is measured (bound_missing); under joint: last before "
+     "the last stage (joint_last)",
+     "RWalk (1801.10112)", "there with bounds: {joint: ...} alone"},
     {"kendall_tau_b", "test", "rank correlation by concordant and discordant pairs, ties accounted",
      NULL, "-1 to 1", "above 0: y rises with x", "for a constant x or y", NULL, NULL},
     {"key", "column", "sha256 of what a run is; a unique prefix names it", NULL, NULL, NULL, NULL,
@@ -239,10 +259,34 @@ static const wane_term terms[] = {
     {"random_copy", "gate", "a randomly initialised copy must not beat the majority share",
      "its accuracy, bound majority + 4 standard errors", "share of 1", "above the bound: failed",
      NULL, NULL, NULL},
+    {"protocol.adapter", "setting", "what becomes of a stage's adapter when the next stage trains",
+     "merge: merged into the weights, rounded to fp32, the next one is fresh; continue: the same "
+     "adapter is trained on over the base's weights; stack: it is frozen and a fresh one is added "
+     "to "
+     "it, y = x (W_0 + sum_i s B_i A_i)^T, dropout on the fresh one alone",
+     NULL, NULL, NULL, "stack: as O-LoRA (2310.14152) and peft compute several adapters, unmerged",
+     "stack and merge differ in rounding alone: stack's measured weights are W_0 plus the exact "
+     "sum, "
+     "rounded once; artifact 'stack' is that sum as one PEFT adapter of summed rank"},
+    {"protocol.head", "setting", "what says the label of a prompt",
+     "verbalizer: log-likelihood of the label's tokens; linear: softmax of W_task h, no bias, h "
+     "the "
+     "final hidden state of the prompt's last token, W_task drawn normal(0, initializer_range), "
+     "trained with its stage and kept; reprobe: trained as linear, measured by a multinomial "
+     "logistic regression fitted after each stage to h of the task's training rows (standardised, "
+     "L2 1e-3 per example, Newton)",
+     NULL, NULL, NULL, "linear: transformers' LlamaForSequenceClassification",
+     "under linear a task not yet trained has no score (head_not_trained); under reprobe every "
+     "task "
+     "has one after every stage, watched and future ones too; random_copy is checked under "
+     "verbalizer, kl_on_task_* measured under it alone"},
     {"rank", "column", "rank of the adapter", NULL, NULL, NULL, "without an adapter", NULL, NULL},
     {"reason", "column", "why a value is NULL",
      "first_stage: nothing can be forgotten yet; missing_cell: a score is not there; diverged: the "
-     "training was not finite; no_joint_training; unchanged: W = W_0",
+     "training was not finite; no_joint_training, joint_last, bound_missing: no bound to hold it "
+     "against (yet); joint_training, single_tasks: of a bound; head_not_trained: under head: "
+     "linear; "
+     "probe_failed; unchanged: W = W_0",
      NULL, NULL, "when the value is there", NULL, NULL},
     {"relative_update", "measure", "size of the update relative to the weight",
      "||W - W_0||_F / ||W_0||_F; of a stage: ratio of the totals", "ratio", MORE_CHANGED, NULL,
@@ -263,6 +307,11 @@ static const wane_term terms[] = {
      NULL, NULL},
     {"sigma", "measure", "singular value of the tuned weight at a position", NULL, NULL, NULL, NULL,
      NULL, NULL},
+    {"single_acc", "metric", "mean accuracy of each task so far, trained alone from the base",
+     "(1/T) sum_j s[j], s[j] = accuracy of task j after training on it alone", "share of 1",
+     "higher: better", "until METHOD-single is measured (bound_missing)", NULL,
+     "there with bounds: {single: true} alone; learning_acc minus it is what earlier tasks did to "
+     "learning"},
     {"soft_ce", "measure", "cross-entropy of the tuned predictions under the base's",
      "mean over tokens of -sum_v p_base log p_tuned", "nats per token", "higher: further away",
      "at stage 0", "2401.05605", NULL},

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "eval/measure/judge.h"
 #include "eval/measure/measure.h"
 #include "eval/measure/rows.h"
 #include "store/base/memory.h"
@@ -172,23 +173,6 @@ static void score_continuations(measuring *m, size_t first, size_t last)
     wane_rows_score(m->rows, m->position, m->target, count, false, m->score);
 }
 
-/* margin = score of the label minus the best other; loss = -log softmax over the labels' scores. */
-static void judge(const double *score, size_t labels, int32_t label, wane_example_score *out)
-{
-    size_t best = 0;
-    double other = -INFINITY, sum = 0;
-    for (size_t l = 1; l < labels; l++)
-        if (score[l] > score[best]) best = l;
-    for (size_t l = 0; l < labels; l++) {
-        sum += exp(score[l] - score[best]);
-        if ((int32_t)l != label && score[l] > other) other = score[l];
-    }
-    out->label = label;
-    out->predicted = (int32_t)best;
-    out->margin = score[label] - other;
-    out->loss = score[best] + log(sum) - score[label];
-}
-
 static wane_status measure_batch(measuring *m, size_t first, size_t last, wane_example_score *out,
                                  wane_error *err)
 {
@@ -208,33 +192,17 @@ static wane_status measure_batch(measuring *m, size_t first, size_t last, wane_e
             for (size_t j = 1; j < label_tokens(p, l); j++) score -= m->score[next++].nll;
             m->label_score[l] = m->per_token ? score / (double)label_tokens(p, l) : score;
         }
-        judge(m->label_score, p->label_count, p->labels[r], &out[r]);
+        wane_judge(m->label_score, p->label_count, p->labels[r], &out[r]);
         out[r].row = m->task->row[m->split][r].number;
     }
     return WANE_OK;
 }
 
-static wane_status sum_up(wane_accuracy *a, const measuring *m, wane_error *err)
+static void divergences_of(wane_accuracy *a, const measuring *m)
 {
-    size_t *counts = wane_alloc(m->prompts->label_count, sizeof *counts), most = 0;
-    if (!counts) return wane_fail_memory(err, "measure", m->task->name);
-    double n = (double)a->examples, right = 0;
-    for (size_t i = 0; i < a->examples; i++) {
-        right += a->example[i].label == a->example[i].predicted;
-        a->loss += a->example[i].loss;
-        counts[a->example[i].label]++;
-    }
-    for (size_t l = 0; l < m->prompts->label_count; l++)
-        if (counts[l] > most) most = counts[l];
-    wane_free(counts);
-    a->accuracy = right / n;
-    a->stderr_ = sqrt(a->accuracy * (1 - a->accuracy) / n);
-    a->loss /= n;
-    a->majority = (double)most / n;
     a->kl_on_task_prompt =
         m->with_base && m->prompt_positions ? m->prompt_kl / (double)m->prompt_positions : NAN;
     a->kl_on_task_answer = m->with_base ? m->answer_kl / (double)m->answer_positions : NAN;
-    return WANE_OK;
 }
 
 wane_status wane_measure_accuracy(wane_accuracy *out, const wane_model *model,
@@ -259,17 +227,12 @@ wane_status wane_measure_accuracy(wane_accuracy *out, const wane_model *model,
         last = batch_end(&m, first);
         WANE_TRY(measure_batch(&m, first, last, a.example, err));
     }
-    WANE_TRY(sum_up(&a, &m, err));
+    WANE_TRY(wane_accuracy_sum_up(&a, prompts->label_count, task->name, err));
+    divergences_of(&a, &m);
     *out = a;
     a.example = NULL;
 done:
     wane_free(a.example);
     measuring_free(&m);
     return st;
-}
-
-void wane_accuracy_free(wane_accuracy *accuracy)
-{
-    wane_free(accuracy->example);
-    *accuracy = (wane_accuracy){0};
 }

@@ -87,4 +87,24 @@ WANE_MUST_CHECK wane_status wane_measure_accuracy(wane_accuracy *out, const wane
                                                   bool per_token, wane_pool *pool, wane_error *err);
 void wane_accuracy_free(wane_accuracy *accuracy);
 
+/* out (prompts->rows x width) = the final normalised hidden state at the last token of every
+ * prompt: what linear heads and probes stand on. Widened from the model's floats. */
+WANE_MUST_CHECK wane_status wane_measure_features(double *out, const wane_model *model,
+                                                  const wane_adapter *adapter,
+                                                  const wane_prompts *prompts, wane_pool *pool,
+                                                  wane_error *err);
+
+/* Outcomes from scores (prompts->rows x labels; only differences inside a row matter): the best
+ * label, margin, loss = -log softmax over the labels. Ties go to the smaller label. */
+WANE_MUST_CHECK wane_status wane_accuracy_of_scores(wane_accuracy *out, const double *scores,
+                                                    const wane_task *task, wane_split split,
+                                                    const wane_prompts *prompts, wane_error *err);
+
+/* Scores by a linear head (labels x width, no bias) on those features; sums in double. */
+WANE_MUST_CHECK wane_status wane_measure_linear(wane_accuracy *out, const wane_model *model,
+                                                const wane_adapter *adapter, const float *weight,
+                                                const wane_task *task, wane_split split,
+                                                const wane_prompts *prompts, wane_pool *pool,
+                                                wane_error *err);
+
 #endif

@@ -190,7 +190,7 @@ static wane_status check(const wane_config *config, const wane_pass_limits *limi
     if (limits->threads < 0 || limits->threads > WANE_MAX_THREADS)
         return wane_fail(err, WANE_EINVAL, "pass: limits: %d threads", limits->threads);
     size_t widest = config->width > config->hidden ? config->width : config->hidden;
-    if (limits->adapter_floats_rank > widest)
+    if (limits->adapter_floats_rank > SIZE_MAX / 64 / widest)
         return wane_fail(err, WANE_EINVAL, "pass: limits: rank %zu", limits->adapter_floats_rank);
     if (limits->frozen_rank > SIZE_MAX / 64 / widest)
         return wane_fail(err, WANE_EINVAL, "pass: limits: frozen rank %zu", limits->frozen_rank);

@@ -7,16 +7,26 @@
 #include "eval/run/work.h"
 #include "store/base/memory.h"
 
-wane_status wane_cell_fill_task(wane_work *work, const wane_cell *cell, size_t t, bool trained_here,
-                                const wane_chain *chain, wane_error *err)
+wane_status wane_cell_fill_task(wane_work *work, const wane_cell *cell, size_t t,
+                                const wane_plan_run *run, size_t position, const wane_chain *chain,
+                                wane_error *err)
 {
     wane_status st = WANE_OK;
     const wane_input_task *task = &work->inputs->tasks[t];
+    bool verbalizer = work->experiment->head == WANE_HEAD_VERBALIZER;
+    bool trained_here = verbalizer && wane_plan_trains(work->plan, run, position, t);
+    wane_cell stated = *cell;
     wane_accuracy a = {0};
     wane_example_row *examples = NULL;
-    WANE_TRY(wane_measure_accuracy(&a, chain->model, NULL, trained_here ? work->inputs->base : NULL,
-                                   &task->task, WANE_SPLIT_TEST, &task->test,
-                                   work->experiment->tasks[t].per_token, work->pool, err));
+    if (verbalizer)
+        WANE_TRY(wane_measure_accuracy(
+            &a, chain->model, NULL, trained_here ? work->inputs->base : NULL, &task->task,
+            WANE_SPLIT_TEST, &task->test, work->experiment->tasks[t].per_token, work->pool, err));
+    else WANE_TRY(wane_score_by_head(&a, &stated.reason, work, t, run, position, chain, err));
+    if (stated.reason) {
+        st = wane_cell_commit(work->db, &stated, &(wane_cell_rows){0}, err);
+        goto done;
+    }
     examples = wane_alloc(a.examples, sizeof *examples);
     WANE_TRY(examples ? WANE_OK : wane_fail_memory(err, "measure", task->key));
     for (size_t i = 0; i < a.examples; i++)

@@ -13,8 +13,8 @@ static bool measured(const wane_plan *plan, const wane_plan_run *run, size_t pos
 {
     const wane_experiment *x = plan->inputs->experiment;
     if (!x->evaluate_seen || x->tasks[t].watched || position == 0) return true;
-    for (size_t p = 1; p <= position; p++)
-        if (plan->stages[run->stages[p]].task == t) return true;
+    for (size_t p = 1; p <= position + run->shift; p++)
+        if (run->order->tasks[p - 1] == t) return true;
     return false;
 }
 
@@ -59,7 +59,8 @@ static wane_status visit_cells(const wane_plan *plan, const wane_plan_run *run, 
     cell.measure = WANE_CELL_SPECTRUM;
     cell.settings_sha256 = settings;
     cell.data_sha256 = "";
-    for (int previous = 0; previous <= x->against_previous && st == WANE_OK; previous++) {
+    bool with_previous = x->against_previous && !wane_plan_from_base(run);
+    for (int previous = 0; previous <= with_previous && st == WANE_OK; previous++) {
         cell.subject = previous ? "previous" : "base";
         st = spectrum_settings(settings, x, cell.subject, err);
         if (st == WANE_OK) st = visit(context, &cell, 0, err);
@@ -111,12 +112,10 @@ static wane_status fill_cell(void *context, const wane_cell *cell, size_t subjec
     if (st != WANE_OK || there) return st;
     if ((st = wane_work_continue(work, err)) != WANE_OK) return st;
     work->apart_wall = work->apart_cpu = 0;
-    size_t task = work->plan->stages[f->run->stages[f->position]].task;
     if (cell->measure == WANE_CELL_LIKELIHOOD)
         st = wane_cell_fill_corpus(work, cell, subject, f->position, f->chain, err);
     else if (cell->measure == WANE_CELL_SCORE)
-        st =
-            wane_cell_fill_task(work, cell, subject, f->position && task == subject, f->chain, err);
+        st = wane_cell_fill_task(work, cell, subject, f->run, f->position, f->chain, err);
     else if (strcmp(cell->subject, "previous") == 0)
         st = wane_cell_fill_previous(work, cell, f->run, f->position, f->chain, err);
     else st = wane_cell_fill_spectra(work, cell, f->run, f->position, f->chain, err);

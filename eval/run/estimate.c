@@ -41,7 +41,7 @@ static double stage_flops(const wane_plan *plan, const wane_plan_stage *stage)
     const wane_config *m = &in->base->config;
     double body = 2 * linear_numbers(&in->base->parameters);
     double head = 2 * (double)m->vocabulary * (double)m->width;
-    const wane_prompts *p = &in->tasks[stage->task].test; /* train prompts are as long */
+    const wane_prompts *p = &in->tasks[stage->tasks[0]].test; /* train prompts are as long */
     double length = p->rows ? (double)p->starts[p->rows] / (double)p->rows : 0;
     double rows = (double)stage->steps * (double)stage->config->batch_size;
     return rows * passes_of(stage->config) * (length * body + (double)p->longest_label * head);

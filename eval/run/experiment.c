@@ -174,25 +174,6 @@ static wane_status read_orders(wane_experiment *x, const wane_yaml *root, wane_e
     return WANE_OK;
 }
 
-static wane_status read_protocol(wane_experiment *x, const wane_yaml *root, wane_error *err)
-{
-    static const char *const keys[] = {"adapter", "head", "evaluate"};
-    static const char *const adapters[] = {"merge", "continue"};
-    static const char *const heads[] = {"verbalizer"};
-    static const char *const evaluations[] = {"all", "seen"};
-    const wane_yaml *map = wane_yaml_get(root, "protocol");
-    if (!map) return WANE_OK;
-    size_t adapter = 0, head = 0, evaluate = 0;
-    wane_status st = wane_node_is(map, WANE_YAML_MAP, err);
-    if (st == WANE_OK) st = wane_yaml_known(map, keys, COUNT(keys), err);
-    if (st == WANE_OK) st = wane_setting_choice(&adapter, map, "adapter", adapters, 2, err);
-    if (st == WANE_OK) st = wane_setting_choice(&head, map, "head", heads, 1, err);
-    if (st == WANE_OK) st = wane_setting_choice(&evaluate, map, "evaluate", evaluations, 2, err);
-    x->continue_adapter = adapter == 1;
-    x->evaluate_seen = evaluate == 1;
-    return st;
-}
-
 static wane_status read_against(wane_experiment *x, const wane_yaml *map, wane_error *err)
 {
     const wane_yaml *list = wane_yaml_get(map, "against");
@@ -340,10 +321,10 @@ static wane_status apply_overrides(wane_yaml_document *document, const char *con
 static wane_status read_all(wane_experiment *x, wane_yaml *root, const char *folder,
                             wane_error *err)
 {
-    static const char *const keys[] = {"name",     "root",     "model",  "pretraining", "corpora",
-                                       "tasks",    "watch",    "orders", "seeds",       "methods",
-                                       "protocol", "training", "keep",   "checkpoint",  "stop",
-                                       "limit",    "intruders"};
+    static const char *const keys[] = {
+        "name",     "root",   "model",      "pretraining", "corpora",  "tasks",
+        "watch",    "orders", "seeds",      "methods",     "protocol", "bounds",
+        "training", "keep",   "checkpoint", "stop",        "limit",    "intruders"};
     wane_status st = wane_node_is(root, WANE_YAML_MAP, err);
     if (st == WANE_OK) st = wane_yaml_known(root, keys, COUNT(keys), err);
     if (st == WANE_OK) st = read_header(x, root, folder, err);
@@ -352,10 +333,11 @@ static wane_status read_all(wane_experiment *x, wane_yaml *root, const char *fol
     if (st == WANE_OK) st = wane_experiment_read_tasks(x, root, err);
     if (st == WANE_OK) st = read_orders(x, root, err);
     if (st == WANE_OK) st = read_seeds(x, root, err);
-    if (st == WANE_OK) st = read_protocol(x, root, err);
+    if (st == WANE_OK) st = wane_experiment_read_protocol(x, root, err);
     if (st == WANE_OK) st = read_intruders(x, root, err);
     if (st == WANE_OK) st = read_limits(x, root, err);
     if (st == WANE_OK) st = wane_experiment_read_methods(x, root, err);
+    if (st == WANE_OK) st = wane_experiment_read_bounds(x, root, err);
     return st;
 }
 

@@ -45,6 +45,36 @@ typedef struct wane_order {
     const size_t *tasks; /* indices into tasks */
 } wane_order;
 
+/* protocol.adapter: what becomes of a stage's adapter when the next stage trains. */
+typedef enum wane_policy {
+    WANE_POLICY_MERGE,    /* merged into the weights, rounded to fp32; the next adapter is fresh */
+    WANE_POLICY_CONTINUE, /* trained on, over the base's weights */
+    WANE_POLICY_STACK     /* frozen; the next one is added to it, over the base's weights. What is
+                             measured is the base plus the exact sum, rounded once */
+} wane_policy;
+
+/* protocol.head: what says the label. */
+typedef enum wane_head_protocol {
+    WANE_HEAD_VERBALIZER, /* the language model head: the label's tokens after the prompt */
+    WANE_HEAD_LINEAR,     /* a linear head per task on the prompt's last token, trained with the
+                             stage and kept; a task not yet trained has no score */
+    WANE_HEAD_REPROBE     /* trained as under linear; measured by a logistic regression fitted anew
+                             after each stage to the frozen features of each task's training rows */
+} wane_head_protocol;
+
+/* Runs that bound what a method could reach; not continual themselves. */
+typedef enum wane_bound {
+    WANE_BOUND_NONE,
+    WANE_BOUND_JOINT, /* stage k: tasks 1..k together, from the base */
+    WANE_BOUND_SINGLE /* stage k: task k alone, from the base */
+} wane_bound;
+
+typedef enum wane_joint { WANE_JOINT_NONE, WANE_JOINT_LAST, WANE_JOINT_ALL } wane_joint;
+
+extern const char *const wane_policy_names[3], *const wane_head_names[3],
+                                                   *const wane_joint_names[3];
+const char *wane_bound_name(wane_bound bound); /* "joint", "single"; NULL for none */
+
 /* One method with every list expanded: everything of a run but order and seed. */
 typedef struct wane_run_config {
     const char *name;   /* "lora-r4-lr0.003": the method's name plus what was a list */
@@ -56,6 +86,8 @@ typedef struct wane_run_config {
     wane_training training; /* total_steps is filled per stage */
     double epochs;
     size_t batch_size, max_seq_length;
+    wane_bound bound;   /* of the config named `bounds`, whose settings it has */
+    const char *bounds; /* NULL when bound is none */
 } wane_run_config;
 
 typedef enum wane_keep {
@@ -84,9 +116,12 @@ typedef struct wane_experiment {
     wane_order *orders;
     uint64_t *seeds;
     wane_run_config *configs;
-    bool continue_adapter; /* protocol.adapter: continue (else merge) */
-    bool evaluate_seen;    /* protocol.evaluate: seen (else all) */
-    size_t intruders_top;  /* 0 = all */
+    wane_policy policy;
+    wane_head_protocol head;
+    bool evaluate_seen;   /* protocol.evaluate: seen (else all) */
+    wane_joint joint;     /* bounds.joint: for every k, for the last one, or none */
+    bool single;          /* bounds.single */
+    size_t intruders_top; /* 0 = all */
     bool intruders_u, intruders_v;
     bool against_previous; /* intruders.against: also the stage before */
     wane_keep keep;

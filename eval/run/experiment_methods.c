@@ -275,6 +275,7 @@ wane_status wane_experiment_read_methods(wane_experiment *x, const wane_yaml *ro
 {
     static const char *const keys[] = {TRAINING_KEYS};
     wane_run_config defaults = usual;
+    defaults.settings.linear_head = x->head != WANE_HEAD_VERBALIZER;
     const wane_yaml *training = wane_yaml_get(root, "training");
     const wane_yaml *list = wane_yaml_get(root, "methods");
     wane_status st = WANE_OK;

@@ -20,5 +20,10 @@ WANE_MUST_CHECK wane_status wane_experiment_read_tasks(wane_experiment *x, const
                                                        wane_error *err);
 WANE_MUST_CHECK wane_status wane_experiment_read_methods(wane_experiment *x, const wane_yaml *root,
                                                          wane_error *err);
+WANE_MUST_CHECK wane_status wane_experiment_read_protocol(wane_experiment *x, const wane_yaml *root,
+                                                          wane_error *err);
+/* After the methods: adds a config per method and bound. */
+WANE_MUST_CHECK wane_status wane_experiment_read_bounds(wane_experiment *x, const wane_yaml *root,
+                                                        wane_error *err);
 
 #endif

@@ -184,9 +184,14 @@ void wane_experiment_print(wane_text *out, const wane_experiment *x)
     }
     print_orders(out, x);
     wane_text_string(out, "methods:\n");
-    for (size_t c = 0; c < x->config_count; c++) print_config(out, &x->configs[c]);
-    wane_text_printf(out, "protocol: {adapter: %s, head: verbalizer, evaluate: %s}\n",
-                     x->continue_adapter ? "continue" : "merge", x->evaluate_seen ? "seen" : "all");
+    for (size_t c = 0; c < x->config_count; c++)
+        if (!x->configs[c].bound) print_config(out, &x->configs[c]);
+    wane_text_printf(out, "protocol: {adapter: %s, head: %s, evaluate: %s}\n",
+                     wane_policy_names[x->policy], wane_head_names[x->head],
+                     x->evaluate_seen ? "seen" : "all");
+    if (x->joint || x->single)
+        wane_text_printf(out, "bounds: {joint: %s, single: %s}\n", wane_joint_names[x->joint],
+                         x->single ? "true" : "false");
     wane_text_string(out, "intruders: {top: ");
     if (x->intruders_top) wane_text_printf(out, "%zu", x->intruders_top);
     else wane_text_string(out, "all");

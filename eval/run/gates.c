@@ -102,9 +102,21 @@ done:
 
 /* ------------------------------------------------------------------------- around a training */
 
-static const char *stage_task(const wane_work *work, const wane_plan_run *run, size_t position)
+/* Stored for every run that the stage is part of, whichever trains it. */
+static wane_status put_for_stage(wane_work *work, const wane_plan_run *run, size_t position,
+                                 wane_gate_row *gate, wane_error *err)
 {
-    return work->experiment->tasks[work->plan->stages[run->stages[position]].task].spec.name;
+    size_t stage = run->stages[position];
+    wane_status st = WANE_OK;
+    for (size_t r = 0; r < work->plan->run_count; r++) {
+        const wane_plan_run *other = &work->plan->runs[r];
+        for (size_t p = 1; p <= other->length && st == WANE_OK; p++) {
+            if (other->stages[p] != stage) continue;
+            gate->subject = work->experiment->tasks[wane_plan_task(other, p)].spec.name;
+            st = wane_results_put_gate(work->db, other->id, gate, err);
+        }
+    }
+    return st;
 }
 
 static double relative(double a, double b)
@@ -118,12 +130,11 @@ wane_status wane_gate_adapter_init(wane_work *work, const wane_plan_run *run, si
 {
     double value = relative(with->nll, before->nll);
     wane_gate_row gate = {.name = "adapter_init",
-                          .subject = stage_task(work, run, position),
                           .passed = value == 0,
                           .value = value,
                           .bound = 0,
                           .detail = "relative change of nll by the adapter before its first step"};
-    return wane_results_put_gate(work->db, run->id, &gate, err);
+    return put_for_stage(work, run, position, &gate, err);
 }
 
 wane_status wane_gate_merged(wane_work *work, const wane_plan_run *run, size_t position,
@@ -138,13 +149,12 @@ wane_status wane_gate_merged(wane_work *work, const wane_plan_run *run, size_t p
         if (!(d <= difference)) difference = d;
     }
     double nll = relative(merged->nll, unmerged->nll), logits = difference / largest;
-    wane_gate_row gates[2] = {{"merged_nll", stage_task(work, run, position), nll <= 1e-5, nll,
-                               1e-5, "relative change of nll by merging the adapter"},
-                              {"merged_logits", stage_task(work, run, position), logits <= 1e-4,
-                               logits, 1e-4,
+    wane_gate_row gates[2] = {{"merged_nll", NULL, nll <= 1e-5, nll, 1e-5,
+                               "relative change of nll by merging the adapter"},
+                              {"merged_logits", NULL, logits <= 1e-4, logits, 1e-4,
                                "largest change of a logit by merging, of the largest logit"}};
-    wane_status st = wane_results_put_gate(work->db, run->id, &gates[0], err);
-    return st == WANE_OK ? wane_results_put_gate(work->db, run->id, &gates[1], err) : st;
+    wane_status st = put_for_stage(work, run, position, &gates[0], err);
+    return st == WANE_OK ? put_for_stage(work, run, position, &gates[1], err) : st;
 }
 
 /* --------------------------------------------------------------------------- once for all runs */
@@ -180,11 +190,14 @@ done:
 static wane_status gate_tasks(wane_work *work, const wane_plan_run *run, wane_error *err)
 {
     wane_status st = WANE_OK;
-    if (!work->random_scores) st = random_scores(work, err);
+    /* A probe may learn from the features of any network, and a linear head is not there yet. */
+    bool verbalizer = work->experiment->head == WANE_HEAD_VERBALIZER;
+    if (verbalizer && !work->random_scores) st = random_scores(work, err);
     for (size_t t = 0; t < work->experiment->task_count && st == WANE_OK; t++) {
         const wane_input_task *task = &work->inputs->tasks[t];
         const char *name = work->experiment->tasks[t].spec.name;
-        wane_random_score score = work->random_scores[t];
+        wane_random_score score = {0};
+        if (verbalizer) score = work->random_scores[t];
         wane_gate_row chance = {"random_copy",
                                 name,
                                 score.accuracy <= score.bound,
@@ -202,7 +215,7 @@ static wane_status gate_tasks(wane_work *work, const wane_plan_run *run, wane_er
         wane_gate_row overlap = {
             "overlap", name,  task->overlap.normalised == 0, (double)task->overlap.normalised,
             0,         detail};
-        st = wane_results_put_gate(work->db, run->id, &chance, err);
+        if (verbalizer) st = wane_results_put_gate(work->db, run->id, &chance, err);
         if (st == WANE_OK && !work->experiment->tasks[t].watched)
             st = wane_results_put_gate(work->db, run->id, &overlap, err);
     }

@@ -58,6 +58,8 @@ static wane_status read_task(wane_inputs *in, size_t t, wane_error *err)
     wane_sha256_text(hash, wanted->per_token ? "tokens" : "sum");
     wane_sha256_number(hash, "max_length", (double)in->max_length);
     wane_sha256_number(hash, "rows", (double)task->test.rows);
+    if (x->head != WANE_HEAD_VERBALIZER) wane_sha256_text(hash, wane_head_names[x->head]);
+    if (x->head == WANE_HEAD_REPROBE) wane_sha256_text(hash, task->task.sha256[WANE_SPLIT_TRAIN]);
     return make_key(task->key, task->settings, wanted->spec.name,
                     task->task.sha256[WANE_SPLIT_TEST], hash, err);
 }

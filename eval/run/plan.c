@@ -54,8 +54,10 @@ static void hash_config(wane_sha256 *hash, const wane_experiment *x, const wane_
         wane_sha256_number(hash, "alpha", m->alpha);
         wane_sha256_number(hash, "dropout", m->dropout);
         wane_sha256_number(hash, "rslora", m->rslora);
-        wane_sha256_text(hash, x->continue_adapter ? "continue" : "merge");
+        wane_sha256_text(hash, wane_policy_names[x->policy]);
     }
+    /* What is trained under reprobe is what is trained under linear. */
+    if (m->linear_head) wane_sha256_text(hash, "linear head");
     wane_sha256_number(hash, "modules", (double)m->module_count);
     for (size_t i = 0; i < m->module_count; i++) wane_sha256_text(hash, m->modules[i]);
     wane_sha256_number(hash, "epochs", c->epochs);
@@ -96,10 +98,13 @@ static wane_status stage_key(char out[WANE_SHA256_HEX], const wane_plan *plan,
         wane_sha256_text(hash, "given");
         wane_sha256_text(hash, content);
         /* An adapter adds to the stage before, or to the base. */
-        wane_sha256_text(hash, in->experiment->continue_adapter ? "continue" : "merge");
+        wane_sha256_text(hash,
+                         in->experiment->policy == WANE_POLICY_CONTINUE ? "continue" : "merge");
         return wane_sha256_end(out, hash, err);
     }
-    wane_sha256_text(hash, in->tasks[stage->task].task.sha256[WANE_SPLIT_TRAIN]);
+    for (size_t t = 0; t < stage->task_count; t++)
+        wane_sha256_text(hash, in->tasks[stage->tasks[t]].task.sha256[WANE_SPLIT_TRAIN]);
+    if (stage->task_count > 1) wane_sha256_number(hash, "joint", (double)stage->task_count);
     hash_config(hash, in->experiment, stage->config);
     wane_sha256_number(hash, "seed", (double)stage->seed);
     return wane_sha256_end(out, hash, err);
@@ -130,6 +135,47 @@ static wane_status run_key(wane_plan_run *run, const wane_inputs *in, wane_error
     return wane_sha256_end(run->key, hash, err);
 }
 
+/* The tasks of a stage: the one at `position` of the order, or for joint training all up to it, by
+ * the content of their training rows: orders that have come to the same tasks share the stage. */
+static wane_status list_tasks(wane_plan *plan, wane_plan_stage *stage, const wane_order *order,
+                              size_t position, wane_error *err)
+{
+    const wane_input_task *inputs = plan->inputs->tasks;
+    stage->tasks = &order->tasks[position - 1];
+    stage->task_count = 1;
+    if (stage->config->bound != WANE_BOUND_JOINT || position == 1) return WANE_OK;
+    size_t *tasks = wane_arena_alloc(plan->memory, position, sizeof *tasks);
+    if (!tasks) return wane_fail_memory(err, "plan", "joint training");
+    for (size_t i = 0; i < position; i++) {
+        size_t at = i, task = order->tasks[i];
+        const char *key = inputs[task].task.sha256[WANE_SPLIT_TRAIN];
+        for (; at > 0 && strcmp(inputs[tasks[at - 1]].task.sha256[WANE_SPLIT_TRAIN], key) > 0; at--)
+            tasks[at] = tasks[at - 1];
+        tasks[at] = task;
+    }
+    stage->tasks = tasks;
+    stage->task_count = position;
+    return WANE_OK;
+}
+
+static size_t train_rows(const wane_plan *plan, const wane_plan_stage *stage)
+{
+    size_t rows = 0;
+    for (size_t t = 0; t < stage->task_count; t++)
+        rows += plan->inputs->tasks[stage->tasks[t]].task.rows[WANE_SPLIT_TRAIN];
+    return rows;
+}
+
+static void measure_run(wane_plan_run *run, const wane_experiment *x)
+{
+    const wane_run_config *config = run->config;
+    run->length = config->given ? config->stage_count : run->order->count;
+    if (config->bound == WANE_BOUND_JOINT && x->joint == WANE_JOINT_LAST) {
+        run->shift = run->length - 1;
+        run->length = 1;
+    }
+}
+
 static wane_status add_run(wane_plan *plan, const wane_run_config *config, const wane_order *order,
                            uint64_t seed, wane_error *err)
 {
@@ -137,25 +183,54 @@ static wane_status add_run(wane_plan *plan, const wane_run_config *config, const
     run->config = config;
     run->order = order;
     run->seed = seed;
-    run->length = config->given ? config->stage_count : order->count;
+    measure_run(run, plan->inputs->experiment);
     (void)snprintf(run->name, sizeof run->name, "%.120s/%.80s/s%llu", config->name, order->name,
                    (unsigned long long)seed);
     run->stages = wane_alloc(run->length + 1, sizeof *run->stages);
     if (!run->stages) return wane_fail_memory(err, "plan", run->name);
     wane_status st = run_key(run, plan->inputs, err);
     for (size_t p = 1; p <= run->length && st == WANE_OK; p++) {
-        size_t task = order->tasks[p - 1];
-        size_t rows = plan->inputs->tasks[task].task.rows[WANE_SPLIT_TRAIN];
-        wane_plan_stage stage = {.parent = run->stages[p - 1],
-                                 .position = p,
-                                 .task = task,
+        bool from_base = wane_plan_from_base(run);
+        wane_plan_stage stage = {.parent = from_base ? 0 : run->stages[p - 1],
+                                 .position = from_base ? 1 : p,
                                  .config = config,
                                  .seed = seed};
+        st = list_tasks(plan, &stage, order, p + run->shift, err);
         if (config->given) stage.given = config->stages[p - 1];
-        else stage.steps = wane_plan_steps(config, rows);
-        st = add_stage(plan, &run->stages[p], &stage, err);
+        else stage.steps = wane_plan_steps(config, train_rows(plan, &stage));
+        if (st == WANE_OK) st = add_stage(plan, &run->stages[p], &stage, err);
     }
     return st;
+}
+
+size_t wane_plan_task(const wane_plan_run *run, size_t position)
+{
+    return run->order->tasks[position + run->shift - 1];
+}
+
+bool wane_plan_trains(const wane_plan *plan, const wane_plan_run *run, size_t position, size_t task)
+{
+    const wane_plan_stage *stage = &plan->stages[run->stages[position]];
+    for (size_t t = 0; t < stage->task_count; t++)
+        if (stage->tasks[t] == task) return true;
+    return false;
+}
+
+bool wane_plan_from_base(const wane_plan_run *run)
+{
+    return run->config->bound != WANE_BOUND_NONE;
+}
+
+const wane_plan_run *wane_plan_bound(const wane_plan *plan, const wane_plan_run *run,
+                                     wane_bound bound)
+{
+    for (size_t r = 0; r < plan->run_count; r++) {
+        const wane_plan_run *other = &plan->runs[r];
+        if (other->config->bound == bound && other->order == run->order &&
+            other->seed == run->seed && strcmp(other->config->bounds, run->config->name) == 0)
+            return other;
+    }
+    return NULL;
 }
 
 static wane_status add_runs(wane_plan *plan, wane_error *err)
@@ -182,6 +257,7 @@ wane_status wane_plan_make(wane_plan **out, const wane_inputs *inputs, wane_erro
     if (!plan) return wane_fail_memory(err, "plan", x->name);
     while (slots < 2 * most) slots *= 2;
     plan->inputs = inputs;
+    plan->memory = wane_arena_new();
     plan->stages = wane_alloc(most, sizeof *plan->stages);
     plan->runs = wane_alloc(runs, sizeof *plan->runs);
     plan->task_ids = wane_alloc(x->task_count, sizeof *plan->task_ids);
@@ -190,12 +266,12 @@ wane_status wane_plan_make(wane_plan **out, const wane_inputs *inputs, wane_erro
     key_table *table = wane_alloc(1, sizeof *table + slots * sizeof(size_t));
     plan->table = table;
     if (!plan->stages || !plan->runs || !plan->task_ids || !plan->corpus_ids || !plan->matrix_ids ||
-        !table) {
+        !plan->memory || !table) {
         st = wane_fail_memory(err, "plan", x->name);
         goto done;
     }
     table->mask = slots - 1;
-    wane_plan_stage base = {.task = SIZE_MAX};
+    wane_plan_stage base = {0};
     size_t index = 0;
     WANE_TRY(add_stage(plan, &index, &base, err));
     WANE_TRY(add_runs(plan, err));
@@ -216,5 +292,6 @@ void wane_plan_free(wane_plan *plan)
     wane_free(plan->corpus_ids);
     wane_free(plan->matrix_ids);
     wane_free(plan->table);
+    wane_arena_free(plan->memory);
     wane_free(plan);
 }

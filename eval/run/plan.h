@@ -15,7 +15,9 @@ typedef struct wane_plan_stage {
     char key[WANE_SHA256_HEX];
     size_t parent;                 /* index; of the base itself 0 */
     size_t position;               /* trained stages from the base to here; 0 = the base */
-    size_t task;                   /* index in the experiment; SIZE_MAX for the base */
+    const size_t *tasks;           /* what it is trained on, indices in the experiment; several in
+                                      an order that depends on their data alone */
+    size_t task_count;             /* 1 but for joint training; 0 for the base */
     const wane_run_config *config; /* NULL for the base */
     const char *given;             /* path of a checkpoint trained elsewhere, or NULL */
     uint64_t seed;
@@ -30,6 +32,7 @@ typedef struct wane_plan_run {
     const wane_order *order;
     uint64_t seed;
     size_t length;  /* trained stages */
+    size_t shift;   /* stage p stands at position p + shift in the database (0 for the base) */
     size_t *stages; /* length + 1 indices, the base first */
     int64_t id;
 } wane_plan_run;
@@ -42,6 +45,7 @@ typedef struct wane_plan {
     int64_t experiment, *task_ids, *corpus_ids, *matrix_ids; /* after wane_plan_store; matrix_ids
                                                                  by parameter, 0 = not analysed */
     void *table;                                             /* finds stages by key */
+    wane_arena *memory;                                      /* lists of tasks */
 } wane_plan;
 
 /* Free with wane_plan_free (NULL allowed). */
@@ -56,6 +60,19 @@ WANE_MUST_CHECK wane_status wane_plan_store(wane_plan *plan, wane_results *db, w
 
 /* Fills the ids of what is already there (0 elsewhere) and writes nothing; the same errors. */
 WANE_MUST_CHECK wane_status wane_plan_find(wane_plan *plan, wane_results *db, wane_error *err);
+
+/* The task that stage `position` >= 1 of the run adds: of a joint stage, the last of its order. */
+size_t wane_plan_task(const wane_plan_run *run, size_t position);
+/* Whether stage `position` of the run (0: the base) is trained on that task. */
+bool wane_plan_trains(const wane_plan *plan, const wane_plan_run *run, size_t position,
+                      size_t task);
+
+/* Whether the stages of the run all start from the base, and not one from the other. */
+bool wane_plan_from_base(const wane_plan_run *run);
+
+/* The run that bounds `run`: same method, order and seed. NULL when none is planned. */
+const wane_plan_run *wane_plan_bound(const wane_plan *plan, const wane_plan_run *run,
+                                     wane_bound bound);
 
 /* Rows of a training split, epochs and batch size as optimiser steps. */
 size_t wane_plan_steps(const wane_run_config *config, size_t rows);

@@ -100,21 +100,35 @@ static wane_status store_experiment(wane_plan *plan, wane_results *db, int64_t m
     return st;
 }
 
+/* What a stage is trained on, "a + b" in the order of the file. */
+static void name_tasks(wane_text *out, const wane_plan_stage *stage, const wane_experiment *x)
+{
+    for (size_t task = 0; task < x->trained_tasks; task++)
+        for (size_t t = 0; t < stage->task_count; t++)
+            if (stage->tasks[t] == task)
+                wane_text_printf(out, "%s%s", out->length ? " + " : "", x->tasks[task].spec.name);
+}
+
 static wane_status store_stages(wane_plan *plan, wane_results *db, int64_t model, wane_error *err)
 {
     wane_status st = WANE_OK;
     for (size_t s = 0; s < plan->stage_count && st == WANE_OK; s++) {
         wane_plan_stage *stage = &plan->stages[s];
         const wane_experiment *x = plan->inputs->experiment;
+        wane_text trained = {0};
+        name_tasks(&trained, stage, x);
+        st = wane_text_check(&trained, "store", x->name, err);
         wane_stage_row row = {.key = stage->key,
                               .parent = s ? plan->stages[stage->parent].id : 0,
                               .model = model,
-                              .kind = !stage->config ? "base"
-                                      : stage->given ? "given"
-                                                     : "sft",
-                              .task_name = stage->config ? x->tasks[stage->task].spec.name : NULL,
+                              .kind = !stage->config          ? "base"
+                                      : stage->given          ? "given"
+                                      : stage->task_count > 1 ? "joint"
+                                                              : "sft",
+                              .task_name = stage->config ? trained.data : NULL,
                               .steps_planned = (int64_t)stage->steps};
-        st = wane_results_put_stage(db, &stage->id, &row, err);
+        if (st == WANE_OK) st = wane_results_put_stage(db, &stage->id, &row, err);
+        wane_text_free(&trained);
     }
     return st;
 }
@@ -131,6 +145,7 @@ static wane_status check_run(const wane_plan *plan, const wane_plan_run *run, wa
         {"experiment", {.type = WANE_VALUE_TEXT, .text = plan->inputs->experiment->name}},
         {"run", {.type = WANE_VALUE_TEXT, .text = run->name}}};
     wane_query *query = NULL;
+    int64_t shift = (int64_t)run->shift, last = (int64_t)run->length + shift;
     wane_status st = wane_query_open(&query, db, sql, names, 2, err);
     while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK) {
         const char *key = wane_query_text(query, 0), *stage = wane_query_text(query, 2);
@@ -140,14 +155,14 @@ static wane_status check_run(const wane_plan *plan, const wane_plan_run *run, wa
                            "run: %s: %s holds a run of this name under other settings: name the "
                            "method or the experiment anew, or use another database (--db)",
                            run->name, wane_results_path(db));
-        else if (stage && position <= (int64_t)run->length &&
-                 strcmp(stage, plan->stages[run->stages[position]].key) != 0)
+        else if (stage && (position == 0 || position > shift) && position <= last &&
+                 strcmp(stage, plan->stages[run->stages[position ? position - shift : 0]].key) != 0)
             st = wane_fail(err, WANE_EEXIST,
                            "run: %s: stage %lld in %s was trained on other data or in another "
                            "order: name the order or the experiment anew, or use another database "
                            "(--db)",
                            run->name, (long long)position, wane_results_path(db));
-        else if (stage && position > (int64_t)run->length)
+        else if (stage && position > last)
             st = wane_fail(err, WANE_EEXIST,
                            "run: %s: %s holds more stages of it than the file names: name the "
                            "order or the experiment anew, or use another database (--db)",
@@ -185,9 +200,9 @@ static wane_status store_parameters(const wane_plan *plan, const wane_plan_run *
         {"max_seq_length", whole(c->max_seq_length)},
         {"micro_tokens", whole(t->micro_tokens)},
         {"protocol.adapter",
-         {.type = WANE_VALUE_TEXT,
-          .text = plan->inputs->experiment->continue_adapter ? "continue" : "merge"}},
-        {"protocol.head", {.type = WANE_VALUE_TEXT, .text = "verbalizer"}},
+         {.type = WANE_VALUE_TEXT, .text = wane_policy_names[plan->inputs->experiment->policy]}},
+        {"protocol.head",
+         {.type = WANE_VALUE_TEXT, .text = wane_head_names[plan->inputs->experiment->head]}},
         {"schedule", {.type = WANE_VALUE_TEXT, .text = schedules[t->schedule]}},
         {"warmup_ratio", number(t->warmup_ratio)},
         {"weight_decay", number(t->weight_decay)},
@@ -196,6 +211,16 @@ static wane_status store_parameters(const wane_plan *plan, const wane_plan_run *
     for (size_t i = 0; i < sizeof rows / sizeof *rows && st == WANE_OK; i++)
         st = wane_results_put_parameter(db, run->id, rows[i].key, &rows[i].value, err);
     return st;
+}
+
+/* Runs come before their bounds. */
+static int64_t bounded_by(const wane_plan *plan, const wane_plan_run *bound)
+{
+    for (const wane_plan_run *run = plan->runs; run < bound; run++)
+        if (run->order == bound->order && run->seed == bound->seed &&
+            strcmp(run->config->name, bound->config->bounds) == 0)
+            return run->id;
+    return 0;
 }
 
 static wane_status store_run(wane_plan *plan, wane_plan_run *run, wane_results *db, wane_error *err)
@@ -213,8 +238,10 @@ static wane_status store_run(wane_plan *plan, wane_plan_run *run, wane_results *
                         .learning_rate = c->given ? NAN : c->training.learning_rate,
                         .order_name = run->order->name,
                         .seed = (int64_t)run->seed,
-                        .stages = (int64_t)run->length,
-                        .trainable = WANE_NULL};
+                        .stages = (int64_t)(run->length + run->shift),
+                        .trainable = WANE_NULL,
+                        .bound = wane_bound_name(c->bound),
+                        .bounds = c->bound ? bounded_by(plan, run) : 0};
     wane_status st = WANE_OK;
     if (!c->given)
         st =
@@ -222,8 +249,9 @@ static wane_status store_run(wane_plan *plan, wane_plan_run *run, wane_results *
     if (st == WANE_OK) st = wane_results_put_run(db, &run->id, &row, err);
     for (size_t p = 0; p <= run->length && st == WANE_OK; p++) {
         const wane_plan_stage *stage = &plan->stages[run->stages[p]];
-        int64_t task = p ? plan->task_ids[stage->task] : 0;
-        st = wane_results_put_run_stage(db, run->id, (int64_t)p, stage->id, task, err);
+        int64_t task = p ? plan->task_ids[wane_plan_task(run, p)] : 0;
+        int64_t position = (int64_t)(p ? p + run->shift : 0);
+        st = wane_results_put_run_stage(db, run->id, position, stage->id, task, err);
     }
     return st == WANE_OK ? store_parameters(plan, run, db, err) : st;
 }

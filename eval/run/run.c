@@ -101,7 +101,7 @@ static wane_status look_at(path_state *out, wane_work *work, const wane_plan_run
             if (stage.status == WANE_STAGE_DIVERGED) continue;
             break;
         }
-        if (out->diverged) {
+        if (out->diverged && !wane_plan_from_base(run)) {
             out->last = p; /* a stage behind a divergence is still to be marked */
             break;
         }
@@ -123,13 +123,16 @@ static wane_status skip_stage(wane_work *work, const wane_plan_run *run, size_t 
 static bool may_be_passed(wane_work *work, const wane_plan_run *run, size_t position, size_t last)
 {
     const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
-    if (stage->given || stage->config->settings.kind == WANE_METHOD_LORA || position >= last)
-        return false;
     size_t cells = 0, missing = 0;
     wane_stage_state next = {0};
     wane_error ignored;
-    if (wane_cells_missing(work->plan, work->db, run, position, &cells, &missing, &ignored) != 0 ||
-        wane_results_stage_state(work->db, &next, work->plan->stages[run->stages[position + 1]].id,
+    bool apart = wane_plan_from_base(run);
+    if (!apart && (stage->given || stage->config->settings.kind == WANE_METHOD_LORA)) return false;
+    if (!apart && position >= last) return false;
+    if (wane_cells_missing(work->plan, work->db, run, position, &cells, &missing, &ignored) != 0)
+        return false;
+    if (apart) return missing == 0;
+    if (wane_results_stage_state(work->db, &next, work->plan->stages[run->stages[position + 1]].id,
                                  &ignored) != 0)
         return false;
     return missing == 0 && next.status == WANE_STAGE_DONE;
@@ -197,16 +200,18 @@ static wane_status walk(wane_work *work, size_t r, const path_state *state, bool
 {
     const wane_plan_run *run = &work->plan->runs[r];
     wane_status st = WANE_OK;
-    wane_chain chain = {.length = run->length};
+    wane_chain chain = {.length = run->length, .from_base = wane_plan_from_base(run)};
     chain.updates = wane_alloc(run->length, sizeof *chain.updates);
     WANE_TRY(chain.updates ? WANE_OK : wane_fail_memory(err, "run", run->name));
     WANE_TRY(wane_model_copy(&chain.model, work->inputs->base, err));
     for (size_t p = 1; p <= state->last; p++) {
         WANE_TRY(wane_work_continue(work, err));
-        if (*diverged) WANE_TRY(skip_stage(work, run, p, err));
-        else WANE_TRY(locked_stage(work, r, p, state->last, &chain, diverged, err));
+        bool now = false;
+        if (*diverged && !chain.from_base) WANE_TRY(skip_stage(work, run, p, err));
+        else WANE_TRY(locked_stage(work, r, p, state->last, &chain, &now, err));
+        *diverged = *diverged || now;
     }
-    for (size_t p = state->last + 1; *diverged && p <= run->length; p++)
+    for (size_t p = state->last + 1; *diverged && !chain.from_base && p <= run->length; p++)
         WANE_TRY(skip_stage(work, run, p, err));
 done:
     for (size_t i = 0; chain.updates && i < chain.length; i++) wane_update_free(&chain.updates[i]);
@@ -355,6 +360,7 @@ static void close_work(wane_work *work)
         wane_base_svd_free(work->svd[i]);
     wane_free(work->svd);
     wane_base_windows_free(work);
+    wane_probe_rows_free(work);
     wane_free(work->random_scores);
     wane_results_close(work->db);
     wane_pool_free(work->pool);
@@ -374,6 +380,7 @@ wane_status wane_run(wane_run_outcome *out, wane_plan *plan, const wane_run_opti
     if (st == WANE_OK) st = base_stage(&work, err);
     if (st == WANE_OK && options->jobs > 1 && !options->worker) st = wane_jobs_run(&work, err);
     else if (st == WANE_OK) st = all_runs(&work, err);
+    if (st == WANE_OK && !options->worker) st = wane_bounds_finish(&work, err);
     close_work(&work);
     *out = outcome;
     return st;

@@ -9,20 +9,20 @@
 #include "store/base/memory.h"
 #include "store/results/query.h"
 
-/* R of one run: (length + 1) rows, a column per task of the order, then one per watched task. */
+/* R of one run: (stages + 1) rows, a column per task of the order, then one per watched task. */
 typedef struct accuracies {
-    size_t tasks, watched, columns;
+    size_t stages, tasks, watched, columns;
     double *value;
 } accuracies;
 
 /* The column of a task, or SIZE_MAX. */
-static size_t column_of(const wane_work *work, const wane_plan_run *run, int64_t task)
+static size_t column_of(const wane_work *work, const wane_plan_run *run, size_t tasks, int64_t task)
 {
     const wane_experiment *x = work->experiment;
-    for (size_t j = 0; j < run->length; j++)
-        if (work->plan->task_ids[work->plan->stages[run->stages[j + 1]].task] == task) return j;
+    for (size_t j = 0; j < tasks; j++)
+        if (work->plan->task_ids[run->order->tasks[j]] == task) return j;
     for (size_t t = x->trained_tasks; t < x->task_count; t++)
-        if (work->plan->task_ids[t] == task) return run->length + t - x->trained_tasks;
+        if (work->plan->task_ids[t] == task) return tasks + t - x->trained_tasks;
     return SIZE_MAX;
 }
 
@@ -33,18 +33,20 @@ static wane_status read_accuracies(accuracies *out, wane_work *work, const wane_
         "SELECT p.position, s.task, s.value FROM run_stage p JOIN score s ON s.stage = p.stage "
         "WHERE p.run = ?1 AND s.step = -1 AND s.split = 'test' AND s.metric = 'accuracy'";
     const wane_experiment *x = work->experiment;
-    accuracies a = {.tasks = run->length, .watched = x->task_count - x->trained_tasks};
+    accuracies a = {.stages = run->length + run->shift,
+                    .tasks = run->length + run->shift,
+                    .watched = x->task_count - x->trained_tasks};
     a.columns = a.tasks + a.watched;
-    a.value = wane_alloc((run->length + 1) * a.columns, sizeof *a.value);
+    a.value = wane_alloc((a.stages + 1) * a.columns, sizeof *a.value);
     if (!a.value) return wane_fail_memory(err, "seal", run->name);
-    for (size_t i = 0; i < (run->length + 1) * a.columns; i++) a.value[i] = NAN;
+    for (size_t i = 0; i < (a.stages + 1) * a.columns; i++) a.value[i] = NAN;
     wane_binding id = {NULL, {.type = WANE_VALUE_INTEGER, .integer = run->id}};
     wane_query *query = NULL;
     wane_status st = wane_query_open(&query, work->db, sql, &id, 1, err);
     while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK) {
         size_t position = (size_t)wane_query_int(query, 0);
-        size_t column = column_of(work, run, wane_query_int(query, 1));
-        if (position <= run->length && column != SIZE_MAX)
+        size_t column = column_of(work, run, a.tasks, wane_query_int(query, 1));
+        if (position <= a.stages && column != SIZE_MAX)
             a.value[position * a.columns + column] = wane_query_double(query, 2);
     }
     wane_query_free(query);
@@ -56,32 +58,176 @@ static wane_status read_accuracies(accuracies *out, wane_work *work, const wane_
     return st;
 }
 
-/* Metrics after every stage; behind a divergence each is missing, and says so. */
-static size_t fill_metrics(wane_metric_row *rows, const accuracies *a, double *matrix,
-                           const wane_work *work, const wane_plan_run *run, size_t sound)
+/* What a run is held against. */
+typedef struct reference {
+    const wane_plan_run *run; /* NULL: none is planned */
+    bool ended;               /* all that can be measured is there */
+    accuracies a;
+    double *score; /* joint: per stage k, of task k after training on 1..k together */
+} reference;
+
+typedef struct sealing {
+    wane_work *work;
+    const wane_plan_run *run;
+    accuracies a;
+    reference joint, single;
+    bool *sound;    /* per stage of the run, from 1: trained, and not diverged */
+    double *matrix; /* the trained tasks' columns of a */
+    wane_metric_row *rows;
+    size_t count;
+} sealing;
+
+static void sealing_free(sealing *s)
 {
-    size_t count = 0;
-    for (size_t i = 0; i <= run->length; i++)
-        memcpy(matrix + i * a->tasks, a->value + i * a->columns, a->tasks * sizeof *matrix);
-    for (size_t k = 1; k <= run->length; k++) {
-        wane_metric metrics[WANE_FORGETTING_METRICS];
-        wane_forgetting_metrics(metrics, matrix, k, a->tasks, NULL);
-        for (size_t m = 0; m < WANE_FORGETTING_METRICS; m++)
-            rows[count++] = (wane_metric_row){(int64_t)k, metrics[m].name, "",
-                                              k <= sound ? metrics[m].value : NAN,
-                                              k <= sound ? metrics[m].reason : "diverged"};
-        for (size_t w = 0; w < a->watched; w++) {
-            const char *name =
-                work->experiment->tasks[work->experiment->trained_tasks + w].spec.name;
-            double change = a->value[k * a->columns + a->tasks + w] - a->value[a->tasks + w];
-            rows[count++] =
-                (wane_metric_row){(int64_t)k, "held_out_change", name, k <= sound ? change : NAN,
-                                  k > sound       ? "diverged"
-                                  : isnan(change) ? "missing_cell"
-                                                  : NULL};
-        }
+    wane_free(s->a.value);
+    wane_free(s->joint.a.value);
+    wane_free(s->joint.score);
+    wane_free(s->single.a.value);
+    wane_free(s->sound);
+    wane_free(s->matrix);
+    wane_free(s->rows);
+}
+
+static bool sealed(wane_run_status status)
+{
+    return status == WANE_RUN_DONE || status == WANE_RUN_DIVERGED || status == WANE_RUN_GATE_FAILED;
+}
+
+static wane_status read_reference(reference *out, const sealing *s, wane_bound bound,
+                                  wane_error *err)
+{
+    wane_run_state state = {0};
+    out->run = s->run->config->bound ? NULL : wane_plan_bound(s->work->plan, s->run, bound);
+    if (!out->run) return WANE_OK;
+    wane_status st = wane_results_run_state(s->work->db, &state, out->run->id, err);
+    out->ended = sealed(state.status);
+    if (st == WANE_OK) st = read_accuracies(&out->a, s->work, out->run, err);
+    if (st != WANE_OK || bound == WANE_BOUND_SINGLE) return st;
+    out->score = wane_alloc(out->a.tasks, sizeof *out->score);
+    if (!out->score) return wane_fail_memory(err, "seal", s->run->name);
+    for (size_t k = 1; k <= out->a.tasks; k++)
+        out->score[k - 1] = out->a.value[k * out->a.columns + k - 1];
+    return WANE_OK;
+}
+
+static void add(sealing *s, size_t k, const char *name, const char *subject, double value,
+                const char *reason)
+{
+    bool sound = s->sound[k - s->run->shift];
+    s->rows[s->count++] = (wane_metric_row){(int64_t)k, name, subject, sound ? value : NAN,
+                                            sound ? reason : "diverged"};
+}
+
+/* Bounds are not continual: nothing is forgotten between their stages. */
+static void bound_metrics(wane_metric metrics[WANE_FORGETTING_METRICS], wane_bound bound)
+{
+    enum { ACC, AIA, LEARNING_ACC };
+    if (bound == WANE_BOUND_SINGLE) {
+        metrics[ACC].value = metrics[LEARNING_ACC].value;
+        metrics[ACC].reason = metrics[LEARNING_ACC].reason;
     }
-    return count;
+    for (size_t m = 0; m < WANE_FORGETTING_METRICS; m++)
+        if (m != ACC && m != LEARNING_ACC && !(m == AIA && bound == WANE_BOUND_JOINT)) {
+            metrics[m].value = NAN;
+            metrics[m].reason = bound == WANE_BOUND_JOINT ? "joint_training" : "single_tasks";
+        }
+}
+
+/* A head that is not there yet scores nothing: fwt and all that looks before a task's training. */
+static void head_reasons(wane_metric metrics[WANE_FORGETTING_METRICS], size_t k)
+{
+    for (size_t m = 0; m < WANE_FORGETTING_METRICS; m++) {
+        bool before =
+            strcmp(metrics[m].name, "fwt") == 0 || strcmp(metrics[m].name, "forgetting_rwalk") == 0;
+        if (before && k > 1 && isnan(metrics[m].value)) metrics[m].reason = "head_not_trained";
+    }
+}
+
+static void fill_forgetting(sealing *s, size_t k)
+{
+    const wane_experiment *x = s->work->experiment;
+    wane_metric metrics[WANE_FORGETTING_METRICS];
+    bool all = s->joint.run && x->joint == WANE_JOINT_ALL;
+    wane_forgetting_metrics(metrics, s->matrix, k, s->a.tasks, all ? s->joint.score : NULL);
+    for (size_t m = 0; s->joint.run && m < WANE_FORGETTING_METRICS; m++)
+        if (strcmp(metrics[m].name, "intransigence") == 0 && isnan(metrics[m].value))
+            metrics[m].reason = !all             ? "joint_last"
+                                : s->joint.ended ? "missing_cell"
+                                                 : "bound_missing";
+    if (x->head == WANE_HEAD_LINEAR) head_reasons(metrics, k);
+    if (s->run->config->bound) bound_metrics(metrics, s->run->config->bound);
+    for (size_t m = 0; m < WANE_FORGETTING_METRICS; m++)
+        add(s, k, metrics[m].name, "", metrics[m].value, metrics[m].reason);
+}
+
+/* joint_acc: mean over tasks 1..k after training on them together; single_acc: mean over them, each
+ * trained alone. */
+static void fill_bounds(sealing *s, size_t k)
+{
+    for (int single = 0; single < 2; single++) {
+        const reference *r = single ? &s->single : &s->joint;
+        double sum = 0;
+        if (!r->run) continue;
+        for (size_t j = 0; j < k; j++) sum += r->a.value[(single ? j + 1 : k) * r->a.columns + j];
+        const char *reason = !r->ended                       ? "bound_missing"
+                             : !single && k <= r->run->shift ? "joint_last"
+                                                             : "missing_cell";
+        add(s, k, single ? "single_acc" : "joint_acc", "", sum / (double)k,
+            isnan(sum) ? reason : NULL);
+    }
+}
+
+static void fill_watched(sealing *s, size_t k)
+{
+    const wane_experiment *x = s->work->experiment;
+    for (size_t w = 0; w < s->a.watched; w++) {
+        double change = s->a.value[k * s->a.columns + s->a.tasks + w] - s->a.value[s->a.tasks + w];
+        const char *missing = x->head == WANE_HEAD_LINEAR ? "head_not_trained" : "missing_cell";
+        add(s, k, "held_out_change", x->tasks[x->trained_tasks + w].spec.name, change,
+            isnan(change) ? missing : NULL);
+    }
+}
+
+/* Which stages count: behind a divergence none does, but where each starts from the base. */
+static wane_status look_for_divergence(sealing *s, wane_error *err)
+{
+    const wane_plan_run *run = s->run;
+    bool apart = wane_plan_from_base(run), sound = true;
+    for (size_t p = 1; p <= run->length; p++) {
+        wane_stage_state state = {0};
+        wane_status st = wane_results_stage_state(s->work->db, &state,
+                                                  s->work->plan->stages[run->stages[p]].id, err);
+        if (st != WANE_OK) return st;
+        sound = (sound || apart) && state.status == WANE_STAGE_DONE;
+        s->sound[p] = sound;
+    }
+    return WANE_OK;
+}
+
+/* Metrics after every stage; behind a divergence each is missing, and says so. */
+static wane_status fill_metrics(sealing *s, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_plan_run *run = s->run;
+    WANE_TRY(read_accuracies(&s->a, s->work, run, err));
+    WANE_TRY(read_reference(&s->joint, s, WANE_BOUND_JOINT, err));
+    WANE_TRY(read_reference(&s->single, s, WANE_BOUND_SINGLE, err));
+    s->rows =
+        wane_alloc(run->length * (WANE_FORGETTING_METRICS + 2 + s->a.watched), sizeof *s->rows);
+    s->matrix = wane_alloc((s->a.stages + 1) * s->a.tasks, sizeof *s->matrix);
+    s->sound = wane_alloc(run->length + 1, sizeof *s->sound);
+    WANE_TRY(s->rows && s->matrix && s->sound ? WANE_OK : wane_fail_memory(err, "seal", run->name));
+    WANE_TRY(look_for_divergence(s, err));
+    for (size_t i = 0; i <= s->a.stages; i++)
+        memcpy(s->matrix + i * s->a.tasks, s->a.value + i * s->a.columns,
+               s->a.tasks * sizeof *s->matrix);
+    for (size_t k = run->shift + 1; k <= s->a.stages; k++) {
+        fill_forgetting(s, k);
+        fill_bounds(s, k);
+        fill_watched(s, k);
+    }
+done:
+    return st;
 }
 
 static wane_status failed_gates(size_t *out, wane_work *work, const wane_plan_run *run,
@@ -97,50 +243,84 @@ static wane_status failed_gates(size_t *out, wane_work *work, const wane_plan_ru
     return st;
 }
 
-/* The last position whose stage is trained and did not diverge. */
-static wane_status sound_positions(size_t *out, wane_work *work, const wane_plan_run *run,
-                                   wane_error *err)
+static wane_status seal_run(const sealing *s, wane_run_status status, wane_error *err)
 {
-    *out = 0;
-    for (size_t p = 1; p <= run->length; p++) {
-        wane_stage_state state = {0};
-        wane_status st =
-            wane_results_stage_state(work->db, &state, work->plan->stages[run->stages[p]].id, err);
-        if (st != WANE_OK) return st;
-        if (state.status != WANE_STAGE_DONE) return WANE_OK;
-        *out = p;
-    }
-    return WANE_OK;
+    wane_run_seal seal = {.status = status,
+                          .error = status == WANE_RUN_GATE_FAILED ? "a sanity gate failed" : NULL,
+                          .metrics = s->rows,
+                          .metric_count = s->count};
+    return wane_results_seal_run(s->work->db, s->run->id, &seal, err);
 }
 
 wane_status wane_run_finish(wane_work *work, const wane_plan_run *run, bool diverged,
                             wane_error *err)
 {
     wane_status st = WANE_OK;
-    accuracies a = {0};
-    wane_metric_row *rows = NULL;
-    double *matrix = NULL;
-    size_t failed = 0, sound = 0;
-    WANE_TRY(read_accuracies(&a, work, run, err));
-    WANE_TRY(sound_positions(&sound, work, run, err));
+    sealing s = {.work = work, .run = run};
+    size_t failed = 0;
+    WANE_TRY(fill_metrics(&s, err));
     WANE_TRY(failed_gates(&failed, work, run, err));
-    rows = wane_alloc(run->length * (WANE_FORGETTING_METRICS + a.watched), sizeof *rows);
-    matrix = wane_alloc((run->length + 1) * a.tasks, sizeof *matrix);
-    WANE_TRY(rows && matrix ? WANE_OK : wane_fail_memory(err, "seal", run->name));
-    wane_run_seal seal = {.status = failed     ? WANE_RUN_GATE_FAILED
-                                    : diverged ? WANE_RUN_DIVERGED
-                                               : WANE_RUN_DONE,
-                          .error = failed ? "a sanity gate failed" : NULL,
-                          .metrics = rows,
-                          .metric_count = fill_metrics(rows, &a, matrix, work, run, sound)};
-    WANE_TRY(wane_results_seal_run(work->db, run->id, &seal, err));
+    WANE_TRY(seal_run(&s,
+                      failed     ? WANE_RUN_GATE_FAILED
+                      : diverged ? WANE_RUN_DIVERGED
+                                 : WANE_RUN_DONE,
+                      err));
     WANE_TRY(wane_stage_let_go(work, run, err));
     if (failed) work->outcome->gates_failed++;
     else if (diverged) work->outcome->runs_diverged++;
     else work->outcome->runs_done++;
 done:
-    wane_free(a.value);
-    wane_free(rows);
-    wane_free(matrix);
+    sealing_free(&s);
+    return st;
+}
+
+/* ------------------------------------------------------------------- bounds measured afterwards */
+
+/* Whether what is stored lacks rows, or waits for a bound, otherwise than `s` does. */
+static wane_status outdated(bool *out, const sealing *s, wane_error *err)
+{
+    wane_binding id = {NULL, {.type = WANE_VALUE_INTEGER, .integer = s->run->id}};
+    wane_query *query = NULL;
+    int64_t waiting = 0;
+    for (size_t i = 0; i < s->count; i++)
+        waiting += s->rows[i].reason && strcmp(s->rows[i].reason, "bound_missing") == 0;
+    wane_status st = wane_query_open(&query, s->work->db,
+                                     "SELECT count(*), coalesce(sum(reason = 'bound_missing'), 0) "
+                                     "FROM metric WHERE run = ?1",
+                                     &id, 1, err);
+    if (st == WANE_OK) st = wane_query_next(query, err);
+    if (st == WANE_OK)
+        *out = wane_query_int(query, 0) != (int64_t)s->count || wane_query_int(query, 1) != waiting;
+    wane_query_free(query);
+    return st;
+}
+
+static wane_status refresh(wane_work *work, const wane_plan_run *run, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_run_state state = {0};
+    sealing s = {.work = work, .run = run};
+    bool old = false;
+    WANE_TRY(wane_results_run_state(work->db, &state, run->id, err));
+    if (!sealed(state.status)) goto done;
+    WANE_TRY(fill_metrics(&s, err));
+    WANE_TRY(outdated(&old, &s, err));
+    if (old) WANE_TRY(seal_run(&s, state.status, err));
+done:
+    sealing_free(&s);
+    return st;
+}
+
+wane_status wane_bounds_finish(wane_work *work, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_plan *plan = work->plan;
+    for (size_t r = 0; r < plan->run_count && st == WANE_OK; r++) {
+        const wane_plan_run *run = &plan->runs[r];
+        if (run->config->bound) continue;
+        if (wane_plan_bound(plan, run, WANE_BOUND_JOINT) ||
+            wane_plan_bound(plan, run, WANE_BOUND_SINGLE))
+            st = refresh(work, run, err);
+    }
     return st;
 }

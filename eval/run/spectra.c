@@ -45,7 +45,8 @@ wane_status wane_terms_of(wane_terms *out, bool *lowrank, const wane_work *work,
                           const wane_chain *chain, size_t position, size_t parameter, size_t extra,
                           wane_error *err)
 {
-    size_t first = work->experiment->continue_adapter && position ? position : 1;
+    bool whole = chain->from_base || work->experiment->policy == WANE_POLICY_CONTINUE;
+    size_t first = whole && position ? position : 1;
     return gather(out, lowrank, chain, first, position,
                   &work->inputs->base->parameters.parameter[parameter], extra, err);
 }
@@ -55,7 +56,7 @@ wane_status wane_terms_of_increment(wane_terms *out, bool *lowrank, const wane_w
                                     wane_error *err)
 {
     const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
-    bool both = work->experiment->continue_adapter && position > 1;
+    bool both = work->experiment->policy == WANE_POLICY_CONTINUE && position > 1;
     wane_status st =
         gather(out, lowrank, chain, both ? position - 1 : position, position, p, 0, err);
     if (st != WANE_OK || !both || !*lowrank) return st;

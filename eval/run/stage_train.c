@@ -5,91 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/run/batches.h"
 #include "eval/run/work.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
-#include "store/base/random.h"
 #include "store/files/file.h"
-
-/* The batches of one stage: rows of the prompts in a new order each epoch, label tokens behind
- * each. Every token of a label is predicted; the last one is never an input. */
-typedef struct batches {
-    const wane_prompts *prompts;
-    size_t batch_size, per_epoch, *order, epoch;
-    uint64_t seed, stage;
-    int32_t *ids, *targets;
-    size_t *starts, *positions;
-    wane_batch batch;
-} batches;
-
-static void batches_free(batches *b)
-{
-    wane_free(b->order);
-    wane_free(b->ids);
-    wane_free(b->targets);
-    wane_free(b->starts);
-    wane_free(b->positions);
-}
-
-static wane_status batches_new(batches *b, const wane_prompts *prompts, size_t batch_size,
-                               uint64_t seed, uint64_t stage, wane_error *err)
-{
-    size_t longest = 0;
-    for (size_t r = 0; r < prompts->rows; r++) {
-        size_t length = prompts->starts[r + 1] - prompts->starts[r];
-        if (length > longest) longest = length;
-    }
-    size_t rows = batch_size < prompts->rows ? batch_size : prompts->rows;
-    size_t tokens = rows * (longest + prompts->longest_label);
-    *b = (batches){.prompts = prompts,
-                   .batch_size = batch_size,
-                   .epoch = SIZE_MAX,
-                   .seed = seed,
-                   .stage = stage};
-    b->per_epoch = (prompts->rows + batch_size - 1) / batch_size;
-    b->order = wane_alloc(prompts->rows, sizeof *b->order);
-    b->ids = wane_alloc(tokens, sizeof *b->ids);
-    b->targets = wane_alloc(rows * prompts->longest_label, sizeof *b->targets);
-    b->positions = wane_alloc(rows * prompts->longest_label, sizeof *b->positions);
-    b->starts = wane_alloc(rows + 1, sizeof *b->starts);
-    if (b->order && b->ids && b->targets && b->positions && b->starts) return WANE_OK;
-    batches_free(b);
-    *b = (batches){0};
-    return wane_fail_memory(err, "train", "batches");
-}
-
-static void add_row(batches *b, size_t row)
-{
-    const wane_prompts *p = b->prompts;
-    wane_batch *out = &b->batch;
-    size_t length = p->starts[row + 1] - p->starts[row];
-    size_t label = (size_t)p->labels[row], first = p->label_starts[label];
-    size_t count = p->label_starts[label + 1] - first;
-    memcpy(b->ids + out->tokens, p->ids + p->starts[row], length * sizeof *b->ids);
-    memcpy(b->ids + out->tokens + length, p->label_ids + first, (count - 1) * sizeof *b->ids);
-    for (size_t i = 0; i < count; i++) {
-        b->positions[out->targets] = out->tokens + length - 1 + i;
-        b->targets[out->targets++] = p->label_ids[first + i];
-    }
-    out->tokens += length + count - 1;
-    b->starts[++out->sequences] = out->tokens;
-}
-
-static const wane_batch *batch_of_step(batches *b, size_t step)
-{
-    size_t epoch = step / b->per_epoch, first = step % b->per_epoch * b->batch_size;
-    if (epoch != b->epoch) {
-        wane_random where = {b->seed, WANE_RANDOM_SHUFFLE, b->stage, epoch, 0};
-        wane_random_permutation(b->order, b->prompts->rows, &where);
-        b->epoch = epoch;
-    }
-    b->batch = (wane_batch){
-        .ids = b->ids, .starts = b->starts, .position = b->positions, .target = b->targets};
-    b->starts[0] = 0;
-    for (size_t i = first; i < b->prompts->rows && i < first + b->batch_size; i++)
-        add_row(b, b->order[i]);
-    return &b->batch;
-}
 
 /* One stage in training. */
 typedef struct training {
@@ -98,7 +18,7 @@ typedef struct training {
     const wane_plan_stage *stage;
     size_t run_index, position;
     wane_trainer *trainer;
-    batches batches;
+    wane_batches batches;
     char *checkpoint;    /* path */
     wane_step_row *rows; /* of steps not stored yet */
     size_t row_count;
@@ -127,7 +47,8 @@ static wane_status take_step(training *t, size_t step, wane_error *err)
 {
     wane_step result = {0};
     double before = wane_clock_wall();
-    wane_status st = wane_trainer_step(t->trainer, batch_of_step(&t->batches, step), &result, err);
+    wane_status st =
+        wane_trainer_step(t->trainer, wane_batches_step(&t->batches, step), &result, err);
     if (st != WANE_OK) return st;
     t->rows[t->row_count++] = (wane_step_row){.step = (int64_t)step,
                                               .loss = result.loss,
@@ -179,39 +100,72 @@ static void resume(training *t)
                       err.message);
 }
 
-/* The adapter to go on with under `continue`: that of the stage before, if it has one. */
-static wane_status continued_adapter(wane_adapter **out, training *t, wane_chain *chain,
-                                     wane_error *err)
+/* Brings the chain to the weights that are trained from, and makes what of earlier adapters is
+ * trained on (*continued) or computed with (*frozen); NULL where there is nothing of the kind. */
+static wane_status starting_point(wane_adapter **continued, wane_adapter **frozen, training *t,
+                                  wane_chain *chain, wane_error *err)
 {
     const wane_run_config *c = t->stage->config;
-    if (!t->work->experiment->continue_adapter || c->settings.kind != WANE_METHOD_LORA)
-        return WANE_OK;
-    wane_chain_to_base(chain, t->work->inputs);
-    if (t->position == 1) return WANE_OK;
-    wane_status st = wane_adapter_from_update(out, &t->work->inputs->base->parameters,
-                                              &chain->updates[t->position - 2], err);
-    if (st == WANE_OK) (*out)->dropout = c->settings.dropout;
+    const wane_parameters *table = &t->work->inputs->base->parameters;
+    wane_policy policy = t->work->experiment->policy;
+    wane_update all = {0};
+    wane_status st = WANE_OK;
+    bool lora = c->settings.kind == WANE_METHOD_LORA;
+    if (wane_plan_from_base(t->run) || (lora && policy != WANE_POLICY_MERGE))
+        wane_chain_to_base(chain, t->work->inputs);
+    if (!lora || policy == WANE_POLICY_MERGE || t->stage->position == 1) return WANE_OK;
+    if (policy == WANE_POLICY_CONTINUE) {
+        WANE_TRY(wane_adapter_from_update(continued, table, &chain->updates[t->position - 2], err));
+        (*continued)->dropout = c->settings.dropout;
+    } else {
+        WANE_TRY(wane_update_stack(&all, chain->updates, t->position - 1, err));
+        WANE_TRY(wane_adapter_from_update(frozen, table, &all, err));
+        (*frozen)->dropout = 0;
+    }
+done:
+    wane_update_free(&all);
     return st;
+}
+
+/* How many classes each task of the stage has. */
+static wane_status count_classes(size_t **out, const training *t, wane_error *err)
+{
+    size_t *classes = wane_alloc(t->stage->task_count, sizeof *classes);
+    if (!classes) return wane_fail_memory(err, "train", "head");
+    for (size_t i = 0; i < t->stage->task_count; i++)
+        classes[i] = t->work->inputs->tasks[t->stage->tasks[i]].task.label_count;
+    *out = classes;
+    return WANE_OK;
 }
 
 static wane_status begin(training *t, wane_chain *chain, const wane_prompts *prompts,
                          wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_adapter *continued = NULL;
+    wane_adapter *continued = NULL, *frozen = NULL;
+    size_t *classes = NULL;
     wane_probe before = {0}, with = {0};
-    wane_training settings = t->stage->config->training;
+    const wane_run_config *c = t->stage->config;
+    wane_method method = c->settings;
+    wane_training settings = c->training;
     settings.total_steps = t->stage->steps;
-    WANE_TRY(batches_new(&t->batches, prompts, t->stage->config->batch_size, t->run->seed,
-                         t->position, err));
-    WANE_TRY(continued_adapter(&continued, t, chain, err));
+    WANE_TRY(wane_batches_new(&t->batches, prompts, method.linear_head, c->batch_size, t->run->seed,
+                              t->stage->position, err));
+    WANE_TRY(starting_point(&continued, &frozen, t, chain, err));
+    if (method.linear_head) {
+        WANE_TRY(count_classes(&classes, t, err));
+        method.head_groups = t->stage->task_count;
+        method.head_classes = classes;
+    }
     bool fresh = !continued;
-    WANE_TRY(wane_trainer_new(&t->trainer, chain->model, &t->stage->config->settings, &settings,
-                              continued, t->run->seed, t->position, t->work->pool, err));
+    WANE_TRY(wane_trainer_new(&t->trainer, chain->model, &method, &settings, continued,
+                              t->run->seed, t->stage->position, t->work->pool, err));
     continued = NULL;
-    const wane_adapter *adapter = wane_trainer_adapter(t->trainer);
+    const wane_adapter *adapter = wane_trainer_adapter(t->trainer), *below = frozen;
+    if (frozen) WANE_TRY(wane_trainer_freeze(t->trainer, frozen, err));
+    frozen = NULL;
     if (adapter && fresh) {
-        WANE_TRY(wane_probe_take(&before, t->work, chain->model, NULL, err));
+        WANE_TRY(wane_probe_take(&before, t->work, chain->model, below, err));
         WANE_TRY(wane_probe_take(&with, t->work, chain->model, adapter, err));
         WANE_TRY(wane_gate_adapter_init(t->work, t->run, t->position, &before, &with, err));
     }
@@ -222,34 +176,10 @@ static wane_status begin(training *t, wane_chain *chain, const wane_prompts *pro
     t->cpu = wane_clock_cpu();
 done:
     wane_adapter_free(continued);
+    wane_adapter_free(frozen);
+    wane_free(classes);
     wane_free(before.logits);
     wane_free(with.logits);
-    return st;
-}
-
-/* Writes the update beside the database. *row names it; its texts are owned by `path`, `sha`. */
-static wane_status save_update(training *t, const wane_update *update, wane_artifact_row *row,
-                               char **path, char sha[WANE_SHA256_HEX], wane_error *err)
-{
-    wane_status st = WANE_OK;
-    char *whole = NULL, *weights = NULL, name[128];
-    bool lowrank = update->lowrank;
-    (void)snprintf(name, sizeof name, "%s%s", t->stage->key, lowrank ? "" : ".safetensors");
-    whole = wane_work_path(t->work, "updates", name);
-    weights = whole ? wane_path_join(whole, "adapter_model.safetensors") : NULL;
-    *path = wane_path_join("updates", name);
-    WANE_TRY(weights && *path ? WANE_OK : wane_fail_memory(err, "train", "artifact"));
-    WANE_TRY(wane_update_save(update, whole, err));
-    WANE_TRY(wane_file_sha256(sha, lowrank ? weights : whole, err));
-    size_t bytes = 0;
-    for (size_t i = 0; i < update->count; i++) {
-        const wane_update_tensor *u = &update->tensors[i];
-        bytes += sizeof(float) * (u->data ? u->rows * u->cols : u->term.rank * (u->rows + u->cols));
-    }
-    *row = (wane_artifact_row){lowrank ? "adapter" : "tensors", *path, sha, (int64_t)bytes};
-done:
-    wane_free(whole);
-    wane_free(weights);
     return st;
 }
 
@@ -264,7 +194,7 @@ static wane_status keep_update(training *t, wane_chain *chain, const char *path,
     return st;
 }
 
-static wane_status seal(training *t, const wane_artifact_row *artifact, wane_error *err)
+static wane_status seal(training *t, const wane_saved *saved, wane_error *err)
 {
     wane_environment environment;
     wane_environment_read(&environment, wane_pool_threads(t->work->pool), t->work->options->jobs);
@@ -273,8 +203,8 @@ static wane_status seal(training *t, const wane_artifact_row *artifact, wane_err
     wane_stage_seal row = {.status = diverged ? WANE_STAGE_DIVERGED : WANE_STAGE_DONE,
                            .steps = (int64_t)(diverged ? t->diverged_at : t->stage->steps),
                            .diverged_at = diverged ? (int64_t)t->diverged_at : WANE_NULL,
-                           .artifacts = artifact,
-                           .artifact_count = artifact ? 1 : 0,
+                           .artifacts = saved ? saved->row : NULL,
+                           .artifact_count = saved ? saved->count : 0,
                            .environment = &environment.row};
     wane_usage_row usage = {.phase = "train",
                             .wall_s = wane_clock_wall() - t->started,
@@ -290,35 +220,69 @@ static wane_status seal(training *t, const wane_artifact_row *artifact, wane_err
     return st;
 }
 
-/* Merges (an adapter), checks that merging changed nothing, saves, seals. */
+/* The weights that the stage's update leads to: chain->model, which the training started from,
+ * with the update; under `stack` with all adapters up to it in one product. */
+static wane_status apply_update(training *t, wane_chain *chain, const wane_update *update,
+                                wane_saved *saved, wane_error *err)
+{
+    wane_update all = {0};
+    if (t->work->experiment->policy != WANE_POLICY_STACK || t->stage->position == 1)
+        return wane_model_apply(chain->model, update, t->work->pool, err);
+    wane_status st = wane_update_stack(&all, chain->updates, t->position, err);
+    if (st == WANE_OK) st = wane_model_apply(chain->model, &all, t->work->pool, err);
+    if (st == WANE_OK) st = wane_save_update(saved, t->work, t->stage, "stack", &all, err);
+    wane_update_free(&all);
+    return st;
+}
+
+/* Saves what was learned, merges an adapter, checks that merging changed nothing, seals. */
 static wane_status finish(training *t, wane_chain *chain, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_update update = {0};
     wane_probe unmerged = {0}, merged = {0};
-    wane_artifact_row artifact = {0};
-    char *path = NULL, sha[WANE_SHA256_HEX];
+    wane_saved saved = {0};
     const wane_adapter *adapter = wane_trainer_adapter(t->trainer);
+    const wane_class_head *head = wane_trainer_head(t->trainer);
     if (t->diverged_at != SIZE_MAX) {
         st = seal(t, NULL, err);
         goto done;
     }
     WANE_TRY(wane_trainer_update(&update, t->trainer, chain->model, err));
-    WANE_TRY(save_update(t, &update, &artifact, &path, sha, err));
+    WANE_TRY(wane_save_update(&saved, t->work, t->stage, update.lowrank ? "adapter" : "tensors",
+                              &update, err));
+    if (head) WANE_TRY(wane_save_head(&saved, t->work, t->stage, head, err));
     if (adapter) {
+        WANE_TRY(keep_update(t, chain, saved.path[0], err));
         WANE_TRY(wane_probe_take(&unmerged, t->work, chain->model, adapter, err));
-        WANE_TRY(wane_model_apply(chain->model, &update, t->work->pool, err));
+        WANE_TRY(apply_update(t, chain, &update, &saved, err));
         WANE_TRY(wane_probe_take(&merged, t->work, chain->model, NULL, err));
         WANE_TRY(wane_gate_merged(t->work, t->run, t->position, &unmerged, &merged, err));
     }
-    if (adapter) WANE_TRY(keep_update(t, chain, path, err));
-    WANE_TRY(seal(t, &artifact, err));
+    WANE_TRY(seal(t, &saved, err));
     chain->position = t->position;
 done:
     wane_update_free(&update);
+    wane_saved_free(&saved);
     wane_free(unmerged.logits);
     wane_free(merged.logits);
-    wane_free(path);
+    return st;
+}
+
+/* The training rows of all tasks of the stage. */
+static wane_status read_rows(wane_prompts *out, const training *t, wane_error *err)
+{
+    const wane_inputs *in = t->work->inputs;
+    size_t count = t->stage->task_count, length = t->stage->config->max_seq_length;
+    if (count == 1) return wane_inputs_train(out, in, t->stage->tasks[0], length, err);
+    wane_status st = WANE_OK;
+    wane_prompts *parts = wane_alloc(count, sizeof *parts);
+    if (!parts) return wane_fail_memory(err, "train", t->run->name);
+    for (size_t i = 0; i < count && st == WANE_OK; i++)
+        st = wane_inputs_train(&parts[i], in, t->stage->tasks[i], length, err);
+    if (st == WANE_OK) st = wane_prompts_join(out, parts, count, err);
+    for (size_t i = 0; i < count; i++) wane_prompts_free(&parts[i]);
+    wane_free(parts);
     return st;
 }
 
@@ -337,8 +301,7 @@ wane_status wane_stage_train(wane_work *work, const wane_plan_run *run, size_t r
     (void)snprintf(name, sizeof name, "%s.state", t.stage->key);
     t.checkpoint = wane_work_path(work, "checkpoints", name);
     WANE_TRY(t.checkpoint ? WANE_OK : wane_fail_memory(err, "train", run->name));
-    WANE_TRY(wane_inputs_train(&prompts, work->inputs, t.stage->task,
-                               t.stage->config->max_seq_length, err));
+    WANE_TRY(read_rows(&prompts, &t, err));
     WANE_TRY(wane_results_set_stage_status(work->db, t.stage->id, WANE_STAGE_TRAINING, err));
     WANE_TRY(begin(&t, chain, &prompts, err));
     WANE_TRY(train_steps(&t, err));
@@ -347,7 +310,7 @@ wane_status wane_stage_train(wane_work *work, const wane_plan_run *run, size_t r
     *diverged = t.diverged_at != SIZE_MAX;
 done:
     wane_trainer_free(t.trainer);
-    batches_free(&t.batches);
+    wane_batches_free(&t.batches);
     wane_prompts_free(&prompts);
     wane_free(t.rows);
     wane_free(t.checkpoint);

@@ -16,9 +16,8 @@ void wane_chain_to_base(wane_chain *chain, const wane_inputs *inputs)
            inputs->base->parameters.floats * sizeof(float));
 }
 
-/* The artifact's path, its bytes checked against what was sealed. */
-static wane_status checked_artifact(char **out, wane_work *work, int64_t stage, const char *kind,
-                                    wane_error *err)
+wane_status wane_stage_artifact(char **out, wane_work *work, int64_t stage, const char *kind,
+                                wane_error *err)
 {
     char *path = NULL, *sealed = NULL, *whole = NULL, *weights = NULL;
     char sha[WANE_SHA256_HEX];
@@ -49,7 +48,7 @@ static wane_status load_given(wane_work *work, const wane_plan_stage *stage, wan
     wane_update *update = &chain->updates[stage->position - 1];
     wane_update_free(update);
     *update = (wane_update){0};
-    if (work->experiment->continue_adapter) wane_chain_to_base(chain, work->inputs);
+    if (work->experiment->policy == WANE_POLICY_CONTINUE) wane_chain_to_base(chain, work->inputs);
     return wane_given_apply(update, chain->model, stage->given, work->pool, work->options->log,
                             err);
 }
@@ -67,7 +66,7 @@ wane_status wane_stage_load(wane_work *work, const wane_plan_run *run, size_t po
         return st;
     }
     bool lora = stage->config->settings.kind == WANE_METHOD_LORA;
-    st = checked_artifact(&path, work, stage->id, lora ? "adapter" : "tensors", err);
+    st = wane_stage_artifact(&path, work, stage->id, lora ? "adapter" : "tensors", err);
     if (st == WANE_ENOTFOUND)
         st = wane_fail(err, st,
                        "%s: the weights of stage %zu were not kept: new cells of it need 'keep: "
@@ -75,12 +74,19 @@ wane_status wane_stage_load(wane_work *work, const wane_plan_run *run, size_t po
                        run->name, position);
     WANE_TRY(st);
     WANE_TRY(wane_update_load(&update, path, NULL, NULL, err));
-    if (lora && work->experiment->continue_adapter) wane_chain_to_base(chain, work->inputs);
-    WANE_TRY(wane_model_apply(chain->model, &update, work->pool, err));
+    wane_policy policy = work->experiment->policy;
+    if (wane_plan_from_base(run) || (lora && policy != WANE_POLICY_MERGE))
+        wane_chain_to_base(chain, work->inputs);
+    bool stack = lora && policy == WANE_POLICY_STACK && stage->position > 1;
+    if (!stack) WANE_TRY(wane_model_apply(chain->model, &update, work->pool, err));
     if (lora) {
         wane_update_free(&chain->updates[position - 1]);
         chain->updates[position - 1] = update;
         update = (wane_update){0};
+    }
+    if (stack) {
+        WANE_TRY(wane_update_stack(&update, chain->updates, position, err));
+        WANE_TRY(wane_model_apply(chain->model, &update, work->pool, err));
     }
     chain->position = position;
 done:
@@ -107,9 +113,9 @@ static wane_status still_needed(bool *out, wane_work *work, size_t stage, const 
     return WANE_OK;
 }
 
-static wane_status let_go(wane_work *work, const wane_plan_stage *stage, wane_error *err)
+static wane_status let_go(wane_work *work, const wane_plan_stage *stage, const char *kind,
+                          wane_error *err)
 {
-    const char *kind = stage->config->settings.kind == WANE_METHOD_LORA ? "adapter" : "tensors";
     char *path = NULL, *whole = NULL;
     wane_status st = wane_results_find_artifact(work->db, &path, NULL, stage->id, kind, err);
     if (st == WANE_ENOTFOUND) return WANE_OK;
@@ -138,7 +144,12 @@ wane_status wane_stage_let_go(wane_work *work, const wane_plan_run *run, wane_er
         if (keep == WANE_KEEP_ADAPTERS && (lora || last)) continue;
         if (keep == WANE_KEEP_LAST && last) continue;
         wane_status st = still_needed(&needed, work, run->stages[p], run, err);
-        if (st == WANE_OK && !needed) st = let_go(work, &work->plan->stages[run->stages[p]], err);
+        const wane_plan_stage *stage = &work->plan->stages[run->stages[p]];
+        /* Heads are small and stay, but where nothing does. */
+        if (st == WANE_OK && !needed) st = let_go(work, stage, lora ? "adapter" : "tensors", err);
+        if (st == WANE_OK && !needed && lora) st = let_go(work, stage, "stack", err);
+        if (st == WANE_OK && !needed && keep == WANE_KEEP_NONE)
+            st = let_go(work, stage, "head", err);
         if (st != WANE_OK) return st;
     }
     return WANE_OK;

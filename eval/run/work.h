@@ -4,6 +4,7 @@
 #ifndef EVAL_RUN_WORK_H
 #define EVAL_RUN_WORK_H
 
+#include "eval/measure/measure.h"
 #include "eval/run/environment.h"
 #include "eval/run/run.h"
 #include "eval/train/train.h"
@@ -31,6 +32,7 @@ typedef struct wane_work {
     struct wane_base_svd **svd;       /* per parameter, read or computed when first needed; owned */
     wane_base_windows *base_windows;  /* per corpus; owned */
     wane_random_score *random_scores; /* per task, once measured; owned */
+    wane_prompts *probe_rows;         /* per task: training rows a probe is fitted to; owned */
     double deadline;                  /* on wane_clock_wall; 0 = none */
     double apart_wall, apart_cpu;     /* spent inside the cell at work, on a phase of its own */
 } wane_work;
@@ -41,6 +43,7 @@ typedef struct wane_chain {
     size_t position;
     wane_update *updates; /* [p - 1]: what stage p changed; {0} when not loaded */
     size_t length;        /* of updates */
+    bool from_base;       /* every stage starts from the base, none from the one before it */
 } wane_chain;
 
 /* WANE_ECANCELLED once a stop was asked for or the deadline has passed. */
@@ -56,11 +59,34 @@ WANE_MUST_CHECK wane_status wane_stage_train(wane_work *work, const wane_plan_ru
                                              size_t run_index, size_t position, wane_chain *chain,
                                              bool *diverged, wane_error *err);
 
+/* stage_save.c: what a trained stage leaves on disk, and the rows that name it at the seal. */
+typedef struct wane_saved {
+    wane_artifact_row row[3];
+    char *path[3], sha[3][WANE_SHA256_HEX];
+    size_t count;
+} wane_saved;
+void wane_saved_free(wane_saved *saved);
+/* kind: "adapter" or "tensors": the stage's update; "stack": all adapters up to it as one. */
+WANE_MUST_CHECK wane_status wane_save_update(wane_saved *saved, const wane_work *work,
+                                             const wane_plan_stage *stage, const char *kind,
+                                             const wane_update *update, wane_error *err);
+WANE_MUST_CHECK wane_status wane_save_head(wane_saved *saved, const wane_work *work,
+                                           const wane_plan_stage *stage,
+                                           const wane_class_head *head, wane_error *err);
+/* The head that the stage trained for one of its tasks: labels x width. Free with wane_free. */
+WANE_MUST_CHECK wane_status wane_load_head(float **out, wane_work *work,
+                                           const wane_plan_stage *stage, size_t task,
+                                           wane_error *err);
+
 /* stage_weights.c: moves the chain from position - 1 to the sealed stage at `position`. */
 WANE_MUST_CHECK wane_status wane_stage_load(wane_work *work, const wane_plan_run *run,
                                             size_t position, wane_chain *chain, wane_error *err);
 /* The weights `position` starts from, for an adapter that is continued: those of the base. */
 void wane_chain_to_base(wane_chain *chain, const wane_inputs *inputs);
+/* The path of a stage's artifact, its bytes checked against what was sealed. Free with wane_free.
+ */
+WANE_MUST_CHECK wane_status wane_stage_artifact(char **out, wane_work *work, int64_t stage,
+                                                const char *kind, wane_error *err);
 /* Unlinks what `keep` does not keep of a finished run and no unfinished run needs. */
 WANE_MUST_CHECK wane_status wane_stage_let_go(wane_work *work, const wane_plan_run *run,
                                               wane_error *err);
@@ -79,8 +105,15 @@ WANE_MUST_CHECK wane_status wane_cell_fill_corpus(wane_work *work, const wane_ce
                                                   size_t corpus, size_t position,
                                                   const wane_chain *chain, wane_error *err);
 WANE_MUST_CHECK wane_status wane_cell_fill_task(wane_work *work, const wane_cell *cell, size_t task,
-                                                bool trained_here, const wane_chain *chain,
-                                                wane_error *err);
+                                                const wane_plan_run *run, size_t position,
+                                                const wane_chain *chain, wane_error *err);
+/* cell_heads.c: the same under `head: linear` and `head: reprobe`; *reason (a constant) says why
+ * there is no score. */
+WANE_MUST_CHECK wane_status wane_score_by_head(wane_accuracy *out, const char **reason,
+                                               wane_work *work, size_t task,
+                                               const wane_plan_run *run, size_t position,
+                                               const wane_chain *chain, wane_error *err);
+void wane_probe_rows_free(wane_work *work);
 WANE_MUST_CHECK wane_status wane_cell_fill_spectra(wane_work *work, const wane_cell *cell,
                                                    const wane_plan_run *run, size_t position,
                                                    const wane_chain *chain, wane_error *err);
@@ -121,6 +154,8 @@ WANE_MUST_CHECK wane_status wane_gate_merged(wane_work *work, const wane_plan_ru
 /* seal.c: metrics of a run whose cells are all there, its status, its seal. */
 WANE_MUST_CHECK wane_status wane_run_finish(wane_work *work, const wane_plan_run *run,
                                             bool diverged, wane_error *err);
+/* Metrics of sealed runs that wait for bounds measured since. */
+WANE_MUST_CHECK wane_status wane_bounds_finish(wane_work *work, wane_error *err);
 
 /* environment.c */
 /* WANE_EVERSION when `stage` was made under another BLAS core, kernel features or numerics. */

@@ -155,19 +155,21 @@ wane_status wane_results_put_run(wane_results *db, int64_t *id, const wane_run_r
                                 "AND key <> ? AND superseded = 0";
     static const char sql[] =
         "INSERT INTO run (key, experiment, name, method, kind, rank, alpha, learning_rate, "
-        "order_name, seed, stages, trainable) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "order_name, seed, stages, trainable, bound, bounds) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (key) DO UPDATE SET experiment = excluded.experiment, name = excluded.name, "
         "method = excluded.method, order_name = excluded.order_name, stages = excluded.stages, "
-        "trainable = coalesce(excluded.trainable, trainable), superseded = 0 RETURNING id";
+        "trainable = coalesce(excluded.trainable, trainable), superseded = 0, "
+        "bound = excluded.bound, bounds = excluded.bounds RETURNING id";
     bool own = false;
     int64_t made = 0;
     wane_status st = wane_results_enter(db, &own, err);
     if (st != WANE_OK) return st;
     WANE_TRY(wane_results_run(db, err, older, "rtt", row->experiment, row->name, row->key));
-    WANE_TRY(wane_results_get(db, &made, 1, err, sql, "trtttiddtiii", row->key, row->experiment,
+    WANE_TRY(wane_results_get(db, &made, 1, err, sql, "trtttiddtiiitr", row->key, row->experiment,
                               row->name, row->method, row->kind, row->rank, row->alpha,
                               row->learning_rate, row->order_name, row->seed, row->stages,
-                              row->trainable));
+                              row->trainable, row->bound, row->bounds));
 done:
     st = wane_results_leave(db, own, st, err);
     if (st == WANE_OK) *id = made;

@@ -165,6 +165,8 @@ typedef struct wane_run_row {
     int64_t seed;
     int64_t stages;    /* trained stages planned: the last position */
     int64_t trainable; /* number of parameters trained; WANE_NULL unknown */
+    const char *bound; /* "joint", "single"; NULL for a run of one task after the other */
+    int64_t bounds;    /* the run it is a bound of; 0 likewise */
 } wane_run_row;
 
 WANE_MUST_CHECK wane_status wane_results_put_model(wane_results *db, int64_t *id,

@@ -137,8 +137,13 @@ CREATE TABLE run (
   status        TEXT NOT NULL DEFAULT 'planned'
                 CHECK (status IN ('planned', 'running', 'done', 'diverged', 'failed', 'gate_failed')),
   error         TEXT,  -- one line, when it failed
-  superseded    INTEGER NOT NULL DEFAULT 0 CHECK (superseded IN (0, 1))
+  superseded    INTEGER NOT NULL DEFAULT 0 CHECK (superseded IN (0, 1)),
                 -- 1: the experiment file has changed and another run bears its name; out of all views
+  -- bound: joint: each stage trains all tasks up to its position together, from the base; single:
+  -- its task alone, from the base; NULL for runs that train one task after the other
+  bound         TEXT CHECK (bound IN ('joint', 'single')),
+  bounds        INTEGER REFERENCES run,  -- the run it is a bound of; NULL likewise
+  CHECK ((bound IS NULL) = (bounds IS NULL))
 ) STRICT;
 CREATE UNIQUE INDEX run_name ON run (experiment, name) WHERE superseded = 0;
 

@@ -7,7 +7,7 @@
 CREATE VIEW run_list AS
 SELECT e.key AS experiment, r.name AS run, r.key AS key, r.method, r.kind, r.rank, r.alpha,
        r.learning_rate, r.order_name, r.seed, r.stages, r.trainable, e.limited, r.superseded,
-       r.status, r.error
+       r.status, r.error, r.bound
 FROM run r JOIN experiment e ON e.id = r.experiment;
 
 -- R[position][task]: the score of a task after the stage at `position`. Position 0 is the bare base.
@@ -227,7 +227,7 @@ GROUP BY experiment, method, order_name;
 
 -- The points of `wane correlate`: one per run and trained stage. config: everything of a run but its
 -- order and seed. Any column may be x, y or the covariate; rows of runs that are not done (status)
--- are for the reader to leave out.
+-- are for the reader to leave out. Bounds (joint, single) are no points.
 CREATE VIEW correlation_points AS
 SELECT experiment, run, method AS config, kind, rank, learning_rate, order_name, seed, status,
        position, trained, intruders, intruders_random, intruder_energy, intruders_v,
@@ -235,4 +235,5 @@ SELECT experiment, run, method AS config, kind, rank, learning_rate, order_name,
        effective_rank, stable_rank, top_share, rho_10, kl_on_task_prompt, kl_on_task_answer,
        learned, nll, pretraining_forgetting, other_forgetting, kl_to_base, acc, bwt, forgetting,
        held_out_change
-FROM stage_summary WHERE position >= 1;
+FROM stage_summary WHERE position >= 1
+      AND NOT EXISTS (SELECT 1 FROM run b WHERE b.key = run_key AND b.bound IS NOT NULL);
