@@ -96,6 +96,26 @@ WANE_MUST_CHECK wane_status wane_spectrum_full(wane_spectrum *out, const wane_ba
                                                wane_pool *pool, wane_error *err);
 void wane_spectrum_free(wane_spectrum *spectrum); /* {0} allowed */
 
+/* Many weights at once, one a thread; each answer has the bits that the calls above give it. */
+typedef struct wane_spectrum_case {
+    const wane_base_svd *base;
+    const wane_lowrank_term *terms; /* count of them; NULL: `tuned` is given whole */
+    size_t count;
+    wane_matrix tuned;
+    wane_spectrum spectrum; /* the answer; free with wane_spectrum_free */
+} wane_spectrum_case;
+/* On failure, of the first case that fails, no answer is left. */
+WANE_MUST_CHECK wane_status wane_spectrum_many(wane_spectrum_case *cases, size_t count,
+                                               const wane_spectrum_options *options,
+                                               wane_pool *pool, wane_error *err);
+
+/* out (size x size, row-major): |<base direction i, direction j>| of one side of a spectrum with
+ * vectors. WANE_EINVAL when base or spectrum has fewer than `size` directions. */
+WANE_MUST_CHECK wane_status wane_spectrum_overlap(double *out, size_t size,
+                                                  const wane_base_svd *base,
+                                                  const wane_spectrum *spectrum, wane_side side,
+                                                  wane_error *err);
+
 /* Intruders among the first k directions: max_cosine < epsilon (strict). */
 size_t wane_intruder_count(const wane_direction *directions, size_t count, size_t k,
                            double epsilon);
