@@ -129,6 +129,12 @@ static const wane_term terms[] = {
     {"held_out_change", "metric", "what training did to a task that is only watched",
      "R[i][watched] - R[0][watched]", OVER_TASKS, "lower: more forgotten", NEEDS_ALL,
      ILLUSION ", Fig 6; TRACE's deltas", NULL},
+    {"identity", "measure", "which direction of a matrix this is, over the looks into a training",
+     "the same number at two looks that follow each other when |<u_t, u_t'>| |<v_t, v_t'>| > 1/2 "
+     "(at most one can be), else a new one",
+     "number from 1, per stage and matrix", NULL, "where directions are not followed (step = -1)",
+     ILLUSION ", Fig 5: the rise of an intruder",
+     "needs 'track'; u_t, v_t are the singular vectors of the weight at a look"},
     {"intransigence", "metric", "how much worse each task is learned than by joint training",
      "(1/T) sum_k (a*_k - R[k][k]), a*_k = joint training on tasks 1..k", OVER_TASKS,
      "higher: learns worse",
@@ -212,6 +218,16 @@ static const wane_term terms[] = {
      NULL, NULL, NULL, NULL, NULL},
     {"metric", "column", "name of a metric; wane explain NAME says more", NULL, NULL, NULL, NULL,
      NULL, NULL},
+    {"min_acc", "metric",
+     "worst accuracy of the tasks before, over the looks since each was learned",
+     "(1/(T-1)) sum_{i<T} min over looks n in stages i+1..T of A(task i, n); A on the rows that "
+     "looks take; looks at step 0 left out",
+     "share of 1", "higher: the worst moment was better",
+     "after the first stage (first_stage), where a stage was not tracked (not_tracked), behind a "
+     "divergence (diverged)",
+     "De Lange et al., ICLR 2023 (2205.13452)",
+     "the stability gap: what acc at the ends of stages "
+     "does not show"},
     {"n", "column", "rows a score is a mean of", NULL, "count", NULL, NULL, NULL, NULL},
     {"nll", "measure", "negative log-likelihood of a corpus, each token scored once",
      "-(1/N) sum_t log p(w_t | the tokens before it in its window); windows never cross a document",
@@ -286,7 +302,8 @@ static const wane_term terms[] = {
      "training was not finite; no_joint_training, joint_last, bound_missing: no bound to hold it "
      "against (yet); joint_training, single_tasks: of a bound; head_not_trained: under head: "
      "linear; "
-     "probe_failed; unchanged: W = W_0",
+     "probe_failed; not_tracked: 'track' was not asked for before the training; unchanged: W = W_0; "
+     "tracked: a look leaves out what needs all singular values",
      NULL, NULL, "when the value is there", NULL, NULL},
     {"relative_update", "measure", "size of the update relative to the weight",
      "||W - W_0||_F / ||W_0||_F; of a stage: ratio of the totals", "ratio", MORE_CHANGED, NULL,
@@ -363,6 +380,11 @@ static const wane_term terms[] = {
      NULL, NULL},
     {"watched", "column", "1: the task is measured, never trained on", NULL, NULL, NULL, NULL, NULL,
      NULL},
+    {"wc_acc", "metric",
+     "worst-case accuracy: learning the new against the worst moment of the old",
+     "(1/T) A(task T, last look) + (1 - 1/T) min_acc", "share of 1", "higher: better",
+     "where a stage was not tracked (not_tracked), behind a divergence (diverged)",
+     "De Lange et al., ICLR 2023 (2205.13452)", "needs 'track'"},
     {"where", "test",
      "what --where may speak of: any SQL expression over these columns of run_list",
      "experiment, run, key, method, kind, rank, alpha, learning_rate, order_name, seed, stages, "

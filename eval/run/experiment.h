@@ -105,6 +105,15 @@ typedef struct wane_pretraining {
     uint64_t seed;
 } wane_pretraining;
 
+/* What is measured while a stage trains, at step 0, every `every` steps and the last. */
+typedef struct wane_tracking {
+    size_t every; /* 0: nothing is */
+    bool spectra; /* and norms against the base, with the identity of the first `top` directions */
+    size_t top;
+    size_t nll_tokens; /* the first of the pretraining corpus; 0: none */
+    size_t task_rows;  /* the first of every task trained so far; 0: none */
+} wane_tracking;
+
 typedef struct wane_experiment {
     const char *name, *file, *root;
     const char *model; /* a folder, or NULL: the built-in model */
@@ -123,6 +132,7 @@ typedef struct wane_experiment {
     bool single;          /* bounds.single */
     size_t intruders_top; /* 0 = all */
     bool intruders_u, intruders_v;
+    wane_tracking track;
     bool against_previous; /* intruders.against: also the stage before */
     wane_keep keep;
     double checkpoint_minutes;

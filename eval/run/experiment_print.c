@@ -198,6 +198,12 @@ void wane_experiment_print(wane_text *out, const wane_experiment *x)
     wane_text_printf(out, ", sides: [%s%s%s], against: [base%s]}\n", x->intruders_u ? "u" : "",
                      x->intruders_u && x->intruders_v ? ", " : "", x->intruders_v ? "v" : "",
                      x->against_previous ? ", previous" : "");
+    if (x->track.every)
+        wane_text_printf(out,
+                         "track: {every: %zu, spectra: %s, top: %zu, nll_tokens: %zu, task_rows: "
+                         "%zu}\n",
+                         x->track.every, x->track.spectra ? "true" : "false", x->track.top,
+                         x->track.nll_tokens, x->track.task_rows);
     wane_text_printf(out, "keep: %s\n", keeps[x->keep]);
     char minutes[32];
     wane_text_printf(out, "checkpoint: {minutes: %s}\n",

@@ -9,6 +9,7 @@
 
 #include "analysis/spectra/spectrum.h"
 #include "eval/run/jobs.h"
+#include "eval/run/track.h"
 #include "eval/run/work.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
@@ -225,6 +226,7 @@ static wane_status work_on_run(wane_work *work, size_t r, wane_error *err)
     const wane_plan_run *run = &work->plan->runs[r];
     path_state state;
     wane_status st = look_at(&state, work, run, err);
+    if (st == WANE_OK) st = wane_track_missed(work, run, err);
     if (st != WANE_OK) return st;
     bool diverged = state.diverged;
     if (state.sealed && state.last == 0) {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "analysis/statistics/forgetting.h"
-#include "eval/run/work.h"
+#include "eval/run/track.h"
 #include "store/base/memory.h"
 #include "store/results/query.h"
 
@@ -71,8 +71,9 @@ typedef struct sealing {
     const wane_plan_run *run;
     accuracies a;
     reference joint, single;
-    bool *sound;    /* per stage of the run, from 1: trained, and not diverged */
-    double *matrix; /* the trained tasks' columns of a */
+    bool *sound;              /* per stage of the run, from 1: trained, and not diverged */
+    double *matrix;           /* the trained tasks' columns of a */
+    double *min_acc, *wc_acc; /* per stage of the run, from 0 */
     wane_metric_row *rows;
     size_t count;
 } sealing;
@@ -84,6 +85,8 @@ static void sealing_free(sealing *s)
     wane_free(s->joint.score);
     wane_free(s->single.a.value);
     wane_free(s->sound);
+    wane_free(s->min_acc);
+    wane_free(s->wc_acc);
     wane_free(s->matrix);
     wane_free(s->rows);
 }
@@ -188,6 +191,17 @@ static void fill_watched(sealing *s, size_t k)
     }
 }
 
+static void fill_tracked(sealing *s, size_t k)
+{
+    static const char *const of_bound[] = {NULL, "joint_training", "single_tasks"};
+    double lowest = s->min_acc[k - s->run->shift - 1], combined = s->wc_acc[k - s->run->shift - 1];
+    const char *bound = of_bound[s->run->config->bound], *first = k == 1 ? "first_stage" : NULL;
+    const char *missing = bound ? bound : first ? first : "not_tracked";
+    add(s, k, "min_acc", "", bound ? NAN : lowest, bound || isnan(lowest) ? missing : NULL);
+    missing = bound ? bound : "not_tracked";
+    add(s, k, "wc_acc", "", bound ? NAN : combined, bound || isnan(combined) ? missing : NULL);
+}
+
 /* Which stages count: behind a divergence none does, but where each starts from the base. */
 static wane_status look_for_divergence(sealing *s, wane_error *err)
 {
@@ -213,10 +227,15 @@ static wane_status fill_metrics(sealing *s, wane_error *err)
     WANE_TRY(read_reference(&s->joint, s, WANE_BOUND_JOINT, err));
     WANE_TRY(read_reference(&s->single, s, WANE_BOUND_SINGLE, err));
     s->rows =
-        wane_alloc(run->length * (WANE_FORGETTING_METRICS + 2 + s->a.watched), sizeof *s->rows);
+        wane_alloc(run->length * (WANE_FORGETTING_METRICS + 4 + s->a.watched), sizeof *s->rows);
     s->matrix = wane_alloc((s->a.stages + 1) * s->a.tasks, sizeof *s->matrix);
     s->sound = wane_alloc(run->length + 1, sizeof *s->sound);
-    WANE_TRY(s->rows && s->matrix && s->sound ? WANE_OK : wane_fail_memory(err, "seal", run->name));
+    s->min_acc = wane_alloc(run->length, sizeof *s->min_acc);
+    s->wc_acc = wane_alloc(run->length, sizeof *s->wc_acc);
+    WANE_TRY(s->rows && s->matrix && s->sound && s->min_acc && s->wc_acc
+                 ? WANE_OK
+                 : wane_fail_memory(err, "seal", run->name));
+    WANE_TRY(wane_track_worst(s->min_acc, s->wc_acc, s->work, run, err));
     WANE_TRY(look_for_divergence(s, err));
     for (size_t i = 0; i <= s->a.stages; i++)
         memcpy(s->matrix + i * s->a.tasks, s->a.value + i * s->a.columns,
@@ -225,6 +244,7 @@ static wane_status fill_metrics(sealing *s, wane_error *err)
         fill_forgetting(s, k);
         fill_bounds(s, k);
         fill_watched(s, k);
+        fill_tracked(s, k);
     }
 done:
     return st;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "eval/run/batches.h"
-#include "eval/run/work.h"
+#include "eval/run/track.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
@@ -18,6 +18,7 @@ typedef struct training {
     const wane_plan_stage *stage;
     size_t run_index, position;
     wane_trainer *trainer;
+    wane_tracker *tracker; /* NULL: nothing is measured while training */
     wane_batches batches;
     char *checkpoint;    /* path */
     wane_step_row *rows; /* of steps not stored yet */
@@ -38,6 +39,7 @@ static wane_status store_steps(training *t, wane_error *err)
 static wane_status save_checkpoint(training *t, wane_error *err)
 {
     wane_status st = store_steps(t, err);
+    if (st == WANE_OK) st = wane_tracker_save(t->tracker, err);
     if (st == WANE_OK) st = wane_trainer_save(t->trainer, t->checkpoint, t->stage->key, err);
     t->saved = wane_clock_wall();
     return st;
@@ -78,12 +80,15 @@ static wane_status train_steps(training *t, wane_error *err)
                 wane_log_line(t->work->options->log, WANE_LOG_WARNING, "%s", ignored.message);
             return st;
         }
+        if ((st = wane_tracker_look(t->tracker, s, t->stage->steps, err)) != WANE_OK) return st;
         if ((st = take_step(t, s, err)) != WANE_OK) return st;
         if (t->diverged_at != SIZE_MAX) break;
         if (minutes > 0 && wane_clock_wall() - t->saved >= 60 * minutes)
             if ((st = save_checkpoint(t, err)) != WANE_OK) return st;
     }
-    return store_steps(t, err);
+    if (t->diverged_at == SIZE_MAX)
+        st = wane_tracker_look(t->tracker, t->stage->steps, t->stage->steps, err);
+    return st == WANE_OK ? store_steps(t, err) : st;
 }
 
 /* A checkpoint of the same stage is gone on from; a damaged one is said and left behind. */
@@ -171,7 +176,9 @@ static wane_status begin(training *t, wane_chain *chain, const wane_prompts *pro
     }
     t->rows = wane_alloc(t->stage->steps, sizeof *t->rows);
     WANE_TRY(t->rows ? WANE_OK : wane_fail_memory(err, "train", "steps"));
+    WANE_TRY(wane_tracker_new(&t->tracker, t->work, t->run, t->position, chain, t->trainer, err));
     resume(t);
+    WANE_TRY(wane_tracker_resume(t->tracker, wane_trainer_done(t->trainer), err));
     t->started = wane_clock_wall();
     t->cpu = wane_clock_cpu();
 done:
@@ -211,7 +218,11 @@ static wane_status seal(training *t, const wane_saved *saved, wane_error *err)
                             .cpu_s = wane_clock_cpu() - t->cpu,
                             .peak_bytes = (int64_t)wane_memory_peak(),
                             .tokens = (int64_t)t->tokens};
+    double wall = 0, cpu = 0;
     wane_status st = wane_results_begin(t->work->db, err);
+    if (st == WANE_OK) st = wane_tracker_usage(t->tracker, &wall, &cpu, err);
+    usage.wall_s -= wall;
+    usage.cpu_s -= cpu;
     if (st == WANE_OK) st = wane_results_add_usage(t->work->db, t->stage->id, &usage, err);
     if (st == WANE_OK) st = wane_results_seal_stage(t->work->db, t->stage->id, &row, err);
     if (st == WANE_OK) st = wane_results_commit(t->work->db, err);
@@ -307,8 +318,10 @@ wane_status wane_stage_train(wane_work *work, const wane_plan_run *run, size_t r
     WANE_TRY(train_steps(&t, err));
     WANE_TRY(finish(&t, chain, err));
     WANE_TRY(wane_remove(t.checkpoint, err));
+    WANE_TRY(wane_tracker_end(t.tracker, err));
     *diverged = t.diverged_at != SIZE_MAX;
 done:
+    wane_tracker_free(t.tracker);
     wane_trainer_free(t.trainer);
     wane_batches_free(&t.batches);
     wane_prompts_free(&prompts);

@@ -183,10 +183,10 @@ static wane_status write_directions(const work *w)
         st = wane_results_run(
             w->db, w->err,
             "INSERT INTO direction (stage, step, against, side, position, matrix, "
-            "sigma, max_cosine, span, subspace_overlap, argmax) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            "rittirddddi", c->stage, c->step, c->subject, side, d->position, d->matrix, d->sigma,
-            d->max_cosine, d->span, d->subspace_overlap, d->argmax);
+            "sigma, max_cosine, span, subspace_overlap, argmax, identity) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "rittirddddir", c->stage, c->step, c->subject, side, d->position, d->matrix, d->sigma,
+            d->max_cosine, d->span, d->subspace_overlap, d->argmax, d->identity);
     }
     return st;
 }

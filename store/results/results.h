@@ -319,7 +319,8 @@ typedef struct wane_direction_row {
     char side;        /* 'u' or 'v' */
     int64_t position; /* from 1 */
     double sigma, max_cosine, span, subspace_overlap;
-    int64_t argmax; /* from 1 */
+    int64_t argmax;   /* from 1 */
+    int64_t identity; /* over the looks into a stage, from 1; 0 = not followed */
 } wane_direction_row;
 
 typedef struct wane_intervention_row {

@@ -406,6 +406,9 @@ CREATE TABLE direction (
   span             REAL,              -- squared norm of the part inside the reference span, 0 to 1
   subspace_overlap REAL,              -- the same cosine against neighbourhoods of 7 directions
   argmax           INTEGER,           -- the reference direction of max_cosine, from 1
+  -- identity: the same number at two looks into a stage's training that follow each other: the same
+  -- direction of the matrix, |<u, u'>| |<v, v'>| > .5; NULL where directions are not followed
+  identity         INTEGER,
   PRIMARY KEY (stage, step, against, side, position, matrix)
 ) STRICT, WITHOUT ROWID;
 

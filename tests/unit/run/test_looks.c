@@ -26,7 +26,8 @@ static const char experiment[] =
     "  - {name: full, kind: full-matrices, learning_rate: 1e-2}\n"
     "  - {name: lora, kind: lora, rank: 2, learning_rate: 1e-1}\n"
     "training: {epochs: 1, batch_size: 8, max_seq_length: 96}\n"
-    "intruders: {against: [base, previous]}\n";
+    "intruders: {against: [base, previous]}\n"
+    "track: {every: 3, nll_tokens: 150, task_rows: 16}\n";
 
 static int run_to(const char *text, const char *database)
 {
@@ -98,7 +99,8 @@ static void the_stage_before_is_a_reference(void **state)
 static void energies_are_shares(void **state)
 {
     (void)state;
-    COUNTS("SELECT count(*) FROM spectrum WHERE energy_u BETWEEN 0 AND 1 AND energy_v BETWEEN 0 "
+    COUNTS("SELECT count(*) FROM spectrum WHERE step = -1 AND energy_u BETWEEN 0 AND 1 AND "
+           "energy_v BETWEEN 0 "
            "AND 1 AND (energy_u > 0) = (intruders_u > 0)",
            2 * 4 * 14);
     assert_true(number("small.db", "SELECT count(*) FROM spectrum WHERE intruders_u > 0 AND "
@@ -128,11 +130,126 @@ static void errors_of_several_corpora_combine(void **state)
            2);
 }
 
+/* 8 steps a stage: looks at 0, 3, 6, 8. The first stage has one task to look at, the second two. */
+static void looks_are_where_they_are_due(void **state)
+{
+    (void)state;
+    COUNTS("SELECT count(*) FROM (SELECT stage FROM likelihood WHERE step >= 0 GROUP BY stage "
+           "HAVING group_concat(step) = '0,3,6,8' AND max(tokens) = 150 AND min(tokens) = 150)",
+           4);
+    COUNTS("SELECT count(*) FROM spectrum WHERE step >= 0 AND against = 'base'", 4 * 4 * 14);
+    COUNTS("SELECT count(*) FROM score WHERE step >= 0 AND metric = 'accuracy' AND n = 16",
+           4 * (1 + 2) * 2);
+    COUNTS("SELECT count(*) FROM example WHERE step >= 0", 0);
+    COUNTS("SELECT count(*) FROM usage WHERE phase IN ('track_nll', 'track_tasks', "
+           "'track_spectra') AND wall_s > 0",
+           3 * 4);
+    /* the last look is the sealed stage: the same factors, or the same weights */
+    COUNTS("SELECT count(*) FROM spectrum a JOIN spectrum b ON b.stage = a.stage AND b.step = -1 "
+           "AND b.against = a.against AND b.matrix = a.matrix WHERE a.step = 8 AND "
+           "abs(a.delta_frobenius - b.delta_frobenius) <= 1e-12 * b.delta_frobenius",
+           4 * 14);
+    COUNTS("SELECT count(*) FROM direction a JOIN direction b ON b.stage = a.stage AND b.step = -1 "
+           "AND b.against = a.against AND b.matrix = a.matrix AND b.side = a.side AND b.position = "
+           "a.position WHERE a.step = 8 AND abs(a.max_cosine - b.max_cosine) < 1e-6",
+           4 * 14 * 2 * 10);
+    /* and the first look of a second stage the last one of the first */
+    COUNTS("SELECT count(*) FROM spectrum a JOIN stage s ON s.id = a.stage JOIN spectrum b ON "
+           "b.stage = s.parent AND b.step = 8 AND b.against = a.against AND b.matrix = a.matrix "
+           "WHERE a.step = 0 AND abs(a.delta_frobenius - b.delta_frobenius) <= 1e-6 * "
+           "b.delta_frobenius",
+           2 * 14);
+    COUNTS("SELECT count(*) FROM spectrum_total t JOIN stage s ON s.id = t.stage WHERE "
+           "t.step = 0 AND s.parent = 1 AND t.delta_frobenius = 0",
+           2);
+}
+
+/* Both sides of a triplet are one direction; ids begin at 1; a direction that is nearly a base
+ * vector all the time is one direction all the time. */
+static void identities_are_stored(void **state)
+{
+    (void)state;
+    COUNTS("SELECT count(*) FROM direction WHERE step >= 0 AND identity IS NULL", 0);
+    COUNTS("SELECT count(*) FROM direction WHERE step = -1 AND identity IS NOT NULL", 0);
+    COUNTS("SELECT count(*) FROM direction a JOIN direction b USING (stage, step, against, "
+           "position, matrix) WHERE a.side = 'u' AND b.side = 'v' AND a.step >= 0 AND a.identity "
+           "<> b.identity",
+           0);
+    COUNTS("SELECT count(*) FROM direction WHERE step = 0 AND identity = position",
+           4 * 14 * 2 * 10);
+    COUNTS("SELECT count(*) FROM (SELECT 1 FROM direction WHERE step >= 0 AND side = 'u' GROUP BY "
+           "stage, step, matrix, identity HAVING count(*) > 1)",
+           0);
+    /* some are followed to the end, some are new */
+    assert_true(number("small.db", "SELECT count(*) FROM direction WHERE step = 8 AND identity <= "
+                                   "10") > 100);
+    assert_true(number("small.db", "SELECT max(identity) FROM direction WHERE step = 8") > 10);
+}
+
+/* From the stored looks, by the definition. */
+static void worst_cases_are_metrics(void **state)
+{
+    (void)state;
+    static const char by_hand[] =
+        "SELECT count(*) FROM run r JOIN metric m ON m.run = r.id AND m.position = 2 AND m.name = "
+        "'min_acc' JOIN metric w ON w.run = r.id AND w.position = 2 AND w.name = 'wc_acc' "
+        "JOIN run_stage p ON p.run = r.id AND p.position = 2 JOIN run_stage f ON f.run = r.id AND "
+        "f.position = 1 WHERE m.value = (SELECT min(value) FROM score s WHERE s.stage = p.stage "
+        "AND s.step > 0 AND s.task = f.task AND s.metric = 'accuracy') AND w.value = m.value / 2 + "
+        "(SELECT value / 2 FROM score s WHERE s.stage = p.stage AND s.step = 8 AND s.task = p.task "
+        "AND s.metric = 'accuracy')";
+    COUNTS(by_hand, 2);
+    COUNTS("SELECT count(*) FROM metric WHERE name = 'min_acc' AND position = 1 AND reason = "
+           "'first_stage'",
+           2);
+    COUNTS("SELECT count(*) FROM metric WHERE name = 'wc_acc' AND position = 1 AND value >= 0", 2);
+}
+
+/* The same training bits without looks; asked for later, they are not there, and that is said. */
+static void looking_changes_nothing_and_comes_too_late(void **state)
+{
+    (void)state;
+    char *text = strdup(experiment), *track = strstr(text, "track:");
+    assert_non_null(track);
+    *track = '\0';
+    assert_int_equal(run_to(text, "blind.db"), 0);
+    free(text);
+    wane_error err;
+    wane_results *db = NULL;
+    CHECK_OK(wane_results_open(&db, scratch_path("small.db"), WANE_RESULTS_READ, &err));
+    wane_results_close(db);
+    static const char *const sums[] = {"SELECT total(loss * (step + 1)) FROM step",
+                                       "SELECT total(nll) FROM likelihood WHERE step = -1",
+                                       "SELECT total(margin) FROM example WHERE step = -1"};
+    for (int i = 0; i < 3; i++) {
+        double seen = number("small.db", sums[i]), unseen = number("blind.db", sums[i]);
+        assert_memory_equal(&seen, &unseen, sizeof seen);
+    }
+    assert_int_equal(
+        (int)number("blind.db", "SELECT count(*) FROM metric WHERE reason = 'not_tracked'"), 2 * 3);
+    assert_int_equal(run_to(experiment, "blind.db"), 0);
+    char *said = read_file(scratch_path("err"), NULL);
+    assert_non_null(strstr(said, "2 stages were trained before 'track' was asked for"));
+    free(said);
+    assert_int_equal((int)number("blind.db", "SELECT count(*) FROM cell WHERE step = 0 AND reason "
+                                             "IS NOT NULL"),
+                     3 * 4);
+    assert_int_equal((int)number("blind.db", "SELECT count(*) FROM spectrum WHERE step >= 0"), 0);
+    assert_int_equal(run_to(experiment, "blind.db"), 0); /* said once */
+    said = read_file(scratch_path("err"), NULL);
+    assert_null(strstr(said, "before 'track'"));
+    free(said);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_stage_before_is_a_reference),
         cmocka_unit_test(energies_are_shares),
+        cmocka_unit_test(looks_are_where_they_are_due),
+        cmocka_unit_test(identities_are_stored),
+        cmocka_unit_test(worst_cases_are_metrics),
+        cmocka_unit_test(looking_changes_nothing_and_comes_too_late),
         cmocka_unit_test(errors_of_several_corpora_combine),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
