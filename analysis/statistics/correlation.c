@@ -2,6 +2,7 @@
 #include "analysis/statistics/correlation.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "analysis/statistics/sample.h"
@@ -15,8 +16,13 @@ static wane_status check_options(const wane_correlation_options *options, wane_e
     if (options->resamples > 10000000)
         return wane_fail(err, WANE_EINVAL, "correlate: %zu resamples: more than 10^7",
                          options->resamples);
-    if (options->blocks > WANE_BLOCKS_NONE || options->given > WANE_COVARIATE_CATEGORY)
-        return wane_fail(err, WANE_EINVAL, "correlate: blocks or given: unknown kind");
+    if (options->given_count > WANE_MOST_COLUMNS)
+        return wane_fail(err, WANE_EINVAL, "correlate: %zu covariates: more than %d",
+                         options->given_count, WANE_MOST_COLUMNS);
+    bool known = options->blocks <= WANE_BLOCKS_NONE;
+    for (size_t i = 0; i < options->given_count; i++)
+        known = known && options->given[i] <= WANE_COVARIATE_CATEGORY;
+    if (!known) return wane_fail(err, WANE_EINVAL, "correlate: blocks or given: unknown kind");
     return WANE_OK;
 }
 
@@ -43,6 +49,7 @@ static wane_status compute_values(wane_correlation *c, const wane_sample *s, wan
                                                    .reason = reasons[i],
                                                    .interval_reason = reasons[i],
                                                    .p_reason = reasons[i]};
+        c->given_degrees = w.design.degrees;
     }
     wane_workspace_free(&w);
     wane_free(all);
@@ -75,12 +82,12 @@ wane_status wane_correlate(wane_correlation *out, const wane_point *points, size
     wane_sample sample = {0};
     wane_correlation c = {.blocks = options->blocks};
     WANE_TRY(check_options(options, err));
-    WANE_TRY(wane_sample_make(&sample, points, count, options->blocks, options->given, err));
+    WANE_TRY(wane_sample_make(&sample, points, count, options, err));
     c.points = sample.n;
     c.block_count = sample.blocks;
     c.dropped_configs = sample.dropped_blocks;
     c.dropped_points = sample.dropped_points;
-    c.count = options->given == WANE_COVARIATE_NONE ? WANE_COEFFICIENTS - 1 : WANE_COEFFICIENTS;
+    c.count = options->given_count == 0 ? WANE_COEFFICIENTS - 1 : WANE_COEFFICIENTS;
     WANE_TRY(compute_values(&c, &sample, err));
     WANE_TRY(within_runs(&c.within_runs, &sample, err));
     WANE_TRY(wane_permute(&c, &sample, options, err));

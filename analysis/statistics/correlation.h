@@ -13,31 +13,35 @@
 
 /* One point. config: everything of a run but seed and order; (order, seed, stage) is its cell. */
 typedef struct wane_point {
-    double x, y, z; /* z: the covariate of partial correlations; NaN when there is none */
+    double x, y;
+    const double *z; /* borrowed: one value per covariate, NaN where it is missing; else NULL */
     size_t config, order, seed, stage;
 } wane_point;
 
 typedef enum wane_blocks { WANE_BLOCKS_CONFIG, WANE_BLOCKS_RUN, WANE_BLOCKS_NONE } wane_blocks;
 
-/* What z is: no covariate, a quantity (its ranks are regressed out), or the number of a category
- * (one dummy for each distinct value). */
-typedef enum wane_covariate {
-    WANE_COVARIATE_NONE,
+/* What a covariate is: a quantity, whose ranks are regressed out, or the number of a category, with
+ * a dummy for each of its values but one. */
+typedef enum wane_covariate_kind {
     WANE_COVARIATE_QUANTITY,
     WANE_COVARIATE_CATEGORY
-} wane_covariate;
+} wane_covariate_kind;
 
 typedef struct wane_correlation_options {
     wane_blocks blocks;
-    wane_covariate given; /* other than NONE: also partial Spearman given z */
-    size_t permutations;  /* when not all are run; 0 = 100,000, at most 10^9 */
-    size_t resamples;     /* of the bootstrap; 0 = 10,000, at most 10^7 */
+    const wane_covariate_kind
+        *given; /* with any: also partial Spearman given all of them at once */
+    size_t given_count;
+    size_t permutations; /* when not all are run; 0 = 100,000, at most 10^9 */
+    size_t resamples;    /* of the bootstrap; 0 = 10,000, at most 10^7 */
     uint64_t seed;
 } wane_correlation_options;
 
 /* A value, an end of the interval or a p is NaN exactly when its reason is not NULL. All texts are
- * constants. Reasons of a value: too_few_points (n < 2), constant_x, constant_y, missing_z,
- * constant_z, collinear_z. Of an interval, besides: few_blocks (below 6), degenerate_resamples.
+ * constants. Reasons of a value: too_few_points (n < 2; of a partial coefficient: fewer than two
+ * degrees of freedom beside the covariates), constant_x, constant_y, missing_z (a covariate at some
+ * point), constant_z (no covariate varies), collinear_z (the covariates determine the ranks of x or
+ * of y). Of an interval, besides: few_blocks (below 6), degenerate_resamples.
  * Of a p, besides: too_many_points (Kendall, when its permutations would take long). */
 typedef struct wane_coefficient {
     const char *name; /* spearman, kendall_tau_b, pearson, partial_spearman */
@@ -54,6 +58,8 @@ typedef struct wane_correlation {
     size_t permutations;   /* evaluated: all there are, or the number sampled */
     double p_min;          /* smallest p the permutation can give */
     double null_mean; /* mean of Spearman over all permutations of the scheme; NaN with its value */
+    size_t
+        given_degrees; /* independent columns of the covariates beside the intercept; 0 without */
     wane_summary within_runs; /* Spearman inside each run of three stages or more */
     size_t count;
     wane_coefficient coefficient[4];
@@ -66,9 +72,12 @@ typedef struct wane_correlation {
  *   run     y-trajectories of runs change places within one order: treats seeds as independent
  *   none    single points change places: treats stages and seeds as independent
  * A block takes part when it has every cell that more than half of the blocks of its kind have;
- * points of other cells are left out. For a partial correlation the residuals of y's ranks on z
- * are permuted (Freedman and Lane 1983). Intervals: 95%, BCa (Efron 1987) over whole blocks drawn
- * with replacement, ranks taken anew in each, acceleration from leaving out one block at a time.
+ * points of other cells are left out. A partial correlation is Pearson's of the residuals of both
+ * ranks on the covariates and an intercept, by least squares: on the ranks of quantities, on
+ * dummies of categories. Columns that others determine change nothing. For its p the residuals of
+ * y's ranks are permuted (Freedman and Lane 1983). Intervals: 95%, BCa (Efron 1987) over whole
+ * blocks drawn with replacement, ranks taken anew in each, acceleration from leaving out one block
+ * at a time.
  *
  * Points may come in any order; the result does not depend on it. WANE_ENUMERIC for an x or y that
  * is not finite, WANE_EINVAL for two points of one cell and for options out of range. */

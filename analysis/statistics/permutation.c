@@ -41,8 +41,7 @@ typedef struct permuter {
     size_t *source, *group; /* per block: where its y comes from, and its group */
     double *moved;          /* a permuted b */
     tested *tested;
-    double *z; /* centred ranks of z for the partial coefficient, or NULL with categories */
-    double z_square, *sums;
+    wane_design design; /* of the partial coefficient */
     bool table_used;
     pair_table table;
     uint32_t *order, *codes, *tree; /* of Kendall without a table */
@@ -72,22 +71,6 @@ static double dot(const double *a, const double *b, size_t n)
 {
     double sum = 0;
     for (size_t i = 0; i < n; i++) sum += a[i] * b[i];
-    return sum;
-}
-
-/* The squared length of the part of v (mean 0) that z explains. */
-static double explained(const double *v, const permuter *p)
-{
-    const wane_sample *s = p->sample;
-    if (p->z) {
-        double product = dot(p->z, v, s->n);
-        return product * product / p->z_square;
-    }
-    double sum = 0;
-    memset(p->sums, 0, s->z.distinct * sizeof *p->sums);
-    for (size_t i = 0; i < s->n; i++) p->sums[s->z.codes[i]] += v[i];
-    for (size_t c = 0; c < s->z.distinct; c++)
-        sum += p->sums[c] * p->sums[c] / p->sums[s->z.distinct + c];
     return sum;
 }
 
@@ -130,9 +113,9 @@ static void evaluate(permuter *p)
         move_blocks(p->moved, t->b, p);
         double value = dot(t->a, p->moved, s->n);
         if (i == PARTIAL) {
-            /* Freedman-Lane: the fitted part falls away when the permuted y is regressed on z
-             * again, so only the permuted residuals matter. */
-            double left = 1 - explained(p->moved, p);
+            /* Freedman-Lane: the fitted part falls away when the permuted y is regressed on the
+             * covariates again, so only the permuted residuals matter. */
+            double left = 1 - wane_design_explained(&p->design, p->moved);
             value = left > 1e-13 ? value / sqrt(left) : NAN;
         }
         count_value(t, value);
@@ -289,40 +272,37 @@ static wane_status prepare_kendall(permuter *p, size_t permutations, wane_error 
     return WANE_OK;
 }
 
-/* Residuals of both ranks on z; z itself for the permuted ones. `room` has 3 n elements. */
-static void prepare_partial(permuter *p, const double *rank_x, const double *rank_y, double *room,
-                            size_t *counts)
+/* Residuals of both ranks on the covariates. `room` has 2 n elements. */
+static wane_status prepare_partial(permuter *p, const double *rank_x, const double *rank_y,
+                                   double *room, wane_error *err)
 {
     const wane_sample *s = p->sample;
-    double *z = room + 2 * s->n;
-    wane_ranks_of_codes(z, s->z.codes, s->n, counts, s->z.distinct);
-    (void)wane_residuals(room, rank_x, s->n, s->given, z, s->z.codes, s->z.distinct, p->sums);
-    (void)wane_residuals(room + s->n, rank_y, s->n, s->given, z, s->z.codes, s->z.distinct,
-                         p->sums);
+    wane_status st = wane_design_make(&p->design, s->z, s->z_count, s->n, err);
+    if (st != WANE_OK) return st;
+    (void)wane_design_set(&p->design, s->z, s->z_count, s->n);
+    (void)wane_design_residuals(room, &p->design, rank_x);
+    (void)wane_design_residuals(room + s->n, &p->design, rank_y);
     normalise(room, s->n);
     normalise(room + s->n, s->n);
-    normalise(z, s->n);
     p->tested[PARTIAL].a = room;
     p->tested[PARTIAL].b = room + s->n;
-    if (s->given == WANE_COVARIATE_QUANTITY) {
-        p->z = z;
-        p->z_square = dot(z, z, s->n);
-        return;
-    }
-    memset(p->sums, 0, 2 * s->z.distinct * sizeof *p->sums);
-    for (size_t i = 0; i < s->n; i++) p->sums[s->z.distinct + s->z.codes[i]]++;
+    return WANE_OK;
 }
 
-/* `room` has 7 n elements, counts n + 1. Returns the mean of Spearman over all permutations: in
+/* `room` has 6 n elements, counts n + 1. *null_mean: the mean of Spearman over all permutations: in
  * each group, sum over cells of (sum of a) (sum of b) / blocks. */
-static double prepare(permuter *p, bool partial, double *room, size_t *counts)
+static wane_status prepare(double *null_mean, permuter *p, bool partial, double *room,
+                           size_t *counts, wane_error *err)
 {
     const wane_sample *s = p->sample;
     size_t n = s->n;
     double *rank_x = room, *rank_y = room + n, *x = room + 2 * n, *y = room + 3 * n, mean = 0;
     wane_ranks_of_codes(rank_x, s->x.codes, n, counts, s->x.distinct);
     wane_ranks_of_codes(rank_y, s->y.codes, n, counts, s->y.distinct);
-    if (partial) prepare_partial(p, rank_x, rank_y, room + 4 * n, counts);
+    if (partial) {
+        wane_status st = prepare_partial(p, rank_x, rank_y, room + 4 * n, err);
+        if (st != WANE_OK) return st;
+    }
     memcpy(x, s->x.values, n * sizeof *x);
     memcpy(y, s->y.values, n * sizeof *y);
     normalise(rank_x, n);
@@ -347,7 +327,8 @@ static double prepare(permuter *p, bool partial, double *room, size_t *counts)
             mean += sum_a * sum_b / (double)(to - from);
         }
     }
-    return mean;
+    *null_mean = mean;
+    return WANE_OK;
 }
 
 static void report(wane_correlation *out, const permuter *p, size_t all)
@@ -376,9 +357,8 @@ static wane_status permuter_make(permuter *p, wane_error *err)
     p->source = wane_alloc(s->blocks, sizeof *p->source);
     p->group = wane_alloc(s->blocks, sizeof *p->group);
     p->moved = wane_alloc(s->n, sizeof *p->moved);
-    p->sums = wane_alloc(s->z.distinct, 2 * sizeof *p->sums);
     p->tested = wane_alloc(WANE_COEFFICIENTS, sizeof *p->tested);
-    if (!p->source || !p->group || !p->moved || !p->sums || !p->tested)
+    if (!p->source || !p->group || !p->moved || !p->tested)
         return wane_fail_memory(err, "correlate", "permutation");
     for (size_t g = 0; g < s->groups; g++)
         for (size_t b = s->first[g]; b < s->first[g + 1]; b++) p->group[b] = g;
@@ -388,9 +368,9 @@ static wane_status permuter_make(permuter *p, wane_error *err)
 
 static void permuter_free(permuter *p)
 {
-    void *blocks[] = {p->source, p->group,       p->moved,         p->tested,
-                      p->sums,   p->table.cells, p->table.between, p->table.inside,
-                      p->order,  p->codes,       p->tree};
+    void *blocks[] = {p->source,      p->group,         p->moved,        p->tested, p->order,
+                      p->table.cells, p->table.between, p->table.inside, p->codes,  p->tree};
+    wane_design_free(&p->design);
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) wane_free(blocks[i]);
 }
 
@@ -408,14 +388,14 @@ wane_status wane_permute(wane_correlation *out, const wane_sample *s,
         goto done;
     }
     WANE_TRY(permuter_make(&p, err));
-    room = wane_alloc(s->n, 7 * sizeof *room);
+    room = wane_alloc(s->n, 6 * sizeof *room);
     counts = wane_alloc(s->n + 1, sizeof *counts);
     if (!room || !counts) {
         st = wane_fail_memory(err, "correlate", "permutation");
         goto done;
     }
     bool partial = out->count > PARTIAL && !out->coefficient[PARTIAL].reason;
-    out->null_mean = prepare(&p, partial, room, counts);
+    WANE_TRY(prepare(&out->null_mean, &p, partial, room, counts, err));
     WANE_TRY(prepare_kendall(&p, out->permutations, err));
     if (all) run_all(&p);
     else run_sampled(&p, out->permutations, options->seed);

@@ -14,7 +14,8 @@
  * the group, the first `block` the block, the rest the cell; the stage is always last. */
 typedef struct keyed {
     size_t key[4];
-    double x, y, z;
+    double x, y;
+    const double *z;
     bool kept;
 } keyed;
 
@@ -130,12 +131,50 @@ static bool axis_alloc(wane_axis *axis, size_t n)
     return axis->values && axis->codes;
 }
 
+/* The codes of covariate f at the kept points; `values` is scratch. */
+static wane_status fill_factor(wane_sample *s, size_t f, const keyed *sorted, size_t count,
+                               double *values, wane_error *err)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!sorted[i].kept) continue;
+        values[n] = sorted[i].z ? sorted[i].z[f] : NAN;
+        if (!isfinite(values[n])) {
+            s->z_missing = true;
+            return WANE_OK;
+        }
+        n++;
+    }
+    s->z[f].codes = wane_alloc(n, sizeof *s->z[f].codes);
+    if (!s->z[f].codes) return wane_fail_memory(err, "correlate", "covariates");
+    return wane_rank_codes(s->z[f].codes, &s->z[f].distinct, values, n, err);
+}
+
+static wane_status fill_factors(wane_sample *s, const wane_correlation_options *options,
+                                const keyed *sorted, size_t count, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    double *values = wane_alloc(count, sizeof *values);
+    s->z = wane_alloc(options->given_count, sizeof *s->z);
+    if (!values || !s->z) {
+        st = wane_fail_memory(err, "correlate", "covariates");
+        goto done;
+    }
+    s->z_count = options->given_count;
+    for (size_t f = 0; f < s->z_count; f++) {
+        s->z[f].kind = options->given[f];
+        WANE_TRY(fill_factor(s, f, sorted, count, values, err));
+    }
+done:
+    wane_free(values);
+    return st;
+}
+
 static wane_status fill(wane_sample *s, const keyed *sorted, size_t count, scheme scheme_used,
                         wane_error *err)
 {
     const keyed *last = NULL;
     size_t run = 0;
-    bool z_missing = s->given == WANE_COVARIATE_NONE;
     for (size_t i = 0; i < count; i++) {
         const keyed *p = &sorted[i];
         if (!p->kept) continue;
@@ -147,8 +186,6 @@ static wane_status fill(wane_sample *s, const keyed *sorted, size_t count, schem
         s->run[s->n] = (uint32_t)run;
         s->x.values[s->n] = p->x;
         s->y.values[s->n] = p->y;
-        s->z.values[s->n] = p->z;
-        z_missing = z_missing || !isfinite(p->z);
         s->n++;
         last = p;
     }
@@ -156,30 +193,24 @@ static wane_status fill(wane_sample *s, const keyed *sorted, size_t count, schem
     s->start[s->blocks] = s->n;
     s->dropped_points = count - s->n;
     wane_status st = wane_rank_codes(s->x.codes, &s->x.distinct, s->x.values, s->n, err);
-    if (st == WANE_OK) st = wane_rank_codes(s->y.codes, &s->y.distinct, s->y.values, s->n, err);
-    if (z_missing) {
-        wane_free(s->z.codes);
-        s->z.codes = NULL;
-    } else if (st == WANE_OK) {
-        st = wane_rank_codes(s->z.codes, &s->z.distinct, s->z.values, s->n, err);
-    }
-    return st;
+    if (st != WANE_OK) return st;
+    return wane_rank_codes(s->y.codes, &s->y.distinct, s->y.values, s->n, err);
 }
 
 wane_status wane_sample_make(wane_sample *out, const wane_point *points, size_t count,
-                             wane_blocks blocks, wane_covariate given, wane_error *err)
+                             const wane_correlation_options *options, wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_sample s = {.given = given};
-    const scheme scheme_used = scheme_of(blocks);
+    wane_sample s = {0};
+    const scheme scheme_used = scheme_of(options->blocks);
     keyed *sorted = NULL, **by = NULL;
-    WANE_TRY(sorted_points(&sorted, points, count, blocks, err));
+    WANE_TRY(sorted_points(&sorted, points, count, options->blocks, err));
     by = wane_alloc(count, sizeof *by);
     s.start = wane_alloc(count + 1, sizeof *s.start);
     s.first = wane_alloc(count + 1, sizeof *s.first);
     s.run = wane_alloc(count, sizeof *s.run);
     if (!by || !s.start || !s.first || !s.run || !axis_alloc(&s.x, count) ||
-        !axis_alloc(&s.y, count) || !axis_alloc(&s.z, count)) {
+        !axis_alloc(&s.y, count)) {
         st = wane_fail_memory(err, "correlate", "points");
         goto done;
     }
@@ -188,6 +219,7 @@ wane_status wane_sample_make(wane_sample *out, const wane_point *points, size_t 
         s.dropped_blocks += drop_in_group(sorted + i, end - i, scheme_used, by);
     }
     WANE_TRY(fill(&s, sorted, count, scheme_used, err));
+    WANE_TRY(fill_factors(&s, options, sorted, count, err));
     *out = s;
     s = (wane_sample){0};
 done:
@@ -197,17 +229,40 @@ done:
     return st;
 }
 
+static void factors_free(wane_factor *factors, size_t count)
+{
+    for (size_t f = 0; factors && f < count; f++) wane_free(factors[f].codes);
+    wane_free(factors);
+}
+
 void wane_sample_free(wane_sample *sample)
 {
-    wane_axis *axes[] = {&sample->x, &sample->y, &sample->z};
-    for (size_t i = 0; i < 3; i++) {
+    wane_axis *axes[] = {&sample->x, &sample->y};
+    for (size_t i = 0; i < 2; i++) {
         wane_free(axes[i]->values);
         wane_free(axes[i]->codes);
     }
+    factors_free(sample->z, sample->z_count);
     wane_free(sample->start);
     wane_free(sample->first);
     wane_free(sample->run);
     *sample = (wane_sample){0};
+}
+
+/* The covariates' part: none without covariates, or when some value is missing. */
+static wane_status make_covariates(wane_workspace *w, const wane_sample *s, size_t capacity,
+                                   wane_error *err)
+{
+    if (s->z_count == 0 || s->z_missing) return WANE_OK;
+    w->z = wane_alloc(s->z_count, sizeof *w->z);
+    if (!w->z) return wane_fail_memory(err, "correlate", "covariates");
+    w->z_count = s->z_count;
+    for (size_t f = 0; f < s->z_count; f++) {
+        w->z[f] = (wane_factor){.kind = s->z[f].kind, .distinct = s->z[f].distinct};
+        w->z[f].codes = wane_alloc(capacity, sizeof *w->z[f].codes);
+        if (!w->z[f].codes) return wane_fail_memory(err, "correlate", "covariates");
+    }
+    return wane_design_make(&w->design, w->z, w->z_count, capacity, err);
 }
 
 wane_status wane_workspace_make(wane_workspace *out, const wane_sample *sample, wane_error *err)
@@ -217,68 +272,30 @@ wane_status wane_workspace_make(wane_workspace *out, const wane_sample *sample, 
         size_t length = sample->start[b + 1] - sample->start[b];
         if (length > longest) longest = length;
     }
-    /* Codes run up to n even when fewer points are chosen. Eleven arrays, none wider than 8 bytes;
-     * sums has 2 for each code. */
+    /* Codes run up to n even when fewer points are chosen. Nine arrays, none wider than 8 bytes. */
     if (!wane_size_mul(&capacity, longest, sample->blocks) ||
-        !wane_size_add(&capacity, capacity, sample->n + 2) || !wane_size_mul(&size, capacity, 13))
+        !wane_size_add(&capacity, capacity, sample->n + 2) || !wane_size_mul(&size, capacity, 9))
         return wane_fail_memory(err, "correlate", "workspace");
     double *block = wane_alloc(size, sizeof *block);
     if (!block) return wane_fail_memory(err, "correlate", "workspace");
     wane_workspace w = {.block = block};
-    double **wide[] = {&w.x, &w.y, &w.rank_x, &w.rank_y, &w.rank_z};
-    uint32_t **narrow[] = {&w.code_x, &w.code_y, &w.code_z, &w.order, &w.tree};
-    for (size_t i = 0; i < 5; i++, block += capacity) *wide[i] = block;
-    for (size_t i = 0; i < 5; i++, block += capacity) *narrow[i] = (uint32_t *)(void *)block;
+    double **wide[] = {&w.x, &w.y, &w.rank_x, &w.rank_y};
+    uint32_t **narrow[] = {&w.code_x, &w.code_y, &w.order, &w.tree};
+    for (size_t i = 0; i < 4; i++, block += capacity) *wide[i] = block;
+    for (size_t i = 0; i < 4; i++, block += capacity) *narrow[i] = (uint32_t *)(void *)block;
     w.counts = (size_t *)(void *)block;
-    w.sums = block + capacity;
-    *out = w;
-    return WANE_OK;
+    wane_status st = make_covariates(&w, sample, capacity, err);
+    if (st == WANE_OK) *out = w;
+    else wane_workspace_free(&w);
+    return st;
 }
 
 void wane_workspace_free(wane_workspace *workspace)
 {
+    wane_design_free(&workspace->design);
+    factors_free(workspace->z, workspace->z_count);
     wane_free(workspace->block);
     *workspace = (wane_workspace){0};
-}
-
-static double mean_of(const double *v, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += v[i];
-    return sum / (double)n;
-}
-
-const char *wane_residuals(double *residuals, const double *v, size_t n, wane_covariate given,
-                           const double *z_ranks, const uint32_t *z_codes, size_t distinct,
-                           double *sums)
-{
-    double mean = mean_of(v, n), before = 0, after = 0;
-    if (given == WANE_COVARIATE_CATEGORY) {
-        size_t present = 0;
-        memset(sums, 0, 2 * distinct * sizeof *sums);
-        for (size_t i = 0; i < n; i++) {
-            sums[2 * z_codes[i]] += v[i] - mean;
-            sums[2 * z_codes[i] + 1] += 1;
-        }
-        for (size_t c = 0; c < distinct; c++) present += sums[2 * c + 1] > 0;
-        if (present < 2) return "constant_z";
-        for (size_t i = 0; i < n; i++)
-            residuals[i] = v[i] - mean - sums[2 * z_codes[i]] / sums[2 * z_codes[i] + 1];
-    } else {
-        double z_mean = mean_of(z_ranks, n), zz = 0, zv = 0;
-        for (size_t i = 0; i < n; i++) {
-            zz += (z_ranks[i] - z_mean) * (z_ranks[i] - z_mean);
-            zv += (z_ranks[i] - z_mean) * (v[i] - mean);
-        }
-        if (!(zz > 0)) return "constant_z";
-        for (size_t i = 0; i < n; i++) residuals[i] = v[i] - mean - zv / zz * (z_ranks[i] - z_mean);
-    }
-    for (size_t i = 0; i < n; i++) {
-        before += (v[i] - mean) * (v[i] - mean);
-        after += residuals[i] * residuals[i];
-    }
-    /* What rounding leaves of an exact fit; ranks that differ at all leave far more. */
-    return after <= 1e-13 * before ? "collinear_z" : NULL;
 }
 
 /* Copies the chosen points side by side; returns their number. */
@@ -291,26 +308,21 @@ static size_t gather(const wane_sample *s, const size_t *blocks, size_t count, w
         memcpy(w->y + n, s->y.values + from, length * sizeof *w->y);
         memcpy(w->code_x + n, s->x.codes + from, length * sizeof *w->code_x);
         memcpy(w->code_y + n, s->y.codes + from, length * sizeof *w->code_y);
-        if (s->z.codes) memcpy(w->code_z + n, s->z.codes + from, length * sizeof *w->code_z);
+        for (size_t f = 0; f < w->z_count; f++)
+            memcpy(w->z[f].codes + n, s->z[f].codes + from, length * sizeof *w->z[f].codes);
         n += length;
     }
     return n;
 }
 
-/* Needs rank_x and rank_y; overwrites x, y and rank_z. */
-static double partial_spearman(const char **reason, const wane_sample *s, size_t n,
-                               wane_workspace *w)
+/* Needs rank_x and rank_y; overwrites x and y. */
+static double partial_spearman(const char **reason, size_t n, wane_workspace *w)
 {
-    if (!s->z.codes) {
-        *reason = "missing_z";
-        return NAN;
-    }
-    wane_ranks_of_codes(w->rank_z, w->code_z, n, w->counts, s->z.distinct);
-    *reason =
-        wane_residuals(w->x, w->rank_x, n, s->given, w->rank_z, w->code_z, s->z.distinct, w->sums);
-    if (!*reason)
-        *reason = wane_residuals(w->y, w->rank_y, n, s->given, w->rank_z, w->code_z, s->z.distinct,
-                                 w->sums);
+    *reason = "missing_z";
+    if (!w->z) return NAN;
+    *reason = wane_design_set(&w->design, w->z, w->z_count, n);
+    if (!*reason) *reason = wane_design_residuals(w->x, &w->design, w->rank_x);
+    if (!*reason) *reason = wane_design_residuals(w->y, &w->design, w->rank_y);
     return *reason ? NAN : wane_pearson(w->x, w->y, n);
 }
 
@@ -344,8 +356,8 @@ void wane_sample_coefficients(double values[WANE_COEFFICIENTS],
     values[1] =
         wane_tau_b(sum, untied_x, wane_untied_pairs(w->code_y, n, w->counts, s->y.distinct));
     values[2] = wane_pearson(w->x, w->y, n);
-    if (s->given != WANE_COVARIATE_NONE) {
-        values[3] = partial_spearman(&reason, s, n, w);
+    if (s->z_count > 0) {
+        values[3] = partial_spearman(&reason, n, w);
         if (reasons) reasons[3] = reason;
     }
 }

@@ -4,10 +4,12 @@
 #ifndef ANALYSIS_STATISTICS_SAMPLE_H
 #define ANALYSIS_STATISTICS_SAMPLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "analysis/statistics/correlation.h"
+#include "analysis/statistics/design.h"
 #include "store/base/status.h"
 
 enum { WANE_COEFFICIENTS = 4 }; /* in the order of wane_coefficient's names */
@@ -22,8 +24,10 @@ typedef struct wane_axis {
  * first[g] .. first[g + 1] - 1 form group g, have the same cells and may change places. */
 typedef struct wane_sample {
     size_t n, blocks, groups;
-    wane_axis x, y, z; /* z.codes is NULL when there is no covariate or some z is missing */
-    wane_covariate given;
+    wane_axis x, y;
+    wane_factor *z; /* the covariates */
+    size_t z_count;
+    bool z_missing; /* some value is, and codes are not there */
     size_t *start, *first;
     uint32_t *run; /* per point, rising: the run it belongs to */
     size_t dropped_blocks, dropped_points;
@@ -31,16 +35,19 @@ typedef struct wane_sample {
 
 /* Owned by the caller, freed with wane_sample_free. */
 WANE_MUST_CHECK wane_status wane_sample_make(wane_sample *out, const wane_point *points,
-                                             size_t count, wane_blocks blocks, wane_covariate given,
+                                             size_t count, const wane_correlation_options *options,
                                              wane_error *err);
 void wane_sample_free(wane_sample *sample);
 
 /* Scratch for the coefficients of up to `capacity` points. */
 typedef struct wane_workspace {
-    double *x, *y, *rank_x, *rank_y, *rank_z, *sums;
-    uint32_t *code_x, *code_y, *code_z, *order, *tree;
+    double *x, *y, *rank_x, *rank_y;
+    uint32_t *code_x, *code_y, *order, *tree;
     size_t *counts;
     void *block;
+    wane_factor *z; /* with codes of their own; NULL when there are none or some value is missing */
+    size_t z_count;
+    wane_design design;
 } wane_workspace;
 
 /* Enough for any `blocks` blocks of the sample. Freed with wane_workspace_free. */
@@ -53,12 +60,6 @@ void wane_workspace_free(wane_workspace *workspace);
 void wane_sample_coefficients(double values[WANE_COEFFICIENTS],
                               const char *reasons[WANE_COEFFICIENTS], const wane_sample *sample,
                               const size_t *blocks, size_t count, wane_workspace *workspace);
-
-/* Residuals of v on z (ranks of z, or its categories as codes < distinct), both with an intercept;
- * `sums` is scratch of 2 * distinct elements. Returns NULL, "constant_z" or "collinear_z". */
-const char *wane_residuals(double *residuals, const double *v, size_t n, wane_covariate given,
-                           const double *z_ranks, const uint32_t *z_codes, size_t distinct,
-                           double *sums);
 
 /* permutation.c: fills p, p_method, p_reason of the coefficients that have a value, and
  * permutations, p_min, null_mean of *out. */

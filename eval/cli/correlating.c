@@ -43,6 +43,7 @@ static void write_sql(wane_text *sql, const wane_correlating *job)
 
 typedef struct points {
     wane_point *item;
+    double *z;
     size_t *category; /* the rank of z among its values, 0 where it is missing */
     size_t count, room;
     bool text_x, text_y, text_z;
@@ -51,6 +52,7 @@ typedef struct points {
 static void points_free(points *p)
 {
     wane_free(p->item);
+    wane_free(p->z);
     wane_free(p->category);
 }
 
@@ -62,7 +64,9 @@ static wane_status grow(points *p, wane_error *err)
     if (item) p->item = item;
     size_t *category = wane_realloc(p->category, room, sizeof *category);
     if (category) p->category = category;
-    if (!item || !category) return wane_fail_memory(err, "correlate", "points");
+    double *z = wane_realloc(p->z, room, sizeof *z);
+    if (z) p->z = z;
+    if (!item || !category || !z) return wane_fail_memory(err, "correlate", "points");
     p->room = room;
     return WANE_OK;
 }
@@ -81,10 +85,10 @@ static wane_status take_row(points *p, wane_correlating *job, const wane_query *
     p->text_z |= wane_query_type(q, Z) == WANE_VALUE_TEXT;
     wane_status st = grow(p, err);
     if (st != WANE_OK) return st;
+    p->z[p->count] = none ? (double)NAN : wane_query_double(q, Z);
     p->category[p->count] = none ? 0 : (size_t)wane_query_int(q, CATEGORY);
     p->item[p->count++] = (wane_point){.x = x,
                                        .y = y,
-                                       .z = none ? (double)NAN : wane_query_double(q, Z),
                                        .config = (size_t)wane_query_int(q, CONFIG),
                                        .order = (size_t)wane_query_int(q, ORDER),
                                        .seed = (size_t)wane_query_int(q, SEED),
@@ -125,11 +129,12 @@ wane_status wane_correlating_run(wane_correlating *job, wane_results *db, wane_e
                        p.text_x ? job->x : job->y);
         goto done;
     }
-    if (job->given) options.given = WANE_COVARIATE_QUANTITY;
-    if (p.text_z) {
-        options.given = WANE_COVARIATE_CATEGORY;
-        for (size_t i = 0; i < p.count; i++)
-            p.item[i].z = p.category[i] ? (double)p.category[i] : (double)NAN;
+    const wane_covariate_kind kind = p.text_z ? WANE_COVARIATE_CATEGORY : WANE_COVARIATE_QUANTITY;
+    options.given = &kind;
+    options.given_count = job->given != NULL;
+    for (size_t i = 0; i < p.count; i++) {
+        if (p.text_z) p.z[i] = p.category[i] ? (double)p.category[i] : (double)NAN;
+        p.item[i].z = &p.z[i];
     }
     if (p.count == 0) {
         st = wane_fail(err, WANE_ENUMERIC, "correlate: %s, %s: no finished run has both", job->x,

@@ -47,7 +47,7 @@ static size_t simulate(wane_point *points, const design *d, uint64_t trial)
         for (size_t order = 0; order < ORDERS; order++)
             for (size_t seed = 0; seed < d->seeds; seed++)
                 for (size_t stage = 1; stage <= STAGES; stage++, n++) {
-                    points[n] = (wane_point){0, 0, NAN, config, order, seed, stage};
+                    points[n] = (wane_point){0, 0, NULL, config, order, seed, stage};
                     points[n].x = value(d, &points[n], trial, 0);
                     points[n].y = value(d, &points[n], trial, 1);
                 }

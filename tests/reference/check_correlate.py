@@ -42,16 +42,20 @@ def quantity(row, column):
     return math.nan if row[column] in (None, "") else float(row[column])
 
 
-def points_of(rows, a, given_kind):
+def points_of(rows, a):
+    """The points, and per covariate its kind: a category when it is listed, or holds texts."""
     rows = [r for r in rows if not any(math.isnan(quantity(r, c)) for c in (a.x, a.y))]
     config = numbers(rows, a.config, a.numbering)
     order = numbers(rows, a.order, a.numbering)
-    if given_kind == "category":
-        z = numbers(rows, a.given, a.numbering)
-    else:
-        z = [quantity(r, a.given) if a.given else math.nan for r in rows]
-    return [[quantity(r, a.x), quantity(r, a.y), z[i], config[i], order[i], int(r[a.seed_column]),
-             int(r[a.stage])] for i, r in enumerate(rows)]
+    kinds, columns = [], []
+    for name in a.given:
+        category = name in a.category or any(isinstance(r[name], str) for r in rows) \
+            and not a.points.endswith(".csv")
+        kinds.append("category" if category else "quantity")
+        columns.append(numbers(rows, name, a.numbering) if category
+                       else [quantity(r, name) for r in rows])
+    return kinds, [[quantity(r, a.x), quantity(r, a.y), *(c[i] for c in columns), config[i],
+                    order[i], int(r[a.seed_column]), int(r[a.stage])] for i, r in enumerate(rows)]
 
 
 def compare(result, stored, tolerance):
@@ -86,8 +90,8 @@ def main():
     parser.add_argument("result", nargs="?")
     parser.add_argument("--x", default="intruders")
     parser.add_argument("--y", default="pretraining_forgetting")
-    parser.add_argument("--given")
-    parser.add_argument("--category", action="store_true", help="--given names categories")
+    parser.add_argument("--given", help="covariates, joined by commas")
+    parser.add_argument("--category", default="", help="which of them are categories in a CSV file")
     parser.add_argument("--blocks", default="config", choices=("config", "run", "none"))
     parser.add_argument("--where", default="", help="SQL condition on the view")
     parser.add_argument("--config", default="config")
@@ -101,14 +105,16 @@ def main():
     parser.add_argument("--tolerance", type=float, default=1e-9)
     a = parser.parse_args()
     stored = None
+    a.given = a.given.split(",") if a.given else []
+    a.category = a.category.split(",")
     if a.result:
         with open(a.result) as file:
             stored = json.load(file)
         a.x, a.y, a.blocks = stored["x"], stored["y"], stored["blocks"]
-        a.given = stored.get("given") or None
-    kind = "none" if not a.given else "category" if a.category else "quantity"
-    points = points_of(read_rows(a.points, a.where), a, kind)
-    result = correlate(points, blocks=a.blocks, given=kind, permutations=a.permutations,
+        a.given = stored.get("given") or []
+        a.given = [a.given] if isinstance(a.given, str) else a.given
+    kinds, points = points_of(read_rows(a.points, a.where), a)
+    result = correlate(points, blocks=a.blocks, given=kinds, permutations=a.permutations,
                        resamples=a.resamples, seed=a.seed)
     print(f"{result['points']} points in {result['blocks']} blocks ({a.blocks}), "
           f"{result['dropped']} dropped; p_min {result['p_min']:.3g}, "

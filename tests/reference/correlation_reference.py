@@ -54,17 +54,17 @@ def drawn_permutations(seed, count, tensor, size):
 
 
 class Sample:
-    """points: rows of (x, y, z, config, order, seed, stage)."""
+    """points: rows of (x, y, z..., config, order, seed, stage), any number of covariates z."""
 
     def __init__(self, points, blocks):
         split = {"config": ((), ("config",), ("order", "seed", "stage")),
                  "run": (("order",), ("config", "seed"), ("stage",)),
                  "none": ((), ("config", "order", "seed", "stage"), ())}[blocks]
         self.groups = []  # each: list of blocks; each block: dict cell -> point
-        names = ("x", "y", "z", "config", "order", "seed", "stage")
         tree = {}
         for row in points:
-            p = dict(zip(names, row))
+            p = dict(zip(("config", "order", "seed", "stage"), row[-4:]), x=row[0], y=row[1],
+                     z=row[2:-4])
             group, block, cell = (tuple(int(p[f]) for f in part) for part in split)
             tree.setdefault(group, {}).setdefault(block, {})[cell] = p
         self.dropped = 0
@@ -84,7 +84,8 @@ class Sample:
         self.starts = np.cumsum([0] + [len(b) for b in self.blocks])
         flat = [p for b in self.blocks for p in b]
         self.n = len(flat)
-        self.x, self.y, self.z = (np.array([p[f] for p in flat], dtype=float) for f in "xyz")
+        self.x, self.y = (np.array([p[f] for p in flat], dtype=float) for f in "xy")
+        self.z = np.array([p["z"] for p in flat], dtype=float).reshape(self.n, -1)
         self.run = [(p["config"], p["order"], p["seed"]) for p in flat]
 
     def indices(self, chosen):
@@ -92,17 +93,20 @@ class Sample:
 
 
 def design(z, given):
-    if given == "category":
-        levels = np.unique(z)
-        columns = [np.ones(len(z))] + [(z == l).astype(float) for l in levels[1:]]
-    else:
-        columns = [np.ones(len(z)), scipy.stats.rankdata(z)]
+    """The intercept, then per covariate its ranks or a dummy for each of its values but one."""
+    columns = [np.ones(len(z))]
+    for column, kind in zip(z.T, given):
+        if kind == "category":
+            columns += [(column == level).astype(float) for level in np.unique(column)[1:]]
+        else:
+            columns.append(scipy.stats.rankdata(column))
     return np.column_stack(columns)
 
 
 def hat(z, given):
     d = design(z, given)
-    return d @ np.linalg.pinv(d)
+    d[:, 1:] -= d[:, 1:].mean(axis=0)
+    return d @ np.linalg.pinv(d, rcond=1e-10)
 
 
 def coefficients(x, y, z, given):
@@ -113,8 +117,11 @@ def coefficients(x, y, z, given):
     values[0] = scipy.stats.spearmanr(x, y).statistic
     values[1] = scipy.stats.kendalltau(x, y).statistic
     values[2] = scipy.stats.pearsonr(x, y).statistic
-    if given != "none" and np.isfinite(z).all() and np.ptp(z) > 0:
-        m = np.eye(len(z)) - hat(z, given)
+    if given and np.isfinite(z).all() and np.ptp(z, axis=0).max() > 0:
+        h = hat(z, given)
+        if len(x) - round(np.trace(h)) < 2:
+            return values
+        m = np.eye(len(z)) - h
         ex, ey = m @ rx, m @ ry
         if ex @ ex > 1e-13 * (rx - rx.mean()) @ (rx - rx.mean()) and \
            ey @ ey > 1e-13 * (ry - ry.mean()) @ (ry - ry.mean()):
@@ -174,9 +181,12 @@ def bca(sample, given, resamples, seed, value):
         return coefficients(sample.x[at], sample.y[at], sample.z[at], given)
 
     values = np.array([statistic(c) for c in chosen])
+    left_out = np.array([statistic(np.delete(np.arange(blocks), b)) for b in range(blocks)])
     for k in range(4):
         kept = values[~np.isnan(values[:, k]), k]
         if np.isnan(value[k]) or len(kept) < 0.9 * resamples:
+            continue
+        if np.ptp(left_out[:, k]) <= TIE:  # equal up to rounding: no acceleration, no interval
             continue
         # Equal up to rounding is equal: the bias counts ties half.
         kept = np.where(abs(kept - value[k]) <= TIE, value[k], kept)
@@ -189,7 +199,7 @@ def bca(sample, given, resamples, seed, value):
     return low, high
 
 
-def correlate(points, blocks="config", given="none", permutations=100000, resamples=10000, seed=0):
+def correlate(points, blocks="config", given=(), permutations=100000, resamples=10000, seed=0):
     s = Sample(points, blocks)
     with np.errstate(all="ignore"):
         value = coefficients(s.x, s.y, s.z, given)

@@ -2,8 +2,9 @@
 """Writes tests/reference/data/coefficients.txt and correlate.txt. Needs NumPy and SciPy >= 1.11.
 
 coefficients.txt: per line n, x (n), y (n), pearson, spearman, kendall_tau_b, p of spearman by
-Student's t. correlate.txt: per case a line "blocks given permutations resamples seed n", n lines
-"x y z config order seed stage", a line "points blocks dropped exact p_min null_mean runs mean sd",
+Student's t. correlate.txt: per case a line "blocks given permutations resamples seed n" (given: none, or kinds
+joined by commas), n lines
+"x y z... config order seed stage" with a z for each covariate given, a line "points blocks dropped exact p_min null_mean runs mean sd",
 and four lines "value low high p".
 """
 import pathlib
@@ -68,34 +69,55 @@ def grid(random, configs, orders, seeds, stages, tied):
     return rows
 
 
+def without_covariate(rows):
+    return [[*r[:2], *r[3:]] for r in rows]
+
+
+def several(rows, large):
+    """A quantity, a category, one that the category determines, and a second category."""
+    return [[*r[:3], (r[3] + r[6]) % 3 if large else r[5], ((r[3] + r[6]) % 3) // 2,
+             r[6] % 2, *r[3:]] for r in rows]
+
+
 def cases(random):
     for blocks in ("config", "run", "none"):
         small = {"config": (5, 2, 2, 3), "run": (2, 2, 2, 3), "none": (2, 1, 1, 4)}[blocks]
         large = {"config": (10, 1, 2, 3), "run": (4, 2, 2, 3), "none": (3, 1, 2, 3)}[blocks]
         for shape in (small, large):
-            for given in ("none", "quantity", "category"):
-                rows = grid(random, *shape, tied=given != "none")
-                if given == "category":
-                    for r in rows:
-                        r[2] = r[3] % 3 if shape is large else r[4] + r[6] % 2
-                yield blocks, given, rows
+            rows = grid(random, *shape, tied=False)
+            yield blocks, (), without_covariate(rows)
+            yield blocks, ("quantity",), grid(random, *shape, tied=True)
+            rows = grid(random, *shape, tied=True)
+            for r in rows:
+                r[2] = r[3] % 3 if shape is large else r[4] + r[6] % 2
+            yield blocks, ("category",), rows
+            yield (blocks, ("quantity", "category", "quantity", "category"),
+                   several(grid(random, *shape, tied=True), shape is large))
+    # Two quantities; two that are the same but for one pair of points.
+    rows = grid(random, 7, 1, 2, 3, False)
+    yield "config", ("quantity", "quantity"), [[*r[:3], r[2] + random.normal(), *r[3:]]
+                                               for r in rows]
+    rows = [[*r[:2], float(i), float(i), *r[3:]] for i, r in
+            enumerate(grid(random, 7, 1, 2, 3, False))]
+    rows[3][3], rows[4][3] = rows[4][3], rows[3][3]
+    yield "config", ("quantity", "quantity"), rows
     # Cells that are missing, and cells that few have.
     for blocks in ("config", "run"):
         rows = grid(random, 8, 2, 2, 3, True)
         rows = [r for r in rows if not (r[3] == 3 and r[5] == 1 and r[6] == 2)]
         rows.append([4.0, 4.0, 1.0, 2, 0, 9, 1])
-        yield blocks, "quantity", rows
+        yield blocks, ("quantity",), rows
     # y is a function of x: resamples hold the same order throughout; and z of x.
     rows = grid(random, 7, 1, 1, 3, False)
     for r in rows:
         r[1], r[2] = 2 * r[0], r[0] ** 3
-    yield "config", "quantity", rows
+    yield "config", ("quantity",), rows
     # One covariate without any spread, and x constant.
     rows = grid(random, 6, 1, 1, 3, False)
-    yield "config", "quantity", [[*r[:2], 1.0, *r[3:]] for r in rows]
-    yield "config", "none", [[1.0, *r[1:]] for r in rows]
+    yield "config", ("quantity",), [[*r[:2], 1.0, *r[3:]] for r in rows]
+    yield "config", (), [[1.0, *r[1:]] for r in without_covariate(rows)]
     # Fewer than six blocks.
-    yield "config", "none", grid(random, 4, 1, 2, 3, False)
+    yield "config", (), without_covariate(grid(random, 4, 1, 2, 3, False))
 
 
 def write_correlate(path, seed):
@@ -106,9 +128,9 @@ def write_correlate(path, seed):
             options = dict(blocks=blocks, given=given, permutations=300, resamples=200,
                            seed=i * 0x100000001)
             r = correlate(rows, **options)
-            print(blocks, given, 300, 200, options["seed"], len(rows), file=out)
+            print(blocks, ",".join(given) or "none", 300, 200, options["seed"], len(rows), file=out)
             for row in rows:
-                print(*map(number, row[:3]), *row[3:], file=out)
+                print(*map(number, row[:-4]), *row[-4:], file=out)
             print(r["points"], r["blocks"], r["dropped"], int(r["exact"]), number(r["p_min"]),
                   number(r["null_mean"]), r["within"][0], *map(number, r["within"][1:]), file=out)
             for k in range(4):

@@ -7,6 +7,8 @@
 #include "tests/support/support.h"
 
 static wane_error err;
+static const wane_covariate_kind quantity[] = {WANE_COVARIATE_QUANTITY};
+static const wane_covariate_kind category[] = {WANE_COVARIATE_CATEGORY};
 static const wane_correlation_options by_config = {.permutations = 500, .resamples = 100};
 
 /* Three configs of two stages; x and y such that every arrangement can be done by hand:
@@ -15,8 +17,8 @@ static const wane_correlation_options by_config = {.permutations = 500, .resampl
  *   12 56 34: d 16, rho .542857 (observed)   12 34 56: 0, 1        34 12 56: 16, .542857
  *   34 56 12: 48, -.371429                   56 12 34: 48          56 34 12: 64, -.828571 */
 static const wane_point three[] = {
-    {1, 1, NAN, 7, 0, 0, 1}, {2, 2, NAN, 7, 0, 0, 2}, {3, 5, NAN, 8, 0, 0, 1},
-    {4, 6, NAN, 8, 0, 0, 2}, {5, 3, NAN, 9, 0, 0, 1}, {6, 4, NAN, 9, 0, 0, 2},
+    {1, 1, NULL, 7, 0, 0, 1}, {2, 2, NULL, 7, 0, 0, 2}, {3, 5, NULL, 8, 0, 0, 1},
+    {4, 6, NULL, 8, 0, 0, 2}, {5, 3, NULL, 9, 0, 0, 1}, {6, 4, NULL, 9, 0, 0, 2},
 };
 
 static void every_arrangement_by_hand(void **state)
@@ -66,7 +68,7 @@ static void runs_stay_in_their_order(void **state)
     wane_correlation_options options = by_config;
     wane_point points[8];
     for (size_t i = 0; i < 8; i++)
-        points[i] = (wane_point){(double)i, (double)(i * i % 5), NAN, i % 2, i / 4, i / 2 % 2, 1};
+        points[i] = (wane_point){(double)i, (double)(i * i % 5), NULL, i % 2, i / 4, i / 2 % 2, 1};
     options.blocks = WANE_BLOCKS_RUN;
     CHECK_OK(wane_correlate(&c, points, 8, &options, &err));
     assert_int_equal(c.block_count, 8);
@@ -79,6 +81,7 @@ static void runs_stay_in_their_order(void **state)
 }
 
 /* Six configs x 2 seeds x 2 stages. */
+static double covariates[24][2];
 static size_t grid(wane_point *points)
 {
     size_t n = 0;
@@ -87,11 +90,12 @@ static size_t grid(wane_point *points)
             for (size_t stage = 1; stage < 3; stage++, n++)
                 points[n] = (wane_point){(double)(n * 7 % 11),
                                          (double)(n * 5 % 13),
-                                         (double)(n * 3 % 7),
+                                         covariates[n],
                                          config,
                                          0,
                                          seed,
                                          stage};
+    for (size_t i = 0; i < n; i++) covariates[i][0] = (double)(i * 3 % 7);
     return n;
 }
 
@@ -136,7 +140,8 @@ static void nothing_to_correlate(void **state)
     (void)state;
     wane_correlation c;
     wane_correlation_options options = by_config;
-    options.given = WANE_COVARIATE_QUANTITY;
+    options.given = quantity;
+    options.given_count = 1;
     for (size_t n = 0; n < 2; n++) {
         CHECK_OK(wane_correlate(&c, three, n, &options, &err));
         assert_int_equal(c.points, n);
@@ -165,34 +170,84 @@ static void covariates_that_explain_nothing_or_all(void **state)
     wane_point points[40];
     size_t n = grid(points);
     const wane_coefficient *partial = &c.coefficient[3];
-    options.given = WANE_COVARIATE_QUANTITY;
+    options.given = quantity;
+    options.given_count = 1;
     CHECK_OK(wane_correlate(&c, points, n, &options, &err));
     assert_null(partial->reason);
     assert_string_equal(partial->name, "partial_spearman");
-    points[3].z = NAN;
+    assert_int_equal(c.given_degrees, 1);
+    covariates[3][0] = NAN;
     CHECK_OK(wane_correlate(&c, points, n, &options, &err));
     assert_string_equal(partial->reason, "missing_z");
     assert_null(c.coefficient[0].reason);
-    for (size_t i = 0; i < n; i++) points[i].z = 2;
+    for (size_t i = 0; i < n; i++) covariates[i][0] = 2;
     CHECK_OK(wane_correlate(&c, points, n, &options, &err));
     assert_string_equal(partial->reason, "constant_z");
-    for (size_t i = 0; i < n; i++) points[i].z = exp(-points[i].x);
+    for (size_t i = 0; i < n; i++) covariates[i][0] = exp(-points[i].x);
     CHECK_OK(wane_correlate(&c, points, n, &options, &err));
     assert_string_equal(partial->reason, "collinear_z");
-    options.given = WANE_COVARIATE_CATEGORY;
-    for (size_t i = 0; i < n; i++) points[i].z = (double)i;
+    options.given = category;
+    for (size_t i = 0; i < n; i++) covariates[i][0] = (double)i;
     CHECK_OK(wane_correlate(&c, points, n, &options, &err));
-    assert_string_equal(partial->reason, "collinear_z");
+    assert_string_equal(partial->reason, "too_few_points");
     /* Within a category x and y fall, between them both rise. */
     for (size_t i = 0; i < n; i++) {
-        points[i].z = (double)points[i].config;
+        covariates[i][0] = (double)points[i].config;
         double inside = (double)(2 * points[i].seed + points[i].stage);
-        points[i].x = 100 * points[i].z + inside;
-        points[i].y = 100 * points[i].z - inside;
+        points[i].x = 100 * covariates[i][0] + inside;
+        points[i].y = 100 * covariates[i][0] - inside;
     }
     CHECK_OK(wane_correlate(&c, points, n, &options, &err));
     assert_true(c.coefficient[0].value > .9);
     CHECK_NEAR(partial->value, -1, 1e-12, 0);
+    assert_int_equal(c.given_degrees, 5);
+}
+
+/* A second covariate that the first determines changes nothing; one that varies on its own does;
+ * their order never matters. */
+static void several_covariates(void **state)
+{
+    (void)state;
+    static const wane_covariate_kind both[] = {WANE_COVARIATE_QUANTITY, WANE_COVARIATE_CATEGORY};
+    wane_correlation one, two;
+    wane_correlation_options options = by_config;
+    wane_point points[40];
+    size_t n = grid(points);
+    options.given = category;
+    options.given_count = 1;
+    for (size_t i = 0; i < n; i++) covariates[i][0] = (double)(points[i].config % 3);
+    CHECK_OK(wane_correlate(&one, points, n, &options, &err));
+    assert_int_equal(one.given_degrees, 2);
+    options.given = both;
+    options.given_count = 2;
+    for (size_t i = 0; i < n; i++) {
+        covariates[i][0] = points[i].config % 3 == 1 ? 0 : 5; /* falls to the second's dummies */
+        covariates[i][1] = (double)(points[i].config % 3);
+    }
+    CHECK_OK(wane_correlate(&two, points, n, &options, &err));
+    assert_int_equal(two.given_degrees, 2);
+    CHECK_NEAR(two.coefficient[3].value, one.coefficient[3].value, 1e-14, 0);
+    CHECK_NEAR(two.coefficient[3].p, one.coefficient[3].p, 0, 0);
+    for (size_t i = 0; i < n; i++) covariates[i][0] = (double)(i * 3 % 7);
+    CHECK_OK(wane_correlate(&two, points, n, &options, &err));
+    assert_int_equal(two.given_degrees, 3);
+    assert_true(fabs(two.coefficient[3].value - one.coefficient[3].value) > 1e-3);
+    static const wane_covariate_kind turned[] = {WANE_COVARIATE_CATEGORY, WANE_COVARIATE_QUANTITY};
+    for (size_t i = 0; i < n; i++) {
+        double first = covariates[i][0];
+        covariates[i][0] = covariates[i][1];
+        covariates[i][1] = first;
+    }
+    options.given = turned;
+    CHECK_OK(wane_correlate(&one, points, n, &options, &err));
+    CHECK_NEAR(two.coefficient[3].value, one.coefficient[3].value, 1e-14, 0);
+    assert_true(two.coefficient[3].p == one.coefficient[3].p);
+    covariates[4][1] = NAN;
+    CHECK_OK(wane_correlate(&one, points, n, &options, &err));
+    assert_string_equal(one.coefficient[3].reason, "missing_z");
+    points[4].z = NULL;
+    CHECK_OK(wane_correlate(&one, points, n, &options, &err));
+    assert_string_equal(one.coefficient[3].reason, "missing_z");
 }
 
 static void refusals(void **state)
@@ -268,6 +323,7 @@ int main(void)
         cmocka_unit_test(incomplete_configs_are_dropped_and_counted),
         cmocka_unit_test(nothing_to_correlate),
         cmocka_unit_test(covariates_that_explain_nothing_or_all),
+        cmocka_unit_test(several_covariates),
         cmocka_unit_test(refusals),
         cmocka_unit_test(ranks_alone_matter),
         cmocka_unit_test(holm_steps_down),
