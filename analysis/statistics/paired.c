@@ -3,6 +3,13 @@
 
 #include <math.h>
 
+#include "analysis/statistics/distribution.h"
+#include "analysis/statistics/sample.h"
+#include "store/base/memory.h"
+#include "store/base/random.h"
+
+enum { FEWEST_UNITS = 6 };
+
 /* ln n! - ln(sqrt(2 pi n) (n/e)^n), the error of Stirling's formula. Small n by its definition,
  * where nothing cancels badly; else the asymptotic series. */
 static double stirling_error(double n)
@@ -42,4 +49,133 @@ double wane_mcnemar_exact(size_t only_first, size_t only_second)
         if (ratio < 1e-18 * sum) break;
     }
     return fmin(1, 2 * binomial_half(n, k) * sum);
+}
+
+double wane_paired_t(double mean, double sd, size_t n)
+{
+    if (n < 2 || !(sd >= 0) || (sd == 0 && mean == 0)) return NAN;
+    if (sd == 0) return 0;
+    return wane_student_two_sided(mean * sqrt((double)n) / sd, (double)n - 1);
+}
+
+/* Differences are in units of `scale`, their mean size, so that nothing depends on it. */
+typedef struct losses {
+    const double *first, *second, *weights;
+    size_t units;
+    double scale;
+} losses;
+
+static double weight(const losses *l, size_t i)
+{
+    return l->weights ? l->weights[i] : 1;
+}
+
+/* The difference of each resample, units drawn at elements 0 .. units - 1 of the counter's step. */
+static void resample(double *values, size_t count, const losses *l, uint64_t seed)
+{
+    for (size_t r = 0; r < count; r++) {
+        const wane_random where = {seed, WANE_RANDOM_RESAMPLE, 3, r, 0};
+        double sum = 0, total = 0;
+        for (size_t k = 0; k < l->units; k++) {
+            size_t i = (size_t)wane_random_below(&where, k, l->units);
+            sum += l->second[i] - l->first[i];
+            total += weight(l, i);
+        }
+        values[r] = sum / total / l->scale;
+    }
+}
+
+static void leave_one_out(double *values, const losses *l, double sum, double total)
+{
+    for (size_t i = 0; i < l->units; i++)
+        values[i] = (sum - (l->second[i] - l->first[i])) / (total - weight(l, i)) / l->scale;
+}
+
+static void test_difference(wane_paired_loss *out, double difference, const double *values,
+                            size_t count)
+{
+    const double tie = 1e-12; /* the same value reached through other roundings */
+    double mean = 0, squares = 0;
+    size_t beyond = 0;
+    for (size_t r = 0; r < count; r++) mean += values[r] / (double)count;
+    for (size_t r = 0; r < count; r++) {
+        squares += (values[r] - mean) * (values[r] - mean);
+        beyond += fabs(values[r] - difference) >= fabs(difference) - tie;
+    }
+    out->stderr_ = sqrt(squares / (double)(count - 1));
+    out->p = (1 + (double)beyond) / (1 + (double)count);
+}
+
+/* Everything of *out but the means. */
+static wane_status resample_all(wane_paired_loss *out, const losses *l, double sum, double total,
+                                size_t count, uint64_t seed, wane_error *err)
+{
+    double *values = wane_alloc(count, sizeof *values);
+    double *left_out = wane_alloc(l->units, sizeof *left_out);
+    wane_status st = WANE_OK;
+    if (!values || !left_out) {
+        st = wane_fail_memory(err, "paired bootstrap", "resamples");
+        goto done;
+    }
+    resample(values, count, l, seed);
+    leave_one_out(left_out, l, sum, total);
+    test_difference(out, sum / total / l->scale, values, count);
+    out->reason =
+        wane_bca(&out->low, &out->high, sum / total / l->scale, values, count, left_out, l->units);
+    if (out->reason) out->p = NAN;
+    out->stderr_ *= out->reason ? NAN : l->scale;
+    out->low *= l->scale;
+    out->high *= l->scale;
+done:
+    wane_free(left_out);
+    wane_free(values);
+    return st;
+}
+
+static wane_status check(const losses *l, size_t resamples, wane_error *err)
+{
+    static const char operation[] = "paired bootstrap";
+    if (l->units == 0) return wane_fail(err, WANE_EINVAL, "%s: no unit", operation);
+    if (resamples < 2 || resamples > 10000000)
+        return wane_fail(err, WANE_EINVAL, "%s: %zu resamples: not from 2 to 10^7", operation,
+                         resamples);
+    for (size_t i = 0; i < l->units; i++) {
+        if (!isfinite(l->first[i]) || !isfinite(l->second[i]))
+            return wane_fail(err, WANE_ENUMERIC, "%s: unit %zu: a loss is not finite", operation,
+                             i);
+        if (!(weight(l, i) > 0) || !isfinite(weight(l, i)))
+            return wane_fail(err, WANE_EINVAL, "%s: unit %zu: weight %g: not positive", operation,
+                             i, weight(l, i));
+    }
+    return WANE_OK;
+}
+
+wane_status wane_paired_bootstrap(wane_paired_loss *out, const double *first, const double *second,
+                                  const double *weights, size_t units,
+                                  const wane_paired_options *options, wane_error *err)
+{
+    losses l = {.first = first, .second = second, .weights = weights, .units = units};
+    wane_paired_loss p = {
+        .units = units, .stderr_ = NAN, .low = NAN, .high = NAN, .p = NAN, .reason = "few_units"};
+    size_t count = options && options->resamples ? options->resamples : 10000;
+    double sum = 0, total = 0, size = 0, one = 0, two = 0;
+    wane_status st = WANE_OK;
+    WANE_TRY(check(&l, count, err));
+    for (size_t i = 0; i < units; i++) {
+        one += first[i];
+        two += second[i];
+        sum += second[i] - first[i];
+        size += fabs(second[i] - first[i]);
+        total += weight(&l, i);
+    }
+    p.first = one / total;
+    p.second = two / total;
+    p.difference = sum / total;
+    l.scale = size / total;
+    if (units >= FEWEST_UNITS && !(l.scale > 0)) p.reason = "degenerate_resamples";
+    else if (units >= FEWEST_UNITS)
+        WANE_TRY(resample_all(&p, &l, sum, total, count, options ? options->seed : 0, err));
+    *out = p;
+done:
+    return st;
 }

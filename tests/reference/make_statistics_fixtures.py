@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes tests/reference/data/coefficients.txt and correlate.txt. Needs NumPy and SciPy >= 1.11.
+"""Writes coefficients, correlate, paired and forgetting.txt in tests/reference/data. Needs NumPy and SciPy >= 1.11.
 
 coefficients.txt: per line n, x (n), y (n), pearson, spearman, kendall_tau_b, p of spearman by
 Student's t. correlate.txt: per case a line "blocks given permutations resamples seed n" (given: none, or kinds
 joined by commas), n lines
 "x y z... config order seed stage" with a z for each covariate given, a line "points blocks dropped exact p_min null_mean runs mean sd",
-and four lines "value low high p".
+and four lines "value low high p". paired.txt: per line resamples seed n, first (n), second (n),
+weights (n), first second difference stderr low high p. forgetting.txt: per line T, R (T + 1 rows of
+T), joint (T), the eleven metrics as other projects compute them.
 """
 import pathlib
 
 import numpy as np
 import scipy.stats
 
+import forgetting_reference
 from correlation_reference import correlate
+from paired_reference import losses, paired
 
 HERE = pathlib.Path(__file__).parent / "data"
 
@@ -137,7 +141,33 @@ def write_correlate(path, seed):
                 print(*(number(r[f][k]) for f in ("value", "low", "high", "p")), file=out)
 
 
+def write_paired(path, count, seed):
+    random = np.random.default_rng(seed)
+    with open(path, "w") as out:
+        for i in range(count):
+            first, second, weights = losses(random)
+            draw = i * 0x100000001
+            values = paired(first, second, weights, 300, draw)
+            print(300, draw, len(first), *map(number, [*first, *second, *weights, *values]),
+                  file=out)
+
+
+def write_forgetting(path, count, seed):
+    random = np.random.default_rng(seed)
+    with open(path, "w") as out:
+        for _ in range(count):
+            tasks = int(random.integers(2, 7))
+            scores = np.round(random.random((tasks + 1, tasks)), 2)
+            joint = np.round(random.random(tasks), 2)
+            values = forgetting_reference.all_of(scores.tolist(), joint.tolist())
+            assert np.isclose(values["forgetting_max_all"],
+                              forgetting_reference.pycil(scores.tolist()), rtol=0, atol=1e-15)
+            print(tasks, *map(number, [*scores.ravel(), *joint, *values.values()]), file=out)
+
+
 if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
     write_coefficients(HERE / "coefficients.txt", 60, 20260101)
     write_correlate(HERE / "correlate.txt", 20260102)
+    write_paired(HERE / "paired.txt", 20, 20260103)
+    write_forgetting(HERE / "forgetting.txt", 40, 20260104)

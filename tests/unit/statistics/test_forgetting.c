@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analysis/statistics/forgetting.h"
@@ -115,6 +117,35 @@ static void arithmetic_of_other_projects(void **state)
     CHECK_NEAR(value("intransigence"), .05, 1e-15, 0);
 }
 
+static double number(FILE *file)
+{
+    char word[64];
+    assert_int_equal(fscanf(file, "%63s", word), 1);
+    return strtod(word, NULL);
+}
+
+/* Matrices on which Avalanche's, Mammoth's, PyCIL's, RWalk's, TRACE's, GEM's and iCaRL's own
+ * bookkeeping was followed (reference/forgetting_reference.py). */
+static void as_other_projects_count(void **state)
+{
+    (void)state;
+    enum { MOST = 8 };
+    double cells[(MOST + 1) * MOST], joint[MOST];
+    size_t tasks, matrices = 0;
+    FILE *file = fopen("reference/data/forgetting.txt", "r");
+    assert_non_null(file);
+    for (; fscanf(file, "%zu", &tasks) == 1; matrices++) {
+        assert_in_range(tasks, 2, MOST);
+        for (size_t i = 0; i < (tasks + 1) * tasks; i++) cells[i] = number(file);
+        for (size_t i = 0; i < tasks; i++) joint[i] = number(file);
+        wane_forgetting_metrics(metrics, cells, tasks, tasks, joint);
+        for (size_t i = 0; i < WANE_FORGETTING_METRICS; i++)
+            CHECK_NEAR(metrics[i].value, number(file), 1e-15, 0);
+    }
+    (void)fclose(file);
+    assert_int_equal(matrices, 40);
+}
+
 static void undefined_is_null_with_a_reason(void **state)
 {
     (void)state;
@@ -181,6 +212,7 @@ int main(void)
         cmocka_unit_test(published_definitions_on_three_tasks),
         cmocka_unit_test(one_task_over_four_stages),
         cmocka_unit_test(arithmetic_of_other_projects),
+        cmocka_unit_test(as_other_projects_count),
         cmocka_unit_test(undefined_is_null_with_a_reason),
         cmocka_unit_test(missing_cells),
     };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "analysis/statistics/paired.h"
 #include "tests/support/support.h"
@@ -54,9 +56,113 @@ static void small_counts_by_their_sum(void **state)
     }
 }
 
+static double number(FILE *file)
+{
+    char word[64];
+    assert_int_equal(fscanf(file, "%63s", word), 1);
+    return strtod(word, NULL);
+}
+
+/* The same draws in NumPy, SciPy's BCa interval (reference/paired_reference.py). */
+static void losses_as_numpy_and_scipy(void **state)
+{
+    (void)state;
+    enum { MOST = 64 };
+    double values[3 * MOST];
+    size_t n, lines = 0;
+    wane_paired_options options;
+    wane_error err;
+    FILE *file = fopen("reference/data/paired.txt", "r");
+    assert_non_null(file);
+    for (; fscanf(file, "%zu", &options.resamples) == 1; lines++) {
+        assert_int_equal(fscanf(file, "%zu %zu", &options.seed, &n), 2);
+        assert_in_range(n, 6, MOST);
+        for (size_t i = 0; i < 3 * n; i++) values[i] = number(file);
+        wane_paired_loss p;
+        CHECK_OK(wane_paired_bootstrap(&p, values, values + n, values + 2 * n, n, &options, &err));
+        assert_null(p.reason);
+        assert_int_equal(p.units, n);
+        CHECK_NEAR(p.first, number(file), 0, 1e-14);
+        CHECK_NEAR(p.second, number(file), 0, 1e-14);
+        CHECK_NEAR(p.difference, number(file), 1e-15, 1e-13);
+        CHECK_NEAR(p.stderr_, number(file), 0, 1e-12);
+        CHECK_NEAR(p.low, number(file), 1e-14, 1e-12);
+        CHECK_NEAR(p.high, number(file), 1e-14, 1e-12);
+        CHECK_NEAR(p.p, number(file), 0, 0);
+    }
+    (void)fclose(file);
+    assert_int_equal(lines, 20);
+}
+
+/* What does not vary has no interval; few units have none; scale and sign carry over. */
+static void losses_that_say_little(void **state)
+{
+    (void)state;
+    const double first[] = {3, 5, 2, 8, 4, 6, 7}, weights[] = {1, 2, 1, 3, 1, 2, 2};
+    double second[7], tiny[7], none[7] = {0};
+    wane_paired_loss p, q;
+    wane_error err;
+    for (size_t i = 0; i < 7; i++) second[i] = first[i] + 2 * weights[i];
+    CHECK_OK(wane_paired_bootstrap(&p, first, second, weights, 7, NULL, &err));
+    CHECK_NEAR(p.difference, 2, 1e-15, 0);
+    assert_string_equal(p.reason, "degenerate_resamples");
+    assert_true(isnan(p.stderr_) && isnan(p.low) && isnan(p.high) && isnan(p.p));
+    CHECK_OK(wane_paired_bootstrap(&p, first, first, NULL, 7, NULL, &err));
+    assert_true(p.difference == 0 && strcmp(p.reason, "degenerate_resamples") == 0);
+    CHECK_NEAR(p.first, 5, 1e-15, 0);
+    CHECK_OK(wane_paired_bootstrap(&p, first, second, NULL, 5, NULL, &err));
+    assert_string_equal(p.reason, "few_units");
+    CHECK_NEAR(p.second, 7.6, 1e-15, 0);
+
+    for (size_t i = 0; i < 7; i++) {
+        second[i] = first[i] + (double)(i * i % 5) - 1;
+        tiny[i] = (second[i] - first[i]) * 1e-13;
+    }
+    CHECK_OK(wane_paired_bootstrap(&p, first, second, weights, 7, NULL, &err));
+    CHECK_OK(wane_paired_bootstrap(&q, none, tiny, weights, 7, NULL, &err));
+    CHECK_NEAR(q.low, p.low * 1e-13, 0, 1e-2); /* tiny is rounded */
+    assert_true(p.low < p.difference && p.difference < p.high && p.p == q.p);
+    CHECK_OK(wane_paired_bootstrap(&q, second, first, weights, 7, NULL, &err));
+    CHECK_NEAR(q.difference, -p.difference, 1e-15, 0);
+    CHECK_NEAR(q.stderr_, p.stderr_, 0, 1e-12);
+    assert_true(p.p == q.p);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    const double first[] = {1, 2, NAN}, weights[] = {1, 0, 1};
+    const wane_paired_options many = {.resamples = 10000001};
+    wane_paired_loss p = {.units = 42};
+    wane_error err;
+    CHECK_FAILS(wane_paired_bootstrap(&p, first, first, NULL, 0, NULL, &err), WANE_EINVAL,
+                "paired bootstrap: no unit");
+    CHECK_FAILS(wane_paired_bootstrap(&p, first, first, NULL, 3, NULL, &err), WANE_ENUMERIC,
+                "unit 2: a loss is not finite");
+    CHECK_FAILS(wane_paired_bootstrap(&p, first, first, weights, 2, NULL, &err), WANE_EINVAL,
+                "unit 1: weight 0: not positive");
+    CHECK_FAILS(wane_paired_bootstrap(&p, first, first, NULL, 2, &many, &err), WANE_EINVAL,
+                "10000001 resamples");
+    assert_int_equal(p.units, 42);
+}
+
+/* mean 1, sd 2, n 5: t = sqrt(5) / 2 with 4 degrees; SciPy's p. */
+static void t_of_a_mean(void **state)
+{
+    (void)state;
+    CHECK_NEAR(wane_paired_t(1, 2, 5), 0.326164, 1e-6, 0);
+    CHECK_NEAR(wane_paired_t(-1, 2, 5), wane_paired_t(1, 2, 5), 0, 0);
+    assert_true(wane_paired_t(1, 0, 3) == 0);
+    assert_true(isnan(wane_paired_t(0, 0, 3)) && isnan(wane_paired_t(1, NAN, 1)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(losses_as_numpy_and_scipy),
+        cmocka_unit_test(losses_that_say_little),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(t_of_a_mean),
         cmocka_unit_test(known_values),
         cmocka_unit_test(small_counts_by_their_sum),
     };
