@@ -130,24 +130,36 @@ static bool print_table(wane_text *out, const char *name, bool json)
     return false;
 }
 
-/* "acc_sd": the spread of acc. */
+/* "acc_sd": the spread of acc; "nll_change_stderr": its standard error. */
 static bool print_spread(wane_text *out, const char *name, bool json)
 {
-    char base[64], what[160];
+    static const char *const endings[][2] = {{"_sd", "for one run"}, {"_stderr", "where that is"}};
+    char base[64];
     size_t length = strlen(name);
-    if (length < 4 || length >= sizeof base || strcmp(name + length - 3, "_sd") != 0) return false;
-    (void)snprintf(base, sizeof base, "%.*s", (int)length - 3, name);
-    const wane_term *term = wane_term_find(base, NULL);
-    if (!term) return false;
-    (void)snprintf(what, sizeof what, "standard deviation of %s over the runs of a mean (n - 1)",
-                   term->name);
-    const field fields[] = {{"name", name},
-                            {"kind", "column"},
-                            {"what", what},
-                            {"unit", term->unit},
-                            {"null", "for one run"}};
-    print_fields(out, fields, 5, json);
-    return true;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t tail = strlen(endings[i][0]);
+        if (length <= tail || length >= sizeof base ||
+            strcmp(name + length - tail, endings[i][0]) != 0)
+            continue;
+        (void)snprintf(base, sizeof base, "%.*s", (int)(length - tail), name);
+        const wane_term *term = wane_term_find(base, NULL);
+        if (!term) continue;
+        wane_text what = {0};
+        wane_text_printf(&what,
+                         i == 0 ? "standard deviation of %s over the runs of a mean (n - 1)"
+                                : "standard error of %s",
+                         term->name);
+        const field fields[] = {{"name", name},
+                                {"kind", "column"},
+                                {"what", what.data},
+                                {"unit", term->unit},
+                                {"null", endings[i][1]}};
+        print_fields(out, fields, 5, json);
+        if (what.failed) out->failed = true;
+        wane_text_free(&what);
+        return true;
+    }
+    return false;
 }
 
 static const char *nearest_of_all(const char *name, const char *near_term)
@@ -178,9 +190,14 @@ static wane_status explain(wane_text *out, const char *name, bool json, wane_err
 /* One line each, sorted by kind: metrics and measures first. */
 static void print_list(wane_text *out, bool json)
 {
-    static const char *const kinds[] = {"metric", "measure", "gate", "test", "setting", "column"};
-    static const char *const titles[] = {"metrics of a run (table metric)", "measures of a stage",
-                                         "sanity gates", "of correlations and restrictions",
+    static const char *const kinds[] = {"metric", "measure", "intervention", "gate",
+                                        "test",   "setting", "column"};
+    static const char *const titles[] = {"metrics of a run (table metric)",
+                                         "measures of a stage",
+                                         "arms and measures of interventions",
+                                         "sanity gates",
+                                         "of correlations and restrictions",
+                                         "settings of an experiment",
                                          "columns of views"};
     size_t count = 0;
     const wane_term *all = wane_terms(&count);
@@ -195,7 +212,7 @@ static void print_list(wane_text *out, bool json)
         wane_text_printf(out, "%s%s\n", k ? "\n" : "", titles[k]);
         for (size_t i = 0; i < count; i++)
             if (strcmp(all[i].kind, kinds[k]) == 0)
-                wane_text_printf(out, "  %-24s %s\n", all[i].name, all[i].brief);
+                wane_text_printf(out, "  %-31s %s\n", all[i].name, all[i].brief);
     }
 }
 

@@ -77,6 +77,14 @@ static wane_status print_needs(wane_text *page, const wane_opened *o, wane_error
     wane_page_line(page, "time", "about %s minutes here: %.0f%% of %.0f GFLOP/s of sgemm",
                    wane_page_number(a, e.seconds / 60, 2), 100 * WANE_ESTIMATE_SHARE,
                    e.flops_per_second / 1e9);
+    if (e.interventions)
+        wane_page_line(
+            page, "interventions",
+            "at most %zu measurements, about %s minutes more; none for a stage without "
+            "intruders",
+            e.interventions,
+            wane_page_number(
+                a, e.intervention_flops / (WANE_ESTIMATE_SHARE * e.flops_per_second) / 60, 2));
     return WANE_OK;
 }
 

@@ -10,7 +10,7 @@
 /* All texts are constants; those that do not apply are NULL. */
 typedef struct wane_term {
     const char *name;    /* as it is stored or shown */
-    const char *kind;    /* metric, measure, gate, column, test */
+    const char *kind;    /* metric, measure, intervention, gate, column, test */
     const char *brief;   /* one line */
     const char *formula; /* how it is computed */
     const char *unit;

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "eval/run/work.h"
+#include "eval/run/interventions.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
 
 /* Whether task t is measured after `position` of the run. */
-static bool measured(const wane_plan *plan, const wane_plan_run *run, size_t position, size_t t)
+bool wane_task_measured(const wane_plan *plan, const wane_plan_run *run, size_t position, size_t t)
 {
     const wane_experiment *x = plan->inputs->experiment;
     if (!x->evaluate_seen || x->tasks[t].watched || position == 0) return true;
@@ -29,11 +29,8 @@ static wane_status spectrum_settings(char out[WANE_SHA256_HEX], const wane_exper
 
 /* Calls `visit` for each cell that belongs to the stage at `position`. `settings` lives as long as
  * the call. */
-typedef wane_status visit_cell(void *context, const wane_cell *cell, size_t subject,
-                               wane_error *err);
-
 static wane_status visit_cells(const wane_plan *plan, const wane_plan_run *run, size_t position,
-                               visit_cell *visit, void *context, wane_error *err)
+                               wane_visit_cell *visit, void *context, wane_error *err)
 {
     const wane_inputs *in = plan->inputs;
     const wane_experiment *x = in->experiment;
@@ -47,7 +44,7 @@ static wane_status visit_cells(const wane_plan *plan, const wane_plan_run *run, 
         st = visit(context, &cell, c, err);
     }
     for (size_t t = 0; t < x->task_count && st == WANE_OK; t++) {
-        if (!measured(plan, run, position, t)) continue;
+        if (!wane_task_measured(plan, run, position, t)) continue;
         cell.measure = WANE_CELL_SCORE;
         cell.subject = in->tasks[t].key;
         cell.settings_sha256 = in->tasks[t].settings;
@@ -65,7 +62,7 @@ static wane_status visit_cells(const wane_plan *plan, const wane_plan_run *run, 
         st = spectrum_settings(settings, x, cell.subject, err);
         if (st == WANE_OK) st = visit(context, &cell, 0, err);
     }
-    return st;
+    return st == WANE_OK ? wane_interventions_visit(plan, run, position, visit, context, err) : st;
 }
 
 typedef struct counting {
@@ -103,7 +100,7 @@ typedef struct filling {
 
 static wane_status fill_cell(void *context, const wane_cell *cell, size_t subject, wane_error *err)
 {
-    static const char *const phases[] = {"score", "likelihood", "spectrum"};
+    static const char *const phases[] = {"score", "likelihood", "spectrum", "intervention"};
     filling *f = context;
     wane_work *work = f->work;
     bool there = false;
@@ -116,6 +113,8 @@ static wane_status fill_cell(void *context, const wane_cell *cell, size_t subjec
         st = wane_cell_fill_corpus(work, cell, subject, f->position, f->chain, err);
     else if (cell->measure == WANE_CELL_SCORE)
         st = wane_cell_fill_task(work, cell, subject, f->run, f->position, f->chain, err);
+    else if (cell->measure == WANE_CELL_INTERVENTION)
+        st = wane_cell_fill_intervention(work, cell, subject, f->run, f->position, f->chain, err);
     else if (strcmp(cell->subject, "previous") == 0)
         st = wane_cell_fill_previous(work, cell, f->run, f->position, f->chain, err);
     else st = wane_cell_fill_spectra(work, cell, f->run, f->position, f->chain, err);

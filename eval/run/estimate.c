@@ -6,6 +6,7 @@
 
 #include "eval/measure/measure.h"
 #include "eval/model/pass.h"
+#include "eval/run/interventions.h"
 #include "eval/train/trainer.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
@@ -131,6 +132,36 @@ static wane_status updates_bytes(double *out, const wane_plan *plan, wane_error 
     return WANE_OK;
 }
 
+static wane_status count_one(void *context, const wane_cell *cell, size_t number, wane_error *err)
+{
+    (void)cell;
+    (void)number;
+    (void)err;
+    ++*(size_t *)context;
+    return WANE_OK;
+}
+
+/* Cells of stages that several runs share are counted once; at lambda = 1 nothing is measured. */
+static wane_status count_interventions(size_t *out, const wane_plan *plan, wane_error *err)
+{
+    const wane_interventions *asked = &plan->inputs->experiment->interventions;
+    wane_status st = WANE_OK;
+    size_t cells = 0, moving = 0;
+    bool *seen = wane_alloc(plan->stage_count, sizeof *seen);
+    if (!seen) return wane_fail_memory(err, "validate", "stages");
+    for (size_t i = 0; i < asked->lambda_count; i++) moving += asked->lambdas[i] != 1;
+    for (size_t r = 0; r < plan->run_count; r++)
+        for (size_t p = 1; p <= plan->runs[r].length && st == WANE_OK; p++) {
+            size_t before = cells;
+            if (seen[plan->runs[r].stages[p]]) continue;
+            st = wane_interventions_visit(plan, &plan->runs[r], p, count_one, &cells, err);
+            seen[plan->runs[r].stages[p]] = cells > before;
+        }
+    wane_free(seen);
+    *out = asked->lambda_count ? cells / asked->lambda_count * moving : 0;
+    return st;
+}
+
 static wane_status sgemm_rate(double *out, wane_pool *pool, wane_error *err)
 {
     enum { SIDE = 512 };
@@ -169,7 +200,9 @@ wane_status wane_plan_estimate(wane_estimate *out, const wane_plan *plan, wane_p
         e.measure_flops += measure_flops(plan, s > 0);
         if (s > 0 && !plan->stages[s].given) e.train_flops += stage_flops(plan, &plan->stages[s]);
     }
+    st = count_interventions(&e.interventions, plan, err);
+    e.intervention_flops = (double)e.interventions * measure_flops(plan, false);
     e.seconds = (e.train_flops + e.measure_flops) / (WANE_ESTIMATE_SHARE * e.flops_per_second);
-    *out = e;
-    return WANE_OK;
+    if (st == WANE_OK) *out = e;
+    return st;
 }

@@ -10,8 +10,10 @@ typedef struct wane_estimate {
     double memory_bytes; /* weights, optimiser and passes of the largest method, one process */
     double disk_bytes;   /* updates that `keep` keeps, and the database */
     double train_flops, measure_flops; /* of the whole plan, each stage once */
-    double flops_per_second;           /* sgemm measured here, with this pool */
-    double seconds;                    /* flops at SHARE of that rate */
+    double intervention_flops; /* if every stage looked at had intruders; not in `seconds` */
+    size_t interventions;      /* measurements of that kind, at most */
+    double flops_per_second;   /* sgemm measured here, with this pool */
+    double seconds;            /* flops at SHARE of that rate */
 } wane_estimate;
 
 /* The share of the sgemm rate that a run is taken to reach; small models reach less than large. */

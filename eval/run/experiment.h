@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analysis/spectra/interventions.h"
 #include "eval/train/train.h"
 #include "store/base/memory.h"
 #include "store/base/status.h"
@@ -97,6 +98,20 @@ typedef enum wane_keep {
     WANE_KEEP_NONE
 } wane_keep;
 
+/* What is asked of interventions; lambda_count 0: nothing. */
+typedef struct wane_interventions {
+    bool choice[WANE_CHOICES], arm[WANE_ARMS];
+    size_t lambda_count;
+    const double *lambdas; /* ascending */
+    bool every_stage;      /* stages: all */
+    size_t position_count;
+    const size_t *positions; /* neither: the last stage of each run */
+    size_t k;
+    double epsilon;
+    wane_side side;
+    bool together; /* compare: together (else pairs) */
+} wane_interventions;
+
 /* How the built-in model is pretrained from its seed (model: builtin, and `wane pretrain`). */
 typedef struct wane_pretraining {
     size_t width, layers, heads, kv_heads, hidden, context;
@@ -134,6 +149,7 @@ typedef struct wane_experiment {
     bool intruders_u, intruders_v;
     wane_tracking track;
     bool against_previous; /* intruders.against: also the stage before */
+    wane_interventions interventions;
     wane_keep keep;
     double checkpoint_minutes;
     double stop_wall_seconds; /* 0 = none */

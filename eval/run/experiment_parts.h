@@ -27,5 +27,10 @@ WANE_MUST_CHECK wane_status wane_experiment_read_bounds(wane_experiment *x, cons
                                                         wane_error *err);
 WANE_MUST_CHECK wane_status wane_experiment_read_track(wane_experiment *x, const wane_yaml *root,
                                                        wane_error *err);
+/* After orders and methods; and the key as `wane validate` prints it. */
+WANE_MUST_CHECK wane_status wane_experiment_read_interventions(wane_experiment *x,
+                                                               const wane_yaml *root,
+                                                               wane_error *err);
+void wane_experiment_print_interventions(wane_text *out, const wane_experiment *x);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "eval/run/experiment.h"
+#include "eval/run/experiment_parts.h"
 
 /* A text as a YAML double-quoted scalar (JSON's escapes are YAML's too). */
 static void quoted(wane_text *out, const char *text)
@@ -204,6 +204,7 @@ void wane_experiment_print(wane_text *out, const wane_experiment *x)
                          "%zu}\n",
                          x->track.every, x->track.spectra ? "true" : "false", x->track.top,
                          x->track.nll_tokens, x->track.task_rows);
+    wane_experiment_print_interventions(out, x);
     wane_text_printf(out, "keep: %s\n", keeps[x->keep]);
     char minutes[32];
     wane_text_printf(out, "checkpoint: {minutes: %s}\n",

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analysis/spectra/spectrum.h"
+#include "eval/run/interventions.h"
 #include "eval/run/jobs.h"
 #include "eval/run/track.h"
 #include "eval/run/work.h"
@@ -363,6 +364,7 @@ static void close_work(wane_work *work)
     wane_free(work->svd);
     wane_base_windows_free(work);
     wane_probe_rows_free(work);
+    wane_intervening_free(work);
     wane_free(work->random_scores);
     wane_results_close(work->db);
     wane_pool_free(work->pool);

@@ -97,7 +97,12 @@ wane_status wane_setting_choice(size_t *out, const wane_yaml *map, const char *k
                                 const char *const *names, size_t count, wane_error *err)
 {
     const wane_yaml *node = wane_yaml_get(map, key);
-    if (!node) return WANE_OK;
+    return node ? wane_node_choice(out, node, key, names, count, err) : WANE_OK;
+}
+
+wane_status wane_node_choice(size_t *out, const wane_yaml *node, const char *key,
+                             const char *const *names, size_t count, wane_error *err)
+{
     wane_status st = wane_node_is(node, WANE_YAML_SCALAR, err);
     if (st != WANE_OK) return st;
     for (size_t i = 0; i < count; i++)

@@ -38,6 +38,9 @@ WANE_MUST_CHECK wane_status wane_node_number(double *out, const wane_yaml *node,
                                              double high, wane_error *err);
 WANE_MUST_CHECK wane_status wane_node_count(size_t *out, const wane_yaml *node, size_t low,
                                             size_t high, wane_error *err);
+WANE_MUST_CHECK wane_status wane_node_choice(size_t *out, const wane_yaml *node, const char *key,
+                                             const char *const *names, size_t count,
+                                             wane_error *err);
 
 /* The node must be of that kind. */
 WANE_MUST_CHECK wane_status wane_node_is(const wane_yaml *node, wane_yaml_kind kind,

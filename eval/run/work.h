@@ -32,9 +32,10 @@ typedef struct wane_work {
     struct wane_base_svd **svd;       /* per parameter, read or computed when first needed; owned */
     wane_base_windows *base_windows;  /* per corpus; owned */
     wane_random_score *random_scores; /* per task, once measured; owned */
-    wane_prompts *probe_rows;         /* per task: training rows a probe is fitted to; owned */
-    double deadline;                  /* on wane_clock_wall; 0 = none */
-    double apart_wall, apart_cpu;     /* spent inside the cell at work, on a phase of its own */
+    struct wane_intervening *intervening; /* the stage whose interventions are measured; owned */
+    wane_prompts *probe_rows;             /* per task: training rows a probe is fitted to; owned */
+    double deadline;                      /* on wane_clock_wall; 0 = none */
+    double apart_wall, apart_cpu;         /* spent inside the cell at work, on a phase of its own */
 } wane_work;
 
 /* The weights of one path through the tree, as far as they are materialised. */

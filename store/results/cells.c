@@ -75,14 +75,19 @@ static const char *const removals[][3] = {
                             "DELETE FROM direction WHERE stage = ? AND step = ? AND against = ?",
                             "DELETE FROM spectrum_total WHERE stage = ? AND step = ? "
                             "AND against = ?"},
-    [WANE_CELL_INTERVENTION] = {"DELETE FROM intervention WHERE stage = ? AND step = ? "
-                                "AND choice = ?"},
     [WANE_CELL_SAMPLE] = {"DELETE FROM sample WHERE stage = ? AND step = ? AND task = ?"},
 };
 
 static wane_status remove_older(const work *w)
 {
     wane_status st = WANE_OK;
+    const wane_intervention_row *n = w->rows->interventions;
+    if (w->cell->measure == WANE_CELL_INTERVENTION && n)
+        st =
+            wane_results_run(w->db, w->err,
+                             "DELETE FROM intervention WHERE stage = ? AND step = ? AND choice = ? "
+                             "AND arm = ? AND lambda = ?",
+                             "rittd", w->cell->stage, w->cell->step, n->choice, n->arm, n->lambda);
     for (int i = 0; st == WANE_OK && i < 3; i++) {
         const char *sql = removals[w->cell->measure][i];
         if (!sql) break;
@@ -226,11 +231,11 @@ static wane_status write_others(const work *w)
     for (size_t i = 0; st == WANE_OK && i < w->rows->intervention_count; i++) {
         const wane_intervention_row *n = &w->rows->interventions[i];
         st = wane_results_run(w->db, w->err,
-                              "INSERT INTO intervention (stage, step, choice, arm, lambda, target, "
-                              "value, stderr, matrices, reason) "
-                              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                              "rittdtddit", c->stage, c->step, c->subject, n->arm, n->lambda,
-                              n->target, n->value, n->stderr_, n->matrices, n->reason);
+                              "INSERT INTO intervention (stage, step, choice, arm, lambda, "
+                              "measure, target, value, stderr, matrices, reason) "
+                              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              "rittdttddit", c->stage, c->step, n->choice, n->arm, n->lambda,
+                              n->measure, n->target, n->value, n->stderr_, n->matrices, n->reason);
     }
     for (size_t i = 0; st == WANE_OK && i < w->rows->sample_count; i++) {
         const wane_sample_row *s = &w->rows->samples[i];

@@ -157,11 +157,14 @@ static const wane_named_query named[] = {
      "JOIN experiment e ON e.id = r.experiment WHERE " THIS_RUN
      "ORDER BY g.passed, r.id, g.name, g.subject",
      RUN_ONLY},
-    {"interventions", "what scaling the intruders does",
-     "SELECT " RUN_COLUMNS ", i.choice, i.arm, i.lambda, i.target, i.value, i.stderr, i.matrices, "
+    {"intervention_effect", "what scaling the intruders does, one row per arm and lambda",
+     "SELECT * FROM intervention_effect WHERE " VIEWED_RUN, RUN_ONLY},
+    {"interventions", "what scaling the intruders does, every measure of every arm",
+     "SELECT " RUN_COLUMNS
+     ", i.choice, i.arm, i.lambda, i.measure, i.target, i.value, i.stderr, i.matrices, "
      "i.reason " RUN_PATH "CROSS JOIN intervention i ON i.stage = p.stage AND i.step = -1 "
      "WHERE " THIS_RUN "AND " THIS_POSITION
-     "ORDER BY r.id, p.position, i.choice, i.arm, i.lambda, i.target",
+     "ORDER BY r.id, p.position, i.choice, i.arm, i.lambda, i.measure, i.target",
      RUN_POSITION},
     {"intruders", "intruder dimensions after every stage for any k and epsilon",
      "SELECT " RUN_COLUMNS ", " COUNTED "(SELECT sum(" RANDOM ") FROM spectrum s "

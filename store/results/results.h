@@ -250,7 +250,7 @@ typedef enum wane_cell_measure {
     WANE_CELL_SCORE,        /* subject: a task's key; rows: scores, examples */
     WANE_CELL_LIKELIHOOD,   /* subject: a corpus's key; rows: one likelihood, windows */
     WANE_CELL_SPECTRUM,     /* subject: the reference, "base" or "previous"; spectra, directions */
-    WANE_CELL_INTERVENTION, /* subject: the choice, "top" or "all"; rows: interventions */
+    WANE_CELL_INTERVENTION, /* subject: "choice/arm/lambda"; rows: interventions */
     WANE_CELL_SAMPLE        /* subject: a task's key; rows: samples */
 } wane_cell_measure;
 
@@ -324,9 +324,11 @@ typedef struct wane_direction_row {
 } wane_direction_row;
 
 typedef struct wane_intervention_row {
-    const char *arm; /* "intruders", "neighbour", "shrink", "rescale", "energy" */
+    const char *choice; /* "top", "all"; choice, arm and lambda are the same in all rows of a cell */
+    const char *arm;    /* "intruders", "neighbour", "shrink", "rescale", "energy" */
     double lambda;
-    const char *target; /* what was measured: "accuracy_latest", "nll:stories", "norm", ... */
+    const char *measure; /* "nll_change", "latest_accuracy_change", "delta_frobenius", ... */
+    const char *target;  /* name of the corpus or task; "" for means of tasks and the weights */
     double value, stderr_;
     int64_t matrices; /* how many the aggregate covers */
     const char *reason;

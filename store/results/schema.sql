@@ -263,7 +263,7 @@ CREATE TABLE cell (
   -- measure: what is measured
   measure         TEXT NOT NULL
                   CHECK (measure IN ('score', 'likelihood', 'spectrum', 'intervention', 'sample')),
-  subject         TEXT NOT NULL,  -- key of a task or corpus; a spectrum's reference; a choice
+  subject         TEXT NOT NULL,  -- key of a task or corpus; a spectrum's reference; choice/arm/lambda
   settings_sha256 TEXT NOT NULL,  -- of all settings that decide its numbers
   data_sha256     TEXT NOT NULL,  -- of the data measured; '' where there is none
   reason          TEXT,           -- why it has no rows
@@ -412,7 +412,8 @@ CREATE TABLE direction (
   PRIMARY KEY (stage, step, against, side, position, matrix)
 ) STRICT, WITHOUT ROWID;
 
--- What happens when intruders are scaled by lambda, and under the arms that compare.
+-- What happens when intruders are scaled by lambda, and under the arms that compare. Changes are
+-- against the stage itself (lambda = 1); `wane explain` knows every measure and arm.
 CREATE TABLE intervention (
   stage    INTEGER NOT NULL REFERENCES stage,  -- the stage
   step     INTEGER NOT NULL,                   -- -1: sealed; else a training step
@@ -420,13 +421,14 @@ CREATE TABLE intervention (
   -- arm: what is scaled or compared with; formulas in measures.md
   arm      TEXT NOT NULL CHECK (arm IN ('intruders', 'neighbour', 'shrink', 'rescale', 'energy')),
   lambda   REAL NOT NULL,  -- 0 removes, 1 changes nothing
-  target   TEXT NOT NULL,  -- what was measured
-  value    REAL,           -- of the target
+  measure  TEXT NOT NULL,  -- nll_change, latest_accuracy_change, delta_frobenius, ...
+  target   TEXT NOT NULL,  -- name of the corpus or task; '' for means of tasks and for the weights
+  value    REAL,           -- of the measure
   stderr   REAL,           -- paired standard error of value
-  matrices INTEGER,        -- how many the aggregate covers
-  reason   TEXT,           -- why value is NULL: unreachable, denominator_small, ...
-  PRIMARY KEY (stage, step, choice, arm, lambda, target),
-  CHECK (value IS NOT NULL OR reason IS NOT NULL)
+  matrices INTEGER,        -- how many were changed
+  reason   TEXT,           -- why value is NULL: no_intruder, unreachable, denominator_small, ...
+  PRIMARY KEY (stage, step, choice, arm, lambda, measure, target),
+  CHECK ((value IS NULL) = (reason IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 
 -- What a stage answered.

@@ -237,3 +237,70 @@ SELECT experiment, run, method AS config, kind, rank, learning_rate, order_name,
        held_out_change
 FROM stage_summary WHERE position >= 1
       AND NOT EXISTS (SELECT 1 FROM run b WHERE b.key = run_key AND b.bound IS NOT NULL);
+
+-- What one arm at one lambda does to a stage: its intruders scaled by lambda, or one of the arms that
+-- compare. matrices: how many were changed; matrices_with_intruders: of how many. nll_change,
+-- nll_minus_intruders: weighted means over the experiment's pretraining corpora in reach, against
+-- the stage itself and against the arm `intruders` on the same matrices, in nats per token.
+-- forgetting_change_pct: nll_change in percent of what the stage has forgotten, NULL unless that is
+-- above two of its errors. latest_, seen_accuracy_change: of the task just trained and of the mean
+-- of all trained so far, in points. reason: why there is nothing to tell.
+CREATE VIEW intervention_effect AS
+SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, position, trained,
+       choice, arm, lambda, matrices, matrices_with_intruders, nll_change, nll_change_stderr,
+       CASE WHEN forgetting > 2 * forgetting_stderr THEN 100 * nll_change / forgetting END
+         AS forgetting_change_pct,
+       nll_minus_intruders, nll_minus_intruders_stderr, latest_accuracy_change,
+       latest_accuracy_change_stderr, seen_accuracy_change, seen_accuracy_change_stderr,
+       latest_accuracy_minus_intruders, latest_accuracy_minus_intruders_stderr,
+       delta_frobenius, reason
+FROM (SELECT s.experiment, s.run, s.method, s.kind, s.rank, s.learning_rate, s.order_name, s.seed,
+             s.position, s.trained, d.choice, d.arm, d.lambda, d.matrices, d.reason,
+             d.value AS delta_frobenius, s.pretraining_forgetting AS forgetting,
+             s.pretraining_forgetting_stderr AS forgetting_stderr,
+             m.value AS matrices_with_intruders,
+             l.value AS latest_accuracy_change, l.stderr AS latest_accuracy_change_stderr,
+             a.value AS seen_accuracy_change, a.stderr AS seen_accuracy_change_stderr,
+             c.value AS latest_accuracy_minus_intruders,
+             c.stderr AS latest_accuracy_minus_intruders_stderr,
+             n.change AS nll_change, n.change_stderr AS nll_change_stderr,
+             n.contrast AS nll_minus_intruders, n.contrast_stderr AS nll_minus_intruders_stderr
+      FROM stage_summary s
+           CROSS JOIN stage g ON g.key = s.stage
+           CROSS JOIN intervention d ON d.stage = g.id AND d.step = -1
+                                     AND d.measure = 'delta_frobenius' AND d.target = ''
+           LEFT JOIN intervention m ON m.stage = d.stage AND m.step = -1 AND m.choice = d.choice
+             AND m.arm = d.arm AND m.lambda = d.lambda
+             AND m.measure = 'matrices_with_intruders' AND m.target = ''
+           LEFT JOIN intervention l ON l.stage = d.stage AND l.step = -1 AND l.choice = d.choice
+             AND l.arm = d.arm AND l.lambda = d.lambda
+             AND l.measure = 'latest_accuracy_change' AND l.target = ''
+           LEFT JOIN intervention a ON a.stage = d.stage AND a.step = -1 AND a.choice = d.choice
+             AND a.arm = d.arm AND a.lambda = d.lambda
+             AND a.measure = 'seen_accuracy_change' AND a.target = ''
+           LEFT JOIN intervention c ON c.stage = d.stage AND c.step = -1 AND c.choice = d.choice
+             AND c.arm = d.arm AND c.lambda = d.lambda
+             AND c.measure = 'latest_accuracy_minus_intruders' AND c.target = ''
+           LEFT JOIN (SELECT i.stage, i.choice, i.arm, i.lambda, e.key AS experiment,
+                             CASE WHEN count(i.value) = count(*)
+                                  THEN sum(x.weight * i.value) / sum(x.weight) END AS change,
+                             sqrt(sum(x.weight * i.stderr * x.weight * i.stderr)) / sum(x.weight)
+                               AS change_stderr,
+                             CASE WHEN count(j.value) = count(*)
+                                  THEN sum(x.weight * j.value) / sum(x.weight) END AS contrast,
+                             sqrt(sum(x.weight * j.stderr * x.weight * j.stderr)) / sum(x.weight)
+                               AS contrast_stderr
+                      FROM experiment e CROSS JOIN experiment_corpus x ON x.experiment = e.id
+                           CROSS JOIN corpus k ON k.id = x.corpus
+                           CROSS JOIN intervention i ON i.step = -1 AND i.measure = 'nll_change'
+                                                     AND i.target = k.name
+                           LEFT JOIN intervention j ON j.stage = i.stage AND j.step = -1
+                             AND j.choice = i.choice AND j.arm = i.arm AND j.lambda = i.lambda
+                             AND j.measure = 'nll_minus_intruders' AND j.target = i.target
+                      WHERE x.role = 'pretraining'
+                        AND NOT EXISTS (SELECT 1 FROM likelihood o WHERE o.stage = i.stage
+                                        AND o.step = -1 AND o.corpus = x.corpus
+                                        AND o.out_of_reach = 1)
+                      GROUP BY e.id, i.stage, i.choice, i.arm, i.lambda) n
+             ON n.experiment = s.experiment AND n.stage = d.stage AND n.choice = d.choice
+                AND n.arm = d.arm AND n.lambda = d.lambda);

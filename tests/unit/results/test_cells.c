@@ -131,12 +131,13 @@ static void other_rows(void **state)
     sample_plan(db, &s, &small, "e");
     int64_t stage = s.stage[1];
     const wane_intervention_row arms[] = {
-        {"intruders", 0.3, "nll:corpus0", -0.1, 0.01, 4, NULL},
-        {"energy", 0.3, "nll:corpus0", NAN, NAN, 4, "unreachable"}};
+        {"top", "intruders", 0.3, "nll_change", "corpus0", -0.1, 0.01, 4, NULL},
+        {"top", "intruders", 0.3, "forgetting_change_pct", "corpus0", NAN, NAN, 4,
+         "denominator_small"}};
     wane_cell cell = {.stage = stage,
                       .step = -1,
                       .measure = WANE_CELL_INTERVENTION,
-                      .subject = "top",
+                      .subject = "top/intruders/0.3",
                       .settings_sha256 = "a",
                       .data_sha256 = "b"};
     CHECK_OK(wane_cell_commit(

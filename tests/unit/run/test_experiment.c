@@ -20,7 +20,9 @@ static const char whole[] =
     "  - {name: l, kind: lora, r: [1, 16], lora_alpha: 2r, lr: [1.0e-05, 3]}\n"
     "training: {per_device_train_batch_size: 4,\n"
     "           gradient_accumulation_steps: 3}\n"
-    "intruders: {sides: [u], against: [base, previous]}\n";
+    "intruders: {sides: [u], against: [base, previous]}\n"
+    "interventions: {choices: [all], arms: [energy, intruders], lambdas: [1.25, .5, 1e-1],\n"
+    "                stages: [2, 1], k: 4, epsilon: .4, side: v, compare: together}\n";
 
 static wane_status parse(wane_experiment **out, const char *text, const char *override,
                          wane_error *err)
@@ -59,6 +61,35 @@ static void a_file_is_typed_and_expanded(void **state)
     assert_true(x->corpora[0].weight == 3);
     assert_true(x->against_previous && x->intruders_u && !x->intruders_v);
     wane_experiment_free(x);
+}
+
+static void interventions_have_defaults(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_experiment *x = NULL;
+    CHECK_OK(parse(&x, whole, NULL, &err));
+    const wane_interventions *asked = &x->interventions;
+    assert_true(!asked->choice[WANE_CHOICE_TOP] && asked->choice[WANE_CHOICE_ALL]);
+    assert_true(asked->arm[WANE_ARM_INTRUDERS] && asked->arm[WANE_ARM_ENERGY]);
+    assert_true(!asked->arm[WANE_ARM_NEIGHBOUR] && !asked->arm[WANE_ARM_SHRINK]);
+    assert_int_equal(asked->lambda_count, 3);
+    assert_true(asked->lambdas[0] == 0.1 && asked->lambdas[2] == 1.25);
+    assert_int_equal(asked->position_count, 2);
+    assert_int_equal(asked->positions[0], 2);
+    assert_true(asked->k == 4 && asked->epsilon == 0.4 && asked->side == WANE_SIDE_V);
+    assert_true(asked->together && !asked->every_stage);
+    wane_experiment_free(x);
+    static const char plain[] = "name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\n";
+    for (int i = 0; i < 3; i++) {
+        static const char *const added[] = {NULL, "interventions=false", "interventions=true"};
+        CHECK_OK(parse(&x, plain, added[i], &err));
+        assert_int_equal(x->interventions.lambda_count, i == 2 ? 8 : 0);
+        assert_true(!x->interventions.every_stage && x->interventions.position_count == 0);
+        for (int arm = 0; i == 2 && arm < WANE_ARMS; arm++)
+            assert_true(x->interventions.arm[arm] && x->interventions.choice[arm % 2]);
+        wane_experiment_free(x);
+    }
 }
 
 static void overrides_reach_any_leaf(void **state)
@@ -111,6 +142,19 @@ static void every_error_names_its_place(void **state)
         {"name: x\nmodel: m\ncorpora: [{path: c, weight: 0}]\ntasks: [a]\nmethods: [{kind: "
          "full}]\n",
          "[1e-09, 1e+09]"},
+#define AFTER "name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ninterventions: "
+        {AFTER "some\n", "none of false, true"},
+        {AFTER "{arms: [shrunk]}\n", "none of intruders, neighbour, shrink"},
+        {AFTER "{arms: [shrink, shrink]}\n", "'shrink' is there twice"},
+        {AFTER "{choices: []}\n", "empty list"},
+        {AFTER "{lambdas: [.5, 0.5]}\n", "0.5 is there twice"},
+        {AFTER "{lambdas: [-1]}\n", "-1 is not in [0, 4]"},
+        {AFTER "{lambdas: []}\n", "empty list"},
+        {AFTER "{stages: first}\n", "last, all or a list"},
+        {AFTER "{stages: [2]}\n", "2 is not in [1, 1]"},
+        {AFTER "{lambda: .5}\n", "did you mean"},
+        {AFTER "{epsilon: 2}\n", "2 is not in"},
+        {AFTER "[top]\n", "a map expected"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         wane_error err;
@@ -149,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_typed_and_expanded),
+        cmocka_unit_test(interventions_have_defaults),
         cmocka_unit_test(overrides_reach_any_leaf),
         cmocka_unit_test(every_error_names_its_place),
         cmocka_unit_test(printing_reads_back),

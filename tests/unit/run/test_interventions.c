@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Interventions of a small experiment: what is stored, which cells come with a new lambda, and what
+ * must be equal by definition.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/results/query.h"
+#include "tests/support/process.h"
+#include "tests/support/support.h"
+
+/* At width 32 epsilon = .5 is within chance: LoRA has intruders, full-matrices none. */
+#define EXPERIMENT                                                                                 \
+    "name: small\n"                                                                                \
+    "model: builtin\n"                                                                             \
+    "pretraining: {width: 32, layers: 2, heads: 2, kv_heads: 1, hidden: 64, steps: 20,\n"          \
+    "              documents: 200, batch_tokens: 512, context: 96}\n"                              \
+    "corpora:\n"                                                                                   \
+    "  - {name: text, path: builtin, role: pretraining, documents: 20}\n"                          \
+    "  - {name: more, path: builtin, role: pretraining, documents: 10, seed: 7, weight: 3}\n"      \
+    "tasks:\n"                                                                                     \
+    "  - {path: builtin/topic, train_rows: 64, test_rows: 32}\n"                                   \
+    "  - {path: builtin/counting, train_rows: 64, test_rows: 32}\n"                                \
+    "methods:\n"                                                                                   \
+    "  - {name: full, kind: full-matrices, learning_rate: 1e-2}\n"                                 \
+    "  - {name: lora, kind: lora, rank: 2, learning_rate: 1e-1}\n"                                 \
+    "training: {epochs: 1, batch_size: 8, max_seq_length: 96}\n"                                   \
+    "keep: all\n"
+
+static const char few[] = EXPERIMENT "interventions: {lambdas: [0.3, 1]}\n";
+static const char more[] = EXPERIMENT "interventions: {lambdas: [0.3, 1, 1.25]}\n";
+
+static int run_to(const char *text, const char *database, const char *option)
+{
+    char yaml[512], path[512];
+    (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("small.yaml"));
+    (void)snprintf(path, sizeof path, "%s", scratch_path(database));
+    write_file(yaml, text, strlen(text));
+    const char *const arguments[] = {"run", yaml, "--db", path, "--threads", "1", option, NULL};
+    int code = process_run(arguments, "out", "err");
+    if (code != 0) {
+        char *said = read_file(scratch_path("err"), NULL);
+        print_error("exit code %d: %s\n", code, said);
+        free(said);
+    }
+    return code;
+}
+
+static int make(void **state)
+{
+    return scratch_make(state) == 0 ? run_to(few, "small.db", NULL) : -1;
+}
+
+static double number(const char *database, const char *sql)
+{
+    wane_error err;
+    wane_results *db = NULL;
+    wane_query *query = NULL;
+    CHECK_OK(wane_results_open(&db, scratch_path(database), WANE_RESULTS_READ, &err));
+    CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
+    CHECK_OK(wane_query_next(query, &err));
+    double value = wane_query_double(query, 0);
+    wane_query_free(query);
+    wane_results_close(db);
+    return value;
+}
+
+#define COUNTS(sql, count) assert_int_equal((int)number("small.db", sql), count)
+#define MEASURE(name) "(SELECT * FROM intervention WHERE measure = '" name "')"
+
+/* 2 last stages x 2 choices x 5 arms x 2 lambdas. */
+static void every_arm_has_its_cell(void **state)
+{
+    (void)state;
+    COUNTS("SELECT count(*) FROM cell WHERE measure = 'intervention'", 2 * 2 * 5 * 2);
+    COUNTS("SELECT count(DISTINCT stage) FROM intervention", 2);
+    COUNTS("SELECT count(*) FROM intervention_effect", 40);
+    COUNTS("SELECT count(*) FROM intervention_effect WHERE position = 2", 40);
+    /* two corpora and two tasks each, and 'intruders' is not held against itself */
+    COUNTS("SELECT count(*) FROM intervention WHERE measure = 'nll_change'", 80);
+    COUNTS("SELECT count(*) FROM intervention WHERE measure = 'accuracy_change'", 80);
+    COUNTS("SELECT count(*) FROM intervention WHERE measure = 'nll_minus_intruders'", 64);
+    COUNTS("SELECT count(*) FROM intervention WHERE arm = 'intruders' AND "
+           "measure LIKE '%minus_intruders'",
+           0);
+    COUNTS("SELECT count(*) FROM intervention_effect WHERE method = 'full' AND matrices = 0 AND "
+           "matrices_with_intruders = 0 AND reason = 'no_intruder' AND nll_change IS NULL AND "
+           "latest_accuracy_change IS NULL",
+           20);
+    COUNTS("SELECT count(*) FROM intervention_effect WHERE method = 'lora' AND arm IN "
+           "('intruders', 'shrink') AND matrices = matrices_with_intruders AND matrices > 0 AND "
+           "nll_change_stderr >= 0 AND reason IS NULL",
+           8);
+    COUNTS("SELECT count(*) > 0 FROM usage WHERE phase = 'intervention'", 1);
+    COUNTS("SELECT count(*) > 10 FROM intervention WHERE measure = 'nll_change' AND value <> 0", 1);
+}
+
+static void lambda_1_changes_nothing(void **state)
+{
+    (void)state;
+    COUNTS("SELECT count(*) FROM intervention WHERE lambda = 1 AND reason IS NULL AND "
+           "(measure LIKE '%change' OR measure LIKE '%minus_intruders' OR "
+           "measure = 'moved_frobenius') AND (value <> 0 OR stderr <> 0)",
+           0);
+    assert_true(number("small.db",
+                       "SELECT max(abs(i.value - l.nll)) FROM intervention i JOIN corpus c ON "
+                       "c.name = i.target JOIN likelihood l ON l.stage = i.stage AND l.step = -1 "
+                       "AND l.corpus = c.id WHERE i.lambda = 1 AND i.measure = 'nll'") < 1e-12);
+    COUNTS("SELECT count(*) FROM intervention i JOIN task k ON k.name = i.target JOIN score s ON "
+           "s.stage = i.stage AND s.step = -1 AND s.metric = 'accuracy' AND s.task = k.id WHERE "
+           "i.lambda = 1 AND i.measure = 'accuracy' AND i.value <> s.value",
+           0);
+    assert_true(number("small.db",
+                       "SELECT max(abs(i.value / t.delta_frobenius - 1)) FROM intervention i JOIN "
+                       "spectrum_total t ON t.stage = i.stage AND t.step = -1 WHERE i.lambda = 1 "
+                       "AND i.measure = 'delta_frobenius'") < 1e-6);
+}
+
+/* Arms on the same matrices: norms equal, contrasts are differences of changes. */
+static void arms_are_comparable(void **state)
+{
+    (void)state;
+    COUNTS("SELECT count(*) FROM " MEASURE("nll_change") " WHERE arm = 'shrink' AND matrices > 0",
+           2 * 2 * 2);
+    assert_true(
+        number(
+            "small.db",
+            "SELECT max(abs(b.value / a.value - 1)) FROM " MEASURE(
+                "delta_frobenius") " a JOIN " MEASURE("delta_frobenius") " b ON b.stage = a.stage "
+                                                                         "AND b.choice = a.choice "
+                                                                         "AND b.lambda = a.lambda "
+                                                                         "AND b.arm = 'shrink' "
+                                                                         "WHERE a.arm = "
+                                                                         "'intruders' AND "
+                                                                         "a.matrices = "
+                                                                         "b.matrices") < 1e-9);
+    assert_true(
+        number(
+            "small.db",
+            "SELECT max(abs(d.value - (a.value - i.value))) FROM " MEASURE(
+                "nll_minus_intruders") " d JOIN " MEASURE("nll_change") " a ON a.stage = d.stage "
+                                                                        "AND a.choice = d.choice "
+                                                                        "AND a.lambda = d.lambda "
+                                                                        "AND "
+                                                                        "a.arm = d.arm AND "
+                                                                        "a.target = d.target "
+                                                                        "JOIN " MEASURE(
+                                                                            "nll_change") " i ON "
+                                                                                          "i.stage "
+                                                                                          "= "
+                                                                                          "d.stage "
+                                                                                          "AND "
+                                                                                          "i."
+                                                                                          "choice "
+                                                                                          "= "
+                                                                                          "d."
+                                                                                          "choice "
+                                                                                          "AND "
+                                                                                          "i."
+                                                                                          "lambda "
+                                                                                          "= "
+                                                                                          "d."
+                                                                                          "lambda "
+                                                                                          "AND "
+                                                                                          "i.arm = "
+                                                                                          "'intrude"
+                                                                                          "rs' AND "
+                                                                                          "i."
+                                                                                          "target "
+                                                                                          "= "
+                                                                                          "d."
+                                                                                          "target "
+                                                                                          "WHERE "
+                                                                                          "i."
+                                                                                          "matrices"
+                                                                                          " = "
+                                                                                          "d."
+                                                                                          "matrice"
+                                                                                          "s") <
+        1e-12);
+    COUNTS("SELECT count(*) FROM intervention WHERE measure = 'matrices_with_intruders' AND "
+           "matrices > value",
+           0);
+    /* the weighted mean of the two corpora, and its error */
+    assert_true(
+        number("small.db",
+               "SELECT max(abs(v.nll_change - (a.value + 3 * b.value) / 4)) + "
+               "max(abs(v.nll_change_stderr - sqrt(a.stderr * a.stderr + 9 * b.stderr * b.stderr) "
+               "/ 4)) FROM intervention_effect v JOIN run r ON r.name = v.run JOIN run_stage p ON "
+               "p.run = r.id AND p.position = v.position JOIN " MEASURE(
+                   "nll_change") " a ON a.stage = p.stage AND a.choice = v.choice AND a.arm = "
+                                 "v.arm AND a.lambda = "
+                                 "v.lambda AND a.target = 'text' JOIN " MEASURE(
+                                     "nll_change") " b ON b.stage = p.stage AND b.choice = "
+                                                   "v.choice AND b.arm = v.arm AND b.lambda = "
+                                                   "v.lambda AND b.target = 'more'") < 1e-12);
+    assert_true(number("small.db",
+                       "SELECT max(abs(s.value - (SELECT avg(a.value) FROM intervention a WHERE "
+                       "a.measure = 'accuracy_change' AND a.stage = s.stage AND a.arm = s.arm AND "
+                       "a.choice = s.choice AND a.lambda = s.lambda))) FROM intervention s WHERE "
+                       "s.measure = 'seen_accuracy_change'") < 1e-12);
+    COUNTS("SELECT count(*) FROM " MEASURE("latest_accuracy_change") " l JOIN " MEASURE(
+               "accuracy_change") " a ON a.stage = l.stage AND a.choice = l.choice AND a.arm = "
+                                  "l.arm AND a.lambda = "
+                                  "l.lambda AND a.target = 'counting' WHERE a.value IS l.value AND "
+                                  "a.stderr IS l.stderr",
+           40);
+}
+
+/* Adding one trains nothing, fills its cells alone, and leaves what a fresh run gives. */
+static void a_new_lambda_fills_its_cells(void **state)
+{
+    (void)state;
+    assert_int_equal(run_to(few, "grown.db", NULL), 0);
+    assert_int_equal(run_to(more, "grown.db", "--dry-run"), 0);
+    char *said = read_file(scratch_path("out"), NULL);
+    assert_non_null(strstr(said, "0 to train"));
+    assert_non_null(strstr(said, ", 20 to fill"));
+    free(said);
+    assert_int_equal(run_to(more, "grown.db", NULL), 0);
+    assert_int_equal(run_to(more, "fresh.db", NULL), 0);
+    assert_true(databases_equal(scratch_path("grown.db"), scratch_path("fresh.db")) > 500);
+}
+
+/* Under `together` all arms have changed as many matrices. */
+static void together_is_one_set(void **state)
+{
+    (void)state;
+    static const char text[] =
+        EXPERIMENT "interventions: {lambdas: [0.3], choices: [top], compare: together, stages: "
+                   "all}\n";
+    assert_int_equal(run_to(text, "together.db", NULL), 0);
+    assert_int_equal((int)number("together.db",
+                                 "SELECT count(*) FROM (SELECT stage FROM intervention "
+                                 "GROUP BY stage HAVING min(matrices) = max(matrices))"),
+                     4);
+    assert_int_equal((int)number("together.db", "SELECT count(DISTINCT stage) FROM intervention"),
+                     4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_arm_has_its_cell), cmocka_unit_test(lambda_1_changes_nothing),
+        cmocka_unit_test(arms_are_comparable),    cmocka_unit_test(a_new_lambda_fills_its_cells),
+        cmocka_unit_test(together_is_one_set),
+    };
+    return cmocka_run_group_tests(tests, make, scratch_remove);
+}
