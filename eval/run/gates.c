@@ -157,6 +157,47 @@ wane_status wane_gate_merged(wane_work *work, const wane_plan_run *run, size_t p
     return st == WANE_OK ? put_for_stage(work, run, position, &gates[1], err) : st;
 }
 
+wane_status wane_gates_of_stage(wane_work *work, const wane_plan_run *run, size_t position,
+                                wane_error *err)
+{
+    static const char sql[] =
+        "SELECT g.name, min(g.passed), g.value, g.bound, g.detail FROM run_stage z JOIN task t ON "
+        "t.id = z.task JOIN gate g ON g.run = z.run AND g.subject = t.name WHERE z.stage = ?1 AND "
+        "z.run <> ?2 AND g.name IN ('adapter_init', 'merged_nll', 'merged_logits') AND NOT EXISTS "
+        "(SELECT 1 FROM gate h WHERE h.run = ?2 AND h.name = g.name AND h.subject = ?3) "
+        "GROUP BY g.name";
+    enum { MOST = 3 };
+    const char *task = work->experiment->tasks[wane_plan_task(run, position)].spec.name;
+    wane_gate_row gates[MOST];
+    char *texts[2 * MOST] = {NULL};
+    size_t count = 0;
+    wane_binding keys[3] = {
+        {NULL,
+         {.type = WANE_VALUE_INTEGER, .integer = work->plan->stages[run->stages[position]].id}},
+        {NULL, {.type = WANE_VALUE_INTEGER, .integer = run->id}},
+        {NULL, {.type = WANE_VALUE_TEXT, .text = task}}};
+    wane_query *query = NULL;
+    wane_status st = wane_query_open(&query, work->db, sql, keys, 3, err);
+    while (st == WANE_OK && count < MOST && (st = wane_query_next(query, err)) == WANE_OK) {
+        char **name = &texts[2 * count], **detail = &texts[2 * count + 1];
+        *name = wane_strdup(wane_query_text(query, 0));
+        *detail = wane_strdup(wane_query_text(query, 4));
+        if (!*name || !*detail) st = wane_fail_memory(err, "gate", task);
+        gates[count++] = (wane_gate_row){*name,
+                                         task,
+                                         wane_query_int(query, 1) != 0,
+                                         wane_query_double(query, 2),
+                                         wane_query_double(query, 3),
+                                         *detail};
+    }
+    wane_query_free(query);
+    if (st == WANE_DONE) st = WANE_OK;
+    for (size_t i = 0; i < count && st == WANE_OK; i++)
+        st = wane_results_put_gate(work->db, run->id, &gates[i], err);
+    for (size_t i = 0; i < 2 * MOST; i++) wane_free(texts[i]);
+    return st;
+}
+
 /* --------------------------------------------------------------------------- once for all runs */
 
 /* The accuracy of a randomly initialised copy on every task, measured once in a process. */

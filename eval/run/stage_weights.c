@@ -129,13 +129,25 @@ static wane_status let_go(wane_work *work, const wane_plan_stage *stage, const c
     return st;
 }
 
+/* Whether any planned run ends in the stage. Each stage of single tasks ends its own path, and none
+ * is kept for that. */
+static bool last_of_a_run(const wane_plan *plan, size_t stage)
+{
+    for (size_t r = 0; r < plan->run_count; r++) {
+        const wane_plan_run *run = &plan->runs[r];
+        if (run->config->bound != WANE_BOUND_SINGLE && run->stages[run->length] == stage)
+            return true;
+    }
+    return false;
+}
+
 wane_status wane_stage_let_go(wane_work *work, const wane_plan_run *run, wane_error *err)
 {
     wane_keep keep = work->experiment->keep;
     if (keep == WANE_KEEP_ALL || run->config->given) return WANE_OK;
     bool lora = run->config->settings.kind == WANE_METHOD_LORA;
     for (size_t p = 1; p <= run->length; p++) {
-        bool last = p == run->length, needed = false;
+        bool last = last_of_a_run(work->plan, run->stages[p]), needed = false;
         if (work->experiment->against_previous) {
             wane_status gone = still_needed(&needed, work, run->stages[p], run, err);
             if (gone == WANE_OK && !needed) gone = wane_previous_let_go(work, run, p, err);

@@ -135,6 +135,9 @@ void wane_base_windows_free(wane_work *work);
 /* gates.c: measures.md's section 6. Each is stored for the run as soon as it is known. */
 WANE_MUST_CHECK wane_status wane_gates_of_run(wane_work *work, const wane_plan_run *run,
                                               wane_error *err);
+/* Gates around the training of a sealed stage, from a run that has them: this one may be new. */
+WANE_MUST_CHECK wane_status wane_gates_of_stage(wane_work *work, const wane_plan_run *run,
+                                                size_t position, wane_error *err);
 /* nll of the probe (the first windows of the first corpus, else the first training prompts) under a
  * model and adapter; the base of the two gates around training. */
 typedef struct wane_probe {
