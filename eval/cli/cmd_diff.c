@@ -3,6 +3,7 @@
 
 #include "analysis/statistics/paired.h"
 #include "eval/cli/commands.h"
+#include "eval/cli/compare.h"
 #include "eval/cli/diff.h"
 #include "eval/cli/page.h"
 #include "eval/cli/progress.h"
@@ -12,52 +13,71 @@ typedef struct diff_call {
     wane_text_request text;
     wane_task_request task;
     wane_option_list tasks, labels;
-    size_t threads;
-    bool json;
+    wane_compare_call compare;
 } diff_call;
 
 /* ------------------------------------------------------------------------------------- tensors */
 
-static size_t group_of(wane_role role)
+/* ||scale B A||_F^2 = sum over the ranks of (B^T B) (A A^T), scaled. */
+static wane_status term_square(double *out, const wane_compared *one, wane_error *err)
 {
-    switch (role) {
-    case WANE_ROLE_EMBEDDING: return 0;
-    case WANE_ROLE_Q:
-    case WANE_ROLE_K:
-    case WANE_ROLE_V:
-    case WANE_ROLE_O: return 1;
-    case WANE_ROLE_GATE:
-    case WANE_ROLE_UP:
-    case WANE_ROLE_DOWN: return 2;
-    case WANE_ROLE_NORM: return 3;
-    case WANE_ROLE_BIAS: return 4;
-    case WANE_ROLE_HEAD: return 5;
+    const wane_lowrank_term *t = &one->update->term;
+    double *column = wane_alloc(t->rank, sizeof *column), sum = 0;
+    if (!column) return wane_fail_memory(err, "diff", one->name);
+    for (size_t r = 0; r < t->rank; r++) {
+        for (size_t q = 0; q < t->rank; q++) column[q] = 0;
+        for (size_t i = 0; i < one->rows; i++)
+            for (size_t q = 0; q < t->rank; q++)
+                column[q] += (double)t->b[i * t->rank + r] * (double)t->b[i * t->rank + q];
+        for (size_t q = 0; q < t->rank; q++) {
+            const float *x = t->a + r * one->cols, *y = t->a + q * one->cols;
+            double dot = 0;
+            for (size_t j = 0; j < one->cols; j++) dot += (double)x[j] * (double)y[j];
+            sum += column[q] * dot;
+        }
     }
-    return 0;
+    *out = sum > 0 ? sum * (double)t->scale * (double)t->scale : 0;
+    wane_free(column);
+    return WANE_OK;
 }
 
-/* Norms of all tensors as they are merged. */
-static void compare_tensors(wane_diff *diff)
+/* One tensor of both sides into its group. */
+static wane_status compare_tensor(wane_diff *diff, size_t index, wane_error *err)
 {
-    static const char *const names[WANE_DIFF_GROUPS] = {"embedding", "attention", "mlp",
-                                                        "norms",     "biases",    "head"};
-    const wane_pair *pair = &diff->pair;
-    const wane_parameters *table = &pair->base->parameters;
-    for (size_t g = 0; g < WANE_DIFF_GROUPS; g++) diff->group[g].name = names[g];
-    for (size_t i = 0; i < table->count; i++) {
-        const wane_parameter *p = &table->parameter[i];
-        const float *x = pair->base->weights + p->offset, *y = pair->tuned->weights + p->offset;
-        wane_diff_group *g = &diff->group[group_of(p->role)];
-        double square = 0;
-        for (size_t j = 0; j < p->rows * p->cols; j++) {
-            double d = (double)y[j] - (double)x[j];
-            square += d * d;
-            g->base_square += (double)x[j] * (double)x[j];
-        }
-        g->tensors++;
-        g->changed += square > 0;
-        g->delta_square += square;
+    wane_status st = WANE_OK;
+    const wane_comparison *c = &diff->comparison;
+    const wane_compared *one = &c->list[index];
+    wane_diff_group *g = &diff->group[one->kind];
+    bool term = one->update && !one->update->data, whole = one->tuned || (one->update && !term);
+    size_t count = one->rows * one->cols;
+    double square = 0;
+    float *x = wane_alloc(count, sizeof *x), *y = wane_alloc(whole ? count : 0, sizeof *y);
+    if (!x || !y) WANE_TRY(wane_fail_memory(err, "diff", one->name));
+    WANE_TRY(wane_comparison_read(x, c, index, false, err));
+    if (whole) WANE_TRY(wane_comparison_read(y, c, index, true, err));
+    for (size_t j = 0; j < count; j++) {
+        double d = whole ? (double)y[j] - (double)x[j] : 0;
+        square += d * d;
+        g->base_square += (double)x[j] * (double)x[j];
     }
+    if (term) WANE_TRY(term_square(&square, one, err));
+    g->tensors++;
+    g->changed += square > 0;
+    g->delta_square += square;
+done:
+    wane_free(x);
+    wane_free(y);
+    return st;
+}
+
+static wane_status compare_tensors(wane_diff *diff, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    for (int g = 0; g < WANE_DIFF_GROUPS; g++)
+        diff->group[g].name = wane_tensor_kind_name((wane_tensor_kind)g);
+    for (size_t i = 0; i < diff->comparison.count && st == WANE_OK; i++)
+        st = compare_tensor(diff, i, err);
+    return st;
 }
 
 /* ------------------------------------------------------------------------- likelihood, accuracy */
@@ -146,23 +166,69 @@ void wane_diff_free(wane_diff *diff)
     wane_free(diff->task);
     wane_free(diff->corpus);
     wane_pair_spectra_free(&diff->spectra);
+    wane_comparison_close(&diff->comparison);
     wane_pair_close(&diff->pair);
+    wane_pool_free(diff->pool);
     *diff = (wane_diff){0};
 }
 
-static wane_status measure(const wane_call *call, diff_call *asked, wane_error *err)
+/* Whether the base is a model of this version and the adapter one it can be merged with. */
+static wane_status can_merge(bool *out, const wane_comparison *c, wane_error *err)
+{
+    const wane_update *update = &c->tuned.update;
+    char *bytes = NULL;
+    size_t count = 0;
+    wane_config config;
+    *out = c->tuned.adapter && !update->facts.fan_in_fan_out && c->only_count[1] == 0 &&
+           c->base.package && wane_package_has(c->base.package, "config.json");
+    for (size_t i = 0; i < update->count; i++) *out = *out && !update->tensors[i].data;
+    if (!*out) return WANE_OK;
+    wane_status st = wane_package_read(&bytes, &count, c->base.package, "config.json", err);
+    if (st != WANE_OK) return st;
+    *out = wane_config_parse(&config, bytes, count, "config.json", NULL) == WANE_OK;
+    wane_free(bytes);
+    return WANE_OK;
+}
+
+static wane_status measure_models(wane_diff *diff, const wane_call *call, diff_call *asked,
+                                  wane_error *err)
 {
     wane_status st = WANE_OK;
+    bool merge = false, measured = asked->text.path || asked->tasks.count;
+    diff->merge_difference = NAN;
+    WANE_TRY(can_merge(&merge, &diff->comparison, err));
+    if (!merge && !measured) return WANE_OK;
+    WANE_TRY(wane_pair_open(&diff->pair, call->operand[0], call->operand[1], asked->compare.threads,
+                            err));
+    WANE_TRY(wane_pair_merge_difference(&diff->merge_difference, &diff->pair, err));
+    if (measured) WANE_TRY(wane_pair_tokenizer(&diff->pair, err));
+    if (asked->text.path) WANE_TRY(measure_corpus(diff, &asked->text, err));
+    if (asked->tasks.count) WANE_TRY(measure_tasks(diff, asked, err));
+done:
+    return st;
+}
+
+static wane_status measure(const wane_call *call, diff_call *asked,
+                           const wane_comparison_options *options, wane_error *err)
+{
+    static const bool shown[2] = {true, true};
+    wane_status st = WANE_OK;
     wane_diff diff = {.question = asked->question};
+    const wane_compare_call *compare = &asked->compare;
     wane_text page = {0};
-    WANE_TRY(wane_pair_open(&diff.pair, call->operand[0], call->operand[1], asked->threads, err));
-    if (asked->text.path || asked->tasks.count) WANE_TRY(wane_pair_tokenizer(&diff.pair, err));
-    compare_tensors(&diff);
-    WANE_TRY(wane_pair_merge_difference(&diff.merge_difference, &diff.pair, err));
-    if (asked->text.path) WANE_TRY(measure_corpus(&diff, &asked->text, err));
-    if (asked->tasks.count) WANE_TRY(measure_tasks(&diff, asked, err));
-    WANE_TRY(wane_pair_spectra_find(&diff.spectra, &diff.pair, &diff.question, err));
-    if (asked->json) wane_diff_write_json(&page, &diff);
+    WANE_TRY(wane_pool_new(&diff.pool, (int)compare->threads, err));
+    WANE_TRY(wane_comparison_open(&diff.comparison, call->operand[0], call->operand[1], options,
+                                  &wane_compare_log, err));
+    WANE_TRY(compare_tensors(&diff, err));
+    WANE_TRY(measure_models(&diff, call, asked, err));
+    WANE_TRY(
+        wane_pair_spectra_find(&diff.spectra, &diff.comparison, &diff.question, diff.pool, err));
+    if (compare->db)
+        WANE_TRY(wane_compare_store(compare->db, &diff.comparison, &diff.spectra, &diff.question,
+                                    compare->threads, err));
+    if (compare->json) wane_diff_write_json(&page, &diff);
+    else if (compare->csv)
+        wane_pair_spectra_write_csv(&page, &diff.spectra, &diff.comparison, &diff.question, shown);
     else wane_diff_write_page(&page, &diff);
     WANE_TRY(wane_page_print(&page, err));
 done:
@@ -197,17 +263,21 @@ static int run(wane_call *call)
          "an intruder's largest |cosine| is below this (0.5)"},
         {"cache", 0, WANE_OPTION_TEXT, &asked.question.cache, "DIR",
          "keep the base's spectra here"},
-        {"threads", 't', WANE_OPTION_COUNT, &asked.threads, "N", "threads (every processor)"},
-        {"json", 0, WANE_OPTION_FLAG, &asked.json, NULL, "all of it as JSON"},
+        WANE_COMPARE_OPTIONS(&asked.compare),
     };
     int code = 0;
     wane_error err;
+    wane_comparison_options names;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 2, 2, &code)) return code;
     if (asked.question.k == 0 || !(asked.question.epsilon > 0 && asked.question.epsilon <= 1))
         return wane_cli_usage(call, "-k is at least 1, --epsilon in (0, 1]");
-    return measure(call, &asked, &err) == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
+    if (!wane_compare_options(&names, call, &asked.compare, &code)) return code;
+    if (asked.compare.csv && (asked.text.path || asked.tasks.count))
+        return wane_cli_usage(call, "--csv holds the matrices alone; --json has all");
+    if (asked.compare.db) wane_compare_widen(&asked.question);
+    return measure(call, &asked, &names, &err) == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
 }
 
 const wane_command wane_command_diff = {
-    "diff", "diff BASE TUNED [--corpus FILE] [--tasks PATH,...] [--json]",
+    "diff", "diff BASE TUNED [--corpus FILE] [--tasks PATH,...] [--csv | --json] [--db FILE]",
     "One page on what tuning changed: intruders, norms, likelihood, accuracy.", run};

@@ -2,34 +2,37 @@
 #include <string.h>
 
 #include "eval/cli/commands.h"
+#include "eval/cli/compare.h"
 #include "eval/cli/page.h"
-#include "eval/cli/spectra_of_pair.h"
 #include "store/files/json.h"
 
 typedef struct intruders_call {
     wane_pair_question question;
+    wane_compare_call compare;
     const char *side;
-    size_t threads;
-    bool json;
+    bool shown[2]; /* sides asked for; a database gets both */
 } intruders_call;
 
 static const char *const side_names[] = {"u", "v"};
 
-static void write_head(wane_text *out, const wane_pair *pair, const wane_pair_spectra *all)
+static void write_head(wane_text *out, const wane_comparison *pair, const wane_pair_spectra *all)
 {
     char a[32], b[32];
     wane_text what = {0};
-    wane_pair_describe(&what, pair);
-    wane_page_line(out, "base", "%s (%s)", pair->base_path, pair->base_type);
-    wane_page_line(out, "tuned", "%s (%s)", pair->tuned_path, what.data ? what.data : "");
+    wane_checkpoint_describe(&what, &pair->base);
+    wane_page_line(out, "base", "%s (%s)", pair->base.path, what.data ? what.data : "");
+    wane_text_clear(&what);
+    wane_checkpoint_describe(&what, &pair->tuned);
+    wane_page_line(out, "tuned", "%s (%s)", pair->tuned.path, what.data ? what.data : "");
     wane_page_line(out, "matrices", "%zu, of them %zu changed", all->count, all->changed);
     wane_page_line(out, "||dW||", "%s, %s of ||W||", wane_page_number(a, all->delta_frobenius, 4),
                    wane_page_number(b, all->delta_frobenius / all->base_frobenius, 3));
-    wane_page_floor(out, all->floor, pair->tuned_type, all->within_floor);
+    wane_page_floor(out, all->floor, wane_comparison_rounding(pair), all->within_floor);
+    wane_compare_write_unmatched(out, pair);
     wane_text_free(&what);
 }
 
-static void write_table(wane_text *out, const wane_pair *pair, const wane_pair_spectra *all,
+static void write_table(wane_text *out, const wane_comparison *pair, const wane_pair_spectra *all,
                         int side, const intruders_call *asked)
 {
     wane_text rows = {0};
@@ -46,7 +49,7 @@ static void write_table(wane_text *out, const wane_pair *pair, const wane_pair_s
                      floors ? "\trounding floor" : "");
     for (size_t i = 0; i < all->count; i++) {
         const wane_matrix_spectrum *m = &all->matrix[i];
-        const wane_parameter *p = &pair->base->parameters.parameter[m->parameter];
+        const wane_compared *p = &pair->list[m->index];
         const wane_spectrum *s = &m->spectrum;
         if (!m->changed) continue;
         wane_text_printf(
@@ -54,8 +57,7 @@ static void write_table(wane_text *out, const wane_pair *pair, const wane_pair_s
             m->intruders[side], wane_page_number(a, m->random[side], 3),
             wane_page_number(b, m->energy[side], 3), wane_page_number(c, s->delta_frobenius, 4),
             wane_page_number(d, s->relative_update, 3), wane_page_number(e, s->effective_rank, 4));
-        if (floors)
-            wane_text_printf(&rows, "\t%s", wane_page_number(f, pair->floor[m->parameter], 3));
+        if (floors) wane_text_printf(&rows, "\t%s", wane_page_number(f, m->floor, 3));
         wane_text_string(&rows, "\n");
     }
     wane_text_printf(&rows, "total\t\t%zu\t%s\t%s\t%s\t%s\t%s", all->intruders[side],
@@ -77,10 +79,10 @@ static void write_member(wane_text *out, const char *name, double value)
     wane_text_string(out, ", ");
 }
 
-static void write_json_matrix(wane_text *out, const wane_pair *pair, const wane_matrix_spectrum *m,
-                              int side)
+static void write_json_matrix(wane_text *out, const wane_comparison *pair,
+                              const wane_matrix_spectrum *m, int side, size_t k)
 {
-    const wane_parameter *p = &pair->base->parameters.parameter[m->parameter];
+    const wane_compared *p = &pair->list[m->index];
     const wane_spectrum *s = &m->spectrum;
     wane_text_string(out, "{\"name\": ");
     wane_json_write_string(out, p->name);
@@ -91,9 +93,9 @@ static void write_json_matrix(wane_text *out, const wane_pair *pair, const wane_
     write_member(out, "delta_frobenius", s->delta_frobenius);
     write_member(out, "relative_update", s->relative_update);
     write_member(out, "effective_rank", s->effective_rank);
-    write_member(out, "rounding_floor", pair->floor[m->parameter]);
+    write_member(out, "rounding_floor", m->floor);
     wane_text_string(out, "\"directions\": [");
-    for (size_t j = 0; s->side[side] && j < s->count; j++) {
+    for (size_t j = 0; s->side[side] && j < s->count && j < k; j++) {
         const wane_direction *d = &s->side[side][j];
         wane_text_printf(out, "%s{\"position\": %zu, ", j ? ", " : "", j + 1);
         write_member(out, "sigma", d->sigma);
@@ -105,7 +107,7 @@ static void write_json_matrix(wane_text *out, const wane_pair *pair, const wane_
     wane_text_string(out, "]}");
 }
 
-static void write_json(wane_text *out, const wane_pair *pair, const wane_pair_spectra *all,
+static void write_json(wane_text *out, const wane_comparison *pair, const wane_pair_spectra *all,
                        int side, const intruders_call *asked)
 {
     wane_text_printf(out, "{\"k\": %zu, ", asked->question.k);
@@ -114,43 +116,55 @@ static void write_json(wane_text *out, const wane_pair *pair, const wane_pair_sp
                      all->intruders[side]);
     for (size_t i = 0; i < all->count; i++) {
         if (i) wane_text_string(out, ", ");
-        write_json_matrix(out, pair, &all->matrix[i], side);
+        write_json_matrix(out, pair, &all->matrix[i], side, asked->question.k);
     }
-    wane_text_string(out, "]}");
+    wane_text_string(out, "], ");
+    wane_compare_write_unmatched_json(out, pair);
+    wane_text_string(out, "}");
 }
 
-static void write_page(wane_text *out, const wane_pair *pair, const wane_pair_spectra *all,
+static void write_page(wane_text *out, const wane_comparison *pair, const wane_pair_spectra *all,
                        const intruders_call *asked)
 {
-    const wane_pair_question *q = &asked->question;
-    if (!asked->json) write_head(out, pair, all);
-    if (asked->json && q->u && q->v) wane_text_string(out, "[");
+    bool json = asked->compare.json, both = asked->shown[0] && asked->shown[1];
+    if (!json) write_head(out, pair, all);
+    if (json && both) wane_text_string(out, "[");
     for (int side = 0; side < 2; side++) {
-        if (!(side == 0 ? q->u : q->v)) continue;
-        if (asked->json) {
-            if (side == 1 && q->u) wane_text_string(out, ", ");
+        if (!asked->shown[side]) continue;
+        if (json) {
+            if (side == 1 && both) wane_text_string(out, ", ");
             write_json(out, pair, all, side, asked);
         } else {
-            wane_text_string(out, side == 1 && q->u ? "\n" : "");
+            wane_text_string(out, side == 1 && both ? "\n" : "");
             write_table(out, pair, all, side, asked);
         }
     }
-    if (asked->json) wane_text_string(out, q->u && q->v ? "]\n" : "\n");
+    if (json) wane_text_string(out, both ? "]\n" : "\n");
 }
 
-static wane_status measure(const wane_call *call, const intruders_call *asked, wane_error *err)
+static wane_status measure(const wane_call *call, intruders_call *asked,
+                           const wane_comparison_options *options, wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_pair pair = {0};
+    wane_comparison pair = {0};
     wane_pair_spectra all = {0};
+    wane_pool *pool = NULL;
     wane_text page = {0};
-    WANE_TRY(wane_pair_open(&pair, call->operand[0], call->operand[1], asked->threads, err));
-    WANE_TRY(wane_pair_spectra_find(&all, &pair, &asked->question, err));
-    write_page(&page, &pair, &all, asked);
+    WANE_TRY(wane_pool_new(&pool, (int)asked->compare.threads, err));
+    WANE_TRY(wane_comparison_open(&pair, call->operand[0], call->operand[1], options,
+                                  &wane_compare_log, err));
+    WANE_TRY(wane_pair_spectra_find(&all, &pair, &asked->question, pool, err));
+    if (asked->compare.db)
+        WANE_TRY(wane_compare_store(asked->compare.db, &pair, &all, &asked->question,
+                                    asked->compare.threads, err));
+    if (asked->compare.csv)
+        wane_pair_spectra_write_csv(&page, &all, &pair, &asked->question, asked->shown);
+    else write_page(&page, &pair, &all, asked);
     WANE_TRY(wane_page_print(&page, err));
 done:
     wane_pair_spectra_free(&all);
-    wane_pair_close(&pair);
+    wane_comparison_close(&pair);
+    wane_pool_free(pool);
     return st;
 }
 
@@ -165,20 +179,24 @@ static int run(wane_call *call)
         {"side", 0, WANE_OPTION_TEXT, &asked.side, "u|v|both",
          "left vectors, right ones, both (u)"},
         {"cache", 0, WANE_OPTION_TEXT, &q->cache, "DIR", "keep the base's spectra here"},
-        {"threads", 't', WANE_OPTION_COUNT, &asked.threads, "N", "threads (every processor)"},
-        {"json", 0, WANE_OPTION_FLAG, &asked.json, NULL,
-         "as JSON with every direction; of both sides a list"},
+        WANE_COMPARE_OPTIONS(&asked.compare),
     };
     int code = 0;
     wane_error err;
+    wane_comparison_options names;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 2, 2, &code)) return code;
+    if (!wane_compare_options(&names, call, &asked.compare, &code)) return code;
     q->u = strcmp(asked.side, "u") == 0 || strcmp(asked.side, "both") == 0;
     q->v = strcmp(asked.side, "v") == 0 || strcmp(asked.side, "both") == 0;
     if (q->k == 0 || !(q->u || q->v) || !(q->epsilon > 0 && q->epsilon <= 1))
         return wane_cli_usage(call, "-k is at least 1, --epsilon in (0, 1], --side u, v or both");
-    return measure(call, &asked, &err) == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
+    asked.shown[0] = q->u;
+    asked.shown[1] = q->v;
+    if (asked.compare.db) wane_compare_widen(q);
+    return measure(call, &asked, &names, &err) == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
 }
 
 const wane_command wane_command_intruders = {
-    "intruders", "intruders BASE TUNED [-k 10] [--epsilon .5] [--side u|v|both] [--json]",
-    "Count the intruder dimensions of a tuned model or adapter against its base.", run};
+    "intruders",
+    "intruders BASE TUNED [-k 10] [--epsilon .5] [--side u|v|both] [--csv | --json] [--db FILE]",
+    "Count the intruder dimensions of any tuned checkpoint or adapter against its base.", run};

@@ -4,27 +4,36 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "eval/cli/compare.h"
 #include "eval/cli/page.h"
 #include "store/files/json.h"
 
 /* ---------------------------------------------------------------------------------------- page */
 
+static size_t numbers_of(const wane_comparison *c)
+{
+    size_t numbers = 0;
+    for (size_t i = 0; i < c->count; i++) numbers += c->list[i].base->elements;
+    return numbers;
+}
+
 static void write_head(wane_text *out, const wane_diff *diff)
 {
-    const wane_pair *pair = &diff->pair;
-    const wane_config *c = &pair->base->config;
+    const wane_comparison *c = &diff->comparison;
     char a[32];
     wane_text what = {0};
-    wane_pair_describe(&what, pair);
-    wane_page_line(out, "base", "%s (%s, %zu layers, width %zu, %s parameters)", pair->base_path,
-                   pair->base_type, c->layers, c->width,
-                   wane_page_count(a, pair->base->parameters.numbers));
-    wane_page_line(out, "tuned", "%s (%s)", pair->tuned_path, what.data ? what.data : "");
+    wane_checkpoint_describe(&what, &c->base);
+    wane_page_line(out, "base", "%s (%s, %s numbers compared)", c->base.path,
+                   what.data ? what.data : "", wane_page_count(a, numbers_of(c)));
+    wane_text_clear(&what);
+    wane_checkpoint_describe(&what, &c->tuned);
+    wane_page_line(out, "tuned", "%s (%s)", c->tuned.path, what.data ? what.data : "");
     if (!isnan(diff->merge_difference))
         wane_page_line(out, "merged",
                        "logits within %s of those with the adapter beside, of their "
                        "largest",
                        wane_page_number(a, diff->merge_difference, 2));
+    wane_compare_write_unmatched(out, c);
     wane_text_free(&what);
 }
 
@@ -59,7 +68,7 @@ static int by_intruders(const void *left, const void *right)
     if (x != y) return x < y ? 1 : -1;
     double u = (*a)->spectrum.relative_update, v = (*b)->spectrum.relative_update;
     if (u != v) return u < v ? 1 : -1;
-    return (*a)->parameter < (*b)->parameter ? -1 : 1;
+    return (*a)->index < (*b)->index ? -1 : 1;
 }
 
 static void write_matrices(wane_text *out, const wane_diff *diff,
@@ -71,7 +80,7 @@ static void write_matrices(wane_text *out, const wane_diff *diff,
                             "rank\n");
     for (size_t i = 0; i < count; i++) {
         const wane_matrix_spectrum *m = list[i];
-        const wane_parameter *p = &diff->pair.base->parameters.parameter[m->parameter];
+        const wane_compared *p = &diff->comparison.list[m->index];
         const wane_spectrum *s = &m->spectrum;
         wane_text_printf(
             &rows, "%s\t%zu x %zu\t%zu\t%s\t%zu\t%s\t%s\t%s\t%s\n", p->name, p->rows, p->cols,
@@ -107,11 +116,12 @@ static void write_spectra(wane_text *out, const wane_diff *diff)
                    wane_page_number(a, all->random[0], 4), wane_page_number(b, all->random[1], 4));
     wane_page_line(out, "effective rank", "%s of dW, mean over %zu matrices",
                    wane_page_number(c, all->effective_rank, 4), all->ranked);
-    wane_page_floor(out, all->floor, diff->pair.tuned_type, all->within_floor);
+    wane_page_floor(out, all->floor, wane_comparison_rounding(&diff->comparison),
+                    all->within_floor);
     if (count) write_matrices(out, diff, list, count < LISTED ? count : LISTED);
     if (count > LISTED)
         wane_text_printf(out, "and %zu more: wane intruders %s %s\n", count - LISTED,
-                         diff->pair.base_path, diff->pair.tuned_path);
+                         diff->comparison.base.path, diff->comparison.tuned.path);
     wane_free(list);
 }
 
@@ -192,21 +202,21 @@ static void also_number(wane_text *out, const char *key, double value)
 
 static void json_models(wane_text *out, const wane_diff *diff)
 {
-    static const char *const kinds[] = {"nothing", "adapter", "model", "tensors"};
-    const wane_pair *pair = &diff->pair;
+    const wane_comparison *c = &diff->comparison;
+    const char *kind = c->tuned.adapter ? "adapter" : c->tuned.model_type[0] ? "model" : "tensors";
     wane_text_string(out, "\"base\": {");
-    key_text(out, "path", pair->base_path);
+    key_text(out, "path", c->base.path);
     wane_text_string(out, ", ");
-    key_text(out, "dtype", pair->base_type);
-    wane_text_printf(out, ", \"parameters\": %zu}, \"tuned\": {", pair->base->parameters.numbers);
-    key_text(out, "path", pair->tuned_path);
+    key_text(out, "dtype", c->base.type);
+    wane_text_printf(out, ", \"parameters\": %zu}, \"tuned\": {", numbers_of(c));
+    key_text(out, "path", c->tuned.path);
     wane_text_string(out, ", ");
-    key_text(out, "kind", kinds[pair->kind]);
+    key_text(out, "kind", kind);
     wane_text_string(out, ", ");
-    key_text(out, "dtype", pair->tuned_type);
-    if (pair->kind == WANE_TUNED_ADAPTER) {
-        wane_text_printf(out, ", \"rank\": %zu", pair->update.facts.rank);
-        also_number(out, "alpha", pair->update.facts.alpha);
+    key_text(out, "dtype", c->tuned.type);
+    if (c->tuned.adapter) {
+        wane_text_printf(out, ", \"rank\": %zu", c->tuned.update.facts.rank);
+        also_number(out, "alpha", c->tuned.update.facts.alpha);
         also_number(out, "merge_difference", diff->merge_difference);
     }
     wane_text_string(out, "}, \"tensors\": [");
@@ -250,7 +260,7 @@ static void json_spectra(wane_text *out, const wane_diff *diff)
     wane_text_string(out, ", \"matrices\": [");
     for (size_t i = 0; i < all->count; i++) {
         const wane_matrix_spectrum *m = &all->matrix[i];
-        const wane_parameter *p = &diff->pair.base->parameters.parameter[m->parameter];
+        const wane_compared *p = &diff->comparison.list[m->index];
         wane_text_string(out, i ? ", {" : "{");
         key_text(out, "name", p->name);
         wane_text_printf(out, ", \"rows\": %zu, \"cols\": %zu, \"changed\": %s", p->rows, p->cols,
@@ -305,6 +315,8 @@ void wane_diff_write_json(wane_text *out, const wane_diff *diff)
 {
     wane_text_string(out, "{");
     json_models(out, diff);
+    wane_text_string(out, ", ");
+    wane_compare_write_unmatched_json(out, &diff->comparison);
     json_spectra(out, diff);
     if (diff->corpus) json_corpus(out, diff->corpus);
     if (diff->task_count) json_tasks(out, diff);

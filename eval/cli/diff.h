@@ -4,6 +4,7 @@
 #ifndef EVAL_CLI_DIFF_H
 #define EVAL_CLI_DIFF_H
 
+#include "eval/cli/models.h"
 #include "eval/cli/spectra_of_pair.h"
 
 /* The tensors of one kind. */
@@ -13,7 +14,7 @@ typedef struct wane_diff_group {
     double base_square, delta_square; /* sums of squares */
 } wane_diff_group;
 
-enum { WANE_DIFF_GROUPS = 6 };
+enum { WANE_DIFF_GROUPS = WANE_KINDS };
 
 typedef struct wane_diff_corpus {
     wane_text_data text;
@@ -30,9 +31,11 @@ typedef struct wane_diff_task {
 
 /* Start with {0}; free with wane_diff_free. */
 typedef struct wane_diff {
-    wane_pair pair;
+    wane_comparison comparison;
+    wane_pair pair; /* the two as models; base NULL where none is needed or can be made */
+    wane_pool *pool;
     wane_pair_question question;
-    double merge_difference; /* NaN where it is no adapter */
+    double merge_difference; /* NaN where it is no adapter on a model */
     wane_diff_group group[WANE_DIFF_GROUPS];
     wane_pair_spectra spectra;
     wane_diff_corpus *corpus; /* NULL when none was asked for; owned */

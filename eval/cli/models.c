@@ -10,7 +10,7 @@
 #include "store/base/memory.h"
 #include "store/base/random.h"
 #include "store/files/file.h"
-#include "store/files/safetensors.h"
+#include "store/files/package.h"
 
 static void say(void *context, wane_level level, const char *line)
 {
@@ -22,70 +22,10 @@ static void say(void *context, wane_level level, const char *line)
 static bool holds(const char *path, const char *name)
 {
     wane_package *package = NULL;
-    bool there = wane_package_open(&package, path, NULL) == WANE_OK && wane_package_has(package, name);
+    bool there =
+        wane_package_open(&package, path, NULL) == WANE_OK && wane_package_has(package, name);
     wane_package_close(package);
     return there;
-}
-
-/* ----------------------------------------------------------------------------- rounding floors */
-
-/* sum of (unit in the last place)^2 / 12: the variance of rounding to `bits` fraction bits. */
-static double rounding_square(const float *values, size_t count, int bits, int least)
-{
-    double sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        int exponent = 0;
-        (void)frexp((double)values[i], &exponent);
-        int place = exponent - 1 - bits; /* frexp's fraction lies in [1/2, 1) */
-        double unit = ldexp(1, values[i] == 0 || place < least ? least : place);
-        sum += unit * unit / 12;
-    }
-    return sum;
-}
-
-static const wane_tensor *tensor_of(const wane_tensors *file, const char *name)
-{
-    static const char prefix[] = "model.";
-    const wane_tensor *t = wane_tensors_find(file, name);
-    if (!t && strncmp(name, prefix, sizeof prefix - 1) == 0)
-        t = wane_tensors_find(file, name + sizeof prefix - 1);
-    return t;
-}
-
-/* One name for the types of a file. */
-static const char *type_of_file(const wane_tensors *file)
-{
-    const char *type = NULL;
-    for (size_t i = 0; i < wane_tensors_count(file); i++) {
-        const char *name = wane_dtype_name(wane_tensors_at(file, i)->dtype);
-        if (type && strcmp(type, name) != 0) return "mixed";
-        type = name;
-    }
-    return type ? type : "";
-}
-
-static wane_status read_types(wane_pair *pair, wane_error *err)
-{
-    wane_tensors *file = NULL;
-    wane_status st = wane_tensors_open(&file, pair->base_path, err);
-    if (st != WANE_OK) return st;
-    pair->base_type = type_of_file(file);
-    wane_tensors_close(file);
-    if (pair->kind == WANE_TUNED_NOTHING || pair->kind == WANE_TUNED_ADAPTER) return WANE_OK;
-    if ((st = wane_tensors_open(&file, pair->tuned_path, err)) != WANE_OK) return st;
-    pair->tuned_type = type_of_file(file);
-    const wane_parameters *table = &pair->base->parameters;
-    for (size_t i = 0; i < table->count; i++) {
-        const wane_parameter *p = &table->parameter[i];
-        const wane_tensor *t = tensor_of(file, p->name);
-        const float *values = wane_model_weight(pair->tuned, i);
-        if (t && t->dtype == WANE_BF16)
-            pair->floor[i] = sqrt(rounding_square(values, p->rows * p->cols, 7, -133));
-        else if (t && t->dtype == WANE_F16)
-            pair->floor[i] = sqrt(rounding_square(values, p->rows * p->cols, 10, -24));
-    }
-    wane_tensors_close(file);
-    return WANE_OK;
 }
 
 /* ---------------------------------------------------------------------------------------- pair */
@@ -106,7 +46,7 @@ wane_status wane_pair_open(wane_pair *out, const char *base, const char *tuned, 
                            wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_pair pair = {.base_path = base, .log = {say, NULL}, .base_type = "", .tuned_type = ""};
+    wane_pair pair = {.base_path = base, .log = {say, NULL}};
     if (threads > WANE_MAX_THREADS)
         return wane_fail(err, WANE_EINVAL, "open: --threads: at most %d", WANE_MAX_THREADS);
     if (holds(base, "adapter_config.json") && !holds(base, "config.json"))
@@ -115,10 +55,7 @@ wane_status wane_pair_open(wane_pair *out, const char *base, const char *tuned, 
                          base);
     WANE_TRY(wane_pool_new(&pair.pool, (int)threads, err));
     WANE_TRY(wane_model_load(&pair.base, base, err));
-    pair.floor = wane_alloc(pair.base->parameters.count, sizeof *pair.floor);
-    if (!pair.floor) WANE_TRY(wane_fail_memory(err, "open", base));
     if (tuned) WANE_TRY(open_tuned(&pair, tuned, err));
-    WANE_TRY(read_types(&pair, err));
     *out = pair;
     pair = (wane_pair){0};
 done:
@@ -131,28 +68,9 @@ void wane_pair_close(wane_pair *pair)
     wane_model_free(pair->base);
     wane_model_free(pair->tuned);
     wane_update_free(&pair->update);
-    wane_free(pair->floor);
     wane_tokenizer_free(pair->tokenizer);
     wane_pool_free(pair->pool);
     *pair = (wane_pair){0};
-}
-
-void wane_pair_describe(wane_text *out, const wane_pair *pair)
-{
-    const wane_adapter_facts *facts = &pair->update.facts;
-    char number[32];
-    switch (pair->kind) {
-    case WANE_TUNED_NOTHING: break;
-    case WANE_TUNED_ADAPTER:
-        wane_text_printf(out, "PEFT adapter, rank %zu, alpha %s%s, on %zu matrices", facts->rank,
-                         wane_format_double(number, facts->alpha), facts->rslora ? ", rsLoRA" : "",
-                         pair->update.count);
-        if (facts->base_model && facts->base_model[0])
-            wane_text_printf(out, ", made on %s", facts->base_model);
-        break;
-    case WANE_TUNED_MODEL: wane_text_printf(out, "model, %s", pair->tuned_type); break;
-    case WANE_TUNED_TENSORS: wane_text_printf(out, "tuned tensors, %s", pair->tuned_type); break;
-    }
 }
 
 const wane_model *wane_pair_model(const wane_pair *pair)
@@ -178,14 +96,6 @@ wane_status wane_pair_tokenizer(wane_pair *pair, wane_error *err)
                       pair->tuned_path);
     wane_tokenizer_free(other);
     return WANE_OK;
-}
-
-const wane_lowrank_term *wane_pair_term(const wane_pair *pair, size_t parameter)
-{
-    const char *name = pair->base->parameters.parameter[parameter].name;
-    for (size_t i = 0; pair->update.lowrank && i < pair->update.count; i++)
-        if (strcmp(pair->update.tensors[i].name, name) == 0) return &pair->update.tensors[i].term;
-    return NULL;
 }
 
 /* ----------------------------------------------------------------------------- merged = unmerged

@@ -16,7 +16,7 @@
 typedef enum wane_tuned_kind {
     WANE_TUNED_NOTHING, /* the base alone */
     WANE_TUNED_ADAPTER, /* a PEFT folder, merged */
-    WANE_TUNED_MODEL,   /* a Hugging Face folder */
+    WANE_TUNED_MODEL,   /* a Hugging Face folder or archive */
     WANE_TUNED_TENSORS  /* a safetensors file or folder of some tensors */
 } wane_tuned_kind;
 
@@ -26,12 +26,8 @@ typedef struct wane_pair {
     wane_model *base;
     wane_model *tuned; /* NULL when nothing was given */
     wane_tuned_kind kind;
-    wane_update update; /* of an adapter: its low-rank terms */
-    double *floor;      /* per parameter: what rounding to the type of its file alone makes of
-                           ||W||: sqrt(sum of (unit in the last place)^2 / 12); 0 where the file
-                           keeps fp32 or factors */
-    const char *base_type, *tuned_type; /* "F32", "BF16", "mixed"; constants */
-    wane_tokenizer *tokenizer;          /* of the base; NULL until wane_pair_tokenizer */
+    wane_update update;        /* of an adapter: its low-rank terms */
+    wane_tokenizer *tokenizer; /* of the base; NULL until wane_pair_tokenizer */
     wane_pool *pool;
     wane_log log; /* warnings to stderr */
 } wane_pair;
@@ -41,17 +37,11 @@ WANE_MUST_CHECK wane_status wane_pair_open(wane_pair *out, const char *base, con
                                            size_t threads, wane_error *err);
 void wane_pair_close(wane_pair *pair);
 
-/* "PEFT adapter, rank 4, alpha 8, on 14 matrices": what was given; appended to `out`. */
-void wane_pair_describe(wane_text *out, const wane_pair *pair);
-
 /* The tuned model, or the base when nothing was given. Borrowed. */
 const wane_model *wane_pair_model(const wane_pair *pair);
 
 /* Reads pair->tokenizer; warns when a tuned model's folder has another one. */
 WANE_MUST_CHECK wane_status wane_pair_tokenizer(wane_pair *pair, wane_error *err);
-
-/* The low-rank term on a parameter, or NULL. Borrowed. */
-const wane_lowrank_term *wane_pair_term(const wane_pair *pair, size_t parameter);
 
 /* Of an adapter: the largest |difference| of logits, merged against computed beside the weights, on
  * 64 tokens from a fixed seed, over the largest |logit|. NaN where it cannot be computed beside

@@ -12,42 +12,23 @@
 /* Base spectra found side by side: each takes one thread and about four times its weight. */
 enum { SIDE_BY_SIDE = 8 };
 
+/* One matrix under way. */
 typedef struct finding {
-    const wane_pair *pair;
+    wane_matrix_spectrum *matrix;
+    const wane_comparison *comparison;
     const wane_pair_question *question;
-    size_t parameter[SIDE_BY_SIDE];
-    wane_base_svd *svd[SIDE_BY_SIDE];
-    wane_status status[SIDE_BY_SIDE];
-    wane_error error[SIDE_BY_SIDE];
+    float *values[2]; /* of base and tuned, where they had to be read; owned */
+    const float *base, *tuned;
+    wane_base_svd *svd;
+    wane_status status;
+    wane_error error;
 } finding;
-
-static void find_base(void *context, size_t tile, int thread)
-{
-    (void)thread;
-    finding *f = context;
-    wane_matrix base = wane_model_matrix(f->pair->base, f->parameter[tile]);
-    const char *cache = f->question->cache;
-    f->status[tile] = cache ? wane_base_svd_cached(&f->svd[tile], base, cache, &f->error[tile])
-                            : wane_base_svd_compute(&f->svd[tile], base, &f->error[tile]);
-}
 
 static bool all_zero(const float *values, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (values[i] != 0) return false;
     return true;
-}
-
-static bool is_changed(const wane_pair *pair, size_t parameter)
-{
-    const wane_parameter *p = &pair->base->parameters.parameter[parameter];
-    if (pair->kind == WANE_TUNED_ADAPTER) {
-        const wane_lowrank_term *term = wane_pair_term(pair, parameter);
-        return term && !all_zero(term->b, p->rows * term->rank) &&
-               !all_zero(term->a, term->rank * p->cols);
-    }
-    return memcmp(pair->base->weights + p->offset, pair->tuned->weights + p->offset,
-                  p->rows * p->cols * sizeof(float)) != 0;
 }
 
 static double frobenius(const float *values, size_t count)
@@ -57,23 +38,79 @@ static double frobenius(const float *values, size_t count)
     return sqrt(sum);
 }
 
-static wane_status tuned_spectrum(wane_spectrum *out, const wane_base_svd *svd,
-                                  const wane_pair *pair, size_t parameter,
-                                  const wane_pair_question *question, wane_error *err)
+static const wane_compared *compared(const finding *f)
 {
-    wane_spectrum_options options = {.top = question->k, .u = question->u, .v = question->v};
-    if (pair->kind == WANE_TUNED_ADAPTER)
-        return wane_spectrum_lowrank(out, svd, wane_pair_term(pair, parameter), 1, &options,
-                                     pair->pool, err);
-    wane_status st = wane_spectrum_full(out, svd, wane_model_matrix(pair->tuned, parameter),
-                                        &options, pair->pool, err);
-    if (st == WANE_OK && out->delta_frobenius < 10 * pair->floor[parameter])
-        out->effective_rank = NAN;
+    return &f->comparison->list[f->matrix->index];
+}
+
+/* The low-rank term on the matrix, or NULL. */
+static const wane_lowrank_term *term_of(const wane_compared *one)
+{
+    return one->update && !one->update->data ? &one->update->term : NULL;
+}
+
+static wane_status read_side(const float **out, finding *f, bool tuned)
+{
+    const wane_compared *one = compared(f);
+    size_t index = f->matrix->index;
+    *out = wane_comparison_floats(f->comparison, index, tuned);
+    if (*out) return WANE_OK;
+    float *values = f->values[tuned] = wane_alloc_aligned(one->rows * one->cols, sizeof *values);
+    if (!values) return wane_fail_memory(&f->error, "spectra", one->name);
+    *out = values;
+    return wane_comparison_read(values, f->comparison, index, tuned, &f->error);
+}
+
+static bool is_changed(const finding *f)
+{
+    const wane_compared *one = compared(f);
+    const wane_lowrank_term *term = term_of(one);
+    if (term)
+        return !all_zero(term->b, one->rows * term->rank) &&
+               !all_zero(term->a, term->rank * one->cols);
+    return f->tuned && memcmp(f->base, f->tuned, one->rows * one->cols * sizeof(float)) != 0;
+}
+
+/* Reads one matrix of both sides and, where they differ, finds the base's spectrum. */
+static void find_base(void *context, size_t tile, int thread)
+{
+    (void)thread;
+    finding *f = (finding *)context + tile;
+    const wane_compared *one = compared(f);
+    const char *cache = f->question->cache;
+    size_t count = one->rows * one->cols;
+    f->status = read_side(&f->base, f, false);
+    if (f->status == WANE_OK && (one->tuned || (one->update && one->update->data)))
+        f->status = read_side(&f->tuned, f, true);
+    if (f->status != WANE_OK) return;
+    f->matrix->changed = is_changed(f);
+    f->matrix->floor = f->tuned ? wane_comparison_floor(one, f->base, f->tuned) : 0;
+    if (!f->matrix->changed) {
+        f->matrix->spectrum.base_frobenius = frobenius(f->base, count);
+        f->matrix->spectrum.effective_rank = NAN;
+        return;
+    }
+    wane_matrix base = {f->base, one->rows, one->cols, one->cols};
+    f->status = cache ? wane_base_svd_cached(&f->svd, base, cache, &f->error)
+                      : wane_base_svd_compute(&f->svd, base, &f->error);
+}
+
+static wane_status tuned_spectrum(finding *f, wane_pool *pool)
+{
+    const wane_pair_question *q = f->question;
+    const wane_compared *one = compared(f);
+    wane_spectrum *out = &f->matrix->spectrum;
+    wane_spectrum_options options = {.top = q->top > q->k ? q->top : q->k, .u = q->u, .v = q->v};
+    if (term_of(one))
+        return wane_spectrum_lowrank(out, f->svd, term_of(one), 1, &options, pool, &f->error);
+    wane_matrix tuned = {f->tuned, one->rows, one->cols, one->cols};
+    wane_status st = wane_spectrum_full(out, f->svd, tuned, &options, pool, &f->error);
+    if (st == WANE_OK && out->delta_frobenius < 10 * f->matrix->floor) out->effective_rank = NAN;
     return st;
 }
 
 /* What is counted of one matrix, against `directions` of the base. */
-static void count_sides(wane_matrix_spectrum *m, const wane_parameter *p, size_t directions,
+static void count_sides(wane_matrix_spectrum *m, const wane_compared *p, size_t directions,
                         const wane_pair_question *q)
 {
     const wane_spectrum *s = &m->spectrum;
@@ -91,40 +128,44 @@ static void count_sides(wane_matrix_spectrum *m, const wane_parameter *p, size_t
     }
 }
 
-/* The spectra of the changed matrices list[0..count). */
-static wane_status find_some(wane_matrix_spectrum **list, size_t count, const wane_pair *pair,
-                             const wane_pair_question *question, wane_error *err)
+/* The matrices list[0..count). */
+static wane_status find_some(finding *list, size_t count, wane_pool *pool, wane_error *err)
 {
     wane_status st = WANE_OK;
-    finding f = {.pair = pair, .question = question};
-    for (size_t i = 0; i < count; i++) f.parameter[i] = list[i]->parameter;
-    wane_pool_run(pair->pool, count, find_base, &f);
+    wane_pool_run(pool, count, find_base, list);
     for (size_t i = 0; i < count && st == WANE_OK; i++) {
-        if ((st = f.status[i]) != WANE_OK) {
-            *err = f.error[i];
+        finding *f = &list[i];
+        const wane_compared *one = compared(f);
+        size_t least = one->rows < one->cols ? one->rows : one->cols;
+        if (f->status == WANE_OK && f->matrix->changed) f->status = tuned_spectrum(f, pool);
+        if ((st = f->status) != WANE_OK) {
+            (void)wane_fail(err, st, "%s: %s", one->name, f->error.message);
             break;
         }
-        st = tuned_spectrum(&list[i]->spectrum, f.svd[i], pair, f.parameter[i], question, err);
-        if (st == WANE_OK)
-            count_sides(list[i], &pair->base->parameters.parameter[f.parameter[i]],
-                        wane_base_svd_count(f.svd[i]), question);
+        f->matrix->base_count = f->svd ? wane_base_svd_count(f->svd) : 0;
+        count_sides(f->matrix, one, f->svd ? f->matrix->base_count : least, f->question);
     }
-    for (size_t i = 0; i < count; i++) wane_base_svd_free(f.svd[i]);
+    for (size_t i = 0; i < count; i++) {
+        wane_base_svd_free(list[i].svd);
+        wane_free(list[i].values[0]);
+        wane_free(list[i].values[1]);
+    }
     return st;
 }
 
-static wane_status find_changed(wane_pair_spectra *all, const wane_pair *pair,
-                                const wane_pair_question *question, wane_error *err)
+static wane_status find_all(wane_pair_spectra *all, const wane_comparison *comparison,
+                            const wane_pair_question *question, wane_pool *pool, wane_error *err)
 {
     wane_status st = WANE_OK;
-    size_t most = (size_t)wane_pool_threads(pair->pool), waiting = 0, done = 0;
-    wane_matrix_spectrum *list[SIDE_BY_SIDE];
+    size_t most = (size_t)wane_pool_threads(pool), waiting = 0, done = 0;
+    finding list[SIDE_BY_SIDE];
     if (most > SIDE_BY_SIDE) most = SIDE_BY_SIDE;
     for (size_t i = 0; i < all->count && st == WANE_OK; i++) {
-        if (all->matrix[i].changed) list[waiting++] = &all->matrix[i];
+        list[waiting++] =
+            (finding){.matrix = &all->matrix[i], .comparison = comparison, .question = question};
         if (waiting < most && i + 1 < all->count) continue;
-        wane_progress_live("spectra: %zu of %zu matrices", done, all->changed);
-        st = find_some(list, waiting, pair, question, err);
+        wane_progress_live("spectra: %zu of %zu matrices", done, all->count);
+        st = find_some(list, waiting, pool, err);
         done += waiting;
         waiting = 0;
     }
@@ -143,15 +184,16 @@ static void add_energy(double *part, double *whole, const wane_direction *d, siz
     }
 }
 
-static void sum_up(wane_pair_spectra *all, const wane_pair *pair, const wane_pair_question *q)
+static void sum_up(wane_pair_spectra *all, const wane_pair_question *q)
 {
     double base = 0, delta = 0, floors = 0, ranks = 0, part[2] = {0, 0}, whole[2] = {0, 0};
     for (size_t i = 0; i < all->count; i++) {
         const wane_matrix_spectrum *m = &all->matrix[i];
         const wane_spectrum *s = &m->spectrum;
         base += s->base_frobenius * s->base_frobenius;
+        all->changed += m->changed;
         if (!m->changed) continue;
-        double floor_ = pair->floor[m->parameter];
+        double floor_ = m->floor;
         delta += s->delta_frobenius * s->delta_frobenius;
         floors += floor_ * floor_;
         all->within_floor += s->delta_frobenius < 10 * floor_;
@@ -175,29 +217,19 @@ static void sum_up(wane_pair_spectra *all, const wane_pair *pair, const wane_pai
     all->effective_rank = all->ranked ? ranks / (double)all->ranked : NAN;
 }
 
-wane_status wane_pair_spectra_find(wane_pair_spectra *out, const wane_pair *pair,
-                                   const wane_pair_question *question, wane_error *err)
+wane_status wane_pair_spectra_find(wane_pair_spectra *out, const wane_comparison *comparison,
+                                   const wane_pair_question *question, wane_pool *pool,
+                                   wane_error *err)
 {
-    const wane_parameters *table = &pair->base->parameters;
     wane_status st = WANE_OK;
     wane_pair_spectra all = {0};
-    all.matrix = wane_alloc(table->count, sizeof *all.matrix);
-    if (!all.matrix) WANE_TRY(wane_fail_memory(err, "spectra", pair->base_path));
+    all.matrix = wane_alloc(comparison->chosen, sizeof *all.matrix);
+    if (!all.matrix) WANE_TRY(wane_fail_memory(err, "spectra", comparison->base.path));
     if (question->cache) WANE_TRY(wane_folder_make(question->cache, err));
-    for (size_t i = 0; i < table->count; i++) {
-        const wane_parameter *p = &table->parameter[i];
-        if (!p->linear) continue;
-        wane_matrix_spectrum *m = &all.matrix[all.count++];
-        m->parameter = i;
-        m->changed = is_changed(pair, i);
-        all.changed += m->changed;
-        if (m->changed) continue;
-        m->spectrum.base_frobenius = frobenius(pair->base->weights + p->offset, p->rows * p->cols);
-        m->spectrum.effective_rank = NAN;
-        count_sides(m, p, p->rows < p->cols ? p->rows : p->cols, question);
-    }
-    WANE_TRY(find_changed(&all, pair, question, err));
-    sum_up(&all, pair, question);
+    for (size_t i = 0; i < comparison->count; i++)
+        if (comparison->list[i].chosen) all.matrix[all.count++].index = i;
+    WANE_TRY(find_all(&all, comparison, question, pool, err));
+    sum_up(&all, question);
     *out = all;
     all = (wane_pair_spectra){0};
 done:
@@ -211,4 +243,52 @@ void wane_pair_spectra_free(wane_pair_spectra *spectra)
         wane_spectrum_free(&spectra->matrix[i].spectrum);
     wane_free(spectra->matrix);
     *spectra = (wane_pair_spectra){0};
+}
+
+static void write_field(wane_text *out, double value)
+{
+    char number[32];
+    wane_text_string(out, ",");
+    if (!isnan(value)) wane_text_string(out, wane_format_double(number, value));
+}
+
+/* A name with a comma or quote in it is quoted. */
+static void write_name(wane_text *out, const char *name)
+{
+    if (!strpbrk(name, ",\"\r\n")) {
+        wane_text_string(out, name);
+        return;
+    }
+    wane_text_string(out, "\"");
+    for (; *name; name++) wane_text_printf(out, *name == '"' ? "\"%c" : "%c", *name);
+    wane_text_string(out, "\"");
+}
+
+void wane_pair_spectra_write_csv(wane_text *out, const wane_pair_spectra *spectra,
+                                 const wane_comparison *comparison, const wane_pair_question *q,
+                                 const bool shown[2])
+{
+    char epsilon[32];
+    wane_text_string(out, "name,rows,cols,side,k,epsilon,changed,intruders,random,energy,"
+                          "base_frobenius,delta_frobenius,delta_spectral,relative_update,"
+                          "effective_rank,rounding_floor\n");
+    for (int side = 0; side < 2; side++)
+        for (size_t i = 0; i < spectra->count && shown[side]; i++) {
+            const wane_matrix_spectrum *m = &spectra->matrix[i];
+            const wane_compared *one = &comparison->list[m->index];
+            const wane_spectrum *s = &m->spectrum;
+            write_name(out, one->name);
+            wane_text_printf(out, ",%zu,%zu,%c,%zu,%s,%d,%zu", one->rows, one->cols,
+                             side == 0 ? 'u' : 'v', q->k, wane_format_double(epsilon, q->epsilon),
+                             m->changed, m->intruders[side]);
+            write_field(out, m->random[side]);
+            write_field(out, m->energy[side]);
+            write_field(out, s->base_frobenius);
+            write_field(out, s->delta_frobenius);
+            write_field(out, s->delta_spectral);
+            write_field(out, s->relative_update);
+            write_field(out, s->effective_rank);
+            write_field(out, m->floor);
+            wane_text_string(out, "\n");
+        }
 }

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The spectra of every linear weight of a tuned model against its base, for intruders and diff.
+ * The spectra of the chosen matrices of a tuned checkpoint against its base, for intruders and
+ * diff.
  */
 #ifndef EVAL_CLI_SPECTRA_OF_PAIR_H
 #define EVAL_CLI_SPECTRA_OF_PAIR_H
 
 #include "analysis/spectra/spectrum.h"
-#include "eval/cli/models.h"
+#include "eval/cli/checkpoint.h"
+#include "store/base/threads.h"
 
 typedef struct wane_pair_question {
     size_t k;
     double epsilon;
     bool u, v;
+    size_t top;        /* directions per side to find, at least k; 0: k */
     const char *cache; /* folder of base spectra (made if missing), or NULL */
 } wane_pair_question;
 
-/* One weight. Of an unchanged one nothing is decomposed: it has no intruders and no directions. */
+/* One matrix. Of an unchanged one nothing is decomposed: it has no intruders and no directions. */
 typedef struct wane_matrix_spectrum {
-    size_t parameter;
+    size_t index; /* in the comparison's list */
     bool changed;
+    double floor;           /* wane_comparison_floor */
+    size_t base_count;      /* base directions; 0 where nothing was decomposed */
     wane_spectrum spectrum; /* effective_rank is NaN when the change is within 10 rounding floors */
     /* per side; 0 and NaN for one that was not asked for */
     size_t intruders[2];
@@ -25,7 +30,7 @@ typedef struct wane_matrix_spectrum {
     double energy[2];
 } wane_matrix_spectrum;
 
-/* In the table's order, with sums over the matrices. */
+/* In the comparison's order, with sums over the matrices. */
 typedef struct wane_pair_spectra {
     size_t count, changed;
     wane_matrix_spectrum *matrix; /* owned */
@@ -38,11 +43,17 @@ typedef struct wane_pair_spectra {
     size_t within_floor;   /* changed matrices whose change is within 10 floors */
 } wane_pair_spectra;
 
-/* From factors where the tuned model is an adapter, else from the whole weights. On a terminal the
- * progress shows on stderr. Free with wane_pair_spectra_free ({0} allowed). */
-WANE_MUST_CHECK wane_status wane_pair_spectra_find(wane_pair_spectra *out, const wane_pair *pair,
+/* From factors where the tuned checkpoint is an adapter, else from the whole weights. On a terminal
+ * the progress shows on stderr. Free with wane_pair_spectra_free ({0} allowed). */
+WANE_MUST_CHECK wane_status wane_pair_spectra_find(wane_pair_spectra *out,
+                                                   const wane_comparison *comparison,
                                                    const wane_pair_question *question,
-                                                   wane_error *err);
+                                                   wane_pool *pool, wane_error *err);
 void wane_pair_spectra_free(wane_pair_spectra *spectra);
+
+/* One line per matrix and side to be shown, with a header. Appends to `out`. */
+void wane_pair_spectra_write_csv(wane_text *out, const wane_pair_spectra *spectra,
+                                 const wane_comparison *comparison,
+                                 const wane_pair_question *question, const bool shown[2]);
 
 #endif

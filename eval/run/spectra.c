@@ -78,8 +78,14 @@ wane_status wane_spectra_rows_new(wane_spectra_rows *out, const wane_parameters 
         matrices++;
         most += 2 * (top && top < all ? top : all);
     }
+    return wane_spectra_rows_room(out, matrices, most, err);
+}
+
+wane_status wane_spectra_rows_room(wane_spectra_rows *out, size_t matrices, size_t directions,
+                                   wane_error *err)
+{
     wane_spectra_rows rows = {.spectrum = wane_alloc(matrices, sizeof *rows.spectrum),
-                              .direction = wane_alloc(most, sizeof *rows.direction)};
+                              .direction = wane_alloc(directions, sizeof *rows.direction)};
     if (!rows.spectrum || !rows.direction) {
         wane_spectra_rows_free(&rows);
         return wane_fail_memory(err, "spectrum", "rows");
@@ -119,15 +125,15 @@ static void add_side(wane_spectra_rows *rows, wane_spectrum_side_row *out, const
                                  .argmax = (int64_t)d[j].argmax};
 }
 
-void wane_spectra_rows_add(wane_spectra_rows *rows, const wane_spectrum *s,
-                           const wane_base_svd *svd, const wane_parameter *p, int64_t matrix)
+wane_spectrum_row *wane_spectra_rows_put(wane_spectra_rows *rows, const wane_spectrum *s,
+                                         size_t base_count, size_t weight_rows, size_t weight_cols,
+                                         int64_t matrix)
 {
     enum { TOP = 10 };
     wane_spectrum_row *row = &rows->spectrum[rows->spectra++];
-    size_t count = wane_base_svd_count(svd);
     const wane_direction *d = s->side[0] ? s->side[0] : s->side[1];
     *row = (wane_spectrum_row){.matrix = matrix,
-                               .base_count = (int64_t)count,
+                               .base_count = (int64_t)base_count,
                                .base_frobenius = s->base_frobenius,
                                .base_spectral = s->base_spectral,
                                .delta_frobenius = s->delta_frobenius,
@@ -140,9 +146,18 @@ void wane_spectra_rows_add(wane_spectra_rows *rows, const wane_spectrum *s,
                                .rounding_floor = NAN};
     for (size_t j = 0; d && j < s->count && j < TOP; j++)
         row->top_energy += d[j].sigma * d[j].sigma;
-    add_side(rows, &row->side[0], s, 0, p->rows, count, matrix);
-    add_side(rows, &row->side[1], s, 1, p->cols, count, matrix);
+    add_side(rows, &row->side[0], s, 0, weight_rows, base_count, matrix);
+    add_side(rows, &row->side[1], s, 1, weight_cols, base_count, matrix);
     if (s->delta_frobenius == 0) row->reason = "unchanged";
+    return row;
+}
+
+void wane_spectra_rows_add(wane_spectra_rows *rows, const wane_spectrum *spectrum,
+                           const wane_base_svd *svd, const wane_parameter *parameter,
+                           int64_t matrix)
+{
+    (void)wane_spectra_rows_put(rows, spectrum, wane_base_svd_count(svd), parameter->rows,
+                                parameter->cols, matrix);
 }
 
 wane_status wane_spectra_rows_commit(wane_work *work, const wane_cell *cell,

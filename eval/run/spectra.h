@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What everything that looks at weight matrices shares: references, low-rank terms, rows. Used
- * inside eval/run alone.
+ * What everything that looks at weight matrices shares: references, low-rank terms, rows.
  */
 #ifndef EVAL_RUN_SPECTRA_H
 #define EVAL_RUN_SPECTRA_H
@@ -41,11 +40,18 @@ typedef struct wane_spectra_rows {
 WANE_MUST_CHECK wane_status wane_spectra_rows_new(wane_spectra_rows *out,
                                                   const wane_parameters *table, size_t top,
                                                   wane_error *err);
+/* The same for `matrices` matrices and `directions` directions in all. */
+WANE_MUST_CHECK wane_status wane_spectra_rows_room(wane_spectra_rows *out, size_t matrices,
+                                                   size_t directions, wane_error *err);
 void wane_spectra_rows_free(wane_spectra_rows *rows);
 /* Appends one matrix against its reference. */
 void wane_spectra_rows_add(wane_spectra_rows *rows, const wane_spectrum *spectrum,
                            const wane_base_svd *svd, const wane_parameter *parameter,
                            int64_t matrix);
+/* The same of a weight of rows x cols with `base_count` reference directions; returns its row. */
+wane_spectrum_row *wane_spectra_rows_put(wane_spectra_rows *rows, const wane_spectrum *spectrum,
+                                         size_t base_count, size_t weight_rows, size_t weight_cols,
+                                         int64_t matrix);
 WANE_MUST_CHECK wane_status wane_spectra_rows_commit(wane_work *work, const wane_cell *cell,
                                                      const wane_spectra_rows *rows,
                                                      wane_error *err);

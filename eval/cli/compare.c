@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/cli/compare.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "eval/cli/page.h"
+#include "store/files/json.h"
+
+static void say(void *context, wane_level level, const char *line)
+{
+    (void)context;
+    (void)fprintf(stderr, "wane: %s%s\n", level == WANE_LOG_INFO ? "" : "warning: ", line);
+}
+
+const wane_log wane_compare_log = {say, NULL};
+
+bool wane_compare_options(wane_comparison_options *out, const wane_call *call,
+                          const wane_compare_call *asked, int *code)
+{
+    static const char *const words[] = {"auto", "yes", "no"};
+    *out = (wane_comparison_options){
+        .strip = asked->strip.item, .strip_count = asked->strip.count, .match = asked->match};
+    bool known = !asked->conv1d;
+    for (int i = 0; asked->conv1d && i < 3; i++)
+        if (strcmp(asked->conv1d, words[i]) == 0) {
+            out->conv1d = (wane_conv1d)i;
+            known = true;
+        }
+    if (!known) *code = wane_cli_usage(call, "--conv1d is yes, no or auto");
+    else if (asked->csv && asked->json) *code = wane_cli_usage(call, "--csv or --json, not both");
+    else if (asked->threads > WANE_MAX_THREADS)
+        *code = wane_cli_usage(call, "--threads: at most %d", WANE_MAX_THREADS);
+    else return true;
+    return false;
+}
+
+void wane_compare_widen(wane_pair_question *question)
+{
+    enum { KEPT = 32 };
+    question->u = question->v = true;
+    if (question->top < KEPT) question->top = KEPT;
+}
+
+void wane_compare_write_unmatched(wane_text *out, const wane_comparison *c)
+{
+    enum { LISTED = 6 };
+    static const char *const titles[] = {"only in the base", "only in the tuned"};
+    for (int side = 0; side < 2; side++) {
+        wane_text names = {0};
+        size_t count = c->only_count[side];
+        if (count == 0) continue;
+        for (size_t i = 0; i < count && i < LISTED; i++)
+            wane_text_printf(&names, "%s%.100s", i ? ", " : "", c->only[side][i]);
+        if (count > LISTED) wane_text_printf(&names, " and %zu more", count - LISTED);
+        wane_page_line(out, titles[side], "%zu %s, not compared: %s", count,
+                       count == 1 ? "tensor" : "tensors", names.data ? names.data : "");
+        wane_text_free(&names);
+    }
+    if (c->skipped)
+        wane_page_line(out, "other types", "%zu %s of integers and the like, not compared",
+                       c->skipped, c->skipped == 1 ? "tensor" : "tensors");
+}
+
+void wane_compare_write_unmatched_json(wane_text *out, const wane_comparison *c)
+{
+    static const char *const keys[] = {"only_base", "only_tuned"};
+    for (int side = 0; side < 2; side++) {
+        wane_text_printf(out, "%s\"%s\": [", side ? ", " : "", keys[side]);
+        for (size_t i = 0; i < c->only_count[side]; i++) {
+            if (i) wane_text_string(out, ", ");
+            wane_json_write_string(out, c->only[side][i]);
+        }
+        wane_text_string(out, "]");
+    }
+}
