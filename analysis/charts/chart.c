@@ -5,11 +5,25 @@
 
 #include "analysis/charts/plot.h"
 
-static const double plot_height = 240;
+static const double plot_height = 280;
 
 bool wane_plot_has(const wane_series *s, size_t i)
 {
     return isfinite(s->x[i]) && isfinite(s->y[i]);
+}
+
+wane_series_style wane_plot_style(const wane_chart *c, size_t series)
+{
+    if (c->series[series].baseline)
+        return (wane_series_style){.ink = wane_ink_of(WANE_INK_MUTED), .dash = WANE_DASHED};
+    size_t number = 0;
+    for (size_t i = 0; i < series; i++) number += !c->series[i].baseline;
+    size_t round = number / WANE_SERIES_INKS;
+    wane_ink_use use = (wane_ink_use)(WANE_INK_SERIES + (int)(number % WANE_SERIES_INKS));
+    return (wane_series_style){.ink = wane_ink_of(use),
+                               .dash = (wane_dash)(round % 3),
+                               .shape = (number + round) % WANE_SHAPES,
+                               .marked = true};
 }
 
 static double between(double value, double low, double high)
@@ -47,10 +61,11 @@ static wane_status ranges(range *x, range *y, bool *whole, const wane_chart *c, 
         const wane_series *s = &c->series[i];
         for (size_t k = 0; k < s->count; k++) {
             if (!wane_plot_has(s, k)) continue;
-            if (c->log_y && s->y[k] <= 0)
+            if ((c->log_y && s->y[k] <= 0) || (c->log_x && s->x[k] <= 0))
                 return wane_fail(err, WANE_EINVAL,
                                  "chart: %s: series %s, point %zu: %g on a logarithmic axis", title,
-                                 s->label ? s->label : "without a name", k, s->y[k]);
+                                 s->label ? s->label : "without a name", k,
+                                 c->log_y && s->y[k] <= 0 ? s->y[k] : s->x[k]);
             extend(x, s->x[k]);
             extend(y, s->y[k]);
             *whole = *whole && s->x[k] == floor(s->x[k]);
@@ -68,14 +83,17 @@ static void fit_x(wane_plot *p, range x, bool whole)
 {
     const wane_chart *c = p->chart;
     double room = c->marks == WANE_MARKS_LINES ? 0.02 : 0.04;
-    if (c->x_name_count > 0) {
+    if (c->x_name_count > 0 && !c->log_x) {
         extend(&x, 0);
         extend(&x, (double)(c->x_name_count - 1));
         if (x.low == x.high) x = (range){x.low - 1, x.high + 1};
     }
     for (size_t ticks = 7; ticks > 1; ticks--) {
-        const wane_scale_wish wish = {
-            .whole = whole, .room_low = room, .room_high = room, .ticks = ticks};
+        const wane_scale_wish wish = {.log = c->log_x,
+                                      .whole = whole && !c->log_x,
+                                      .room_low = room,
+                                      .room_high = room,
+                                      .ticks = ticks};
         double needed = 0;
         wane_scale_fit(&p->x, x.low, x.high, &wish);
         for (size_t i = 0; i < p->x.count; i++)

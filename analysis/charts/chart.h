@@ -11,11 +11,16 @@
 #include "store/base/status.h"
 #include "store/base/text.h"
 
-/* One line or cloud of points. low and high: the band's borders, or NULL. NaN leaves a gap. */
+enum { WANE_CHART_WIDTH = 640 };
+
+/* One line or cloud of points. low and high: the band's borders (of points: an error bar), or NULL.
+ * NaN leaves a gap. x need not rise: a line goes through its points as they come, so that a path
+ * (a frontier over lambda) is one series too. */
 typedef struct wane_series {
     const char *label;
     const double *x, *y, *low, *high;
     size_t count;
+    bool baseline; /* what the others are compared with: grey, dashed, no marks; takes no colour */
 } wane_series;
 
 typedef enum wane_marks { WANE_MARKS_LINES, WANE_MARKS_POINTS } wane_marks;
@@ -25,17 +30,25 @@ typedef struct wane_chart {
     const char *x_label, *y_label;
     const char *const *x_names; /* names for x = 0, 1, ... (stages), or NULL for numbers */
     size_t x_name_count;
-    bool log_y;
+    bool log_x, log_y;
     wane_marks marks;
     const wane_series *series;
     size_t series_count;
 } wane_chart;
 
-/* Appends a whole <svg> document. Lines are named at their right ends (more than 24 in a legend
- * below), points in a legend below; long labels are wrapped, names on the x axis that are longer
- * than their room lose their middle. A series without a finite point is named with "(no data)".
- * NULL texts are left out; malformed UTF-8 is drawn as U+FFFD. WANE_EINVAL when no finite point is
- * there or log_y meets y <= 0. */
+/* Appends a whole <svg> document, WANE_CHART_WIDTH points wide. Lines are named at their right ends
+ * (more than 24 in a legend below), points in a legend below; long labels are wrapped, names on the
+ * x axis that are longer than their room lose their middle. A series without a finite point is
+ * named with "(no data)". NULL texts are left out; malformed UTF-8 is drawn as U+FFFD. WANE_EINVAL
+ * when no finite point is there or a logarithmic axis meets a value <= 0.
+ *
+ * How to draw what: a measure over stages: WANE_MARKS_LINES, x = 0, 1, ... with x_names; over
+ * training steps or lambda: the same without x_names (lines of more than 40 points have no marks);
+ * two measures against each other: WANE_MARKS_POINTS, a series per config, its seeds and stages its
+ * points; what chance gives: a series with `baseline`. Put the unit into the label of the axis, and
+ * n, what the band is and what was left out into the subtitle. Colours are taken in the order of
+ * the series, so keep the order of the plan and the same config has the same colour in all charts.
+ */
 WANE_MUST_CHECK wane_status wane_chart_svg(wane_text *out, const wane_chart *chart,
                                            wane_error *err);
 
@@ -56,8 +69,8 @@ typedef struct wane_heatmap {
 WANE_MUST_CHECK wane_status wane_heatmap_svg(wane_text *out, const wane_heatmap *map,
                                              wane_error *err);
 
-/* Several heat maps, one above the other, in one document. */
+/* Several heat maps in one document, in rows of `columns`. */
 WANE_MUST_CHECK wane_status wane_heatmaps_svg(wane_text *out, const wane_heatmap *maps,
-                                              size_t count, wane_error *err);
+                                              size_t count, size_t columns, wane_error *err);
 
 #endif

@@ -220,6 +220,20 @@ static const struct {
       {-1.13, -.57}}},
 };
 
+void wane_drawing_shift(wane_drawing *d, size_t first, double right, double down)
+{
+    for (size_t i = first; i < d->count; i++) {
+        wane_primitive *p = &d->primitives[i];
+        p->x += right;
+        p->y += down;
+        if (p->kind != WANE_POLYLINE && p->kind != WANE_POLYGON) continue;
+        for (size_t k = 0; k < p->count; k++) {
+            d->points[p->first + k].x += right;
+            d->points[p->first + k].y += down;
+        }
+    }
+}
+
 void wane_draw_mark(wane_drawing *d, double x, double y, size_t shape, double radius, wane_ink ink)
 {
     /* A rim in the colour of the ground keeps marks apart where they lie on each other. */

@@ -5,7 +5,8 @@
 
 #include "analysis/charts/plot.h"
 
-static const double cell_height = 30, least_cell_width = 46, bar_width = 160, names_width = 170;
+static const double cell_height = 30, least_cell_width = 46, bar_width = 160, names_width = 170,
+                    least_shared_width = 340;
 
 /* Ends and middle of the colour scales: one sign, from paper to Okabe and Ito's blue; both signs,
  * from their vermillion over paper to blue. */
@@ -50,7 +51,7 @@ typedef struct layout {
     wane_drawing *drawing;
     shades shades;
     int exponent, decimals; /* of the numbers printed */
-    double left, top, cell_width, width;
+    double left, top, cell_width, width, least_width;
 } layout;
 
 static wane_status find_shades(layout *l, wane_error *err)
@@ -134,7 +135,7 @@ static void measure(layout *l)
     /* Turned names of the last columns lean out to the right. */
     if (m->col_names && names > l->cell_width)
         l->width += fmin(names, 150) * 0.82 - l->cell_width / 2;
-    l->width = fmax(l->width, WANE_CHART_WIDTH);
+    l->width = fmax(l->width, l->least_width);
 }
 
 static void draw_cells(const layout *l)
@@ -224,40 +225,55 @@ static double draw_bar(const layout *l, double y)
     return y + 14;
 }
 
-static wane_status draw(layout *l, wane_error *err)
+/* Draws from `top` on; *bottom is below. */
+static wane_status draw(layout *l, double top, double *bottom, wane_error *err)
 {
     const wane_heatmap *m = l->map;
-    double y = wane_frame_heading(l->drawing, m->title, m->subtitle,
-                                  l->drawing->height + wane_pad / 2, l->width);
+    double y = wane_frame_heading(l->drawing, m->title, m->subtitle, top + wane_pad / 2, l->width);
     wane_status st = draw_column_names(l, y + 4, err);
     if (st != WANE_OK) return st;
     draw_cells(l);
     draw_row_names(l);
     y = l->top + cell_height * (double)m->rows;
-    l->drawing->height = draw_bar(l, y + 10) + wane_pad;
+    *bottom = draw_bar(l, y + 10) + wane_pad;
     return wane_drawing_check(l->drawing, err);
 }
 
-static wane_status add_map(wane_drawing *d, const wane_heatmap *map, wane_error *err)
+/* One row of maps, from left to right. */
+static wane_status draw_row(wane_drawing *d, const wane_heatmap *maps, size_t count, double least,
+                            wane_error *err)
 {
-    layout l = {.map = map, .drawing = d};
-    wane_status st = find_shades(&l, err);
-    if (st != WANE_OK) return st;
-    measure(&l);
-    d->width = fmax(d->width, l.width);
-    return draw(&l, err);
+    double top = d->height, right = 0;
+    for (size_t i = 0; i < count; i++) {
+        layout l = {.map = &maps[i], .drawing = d, .least_width = least};
+        size_t first = d->count;
+        double bottom = top;
+        wane_status st = find_shades(&l, err);
+        if (st != WANE_OK) return st;
+        measure(&l);
+        st = draw(&l, top, &bottom, err);
+        if (st != WANE_OK) return st;
+        wane_drawing_shift(d, first, right, 0);
+        right += l.width;
+        d->height = fmax(d->height, bottom);
+    }
+    d->width = fmax(d->width, right);
+    return WANE_OK;
 }
 
 wane_status wane_heatmaps_svg(wane_text *out, const wane_heatmap *maps, size_t count,
-                              wane_error *err)
+                              size_t columns, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_drawing d = {0};
-    if (count == 0) return wane_fail(err, WANE_EINVAL, "heat map: none given");
+    if (count == 0 || columns == 0) return wane_fail(err, WANE_EINVAL, "heat map: none given");
+    if (columns > count) columns = count;
     d.title = wane_words_clean(&d, maps[0].title);
     d.description = wane_words_clean(&d, maps[0].subtitle);
     wane_draw_rectangle(&d, 0, 0, 0, 0, wane_ink_of(WANE_INK_SURFACE));
-    for (size_t i = 0; i < count; i++) WANE_TRY(add_map(&d, &maps[i], err));
+    for (size_t i = 0; i < count; i += columns)
+        WANE_TRY(draw_row(&d, maps + i, count - i < columns ? count - i : columns,
+                          columns > 1 ? least_shared_width : WANE_CHART_WIDTH, err));
     if (d.count > 0) {
         d.primitives[0].w = d.width;
         d.primitives[0].h = d.height;
@@ -270,5 +286,5 @@ done:
 
 wane_status wane_heatmap_svg(wane_text *out, const wane_heatmap *map, wane_error *err)
 {
-    return wane_heatmaps_svg(out, map, 1, err);
+    return wane_heatmaps_svg(out, map, 1, 1, err);
 }

@@ -121,7 +121,8 @@ void wane_legend_direct(wane_plot *p)
     spread(p);
     for (size_t i = 0; i < c->series_count; i++) {
         const wane_plot_label *l = &p->labels[i];
-        wane_ink ink = wane_series_ink(l->series);
+        wane_series_style style = wane_plot_style(c, l->series);
+        wane_ink ink = style.ink;
         double x = p->right + leader;
         if (!l->empty) {
             const wane_place way[] = {
@@ -131,7 +132,8 @@ void wane_legend_direct(wane_plot *p)
             size_t from = l->end.x + 4 > p->right + 2;
             wane_draw_polyline(p->drawing, way + from, 3 - from, ink, 0.8,
                                early ? WANE_DOTTED : WANE_SOLID);
-            wane_draw_mark(p->drawing, x, l->y, wane_series_shape(l->series), 3, ink);
+            if (style.marked) wane_draw_mark(p->drawing, x, l->y, style.shape, 3, ink);
+            else wane_draw_line(p->drawing, x - 4, l->y, x + 4, l->y, ink, 1.4);
         }
         draw_label(p, l, x + 8, l->y);
     }
@@ -155,13 +157,14 @@ double wane_legend_below(const wane_plot *p, double y)
             if (row + k * rows >= n) continue;
             const wane_plot_label *l = &p->labels[row + k * rows];
             double x = wane_pad + (double)k * column, middle = y + height / 2;
-            wane_ink ink = wane_series_ink(l->series);
-            if (p->chart->marks == WANE_MARKS_LINES) {
+            wane_series_style style = wane_plot_style(p->chart, l->series);
+            if (p->chart->marks == WANE_MARKS_LINES || !style.marked) {
                 const wane_place ends[] = {{x - 2, middle}, {x + 12, middle}};
-                wane_draw_polyline(p->drawing, ends, 2, ink, 1.8, wane_series_dash(l->series));
+                wane_draw_polyline(p->drawing, ends, 2, style.ink, 1.8, style.dash);
             }
-            wane_draw_mark(p->drawing, x + 5, middle, wane_series_shape(l->series),
-                           p->chart->marks == WANE_MARKS_LINES ? 3 : 3.8, ink);
+            if (style.marked)
+                wane_draw_mark(p->drawing, x + 5, middle, style.shape,
+                               p->chart->marks == WANE_MARKS_LINES ? 3 : 3.8, style.ink);
             draw_label(p, l, x + swatch, middle);
         }
         y += height + 2;

@@ -6,6 +6,9 @@
 /* Lines of more points than this carry no marks, but for points without a neighbour. */
 enum { MARKED_POINTS = 40 };
 
+/* Clouds of more points than this are drawn smaller. */
+enum { MANY_POINTS = 100 };
+
 static bool has_band(const wane_series *s, size_t i)
 {
     return wane_plot_has(s, i) && s->low && s->high && isfinite(s->low[i]) && isfinite(s->high[i]);
@@ -24,10 +27,9 @@ static void band(const wane_plot *p, size_t series, wane_place *room)
             room[k] = wane_plot_place(p, s->x[i + k], s->high[i + k]);
             room[2 * n - 1 - k] = wane_plot_place(p, s->x[i + k], s->low[i + k]);
         }
-        if (n > 1) wane_draw_area(p->drawing, room, 2 * n, wane_series_ink(series), opacity);
-        if (n == 1)
-            wane_draw_line(p->drawing, room[0].x, room[0].y, room[1].x, room[1].y,
-                           wane_series_ink(series), 1);
+        wane_ink ink = wane_plot_style(p->chart, series).ink;
+        if (n > 1) wane_draw_area(p->drawing, room, 2 * n, ink, opacity);
+        if (n == 1) wane_draw_line(p->drawing, room[0].x, room[0].y, room[1].x, room[1].y, ink, 1);
         if (n == 0) end++;
     }
 }
@@ -35,46 +37,50 @@ static void band(const wane_plot *p, size_t series, wane_place *room)
 static void line(const wane_plot *p, size_t series, wane_place *room)
 {
     const wane_series *s = &p->chart->series[series];
-    wane_ink ink = wane_series_ink(series);
-    size_t shape = wane_series_shape(series);
+    wane_series_style style = wane_plot_style(p->chart, series);
     for (size_t i = 0, end; i < s->count; i = end) {
         for (end = i; end < s->count && wane_plot_has(s, end);) end++;
         size_t n = end - i;
         for (size_t k = 0; k < n; k++) room[k] = wane_plot_place(p, s->x[i + k], s->y[i + k]);
-        if (n > 1) wane_draw_polyline(p->drawing, room, n, ink, 1.8, wane_series_dash(series));
-        for (size_t k = 0; k < n && (s->count <= MARKED_POINTS || n == 1); k++)
-            wane_draw_mark(p->drawing, room[k].x, room[k].y, shape, 3, ink);
+        if (n > 1)
+            wane_draw_polyline(p->drawing, room, n, style.ink, style.marked ? 1.8 : 1.4,
+                               style.dash);
+        bool marked = (style.marked && s->count <= MARKED_POINTS) || n == 1;
+        for (size_t k = 0; k < n && marked; k++)
+            wane_draw_mark(p->drawing, room[k].x, room[k].y, style.shape, 3, style.ink);
         if (n == 0) end++;
     }
 }
 
-static void cloud(const wane_plot *p, size_t series)
+static void cloud(const wane_plot *p, size_t series, double radius)
 {
     const wane_series *s = &p->chart->series[series];
+    wane_series_style style = wane_plot_style(p->chart, series);
     for (size_t i = 0; i < s->count; i++) {
         if (!wane_plot_has(s, i)) continue;
         wane_place at = wane_plot_place(p, s->x[i], s->y[i]);
         if (has_band(s, i))
             wane_draw_line(p->drawing, at.x, wane_plot_place(p, s->x[i], s->low[i]).y, at.x,
-                           wane_plot_place(p, s->x[i], s->high[i]).y, wane_series_ink(series), 1);
-        wane_draw_mark(p->drawing, at.x, at.y, wane_series_shape(series), 3.8,
-                       wane_series_ink(series));
+                           wane_plot_place(p, s->x[i], s->high[i]).y, style.ink, 1);
+        wane_draw_mark(p->drawing, at.x, at.y, style.shape, radius, style.ink);
     }
 }
 
 void wane_plot_marks(const wane_plot *p)
 {
     const wane_chart *c = p->chart;
-    size_t longest = 0;
-    for (size_t i = 0; i < c->series_count; i++)
+    size_t longest = 0, points = 0;
+    for (size_t i = 0; i < c->series_count; i++) {
         if (c->series[i].count > longest) longest = c->series[i].count;
+        points += c->series[i].count;
+    }
     wane_place *room = wane_alloc(longest, 2 * sizeof *room);
     if (!room) {
         p->drawing->failed = true;
         return;
     }
     if (c->marks == WANE_MARKS_POINTS) {
-        for (size_t i = 0; i < c->series_count; i++) cloud(p, i);
+        for (size_t i = 0; i < c->series_count; i++) cloud(p, i, points > MANY_POINTS ? 3 : 3.8);
     } else {
         for (size_t i = 0; i < c->series_count; i++) band(p, i, room);
         for (size_t i = 0; i < c->series_count; i++) line(p, i, room);

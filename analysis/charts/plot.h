@@ -8,8 +8,6 @@
 #include "analysis/charts/drawing.h"
 #include "analysis/charts/scale.h"
 
-enum { WANE_CHART_WIDTH = 520 };
-
 /* Sizes in points. */
 static const double wane_pad = 14, wane_font = 12, wane_line = 15;
 
@@ -38,21 +36,14 @@ static inline wane_ink wane_ink_of(wane_ink_use use)
     return (wane_ink){use, 0};
 }
 
-static inline wane_ink wane_series_ink(size_t series)
-{
-    return (wane_ink){(wane_ink_use)(WANE_INK_SERIES + (int)(series % WANE_SERIES_INKS)), 0};
-}
-
-/* A second round of colours comes with other marks. */
-static inline size_t wane_series_shape(size_t series)
-{
-    return (series + series / WANE_SERIES_INKS) % WANE_SHAPES;
-}
-
-static inline wane_dash wane_series_dash(size_t series)
-{
-    return (wane_dash)(series / WANE_SERIES_INKS % 3);
-}
+/* How a series is drawn: a second round of colours comes with other marks and dashes. */
+typedef struct wane_series_style {
+    wane_ink ink;
+    wane_dash dash;
+    size_t shape;
+    bool marked;
+} wane_series_style;
+wane_series_style wane_plot_style(const wane_chart *chart, size_t series);
 
 /* Whether point i of a series can be drawn. */
 bool wane_plot_has(const wane_series *series, size_t i);

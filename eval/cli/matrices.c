@@ -181,6 +181,15 @@ static const char *joined(wane_arena *arena, const char *a, const char *b, const
     return copy;
 }
 
+/* The orders of a method stand side by side. */
+static size_t map_columns(const wane_matrices *m)
+{
+    enum { MOST = 3 };
+    size_t orders = 1;
+    while (orders < m->count && strcmp(m->item[orders].method, m->item[0].method) == 0) orders++;
+    return orders > MOST || orders == 1 ? 2 : orders;
+}
+
 wane_status wane_matrices_draw(wane_text *out, const wane_matrices *matrices, wane_error *err)
 {
     wane_status st = WANE_OK;
@@ -218,7 +227,7 @@ wane_status wane_matrices_draw(wane_text *out, const wane_matrices *matrices, wa
             goto done;
         }
     }
-    st = wane_heatmaps_svg(out, maps, matrices->count, err);
+    st = wane_heatmaps_svg(out, maps, matrices->count, map_columns(matrices), err);
 done:
     wane_arena_free(arena);
     return st;

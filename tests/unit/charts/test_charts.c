@@ -121,7 +121,7 @@ static wane_chart sample_chart(size_t count)
             low[i][k] = y[i][k] - 0.3;
             high[i][k] = y[i][k] + 0.4;
         }
-        series[i] = (wane_series){labels[i], x[i], y[i], low[i], high[i], POINTS};
+        series[i] = (wane_series){labels[i], x[i], y[i], low[i], high[i], POINTS, false};
     }
     return (wane_chart){.title = "Forgetting",
                         .subtitle = "band: 95% t interval",
@@ -178,7 +178,7 @@ static void extreme_values(void **state)
                                {INFINITY, 1, -INFINITY}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-            const wane_series one = {"one", cases[i], cases[k], NULL, NULL, 3};
+            const wane_series one = {"one", cases[i], cases[k], NULL, NULL, 3, false};
             wane_chart chart = {.title = "extremes", .series = &one, .series_count = 1};
             bool any = false, positive = true;
             for (size_t p = 0; p < 3; p++) {
@@ -266,12 +266,79 @@ static void charts_stand_one_above_the_other(void **state)
     wane_text_free(&two);
 }
 
+/* A baseline is grey and dashed, has no marks, and leaves the colours to the others. */
+static void baselines_take_no_colour(void **state)
+{
+    (void)state;
+    wane_text without = {0}, with = {0};
+    wane_chart chart = sample_chart(3);
+    CHECK_OK(wane_chart_svg(&without, &chart, &err));
+    const wane_series kept[] = {series[0], series[1], series[2]};
+    series[0] = (wane_series){"chance", x[0], y[1], NULL, NULL, POINTS, true};
+    for (size_t i = 0; i < 3; i++) series[i + 1] = kept[i];
+    chart.series_count = 4;
+    check_picture(&chart);
+    CHECK_OK(wane_chart_svg(&with, &chart, &err));
+    assert_non_null(strstr(with.data, ">chance<"));
+    assert_int_equal(count_of(with.data, "stroke-dasharray"),
+                     count_of(without.data, "stroke-dasharray") + 1);
+    assert_int_equal(count_of(with.data, "<circle"), count_of(without.data, "<circle"));
+    wane_text_free(&without);
+    wane_text_free(&with);
+}
+
+/* Equal ratios are equal distances to the right too. */
+static void logarithmic_to_the_right(void **state)
+{
+    (void)state;
+    const double right[] = {1, 10, 100}, up[] = {1, 2, 3};
+    const wane_series one = {"one", right, up, NULL, NULL, 3, false};
+    wane_chart chart = {.title = "log", .series = &one, .series_count = 1, .log_x = true};
+    wane_text svg = {0};
+    double at[3] = {0};
+    check_picture(&chart);
+    CHECK_OK(wane_chart_svg(&svg, &chart, &err));
+    const char *circle = svg.data;
+    for (size_t i = 0; i < 3; i++) {
+        circle = strstr(circle + 1, "<circle");
+        assert_non_null(circle);
+        at[i] = strtod(strstr(circle, "cx=\"") + 4, NULL);
+    }
+    CHECK_NEAR(at[2] - at[1], at[1] - at[0], 0.02, 0);
+    wane_text_free(&svg);
+}
+
+static void heat_maps_stand_in_rows(void **state)
+{
+    (void)state;
+    const double values[] = {1, 2, 3, 4};
+    wane_heatmap maps[3];
+    for (size_t i = 0; i < 3; i++)
+        maps[i] = (wane_heatmap){
+            .title = stages[i], .rows = 2, .cols = 2, .values = values, .low = 0, .high = 5};
+    wane_text column = {0}, rows = {0};
+    CHECK_OK(wane_heatmaps_svg(&column, maps, 3, 1, &err));
+    CHECK_OK(wane_heatmaps_svg(&rows, maps, 3, 2, &err));
+    check_well_formed(rows.data);
+    check_nothing_clipped(rows.data);
+    assert_true(attribute(rows.data, "height") < 0.7 * attribute(column.data, "height"));
+    assert_true(attribute(rows.data, "width") > 600);
+    for (size_t i = 0; i < 3; i++) assert_non_null(strstr(rows.data, stages[i]));
+    CHECK_FAILS(wane_heatmaps_svg(&rows, maps, 0, 1, &err), WANE_EINVAL, "none given");
+    wane_text_free(&column);
+    wane_text_free(&rows);
+}
+
 static void refusals(void **state)
 {
     (void)state;
     wane_text svg = {0};
     wane_chart chart = sample_chart(2);
     chart.log_y = true;
+    CHECK_FAILS(wane_chart_svg(&svg, &chart, &err), WANE_EINVAL,
+                "chart: Forgetting: series lora-r0 lr 0e-3, point 0: 0 on a logarithmic axis");
+    chart.log_y = false;
+    chart.log_x = true;
     CHECK_FAILS(wane_chart_svg(&svg, &chart, &err), WANE_EINVAL,
                 "chart: Forgetting: series lora-r0 lr 0e-3, point 0: 0 on a logarithmic axis");
     chart = sample_chart(1);
@@ -370,6 +437,9 @@ int main(void)
         cmocka_unit_test(gaps_break_lines_and_bands),
         cmocka_unit_test(direct_labels_do_not_overlap),
         cmocka_unit_test(charts_stand_one_above_the_other),
+        cmocka_unit_test(baselines_take_no_colour),
+        cmocka_unit_test(logarithmic_to_the_right),
+        cmocka_unit_test(heat_maps_stand_in_rows),
         cmocka_unit_test(refusals),
         cmocka_unit_test(heat_maps_print_their_values),
         cmocka_unit_test(memory_may_run_out),
