@@ -24,13 +24,38 @@
 #define TOP_DIRECTIONS                                                                             \
     "CROSS JOIN direction d ON d.stage = p.stage AND d.step = -1 AND d.against = :against "        \
     "AND d.side = :side AND d.position <= :k "
-#define COUNTED "sum(d.max_cosine < :epsilon) AS intruders, "
-#define ENERGY                                                                                     \
-    "sum(CASE WHEN d.max_cosine < :epsilon THEN d.sigma * d.sigma ELSE 0 END) "                    \
-    "/ nullif(sum(d.sigma * d.sigma), 0) AS energy "
+#define COUNTED                                                                                    \
+    "sum(d.max_cosine < :epsilon) AS counted, "                                                    \
+    "sum(CASE WHEN d.max_cosine < :epsilon THEN d.sigma * d.sigma ELSE 0 END) AS part, "           \
+    "sum(d.sigma * d.sigma) AS whole, count(*) AS directions, "
+/* Undefined, not too small, where fewer directions are stored than k asks for. */
+#define COUNT_OF "CASE WHEN directions = expected THEN counted END AS intruders"
+#define ENERGY_OF "CASE WHEN directions = expected THEN part / nullif(whole, 0) END AS energy"
+#define REASON_OF "CASE WHEN directions < expected THEN 'beyond_stored_top' END AS reason"
 #define RANDOM                                                                                     \
     "intruder_random(CASE :side WHEN 'u' THEN m.\"rows\" ELSE m.cols END, s.base_count, "          \
     "min(:k, m.\"rows\", m.cols), :epsilon)"
+/* Of the matrices whose spectrum is stored. */
+#define THESE_SPECTRA "s.stage = p.stage AND s.step = -1 AND s.against = :against"
+#define OVER_SPECTRA(value)                                                                        \
+    "(SELECT sum(" value ") FROM spectrum s JOIN matrix m ON m.id = s.matrix WHERE " THESE_SPECTRA \
+    ")"
+#define K_OF_MATRIX "min(:k, m.\"rows\", m.cols)"
+#define OUTER_COLUMNS "experiment, run, method, order_name, seed, position, trained"
+/* One row per run and stage. */
+#define OF_STAGES(condition)                                                                       \
+    "(SELECT " RUN_COLUMNS ", r.id, r.status, " COUNTED OVER_SPECTRA(                              \
+        K_OF_MATRIX) " AS expected, " OVER_SPECTRA(RANDOM) " AS random " RUN_PATH TOP_DIRECTIONS   \
+                                                           "WHERE " THIS_RUN "AND " condition      \
+                                                           "GROUP BY r.id, p.position)"
+/* One row per run, stage and matrix. */
+#define OF_MATRICES                                                                                \
+    "(SELECT " RUN_COLUMNS ", r.id, m.position AS place, m.name AS matrix, m.layer, m.module, "    \
+    "m.\"rows\", m.cols, " COUNTED K_OF_MATRIX " AS expected, (SELECT " RANDOM                     \
+    " FROM spectrum s WHERE " THESE_SPECTRA                                                        \
+    " AND s.matrix = m.id) AS random " RUN_PATH TOP_DIRECTIONS                                     \
+    "CROSS JOIN matrix m ON m.id = d.matrix WHERE " THIS_RUN "AND " THIS_POSITION                  \
+    "GROUP BY r.id, p.position, m.position)"
 
 static const wane_named_parameter run_only[] = {
     {"run", "name or key of one run; all when not given", NULL, false}};
@@ -44,6 +69,13 @@ static const wane_named_parameter intruder_parameters[] = {
     {"against", "base or previous", "base", false},
     {"run", "name or key of one run; all when not given", NULL, false},
     {"position", "one stage of the run; all when not given", NULL, true}};
+static const wane_named_parameter intruder_run_parameters[] = {
+    {"k", "how many top directions of each matrix", "10", true},
+    {"epsilon", "an intruder's max_cosine is below this", "0.5", true},
+    {"side", "u (left vectors) or v (right vectors)", "u", false},
+    {"against", "base or previous", "base", false},
+    {"run", "name or key of one run; all when not given", NULL, false},
+    {"position", "this stage instead of the last", NULL, true}};
 static const wane_named_parameter curve_parameters[] = {
     {"metric",
      "a column of stage_summary; accuracy with task; nll, forgetting or kl_to_base with "
@@ -66,6 +98,7 @@ static const wane_named_parameter example_parameters[] = {
 #define NO_PARAMETERS NULL, 0
 #define RUN_ONLY run_only, COUNT(run_only)
 #define RUN_POSITION run_position, COUNT(run_position)
+#define INTRUDERS_OF_RUN intruder_run_parameters, COUNT(intruder_run_parameters)
 #define INTRUDERS intruder_parameters, COUNT(intruder_parameters)
 
 /* By name. */
@@ -166,28 +199,37 @@ static const wane_named_query named[] = {
      "WHERE " THIS_RUN "AND " THIS_POSITION
      "ORDER BY r.id, p.position, i.choice, i.arm, i.lambda, i.measure, i.target",
      RUN_POSITION},
-    {"intruders", "intruder dimensions after every stage for any k and epsilon",
-     "SELECT " RUN_COLUMNS ", " COUNTED "(SELECT sum(" RANDOM ") FROM spectrum s "
-     "JOIN matrix m ON m.id = s.matrix WHERE s.stage = p.stage AND s.step = -1 "
-     "AND s.against = :against) AS random, " ENERGY
-     ", count(*) AS directions " RUN_PATH TOP_DIRECTIONS "WHERE " THIS_RUN "AND " THIS_POSITION
-     "GROUP BY r.id, p.position",
+    {"intruders", "intruders after every stage for any k, epsilon, side and reference",
+     "SELECT " OUTER_COLUMNS ", " COUNT_OF ", random, " ENERGY_OF ", directions, " REASON_OF
+     " FROM " OF_STAGES(THIS_POSITION),
      INTRUDERS},
     {"intruders_by_matrix", "the same for every matrix",
-     "SELECT " RUN_COLUMNS ", m.name AS matrix, m.layer, m.module, m.\"rows\", m.cols, " COUNTED
-     "(SELECT " RANDOM " FROM spectrum s WHERE s.stage = p.stage AND s.step = -1 "
-     "AND s.against = :against AND s.matrix = m.id) AS random, " ENERGY RUN_PATH TOP_DIRECTIONS
-     "CROSS JOIN matrix m ON m.id = d.matrix WHERE " THIS_RUN "AND " THIS_POSITION
-     "GROUP BY r.id, p.position, m.position",
+     "SELECT " OUTER_COLUMNS ", matrix, layer, module, \"rows\", cols, " COUNT_OF
+     ", random, " ENERGY_OF ", " REASON_OF " FROM " OF_MATRICES,
      INTRUDERS},
+    {"intruders_by_method", "mean and standard deviation of intruders_by_run over finished runs",
+     "SELECT experiment, method, count(*) AS runs, (SELECT count(*) FROM run_list l WHERE "
+     "l.experiment = v.experiment AND l.method = v.method AND l.superseded = 0 "
+     "AND l.status <> 'done') AS left_out, avg(x) AS intruders, "
+     "sqrt(max(0, sum(x * x) - count(x) * avg(x) * avg(x)) / nullif(count(x) - 1, 0)) "
+     "AS intruders_sd, avg(random) AS random, avg(energy) AS energy, max(reason) AS reason "
+     "FROM (SELECT experiment, method, id, CASE WHEN directions = expected THEN counted END AS x, "
+     "random, " ENERGY_OF
+     ", " REASON_OF " FROM " OF_STAGES("r.status = 'done' AND p.position = coalesce(:position, "
+                                       "r.stages) ") ") v "
+                                                     "GROUP BY experiment, method ORDER BY min(id)",
+     INTRUDERS_OF_RUN},
     {"intruders_by_module", "the same for every kind of matrix",
-     "SELECT " RUN_COLUMNS ", m.module, count(DISTINCT m.id) AS matrices, " COUNTED
-     "(SELECT sum(" RANDOM ") FROM spectrum s JOIN matrix n ON n.id = s.matrix "
-     "WHERE s.stage = p.stage AND s.step = -1 AND s.against = :against AND n.module = m.module) "
-     "AS random, " ENERGY RUN_PATH TOP_DIRECTIONS
-     "CROSS JOIN matrix m ON m.id = d.matrix WHERE " THIS_RUN "AND " THIS_POSITION
-     "GROUP BY r.id, p.position, m.module",
+     "SELECT " OUTER_COLUMNS ", module, matrices, " COUNT_OF ", random, " ENERGY_OF ", " REASON_OF
+     " FROM (SELECT " OUTER_COLUMNS ", id, module, count(*) AS matrices, sum(counted) AS counted, "
+     "sum(part) AS part, sum(whole) AS whole, sum(directions) AS directions, "
+     "sum(expected) AS expected, sum(random) AS random FROM " OF_MATRICES
+     " GROUP BY id, position, module)",
      INTRUDERS},
+    {"intruders_by_run", "intruders of every run after its last stage",
+     "SELECT " OUTER_COLUMNS ", status, " COUNT_OF ", random, " ENERGY_OF ", directions, " REASON_OF
+     " FROM " OF_STAGES("p.position = coalesce(:position, r.stages) "),
+     INTRUDERS_OF_RUN},
     {"likelihood", "likelihood of every corpus after every stage, in every unit",
      "SELECT " RUN_COLUMNS ", c.name AS corpus, l.nll, l.stderr, l.token_perplexity, "
      "l.word_perplexity, l.byte_perplexity, l.bits_per_byte, l.kl_to_base, l.soft_ce, c.floor, "

@@ -392,7 +392,13 @@ CREATE TABLE spectrum_total (
 ) STRICT, WITHOUT ROWID;
 
 -- The top singular directions of the tuned matrices against their reference. The key begins so that
--- the top k of all matrices of a stage lie together: any (k, epsilon) is one short scan per stage.
+-- the top k of all matrices of a stage lie together: any (k, epsilon) is one short scan per stage,
+-- as in (k = 5, epsilon = .3, right vectors; the same as wane query DB --name intruders)
+--   SELECT r.name, p.position, sum(d.max_cosine < 0.3) AS intruders
+--   FROM run r JOIN run_stage p ON p.run = r.id
+--        JOIN direction d ON d.stage = p.stage AND d.step = -1 AND d.against = 'base'
+--                         AND d.side = 'v' AND d.position <= 5
+--   GROUP BY r.id, p.position;
 CREATE TABLE direction (
   stage            INTEGER NOT NULL REFERENCES stage,  -- the stage
   step             INTEGER NOT NULL,  -- -1: sealed; else a training step
