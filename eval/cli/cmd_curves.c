@@ -4,8 +4,10 @@
 
 #include "eval/cli/commands.h"
 #include "eval/cli/curves.h"
+#include "eval/cli/layers.h"
 #include "eval/cli/matrices.h"
 #include "eval/cli/reading.h"
+#include "store/base/text.h"
 
 static bool ends_with(const char *path, const char *end)
 {
@@ -77,24 +79,120 @@ done:
     return st;
 }
 
-/* Settles what was not given; false after a usage error. */
-static bool settle(const wane_call *call, wane_curves_request *r, const char *band,
-                   const char *path, const wane_reading *reading)
+static wane_status show_layers(const wane_reading *r, const wane_curves_request *request,
+                               const char *path, wane_error *err)
 {
-    bool matrix = r->metric && strcmp(r->metric, "accuracy_matrix") == 0;
-    if (!r->metric) r->metric = r->task ? "accuracy" : "pretraining_forgetting";
+    wane_status st = WANE_OK;
+    wane_layers *layers = NULL;
+    wane_query *query = NULL;
+    wane_text chart = {0}, caption = {0};
+    bool draw = path && ends_with(path, ".svg");
+    WANE_TRY(
+        wane_layers_read(&layers, r->db, &request->counting, request->stage, r->experiment, err));
+    if (draw) WANE_TRY(wane_layers_draw(&chart, layers, err));
+    else if (path || !wane_reading_for_people(r))
+        WANE_TRY(wane_layers_rows(&query, layers, r->db, err));
+    else WANE_TRY(wane_layers_means(&query, layers, r->db, err));
+    if (!path && r->format == WANE_RENDER_TABLE) {
+        wane_layers_caption(&caption, layers);
+        WANE_TRY(wane_text_check(&caption, "curves", "caption", err));
+        (void)printf("%s\n", caption.data);
+    }
+    st = write(r, query, draw ? &chart : NULL, path, err);
+    query = NULL;
+done:
+    wane_query_free(query);
+    wane_layers_free(layers);
+    wane_text_free(&chart);
+    wane_text_free(&caption);
+    return st;
+}
+
+/* What options say, before it is settled. */
+typedef struct curves_call {
+    wane_reading reading;
+    wane_curves_request request;
+    const char *path, *band, *stage, *x_scale, *y_scale;
+    size_t k;
+    double epsilon;
+    const char *side, *against;
+} curves_call;
+
+enum chart { CURVES, MATRICES, LAYERS };
+
+static enum chart chart_of(const wane_curves_request *r)
+{
+    if (strcmp(r->metric, "accuracy_matrix") == 0) return MATRICES;
+    return strcmp(r->metric, "intruders_by_matrix") == 0 ? LAYERS : CURVES;
+}
+
+static bool parse_scale(wane_curves_scale *out, const char *name)
+{
+    static const char *const names[] = {"auto", "linear", "log"};
+    for (size_t i = 0; name && i < sizeof names / sizeof *names; i++) {
+        if (strcmp(name, names[i]) != 0) continue;
+        *out = (wane_curves_scale)i;
+        return true;
+    }
+    return !name;
+}
+
+static bool parse_stage(size_t *out, const char *text)
+{
+    int64_t stage = 0;
+    if (!text || strcmp(text, "last") == 0) return true;
+    if (!wane_parse_int64(&stage, text) || stage < 1) return false;
+    *out = (size_t)stage;
+    return true;
+}
+
+/* How intruders are counted; what was not given is the usual. */
+static void settle_counting(curves_call *c, wane_curves_kind kind)
+{
+    wane_curves_request *r = &c->request;
+    r->counting = wane_counting_usual();
+    r->counted = c->k || c->epsilon != 0 || c->side || c->against;
+    if (kind == WANE_CURVES_K) r->counting.k = 0;
+    if (c->k) r->counting.k = c->k;
+    if (c->epsilon != 0) r->counting.epsilon = c->epsilon;
+    if (c->side) r->counting.side = c->side;
+    if (c->against) r->counting.against = c->against;
+}
+
+/* Settles what was not given; false after a usage error. */
+static bool settle(const wane_call *call, curves_call *c)
+{
+    wane_curves_request *r = &c->request;
     if (r->x && strcmp(r->x, "stage") == 0) r->x = NULL;
-    r->interval = band && strcmp(band, "ci") == 0;
-    if (band && !r->interval && strcmp(band, "sd") != 0)
-        (void)wane_cli_usage(call, "--band %s: neither sd nor ci", band);
-    else if (path && !ends_with(path, ".svg") && !ends_with(path, ".csv"))
-        (void)wane_cli_usage(call, "--output %s: neither .svg nor .csv", path);
-    else if (path && (reading->json || reading->format_name))
+    wane_curves_kind kind = wane_curves_kind_of(r);
+    bool counts = kind == WANE_CURVES_EPSILON || kind == WANE_CURVES_K;
+    if (!r->metric)
+        r->metric = r->task ? "accuracy" : counts ? "intruders" : "pretraining_forgetting";
+    enum chart chart = chart_of(r);
+    settle_counting(c, kind);
+    r->interval = c->band && strcmp(c->band, "ci") == 0;
+    if (c->band && !r->interval && strcmp(c->band, "sd") != 0)
+        (void)wane_cli_usage(call, "--band %s: neither sd nor ci", c->band);
+    else if (!parse_scale(&r->x_scale, c->x_scale) || !parse_scale(&r->y_scale, c->y_scale))
+        (void)wane_cli_usage(call, "--x-scale and --y-scale are auto, linear or log");
+    else if (!parse_stage(&r->stage, c->stage))
+        (void)wane_cli_usage(call, "--stage %s: neither a number from 1 on nor last", c->stage);
+    else if (c->path && !ends_with(c->path, ".svg") && !ends_with(c->path, ".csv"))
+        (void)wane_cli_usage(call, "--output %s: neither .svg nor .csv", c->path);
+    else if (c->path && (c->reading.json || c->reading.format_name))
         (void)wane_cli_usage(call, "either --output or a format");
-    else if (matrix && (r->x || r->by || r->task || r->corpus || band))
-        (void)wane_cli_usage(call, "accuracy_matrix goes without --x, --by, --task, --corpus and "
-                                   "--band");
-    else if (r->x && band) (void)wane_cli_usage(call, "--band goes with lines, --x draws points");
+    else if (chart != CURVES && (r->x || r->by || r->task || r->corpus || c->band))
+        (void)wane_cli_usage(call, "%s goes without --x, --by, --task, --corpus and --band",
+                             r->metric);
+    else if (chart == MATRICES && r->counted)
+        (void)wane_cli_usage(call,
+                             "accuracy_matrix goes without --k, --epsilon, --side, --against");
+    else if (c->stage && chart != LAYERS && !counts)
+        (void)wane_cli_usage(call, "--stage goes with --x epsilon, --x k and intruders_by_matrix");
+    else if (kind == WANE_CURVES_SCATTER && c->band)
+        (void)wane_cli_usage(call, "--band goes with lines, --x %s draws points", r->x);
+    else if (kind == WANE_CURVES_EPSILON && c->epsilon != 0)
+        (void)wane_cli_usage(call, "either --x epsilon or --epsilon");
     else {
         if (!r->by) r->by = "method";
         if (strcmp(r->by, "order") == 0) r->by = "order_name";
@@ -103,44 +201,72 @@ static bool settle(const wane_call *call, wane_curves_request *r, const char *ba
     return false;
 }
 
+static wane_status show(curves_call *c, wane_error *err)
+{
+    switch (chart_of(&c->request)) {
+    case MATRICES: return show_matrices(&c->reading, c->path, err);
+    case LAYERS: return show_layers(&c->reading, &c->request, c->path, err);
+    case CURVES: break;
+    }
+    return show_curves(&c->reading, &c->request, c->path, err);
+}
+
 static int run(wane_call *call)
 {
-    wane_reading r = {0};
-    wane_curves_request request = {0};
-    const char *path = NULL, *band = NULL;
+    curves_call c = {0};
     const wane_option options[] = {
-        {"metric", 'm', WANE_OPTION_TEXT, &request.metric, "METRIC",
-         "what is drawn (pretraining_forgetting); wane ls DB metrics lists them"},
-        {"y", 'y', WANE_OPTION_TEXT, &request.metric, "METRIC", "the same as --metric"},
-        {"x", 'x', WANE_OPTION_TEXT, &request.x, "METRIC",
-         "points against this metric instead of lines over stages"},
-        {"by", 'b', WANE_OPTION_TEXT, &request.by, "COLUMN",
+        {"metric", 'm', WANE_OPTION_TEXT, &c.request.metric, "METRIC",
+         "what `wane ls DB metrics` lists (pretraining_forgetting), or see the examples"},
+        {"y", 'y', WANE_OPTION_TEXT, &c.request.metric, "METRIC", "the same as --metric"},
+        {"x", 'x', WANE_OPTION_TEXT, &c.request.x, "stage|epsilon|k|METRIC",
+         "against what (stage); against a metric: a point per run and stage"},
+        {"by", 'b', WANE_OPTION_TEXT, &c.request.by, "COLUMN",
          "a line for each of its values: method, kind, rank, order, seed, run (method)"},
-        {"corpus", 0, WANE_OPTION_TEXT, &request.corpus, "NAME",
-         "pretraining_forgetting, nll, kl_to_base, soft_ce of this corpus"},
-        {"task", 0, WANE_OPTION_TEXT, &request.task, "NAME", "accuracy of this task"},
-        {"band", 0, WANE_OPTION_TEXT, &band, "sd|ci",
+        {"corpus", 0, WANE_OPTION_TEXT, &c.request.corpus, "NAME",
+         "pretraining_forgetting, nll, kl_to_base or soft_ce of this corpus"},
+        {"task", 0, WANE_OPTION_TEXT, &c.request.task, "NAME", "accuracy of this task"},
+        {"k", 'k', WANE_OPTION_COUNT, &c.k, "K",
+         "intruders are counted among the top K directions of each matrix (10)"},
+        {"epsilon", 0, WANE_OPTION_NUMBER, &c.epsilon, "E",
+         "an intruder's largest |cosine| is below this (0.5)"},
+        {"side", 0, WANE_OPTION_TEXT, &c.side, "u|v", "left or right singular vectors (u)"},
+        {"against", 0, WANE_OPTION_TEXT, &c.against, "base|previous",
+         "what they are compared with, the base or the stage before (base)"},
+        {"stage", 0, WANE_OPTION_TEXT, &c.stage, "N|last",
+         "with --x epsilon, --x k and intruders_by_matrix: after this stage (last)"},
+        {"band", 0, WANE_OPTION_TEXT, &c.band, "sd|ci",
          "around the mean: 1 standard deviation, or a 95% t interval (sd)"},
-        {"output", 'o', WANE_OPTION_TEXT, &path, "FILE", "a chart (.svg) or its numbers (.csv)"},
-        WANE_READING_FORMAT(r),
-        WANE_READING_WHERE(r),
+        {"x-scale", 0, WANE_OPTION_TEXT, &c.x_scale, "SCALE", "linear, log or auto (auto)"},
+        {"y-scale", 0, WANE_OPTION_TEXT, &c.y_scale, "SCALE", "the same of the other axis"},
+        {"output", 'o', WANE_OPTION_TEXT, &c.path, "FILE", "a chart (.svg) or its numbers (.csv)"},
+        WANE_READING_FORMAT(c.reading),
+        WANE_READING_WHERE(c.reading),
     };
     int code = 0;
     wane_error err;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 1, 1, &code)) return code;
-    if (!settle(call, &request, band, path, &r)) return WANE_EXIT_USAGE;
-    wane_status st = wane_reading_open(&r, call->operand[0], &err);
-    request.experiment = r.experiment;
-    if (st == WANE_OK)
-        st = strcmp(request.metric, "accuracy_matrix") == 0 ? show_matrices(&r, path, &err)
-                                                            : show_curves(&r, &request, path, &err);
-    if (st == WANE_OK || st == WANE_ENUMERIC) wane_reading_left_out(&r);
-    wane_reading_close(&r);
+    if (!settle(call, &c)) return WANE_EXIT_USAGE;
+    wane_status st = wane_reading_open(&c.reading, call->operand[0], &err);
+    c.request.experiment = c.reading.experiment;
+    if (st == WANE_OK) st = show(&c, &err);
+    if (st == WANE_OK || st == WANE_ENUMERIC) wane_reading_left_out(&c.reading);
+    wane_reading_close(&c.reading);
     return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
 }
 
 const wane_command wane_command_curves = {
-    "curves",
-    "curves DB [--metric METRIC|accuracy_matrix] [--x METRIC] [--by COLUMN] [-o FILE.svg|FILE.csv]",
-    "A metric over stages (forgetting curves), or against another; accuracy_matrix: heat maps.",
+    "curves", "curves DB [--metric METRIC] [--x stage|epsilon|k|METRIC] [-o FILE.svg|FILE.csv]",
+    "A metric over stages (forgetting curves) or against another: table, chart or csv."
+    "\nwane curves DB -o forgetting.svg                          forgetting of pretraining by "
+    "method"
+    "\nwane curves DB -m nll --corpus NAME -o nll.svg            nll of one corpus after each stage"
+    "\nwane curves DB --task NAME -o task.svg                    accuracy of one task after each "
+    "stage"
+    "\nwane curves DB -m accuracy_matrix -o matrix.svg           heat maps of all tasks after each "
+    "stage"
+    "\nwane curves DB -x intruders -o scatter.svg                forgetting against intruders"
+    "\nwane curves DB -m intruders --k 5 --epsilon 0.3 --side v  intruders counted in another way"
+    "\nwane curves DB -x epsilon -o epsilon.svg                  intruders against epsilon; the "
+    "same with k"
+    "\nwane curves DB -m intruders_by_matrix -o layers.svg       heat maps, layers by modules",
     run};

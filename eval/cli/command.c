@@ -29,7 +29,8 @@ int wane_cli_usage(const wane_call *call, const char *format, ...)
 
 static void print_help(const wane_call *call, const wane_option *options, size_t count)
 {
-    (void)printf("usage: wane %s\n\n%s\n", call->command->usage, call->command->summary);
+    const char *summary = call->command->summary, *line = summary + strcspn(summary, "\n");
+    (void)printf("usage: wane %s\n\n%.*s\n", call->command->usage, (int)(line - summary), summary);
     if (count) (void)printf("\noptions:\n");
     for (size_t i = 0; i < count; i++) {
         const wane_option *o = &options[i];
@@ -42,6 +43,12 @@ static void print_help(const wane_call *call, const wane_option *options, size_t
         (void)printf("  %-30s %s\n", left, o->help);
     }
     (void)printf("  %-30s %s\n", "-h, --help", "this text");
+    if (*line) (void)printf("\nexamples:\n");
+    while (*line) {
+        size_t length = strcspn(++line, "\n");
+        (void)printf("  %.*s\n", (int)length, line);
+        line += length;
+    }
 }
 
 static bool same_name(const char *a, const char *b, size_t length)

@@ -17,6 +17,7 @@ void wane_curves_free(wane_curves *c)
     wane_arena_free(c->arena);
     wane_free(c->group);
     wane_free(c->stage_name);
+    wane_free(c->random);
     wane_free(c->point);
     wane_free(c);
 }
@@ -30,11 +31,14 @@ static wane_status write_sql(wane_text *sql, wane_results *db, const wane_curves
 {
     wane_status st = WANE_OK;
     wane_text_string(sql, "WITH y AS MATERIALIZED (");
-    WANE_TRY(wane_measure_sql(sql, db, r->metric, r->task, r->corpus, err));
+    const wane_counting *counting = r->counted ? &r->counting : NULL;
+    const wane_measure y = {r->metric, r->task, r->corpus, counting};
+    const wane_measure x = {.metric = r->x, .counting = counting};
+    WANE_TRY(wane_measure_sql(sql, db, &y, err));
     wane_text_string(sql, ")");
     if (r->x) {
         wane_text_string(sql, ", x AS MATERIALIZED (");
-        WANE_TRY(wane_measure_sql(sql, db, r->x, NULL, NULL, err));
+        WANE_TRY(wane_measure_sql(sql, db, &x, err));
         wane_text_string(sql, ")");
     }
     wane_text_printf(sql,
@@ -56,17 +60,15 @@ done:
 
 typedef struct reader {
     wane_curves *curves;
-    size_t room;
     bool several;         /* experiments, so that groups bear their names */
     const char **trained; /* per stage: the task all runs agree on, or "" */
 } reader;
 
-static wane_status find_group(reader *r, size_t *out, const wane_query *q, wane_error *err)
+wane_status wane_curves_group(wane_curves *c, size_t *out, const char *experiment,
+                              const char *value, wane_error *err)
 {
-    wane_curves *c = r->curves;
     wane_text name = {0};
-    const char *value = wane_query_text(q, GROUP);
-    if (r->several) wane_text_printf(&name, "%s/", wane_query_text(q, EXPERIMENT));
+    if (experiment) wane_text_printf(&name, "%s/", experiment);
     wane_text_string(&name, value ? value : "none");
     wane_status st = wane_text_check(&name, "curves", "group", err);
     if (st != WANE_OK) goto done;
@@ -86,6 +88,19 @@ static wane_status find_group(reader *r, size_t *out, const wane_query *q, wane_
 done:
     wane_text_free(&name);
     return st;
+}
+
+wane_status wane_curves_add(wane_curves *c, wane_curves_point point, wane_error *err)
+{
+    if (c->points == c->room) {
+        size_t room = c->room ? 2 * c->room : 256;
+        wane_curves_point *more = wane_realloc(c->point, room, sizeof *more);
+        if (!more) return wane_fail_memory(err, "curves", "points");
+        c->point = more;
+        c->room = room;
+    }
+    c->point[c->points++] = point;
+    return WANE_OK;
 }
 
 /* Notes which task a stage is trained on, "" once two runs differ. */
@@ -114,29 +129,25 @@ static wane_status take_row(reader *r, const wane_query *q, wane_error *err)
         return wane_fail(err, WANE_EFORMAT, "curves: stage: a position out of range");
     p.stage = (size_t)stage;
     WANE_TRY(note_stage(r, p.stage, wane_query_text(q, TRAINED), err));
-    WANE_TRY(find_group(r, &p.group, q, err));
+    WANE_TRY(wane_curves_group(c, &p.group, r->several ? wane_query_text(q, EXPERIMENT) : NULL,
+                               wane_query_text(q, GROUP), err));
     p.run = wane_arena_strdup(c->arena, wane_query_text(q, RUN));
-    if (c->points == r->room) {
-        size_t room = r->room ? 2 * r->room : 256;
-        wane_curves_point *more = wane_realloc(c->point, room, sizeof *more);
-        if (!more) return wane_fail_memory(err, "curves", "points");
-        c->point = more;
-        r->room = room;
-    }
     if (!p.run) return wane_fail_memory(err, "curves", "points");
-    c->point[c->points++] = p;
+    st = wane_curves_add(c, p, err);
 done:
     return st;
 }
 
-static wane_status count_experiments(bool *several, wane_results *db, const wane_binding *binding,
+static wane_status count_experiments(bool *several, wane_results *db, const char *experiment,
                                      wane_error *err)
 {
     wane_query *query = NULL;
+    const wane_binding binding = {
+        "experiment", {.type = experiment ? WANE_VALUE_TEXT : WANE_VALUE_NULL, .text = experiment}};
     wane_status st = wane_query_open(&query, db,
                                      "SELECT count(DISTINCT l.experiment) FROM run_list l "
                                      "WHERE " WANE_USABLE_RUNS,
-                                     binding, 1, err);
+                                     &binding, 1, err);
     if (st == WANE_OK) st = wane_query_next(query, err);
     if (st == WANE_OK) *several = wane_query_int(query, 0) > 1;
     wane_query_free(query);
@@ -154,7 +165,6 @@ static wane_status read_rows(reader *r, wane_results *db, wane_error *err)
         binding.value = (wane_value){.type = WANE_VALUE_TEXT, .text = request->experiment};
     WANE_TRY(write_sql(&sql, db, request, err));
     WANE_TRY(wane_text_check(&sql, "curves", "query", err));
-    WANE_TRY(count_experiments(&r->several, db, &binding, err));
     WANE_TRY(wane_query_open(&query, db, sql.data, &binding, 1, err));
     while ((st = wane_query_next(query, err)) == WANE_OK) WANE_TRY(take_row(r, query, err));
     if (st == WANE_DONE) st = WANE_OK;
@@ -172,13 +182,15 @@ static wane_status name_stages(reader *r, wane_error *err)
     wane_curves *c = r->curves;
     wane_text text = {0};
     wane_status st = WANE_OK;
+    bool agree = true;
     c->stage_name = wane_alloc(c->stages, sizeof *c->stage_name);
     if (!c->stage_name) return wane_fail_memory(err, "curves", "stages");
+    for (size_t i = 1; i < c->stages; i++) agree = agree && r->trained[i] && *r->trained[i];
     for (size_t i = 0; i < c->stages; i++) {
         wane_text_clear(&text);
         wane_text_printf(&text, "%zu", i);
         if (i == 0) wane_text_string(&text, " base");
-        else if (r->trained[i] && *r->trained[i]) wane_text_printf(&text, " %s", r->trained[i]);
+        else if (agree) wane_text_printf(&text, " %s", r->trained[i]);
         WANE_TRY(wane_text_check(&text, "curves", "stages", err));
         c->stage_name[i] = wane_arena_strdup(c->arena, text.data);
         if (!c->stage_name[i]) {
@@ -197,13 +209,13 @@ static int by_group(const void *a, const void *b)
     const wane_curves_point *p = a, *q = b;
     if (p->group != q->group) return p->group < q->group ? -1 : 1;
     if (p->stage != q->stage) return p->stage < q->stage ? -1 : 1;
-    int order = strcmp(p->run, q->run);
+    int order = p->run && q->run ? strcmp(p->run, q->run) : 0;
     return order ? order : p->y < q->y ? -1 : p->y > q->y;
 }
 
-/* Puts the mean of each group and stage in place of its runs. */
-static wane_status average(wane_curves *c, wane_error *err)
+wane_status wane_curves_average(wane_curves *c, wane_error *err)
 {
+    qsort(c->point, c->points, sizeof *c->point, by_group);
     double *y = wane_alloc(c->points, sizeof *y);
     if (!y) return wane_fail_memory(err, "curves", "means");
     size_t kept = 0;
@@ -228,38 +240,94 @@ static wane_status average(wane_curves *c, wane_error *err)
 
 static wane_status copy_request(wane_curves *c, const wane_curves_request *r, wane_error *err)
 {
-    const char *const from[] = {r->experiment, r->metric, r->by, r->x, r->corpus, r->task};
-    const char **const to[] = {&c->request.experiment, &c->request.metric, &c->request.by,
-                               &c->request.x,          &c->request.corpus, &c->request.task};
+    wane_curves_request *to = &c->request;
+    *to = *r;
+    const char **const texts[] = {
+        &to->experiment,    &to->metric,          &to->by, &to->x, &to->corpus, &to->task,
+        &to->counting.side, &to->counting.against};
     c->arena = wane_arena_new();
     if (!c->arena) return wane_fail_memory(err, "curves", r->metric);
-    c->request.interval = r->interval;
-    for (size_t i = 0; i < sizeof from / sizeof *from; i++) {
-        if (!from[i]) continue;
-        *to[i] = wane_arena_strdup(c->arena, from[i]);
-        if (!*to[i]) return wane_fail_memory(err, "curves", r->metric);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (!*texts[i]) continue;
+        *texts[i] = wane_arena_strdup(c->arena, *texts[i]);
+        if (!*texts[i]) return wane_fail_memory(err, "curves", r->metric);
     }
     return WANE_OK;
+}
+
+wane_curves_kind wane_curves_kind_of(const wane_curves_request *r)
+{
+    if (!r->x) return WANE_CURVES_STAGES;
+    if (strcmp(r->x, "epsilon") == 0) return WANE_CURVES_EPSILON;
+    return strcmp(r->x, "k") == 0 ? WANE_CURVES_K : WANE_CURVES_SCATTER;
+}
+
+/* What chance gives beside a count over stages: the mean over all points. */
+static wane_status read_chance(wane_curves *c, wane_results *db, wane_error *err)
+{
+    const wane_curves_request *r = &c->request;
+    const wane_measure random = {.metric = "intruders_random", .counting = &r->counting};
+    const wane_binding experiment = {
+        "experiment",
+        {.type = r->experiment ? WANE_VALUE_TEXT : WANE_VALUE_NULL, .text = r->experiment}};
+    wane_text sql = {0};
+    wane_query *query = NULL;
+    wane_status st = WANE_OK;
+    wane_text_string(&sql, "SELECT avg(v.value) FROM (");
+    WANE_TRY(wane_measure_sql(&sql, db, &random, err));
+    wane_text_string(&sql, ") v JOIN run_list l ON l.experiment = v.experiment "
+                           "AND l.run = v.run WHERE " WANE_USABLE_RUNS);
+    WANE_TRY(wane_text_check(&sql, "curves", "query", err));
+    WANE_TRY(wane_query_open(&query, db, sql.data, &experiment, 1, err));
+    WANE_TRY(wane_query_next(query, err));
+    c->chance = wane_query_double(query, 0);
+done:
+    wane_query_free(query);
+    wane_text_free(&sql);
+    return st;
+}
+
+static wane_status read_measures(wane_curves *c, wane_results *db, bool several, wane_error *err)
+{
+    const wane_curves_request *r = &c->request;
+    reader reading = {.curves = c, .several = several};
+    wane_status st = WANE_OK;
+    if (r->counted && !wane_counting_metric(r->metric) && !(r->x && wane_counting_metric(r->x))) {
+        st = wane_fail(err, WANE_EINVAL,
+                       "curves: %s: k, epsilon, side and against go with intruders, "
+                       "intruders_random and intruder_energy",
+                       r->metric);
+        goto done;
+    }
+    if (r->counted) WANE_TRY(wane_counting_check(db, &r->counting, r->experiment, err));
+    WANE_TRY(read_rows(&reading, db, err));
+    WANE_TRY(name_stages(&reading, err));
+    if (!r->x) WANE_TRY(wane_curves_average(c, err));
+    else qsort(c->point, c->points, sizeof *c->point, by_group);
+    if (!r->x && strcmp(r->metric, "intruders") == 0) WANE_TRY(read_chance(c, db, err));
+done:
+    wane_free(reading.trained);
+    return st;
 }
 
 wane_status wane_curves_read(wane_curves **out, wane_results *db, const wane_curves_request *r,
                              wane_error *err)
 {
-    reader reading = {0};
+    bool several = false;
     wane_status st = wane_columns_check(db, "curves", "run_list", &r->by, 1, err);
     if (st != WANE_OK) return st;
     wane_curves *c = wane_alloc(1, sizeof *c);
     if (!c) return wane_fail_memory(err, "curves", r->metric);
-    reading.curves = c;
     WANE_TRY(copy_request(c, r, err));
-    WANE_TRY(read_rows(&reading, db, err));
-    WANE_TRY(name_stages(&reading, err));
-    qsort(c->point, c->points, sizeof *c->point, by_group);
-    if (!r->x) WANE_TRY(average(c, err));
+    c->kind = wane_curves_kind_of(r);
+    c->chance = NAN;
+    WANE_TRY(count_experiments(&several, db, r->experiment, err));
+    if (c->kind == WANE_CURVES_EPSILON || c->kind == WANE_CURVES_K)
+        WANE_TRY(wane_curves_count(c, db, several, err));
+    else WANE_TRY(read_measures(c, db, several, err));
     *out = c;
     c = NULL;
 done:
-    wane_free(reading.trained);
     wane_curves_free(c);
     return st;
 }

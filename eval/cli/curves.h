@@ -1,27 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A measure over the stages of finished runs, or against another measure: chart, csv, table.
+ * A measure over the stages of finished runs, against another measure, or intruders against epsilon
+ * or k: chart, csv, table.
  */
 #ifndef EVAL_CLI_CURVES_H
 #define EVAL_CLI_CURVES_H
 
 #include <stdbool.h>
 
+#include "eval/cli/counting.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/results/query.h"
 #include "store/results/results.h"
 
+/* What is drawn to the right. */
+typedef enum wane_curves_kind {
+    WANE_CURVES_STAGES,  /* a line per group over stages */
+    WANE_CURVES_SCATTER, /* another metric: a point per run and stage */
+    WANE_CURVES_EPSILON, /* a line per group over epsilon */
+    WANE_CURVES_K        /* over k */
+} wane_curves_kind;
+
+/* AUTO: logarithmic where all values are above 0 and the largest towers over the rest. */
+typedef enum wane_curves_scale {
+    WANE_CURVES_AUTO,
+    WANE_CURVES_LINEAR,
+    WANE_CURVES_LOG
+} wane_curves_scale;
+
 typedef struct wane_curves_request {
     const char *experiment; /* NULL: all the handle shows */
     const char *metric;     /* a metric of measures.h; what is drawn upwards */
     const char *by;         /* a column of run_list: a line, or a kind of mark, for each value */
-    const char *x;          /* NULL: the stage; else another metric, a point per run and stage */
+    const char *x;          /* NULL: the stage; "epsilon", "k", or another metric */
     const char *corpus;     /* of metric, or NULL */
     const char *task;       /* likewise */
     bool interval;          /* bands are 95% t intervals of the mean instead of +- 1 sd */
+    bool counted;           /* counting was asked for: intruders are counted anew */
+    wane_counting counting; /* over k: its k is where the axis ends, 0 = what is stored */
+    size_t stage;           /* over epsilon or k: after this stage; 0 = the last */
+    wane_curves_scale x_scale, y_scale;
 } wane_curves_request;
 
-/* A run after a stage, or the mean of `n` runs. */
+wane_curves_kind wane_curves_kind_of(const wane_curves_request *request);
+
+/* A run after a stage, or the mean of `n` runs. Over epsilon or k, `stage` is the number of the
+ * place on the axis. */
 typedef struct wane_curves_point {
     size_t group, stage, n;
     const char *run; /* NULL for a mean */
@@ -32,18 +56,23 @@ typedef struct wane_curves_point {
  * when all are. */
 typedef struct wane_curves {
     wane_curves_request request;
+    wane_curves_kind kind;
     wane_arena *arena;  /* of all texts */
     const char **group; /* names, in the order of the plan */
     size_t groups;
-    const char **stage_name; /* of stages 0..stages-1: "2", or "2 sst2" where all runs agree */
+    /* Of places 0..stages-1: "2", or "2 sst2" where the runs agree; values of epsilon or k. */
+    const char **stage_name;
     size_t stages;
+    double *random; /* per place over epsilon or k: what random directions give; or NULL */
+    size_t top;     /* over epsilon or k: how many directions of each matrix are stored */
+    double chance;  /* the same of intruders over stages, NaN else */
     wane_curves_point *point;
-    size_t points;
+    size_t points, room;
 } wane_curves;
 
-/* WANE_ENOTFOUND for an unknown metric, column, task or corpus, WANE_ENUMERIC when nothing has a
- * value.
- * Owned by the caller, free with wane_curves_free (NULL allowed). */
+/* WANE_ENOTFOUND for an unknown metric, column, task or corpus, WANE_EINVAL for what does not go
+ * together or is not stored, WANE_ENUMERIC when nothing has a value. Owned by the caller, free with
+ * wane_curves_free (NULL allowed). */
 WANE_MUST_CHECK wane_status wane_curves_read(wane_curves **out, wane_results *db,
                                              const wane_curves_request *request, wane_error *err);
 void wane_curves_free(wane_curves *curves);
@@ -53,10 +82,13 @@ WANE_MUST_CHECK wane_status wane_curves_draw(wane_text *out, const wane_curves *
 /* The numbers drawn, one row each; `db` only makes the query. */
 WANE_MUST_CHECK wane_status wane_curves_rows(wane_query **out, const wane_curves *curves,
                                              wane_results *db, wane_error *err);
-/* For people: one row per group and one column per stage, the mean +- half of its band; with x the
- * same as wane_curves_rows. */
+/* For people: one row per group and one column per place, the mean +- half of its band; a scatter
+ * as wane_curves_rows. */
 WANE_MUST_CHECK wane_status wane_curves_means(wane_query **out, const wane_curves *curves,
                                               wane_results *db, wane_error *err);
+
+/* Appends how intruders were counted, when they are: "; k = 10, epsilon = 0.5, side u, ...". */
+void wane_curves_say_counting(wane_text *out, const wane_curves *curves);
 
 /* Appends what the table of means shows, one line. */
 void wane_curves_caption(wane_text *out, const wane_curves *curves);
@@ -65,5 +97,17 @@ void wane_curves_caption(wane_text *out, const wane_curves *curves);
 WANE_MUST_CHECK wane_status wane_curves_svg(wane_results *db, const char *experiment,
                                             const char *metric, const char *x, const char *path,
                                             wane_error *err);
+
+/* For curves*.c: the number of a group, made when it is new; a point behind the others; the mean of
+ * each group and place in place of its runs. */
+WANE_MUST_CHECK wane_status wane_curves_group(wane_curves *curves, size_t *out,
+                                              const char *experiment, const char *value,
+                                              wane_error *err);
+WANE_MUST_CHECK wane_status wane_curves_add(wane_curves *curves, wane_curves_point point,
+                                            wane_error *err);
+WANE_MUST_CHECK wane_status wane_curves_average(wane_curves *curves, wane_error *err);
+/* Fills everything but the request and the arena (curves_counts.c). */
+WANE_MUST_CHECK wane_status wane_curves_count(wane_curves *curves, wane_results *db, bool several,
+                                              wane_error *err);
 
 #endif

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "analysis/charts/chart.h"
 #include "eval/cli/curves.h"
+#include "eval/cli/terms.h"
 #include "store/files/file.h"
 
 static void write_name(wane_text *out, const wane_curves_request *r)
@@ -12,14 +15,24 @@ static void write_name(wane_text *out, const wane_curves_request *r)
     if (r->corpus) wane_text_printf(out, " of %s", r->corpus);
 }
 
-static void write_subtitle(wane_text *out, const wane_curves *c)
+/* " (nats per token)": the unit of a term up to what is said of it besides. */
+static void write_unit(wane_text *out, const char *metric)
+{
+    const wane_term *term = wane_term_find(metric, NULL);
+    if (!term || !term->unit) return;
+    wane_text_string(out, " (");
+    wane_text_append(out, term->unit, strcspn(term->unit, ";,"));
+    wane_text_string(out, ")");
+}
+
+static void write_runs(wane_text *out, const wane_curves *c)
 {
     size_t least = c->point[0].n, most = least;
     for (size_t i = 0; i < c->points; i++) {
         if (c->point[i].n < least) least = c->point[i].n;
         if (c->point[i].n > most) most = c->point[i].n;
     }
-    if (c->request.x) {
+    if (c->kind == WANE_CURVES_SCATTER) {
         wane_text_printf(out, "one point per run and trained stage, n = %zu", c->points);
     } else if (most == 1) {
         wane_text_string(out, "one run each (n = 1), so no bands");
@@ -29,18 +42,92 @@ static void write_subtitle(wane_text *out, const wane_curves *c)
                          least);
         if (most != least) wane_text_printf(out, " to %zu", most);
     }
+}
+
+static void write_subtitle(wane_text *out, const wane_curves *c, bool log, size_t hidden)
+{
+    write_runs(out, c);
+    wane_curves_say_counting(out, c);
+    if (isfinite(c->chance)) wane_text_printf(out, "; random directions: %.1f", c->chance);
+    if (log) wane_text_string(out, "; logarithmic axis");
+    if (hidden)
+        wane_text_printf(out, ": %zu point%s at or below 0 not drawn", hidden,
+                         hidden == 1 ? "" : "s");
     if (c->request.experiment) wane_text_printf(out, "; %s", c->request.experiment);
 }
 
+static void write_title(wane_text *out, const wane_curves *c)
+{
+    const wane_curves_request *r = &c->request;
+    write_name(out, r);
+    if (c->kind == WANE_CURVES_STAGES) wane_text_string(out, " over stages");
+    else wane_text_printf(out, " against %s", r->x);
+    if ((c->kind == WANE_CURVES_EPSILON || c->kind == WANE_CURVES_K) && r->stage)
+        wane_text_printf(out, " after stage %zu", r->stage);
+    else if (c->kind == WANE_CURVES_EPSILON || c->kind == WANE_CURVES_K)
+        wane_text_string(out, " after the last stage");
+    wane_text_printf(out, " by %s", r->by);
+}
+
+static int rising(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Whether an axis is logarithmic. AUTO: all values are above 0, and the largest is more than 20
+ * times the median. The base's values, 0 in any measure of change, are no objection. */
+static wane_status choose_scale(bool *log, const wane_curves *c, wane_curves_scale wish, bool up,
+                                wane_error *err)
+{
+    *log = wish == WANE_CURVES_LOG;
+    if (wish != WANE_CURVES_AUTO || (!up && c->kind != WANE_CURVES_SCATTER)) return WANE_OK;
+    double *value = wane_alloc(c->points, sizeof *value);
+    if (!value) return wane_fail_memory(err, "curves", "scale");
+    size_t count = 0;
+    bool positive = true;
+    for (size_t i = 0; i < c->points; i++) {
+        if (c->kind == WANE_CURVES_STAGES && c->point[i].stage == 0) continue;
+        value[count] = up ? c->point[i].y : c->point[i].x;
+        positive = positive && value[count++] > 0;
+    }
+    qsort(value, count, sizeof *value, rising);
+    *log = count > 0 && positive && value[count - 1] > 20 * value[count / 2];
+    wane_free(value);
+    return WANE_OK;
+}
+
+/* Logarithmic axes cannot show what is at or below 0: it becomes a gap, counted in *hidden unless
+ * it is the base, whose change is 0 by definition. Stages begin with the first that has a value. */
+static void hide(wane_chart *chart, size_t *hidden, const wane_curves *c, double *x, double *y)
+{
+    bool stages = c->kind == WANE_CURVES_STAGES;
+    size_t first = c->stages;
+    *hidden = 0;
+    for (size_t i = 0; i < c->points; i++) {
+        bool gone = (chart->log_x && x[i] <= 0) || (chart->log_y && y[i] <= 0);
+        if (gone) y[i] = NAN;
+        else if (c->point[i].stage < first) first = c->point[i].stage;
+        *hidden += gone && !(stages && c->point[i].stage == 0);
+    }
+    if (!stages || first == c->stages) return;
+    chart->x_names += first;
+    chart->x_name_count -= first;
+    for (size_t i = 0; i < c->points; i++) {
+        x[i] -= (double)first;
+        if (x[i] < 0) y[i] = NAN;
+    }
+}
+
 /* The columns of all points as arrays of one arena; a series is a part of them. */
-static wane_status make_series(wane_series **out, size_t *count, const wane_curves *c,
+static wane_status make_series(wane_chart *chart, size_t *hidden, const wane_curves *c,
                                wane_arena *arena, wane_error *err)
 {
     double *x = wane_arena_alloc(arena, c->points, sizeof *x);
     double *y = wane_arena_alloc(arena, c->points, sizeof *y);
     double *low = wane_arena_alloc(arena, c->points, sizeof *low);
     double *high = wane_arena_alloc(arena, c->points, sizeof *high);
-    wane_series *series = wane_arena_alloc(arena, c->groups, sizeof *series);
+    wane_series *series = wane_arena_alloc(arena, c->groups + 1, sizeof *series);
     if (!x || !y || !low || !high || !series) return wane_fail_memory(err, "curves", "chart");
     size_t made = 0;
     for (size_t i = 0; i < c->points; i++) {
@@ -53,45 +140,60 @@ static wane_status make_series(wane_series **out, size_t *count, const wane_curv
         y[i] = p->y;
         low[i] = p->n > 1 ? p->low : p->y;
         high[i] = p->n > 1 ? p->high : p->y;
-        if (c->request.x || p->n < 2) continue;
+        if (c->kind == WANE_CURVES_SCATTER || p->n < 2) continue;
         s->low = low + (s->x - x);
         s->high = high + (s->x - x);
     }
-    *out = series;
-    *count = made;
+    if (c->random) {
+        double *place = wane_arena_alloc(arena, c->stages, sizeof *place);
+        if (!place) return wane_fail_memory(err, "curves", "chart");
+        for (size_t i = 0; i < c->stages; i++) place[i] = strtod(c->stage_name[i], NULL);
+        series[made++] = (wane_series){.label = "random directions",
+                                       .x = place,
+                                       .y = c->random,
+                                       .count = c->stages,
+                                       .baseline = true};
+    }
+    hide(chart, hidden, c, x, y);
+    chart->series = series;
+    chart->series_count = made;
     return WANE_OK;
 }
 
 wane_status wane_curves_draw(wane_text *out, const wane_curves *c, wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_series *series = NULL;
-    wane_text title = {0}, subtitle = {0}, label = {0};
-    wane_chart chart = {.x_label = c->request.x ? c->request.x : "stage",
-                        .x_names = c->request.x ? NULL : c->stage_name,
-                        .x_name_count = c->request.x ? 0 : c->stages,
-                        .marks = c->request.x ? WANE_MARKS_POINTS : WANE_MARKS_LINES};
+    size_t hidden = 0;
+    wane_text title = {0}, subtitle = {0}, up = {0}, right = {0};
+    bool stages = c->kind == WANE_CURVES_STAGES;
+    wane_chart chart = {.x_names = stages ? c->stage_name : NULL,
+                        .x_name_count = stages ? c->stages : 0,
+                        .marks =
+                            c->kind == WANE_CURVES_SCATTER ? WANE_MARKS_POINTS : WANE_MARKS_LINES};
     wane_arena *arena = wane_arena_new();
     if (!arena) {
         st = wane_fail_memory(err, "curves", "chart");
         goto done;
     }
-    WANE_TRY(make_series(&series, &chart.series_count, c, arena, err));
-    write_name(&label, &c->request);
-    write_name(&title, &c->request);
-    wane_text_printf(&title, " %s %s by %s", c->request.x ? "against" : "over",
-                     c->request.x ? c->request.x : "stages", c->request.by);
-    write_subtitle(&subtitle, c);
-    WANE_TRY(wane_text_check(&label, "curves", "chart", err));
-    WANE_TRY(wane_text_check(&title, "curves", "chart", err));
-    WANE_TRY(wane_text_check(&subtitle, "curves", "chart", err));
-    chart.series = series;
+    WANE_TRY(choose_scale(&chart.log_x, c, c->request.x_scale, false, err));
+    WANE_TRY(choose_scale(&chart.log_y, c, c->request.y_scale, true, err));
+    WANE_TRY(make_series(&chart, &hidden, c, arena, err));
+    write_name(&up, &c->request);
+    write_unit(&up, c->request.metric);
+    wane_text_string(&right, c->request.x ? c->request.x : "stage");
+    if (c->request.x) write_unit(&right, c->request.x);
+    write_title(&title, c);
+    write_subtitle(&subtitle, c, chart.log_x || chart.log_y, hidden);
+    wane_text *const texts[] = {&up, &right, &title, &subtitle};
+    for (size_t i = 0; i < 4; i++) WANE_TRY(wane_text_check(texts[i], "curves", "chart", err));
     chart.title = title.data;
     chart.subtitle = subtitle.data;
-    chart.y_label = label.data;
+    chart.x_label = right.data;
+    chart.y_label = up.data;
     WANE_TRY(wane_chart_svg(out, &chart, err));
 done:
-    wane_text_free(&label);
+    wane_text_free(&up);
+    wane_text_free(&right);
     wane_text_free(&title);
     wane_text_free(&subtitle);
     wane_arena_free(arena);
@@ -104,8 +206,11 @@ wane_status wane_curves_svg(wane_results *db, const char *experiment, const char
     wane_status st = WANE_OK;
     wane_text text = {0};
     wane_curves *curves = NULL;
-    const wane_curves_request request = {
-        .experiment = experiment, .metric = metric, .by = "method", .x = x};
+    const wane_curves_request request = {.experiment = experiment,
+                                         .metric = metric,
+                                         .by = "method",
+                                         .x = x,
+                                         .counting = wane_counting_usual()};
     WANE_TRY(wane_curves_read(&curves, db, &request, err));
     WANE_TRY(wane_curves_draw(&text, curves, err));
     WANE_TRY(wane_file_write(path, text.data, text.length, err));

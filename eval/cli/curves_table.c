@@ -1,32 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "eval/cli/curves.h"
 #include "eval/cli/sheet.h"
+
+static void add_line_point(wane_sheet *sheet, const wane_curves *c, const wane_curves_point *p)
+{
+    bool stages = c->kind == WANE_CURVES_STAGES, whole = stages || c->kind == WANE_CURVES_K;
+    wane_sheet_text(sheet, c->group[p->group]);
+    if (whole) wane_sheet_whole(sheet, stages ? (int64_t)p->stage : (int64_t)p->x);
+    else wane_sheet_number(sheet, p->x);
+    wane_sheet_whole(sheet, (int64_t)p->n);
+    wane_sheet_number(sheet, p->y);
+    wane_sheet_number(sheet, p->sd);
+    wane_sheet_number(sheet, p->low);
+    wane_sheet_number(sheet, p->high);
+    if (!stages) wane_sheet_number(sheet, c->random ? c->random[p->stage] : (double)NAN);
+}
 
 wane_status wane_curves_rows(wane_query **out, const wane_curves *c, wane_results *db,
                              wane_error *err)
 {
     wane_sheet sheet = {0};
-    bool scatter = c->request.x != NULL;
-    const char *const lines[] = {"stage", "n", "mean", "sd", "low", "high"};
+    bool scatter = c->kind == WANE_CURVES_SCATTER;
+    const char *const lines[] = {
+        c->request.x ? c->request.x : "stage", "n", "mean", "sd", "low", "high", "random"};
     const char *const points[] = {"run", "stage", c->request.x, c->request.metric};
     wane_sheet_column(&sheet, c->request.by);
-    for (size_t i = 0; i < (scatter ? 4U : 6U); i++)
+    for (size_t i = 0; i < (scatter ? 4U : c->kind == WANE_CURVES_STAGES ? 6U : 7U); i++)
         wane_sheet_column(&sheet, scatter ? points[i] : lines[i]);
     for (size_t i = 0; i < c->points; i++) {
         const wane_curves_point *p = &c->point[i];
+        if (!scatter) {
+            add_line_point(&sheet, c, p);
+            continue;
+        }
         wane_sheet_text(&sheet, c->group[p->group]);
-        if (scatter) wane_sheet_text(&sheet, p->run);
+        wane_sheet_text(&sheet, p->run);
         wane_sheet_whole(&sheet, (int64_t)p->stage);
-        if (scatter) wane_sheet_number(&sheet, p->x);
-        else wane_sheet_whole(&sheet, (int64_t)p->n);
+        wane_sheet_number(&sheet, p->x);
         wane_sheet_number(&sheet, p->y);
-        if (scatter) continue;
-        wane_sheet_number(&sheet, p->sd);
-        wane_sheet_number(&sheet, p->low);
-        wane_sheet_number(&sheet, p->high);
     }
     wane_status st = wane_sheet_open(out, &sheet, db, err);
     wane_sheet_free(&sheet);
@@ -43,34 +58,51 @@ static int decimals(const wane_curves *c)
 }
 
 /* Stage 0 is one and the same for all runs: no spread is shown. */
-static void add_cell(wane_sheet *sheet, const wane_curves_point *p, int digits)
+static void add_cell(wane_sheet *sheet, const wane_curves *c, const wane_curves_point *p,
+                     int digits)
 {
+    bool spread = p->n > 1 && p->stage > 0 && c->kind == WANE_CURVES_STAGES;
     char text[96];
     int used = snprintf(text, sizeof text, "%.*f", digits, p->y);
-    if (p->n > 1 && p->stage > 0 && used > 0)
+    if (spread && used > 0)
         (void)snprintf(text + used, sizeof text - (size_t)used, " +- %.*f", digits, p->high - p->y);
     if (used < 0 || used > 60) (void)snprintf(text, sizeof text, "%.4g", p->y);
     wane_sheet_text(sheet, text);
 }
 
-/* Whether any group has a value at the stage: no measure of change has one at the base. */
-static bool has_stage(const wane_curves *c, size_t stage)
+/* Whether the place has a column: where a group has a value (no measure of change has one at the
+ * base); every tenth of epsilon; some of k, from 1 on about twofold. */
+static bool has_column(const wane_curves *c, size_t place)
 {
+    size_t k = c->kind == WANE_CURVES_K ? (size_t)strtol(c->stage_name[place], NULL, 10) : 0;
+    if (c->kind == WANE_CURVES_EPSILON) return place % 2 == 1;
+    if (c->kind == WANE_CURVES_K) return k == 10 || (k & (k - 1)) == 0 || place + 1 == c->stages;
     for (size_t i = 0; i < c->points; i++)
-        if (c->point[i].stage == stage) return true;
+        if (c->point[i].stage == place) return true;
     return false;
+}
+
+static void add_random(wane_sheet *sheet, const wane_curves *c, int digits)
+{
+    wane_sheet_text(sheet, "(random directions)");
+    wane_sheet_text(sheet, NULL);
+    for (size_t k = 0; k < c->stages; k++) {
+        char text[48];
+        (void)snprintf(text, sizeof text, "%.*f", digits, c->random[k]);
+        if (has_column(c, k)) wane_sheet_text(sheet, text);
+    }
 }
 
 wane_status wane_curves_means(wane_query **out, const wane_curves *c, wane_results *db,
                               wane_error *err)
 {
-    if (c->request.x) return wane_curves_rows(out, c, db, err);
+    if (c->kind == WANE_CURVES_SCATTER) return wane_curves_rows(out, c, db, err);
     wane_sheet sheet = {0};
     int digits = decimals(c);
     wane_sheet_column(&sheet, c->request.by);
     wane_sheet_column(&sheet, "runs");
     for (size_t k = 0; k < c->stages; k++)
-        if (has_stage(c, k)) wane_sheet_column(&sheet, c->stage_name[k]);
+        if (has_column(c, k)) wane_sheet_column(&sheet, c->stage_name[k]);
     for (size_t i = 0; i < c->points;) {
         size_t group = c->point[i].group, runs = 0;
         for (size_t j = i; j < c->points && c->point[j].group == group; j++)
@@ -79,10 +111,12 @@ wane_status wane_curves_means(wane_query **out, const wane_curves *c, wane_resul
         wane_sheet_whole(&sheet, (int64_t)runs);
         for (size_t k = 0; k < c->stages; k++) {
             bool here = i < c->points && c->point[i].group == group && c->point[i].stage == k;
-            if (here) add_cell(&sheet, &c->point[i++], digits);
-            else if (has_stage(c, k)) wane_sheet_text(&sheet, NULL);
+            if (here && has_column(c, k)) add_cell(&sheet, c, &c->point[i], digits);
+            else if (has_column(c, k)) wane_sheet_text(&sheet, NULL);
+            i += here;
         }
     }
+    if (c->random) add_random(&sheet, c, digits);
     wane_status st = wane_sheet_open(out, &sheet, db, err);
     wane_sheet_free(&sheet);
     return st;
@@ -93,8 +127,32 @@ void wane_curves_caption(wane_text *out, const wane_curves *c)
     const wane_curves_request *r = &c->request;
     const char *of = r->task ? r->task : r->corpus;
     wane_text_printf(out, "%s%s%s ", r->metric, of ? " of " : "", of ? of : "");
-    if (r->x) wane_text_printf(out, "and %s of every run after every stage\n", r->x);
-    else
-        wane_text_printf(out, "after each stage, mean +- %s over runs (orders and seeds)\n",
+    if (c->kind == WANE_CURVES_SCATTER)
+        wane_text_printf(out, "and %s of every run after every stage", r->x);
+    else if (c->kind == WANE_CURVES_STAGES)
+        wane_text_printf(out, "after each stage, mean +- %s over runs (orders and seeds)",
                          r->interval ? "half of the 95% t interval" : "sd");
+    else {
+        wane_text_printf(out, "against %s after ", r->x);
+        if (r->stage) wane_text_printf(out, "stage %zu", r->stage);
+        else wane_text_string(out, "the last stage");
+        wane_text_string(out, ", mean over runs (orders and seeds)");
+    }
+    if (r->counted || r->x) wane_curves_say_counting(out, c);
+    if (isfinite(c->chance)) wane_text_printf(out, "; random directions: %.1f", c->chance);
+    wane_text_string(out, "\n");
+}
+
+void wane_curves_say_counting(wane_text *out, const wane_curves *c)
+{
+    const wane_counting *n = &c->request.counting;
+    bool counts = wane_counting_metric(c->request.metric) ||
+                  (c->kind == WANE_CURVES_SCATTER && wane_counting_metric(c->request.x));
+    if (!counts) return;
+    if (c->kind != WANE_CURVES_K) wane_text_printf(out, "; k = %zu", n->k);
+    if (c->kind == WANE_CURVES_EPSILON || c->kind == WANE_CURVES_K)
+        wane_text_printf(out, "%stop %zu stored", c->kind == WANE_CURVES_K ? "; " : " of the ",
+                         c->top);
+    if (c->kind != WANE_CURVES_EPSILON) wane_text_printf(out, ", epsilon = %g", n->epsilon);
+    wane_text_printf(out, ", side %s, against %s", n->side, n->against);
 }

@@ -15,7 +15,8 @@ static void print_commands(FILE *out)
     (void)fprintf(out, "wane measures what fine-tuning makes a model forget.\n\n"
                        "usage: wane COMMAND ... (wane COMMAND -h says more)\n\n");
     for (size_t i = 0; i < wane_command_count; i++)
-        (void)fprintf(out, "  %-12s %s\n", wane_commands[i]->name, wane_commands[i]->summary);
+        (void)fprintf(out, "  %-12s %.*s\n", wane_commands[i]->name,
+                      (int)strcspn(wane_commands[i]->summary, "\n"), wane_commands[i]->summary);
 }
 
 static int unknown_command(const char *name)

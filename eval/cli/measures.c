@@ -145,28 +145,37 @@ static void metric_sql(wane_text *sql, const char *metric)
                           "AND o.subject = '')) GROUP BY r.id, m.position");
 }
 
-wane_status wane_measure_sql(wane_text *sql, wane_results *db, const char *metric, const char *task,
-                             const char *corpus, wane_error *err)
+wane_status wane_measure_sql(wane_text *sql, wane_results *db, const wane_measure *m,
+                             wane_error *err)
 {
     names n = {0};
     wane_status st = WANE_OK;
-    if (task && corpus)
-        return wane_fail(err, WANE_EINVAL, "read: %s: either --task or --corpus", metric);
-    if (task) return task_sql(sql, db, metric, task, err);
-    if (corpus) return corpus_sql(sql, db, metric, corpus, err);
-    if (strcmp(metric, "accuracy") == 0)
+    if (m->task && m->corpus)
+        return wane_fail(err, WANE_EINVAL, "read: %s: either --task or --corpus", m->metric);
+    if (m->task) return task_sql(sql, db, m->metric, m->task, err);
+    if (m->corpus) return corpus_sql(sql, db, m->metric, m->corpus, err);
+    if (strcmp(m->metric, "accuracy") == 0)
         return wane_fail(err, WANE_EINVAL,
                          "read: accuracy: of which task? --task NAME, or accuracy_matrix, or acc");
+    if (m->counting && wane_counting_metric(m->metric)) {
+        wane_counting_sql(sql, m->counting, m->metric);
+        return WANE_OK;
+    }
     WANE_TRY(add_rows(&n, db, "SELECT DISTINCT name FROM metric", err));
-    if (known(&n, metric)) {
-        metric_sql(sql, metric);
+    if (known(&n, m->metric)) {
+        metric_sql(sql, m->metric);
         goto done;
     }
     WANE_TRY(add_columns(&n, db, err));
-    if (known(&n, metric))
+    if (known(&n, m->metric))
         wane_text_printf(
-            sql, "SELECT experiment, run, position, \"%s\" AS value FROM stage_summary", metric);
-    else st = no_such("metric", metric, &n, " (wane ls DB metrics)", err);
+            sql, "SELECT experiment, run, position, \"%s\" AS value FROM stage_summary", m->metric);
+    else {
+        static const char *const charts[] = {"accuracy_matrix", "intruders_by_matrix"};
+        for (size_t i = 0; i < sizeof charts / sizeof *charts; i++)
+            WANE_TRY(add(&n, charts[i], err));
+        st = no_such("metric", m->metric, &n, " (wane ls DB metrics)", err);
+    }
 done:
     names_free(&n);
     return st;

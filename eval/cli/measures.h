@@ -4,6 +4,7 @@
 #ifndef EVAL_CLI_MEASURES_H
 #define EVAL_CLI_MEASURES_H
 
+#include "eval/cli/counting.h"
 #include "store/base/text.h"
 #include "store/results/results.h"
 
@@ -15,12 +16,19 @@
     "(SELECT 1 FROM run_list o WHERE o.superseded = 0 AND o.limited = 0 "                          \
     "AND (:experiment IS NULL OR o.experiment = :experiment))) "
 
-/* Appends a SELECT with the columns experiment, run, position, value. `metric` is a name of the
- * table metric or a column of stage_summary; "accuracy" with a task; nll, pretraining_forgetting,
- * kl_to_base or soft_ce with a corpus (each may be NULL, not both given). WANE_ENOTFOUND with the
+/* `metric` is a name of the table metric or a column of stage_summary; "accuracy" with a task;
+ * nll, pretraining_forgetting, kl_to_base or soft_ce with a corpus; a metric of counting.h with
+ * `counting` (checked by the caller). What is not given is NULL; task and corpus exclude each
+ * other. */
+typedef struct wane_measure {
+    const char *metric, *task, *corpus;
+    const wane_counting *counting;
+} wane_measure;
+
+/* Appends a SELECT with the columns experiment, run, position, value. WANE_ENOTFOUND with the
  * nearest name, WANE_EINVAL for what does not go together. */
-WANE_MUST_CHECK wane_status wane_measure_sql(wane_text *sql, wane_results *db, const char *metric,
-                                             const char *task, const char *corpus, wane_error *err);
+WANE_MUST_CHECK wane_status wane_measure_sql(wane_text *sql, wane_results *db,
+                                             const wane_measure *measure, wane_error *err);
 
 /* Appends `text` as an SQL string. */
 void wane_sql_text(wane_text *sql, const char *text);

@@ -135,6 +135,68 @@ static void curves_are_means_of_the_view(void **state)
     assert_int_equal(told("curves {x.db} -o {c.gif}"), 2);
 }
 
+/* What `line` says, row by row: the third column is compared with `value` for method lora-r4. */
+static void means_are(const char *line, size_t first, double step, const double *value,
+                      size_t count)
+{
+    assert_int_equal(told(line), 0);
+    const char *row = strstr(told_out(), "lora-r4,");
+    for (size_t i = 0; i < count; i++) {
+        assert_non_null(row);
+        char *end = NULL;
+        CHECK_NEAR(strtod(row + strlen("lora-r4,"), &end), (double)(first + i) * step, 1e-12, 0);
+        assert_true(strtod(end + 1, &end) == 2); /* runs */
+        CHECK_NEAR(strtod(end + 1, &end), value[i], 1e-12, 0);
+        row = strstr(end, "lora-r4,");
+    }
+    assert_null(row);
+}
+
+/* Counts over epsilon and k are those of the directions, one by one. */
+static void counts_are_those_of_the_directions(void **state)
+{
+    (void)state;
+    enum { EPSILONS = 19, KS = 32 };
+    double cosine[4096], place[4096], by_epsilon[EPSILONS] = {0}, by_k[KS] = {0};
+    wane_error err;
+    wane_results *db = NULL;
+    wane_query *query = NULL;
+    size_t count = 0;
+    CHECK_OK(wane_results_open(&db, scratch_path("x.db"), WANE_RESULTS_READ, &err));
+    CHECK_OK(wane_query_open(&query, db,
+                             "SELECT d.max_cosine, d.position FROM run r JOIN run_stage p "
+                             "ON p.run = r.id AND p.position = 2 JOIN direction d "
+                             "ON d.stage = p.stage WHERE r.method = 'lora-r4' AND d.side = 'v' "
+                             "AND d.against = 'base' AND d.step = -1",
+                             NULL, 0, &err));
+    while (wane_query_next(query, &err) == WANE_OK) {
+        assert_true(count < 4096);
+        cosine[count] = wane_query_double(query, 0);
+        place[count++] = wane_query_double(query, 1);
+    }
+    wane_query_free(query);
+    wane_results_close(db);
+    assert_int_equal(count, 2 * 14 * 32 - 2 * 4 * 16); /* two runs; k_proj and v_proj: rank 16 */
+    for (size_t i = 0; i < count; i++) {
+        for (size_t e = 0; e < EPSILONS; e++)
+            by_epsilon[e] += place[i] <= 7 && cosine[i] < (double)(e + 1) / 20 ? 0.5 : 0;
+        for (size_t k = 0; k < KS; k++)
+            by_k[k] += place[i] <= (double)(k + 1) && cosine[i] < 0.9 ? 0.5 : 0;
+    }
+    assert_true(by_epsilon[EPSILONS - 1] > 0 && by_k[KS - 1] > by_k[0]);
+    means_are("curves {x.db} -x epsilon --k 7 --side v --format csv", 1, 0.05, by_epsilon,
+              EPSILONS);
+    means_are("curves {x.db} -x k --epsilon 0.9 --side v --format csv", 1, 1, by_k, KS);
+    assert_int_equal(told("curves {x.db} -m intruders --k 7 --side v --epsilon 0.95 --format csv"),
+                     0);
+    const char *row = strstr(told_out(), "lora-r4,2,2,");
+    assert_non_null(row);
+    CHECK_NEAR(strtod(row + strlen("lora-r4,2,2,"), NULL), by_epsilon[EPSILONS - 1], 1e-12, 0);
+    assert_int_equal(told("curves {x.db} -x k --k 33 --side v"), 0); /* all are stored */
+    assert_int_equal(told("curves {x.db} -x epsilon --against previous"), 1);
+    assert_non_null(strstr(told_err(), "against previous"));
+}
+
 static void the_rest_reads_it_too(void **state)
 {
     (void)state;
@@ -176,6 +238,7 @@ int main(void)
         cmocka_unit_test(correlate_is_that_of_the_view),
         cmocka_unit_test(correlate_refuses_what_is_not_there),
         cmocka_unit_test(curves_are_means_of_the_view),
+        cmocka_unit_test(counts_are_those_of_the_directions),
         cmocka_unit_test(the_rest_reads_it_too),
         cmocka_unit_test(validate_prints_a_file),
     };
