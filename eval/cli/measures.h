@@ -8,13 +8,15 @@
 #include "store/base/text.h"
 #include "store/results/results.h"
 
-/* Runs that means are over: done, and not under `limit:` unless all of them are. A condition on the
- * alias l of run_list, with the parameter :experiment. */
+/* Runs that means are over: done, and neither under `limit:` nor bounds of others unless all of
+ * them are. A condition on the alias l of run_list, with the parameter :experiment. */
 #define WANE_USABLE_RUNS                                                                           \
     "l.superseded = 0 AND l.status = 'done' "                                                      \
     "AND (:experiment IS NULL OR l.experiment = :experiment) AND (l.limited = 0 OR NOT EXISTS "    \
     "(SELECT 1 FROM run_list o WHERE o.superseded = 0 AND o.limited = 0 "                          \
-    "AND (:experiment IS NULL OR o.experiment = :experiment))) "
+    "AND (:experiment IS NULL OR o.experiment = :experiment))) "                                   \
+    "AND (l.bound IS NULL OR NOT EXISTS (SELECT 1 FROM run_list o WHERE o.superseded = 0 "         \
+    "AND o.bound IS NULL AND (:experiment IS NULL OR o.experiment = :experiment))) "
 
 /* `metric` is a name of the table metric or a column of stage_summary; "accuracy" with a task;
  * nll, pretraining_forgetting, kl_to_base or soft_ce with a corpus; a metric of counting.h with

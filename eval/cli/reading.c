@@ -154,13 +154,16 @@ wane_status wane_reading_count(const wane_reading *r, int64_t *out, const char *
 void wane_reading_left_out(const wane_reading *r)
 {
     static const char sql[] =
-        "SELECT CASE WHEN status <> 'done' THEN status ELSE 'limited' END AS why, count(*) "
-        "FROM run_list l WHERE superseded = 0 AND (status <> 'done' OR (limited = 1 AND EXISTS "
-        "(SELECT 1 FROM run_list o WHERE o.superseded = 0 AND o.limited = 0))) "
-        "GROUP BY why ORDER BY why";
+        "SELECT CASE WHEN status <> 'done' THEN status WHEN bound IS NOT NULL AND EXISTS "
+        "(SELECT 1 FROM run_list o WHERE o.superseded = 0 AND o.bound IS NULL) THEN 'bound' "
+        "WHEN limited = 1 AND EXISTS (SELECT 1 FROM run_list o WHERE o.superseded = 0 "
+        "AND o.limited = 0) THEN 'limited' END AS why, count(*) "
+        "FROM run_list l WHERE superseded = 0 GROUP BY why HAVING why IS NOT NULL ORDER BY why";
     static const char *const why[][2] = {
-        {"diverged", "diverged"},    {"failed", "failed"},   {"gate_failed", "with a failed gate"},
-        {"limited", "under limit:"}, {"planned", "planned"}, {"running", "unfinished"}};
+        {"bound", "that bound others"}, {"diverged", "diverged"},
+        {"failed", "failed"},           {"gate_failed", "with a failed gate"},
+        {"limited", "under limit:"},    {"planned", "planned"},
+        {"running", "unfinished"}};
     if (!r->db) return;
     wane_query *query = NULL;
     bool first = true;

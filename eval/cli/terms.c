@@ -362,7 +362,8 @@ static const wane_term terms[] = {
      "training was not finite; no_joint_training, joint_last, bound_missing: no bound to hold it "
      "against (yet); joint_training, single_tasks: of a bound; head_not_trained: under head: "
      "linear; "
-     "probe_failed; not_tracked: 'track' was not asked for before the training; unchanged: W = W_0; "
+     "probe_failed; not_tracked: 'track' was not asked for before the training; unchanged: W = "
+     "W_0; "
      "tracked: a look leaves out what needs all singular values",
      NULL, NULL, "when the value is there", NULL, NULL},
     {"relative_update", "measure", "size of the update relative to the weight",

@@ -214,10 +214,10 @@ static const wane_named_query named[] = {
      "sqrt(max(0, sum(x * x) - count(x) * avg(x) * avg(x)) / nullif(count(x) - 1, 0)) "
      "AS intruders_sd, avg(random) AS random, avg(energy) AS energy, max(reason) AS reason "
      "FROM (SELECT experiment, method, id, CASE WHEN directions = expected THEN counted END AS x, "
-     "random, " ENERGY_OF
-     ", " REASON_OF " FROM " OF_STAGES("r.status = 'done' AND p.position = coalesce(:position, "
-                                       "r.stages) ") ") v "
-                                                     "GROUP BY experiment, method ORDER BY min(id)",
+     "random, " ENERGY_OF ", " REASON_OF
+     " FROM " OF_STAGES("r.status = 'done' AND p.position = coalesce(:position, "
+                        "r.stages) ") ") v "
+                                      "GROUP BY experiment, method ORDER BY min(id)",
      INTRUDERS_OF_RUN},
     {"intruders_by_module", "the same for every kind of matrix",
      "SELECT " OUTER_COLUMNS ", module, matrices, " COUNT_OF ", random, " ENERGY_OF ", " REASON_OF

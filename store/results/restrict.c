@@ -68,10 +68,10 @@ static wane_status drop_restriction(wane_results *db, wane_error *err)
 static wane_status explain(wane_results *db, const char *where, wane_error *err)
 {
     static const char unknown[] = "no such column: ";
-    static const char *const columns[] = {"experiment", "run",        "key",           "method",
-                                          "kind",       "rank",       "alpha",         "status",
-                                          "order_name", "seed",       "learning_rate", "stages",
-                                          "trainable",  "superseded", "limited",       "error"};
+    static const char *const columns[] = {
+        "experiment", "run",        "key",        "method", "kind",          "rank",
+        "alpha",      "status",     "order_name", "seed",   "learning_rate", "stages",
+        "trainable",  "superseded", "limited",    "error",  "bound"};
     const char *words = sqlite3_errmsg(db->sql);
     if (strncmp(words, unknown, strlen(unknown)) == 0) {
         const char *near =
