@@ -16,6 +16,7 @@ extern const wane_command wane_command_show;
 extern const wane_command wane_command_validate;
 extern const wane_command wane_command_curves;
 extern const wane_command wane_command_correlate;
+extern const wane_command wane_command_compare;
 extern const wane_command wane_command_diff;
 extern const wane_command wane_command_intruders;
 extern const wane_command wane_command_perplexity;

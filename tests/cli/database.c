@@ -6,7 +6,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-enum { TOP = 12 };
+enum { TOP = 12, EXAMPLES = 40, DOCUMENTS = 8 };
 
 /* Runs that are not done, and how they ended. */
 enum { RUN_RUNNING = 24, RUN_FAILED = 29, RUN_GATE_FAILED = 30, RUN_DIVERGED = 31 };
@@ -233,8 +233,24 @@ static wane_cell cell_of(const fixture *f, int run, int position, wane_cell_meas
                        .data_sha256 = "d"};
 }
 
+/* The first EXAMPLES rows of a task; harder ones fail first. */
+static void fill_examples(wane_example_row out[EXAMPLES], int run, int position, int task)
+{
+    double value = accuracy(run, position, task);
+    for (int i = 0; i < EXAMPLES; i++) {
+        double margin = value - noise(i, task, 400) + 0.25 * (noise(run, position, i) - 0.5);
+        out[i] = (wane_example_row){.split = "test",
+                                    .row = i,
+                                    .label = i % 4,
+                                    .predicted = margin > 0 ? i % 4 : (i + 1) % 4,
+                                    .margin = margin,
+                                    .loss = 1 - margin / 2};
+    }
+}
+
 static void score_cells(const fixture *f, int run, int position)
 {
+    wane_example_row examples[EXAMPLES];
     for (int t = 0; t < FIXTURE_TASKS; t++) {
         char key[64];
         double value = accuracy(run, position, t);
@@ -242,13 +258,35 @@ static void score_cells(const fixture *f, int run, int position)
                                          {"test", "loss", 1.5 - value, 0.03125, 400},
                                          {"test", "majority", 0.25, NAN, 400}};
         wane_cell cell = cell_of(f, run, position, WANE_CELL_SCORE, key_of(key, task_names[t]));
-        MUST(wane_cell_commit(
-            f->db, &cell, &(wane_cell_rows){.scores = scores, .score_count = COUNT(scores)}, &err));
+        fill_examples(examples, run, position, t);
+        MUST(wane_cell_commit(f->db, &cell,
+                              &(wane_cell_rows){.scores = scores,
+                                                .score_count = COUNT(scores),
+                                                .examples = examples,
+                                                .example_count = EXAMPLES},
+                              &err));
+    }
+}
+
+/* Documents of 64 to 127 tokens, two windows each. */
+static void fill_windows(wane_window_row out[2 * DOCUMENTS], int run, int position, int corpus)
+{
+    double value = nll(run, position, corpus);
+    for (int i = 0; i < 2 * DOCUMENTS; i++) {
+        int64_t tokens = 32 + (int64_t)(32 * noise(i, corpus, 500));
+        double own = noise(i / 2, corpus, 501) + 0.25 * noise(run, position, 600 + i);
+        out[i] = (wane_window_row){.document = i / 2,
+                                   .position = i % 2,
+                                   .nll = (double)tokens * (value + own - 0.625),
+                                   .kl = NAN,
+                                   .soft_ce = NAN,
+                                   .tokens = tokens};
     }
 }
 
 static void likelihood_cells(const fixture *f, int run, int position)
 {
+    wane_window_row windows[2 * DOCUMENTS];
     for (int c = 0; c < FIXTURE_CORPORA; c++) {
         char key[64];
         double value = nll(run, position, c);
@@ -269,7 +307,12 @@ static void likelihood_cells(const fixture *f, int run, int position)
                                          .bos = "one per document"};
         wane_cell cell =
             cell_of(f, run, position, WANE_CELL_LIKELIHOOD, key_of(key, corpus_names[c]));
-        MUST(wane_cell_commit(f->db, &cell, &(wane_cell_rows){.likelihood = &row}, &err));
+        fill_windows(windows, run, position, c);
+        MUST(wane_cell_commit(f->db, &cell,
+                              &(wane_cell_rows){.likelihood = &row,
+                                                .windows = windows,
+                                                .window_count = COUNT(windows)},
+                              &err));
     }
 }
 
