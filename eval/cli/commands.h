@@ -23,5 +23,6 @@ extern const wane_command wane_command_perplexity;
 extern const wane_command wane_command_eval;
 extern const wane_command wane_command_pretrain;
 extern const wane_command wane_command_demo;
+extern const wane_command wane_command_scale;
 
 #endif

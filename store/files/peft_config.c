@@ -377,7 +377,9 @@ static wane_status write_pattern(wane_text *out, const wane_update *update, bool
         }
         write_key(out, update->tensors[i].name, length, first);
         wane_text_string(out, ": ");
-        wane_json_write_number(out, value);
+        /* 20 as a number may read 2e+01, which peft takes for a float: a rank is an int. */
+        if (ranks) wane_text_printf(out, "%zu", term->rank);
+        else wane_json_write_number(out, value);
         first = false;
     }
     wane_text_string(out, first ? "},\n" : "\n  },\n");
