@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "store/base/clock.h"
+#include "store/base/text.h"
 
 /* Whether a live line is on the terminal now; of the process, as the terminal is. */
 static bool live_line;
@@ -49,7 +50,11 @@ static void on_step(void *context, const wane_plan *plan, size_t run, size_t pos
     enum { LIVE_TENTHS = 2, PLAIN_SECONDS = 30 };
     wane_progress *p = context;
     double now = wane_clock_wall();
-    if (step == p->first_step + 1) p->mean_loss = result->loss;
+    if (p->step == 0) { /* not always the first of the stage: a run may go on from a checkpoint */
+        p->first_step = step - 1;
+        p->mean_loss = result->loss;
+    }
+    p->step = step;
     p->mean_loss += 0.1 * (result->loss - p->mean_loss);
     p->tokens += result->tokens;
     if (now - p->last < (p->live ? 0.1 * LIVE_TENTHS : PLAIN_SECONDS)) return;
@@ -69,30 +74,48 @@ static void on_step(void *context, const wane_plan *plan, size_t run, size_t pos
     live_line = true;
 }
 
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+/* What was done: trained, measured, or both; false when nothing was. */
+static bool write_deed(wane_text *out, const wane_progress *p, const char *phase, size_t cells)
+{
+    if (strcmp(phase, "diverged") == 0) {
+        wane_text_printf(out, "diverged after step %zu", p->step);
+        return true;
+    }
+    if (p->trained)
+        wane_text_printf(out, "trained, %zu step%s, loss %.4f", p->step - p->first_step,
+                         plural(p->step - p->first_step), p->mean_loss);
+    if (cells)
+        wane_text_printf(out, "%s%zu cell%s filled", p->trained ? "; " : "", cells, plural(cells));
+    return p->trained || cells;
+}
+
 static void on_stage(void *context, const wane_plan *plan, size_t run, size_t position,
-                     const char *phase)
+                     const char *phase, size_t cells)
 {
     wane_progress *p = context;
     const wane_plan_run *r = &plan->runs[run];
-    char line[400];
-    double now = wane_clock_wall();
     if (strcmp(phase, "train") == 0) {
-        p->stage_start = now;
-        p->tokens = 0;
-        p->last = now;
-        p->first_step = 0;
+        p->stage_start = p->last = wane_clock_wall();
+        p->trained = true;
+        p->tokens = p->step = p->first_step = 0;
         p->mean_loss = 0;
         return;
     }
-    if (strcmp(phase, "done") != 0) return;
-    const char *task = position
-                           ? plan->inputs->experiment->tasks[wane_plan_task(r, position)].spec.name
-                           : "the base model";
-    if (position == 0) (void)snprintf(line, sizeof line, "stage 0: %s measured", task);
+    if (strcmp(phase, "measure") == 0) return;
+    wane_text line = {0};
+    if (position == 0) wane_text_string(&line, "stage 0, the base model: ");
     else
-        (void)snprintf(line, sizeof line, "run %zu/%zu %s: stage %zu/%zu %s done, loss %.4f",
-                       run + 1, plan->run_count, r->name, position, r->length, task, p->mean_loss);
-    plain(p, line);
+        wane_text_printf(&line, "run %zu/%zu %s: stage %zu/%zu %s: ", run + 1, plan->run_count,
+                         r->name, position, r->length,
+                         plan->inputs->experiment->tasks[wane_plan_task(r, position)].spec.name);
+    if (write_deed(&line, p, phase, cells) && !line.failed) plain(p, line.data);
+    wane_text_free(&line);
+    p->trained = false;
 }
 
 wane_run_progress wane_progress_callbacks(wane_progress *progress)

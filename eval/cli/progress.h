@@ -13,7 +13,8 @@ typedef struct wane_progress {
     bool live;
     int worker;
     double last, stage_start; /* clocks */
-    size_t tokens, first_step;
+    bool trained;             /* this stage, here */
+    size_t tokens, first_step, step;
     double mean_loss;
 } wane_progress;
 

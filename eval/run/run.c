@@ -40,10 +40,13 @@ char *wane_work_path(const wane_work *work, const char *kind, const char *name)
     return path;
 }
 
-static void tell(const wane_work *work, size_t run, size_t position, const char *phase)
+/* `cells`: how many were filled here before the stage was begun. */
+static void tell(const wane_work *work, size_t run, size_t position, const char *phase,
+                 size_t cells)
 {
     const wane_run_progress *p = &work->options->progress;
-    if (p->stage) p->stage(p->context, work->plan, run, position, phase);
+    if (p->stage)
+        p->stage(p->context, work->plan, run, position, phase, work->outcome->cells_filled - cells);
 }
 
 /* ------------------------------------------------------------------------------- what is there */
@@ -156,6 +159,7 @@ static wane_status stage_at(wane_work *work, size_t r, size_t position, size_t l
     const wane_plan_run *run = &work->plan->runs[r];
     const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
     wane_stage_state state = {0};
+    const size_t cells = work->outcome->cells_filled;
     wane_status st = wane_results_stage_state(work->db, &state, stage->id, err);
     if (st != WANE_OK) return st;
     if (state.status == WANE_STAGE_DIVERGED) {
@@ -170,13 +174,14 @@ static wane_status stage_at(wane_work *work, size_t r, size_t position, size_t l
         st = wane_stage_load(work, run, position, chain, err);
         if (st == WANE_OK) st = seal_given(work, stage, err);
     } else {
-        tell(work, r, position, "train");
+        tell(work, r, position, "train", cells);
         st = wane_stage_train(work, run, r, position, chain, diverged, err);
     }
+    if (st == WANE_OK && *diverged) tell(work, r, position, "diverged", cells);
     if (st != WANE_OK || *diverged) return st;
-    tell(work, r, position, "measure");
+    tell(work, r, position, "measure", cells);
     st = wane_cells_fill(work, run, position, chain, err);
-    if (st == WANE_OK) tell(work, r, position, "done");
+    if (st == WANE_OK) tell(work, r, position, "done", cells);
     return st;
 }
 
@@ -258,7 +263,9 @@ static bool concerns_all(wane_status st)
 static wane_status record_failure(wane_work *work, const wane_plan_run *run, const wane_error *why,
                                   wane_error *err)
 {
-    wane_log_line(work->options->log, WANE_LOG_ERROR, "%s: %s", run->name, why->message);
+    bool named = strncmp(why->message, run->name, strlen(run->name)) == 0;
+    wane_log_line(work->options->log, WANE_LOG_ERROR, "%s%s%s", named ? "" : run->name,
+                  named ? "" : ": ", why->message);
     work->outcome->runs_failed++;
     wane_status st =
         wane_results_set_run_status(work->db, run->id, WANE_RUN_FAILED, why->message, err);
@@ -302,11 +309,12 @@ static wane_status base_stage(wane_work *work, wane_error *err)
     if (state.status == WANE_STAGE_DONE)
         WANE_TRY(wane_environment_check(work, work->plan->stages[0].id, err));
     size_t cells = 0, missing = 0;
+    const size_t before = work->outcome->cells_filled;
     WANE_TRY(wane_cells_missing(work->plan, work->db, run, 0, &cells, &missing, err));
-    if (missing) tell(work, 0, 0, "measure");
+    if (missing) tell(work, 0, 0, "measure", before);
     if (state.status != WANE_STAGE_DONE) WANE_TRY(seal_given(work, &work->plan->stages[0], err));
     WANE_TRY(wane_cells_fill(work, run, 0, &chain, err));
-    if (missing) tell(work, 0, 0, "done");
+    if (missing) tell(work, 0, 0, "done", before);
 done:
     wane_lock_release(lock);
     wane_free(path);

@@ -15,8 +15,10 @@ typedef struct wane_run_progress {
     void (*run)(void *context, const wane_plan *plan, size_t run);
     void (*step)(void *context, const wane_plan *plan, size_t run, size_t position, size_t step,
                  size_t steps, const wane_step *result);
+    /* phase: "train" (not where nothing is to be trained), "measure", then "done" or "diverged";
+     * cells: filled since the stage was begun. */
     void (*stage)(void *context, const wane_plan *plan, size_t run, size_t position,
-                  const char *phase); /* "train", "measure", "done" */
+                  const char *phase, size_t cells);
 } wane_run_progress;
 
 typedef struct wane_run_options {

@@ -232,6 +232,34 @@ static void validate_prints_a_file(void **state)
     assert_non_null(strstr(told_err(), "fast"));
 }
 
+/* A stage that is trained, one that only gets new cells, and one that is left as it is. */
+static void progress_says_what_was_done(void **state)
+{
+    (void)state;
+    const char *methods = strstr(experiment, "methods:");
+    for (int rows = 32; rows >= 24; rows -= 8) {
+        wane_text text = {0};
+        const char *test = strstr(strstr(experiment, "builtin/counting"), "test_rows: ");
+        wane_text_printf(&text, "%.*stest_rows: %d}\n", (int)(test - experiment), experiment, rows);
+        wane_text_printf(&text, "keep: all\nmethods: [{name: more, kind: full-matrices}]\n%s",
+                         strstr(methods, "training:"));
+        write_file(scratch_path(rows == 32 ? "more.yaml" : "again.yaml"), text.data, text.length);
+        wane_text_free(&text);
+    }
+    assert_int_equal(told("run {more.yaml} --db {more.db} --threads 1"), 0);
+    assert_non_null(strstr(told_err(), "\nstage 0, the base model: 3 cells filled\n"));
+    const char *line =
+        strstr(told_err(), "\nrun 1/1 more/given/s0: stage 1/2 topic: trained, 6 steps, loss ");
+    assert_non_null(line);
+    assert_int_equal(strncmp(strchr(line, ';'), "; 4 cells filled\n", 17), 0);
+    assert_int_equal(told("run {again.yaml} --db {more.db} --threads 1"), 0);
+    assert_null(strstr(told_err(), "trained, "));
+    assert_non_null(
+        strstr(told_err(), "\nrun 1/1 more/given/s0: stage 1/2 topic: 1 cell filled\n"));
+    assert_int_equal(told("run {again.yaml} --db {more.db} --threads 1"), 0);
+    assert_null(strstr(told_err(), "stage 1/2"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +269,7 @@ int main(void)
         cmocka_unit_test(counts_are_those_of_the_directions),
         cmocka_unit_test(the_rest_reads_it_too),
         cmocka_unit_test(validate_prints_a_file),
+        cmocka_unit_test(progress_says_what_was_done),
     };
     return cmocka_run_group_tests(tests, make, unmake);
 }
