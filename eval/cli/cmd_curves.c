@@ -4,6 +4,7 @@
 
 #include "eval/cli/commands.h"
 #include "eval/cli/curves.h"
+#include "eval/cli/frontier.h"
 #include "eval/cli/layers.h"
 #include "eval/cli/matrices.h"
 #include "eval/cli/reading.h"
@@ -108,6 +109,29 @@ done:
     return st;
 }
 
+static wane_status show_frontier(const wane_reading *r, const wane_frontier_request *request,
+                                 const char *path, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_query *query = NULL;
+    wane_text chart = {0}, caption = {0};
+    bool draw = path && ends_with(path, ".svg");
+    if (draw) WANE_TRY(wane_frontier_draw(&chart, r->db, request, err));
+    else WANE_TRY(wane_frontier_rows(&query, r->db, request, err));
+    if (!path && r->format == WANE_RENDER_TABLE) {
+        wane_frontier_caption(&caption, request);
+        WANE_TRY(wane_text_check(&caption, "curves", "caption", err));
+        (void)printf("%s\n\n", caption.data);
+    }
+    st = write(r, query, draw ? &chart : NULL, path, err);
+    query = NULL;
+done:
+    wane_query_free(query);
+    wane_text_free(&chart);
+    wane_text_free(&caption);
+    return st;
+}
+
 /* What options say, before it is settled. */
 typedef struct curves_call {
     wane_reading reading;
@@ -115,14 +139,16 @@ typedef struct curves_call {
     const char *path, *band, *stage, *x_scale, *y_scale;
     size_t k;
     double epsilon;
-    const char *side, *against;
+    const char *side, *against, *choice;
+    wane_frontier_request frontier;
 } curves_call;
 
-enum chart { CURVES, MATRICES, LAYERS };
+enum chart { CURVES, MATRICES, LAYERS, FRONTIER };
 
 static enum chart chart_of(const wane_curves_request *r)
 {
     if (strcmp(r->metric, "accuracy_matrix") == 0) return MATRICES;
+    if (wane_frontier_metric(r->metric)) return FRONTIER;
     return strcmp(r->metric, "intruders_by_matrix") == 0 ? LAYERS : CURVES;
 }
 
@@ -159,6 +185,30 @@ static void settle_counting(curves_call *c, wane_curves_kind kind)
     if (c->against) r->counting.against = c->against;
 }
 
+/* Arms of interventions have axes of their own; false after a usage error. */
+static bool settle_frontier(const wane_call *call, curves_call *c)
+{
+    const wane_curves_request *r = &c->request;
+    const char *x = r->x ? r->x : "forgetting_change_pct", *choice = c->choice ? c->choice : "top";
+    if (strcmp(x, "forgetting_change_pct") != 0 && strcmp(x, "nll_change") != 0)
+        (void)wane_cli_usage(call, "%s goes with --x forgetting_change_pct or --x nll_change",
+                             r->metric);
+    else if (strcmp(choice, "top") != 0 && strcmp(choice, "all") != 0)
+        (void)wane_cli_usage(call, "--choice %s: neither top nor all", choice);
+    else if (r->task || r->corpus || c->band || r->counted || c->x_scale || c->y_scale)
+        (void)wane_cli_usage(call, "%s goes with --x, --by, --choice and --stage alone", r->metric);
+    else {
+        c->frontier = (wane_frontier_request){
+            .x = x,
+            .y = strcmp(r->metric, "frontier") == 0 ? "latest_accuracy_change" : r->metric,
+            .by = r->by && strcmp(r->by, "order") == 0 ? "order_name" : r->by,
+            .choice = choice,
+            .stage = r->stage};
+        return true;
+    }
+    return false;
+}
+
 /* Settles what was not given; false after a usage error. */
 static bool settle(const wane_call *call, curves_call *c)
 {
@@ -181,6 +231,8 @@ static bool settle(const wane_call *call, curves_call *c)
         (void)wane_cli_usage(call, "--output %s: neither .svg nor .csv", c->path);
     else if (c->path && (c->reading.json || c->reading.format_name))
         (void)wane_cli_usage(call, "either --output or a format");
+    else if (chart == FRONTIER) return settle_frontier(call, c);
+    else if (c->choice) (void)wane_cli_usage(call, "--choice goes with --metric frontier");
     else if (chart != CURVES && (r->x || r->by || r->task || r->corpus || c->band))
         (void)wane_cli_usage(call, "%s goes without --x, --by, --task, --corpus and --band",
                              r->metric);
@@ -205,6 +257,9 @@ static wane_status show(curves_call *c, wane_error *err)
 {
     switch (chart_of(&c->request)) {
     case MATRICES: return show_matrices(&c->reading, c->path, err);
+    case FRONTIER:
+        c->frontier.experiment = c->reading.experiment;
+        return show_frontier(&c->reading, &c->frontier, c->path, err);
     case LAYERS: return show_layers(&c->reading, &c->request, c->path, err);
     case CURVES: break;
     }
@@ -234,6 +289,8 @@ static int run(wane_call *call)
          "what they are compared with, the base or the stage before (base)"},
         {"stage", 0, WANE_OPTION_TEXT, &c.stage, "N|last",
          "with --x epsilon, --x k and intruders_by_matrix: after this stage (last)"},
+        {"choice", 0, WANE_OPTION_TEXT, &c.choice, "top|all",
+         "of a frontier: the first intruder of each matrix is scaled, or all (top)"},
         {"band", 0, WANE_OPTION_TEXT, &c.band, "sd|ci",
          "around the mean: 1 standard deviation, or a 95% t interval (sd)"},
         {"x-scale", 0, WANE_OPTION_TEXT, &c.x_scale, "SCALE", "linear, log or auto (auto)"},
@@ -268,5 +325,8 @@ const wane_command wane_command_curves = {
     "\nwane curves DB -m intruders --k 5 --epsilon 0.3 --side v  intruders counted in another way"
     "\nwane curves DB -x epsilon -o epsilon.svg                  intruders against epsilon; the "
     "same with k"
+    "\nwane curves DB -m frontier -o frontier.svg                intruders scaled, and the arms "
+    "that "
+    "compare: accuracy against forgetting"
     "\nwane curves DB -m intruders_by_matrix -o layers.svg       heat maps, layers by modules",
     run};

@@ -240,12 +240,59 @@ static void together_is_one_set(void **state)
                      4);
 }
 
+static int curves(const char *metric, const char *option, const char *value, const char *output)
+{
+    char path[512], file[512];
+    (void)snprintf(path, sizeof path, "%s", scratch_path("small.db"));
+    (void)snprintf(file, sizeof file, "%s", scratch_path(output));
+    const char *const arguments[] = {"curves", path, "-m", metric, "-o", file, option, value, NULL};
+    return process_run(arguments, "out", "err");
+}
+
+/* Of the one run with intruders: its own values, at one lambda and at 1. */
+static void the_frontier_is_drawn(void **state)
+{
+    (void)state;
+    assert_int_equal(curves("seen_accuracy_change", "--x", "nll_change", "frontier.csv"), 0);
+    char *text = read_file(scratch_path("frontier.csv"), NULL);
+    size_t rows = 0;
+    for (char *line = strchr(text, '\n') + 1; *line; line = strchr(line, '\n') + 1) {
+        char arm[16], sql[256];
+        double lambda = 0, x = 0, y = 0;
+        int runs = 0, configs = 0;
+        assert_int_equal(
+            sscanf(line, "all,%15[a-z],%lf,%d,%d,%lf,,%lf,", arm, &lambda, &runs, &configs, &x, &y),
+            6);
+        assert_true(runs == 1 && configs == 1);
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT nll_change FROM intervention_effect WHERE choice = 'top' AND "
+                       "method = 'lora' AND arm = '%s' AND lambda = %g",
+                       arm, lambda);
+        CHECK_NEAR(x, number("small.db", sql), 1e-15, 1e-12);
+        assert_true(lambda < 1 || (x == 0 && y == 0));
+        rows++;
+    }
+    free(text);
+    assert_true(rows >= 8 && rows <= 10); /* energy may be out of reach */
+    assert_int_equal(curves("frontier", "--by", "method", "frontier.svg"), 0);
+    text = read_file(scratch_path("frontier.svg"), NULL);
+    assert_non_null(strstr(text, "lambda (0.3, 1; 1 changes nothing)"));
+    assert_non_null(strstr(text, "Scaling the top intruder of each matrix: lora"));
+    assert_non_null(strstr(text, ">rescale<"));
+    free(text);
+    assert_int_equal(curves("frontier", "--x", "intruders", "no.svg"), 2);
+    assert_int_equal(curves("frontier", "--choice", "some", "no.svg"), 2);
+    assert_int_equal(curves("frontier", "--task", "topic", "no.svg"), 2);
+    assert_int_equal(curves("nll", "--choice", "all", "no.svg"), 2);
+    assert_int_equal(curves("frontier", "--by", "nothing", "no.svg"), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_arm_has_its_cell), cmocka_unit_test(lambda_1_changes_nothing),
         cmocka_unit_test(arms_are_comparable),    cmocka_unit_test(a_new_lambda_fills_its_cells),
-        cmocka_unit_test(together_is_one_set),
+        cmocka_unit_test(together_is_one_set),    cmocka_unit_test(the_frontier_is_drawn),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
 }
