@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * `kind: given`: the checkpoints another experiment has trained, measured anew, give its numbers to
+ * the bit, whether adapters or tuned tensors; so do models in folders.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/base/text.h"
+#include "store/files/file.h"
+#include "store/results/query.h"
+#include "tests/support/process.h"
+#include "tests/support/support.h"
+
+/* %s: the model, the methods. */
+static const char experiment[] =
+    "name: small\n"
+    "model: %s\n"
+    "corpora: [{name: text, path: builtin, role: pretraining, documents: 10}]\n"
+    "tasks:\n"
+    "  - {path: builtin/topic, train_rows: 48, test_rows: 40}\n"
+    "  - {path: builtin/counting, train_rows: 40, test_rows: 40}\n"
+    "watch: [{path: builtin/agreement, train_rows: 40, test_rows: 40}]\n"
+    "methods:\n%s"
+    "training: {epochs: 2, batch_size: 8, max_seq_length: 96}\n"
+    "keep: all\n";
+
+static const char trained[] = "  - {name: full, kind: full, learning_rate: 1e-3}\n"
+                              "  - {name: lora, kind: lora, rank: 2, learning_rate: 1e-2}\n";
+
+static char path_space[4][512];
+
+static const char *path_of(int slot, const char *name)
+{
+    (void)snprintf(path_space[slot], sizeof path_space[slot], "%s", scratch_path(name));
+    return path_space[slot];
+}
+
+static int run(const char *yaml, const char *methods, const char *adapter, const char *database)
+{
+    wane_text text = {0};
+    wane_text_printf(&text, experiment, scratch_path("model"), methods);
+    write_file(scratch_path(yaml), text.data, text.length);
+    wane_text_free(&text);
+    const char *const arguments[] = {
+        "run", path_of(0, yaml), adapter, "--db", path_of(1, database), "--threads", "1", NULL};
+    int code = process_run(arguments, "out", "err");
+    char *said = read_file(scratch_path("err"), NULL);
+    if (code != 0) print_error("exit code %d: %s\n", code, said);
+    free(said);
+    return code;
+}
+
+static int make(void **state)
+{
+    if (scratch_make(state) != 0) return -1;
+    const char *const arguments[] = {"pretrain",    "-o",  path_of(0, "model"), "--steps", "60",
+                                     "--documents", "200", "--width",           "32",      NULL};
+    return process_run(arguments, "out", "err");
+}
+
+/* What is asked of both databases: every score and likelihood of the method's run, in order. */
+static wane_query *numbers(wane_results *db, const char *method)
+{
+    static const char sql[] =
+        "SELECT z.position, t.name, s.metric, s.value FROM run r JOIN run_stage z ON z.run = r.id "
+        "JOIN score s ON s.stage = z.stage JOIN task t ON t.id = s.task WHERE r.method = ?1 "
+        "UNION ALL SELECT z.position, '', 'nll', l.nll FROM run r JOIN run_stage z ON z.run = r.id "
+        "JOIN likelihood l ON l.stage = z.stage WHERE r.method = ?1 "
+        "UNION ALL SELECT z.position, x.name, 'sigma', d.sigma FROM run r JOIN run_stage z ON "
+        "z.run = r.id JOIN direction d ON d.stage = z.stage AND d.position = 1 AND d.side = 'u' "
+        "JOIN matrix x ON x.id = d.matrix WHERE r.method = ?1 "
+        "UNION ALL SELECT m.position, m.subject, m.name, m.value FROM run r JOIN metric m ON m.run "
+        "= r.id WHERE r.method = ?1 ORDER BY 3, 1, 2";
+    wane_error err;
+    wane_query *query = NULL;
+    wane_binding binding = {NULL, {.type = WANE_VALUE_TEXT, .text = method}};
+    CHECK_OK(wane_query_open(&query, db, sql, &binding, 1, &err));
+    return query;
+}
+
+static void same_numbers(const char *first, const char *method, const char *second,
+                         const char *given)
+{
+    wane_error err;
+    wane_results *a = NULL, *b = NULL;
+    CHECK_OK(wane_results_open(&a, scratch_path(first), WANE_RESULTS_READ, &err));
+    CHECK_OK(wane_results_open(&b, scratch_path(second), WANE_RESULTS_READ, &err));
+    wane_query *left = numbers(a, method), *right = numbers(b, given);
+    size_t rows = 0;
+    wane_status st = WANE_OK;
+    for (; (st = wane_query_next(left, &err)) == WANE_OK; rows++) {
+        CHECK_OK(wane_query_next(right, &err));
+        assert_int_equal(wane_query_int(left, 0), wane_query_int(right, 0));
+        assert_string_equal(wane_query_text(left, 2), wane_query_text(right, 2));
+        double x = wane_query_double(left, 3), y = wane_query_double(right, 3);
+        if (memcmp(&x, &y, sizeof x) != 0)
+            print_error("%s at %d: %.17g, given %.17g\n", wane_query_text(left, 2),
+                        (int)wane_query_int(left, 0), x, y);
+        assert_memory_equal(&x, &y, sizeof x);
+    }
+    assert_int_equal(st, WANE_DONE);
+    assert_int_equal(wane_query_next(right, &err), WANE_DONE);
+    /* per stage 3 tasks x 3 scores, 2 more for the trained one, an nll, 14 matrices, the metrics */
+    assert_true(rows >= 3 * 9 + 2 * 2 + 3 + 2 * 14 + 2 * 12);
+    wane_query_free(left);
+    wane_query_free(right);
+    wane_results_close(a);
+    wane_results_close(b);
+}
+
+/* "  - {name: NAME, kind: given, stages: [...]}" with the kept files of a run's two stages. */
+static void given_stages(wane_text *out, const char *name, const char *database, const char *method)
+{
+    wane_error err;
+    wane_results *db = NULL;
+    wane_query *query = NULL;
+    wane_binding binding = {NULL, {.type = WANE_VALUE_TEXT, .text = method}};
+    CHECK_OK(wane_results_open(&db, scratch_path(database), WANE_RESULTS_READ, &err));
+    CHECK_OK(wane_query_open(&query, db,
+                             "SELECT a.path FROM run r JOIN run_stage z ON z.run = r.id JOIN "
+                             "artifact a ON a.stage = z.stage AND a.kind IN ('adapter', 'tensors') "
+                             "WHERE r.method = ?1 ORDER BY z.position",
+                             &binding, 1, &err));
+    wane_text_printf(out, "  - {name: %s, kind: given, max_seq_length: 96, stages: [", name);
+    for (int i = 0; i < 2; i++) {
+        CHECK_OK(wane_query_next(query, &err));
+        wane_text_printf(out, "%s%s.artifacts/%s", i ? ", " : "", scratch_path(database),
+                         wane_query_text(query, 0));
+    }
+    wane_text_string(out, "]}\n");
+    wane_query_free(query);
+    wane_results_close(db);
+}
+
+static void checkpoints_give_the_numbers_of_their_training(void **state)
+{
+    (void)state;
+    wane_text methods = {0};
+    assert_int_equal(run("trained.yaml", trained, "protocol.adapter=merge", "trained.db"), 0);
+    given_stages(&methods, "lora-again", "trained.db", "lora");
+    given_stages(&methods, "full-again", "trained.db", "full");
+    assert_int_equal(run("given.yaml", methods.data, "protocol.adapter=merge", "given.db"), 0);
+    same_numbers("trained.db", "lora", "given.db", "lora-again");
+    same_numbers("trained.db", "full", "given.db", "full-again");
+    assert_int_equal(query_integer_at(scratch_path("given.db"), "SELECT count(*) FROM step"), 0);
+    assert_int_equal(query_integer_at(scratch_path("given.db"),
+                                      "SELECT count(*) FROM stage WHERE kind = 'given' AND status "
+                                      "= 'done'"),
+                     4);
+    /* Read again, nothing is done; as another policy's, it is another run. */
+    assert_int_equal(run("given.yaml", methods.data, "protocol.adapter=merge", "given.db"), 0);
+    assert_int_equal(query_integer_at(scratch_path("given.db"), "SELECT count(*) FROM run"), 2);
+    wane_text_free(&methods);
+}
+
+static void continued_adapters_are_read_from_the_base(void **state)
+{
+    (void)state;
+    wane_text methods = {0};
+    assert_int_equal(run("trained.yaml", trained, "protocol.adapter=continue", "continued.db"), 0);
+    given_stages(&methods, "again", "continued.db", "lora");
+    assert_int_equal(run("given.yaml", methods.data, "protocol.adapter=continue", "again.db"), 0);
+    same_numbers("continued.db", "lora", "again.db", "again");
+    wane_text_free(&methods);
+}
+
+/* A model in a folder stands for itself, whatever stood before: here the base again. */
+static void a_model_in_a_folder(void **state)
+{
+    (void)state;
+    wane_text methods = {0};
+    wane_text_printf(&methods, "  - {name: back, kind: given, stages: [%s, %s]}\n",
+                     scratch_path("model"), scratch_path("model"));
+    assert_int_equal(run("back.yaml", methods.data, "protocol.adapter=merge", "back.db"), 0);
+    assert_int_equal(query_integer_at(scratch_path("back.db"),
+                                      "SELECT count(*) FROM pretraining_forgetting WHERE position "
+                                      "> 0 AND forgetting = 0 AND kl_to_base < 1e-9"),
+                     2);
+    assert_int_equal(
+        query_integer_at(scratch_path("back.db"),
+                         "SELECT count(*) FROM spectrum WHERE reason = 'unchanged' AND "
+                         "intruders_u = 0"),
+        2 * 14);
+    wane_text_free(&methods);
+}
+
+static void what_cannot_be_read_is_said(void **state)
+{
+    (void)state;
+    wane_text methods = {0};
+    wane_text_printf(&methods, "  - {name: gone, kind: given, stages: [%s]}\n",
+                     scratch_path("nowhere"));
+    wane_text text = {0};
+    wane_text_printf(&text, experiment, scratch_path("model"), methods.data);
+    write_file(scratch_path("gone.yaml"), text.data, text.length);
+    const char *const arguments[] = {"run", path_of(0, "gone.yaml"), "--db", path_of(1, "gone.db"),
+                                     NULL};
+    assert_int_equal(process_run(arguments, "out", "err"), 2);
+    char *said = read_file(scratch_path("err"), NULL);
+    assert_non_null(strstr(said, "nowhere"));
+    free(said);
+    wane_text_free(&text);
+    wane_text_free(&methods);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(checkpoints_give_the_numbers_of_their_training),
+        cmocka_unit_test(continued_adapters_are_read_from_the_base),
+        cmocka_unit_test(a_model_in_a_folder),
+        cmocka_unit_test(what_cannot_be_read_is_said),
+    };
+    return cmocka_run_group_tests(tests, make, scratch_remove);
+}
