@@ -26,14 +26,18 @@ static wane_status score_linear(wane_accuracy *out, const char **reason, wane_wo
     size_t at = trained_at(work, run, position, task);
     const wane_plan_stage *stage = &work->plan->stages[run->stages[at]];
     float *weight = NULL;
-    if (at == 0 || stage->given) {
+    /* A given adapter may have brought its head. */
+    const wane_update *given = at && stage->given ? &chain->updates[at - 1] : NULL;
+    bool brought = given && given->head && given->head_rows == in->task.label_count &&
+                   given->head_cols == chain->model->config.width;
+    if (at == 0 || (given && !brought)) {
         *reason = "head_not_trained";
         return WANE_OK;
     }
-    wane_status st = wane_load_head(&weight, work, stage, task, err);
+    wane_status st = given ? WANE_OK : wane_load_head(&weight, work, stage, task, err);
     if (st == WANE_OK)
-        st = wane_measure_linear(out, chain->model, NULL, weight, &in->task, WANE_SPLIT_TEST,
-                                 &in->test, work->pool, err);
+        st = wane_measure_linear(out, chain->model, NULL, given ? given->head : weight, &in->task,
+                                 WANE_SPLIT_TEST, &in->test, work->pool, err);
     wane_free(weight);
     return st;
 }

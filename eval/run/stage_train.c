@@ -260,6 +260,11 @@ static wane_status finish(training *t, wane_chain *chain, wane_error *err)
         goto done;
     }
     WANE_TRY(wane_trainer_update(&update, t->trainer, chain->model, err));
+    if (adapter && head && head->groups == 1) {
+        update.head = head->weight;
+        update.head_rows = head->outputs;
+        update.head_cols = chain->model->config.width;
+    }
     WANE_TRY(wane_save_update(&saved, t->work, t->stage, update.lowrank ? "adapter" : "tensors",
                               &update, err));
     if (head) WANE_TRY(wane_save_head(&saved, t->work, t->stage, head, err));

@@ -14,6 +14,9 @@
 static const char prefix[] = "base_model.model.";
 static const char a_suffix[] = ".lora_A.weight", b_suffix[] = ".lora_B.weight";
 
+/* The head of transformers' sequence classifiers, saved whole (modules_to_save). */
+static const char head_name[] = "score.weight", whole_head_name[] = "base_model.model.score.weight";
+
 static bool ends_with(const char *text, const char *suffix)
 {
     size_t length = strlen(text), tail = strlen(suffix);
@@ -30,7 +33,14 @@ wane_status wane_peft_module_length(size_t *out, const char *weight, const char 
 }
 
 /* What a tensor of the file is. */
-typedef enum part_kind { PART_A, PART_B, PART_WHOLE, PART_EMBEDDING, PART_UNKNOWN } part_kind;
+typedef enum part_kind {
+    PART_A,
+    PART_B,
+    PART_HEAD,
+    PART_WHOLE,
+    PART_EMBEDDING,
+    PART_UNKNOWN
+} part_kind;
 
 static part_kind kind_of(const char *name)
 {
@@ -38,6 +48,7 @@ static part_kind kind_of(const char *name)
     if (strncmp(name, prefix, head) != 0) return PART_UNKNOWN;
     if (ends_with(name, a_suffix) && length > head + sizeof a_suffix - 1) return PART_A;
     if (ends_with(name, b_suffix) && length > head + sizeof b_suffix - 1) return PART_B;
+    if (strcmp(name + head, head_name) == 0) return PART_HEAD;
     if (strstr(name, ".lora_embedding_")) return PART_EMBEDDING;
     bool plain = ends_with(name, ".weight") || ends_with(name, ".bias");
     return plain && !strstr(name, "lora_") ? PART_WHOLE : PART_UNKNOWN;
@@ -49,6 +60,7 @@ static wane_status check_name(const wane_tensors *tensors, const char *name, boo
                               const char *path, wane_error *err)
 {
     part_kind kind = kind_of(name);
+    if (kind == PART_HEAD) return WANE_OK;
     if (loose && (kind == PART_WHOLE || kind == PART_EMBEDDING)) return WANE_OK;
     if (kind != PART_A && kind != PART_B)
         return wane_fail(err, WANE_EFORMAT,
@@ -102,6 +114,16 @@ done:
     return st;
 }
 
+static wane_status read_head(wane_update *out, wane_update_memory *memory, const wane_tensor *t,
+                             const char *path, wane_error *err)
+{
+    if (t->dimensions != 2 || t->elements == 0 || t->shape[0] > INT_MAX || t->shape[1] > INT_MAX)
+        return wane_fail(err, WANE_EFORMAT, "read: %s: %s: no matrix", path, t->name);
+    out->head_rows = t->shape[0];
+    out->head_cols = t->shape[1];
+    return wane_update_memory_values(&out->head, memory, t, err);
+}
+
 /* A tensor saved whole beside the factors, if it is a matrix or a vector. */
 static wane_status read_whole(wane_update *out, wane_update_memory *memory, const wane_tensor *t,
                               wane_error *err)
@@ -138,6 +160,7 @@ static wane_status read_parts(wane_update *out, wane_update_memory *memory,
         wane_status st = WANE_OK;
         if (kind == PART_A)
             st = read_pair(&out->tensors[out->count++], memory, t, config, path, err);
+        else if (kind == PART_HEAD) st = read_head(out, memory, t, path, err);
         else if (kind == PART_WHOLE) st = read_whole(out, memory, t, err);
         if (st != WANE_OK) return st;
     }
@@ -214,8 +237,14 @@ static wane_status write_factors(const wane_update *update, const char *path, wa
     wane_status st = WANE_OK;
     wane_arena *arena = wane_arena_new();
     wane_tensor_source *sources =
-        arena ? wane_arena_alloc(arena, 2 * update->count, sizeof *sources) : NULL;
+        arena ? wane_arena_alloc(arena, 2 * update->count + 1, sizeof *sources) : NULL;
+    size_t count = 2 * update->count;
     if (!sources) WANE_TRY(wane_fail_memory(err, "write", path));
+    if (update->head)
+        sources[count++] = (wane_tensor_source){.name = whole_head_name,
+                                                .data = update->head,
+                                                .dimensions = 2,
+                                                .shape = {update->head_rows, update->head_cols}};
     for (size_t i = 0; i < update->count; i++) {
         const wane_update_tensor *t = &update->tensors[i];
         size_t length = 0;
@@ -234,7 +263,7 @@ static wane_status write_factors(const wane_update *update, const char *path, wa
                 .shape = {half ? t->rows : t->term.rank, half ? t->term.rank : t->cols}};
         }
     }
-    WANE_TRY(wane_tensors_write(path, sources, 2 * update->count, metadata, 1, err));
+    WANE_TRY(wane_tensors_write(path, sources, count, metadata, 1, err));
 done:
     wane_arena_free(arena);
     return st;

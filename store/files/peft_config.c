@@ -94,6 +94,18 @@ static bool neutral(const wane_json *value)
     }
 }
 
+/* modules_to_save: nothing but the head of a sequence classifier, by either of peft's names. */
+static bool head_alone(const char *key, const wane_json *value)
+{
+    if (strcmp(key, "modules_to_save") != 0 || wane_json_kind_of(value) != WANE_JSON_ARRAY)
+        return false;
+    for (size_t i = 0; i < wane_json_size(value); i++) {
+        const char *name = wane_json_string(wane_json_at(value, i), NULL);
+        if (!name || (strcmp(name, "score") != 0 && strcmp(name, "classifier") != 0)) return false;
+    }
+    return true;
+}
+
 static wane_status check_keys(const wane_json *root, const char *path, bool loose,
                               void (*warning)(void *context, const char *line), void *context,
                               wane_error *err)
@@ -103,7 +115,7 @@ static wane_status check_keys(const wane_json *root, const char *path, bool loos
         const wane_json *value = wane_json_member(root, i, &key);
         if (listed(key, refused, sizeof refused / sizeof *refused)) {
             bool passed = loose && listed(key, loosened, sizeof loosened / sizeof *loosened);
-            if (!passed && !neutral(value))
+            if (!passed && !neutral(value) && !head_alone(key, value))
                 return wane_fail(err, WANE_EFORMAT,
                                  "read: %s: %s is set; this version cannot honour it", path, key);
         } else if (!listed(key, understood, sizeof understood / sizeof *understood) && warning) {
@@ -403,8 +415,8 @@ wane_status wane_peft_config_write(wane_text *out, const wane_update *update, co
     wane_text_string(out, ",\n  \"lora_dropout\": ");
     wane_json_write_number(out, facts->dropout);
     wane_text_printf(out,
-                     ",\n  \"modules_to_save\": null,\n  \"peft_type\": \"LORA\",\n  \"r\": %zu,\n",
-                     facts->rank);
+                     ",\n  \"modules_to_save\": %s,\n  \"peft_type\": \"LORA\",\n  \"r\": %zu,\n",
+                     update->head ? "[\n    \"score\"\n  ]" : "null", facts->rank);
     st = write_pattern(out, update, true, path, err);
     if (st != WANE_OK) return st;
     wane_text_string(out, "  \"target_modules\": [");
@@ -415,8 +427,8 @@ wane_status wane_peft_config_write(wane_text *out, const wane_update *update, co
         write_key(out, update->tensors[i].name, length, i == 0);
     }
     wane_text_printf(out,
-                     "\n  ],\n  \"task_type\": \"CAUSAL_LM\",\n  \"use_dora\": false,\n"
+                     "\n  ],\n  \"task_type\": \"%s\",\n  \"use_dora\": false,\n"
                      "  \"use_rslora\": %s\n}\n",
-                     facts->rslora ? "true" : "false");
+                     update->head ? "SEQ_CLS" : "CAUSAL_LM", facts->rslora ? "true" : "false");
     return wane_text_check(out, "write", path, err);
 }

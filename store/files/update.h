@@ -42,6 +42,10 @@ typedef struct wane_update {
     wane_update_tensor *tensors; /* by name */
     bool lowrank;                /* an adapter */
     wane_adapter_facts facts;    /* of an adapter */
+    const float *head;           /* of an adapter: the linear head saved with it (peft's
+                                    modules_to_save: score.weight, no bias), or NULL; no part of
+                                    what is applied to a model */
+    size_t head_rows, head_cols; /* labels x width */
     void *memory;                /* owns what the tensors point to */
 } wane_update;
 
@@ -52,8 +56,8 @@ WANE_MUST_CHECK wane_status wane_update_new(wane_update *out, size_t count, bool
 
 /* Reads either form: a folder or archive with adapter_config.json (factors in
  * adapter_model.safetensors or adapter_model.bin), or tuned tensors of any form tensors.h knows.
- * Adapter facts this version cannot honour exactly (DoRA, bias other than none,
- * modules_to_save, fan_in_fan_out, target_parameters, ...) are refused by name; unknown keys are
+ * Adapter facts this version cannot honour exactly (DoRA, bias other than none, modules_to_save
+ * other than score, fan_in_fan_out, target_parameters, ...) are refused by name; unknown keys are
  * reported through `warning` (may be NULL; borrowed by the callee for the call). rank_pattern,
  * alpha_pattern and use_rslora are honoured. Adapter factors may be F32, F16 or BF16.
  * Shapes are not checked against a model here. Free with wane_update_free. */
@@ -81,8 +85,8 @@ WANE_MUST_CHECK wane_status wane_update_save(const wane_update *update, const ch
 void wane_update_apply(wane_pool *pool, const wane_update_tensor *tensor, float *weight);
 
 /* One adapter that does what `count` adapters added to the same weights do: factors side by side,
- * ranks summed, nothing rounded. They must be on the same weights with the same scales (WANE_EINVAL
- * otherwise). Free with wane_update_free. */
+ * ranks summed, nothing rounded; the head is the last one's, borrowed from it. They must be on the
+ * same weights with the same scales (WANE_EINVAL otherwise). Free with wane_update_free. */
 WANE_MUST_CHECK wane_status wane_update_stack(wane_update *out, const wane_update *list,
                                               size_t count, wane_error *err);
 

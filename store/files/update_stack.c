@@ -81,6 +81,9 @@ wane_status wane_update_stack(wane_update *out, const wane_update *list, size_t 
         update.facts.base_model = wane_arena_strdup(arena, update.facts.base_model);
     if (list[0].facts.base_model && !update.facts.base_model)
         WANE_TRY(wane_fail_memory(err, "stack", "adapter"));
+    update.head = list[count - 1].head;
+    update.head_rows = list[count - 1].head_rows;
+    update.head_cols = list[count - 1].head_cols;
     *out = update;
     update = (wane_update){0};
 done:

@@ -25,7 +25,7 @@ from safetensors.numpy import load_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 L2, LONGEST = 1e-3, 100
 
@@ -60,6 +60,18 @@ def features(model, tokenizer, rows):
     return np.array(out, dtype=np.float64)
 
 
+def classifier(base, adapter, labels, tokenizer, rows):
+    """Logits of the kept adapter as a sequence classifier, its head with it."""
+    model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=labels, dtype=torch.float32)
+    model.config.pad_token_id = None
+    # Checkpoints of tied models may hold the embeddings under the name of the other head alone.
+    model.model.load_state_dict(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).model.state_dict())
+    model = PeftModel.from_pretrained(model, adapter).eval()
+    with torch.no_grad():
+        return np.concatenate([model(input_ids=torch.tensor([tokenizer.encode(r["text"] + "\nLabel: A").ids[:-1]]))
+                               .logits.double().numpy() for r in rows])
+
+
 def log_softmax(scores):
     top = scores.max(1, keepdims=True)
     return scores - top - np.log(np.exp(scores - top).sum(1, keepdims=True))
@@ -68,7 +80,7 @@ def log_softmax(scores):
 def probe(train, labels, test, classes):
     scaler = StandardScaler().fit(train)
     n, k = len(labels), len(set(labels))
-    fit = LogisticRegression(C=(2 if k == 2 else 1) / (L2 * n), tol=1e-10, max_iter=100000)
+    fit = LogisticRegression(C=(2 if k == 2 else 1) / (L2 * n), tol=1e-8, max_iter=20000)
     fit.fit(scaler.transform(train), labels)
     out = np.full((len(test), classes), -np.inf)
     out[:, fit.classes_] = fit.predict_log_proba(scaler.transform(test))
@@ -97,8 +109,8 @@ def main():
     parser.add_argument("wane")
     parser.add_argument("model", type=pathlib.Path)
     parser.add_argument("tasks", nargs=2, type=pathlib.Path)
-    parser.add_argument("--rows", type=int, default=300)
-    parser.add_argument("--tests", type=int, default=150)
+    parser.add_argument("--rows", type=int, default=100)
+    parser.add_argument("--tests", type=int, default=100)
     args = parser.parse_args()
     tokenizer = Tokenizer.from_file(str(args.model / "tokenizer.json"))
     failures = 0
@@ -139,6 +151,13 @@ def main():
                     test = features(model, tokenizer, rows["test"])
                     if head == "linear":
                         log_p = log_softmax(test @ heads[t].T.astype(np.float64))
+                        if t == position - 1:
+                            whole = classifier(args.model, f"{path}.artifacts/{kept}", len(labels), tokenizer,
+                                               rows["test"])
+                            apart = np.abs(log_softmax(whole) - log_p).max()
+                            failures += apart > 1e-3
+                            print(f"{'FAIL' if apart > 1e-3 else 'ok  '} peft's classifier, stage {position}: "
+                                  f"log-probabilities within {apart:.2g}")
                     else:
                         train = np.array([index[r["label"]] for r in rows["train"]])
                         log_p = probe(features(model, tokenizer, rows["train"]), train, test, len(labels))

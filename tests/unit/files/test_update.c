@@ -132,6 +132,40 @@ static const char *edited(const char *from, const char *to)
     return scratch_path("adapter");
 }
 
+/* The head of a classifier is kept as peft keeps it, apart from what is applied. */
+static void heads_are_kept_beside_the_factors(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_update update = {0}, again = {0}, whole = {0};
+    const float head[] = {1, -2, 3, 4.5F, 0, 6};
+    CHECK_OK(wane_update_load(
+        &update,
+        edited("\"modules_to_save\": null", "\"modules_to_save\": [\"classifier\", \"score\"]"),
+        NULL, NULL, &err));
+    assert_null(update.head);
+    update.head = head;
+    update.head_rows = 2;
+    update.head_cols = 3;
+    CHECK_OK(wane_update_save(&update, scratch_path("classifier"), &err));
+    CHECK_OK(wane_update_load(&again, scratch_path("classifier"), NULL, NULL, &err));
+    assert_int_equal(again.count, update.count);
+    assert_int_equal(again.head_rows, 2);
+    assert_int_equal(again.head_cols, 3);
+    assert_memory_equal(again.head, head, sizeof head);
+    char *config = read_file(scratch_path("classifier/adapter_config.json"), NULL);
+    assert_non_null(strstr(config, "\"SEQ_CLS\""));
+    assert_non_null(strstr(config, "\"score\""));
+    free(config);
+    update.head = NULL;
+    const wane_update list[] = {update, again};
+    CHECK_OK(wane_update_stack(&whole, list, 2, &err));
+    assert_ptr_equal(whole.head, again.head);
+    wane_update_free(&whole);
+    wane_update_free(&again);
+    wane_update_free(&update);
+}
+
 static void what_cannot_be_honoured_is_refused(void **state)
 {
     (void)state;
@@ -142,6 +176,7 @@ static void what_cannot_be_honoured_is_refused(void **state)
         {"\"bias\": \"none\"", "\"bias\": \"all\"", "bias is all"},
         {"\"bias\": \"none\"", "\"bias\": 3", "bias is no text"},
         {"\"modules_to_save\": null", "\"modules_to_save\": [\"lm_head\"]", "modules_to_save"},
+        {"\"modules_to_save\": null", "\"modules_to_save\": [\"score\", 3]", "modules_to_save"},
         {"\"fan_in_fan_out\": false", "\"fan_in_fan_out\": true", "fan_in_fan_out is set"},
         {"\"target_parameters\": null", "\"target_parameters\": [\"x\"]", "target_parameters"},
         {"\"trainable_token_indices\": null", "\"trainable_token_indices\": [1]",
@@ -512,6 +547,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adapters_of_peft_are_read),
         cmocka_unit_test(facts_of_an_adapter_are_read),
+        cmocka_unit_test(heads_are_kept_beside_the_factors),
         cmocka_unit_test(what_cannot_be_honoured_is_refused),
         cmocka_unit_test(unpaired_factors_are_refused),
         cmocka_unit_test(patterns_match_as_pefts),

@@ -165,6 +165,25 @@ static void continued_adapters_are_read_from_the_base(void **state)
     wane_text_free(&methods);
 }
 
+/* An adapter brings its head along, as peft keeps it. */
+static void heads_come_with_their_adapters(void **state)
+{
+    (void)state;
+    wane_text methods = {0};
+    assert_int_equal(run("trained.yaml", trained, "protocol.head=linear", "heads.db"), 0);
+    given_stages(&methods, "again", "heads.db", "lora");
+    assert_int_equal(run("given.yaml", methods.data, "protocol.head=linear", "brought.db"), 0);
+    static const char scores[] =
+        "SELECT CAST(1e15 * sum(s.value * (1 + z.position)) AS INTEGER) FROM run r JOIN run_stage "
+        "z "
+        "ON z.run = r.id JOIN score s ON s.stage = z.stage WHERE r.kind <> 'full' AND s.metric IN "
+        "('accuracy', 'loss')";
+    int64_t sum = query_integer_at(scratch_path("heads.db"), scores);
+    assert_true(sum != 0);
+    assert_int_equal(query_integer_at(scratch_path("brought.db"), scores), sum);
+    wane_text_free(&methods);
+}
+
 /* A model in a folder stands for itself, whatever stood before: here the base again. */
 static void a_model_in_a_folder(void **state)
 {
@@ -209,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checkpoints_give_the_numbers_of_their_training),
         cmocka_unit_test(continued_adapters_are_read_from_the_base),
+        cmocka_unit_test(heads_come_with_their_adapters),
         cmocka_unit_test(a_model_in_a_folder),
         cmocka_unit_test(what_cannot_be_read_is_said),
     };
