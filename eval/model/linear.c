@@ -2,6 +2,7 @@
 #include "eval/model/linear.h"
 
 #include "eval/model/dropout.h"
+#include "eval/model/observe.h"
 #include "store/base/blas.h"
 
 const wane_factor *wane_linear_factor(const wane_pass *pass, const wane_layer_index *index,
@@ -136,6 +137,7 @@ void wane_linear_forward(const wane_linear *l, wane_slot slot, size_t count, con
         outputs = wane_slot_rows(&pass->config, s);
         if (bias != WANE_ABSENT)
             pass->kernels->add_bias(l->rows, outputs, wane_pass_weight(pass, bias), y, ldy);
+        if (pass->observed) wane_observe_linear(l, s, x);
         const wane_factor *f = frozen_factor(pass, l->index, s);
         if (f) add_frozen(l, f, x, y, ldy);
         f = wane_linear_factor(pass, l->index, s);

@@ -100,6 +100,12 @@ void wane_pass_logits(wane_pass *pass, const size_t *positions, size_t count, fl
 /* out (count x width) = final normalised hidden states: features for probes. Positions as above. */
 void wane_pass_features(wane_pass *pass, const size_t *positions, size_t count, float *out);
 
+/* Of an evaluation pass: from now on every linear weight of a layer writes, for each token t whose
+ * row it computes, ratio[parameter * limits.tokens + t] = |C x| / |x|, C the same weight of
+ * `change` (another block of the model's layout), x the layer's input; NaN where x = 0. Rows of the
+ * last layer are computed for the positions that are asked for. NULL ends it. Borrowed. */
+void wane_pass_observe(wane_pass *pass, const wane_model *change, float *ratio);
+
 /* Where gradients are added. weights: a block of the table's layout, or NULL; train[i]: whether
  * parameter i gets its gradient (ignored when weights is NULL). adapter: a block like the
  * adapter's, or NULL. */

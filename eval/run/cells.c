@@ -52,6 +52,10 @@ static wane_status visit_cells(const wane_plan *plan, const wane_plan_run *run, 
         st = visit(context, &cell, t, err);
     }
     if (position == 0 || st != WANE_OK) return st;
+    if ((st = wane_visit_change(&cell, in, run, position, visit, context, err)) != WANE_OK)
+        return st;
+    if ((st = wane_visit_overlaps(&cell, in, run, position, visit, context, err)) != WANE_OK)
+        return st;
     char settings[WANE_SHA256_HEX];
     cell.measure = WANE_CELL_SPECTRUM;
     cell.settings_sha256 = settings;
@@ -100,7 +104,10 @@ typedef struct filling {
 
 static wane_status fill_cell(void *context, const wane_cell *cell, size_t subject, wane_error *err)
 {
-    static const char *const phases[] = {"score", "likelihood", "spectrum", "intervention"};
+    static const char *const phases[] = {
+        [WANE_CELL_SCORE] = "score",       [WANE_CELL_LIKELIHOOD] = "likelihood",
+        [WANE_CELL_SPECTRUM] = "spectrum", [WANE_CELL_INTERVENTION] = "intervention",
+        [WANE_CELL_CHANGE] = "change",     [WANE_CELL_OVERLAP] = "overlap"};
     filling *f = context;
     wane_work *work = f->work;
     bool there = false;
@@ -115,6 +122,10 @@ static wane_status fill_cell(void *context, const wane_cell *cell, size_t subjec
         st = wane_cell_fill_task(work, cell, subject, f->run, f->position, f->chain, err);
     else if (cell->measure == WANE_CELL_INTERVENTION)
         st = wane_cell_fill_intervention(work, cell, subject, f->run, f->position, f->chain, err);
+    else if (cell->measure == WANE_CELL_CHANGE)
+        st = wane_cell_fill_change(work, cell, subject, f->run, f->position, f->chain, err);
+    else if (cell->measure == WANE_CELL_OVERLAP)
+        st = wane_cell_fill_overlap(work, cell, subject, f->run, f->position, f->chain, err);
     else if (strcmp(cell->subject, "previous") == 0)
         st = wane_cell_fill_previous(work, cell, f->run, f->position, f->chain, err);
     else st = wane_cell_fill_spectra(work, cell, f->run, f->position, f->chain, err);

@@ -129,6 +129,14 @@ typedef struct wane_tracking {
     size_t task_rows;  /* the first of every task trained so far; 0: none */
 } wane_tracking;
 
+/* Matrices whose overlaps |U_0^T U| are stored. */
+typedef struct wane_shown_matrices {
+    const char *pattern; /* wane_matrix_named */
+    bool all_stages;     /* else after the last one of a run */
+    bool u, v;
+    long line, column; /* of the pattern in the file */
+} wane_shown_matrices;
+
 typedef struct wane_experiment {
     const char *name, *file, *root;
     const char *model; /* a folder, or NULL: the built-in model */
@@ -148,6 +156,8 @@ typedef struct wane_experiment {
     size_t intruders_top; /* 0 = all */
     bool intruders_u, intruders_v;
     wane_tracking track;
+    size_t shown_count;
+    wane_shown_matrices *shown;
     bool against_previous; /* intruders.against: also the stage before */
     wane_interventions interventions;
     wane_keep keep;
@@ -172,6 +182,11 @@ void wane_experiment_free(wane_experiment *experiment);
 
 /* The settings `wane demo` and `wane pretrain` use when nothing else is said. */
 wane_pretraining wane_pretraining_defaults(void);
+
+/* Whether the parts of `pattern` between dots appear, in order, among those of a tensor's name; in
+ * a part * stands for any characters. "layers.0.q_proj" names
+ * "model.layers.0.self_attn.q_proj.weight". */
+bool wane_matrix_named(const char *pattern, const char *name);
 
 /* Appends the experiment with every default spelled out, as YAML. */
 void wane_experiment_print(wane_text *out, const wane_experiment *experiment);

@@ -25,6 +25,8 @@ WANE_MUST_CHECK wane_status wane_experiment_read_protocol(wane_experiment *x, co
 /* After the methods: adds a config per method and bound. */
 WANE_MUST_CHECK wane_status wane_experiment_read_bounds(wane_experiment *x, const wane_yaml *root,
                                                         wane_error *err);
+WANE_MUST_CHECK wane_status wane_experiment_read_matrices(wane_experiment *x, const wane_yaml *root,
+                                                          wane_error *err);
 WANE_MUST_CHECK wane_status wane_experiment_read_track(wane_experiment *x, const wane_yaml *root,
                                                        wane_error *err);
 /* After orders and methods; and the key as `wane validate` prints it. */

@@ -166,6 +166,18 @@ static void print_pretraining(wane_text *out, const wane_pretraining *p)
     wane_text_string(out, "}\n");
 }
 
+static void print_shown(wane_text *out, const wane_experiment *x)
+{
+    if (x->shown_count) wane_text_string(out, "matrices:\n");
+    for (size_t i = 0; i < x->shown_count; i++) {
+        const wane_shown_matrices *s = &x->shown[i];
+        wane_text_string(out, "  - {name: ");
+        quoted(out, s->pattern);
+        wane_text_printf(out, ", stages: %s, sides: [%s%s%s]}\n", s->all_stages ? "all" : "last",
+                         s->u ? "u" : "", s->u && s->v ? ", " : "", s->v ? "v" : "");
+    }
+}
+
 void wane_experiment_print(wane_text *out, const wane_experiment *x)
 {
     static const char *const keeps[] = {"all", "adapters", "last", "none"};
@@ -205,6 +217,7 @@ void wane_experiment_print(wane_text *out, const wane_experiment *x)
                          x->track.every, x->track.spectra ? "true" : "false", x->track.top,
                          x->track.nll_tokens, x->track.task_rows);
     wane_experiment_print_interventions(out, x);
+    print_shown(out, x);
     wane_text_printf(out, "keep: %s\n", keeps[x->keep]);
     char minutes[32];
     wane_text_printf(out, "checkpoint: {minutes: %s}\n",

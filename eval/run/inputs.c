@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "eval/run/pretrain.h"
+#include "eval/run/work.h"
 #include "store/base/memory.h"
 #include "tasks/builtin/builtin.h"
 
@@ -144,6 +145,7 @@ wane_status wane_inputs_open(wane_inputs **out, const wane_experiment *experimen
         goto done;
     }
     WANE_TRY(read_model(in, builtin_folder, pool, log, err));
+    WANE_TRY(wane_overlap_check(experiment, &in->base->parameters, err));
     in->max_length = measured_length(experiment, in->base->config.context);
     for (size_t t = 0; t < experiment->task_count; t++) WANE_TRY(read_task(in, t, err));
     for (size_t c = 0; c < experiment->corpus_count; c++) WANE_TRY(read_corpus(in, c, err));

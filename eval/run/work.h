@@ -130,6 +130,26 @@ WANE_MUST_CHECK wane_status wane_stage_model(wane_model **out, wane_work *work,
 /* Unlinks the singular vectors kept of the stage at `position`. */
 WANE_MUST_CHECK wane_status wane_previous_let_go(wane_work *work, const wane_plan_run *run,
                                                  size_t position, wane_error *err);
+/* cell_change.c: f_delta on the prompts of the trained task, angles between increments. */
+WANE_MUST_CHECK wane_status wane_visit_change(const wane_cell *like, const wane_inputs *in,
+                                              const wane_plan_run *run, size_t position,
+                                              wane_visit_cell *visit, void *context,
+                                              wane_error *err);
+WANE_MUST_CHECK wane_status wane_cell_fill_change(wane_work *work, const wane_cell *cell,
+                                                  size_t task, const wane_plan_run *run,
+                                                  size_t position, const wane_chain *chain,
+                                                  wane_error *err);
+/* cell_overlap.c: |U_0^T U| of the matrices that `matrices:` names; each name must name one. */
+WANE_MUST_CHECK wane_status wane_overlap_check(const wane_experiment *x,
+                                               const wane_parameters *table, wane_error *err);
+WANE_MUST_CHECK wane_status wane_visit_overlaps(const wane_cell *like, const wane_inputs *in,
+                                                const wane_plan_run *run, size_t position,
+                                                wane_visit_cell *visit, void *context,
+                                                wane_error *err);
+WANE_MUST_CHECK wane_status wane_cell_fill_overlap(wane_work *work, const wane_cell *cell,
+                                                   size_t parameter, const wane_plan_run *run,
+                                                   size_t position, const wane_chain *chain,
+                                                   wane_error *err);
 void wane_base_windows_free(wane_work *work);
 
 /* gates.c: measures.md's section 6. Each is stored for the run as soon as it is known. */

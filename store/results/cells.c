@@ -8,7 +8,8 @@
 static const char *const measures[] = {
     [WANE_CELL_SCORE] = "score",       [WANE_CELL_LIKELIHOOD] = "likelihood",
     [WANE_CELL_SPECTRUM] = "spectrum", [WANE_CELL_INTERVENTION] = "intervention",
-    [WANE_CELL_SAMPLE] = "sample",
+    [WANE_CELL_SAMPLE] = "sample",     [WANE_CELL_CHANGE] = "change",
+    [WANE_CELL_OVERLAP] = "overlap",
 };
 
 /* One commit in work: `subject` is the id of the cell's task or corpus, 0 for other subjects. */
@@ -41,7 +42,9 @@ static wane_status check_rows(const work *w)
                                 [WANE_CELL_LIKELIHOOD] = {r->likelihood != NULL, r->window_count},
                                 [WANE_CELL_SPECTRUM] = {r->spectrum_count, r->direction_count},
                                 [WANE_CELL_INTERVENTION] = {r->intervention_count, 0},
-                                [WANE_CELL_SAMPLE] = {r->sample_count, 0}};
+                                [WANE_CELL_SAMPLE] = {r->sample_count, 0},
+                                [WANE_CELL_CHANGE] = {r->change_count, 0},
+                                [WANE_CELL_OVERLAP] = {r->overlap_count, 0}};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         if (i != (size_t)w->cell->measure && counts[i][0] + counts[i][1] > 0)
             return wane_fail(w->err, WANE_EINVAL, "write: %s: rows of '%s' in a cell of '%s'",
@@ -58,6 +61,7 @@ static wane_status find_subject(work *w)
     switch (w->cell->measure) {
     case WANE_CELL_SCORE:
     case WANE_CELL_SAMPLE:
+    case WANE_CELL_CHANGE:
         return wane_results_find(w->db, &w->subject, WANE_TABLE_TASK, w->cell->subject, w->err);
     case WANE_CELL_LIKELIHOOD:
         return wane_results_find(w->db, &w->subject, WANE_TABLE_CORPUS, w->cell->subject, w->err);
@@ -76,6 +80,10 @@ static const char *const removals[][3] = {
                             "DELETE FROM spectrum_total WHERE stage = ? AND step = ? "
                             "AND against = ?"},
     [WANE_CELL_SAMPLE] = {"DELETE FROM sample WHERE stage = ? AND step = ? AND task = ?"},
+    [WANE_CELL_CHANGE] = {"DELETE FROM change WHERE stage = ? AND step = ? AND task = ?"},
+    [WANE_CELL_OVERLAP] = {"DELETE FROM overlap WHERE stage = ?1 AND step = ?2 AND matrix IN "
+                           "(SELECT m.id FROM matrix m JOIN stage s ON s.model = m.model "
+                           "WHERE s.id = ?1 AND m.name = ?3)"},
 };
 
 static wane_status remove_older(const work *w)
@@ -248,6 +256,30 @@ static wane_status write_others(const work *w)
     return st;
 }
 
+static wane_status write_changes(const work *w)
+{
+    const wane_cell *c = w->cell;
+    wane_status st = WANE_OK;
+    for (size_t i = 0; st == WANE_OK && i < w->rows->change_count; i++) {
+        const wane_change_row *n = &w->rows->changes[i];
+        st = wane_results_run(w->db, w->err,
+                              "INSERT INTO change (stage, step, matrix, task, f_delta, tokens, "
+                              "directions, angle_u, angle_v, reason) "
+                              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              "rirrdiiddt", c->stage, c->step, n->matrix, w->subject, n->f_delta,
+                              n->tokens, n->directions, n->angle_u, n->angle_v, n->reason);
+    }
+    for (size_t i = 0; st == WANE_OK && i < w->rows->overlap_count; i++) {
+        const wane_overlap_row *o = &w->rows->overlaps[i];
+        const char side[2] = {o->side, 0};
+        st = wane_results_run(w->db, w->err,
+                              "INSERT INTO overlap (stage, step, matrix, side, i, j, value) "
+                              "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                              "rirtiid", c->stage, c->step, o->matrix, side, o->i, o->j, o->value);
+    }
+    return st;
+}
+
 wane_status wane_cell_commit(wane_results *db, const wane_cell *cell, const wane_cell_rows *rows,
                              wane_error *err)
 {
@@ -267,6 +299,7 @@ wane_status wane_cell_commit(wane_results *db, const wane_cell *cell, const wane
     WANE_TRY(write_likelihood(&w));
     WANE_TRY(write_spectra(&w));
     WANE_TRY(write_others(&w));
+    WANE_TRY(write_changes(&w));
 done:
     return wane_results_leave(db, own, st, err);
 }

@@ -251,7 +251,9 @@ typedef enum wane_cell_measure {
     WANE_CELL_LIKELIHOOD,   /* subject: a corpus's key; rows: one likelihood, windows */
     WANE_CELL_SPECTRUM,     /* subject: the reference, "base" or "previous"; spectra, directions */
     WANE_CELL_INTERVENTION, /* subject: "choice/arm/lambda"; rows: interventions */
-    WANE_CELL_SAMPLE        /* subject: a task's key; rows: samples */
+    WANE_CELL_SAMPLE,       /* subject: a task's key; rows: samples */
+    WANE_CELL_CHANGE,       /* subject: the trained task's key; rows: changes */
+    WANE_CELL_OVERLAP       /* subject: a matrix's name; rows: overlaps with the base */
 } wane_cell_measure;
 
 typedef struct wane_cell {
@@ -340,6 +342,23 @@ typedef struct wane_sample_row {
     double reward;
 } wane_sample_row;
 
+/* How the update of one matrix acts, and how it turns from stage to stage. */
+typedef struct wane_change_row {
+    int64_t matrix;
+    double f_delta; /* mean over tokens of ||dW x|| / ||x||, dW = W - W_0 */
+    int64_t tokens;
+    int64_t directions;      /* that angles are between; WANE_NULL when there are none */
+    double angle_u, angle_v; /* largest principal angle between successive increments, radians */
+    const char *reason;      /* why some of these are NULL */
+} wane_change_row;
+
+typedef struct wane_overlap_row {
+    int64_t matrix;
+    char side;    /* 'u' or 'v' */
+    int64_t i, j; /* direction of the base, of the tuned matrix; from 1 */
+    double value; /* |cosine| */
+} wane_overlap_row;
+
 typedef struct wane_cell_rows {
     const wane_score_row *scores;
     size_t score_count;
@@ -356,6 +375,10 @@ typedef struct wane_cell_rows {
     size_t intervention_count;
     const wane_sample_row *samples;
     size_t sample_count;
+    const wane_change_row *changes;
+    size_t change_count;
+    const wane_overlap_row *overlaps;
+    size_t overlap_count;
 } wane_cell_rows;
 
 /* *out: whether the cell is there under the same settings and data. */

@@ -262,8 +262,9 @@ CREATE TABLE cell (
   step            INTEGER NOT NULL,  -- -1: sealed; else a training step
   -- measure: what is measured
   measure         TEXT NOT NULL
-                  CHECK (measure IN ('score', 'likelihood', 'spectrum', 'intervention', 'sample')),
-  subject         TEXT NOT NULL,  -- key of a task or corpus; a spectrum's reference; choice/arm/lambda
+                  CHECK (measure IN ('score', 'likelihood', 'spectrum', 'intervention', 'sample',
+                                     'change', 'overlap')),
+  subject         TEXT NOT NULL,  -- key of a task or corpus; a reference; a matrix; choice/arm/lambda
   settings_sha256 TEXT NOT NULL,  -- of all settings that decide its numbers
   data_sha256     TEXT NOT NULL,  -- of the data measured; '' where there is none
   reason          TEXT,           -- why it has no rows
@@ -416,6 +417,37 @@ CREATE TABLE direction (
   -- direction of the matrix, |<u, u'>| |<v, v'>| > .5; NULL where directions are not followed
   identity         INTEGER,
   PRIMARY KEY (stage, step, against, side, position, matrix)
+) STRICT, WITHOUT ROWID;
+
+-- How the update of one matrix acts on inputs, and how it turns from stage to stage.
+CREATE TABLE change (
+  stage      INTEGER NOT NULL REFERENCES stage,   -- the stage
+  step       INTEGER NOT NULL,                    -- -1: sealed
+  matrix     INTEGER NOT NULL REFERENCES matrix,  -- the matrix
+  task       INTEGER NOT NULL REFERENCES task,    -- the trained task, whose prompts are the inputs
+  f_delta    REAL,     -- mean over tokens of |dW x| / |x|, dW = W - W_0, x the matrix's input
+  tokens     INTEGER,  -- of the task's first measured rows
+  -- directions: how many leading singular vectors of W_i - W_(i-1) the angles are between: at most 8
+  directions INTEGER,
+  -- angle_u: largest principal angle between the left ones of this stage's increment and of the one
+  -- before, radians; NULL at a first stage
+  angle_u    REAL,
+  angle_v    REAL,     -- the same for right ones
+  reason     TEXT,     -- why some of these are NULL
+  PRIMARY KEY (stage, step, matrix)
+) STRICT, WITHOUT ROWID;
+
+-- Every |cosine| between leading singular vectors of a matrix and of its base: |U_0^T U|, for the
+-- matrices that `matrices:` names.
+CREATE TABLE overlap (
+  stage  INTEGER NOT NULL REFERENCES stage,   -- the stage
+  step   INTEGER NOT NULL,                    -- -1: sealed
+  matrix INTEGER NOT NULL REFERENCES matrix,  -- the matrix
+  side   TEXT NOT NULL CHECK (side IN ('u', 'v')),  -- left or right singular vectors
+  i      INTEGER NOT NULL,                    -- direction of the base, from 1, by falling sigma
+  j      INTEGER NOT NULL,                    -- direction of the tuned matrix, likewise
+  value  REAL NOT NULL,                       -- |cosine|, 0 to 1
+  PRIMARY KEY (stage, step, matrix, side, i, j)
 ) STRICT, WITHOUT ROWID;
 
 -- What happens when intruders are scaled by lambda, and under the arms that compare. Changes are

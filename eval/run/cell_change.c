@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A change cell: how the update of every matrix acts on the inputs of the task just trained, and
+ * the angles between this stage's increment and the one before.
+ */
+#include <math.h>
+
+#include "analysis/spectra/angles.h"
+#include "eval/measure/measure.h"
+#include "eval/run/spectra.h"
+#include "store/base/memory.h"
+
+/* Rows of the task whose prompts are the inputs. */
+enum { ROWS = 64 };
+
+/* Weights of the two stages before, where increments are whole tensors. */
+typedef struct earlier {
+    wane_model *one, *two;
+    const char *reason; /* why there are no angles */
+} earlier;
+
+static void earlier_free(earlier *e)
+{
+    wane_model_free(e->one);
+    wane_model_free(e->two);
+}
+
+/* A stage whose weights were let go leaves the angles undefined; any other failure is one. */
+static wane_status read_earlier(earlier *e, wane_work *work, const wane_plan_run *run,
+                                size_t position, bool lowrank, wane_error *err)
+{
+    if (wane_plan_from_base(run)) e->reason = "every stage starts from the base";
+    else if (position == 1) e->reason = "first_stage";
+    if (e->reason || lowrank) return WANE_OK;
+    wane_status st = wane_stage_model(&e->one, work, run, position - 1, err);
+    if (st == WANE_OK) st = wane_stage_model(&e->two, work, run, position - 2, err);
+    if (st != WANE_ENOTFOUND) return st;
+    e->reason = "weights of the stages before are not kept";
+    return WANE_OK;
+}
+
+static wane_status increment(wane_change *out, wane_work *work, const wane_chain *chain,
+                             size_t position, size_t parameter, wane_error *err)
+{
+    const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
+    wane_terms terms = {0};
+    bool lowrank = false;
+    wane_status st =
+        wane_terms_of_increment(&terms, &lowrank, work, chain, position, parameter, err);
+    if (st == WANE_OK)
+        st = wane_change_of_terms(out, p->rows, p->cols, terms.term, terms.count, work->pool, err);
+    wane_free(terms.term);
+    return st;
+}
+
+static wane_status angles(wane_change_row *row, wane_work *work, const wane_chain *chain,
+                          size_t position, size_t parameter, const earlier *e, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_change now = {0}, before = {0};
+    if (e->one) {
+        wane_matrix one = wane_model_matrix(e->one, parameter);
+        WANE_TRY(wane_change_of_weights(&now, wane_model_matrix(chain->model, parameter), one,
+                                        work->pool, err));
+        WANE_TRY(wane_change_of_weights(&before, one, wane_model_matrix(e->two, parameter),
+                                        work->pool, err));
+    } else {
+        WANE_TRY(increment(&now, work, chain, position, parameter, err));
+        WANE_TRY(increment(&before, work, chain, position - 1, parameter, err));
+    }
+    WANE_TRY(wane_change_angles(&row->angle_u, &row->angle_v, &now, &before, err));
+    size_t count = now.count < before.count ? now.count : before.count;
+    if (count) row->directions = (int64_t)count;
+    else row->reason = "unchanged";
+done:
+    wane_change_free(&now);
+    wane_change_free(&before);
+    return st;
+}
+
+/* W - W_0 in the model's layout, for the linear weights. */
+static wane_status change_model(wane_model **out, const wane_model *tuned, const wane_model *base,
+                                wane_error *err)
+{
+    wane_status st = wane_model_copy(out, tuned, err);
+    if (st != WANE_OK) return st;
+    for (size_t i = 0; i < base->parameters.floats; i++) (*out)->weights[i] -= base->weights[i];
+    return WANE_OK;
+}
+
+static bool all_lowrank(const wane_chain *chain, size_t position)
+{
+    size_t first = position > 2 ? position - 2 : 1;
+    bool lowrank = true;
+    for (size_t p = first; p <= position; p++) lowrank = lowrank && chain->updates[p - 1].lowrank;
+    return lowrank;
+}
+
+wane_status wane_cell_fill_change(wane_work *work, const wane_cell *cell, size_t task,
+                                  const wane_plan_run *run, size_t position,
+                                  const wane_chain *chain, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_parameters *table = &work->inputs->base->parameters;
+    wane_model *change = NULL;
+    earlier e = {0};
+    size_t tokens = 0, count = 0;
+    double *response = wane_alloc(table->count, sizeof *response);
+    wane_change_row *rows = wane_alloc(table->count, sizeof *rows);
+    WANE_TRY(response && rows ? WANE_OK : wane_fail_memory(err, "change", run->name));
+    WANE_TRY(change_model(&change, chain->model, work->inputs->base, err));
+    WANE_TRY(wane_measure_response(response, &tokens, chain->model, change,
+                                   &work->inputs->tasks[task].test, ROWS, work->pool, err));
+    wane_model_free(change);
+    change = NULL;
+    WANE_TRY(read_earlier(&e, work, run, position, all_lowrank(chain, position), err));
+    for (size_t i = 0; i < table->count; i++) {
+        if (!table->parameter[i].linear) continue;
+        wane_change_row *row = &rows[count++];
+        *row = (wane_change_row){.matrix = work->plan->matrix_ids[i],
+                                 .f_delta = response[i],
+                                 .tokens = (int64_t)tokens,
+                                 .directions = WANE_NULL,
+                                 .angle_u = NAN,
+                                 .angle_v = NAN,
+                                 .reason = e.reason};
+        if (!e.reason) WANE_TRY(angles(row, work, chain, position, i, &e, err));
+    }
+    WANE_TRY(wane_cell_commit(work->db, cell,
+                              &(wane_cell_rows){.changes = rows, .change_count = count}, err));
+done:
+    earlier_free(&e);
+    wane_model_free(change);
+    wane_free(response);
+    wane_free(rows);
+    return st;
+}
+
+wane_status wane_visit_change(const wane_cell *like, const wane_inputs *in,
+                              const wane_plan_run *run, size_t position, wane_visit_cell *visit,
+                              void *context, wane_error *err)
+{
+    size_t task = wane_plan_task(run, position);
+    wane_cell cell = *like;
+    wane_sha256 *hash = NULL;
+    char settings[WANE_SHA256_HEX];
+    wane_status st = wane_sha256_begin(&hash, err);
+    if (st != WANE_OK) return st;
+    wane_sha256_text(hash, "change 1");
+    wane_sha256_text(hash, in->tasks[task].settings);
+    if ((st = wane_sha256_end(settings, hash, err)) != WANE_OK) return st;
+    cell.measure = WANE_CELL_CHANGE;
+    cell.subject = in->tasks[task].key;
+    cell.settings_sha256 = settings;
+    cell.data_sha256 = in->tasks[task].task.sha256[WANE_SPLIT_TEST];
+    return visit(context, &cell, task, err);
+}
