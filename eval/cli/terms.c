@@ -47,6 +47,17 @@ static const wane_term terms[] = {
      "iCaRL (1611.07725)", NULL},
     {"alpha", "column", "LoRA's alpha: the update is (alpha / rank) B A", NULL, NULL, NULL,
      "without an adapter", "LoRA (2106.09685)", NULL},
+    {"angle_u", "measure", "how far a stage's update turns away from the one before, left side",
+     "largest principal angle between the first min(rank, 8) left singular vectors of W_i - "
+     "W_(i-1) "
+     "and of W_(i-1) - W_(i-2); of a stage: mean",
+     "radians, 0 to pi/2", "higher: the update points elsewhere",
+     "at a first stage (first_stage), for an unchanged weight, where the weights before are not "
+     "kept "
+     "or every stage starts from the base",
+     "Bjorck and Golub 1973", "random subspaces are close to pi/2 already"},
+    {"angle_v", "measure", "angle_u of the right singular vectors", NULL, "radians, 0 to pi/2",
+     NULL, "as angle_u", NULL, NULL},
     {"argmax", "measure", "the base direction that max_cosine is reached with", NULL,
      "position from 1", NULL, NULL, NULL, NULL},
     {"arm", "column", "what is done to the weights: intruders, or a control", NULL, NULL, NULL,
@@ -109,6 +120,8 @@ static const wane_term terms[] = {
     {"delta_spectral", "measure", "largest singular value of the update",
      "sigma_1(W - W_0); of a stage: root of the sum of squares", NULL, MORE_CHANGED, NULL, NULL,
      NULL},
+    {"directions", "column", "how many singular vectors angle_u and angle_v are between", NULL,
+     "count, at most 8", NULL, "where there is no angle", NULL, NULL},
     {"effective_rank", "measure", "how many directions the update spreads over",
      "exp(-sum p ln p), p = s / sum s, s the singular values of W - W_0; of a stage: mean", NULL,
      "higher: spread wider",
@@ -124,6 +137,11 @@ static const wane_term terms[] = {
     {"error", "column", "why a run failed, one line", NULL, NULL, NULL, "when it did not", NULL,
      NULL},
     {"experiment", "column", "name of the experiment file", NULL, NULL, NULL, NULL, NULL, NULL},
+    {"f_delta", "measure", "how strongly the update acts on what the task feeds a weight",
+     "mean over tokens of ||dW x|| / ||x||, dW = W - W_0, x the weight's inputs in the tuned model "
+     "on "
+     "the prompts of the trained task's first 64 measured rows; of a stage: mean over matrices",
+     "ratio", MORE_CHANGED, NULL, NULL, "delta_spectral bounds it"},
     {"final", "column", "score of a task after the last stage", "R[T][j]", "share of 1", NULL, NULL,
      NULL, NULL},
     {"floor", "column", "the exact entropy of a built-in corpus: no model's nll is below it", NULL,
@@ -315,7 +333,9 @@ static const wane_term terms[] = {
     {"out_of_reach", "column", "1: the base itself is no better than uniform on the corpus",
      "nll_0 >= ln V", NULL, NULL, NULL, NULL, "such a corpus is never the axis of forgetting"},
     {"overlap", "gate", "no test row may be in train, exactly or after normalisation",
-     "rows found, bound 0", "count", "above 0: failed", NULL, NULL, NULL},
+     "rows found, bound 0", "count", "above 0: failed", NULL, NULL,
+     "the table of this name is another thing: |U_0^T U| of the matrices that 'matrices:' names, "
+     "|cosine| of base direction i with tuned direction j (" ILLUSION ", Figs 9 and 18)"},
     {"p", "test", "how often the permutations give a coefficient as far out as the one observed",
      "min(1, 2 min(P(perm >= observed), P(perm <= observed))); all permutations up to 9!, else "
      "(1 + count) / (1 + 100,000) from a fixed seed",

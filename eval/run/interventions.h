@@ -65,8 +65,6 @@ WANE_MUST_CHECK wane_status wane_intervening_measure(const wane_evaluation **out
                                                      double lambda, wane_error *err);
 
 /* cell_intervention.c: which cells there are, and the filling of one. `number` counts them. */
-typedef wane_status wane_visit_cell(void *context, const wane_cell *cell, size_t number,
-                                    wane_error *err);
 WANE_MUST_CHECK wane_status wane_interventions_visit(const wane_plan *plan,
                                                      const wane_plan_run *run, size_t position,
                                                      wane_visit_cell *visit, void *context,

@@ -92,6 +92,11 @@ WANE_MUST_CHECK wane_status wane_stage_artifact(char **out, wane_work *work, int
 WANE_MUST_CHECK wane_status wane_stage_let_go(wane_work *work, const wane_plan_run *run,
                                               wane_error *err);
 
+/* Called for each cell that belongs to a stage; it lives as long as the call. `subject` is an index
+ * that the measure's filling knows. */
+typedef wane_status wane_visit_cell(void *context, const wane_cell *cell, size_t subject,
+                                    wane_error *err);
+
 /* cells.c: the cells of one stage. *missing = how many are not there. */
 WANE_MUST_CHECK wane_status wane_cells_missing(const wane_plan *plan, wane_results *db,
                                                const wane_plan_run *run, size_t position,

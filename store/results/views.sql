@@ -99,7 +99,8 @@ WHERE r.superseded = 0;
 -- combined as independent; other_forgetting: over its other corpora; NULL while one of them is
 -- missing. learned: score
 -- of the task just trained; acc, bwt, forgetting, held_out_change: the metrics of that name with
--- this stage as the last. Spectra are against the base, norms and counts over all matrices.
+-- this stage as the last. Spectra are against the base, norms and counts over all matrices; f_delta,
+-- angle_u and angle_v are means over them.
 CREATE VIEW stage_summary AS
 SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
        r.order_name, r.seed, r.status, e.limited, r.key AS run_key, r.stages, p.position,
@@ -161,7 +162,10 @@ SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_
        s.matrices, s.intruders_u AS intruders, s.random_u AS intruders_random,
        s.energy_u AS intruder_energy, s.intruders_v, s.random_v AS intruders_random_v,
        s.energy_v AS intruder_energy_v, s.delta_frobenius, s.delta_spectral, s.relative_update,
-       s.effective_rank, s.stable_rank, s.top_share, s.rho_10
+       s.effective_rank, s.stable_rank, s.top_share, s.rho_10,
+       (SELECT avg(c.f_delta) FROM change c WHERE c.stage = p.stage AND c.step = -1) AS f_delta,
+       (SELECT avg(c.angle_u) FROM change c WHERE c.stage = p.stage AND c.step = -1) AS angle_u,
+       (SELECT avg(c.angle_v) FROM change c WHERE c.stage = p.stage AND c.step = -1) AS angle_v
 FROM run r CROSS JOIN experiment e ON e.id = r.experiment
      CROSS JOIN run_stage z ON z.run = r.id AND z.position = 0
      CROSS JOIN run_stage p ON p.run = r.id
@@ -234,7 +238,7 @@ SELECT experiment, run, method AS config, kind, rank, learning_rate, order_name,
        intruders_random_v, intruder_energy_v, delta_frobenius, delta_spectral, relative_update,
        effective_rank, stable_rank, top_share, rho_10, kl_on_task_prompt, kl_on_task_answer,
        learned, nll, pretraining_forgetting, other_forgetting, kl_to_base, acc, bwt, forgetting,
-       held_out_change
+       held_out_change, f_delta, angle_u, angle_v
 FROM stage_summary WHERE position >= 1
       AND NOT EXISTS (SELECT 1 FROM run b WHERE b.key = run_key AND b.bound IS NOT NULL);
 

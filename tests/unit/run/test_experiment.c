@@ -21,6 +21,8 @@ static const char whole[] =
     "training: {per_device_train_batch_size: 4,\n"
     "           gradient_accumulation_steps: 3}\n"
     "intruders: {sides: [u], against: [base, previous]}\n"
+    "matrices: [q_proj, {name: layers.*.down_proj, stages: all, sides: [v]}]\n"
+    "track: {every: 7, task_rows: 0}\n"
     "interventions: {choices: [all], arms: [energy, intruders], lambdas: [1.25, .5, 1e-1],\n"
     "                stages: [2, 1], k: 4, epsilon: .4, side: v, compare: together}\n";
 
@@ -59,6 +61,12 @@ static void a_file_is_typed_and_expanded(void **state)
     assert_int_equal(x->configs[4].batch_size, 12);
     assert_true(x->configs[4].epochs == 1);
     assert_true(x->corpora[0].weight == 3);
+    assert_int_equal(x->track.every, 7);
+    assert_int_equal(x->track.nll_tokens, 1024);
+    assert_true(x->track.spectra && x->track.task_rows == 0 && x->track.top == 10);
+    assert_int_equal(x->shown_count, 2);
+    assert_true(x->shown[0].u && !x->shown[0].v && !x->shown[0].all_stages);
+    assert_true(!x->shown[1].u && x->shown[1].v && x->shown[1].all_stages);
     assert_true(x->against_previous && x->intruders_u && !x->intruders_v);
     wane_experiment_free(x);
 }
@@ -139,6 +147,14 @@ static void every_error_names_its_place(void **state)
         {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nintruders: {against: "
          "[previous]}\n",
          "always measured"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ntrack: {spectra: true}\n",
+         "'every' is missing"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ntrack: {every: 0}\n", "not in"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nmatrices: [{stages: all}]\n",
+         "'name' is missing"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nmatrices: [{name: q, sides: "
+         "[w]}]\n",
+         "neither u nor v"},
         {"name: x\nmodel: m\ncorpora: [{path: c, weight: 0}]\ntasks: [a]\nmethods: [{kind: "
          "full}]\n",
          "[1e-09, 1e+09]"},
@@ -170,6 +186,23 @@ static void every_error_names_its_place(void **state)
     }
 }
 
+static void matrices_are_named_by_parts(void **state)
+{
+    (void)state;
+    static const char name[] = "model.layers.11.self_attn.q_proj.weight";
+    static const char *const yes[] = {"q_proj",   "layers.11.q_proj",
+                                      "11.q*",    "*.q_proj",
+                                      "1*.self*", "model.layers.11.self_attn.q_proj.weight",
+                                      "*"};
+    static const char *const no[] = {
+        "layers.1.q_proj", "q_pro", "q_proj.11",
+        "k_proj",          "proj",  "model.layers.11.self_attn.q_proj.weight.x"};
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+        assert_true(wane_matrix_named(yes[i], name));
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        assert_false(wane_matrix_named(no[i], name));
+}
+
 /* The printed experiment is an experiment file again, and says the same. */
 static void printing_reads_back(void **state)
 {
@@ -196,6 +229,7 @@ int main(void)
         cmocka_unit_test(interventions_have_defaults),
         cmocka_unit_test(overrides_reach_any_leaf),
         cmocka_unit_test(every_error_names_its_place),
+        cmocka_unit_test(matrices_are_named_by_parts),
         cmocka_unit_test(printing_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,6 +27,7 @@ static const char experiment[] =
     "  - {name: lora, kind: lora, rank: 2, learning_rate: 1e-1}\n"
     "training: {epochs: 1, batch_size: 8, max_seq_length: 96}\n"
     "intruders: {against: [base, previous]}\n"
+    "matrices: [{name: layers.0.q_proj, stages: all, sides: [u, v]}, \"1.down*\"]\n"
     "track: {every: 3, nll_tokens: 150, task_rows: 16}\n";
 
 static int run_to(const char *text, const char *database)
@@ -112,6 +113,41 @@ static void energies_are_shares(void **state)
                        "d.stage = s.stage AND d.step = s.step AND d.against = s.against AND "
                        "d.matrix = s.matrix AND d.side = 'v' AND d.position <= 10))) "
                        "FROM spectrum s") < 1e-12);
+}
+
+static void chosen_matrices_have_overlaps(void **state)
+{
+    (void)state;
+    COUNTS("SELECT count(*) FROM cell WHERE measure = 'overlap'", 4 + 2);
+    COUNTS("SELECT count(*) FROM (SELECT 1 FROM overlap o JOIN matrix m ON m.id = o.matrix WHERE "
+           "m.name = 'model.layers.0.self_attn.q_proj.weight' GROUP BY stage, side HAVING count(*) "
+           "= 32 * 32)",
+           4 * 2);
+    COUNTS("SELECT count(DISTINCT o.stage) FROM overlap o JOIN matrix m ON m.id = o.matrix WHERE "
+           "m.name = 'model.layers.1.mlp.down_proj.weight' AND o.side = 'u'",
+           2);
+    /* the largest of a column is the direction's max_cosine: 32 are all there are */
+    COUNTS("SELECT count(*) FROM direction d WHERE d.step = -1 AND d.against = 'base' AND "
+           "abs(d.max_cosine - (SELECT max(o.value) FROM overlap o WHERE o.stage = d.stage AND "
+           "o.matrix = d.matrix AND o.side = d.side AND o.j = d.position)) < 1e-9",
+           (4 * 2 + 2) * 32);
+}
+
+static void changes_act_and_turn(void **state)
+{
+    (void)state;
+    COUNTS("SELECT count(*) FROM change c JOIN spectrum s ON s.stage = c.stage AND s.step = -1 AND "
+           "s.matrix = c.matrix AND s.against = 'base' WHERE c.f_delta > 0 AND c.f_delta < "
+           "s.delta_spectral * (1 + 1e-6)",
+           4 * 14);
+    COUNTS("SELECT count(*) FROM change WHERE reason = 'first_stage' AND angle_u IS NULL", 2 * 14);
+    COUNTS("SELECT count(*) FROM change c JOIN run_stage p ON p.stage = c.stage JOIN run r ON r.id "
+           "= p.run WHERE c.angle_u > 0 AND c.angle_v < 1.5708 AND c.directions = CASE r.kind WHEN "
+           "'lora' THEN 2 ELSE 8 END",
+           2 * 14);
+    COUNTS("SELECT count(*) FROM stage_summary s WHERE abs(f_delta - (SELECT avg(c.f_delta) FROM "
+           "change c JOIN stage g ON g.id = c.stage WHERE g.key = s.stage)) < 1e-15",
+           4);
 }
 
 /* sqrt(1^2 a^2 + 3^2 b^2) / (1 + 3) */
@@ -251,6 +287,8 @@ int main(void)
         cmocka_unit_test(worst_cases_are_metrics),
         cmocka_unit_test(looking_changes_nothing_and_comes_too_late),
         cmocka_unit_test(errors_of_several_corpora_combine),
+        cmocka_unit_test(chosen_matrices_have_overlaps),
+        cmocka_unit_test(changes_act_and_turn),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
 }

@@ -30,6 +30,7 @@ static const char experiment[] =
     "  - {name: lora, kind: lora, rank: 2, dropout: 0.1, learning_rate: 1e-2}\n"
     "training: {epochs: 2, batch_size: 8, max_seq_length: 96}\n"
     "intruders: {against: [base, previous]}\n"
+    "matrices: [v_proj]\n"
     "track: {every: 5, nll_tokens: 200, task_rows: 16}\n"
     "interventions: {choices: [all], lambdas: [0.5, 1]}\n"
     "checkpoint: {minutes: 0.0003}\n";
