@@ -135,11 +135,13 @@ done:
     return st;
 }
 
-wane_status wane_visit_change(const wane_cell *like, const wane_inputs *in,
+wane_status wane_visit_change(const wane_cell *like, const wane_plan *plan,
                               const wane_plan_run *run, size_t position, wane_visit_cell *visit,
                               void *context, wane_error *err)
 {
-    size_t task = wane_plan_task(run, position);
+    const wane_inputs *in = plan->inputs;
+    /* A stage that several orders share has one task whichever of them asks. */
+    size_t task = plan->stages[run->stages[position]].tasks[0];
     wane_cell cell = *like;
     wane_sha256 *hash = NULL;
     char settings[WANE_SHA256_HEX];

@@ -52,7 +52,7 @@ static wane_status visit_cells(const wane_plan *plan, const wane_plan_run *run, 
         st = visit(context, &cell, t, err);
     }
     if (position == 0 || st != WANE_OK) return st;
-    if ((st = wane_visit_change(&cell, in, run, position, visit, context, err)) != WANE_OK)
+    if ((st = wane_visit_change(&cell, plan, run, position, visit, context, err)) != WANE_OK)
         return st;
     if ((st = wane_visit_overlaps(&cell, in, run, position, visit, context, err)) != WANE_OK)
         return st;

@@ -136,7 +136,7 @@ WANE_MUST_CHECK wane_status wane_stage_model(wane_model **out, wane_work *work,
 WANE_MUST_CHECK wane_status wane_previous_let_go(wane_work *work, const wane_plan_run *run,
                                                  size_t position, wane_error *err);
 /* cell_change.c: f_delta on the prompts of the trained task, angles between increments. */
-WANE_MUST_CHECK wane_status wane_visit_change(const wane_cell *like, const wane_inputs *in,
+WANE_MUST_CHECK wane_status wane_visit_change(const wane_cell *like, const wane_plan *plan,
                                               const wane_plan_run *run, size_t position,
                                               wane_visit_cell *visit, void *context,
                                               wane_error *err);

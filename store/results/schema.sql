@@ -424,7 +424,7 @@ CREATE TABLE change (
   stage      INTEGER NOT NULL REFERENCES stage,   -- the stage
   step       INTEGER NOT NULL,                    -- -1: sealed
   matrix     INTEGER NOT NULL REFERENCES matrix,  -- the matrix
-  task       INTEGER NOT NULL REFERENCES task,    -- the trained task, whose prompts are the inputs
+  task       INTEGER NOT NULL REFERENCES task,    -- the trained task; its prompts are the inputs
   f_delta    REAL,     -- mean over tokens of |dW x| / |x|, dW = W - W_0, x the matrix's input
   tokens     INTEGER,  -- of the task's first measured rows
   -- directions: how many leading singular vectors of W_i - W_(i-1) the angles are between: at most 8
@@ -434,7 +434,7 @@ CREATE TABLE change (
   angle_u    REAL,
   angle_v    REAL,     -- the same for right ones
   reason     TEXT,     -- why some of these are NULL
-  PRIMARY KEY (stage, step, matrix)
+  PRIMARY KEY (stage, step, task, matrix)
 ) STRICT, WITHOUT ROWID;
 
 -- Every |cosine| between leading singular vectors of a matrix and of its base: |U_0^T U|, for the

@@ -222,7 +222,7 @@ static void validate_prints_a_file(void **state)
     assert_int_equal(told("validate {small.yaml}"), 0);
     char *first = strdup(told_out());
     assert_non_null(strstr(first, "# plan "));
-    assert_non_null(strstr(first, "8 runs, 16 stages to train, 96 steps, 67 cells"));
+    assert_non_null(strstr(first, "8 runs, 16 stages to train, 96 steps, 83 cells"));
     write_file(scratch_path("printed.yaml"), first, strlen(first));
     assert_int_equal(told("validate {printed.yaml}"), 0);
     size_t settings = (size_t)(strstr(first, "\n\n#") - first);
