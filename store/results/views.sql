@@ -163,9 +163,12 @@ SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_
        s.energy_u AS intruder_energy, s.intruders_v, s.random_v AS intruders_random_v,
        s.energy_v AS intruder_energy_v, s.delta_frobenius, s.delta_spectral, s.relative_update,
        s.effective_rank, s.stable_rank, s.top_share, s.rho_10,
-       (SELECT avg(c.f_delta) FROM change c WHERE c.stage = p.stage AND c.step = -1) AS f_delta,
-       (SELECT avg(c.angle_u) FROM change c WHERE c.stage = p.stage AND c.step = -1) AS angle_u,
-       (SELECT avg(c.angle_v) FROM change c WHERE c.stage = p.stage AND c.step = -1) AS angle_v
+       (SELECT avg(c.f_delta) FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage
+          AND c.step = -1 AND c.task = x.task WHERE x.experiment = r.experiment) AS f_delta,
+       (SELECT avg(c.angle_u) FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage
+          AND c.step = -1 AND c.task = x.task WHERE x.experiment = r.experiment) AS angle_u,
+       (SELECT avg(c.angle_v) FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage
+          AND c.step = -1 AND c.task = x.task WHERE x.experiment = r.experiment) AS angle_v
 FROM run r CROSS JOIN experiment e ON e.id = r.experiment
      CROSS JOIN run_stage z ON z.run = r.id AND z.position = 0
      CROSS JOIN run_stage p ON p.run = r.id

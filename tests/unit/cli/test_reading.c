@@ -251,7 +251,7 @@ static void progress_says_what_was_done(void **state)
     const char *line =
         strstr(told_err(), "\nrun 1/1 more/given/s0: stage 1/2 topic: trained, 6 steps, loss ");
     assert_non_null(line);
-    assert_int_equal(strncmp(strchr(line, ';'), "; 4 cells filled\n", 17), 0);
+    assert_int_equal(strncmp(strchr(line, ';'), "; 5 cells filled\n", 17), 0);
     assert_int_equal(told("run {again.yaml} --db {more.db} --threads 1"), 0);
     assert_null(strstr(told_err(), "trained, "));
     assert_non_null(
