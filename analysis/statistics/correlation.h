@@ -77,7 +77,8 @@ typedef struct wane_correlation {
  * dummies of categories. Columns that others determine change nothing. For its p the residuals of
  * y's ranks are permuted (Freedman and Lane 1983). Intervals: 95%, BCa (Efron 1987) over whole
  * blocks drawn with replacement, ranks taken anew in each, acceleration from leaving out one block
- * at a time.
+ * at a time. They hold the truth less often than 95% with few blocks: tests/bench/bench_coverage.c
+ * found 84% at 6, 89% at 12, 93% at 24 and 48.
  *
  * Points may come in any order; the result does not depend on it. WANE_ENUMERIC for an x or y that
  * is not finite, WANE_EINVAL for two points of one cell and for options out of range. */

@@ -9,9 +9,11 @@
 static void say_left_out(const wane_reading *r, const wane_correlating *job)
 {
     wane_reading_left_out(r);
-    if (job->missing)
-        (void)fprintf(stderr, "wane: left out: %zu point%s without %s or %s\n", job->missing,
-                      job->missing == 1 ? "" : "s", job->x, job->y);
+    size_t missing = 0;
+    for (size_t i = 0; i < job->groups; i++) missing += job->group[i].missing;
+    if (missing)
+        (void)fprintf(stderr, "wane: left out: %zu point%s without %s or %s\n", missing,
+                      missing == 1 ? "" : "s", job->x, job->y);
 }
 
 /* JSON is one object; the other formats are rows, one per coefficient. */
@@ -34,17 +36,27 @@ done:
     return st;
 }
 
+/* Names of other tables for what correlation_points calls otherwise. */
+static const char *column_of(const char *name)
+{
+    if (strcmp(name, "method") == 0) return "config";
+    return strcmp(name, "order") == 0 ? "order_name" : name;
+}
+
 static int run(wane_call *call)
 {
     wane_reading r = {0};
     wane_correlating job = {.x = "intruders", .y = "pretraining_forgetting"};
+    wane_option_list given = {0};
     const char *blocks = "config";
     const wane_option options[] = {
         {"x", 'x', WANE_OPTION_TEXT, &job.x, "COLUMN", "of correlation_points (intruders)"},
         {"y", 'y', WANE_OPTION_TEXT, &job.y, "COLUMN",
          "of correlation_points (pretraining_forgetting)"},
-        {"given", 'g', WANE_OPTION_TEXT, &job.given, "COLUMN",
-         "also the partial Spearman given this, a number or a category (delta_frobenius, method)"},
+        {"given", 'g', WANE_OPTION_LIST, &given, "COLUMN,...",
+         "also the partial Spearman given these, numbers or categories (delta_frobenius, method)"},
+        {"per", 0, WANE_OPTION_TEXT, &job.per, "PART",
+         "of each layer, module or matrix apart, with Holm's correction"},
         {"blocks", 'b', WANE_OPTION_TEXT, &blocks, "UNIT",
          "what is exchanged and resampled: config, run or none"},
         WANE_READING_FORMAT(r),
@@ -53,18 +65,22 @@ static int run(wane_call *call)
     int code = 0;
     wane_error err;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 1, 1, &code)) return code;
-    if (job.given && strcmp(job.given, "none") == 0) job.given = NULL;
+    if (given.count == 1 && strcmp(given.item[0], "none") == 0) given.count = 0;
+    for (size_t i = 0; i < given.count; i++) given.item[i] = column_of(given.item[i]);
+    job.given = given.item;
+    job.given_count = given.count;
     wane_status st = wane_correlating_blocks(&job.blocks, blocks, &err);
     if (st == WANE_OK) st = wane_reading_open(&r, call->operand[0], &err);
     job.experiment = r.experiment;
     if (st == WANE_OK) st = wane_correlating_run(&job, r.db, &err);
     if (st == WANE_OK || st == WANE_ENUMERIC) say_left_out(&r, &job);
     if (st == WANE_OK) st = print(&r, &job, &err);
+    wane_correlating_free(&job);
     wane_reading_close(&r);
     return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
 }
 
 const wane_command wane_command_correlate = {
     "correlate",
-    "correlate DB [--x COLUMN] [--y COLUMN] [--given COLUMN] [--blocks config|run|none]",
+    "correlate DB [--x COLUMN] [--y COLUMN] [--given COLUMN,...] [--per layer|module|matrix]",
     "How two measures go together over stages, with intervals and permutation tests.", run};

@@ -186,6 +186,13 @@ static const wane_term terms[] = {
      "number from 1, per stage and matrix", NULL, "where directions are not followed (step = -1)",
      ILLUSION ", Fig 5: the rise of an intruder",
      "needs 'track'; u_t, v_t are the singular vectors of the weight at a look"},
+    {"interval", "test", "95% interval of a coefficient or a paired loss (low, high)",
+     "BCa bootstrap: whole configs (correlate) or documents and examples (compare) drawn with "
+     "replacement, 10,000 times",
+     NULL, NULL, "below 6 blocks (few_blocks), or when the resamples do not vary", "Efron 1987",
+     "in a simulation it held the true Spearman coefficient 84% of the time with 6 configs, 89% "
+     "with "
+     "12, 93% with 24 and with 48 (tests/bench/bench_coverage.c)"},
     {"intransigence", "metric", "how much worse each task is learned than by joint training",
      "(1/T) sum_k (a*_k - R[k][k]), a*_k = joint training on tasks 1..k", OVER_TASKS,
      "higher: learns worse",
