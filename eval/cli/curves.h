@@ -90,6 +90,9 @@ WANE_MUST_CHECK wane_status wane_curves_means(wane_query **out, const wane_curve
 /* Appends how intruders were counted, when they are: "; k = 10, epsilon = 0.5, side u, ...". */
 void wane_curves_say_counting(wane_text *out, const wane_curves *curves);
 
+/* What means are over: "runs (orders and seeds)". */
+const char *wane_curves_over(const wane_curves *curves);
+
 /* Appends what the table of means shows, one line. */
 void wane_curves_caption(wane_text *out, const wane_curves *curves);
 

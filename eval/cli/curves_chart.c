@@ -37,7 +37,7 @@ static void write_runs(wane_text *out, const wane_curves *c)
     } else if (most == 1) {
         wane_text_string(out, "one run each (n = 1), so no bands");
     } else {
-        wane_text_printf(out, "mean over runs (orders and seeds), band: %s, n = %zu",
+        wane_text_printf(out, "mean over %s, band: %s, n = %zu", wane_curves_over(c),
                          c->request.interval ? "95% t interval of the mean" : "mean \xc2\xb1 1 sd",
                          least);
         if (most != least) wane_text_printf(out, " to %zu", most);
@@ -119,6 +119,18 @@ static void hide(wane_chart *chart, size_t *hidden, const wane_curves *c, double
     }
 }
 
+/* A bare number says what it is: "rank 16". */
+static const char *label_of(const wane_curves *c, size_t group, wane_arena *arena)
+{
+    double number = 0;
+    if (!wane_parse_double(&number, c->group[group])) return c->group[group];
+    wane_text text = {0};
+    wane_text_printf(&text, "%s %s", c->request.by, c->group[group]);
+    const char *copy = text.failed ? NULL : wane_arena_strdup(arena, text.data);
+    wane_text_free(&text);
+    return copy;
+}
+
 /* The columns of all points as arrays of one arena; a series is a part of them. */
 static wane_status make_series(wane_chart *chart, size_t *hidden, const wane_curves *c,
                                wane_arena *arena, wane_error *err)
@@ -132,8 +144,11 @@ static wane_status make_series(wane_chart *chart, size_t *hidden, const wane_cur
     size_t made = 0;
     for (size_t i = 0; i < c->points; i++) {
         const wane_curves_point *p = &c->point[i];
-        if (i == 0 || p->group != p[-1].group)
-            series[made++] = (wane_series){.label = c->group[p->group], .x = x + i, .y = y + i};
+        if (i == 0 || p->group != p[-1].group) {
+            const char *label = label_of(c, p->group, arena);
+            if (!label) return wane_fail_memory(err, "curves", "chart");
+            series[made++] = (wane_series){.label = label, .x = x + i, .y = y + i};
+        }
         wane_series *s = &series[made - 1];
         s->count++;
         x[i] = p->x;

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "eval/cli/curves.h"
 #include "eval/cli/sheet.h"
@@ -122,6 +123,14 @@ wane_status wane_curves_means(wane_query **out, const wane_curves *c, wane_resul
     return st;
 }
 
+const char *wane_curves_over(const wane_curves *c)
+{
+    const char *by = c->request.by;
+    if (strcmp(by, "method") == 0) return "runs (orders and seeds)";
+    return strcmp(by, "run") == 0 || strcmp(by, "key") == 0 ? "runs"
+                                                            : "runs (configs, orders and seeds)";
+}
+
 void wane_curves_caption(wane_text *out, const wane_curves *c)
 {
     const wane_curves_request *r = &c->request;
@@ -130,13 +139,13 @@ void wane_curves_caption(wane_text *out, const wane_curves *c)
     if (c->kind == WANE_CURVES_SCATTER)
         wane_text_printf(out, "and %s of every run after every stage", r->x);
     else if (c->kind == WANE_CURVES_STAGES)
-        wane_text_printf(out, "after each stage, mean +- %s over runs (orders and seeds)",
-                         r->interval ? "half of the 95% t interval" : "sd");
+        wane_text_printf(out, "after each stage, mean +- %s over %s",
+                         r->interval ? "half of the 95% t interval" : "sd", wane_curves_over(c));
     else {
         wane_text_printf(out, "against %s after ", r->x);
         if (r->stage) wane_text_printf(out, "stage %zu", r->stage);
         else wane_text_string(out, "the last stage");
-        wane_text_string(out, ", mean over runs (orders and seeds)");
+        wane_text_printf(out, ", mean over %s", wane_curves_over(c));
     }
     if (r->counted || r->x) wane_curves_say_counting(out, c);
     if (isfinite(c->chance)) wane_text_printf(out, "; random directions: %.1f", c->chance);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analysis/spectra/spectrum.h"
 #include "store/base/clock.h"
 #include "store/results/query.h"
 #include "tests/unit/results/sample.h"
@@ -67,6 +68,8 @@ static void ask_all(wane_results *db)
     const wane_assignment metric[] = {{"metric", "forgetting"}};
     ask(db, "intruders k=10 epsilon=.3", NULL, "intruders", other, 2);
     ask(db, "intruders k=32 epsilon=.7 side=v", NULL, "intruders", deep, 3);
+    ask(db, "intruders_by_run k=10 epsilon=.3", NULL, "intruders_by_run", other, 2);
+    ask(db, "intruders_by_method k=10 epsilon=.3", NULL, "intruders_by_method", other, 2);
     ask(db, "intruders k=20 of one run", NULL, "intruders", one, 2);
     ask(db, "intruders_by_matrix of one run", NULL, "intruders_by_matrix", one, 2);
     ask(db, "curves pretraining_forgetting", NULL, "curves", NULL, 0);
@@ -113,6 +116,7 @@ int main(int argc, char **argv)
     start = wane_clock_wall();
     must(wane_results_open(&db, path, WANE_RESULTS_READ, &err), &err);
     printf("{\"open_s\":%.4f}\n", wane_clock_wall() - start);
+    must(wane_results_intruder_random(db, wane_intruder_random, &err), &err);
     ask_all(db);
     int64_t runs = 0;
     start = wane_clock_wall();
