@@ -18,6 +18,7 @@ static const char whole[] =
     "methods:\n"
     "  - {kind: full_matrices, learning_rate: 1e-5, num_train_epochs: 2}\n"
     "  - {name: l, kind: lora, r: [1, 16], lora_alpha: 2r, lr: [1.0e-05, 3]}\n"
+    "protocol: {adapter: stack, head: linear}\n"
     "training: {per_device_train_batch_size: 4,\n"
     "           gradient_accumulation_steps: 3}\n"
     "intruders: {sides: [u], against: [base, previous]}\n"
@@ -203,6 +204,55 @@ static void matrices_are_named_by_parts(void **state)
         assert_false(wane_matrix_named(no[i], name));
 }
 
+static const char short_file[] = "name: x\nmodel: m\ntasks: [a, b]\nmethods:\n"
+                                 "  - {name: l, kind: lora, rank: [1, 2]}\n"
+                                 "  - {name: g, kind: given, stages: [p]}\n";
+
+/* A bound is a method of its own beside each that trains; given checkpoints have none. */
+static void protocols_and_bounds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *value;
+        size_t configs;
+        wane_joint joint;
+    } cases[] = {{"joint", "true", 5, WANE_JOINT_ALL},
+                 {"joint", "all", 5, WANE_JOINT_ALL},
+                 {"joint", "last", 5, WANE_JOINT_LAST},
+                 {"joint", "false", 3, WANE_JOINT_NONE},
+                 {"single", "true", 5, WANE_JOINT_NONE}};
+    wane_error err;
+    wane_experiment *x = NULL;
+    char override[64];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        (void)snprintf(override, sizeof override, "bounds.%s=%s", cases[i].key, cases[i].value);
+        CHECK_OK(parse(&x, short_file, override, &err));
+        assert_int_equal(x->config_count, cases[i].configs);
+        assert_int_equal(x->joint, cases[i].joint);
+        if (cases[i].configs == 5) {
+            bool single = strcmp(cases[i].key, "single") == 0;
+            assert_string_equal(x->configs[4].name, single ? "l-r2-single" : "l-r2-joint");
+            assert_string_equal(x->configs[4].bounds, "l-r2");
+            assert_int_equal(x->configs[4].settings.rank, 2);
+        }
+        wane_experiment_free(x);
+    }
+    CHECK_OK(parse(&x, short_file, "protocol.adapter=stack", &err));
+    assert_int_equal(x->policy, WANE_POLICY_STACK);
+    assert_false(x->configs[0].settings.linear_head);
+    wane_experiment_free(x);
+    CHECK_OK(parse(&x, short_file, "protocol.head=reprobe", &err));
+    assert_true(x->configs[0].settings.linear_head);
+    wane_experiment_free(x);
+    x = NULL;
+    CHECK_FAILS(parse(&x, short_file, "bounds.joint=some", &err), WANE_EINVAL, "last");
+    CHECK_FAILS(parse(&x, short_file, "bounds.alone=true", &err), WANE_EINVAL, "alone");
+    CHECK_FAILS(parse(&x, short_file, "protocol.head=linar", &err), WANE_EINVAL, "linear");
+    static const char taken[] = "name: x\nmodel: m\ntasks: [a]\nbounds: {joint: true}\nmethods:\n"
+                                "  - {name: l, kind: full}\n  - {name: l-joint, kind: full}\n";
+    CHECK_FAILS(parse(&x, taken, NULL, &err), WANE_EINVAL, "'l-joint' is there already (line 4");
+}
+
 /* The printed experiment is an experiment file again, and says the same. */
 static void printing_reads_back(void **state)
 {
@@ -210,7 +260,8 @@ static void printing_reads_back(void **state)
     wane_error err;
     wane_experiment *x = NULL, *y = NULL;
     wane_text first = {0}, second = {0};
-    CHECK_OK(parse(&x, whole, NULL, &err));
+    CHECK_OK(parse(&x, whole, "bounds.single=true", &err));
+    assert_int_equal(x->config_count, 10);
     wane_experiment_print(&first, x);
     CHECK_OK(wane_text_check(&first, "print", "x", &err));
     CHECK_OK(wane_experiment_parse(&y, first.data, first.length, "y.yaml", "", NULL, 0, &err));
@@ -230,6 +281,7 @@ int main(void)
         cmocka_unit_test(overrides_reach_any_leaf),
         cmocka_unit_test(every_error_names_its_place),
         cmocka_unit_test(matrices_are_named_by_parts),
+        cmocka_unit_test(protocols_and_bounds),
         cmocka_unit_test(printing_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
