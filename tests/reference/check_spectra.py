@@ -110,4 +110,5 @@ def main():
     sys.exit(1 if unequal or worst_cosine > 1e-3 or worst_energy > 1e-5 else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()
