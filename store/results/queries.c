@@ -203,7 +203,7 @@ static const wane_named_query named[] = {
      "SELECT " OUTER_COLUMNS ", " COUNT_OF ", random, " ENERGY_OF ", directions, " REASON_OF
      " FROM " OF_STAGES(THIS_POSITION),
      INTRUDERS},
-    {"intruders_by_matrix", "the same for every matrix",
+    {"intruders_by_matrix", "intruders of every matrix after every stage, in the same way",
      "SELECT " OUTER_COLUMNS ", matrix, layer, module, \"rows\", cols, " COUNT_OF
      ", random, " ENERGY_OF ", " REASON_OF " FROM " OF_MATRICES,
      INTRUDERS},
@@ -219,7 +219,7 @@ static const wane_named_query named[] = {
                         "r.stages) ") ") v "
                                       "GROUP BY experiment, method ORDER BY min(id)",
      INTRUDERS_OF_RUN},
-    {"intruders_by_module", "the same for every kind of matrix",
+    {"intruders_by_module", "intruders of every kind of matrix after every stage, in the same way",
      "SELECT " OUTER_COLUMNS ", module, matrices, " COUNT_OF ", random, " ENERGY_OF ", " REASON_OF
      " FROM (SELECT " OUTER_COLUMNS ", id, module, count(*) AS matrices, sum(counted) AS counted, "
      "sum(part) AS part, sum(whole) AS whole, sum(directions) AS directions, "
