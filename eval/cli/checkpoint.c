@@ -117,11 +117,11 @@ void wane_checkpoint_describe(wane_text *out, const wane_checkpoint *c)
         return;
     }
     for (size_t i = 0; i < c->update.count; i++) pairs += c->update.tensors[i].data == NULL;
-    wane_text_printf(out, "PEFT adapter, rank %zu, alpha %s%s, on %zu matrices", facts->rank,
+    size_t whole = c->update.count - pairs;
+    wane_text_printf(out, "PEFT adapter, rank %zu, alpha %s%s, on %zu %s", facts->rank,
                      wane_format_double(number, facts->alpha), facts->rslora ? ", rsLoRA" : "",
-                     pairs);
-    if (pairs < c->update.count)
-        wane_text_printf(out, ", %zu tensors whole", c->update.count - pairs);
+                     pairs, pairs == 1 ? "matrix" : "matrices");
+    if (whole) wane_text_printf(out, ", %zu %s whole", whole, whole == 1 ? "tensor" : "tensors");
     if (facts->base_model && facts->base_model[0])
         wane_text_printf(out, ", made on %s", facts->base_model);
 }

@@ -160,8 +160,8 @@ static wane_status read_parts(wane_update *out, wane_update_memory *memory,
         wane_status st = WANE_OK;
         if (kind == PART_A)
             st = read_pair(&out->tensors[out->count++], memory, t, config, path, err);
-        else if (kind == PART_HEAD) st = read_head(out, memory, t, path, err);
-        else if (kind == PART_WHOLE) st = read_whole(out, memory, t, err);
+        else if (kind == PART_HEAD && !loose) st = read_head(out, memory, t, path, err);
+        else if (kind == PART_WHOLE || kind == PART_HEAD) st = read_whole(out, memory, t, err);
         if (st != WANE_OK) return st;
     }
     qsort(out->tensors, out->count, sizeof *out->tensors, wane_update_by_name);

@@ -280,8 +280,8 @@ static void adapters_of_other_models(void **state)
     assert_int_equal(wane_json_size(wane_json_get(answer, "only_tuned")), 1); /* the head */
     assert_int_equal(wane_json_size(wane_json_get(answer, "only_base")), 0);
     assert_int_equal(told("diff {gpt2} {adapter}"), 0);
-    assert_non_null(strstr(told_out(), "PEFT adapter, rank 2, alpha 2, on 1 matrices, 1 tensors "
-                                       "whole"));
+    assert_non_null(
+        strstr(told_out(), "PEFT adapter, rank 2, alpha 2, on 1 matrix, 1 tensor whole"));
     assert_int_equal(told("intruders {gpt2} {adapter} --conv1d no"), 2);
     assert_non_null(
         strstr(told_err(), "its part on transformer.h.0.attn.c_attn.weight is 72 x 24"));
