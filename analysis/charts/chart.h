@@ -62,10 +62,12 @@ typedef struct wane_heatmap {
     size_t rows, cols;
     const double *values; /* rows x cols; NaN is drawn as missing */
     double low, high;     /* ends of the colour scale; both 0 = of the data */
+    bool plain;           /* small square cells without their values, for many of them */
 } wane_heatmap;
 
-/* Every cell with its value in it; where values have both signs, two colours about 0. WANE_EINVAL
- * without a finite value, for more than 1000 rows or columns, or low >= high. */
+/* Every cell with its value in it, but for a plain map; where values have both signs, two colours
+ * about 0. WANE_EINVAL without a finite value, for more than 1000 rows or columns, or low >= high.
+ */
 WANE_MUST_CHECK wane_status wane_heatmap_svg(wane_text *out, const wane_heatmap *map,
                                              wane_error *err);
 

@@ -5,8 +5,8 @@
 
 #include "analysis/charts/plot.h"
 
-static const double cell_height = 30, least_cell_width = 46, bar_width = 160, names_width = 170,
-                    least_shared_width = 340;
+static const double usual_height = 30, plain_size = 11, least_cell_width = 46, bar_width = 160,
+                    names_width = 170, least_shared_width = 340;
 
 /* Ends and middle of the colour scales: one sign, from paper to Okabe and Ito's blue; both signs,
  * from their vermillion over paper to blue. */
@@ -51,7 +51,7 @@ typedef struct layout {
     wane_drawing *drawing;
     shades shades;
     int exponent, decimals; /* of the numbers printed */
-    double left, top, cell_width, width, least_width;
+    double left, top, cell_width, cell_height, width, least_width;
 } layout;
 
 static wane_status find_shades(layout *l, wane_error *err)
@@ -128,7 +128,8 @@ static void measure(layout *l)
     double rows = fmin(names_width, widest_name(m->row_names, m->rows));
     if (m->y_label) rows = fmax(rows, wane_words_width(m->y_label, wane_font));
     l->left = wane_pad + fmin(names_width, rows) + 8;
-    l->cell_width = fmax(least_cell_width, widest + 12);
+    l->cell_height = m->plain ? plain_size : usual_height;
+    l->cell_width = m->plain ? plain_size : fmax(least_cell_width, widest + 12);
     double names = widest_name(m->col_names, m->cols) + 9;
     if (names <= 92) l->cell_width = fmax(l->cell_width, names);
     l->width = l->left + l->cell_width * (double)m->cols + wane_pad;
@@ -144,15 +145,17 @@ static void draw_cells(const layout *l)
     for (size_t i = 0; i < m->rows; i++)
         for (size_t j = 0; j < m->cols; j++) {
             double value = m->values[i * m->cols + j];
-            double x = l->left + l->cell_width * (double)j, y = l->top + cell_height * (double)i;
+            double x = l->left + l->cell_width * (double)j, y = l->top + l->cell_height * (double)i;
             bool missing = !isfinite(value);
+            double gap = m->plain ? 0 : 1;
             char words[WANE_TICK_BYTES] = "\xe2\x80\x93";
             wane_ink ground = missing ? wane_ink_of(WANE_INK_GRID) : shade(&l->shades, value);
             wane_ink ink = missing ? wane_ink_of(WANE_INK_MUTED) : ink_on(ground);
-            wane_draw_rectangle(l->drawing, x + 0.5, y + 0.5, l->cell_width - 1, cell_height - 1,
-                                ground);
+            wane_draw_rectangle(l->drawing, x + 0.5, y + 0.5, l->cell_width - gap,
+                                l->cell_height - gap, ground);
+            if (m->plain) continue;
             if (!missing) label_of(l, value, words);
-            wane_draw_words(l->drawing, x + l->cell_width / 2, y + cell_height / 2 + 4.3, words,
+            wane_draw_words(l->drawing, x + l->cell_width / 2, y + l->cell_height / 2 + 4.3, words,
                             wane_font, WANE_ANCHOR_MIDDLE, ink);
         }
 }
@@ -164,7 +167,7 @@ static void draw_row_names(const layout *l)
         const char **lines;
         size_t count =
             wane_words_fit(l->drawing, m->row_names[i], wane_font, names_width, 2, &lines);
-        double y = l->top + cell_height * ((double)i + 0.5) + 4.3;
+        double y = l->top + l->cell_height * ((double)i + 0.5) + 4.3;
         for (size_t k = 0; k < count; k++)
             wane_draw_words(l->drawing, l->left - 8, y + 13 * ((double)k - (double)(count - 1) / 2),
                             lines[k], wane_font, WANE_ANCHOR_END, wane_ink_of(WANE_INK_MUTED));
@@ -234,7 +237,7 @@ static wane_status draw(layout *l, double top, double *bottom, wane_error *err)
     if (st != WANE_OK) return st;
     draw_cells(l);
     draw_row_names(l);
-    y = l->top + cell_height * (double)m->rows;
+    y = l->top + l->cell_height * (double)m->rows;
     *bottom = draw_bar(l, y + 10) + wane_pad;
     return wane_drawing_check(l->drawing, err);
 }

@@ -6,6 +6,7 @@
 #include "eval/cli/curves.h"
 #include "eval/cli/frontier.h"
 #include "eval/cli/layers.h"
+#include "eval/cli/looks.h"
 #include "eval/cli/matrices.h"
 #include "eval/cli/reading.h"
 #include "store/base/text.h"
@@ -132,6 +133,34 @@ done:
     return st;
 }
 
+static wane_status show_looks(const wane_reading *r, const wane_looks_request *request,
+                              const char *path, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_query *query = NULL;
+    wane_text chart = {0}, caption = {0};
+    const char *matrix = NULL;
+    bool draw = path && ends_with(path, ".svg");
+    wane_arena *arena = wane_arena_new();
+    WANE_TRY(arena ? WANE_OK : wane_fail_memory(err, "curves", request->metric));
+    WANE_TRY(wane_looks_matrix(&matrix, r->db, request, arena, err));
+    if (draw) WANE_TRY(wane_looks_draw(&chart, r->db, request, matrix, err));
+    else WANE_TRY(wane_looks_rows(&query, r->db, request, matrix, err));
+    if (!path && r->format == WANE_RENDER_TABLE) {
+        wane_looks_caption(&caption, request, matrix);
+        WANE_TRY(wane_text_check(&caption, "curves", "caption", err));
+        (void)printf("%s\n\n", caption.data);
+    }
+    st = write(r, query, draw ? &chart : NULL, path, err);
+    query = NULL;
+done:
+    wane_query_free(query);
+    wane_arena_free(arena);
+    wane_text_free(&chart);
+    wane_text_free(&caption);
+    return st;
+}
+
 /* What options say, before it is settled. */
 typedef struct curves_call {
     wane_reading reading;
@@ -139,16 +168,18 @@ typedef struct curves_call {
     const char *path, *band, *stage, *x_scale, *y_scale;
     size_t k;
     double epsilon;
-    const char *side, *against, *choice;
+    const char *side, *against, *choice, *matrix;
     wane_frontier_request frontier;
+    wane_looks_request looks;
 } curves_call;
 
-enum chart { CURVES, MATRICES, LAYERS, FRONTIER };
+enum chart { CURVES, MATRICES, LAYERS, FRONTIER, LOOKS };
 
 static enum chart chart_of(const wane_curves_request *r)
 {
     if (strcmp(r->metric, "accuracy_matrix") == 0) return MATRICES;
     if (wane_frontier_metric(r->metric)) return FRONTIER;
+    if (wane_looks_metric(r->metric)) return LOOKS;
     return strcmp(r->metric, "intruders_by_matrix") == 0 ? LAYERS : CURVES;
 }
 
@@ -209,6 +240,28 @@ static bool settle_frontier(const wane_call *call, curves_call *c)
     return false;
 }
 
+/* One matrix looked at; false after a usage error. */
+static bool settle_looks(const wane_call *call, curves_call *c)
+{
+    const wane_curves_request *r = &c->request;
+    const char *side = c->side ? c->side : "u";
+    if (r->task || r->corpus || c->band || c->k || c->against || r->x || r->by || c->x_scale ||
+        c->y_scale || c->choice)
+        (void)wane_cli_usage(call, "%s goes with --matrix, --side, --epsilon and --stage alone",
+                             r->metric);
+    else if (strcmp(side, "u") != 0 && strcmp(side, "v") != 0)
+        (void)wane_cli_usage(call, "--side %s: neither u nor v", side);
+    else {
+        c->looks = (wane_looks_request){.metric = r->metric,
+                                        .matrix = c->matrix,
+                                        .side = side,
+                                        .epsilon = c->epsilon != 0 ? c->epsilon : 0.5,
+                                        .stage = r->stage};
+        return true;
+    }
+    return false;
+}
+
 /* Settles what was not given; false after a usage error. */
 static bool settle(const wane_call *call, curves_call *c)
 {
@@ -232,6 +285,8 @@ static bool settle(const wane_call *call, curves_call *c)
     else if (c->path && (c->reading.json || c->reading.format_name))
         (void)wane_cli_usage(call, "either --output or a format");
     else if (chart == FRONTIER) return settle_frontier(call, c);
+    else if (chart == LOOKS) return settle_looks(call, c);
+    else if (c->matrix) (void)wane_cli_usage(call, "--matrix goes with --metric rise or overlap");
     else if (c->choice) (void)wane_cli_usage(call, "--choice goes with --metric frontier");
     else if (chart != CURVES && (r->x || r->by || r->task || r->corpus || c->band))
         (void)wane_cli_usage(call, "%s goes without --x, --by, --task, --corpus and --band",
@@ -260,6 +315,9 @@ static wane_status show(curves_call *c, wane_error *err)
     case FRONTIER:
         c->frontier.experiment = c->reading.experiment;
         return show_frontier(&c->reading, &c->frontier, c->path, err);
+    case LOOKS:
+        c->looks.experiment = c->reading.experiment;
+        return show_looks(&c->reading, &c->looks, c->path, err);
     case LAYERS: return show_layers(&c->reading, &c->request, c->path, err);
     case CURVES: break;
     }
@@ -291,6 +349,8 @@ static int run(wane_call *call)
          "with --x epsilon, --x k and intruders_by_matrix: after this stage (last)"},
         {"choice", 0, WANE_OPTION_TEXT, &c.choice, "top|all",
          "of a frontier: the first intruder of each matrix is scaled, or all (top)"},
+        {"matrix", 0, WANE_OPTION_TEXT, &c.matrix, "NAME",
+         "of rise and overlap: one matrix, layers.0.q_proj"},
         {"band", 0, WANE_OPTION_TEXT, &c.band, "sd|ci",
          "around the mean: 1 standard deviation, or a 95% t interval (sd)"},
         {"x-scale", 0, WANE_OPTION_TEXT, &c.x_scale, "SCALE", "linear, log or auto (auto)"},
@@ -328,5 +388,9 @@ const wane_command wane_command_curves = {
     "\nwane curves DB -m frontier -o frontier.svg                intruders scaled, and the arms "
     "that "
     "compare: accuracy against forgetting"
+    "\nwane curves DB -m rise --matrix NAME -o rise.svg           directions of one matrix while a "
+    "stage trains"
+    "\nwane curves DB -m overlap --matrix NAME -o overlap.svg     heat map of |U_0^T U| of one "
+    "matrix"
     "\nwane curves DB -m intruders_by_matrix -o layers.svg       heat maps, layers by modules",
     run};

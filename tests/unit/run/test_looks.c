@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/cli/terms.h"
 #include "store/results/query.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
@@ -277,6 +278,116 @@ static void looking_changes_nothing_and_comes_too_late(void **state)
     free(said);
 }
 
+static size_t unexplained(const char *name, bool metric)
+{
+    const wane_term *t = wane_term_find(name, NULL);
+    bool whole = t && t->brief;
+    if (metric) whole = whole && strcmp(t->kind, "metric") == 0 && t->formula && t->unit && t->sign;
+    if (!whole) print_error("%s is not explained\n", name);
+    return !whole;
+}
+
+/* `wane explain` knows every name of a metric, gate and score that is written, with what it is and,
+ * for metrics, formula, unit and sign; and every measure among the columns. */
+static void every_name_is_explained(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"SELECT DISTINCT name FROM metric",
+                                        "SELECT DISTINCT name FROM gate",
+                                        "SELECT DISTINCT metric FROM score"};
+    static const char *const columns[] = {
+        "SELECT * FROM stage_summary LIMIT 0",
+        "SELECT * FROM correlation_points LIMIT 0",
+        "SELECT sigma, max_cosine, span, subspace_overlap, argmax, identity FROM direction LIMIT 0",
+        "SELECT f_delta, directions, angle_u, angle_v FROM change LIMIT 0",
+        "SELECT nll, stderr, change_stderr, token_perplexity, word_perplexity, byte_perplexity, "
+        "bits_per_byte, kl_to_base, soft_ce, unk_tokens, out_of_reach FROM likelihood LIMIT 0",
+        "SELECT base_frobenius, base_spectral, delta_frobenius, delta_spectral, relative_update, "
+        "effective_rank, stable_rank, top_share, rho_10, rounding_floor, top_energy FROM spectrum "
+        "LIMIT 0"};
+    wane_error err;
+    wane_results *db = NULL;
+    size_t count = 0, unknown = 0;
+    CHECK_OK(wane_results_open(&db, scratch_path("small.db"), WANE_RESULTS_READ, &err));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        wane_query *query = NULL;
+        CHECK_OK(wane_query_open(&query, db, names[i], NULL, 0, &err));
+        for (; wane_query_next(query, &err) == WANE_OK; count++)
+            unknown += unexplained(wane_query_text(query, 0), i == 0);
+        wane_query_free(query);
+    }
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        wane_query *query = NULL;
+        CHECK_OK(wane_query_open(&query, db, columns[i], NULL, 0, &err));
+        for (size_t c = 0; c < wane_query_columns(query); c++, count++)
+            unknown += unexplained(wane_query_name(query, c), false);
+        wane_query_free(query);
+    }
+    wane_results_close(db);
+    assert_int_equal(unknown, 0);
+    assert_true(count > 100);
+}
+
+static char *curves(const char *const *more, size_t count, int code)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s", scratch_path("small.db"));
+    const char *arguments[16] = {"curves", path};
+    assert_true(count <= 12);
+    for (size_t i = 0; i < count; i++) arguments[2 + i] = more[i];
+    assert_int_equal(process_run(arguments, "out", "err"), code);
+    return read_file(scratch_path(code ? "err" : "out"), NULL);
+}
+
+#define CURVES(code, ...)                                                                          \
+    curves((const char *const[]){__VA_ARGS__},                                                     \
+           sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), code)
+
+static size_t lines_of(char *text)
+{
+    size_t count = 0;
+    for (const char *c = text; *c; c++) count += *c == '\n';
+    free(text);
+    return count;
+}
+
+/* What can be drawn is what is stored, and what is not there is said. */
+static void matrices_are_drawn(void **state)
+{
+    (void)state;
+    /* 2 runs x 4 looks x 10 directions, and the header */
+    assert_int_equal(lines_of(CURVES(0, "-m", "rise", "--matrix", "0.up_proj", "-f", "csv")), 81);
+    assert_int_equal(lines_of(CURVES(0, "-m", "overlap", "--matrix", "0.q_proj", "--side", "v",
+                                     "-w", "method='lora'", "--stage", "1", "-f", "csv")),
+                     32 * 32 + 1);
+    static const char *const metrics[] = {"rise", "overlap"};
+    for (int i = 0; i < 2; i++) {
+        char svg[512];
+        (void)snprintf(svg, sizeof svg, "%s", scratch_path(i ? "o.svg" : "r.svg"));
+        free(CURVES(0, "-m", metrics[i], "--matrix", "q_proj", "-w", "kind='lora'", "--matrix",
+                    "0.q_proj", "-o", svg));
+        char *drawn = read_file(svg, NULL);
+        assert_non_null(strstr(drawn, "lora/given/s0"));
+        assert_non_null(strstr(drawn, "</svg>"));
+        assert_null(strstr(drawn, "full/given/s0"));
+        free(drawn);
+    }
+    static const struct {
+        const char *option, *value, *says;
+        int code;
+    } wrong[] = {{"--matrix", "lm_head", "names none of the 2 matrices", 2},
+                 {"--matrix", "proj*", "names none", 2},
+                 {"--matrix", "*", "must name one of 2", 2},
+                 {"--side", "w", "neither u nor v", 2},
+                 {"--task", "topic", "alone", 2}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char *said = CURVES(wrong[i].code, "-m", "overlap", wrong[i].option, wrong[i].value);
+        if (!strstr(said, wrong[i].says)) print_error("case %zu: %s\n", i, said);
+        assert_non_null(strstr(said, wrong[i].says));
+        free(said);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +400,8 @@ int main(void)
         cmocka_unit_test(errors_of_several_corpora_combine),
         cmocka_unit_test(chosen_matrices_have_overlaps),
         cmocka_unit_test(changes_act_and_turn),
+        cmocka_unit_test(matrices_are_drawn),
+        cmocka_unit_test(every_name_is_explained),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
 }
