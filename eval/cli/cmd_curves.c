@@ -388,9 +388,8 @@ const wane_command wane_command_curves = {
     "\nwane curves DB -m frontier -o frontier.svg                intruders scaled, and the arms "
     "that "
     "compare: accuracy against forgetting"
-    "\nwane curves DB -m rise --matrix NAME -o rise.svg           directions of one matrix while a "
+    "\nwane curves DB -m rise --matrix NAME -o rise.svg          directions of one matrix as a "
     "stage trains"
-    "\nwane curves DB -m overlap --matrix NAME -o overlap.svg     heat map of |U_0^T U| of one "
-    "matrix"
+    "\nwane curves DB -m overlap --matrix NAME -o overlap.svg    |U_0^T U| of one matrix"
     "\nwane curves DB -m intruders_by_matrix -o layers.svg       heat maps, layers by modules",
     run};
