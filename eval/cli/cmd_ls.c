@@ -58,6 +58,26 @@ static const char corpora_sql[] =
     "FROM experiment e JOIN experiment_corpus x ON x.experiment = e.id "
     "JOIN corpus c ON c.id = x.corpus WHERE " THESE_EXPERIMENTS "ORDER BY e.id, c.id";
 
+/* Over all orders and seeds; +- is half of the 95% t interval. */
+static const char methods_people[] =
+    "i.method, max(i.runs) AS runs, max(i.left_out) AS \"left out\", "
+    "max(CASE i.metric WHEN 'acc' THEN i.mean END) AS acc, "
+    "max(CASE i.metric WHEN 'acc' THEN (i.high - i.low) / 2 END) AS \"+-\", "
+    "max(CASE i.metric WHEN 'forgetting' THEN i.mean END) AS forgetting, "
+    "max(CASE i.metric WHEN 'forgetting' THEN (i.high - i.low) / 2 END) AS \"+-\", "
+    "max(CASE i.metric WHEN 'pretraining_forgetting' THEN i.mean END) AS pretraining_forgetting, "
+    "max(CASE i.metric WHEN 'pretraining_forgetting' THEN (i.high - i.low) / 2 END) AS \"+-\", "
+    "max(CASE i.metric WHEN 'intruders' THEN i.mean END) AS intruders, "
+    "max(CASE i.metric WHEN 'intruders' THEN (i.high - i.low) / 2 END) AS \"+-\" "
+    "FROM seed_interval i WHERE i.order_name IS NULL GROUP BY i.experiment, i.method "
+    "ORDER BY (SELECT min(r.id) FROM run r JOIN experiment e ON e.id = r.experiment "
+    "WHERE e.key = i.experiment AND r.method = i.method)";
+static const char methods_programs[] =
+    "i.method, i.kind, i.rank, i.learning_rate, i.order_name, i.metric, i.runs, i.left_out, i.n, "
+    "i.mean, i.sd, i.low, i.high FROM seed_interval i "
+    "ORDER BY (SELECT min(r.id) FROM run r JOIN experiment e ON e.id = r.experiment "
+    "WHERE e.key = i.experiment AND r.method = i.method), i.order_name, i.metric";
+
 /* The experiment's name is the first column; people see it only when there are several. */
 typedef struct list {
     const char *name, *experiment, *people, *programs;
@@ -67,6 +87,7 @@ static const list lists[] = {{"runs", "s.experiment", runs_people, runs_programs
                              {"stages", "e.key AS experiment", stages_people, stages_programs},
                              {"tasks", "e.key AS experiment", tasks_sql, tasks_sql},
                              {"corpora", "e.key AS experiment", corpora_sql, corpora_sql},
+                             {"methods", "i.experiment", methods_people, methods_programs},
                              {"metrics", NULL, NULL, NULL},
                              {"queries", NULL, NULL, NULL}};
 enum { LISTS = sizeof lists / sizeof *lists };
@@ -79,8 +100,9 @@ static const list *find(wane_call *call, const char *name)
         if (strcmp(name, names[i]) == 0) return &lists[i];
     }
     const char *near = wane_nearest(name, names, LISTS);
-    (void)wane_cli_usage(call, "'%s' is none of runs, stages, tasks, corpora, metrics, queries%s%s",
-                         name, near ? "; did you mean " : "", near ? near : "");
+    (void)wane_cli_usage(
+        call, "'%s' is none of runs, stages, tasks, corpora, methods, metrics, queries%s%s", name,
+        near ? "; did you mean " : "", near ? near : "");
     return NULL;
 }
 
@@ -155,5 +177,5 @@ static int run(wane_call *call)
 }
 
 const wane_command wane_command_ls = {
-    "ls", "ls DB [runs|stages|tasks|corpora|metrics|queries] [--watch]",
+    "ls", "ls DB [runs|stages|tasks|corpora|methods|metrics|queries] [--watch]",
     "List what a database holds: its runs, or what is named.", run};

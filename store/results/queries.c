@@ -95,7 +95,11 @@ static const wane_named_parameter example_parameters[] = {
     {"position", "one stage of the run; all when not given", NULL, true},
     {"task", "one task; all when not given", NULL, false}};
 
+static const wane_named_parameter metric_only[] = {
+    {"metric", "one metric; all when not given", NULL, false}};
+
 #define NO_PARAMETERS NULL, 0
+#define METRIC_ONLY metric_only, COUNT(metric_only)
 #define RUN_ONLY run_only, COUNT(run_only)
 #define RUN_POSITION run_position, COUNT(run_position)
 #define INTRUDERS_OF_RUN intruder_run_parameters, COUNT(intruder_run_parameters)
@@ -278,6 +282,8 @@ static const wane_named_query named[] = {
      "SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, stages, status, "
      "error, key FROM run_list WHERE superseded = 0",
      NO_PARAMETERS},
+    {"seed_interval", "mean, standard deviation and 95% t interval of every metric over seeds",
+     "SELECT * FROM seed_interval WHERE :metric IS NULL OR metric = :metric", METRIC_ONLY},
     {"seed_summary", "mean and standard deviation over seeds", "SELECT * FROM seed_summary",
      NO_PARAMETERS},
     {"spectra", "norms, ranks and counts of every matrix",

@@ -232,6 +232,62 @@ FROM (SELECT experiment, method, kind, rank, learning_rate, order_name, limited,
       WINDOW w AS (PARTITION BY experiment, method, order_name))
 GROUP BY experiment, method, order_name;
 
+-- Every metric of a method after its last stage over its seeds: n runs that are done and have it, their
+-- mean and standard deviation, and the 95% t interval of the mean (low, high). One row per order, and
+-- one with order_name NULL over all orders and seeds. runs: those that are done; left_out: those that
+-- are not.
+CREATE VIEW seed_interval AS
+WITH quantile (degrees, t) AS ( -- t_.975
+  VALUES (1, 12.7062047362), (2, 4.30265272975), (3, 3.18244630528), (4, 2.7764451052),
+         (5, 2.57058183564), (6, 2.44691185114), (7, 2.36462425159), (8, 2.3060041352),
+         (9, 2.2621571628), (10, 2.22813885199), (11, 2.20098516009), (12, 2.17881282967),
+         (13, 2.16036865646), (14, 2.14478668792), (15, 2.13144954556), (16, 2.11990529922),
+         (17, 2.10981557783), (18, 2.10092204024), (19, 2.09302405441), (20, 2.08596344727),
+         (21, 2.07961384473), (22, 2.0738730679), (23, 2.06865761042), (24, 2.06389856163),
+         (25, 2.05953855275), (26, 2.05552943864), (27, 2.05183051648), (28, 2.0484071418),
+         (29, 2.04522964213), (30, 2.0422724563)),
+s AS MATERIALIZED (SELECT * FROM run_summary),
+v (key, metric, value) AS (
+  SELECT r.key, m.name, m.value FROM run r
+  JOIN metric m ON m.run = r.id AND m.position = r.stages AND m.subject = ''
+  WHERE r.superseded = 0
+  UNION ALL SELECT key, 'nll', nll FROM s
+  UNION ALL SELECT key, 'pretraining_forgetting', pretraining_forgetting FROM s
+  UNION ALL SELECT key, 'other_forgetting', other_forgetting FROM s
+  UNION ALL SELECT key, 'kl_to_base', kl_to_base FROM s
+  UNION ALL SELECT key, 'intruders', intruders FROM s
+  UNION ALL SELECT key, 'intruder_energy', intruder_energy FROM s
+  UNION ALL SELECT key, 'delta_frobenius', delta_frobenius FROM s
+  UNION ALL SELECT key, 'relative_update', relative_update FROM s
+  UNION ALL SELECT key, 'effective_rank', effective_rank FROM s),
+member AS (
+  SELECT s.*, CASE WHEN pooled THEN NULL ELSE s.order_name END AS orders
+  FROM s CROSS JOIN (SELECT 0 AS pooled UNION ALL SELECT 1)),
+counted AS (
+  SELECT experiment, method, orders, sum(status = 'done') AS runs,
+         sum(status <> 'done') AS left_out
+  FROM member GROUP BY experiment, method, orders),
+mean AS (
+  SELECT p.experiment, p.method, p.kind, p.rank, p.learning_rate, p.orders, v.metric,
+         v.value, avg(v.value) OVER (PARTITION BY p.experiment, p.method, p.orders, v.metric) AS mean
+  FROM member p JOIN v ON v.key = p.key WHERE p.status = 'done'),
+spread AS (
+  SELECT experiment, method, kind, rank, learning_rate, orders, metric, count(value) AS n,
+         avg(value) AS mean,
+         sqrt(sum((value - mean) * (value - mean)) / nullif(count(value) - 1, 0)) AS sd
+  FROM mean GROUP BY experiment, method, orders, metric),
+half AS (
+  SELECT *, sd / sqrt(n) * coalesce(
+           (SELECT t FROM quantile WHERE degrees = n - 1),
+           -- Cornish and Fisher, to 2e-6 from 31 degrees on
+           1.95996398454 + 2.37227123 / (n - 1) + 2.8224986 / ((n - 1) * (n - 1))
+             + 2.5558497 / ((n - 1) * (n - 1) * (n - 1))) AS half
+  FROM spread)
+SELECT h.experiment, h.method, h.kind, h.rank, h.learning_rate, h.orders AS order_name, h.metric,
+       c.runs, c.left_out, h.n, h.mean, h.sd, h.mean - h.half AS low, h.mean + h.half AS high
+FROM half h JOIN counted c ON c.experiment = h.experiment AND c.method = h.method
+     AND c.orders IS h.orders;
+
 -- The points of `wane correlate`: one per run and trained stage. config: everything of a run but its
 -- order and seed. Any column may be x, y or the covariate; rows of runs that are not done (status)
 -- are for the reader to leave out. Bounds (joint, single) are no points.

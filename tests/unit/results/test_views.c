@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/statistics/distribution.h"
 #include "store/results/query.h"
 #include "tests/unit/results/sample.h"
 
@@ -297,6 +298,40 @@ static void several_pretraining_corpora(void **state)
     wane_results_rollback(db);
 }
 
+/* One run of the first group is out; the others are two to an order, four to a method. */
+static void intervals_of_seeds(void)
+{
+    wane_query *query = ask("SELECT * FROM seed_interval WHERE metric = 'bwt' "
+                            "ORDER BY rank, order_name IS NULL, order_name");
+    int rows = 0;
+    for (; next(query); rows++) {
+        int method = rows / 3, order = rows % 3, n = 0;
+        double values[4], sum = 0, squares = 0;
+        for (int i = 0; i < 4; i++) {
+            int run = 4 * method + i;
+            if (run == 1 || (order < 2 && i / 2 != order)) continue;
+            values[n] = sample_metric(&shape, run, 4, "bwt");
+            sum += values[n++];
+        }
+        for (int i = 0; i < n; i++) squares += (values[i] - sum / n) * (values[i] - sum / n);
+        assert_int_equal(value(query, "n"), n);
+        assert_int_equal(value(query, "runs"), n);
+        assert_int_equal(value(query, "left_out"), method == 0 && order != 1);
+        CHECK_NEAR(value(query, "mean"), sum / n, 0, 1e-13);
+        if (n == 1) {
+            assert_true(isnan(value(query, "sd")) && isnan(value(query, "low")));
+            continue;
+        }
+        double sd = sqrt(squares / (n - 1));
+        double half = wane_student_critical(.05, n - 1) * sd / sqrt(n);
+        CHECK_NEAR(value(query, "sd"), sd, 1e-15, 1e-12);
+        CHECK_NEAR(value(query, "low"), sum / n - half, 1e-13, 1e-10);
+        CHECK_NEAR(value(query, "high"), sum / n + half, 1e-13, 1e-10);
+    }
+    assert_int_equal(rows, 9);
+    wane_query_free(query);
+}
+
 static void summaries_of_runs_and_seeds(void **state)
 {
     (void)state;
@@ -341,6 +376,7 @@ static void summaries_of_runs_and_seeds(void **state)
     CHECK_NEAR(value(query, "acc"), sum / 3, 0, 1e-14);
     assert_int_equal(value(query, "left_out"), 1);
     wane_query_free(query);
+    intervals_of_seeds();
     wane_results_rollback(db);
 }
 
