@@ -440,8 +440,13 @@ static const wane_term terms[] = {
     {"role", "column", "pretraining: what forgetting is measured on; other: watched besides", NULL,
      NULL, NULL, NULL, NULL, NULL},
     {"rounding_floor", "measure",
-     "size of an update that rounding of a 16-bit file alone could make", NULL, NULL, NULL,
-     "for fp32 weights", NULL, "below ten floors the effective rank is that of rounding, and NULL"},
+     "size of an update that rounding of a 16-bit file alone could make: the expected norm of "
+     "round(W) - W",
+     "sqrt(sum u^2 / 12) over the elements, u = the distance of two neighbours of the file's type; "
+     "of "
+     "the tuned file, and of the base's too where that keeps fewer bits",
+     NULL, NULL, "for fp32 weights and adapters", NULL,
+     "below ten floors the effective rank is that of rounding, and NULL"},
     {"run", "column", "method/order/sN, or a unique prefix of its key", NULL, NULL, NULL, NULL,
      NULL, NULL},
     {"run_key", "column", "key of the run", NULL, NULL, NULL, NULL, NULL, NULL},

@@ -4,9 +4,9 @@
  *
  * bench_spectra [ROWSxCOLS ...] [top=10] [rank=8] [scale=5] [threads=1]
  * [spectrum=gaussian|power]
- * Without shapes: those of a 135M Llama and 2048 x 2048. gaussian: independent normal weights, the
- * hardest spectrum there is for an iterative method; power: singular values
- * that fall roughly like i^-0.4, nearer to trained weights.
+ * Without shapes: those of a 135M Llama, and 1024, 2048 and 4096 squared (some minutes). gaussian:
+ * independent normal weights, the hardest spectrum there is for an iterative method; power:
+ * singular values that fall roughly like i^-0.4, nearer to trained weights.
  */
 #include <math.h>
 #include <stdio.h>
@@ -138,8 +138,8 @@ static void run(const setting *s)
 
 int main(int argc, char **argv)
 {
-    static const size_t usual[][2] = {
-        {192, 576}, {576, 576}, {1536, 576}, {576, 1536}, {2048, 2048}};
+    static const size_t usual[][2] = {{192, 576},   {576, 576},   {1536, 576}, {576, 1536},
+                                      {1024, 1024}, {2048, 2048}, {4096, 4096}};
     setting s = {.top = 10, .rank = 8, .threads = 1, .scale = 5};
     wane_error err;
     bool shapes = false;

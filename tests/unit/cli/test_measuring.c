@@ -14,6 +14,7 @@
 #include "store/base/random.h"
 #include "store/files/file.h"
 #include "store/files/update.h"
+#include "tests/support/pack.h"
 #include "tests/support/support.h"
 #include "tests/unit/cli/told.h"
 
@@ -133,6 +134,23 @@ static void perplexity_is_what_is_measured(void **state)
         assert_true(isnan(json_number(row, "bits_per_byte")) == unknown);
         wane_likelihood_free(&l);
     }
+}
+
+/* A model is read from its archive as from its folder. */
+static void a_packed_model_is_the_model(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"base.tar", "base.tar.gz", "base.tar.zst", "base.zip"};
+    (void)told_json("perplexity {base} {text.txt} --json");
+    char *expected = strdup(told_out());
+    for (size_t i = 0; i < 4; i++) {
+        char line[100];
+        pack_folder(scratch_path(kinds[i]), scratch_path("base"), i % 2 ? "" : "base/");
+        (void)snprintf(line, sizeof line, "perplexity {%s} {text.txt} --json", kinds[i]);
+        (void)told_json(line);
+        assert_string_equal(told_out(), expected);
+    }
+    free(expected);
 }
 
 static void perplexity_for_people(void **state)
@@ -424,6 +442,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(perplexity_is_what_is_measured),
+        cmocka_unit_test(a_packed_model_is_the_model),
         cmocka_unit_test(perplexity_for_people),
         cmocka_unit_test(eval_equals_its_examples),
         cmocka_unit_test(eval_of_a_folder),
