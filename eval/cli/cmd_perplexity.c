@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "eval/cli/commands.h"
 #include "eval/cli/models.h"
@@ -44,7 +45,8 @@ static void write_json(wane_text *out, const wane_text_data *text, const wane_li
         wane_json_write_number(out, numbers[i].value);
     }
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        wane_text_printf(out, ", \"%s\": %" PRId64, counts[i].name, counts[i].value);
+        if (counts[i].value == WANE_NULL) wane_text_printf(out, ", \"%s\": null", counts[i].name);
+        else wane_text_printf(out, ", \"%s\": %" PRId64, counts[i].name, counts[i].value);
     wane_text_string(out, ", \"bos\": ");
     wane_json_write_string(out, row->bos);
     wane_text_printf(out, ", \"out_of_reach\": %d}\n", row->out_of_reach);
@@ -57,15 +59,19 @@ static void write_unit(wane_text *out, const char *name, double value, bool know
 }
 
 static void write_page(wane_text *out, const wane_pair *pair, const wane_text_data *text,
-                       const wane_likelihood_row *row)
+                       const wane_likelihood_row *row, const char *like)
 {
     char a[32], b[32], c[32];
-    bool known = row->unk_tokens == 0;
+    bool known = !isnan(row->byte_perplexity), units = row->bytes != WANE_NULL;
     wane_page_line(out, "model", "%s%s%s", pair->base_path, pair->tuned ? " + " : "",
                    pair->tuned ? pair->tuned_path : "");
-    wane_page_line(out, "corpus", "%s: %s documents, %s words, %s bytes", text->corpus.name,
-                   wane_page_count(a, text->windows.documents),
-                   wane_page_count(b, (size_t)row->words), wane_page_count(c, (size_t)row->bytes));
+    if (units)
+        wane_page_line(out, "corpus", "%s: %s documents, %s words, %s bytes", text->corpus.name,
+                       wane_page_count(a, text->windows.documents),
+                       wane_page_count(b, (size_t)row->words),
+                       wane_page_count(c, (size_t)row->bytes));
+    else wane_page_line(out, "corpus", "%s, as one text", text->corpus.name);
+    if (like) wane_page_line(out, "rule", "%s", like);
     if (text->corpus.filtered_out)
         wane_page_line(out, "", "%s documents left out by the filter",
                        wane_page_count(a, text->corpus.filtered_out));
@@ -73,20 +79,38 @@ static void write_page(wane_text *out, const wane_pair *pair, const wane_text_da
     wane_page_line(out, "tokens", "%s scored, each once", wane_page_count(a, (size_t)row->tokens));
     wane_page_line(out, "window, stride", "%" PRId64 ", %" PRId64, row->window, row->stride);
     wane_page_line(out, "BOS", "%s", row->bos);
-    wane_page_line(out, "unknown tokens", "%s%s", wane_page_count(a, (size_t)row->unk_tokens),
-                   known ? "" : " (they stand for text of unknown length: no word or byte units)");
+    wane_page_line(
+        out, "unknown tokens", "%s%s", wane_page_count(a, (size_t)row->unk_tokens),
+        known || !units ? "" : " (they stand for text of unknown length: no word or byte units)");
     wane_text_string(out, "\n");
     if (isnan(row->stderr_)) wane_page_line(out, "nll", "%.4f nats/token", row->nll);
     else wane_page_line(out, "nll", "%.4f +- %.4f nats/token", row->nll, row->stderr_);
     if (!isnan(text->floor))
         wane_page_line(out, "floor", "%.4f nats/token, the entropy of the language", text->floor);
     write_unit(out, "token perplexity", row->token_perplexity, true);
-    write_unit(out, "word perplexity", row->word_perplexity, known);
-    write_unit(out, "byte perplexity", row->byte_perplexity, known);
-    write_unit(out, "bits per byte", row->bits_per_byte, known);
+    if (units) write_unit(out, "word perplexity", row->word_perplexity, known);
+    if (units) write_unit(out, "byte perplexity", row->byte_perplexity, known);
+    if (units) write_unit(out, "bits per byte", row->bits_per_byte, known);
     if (row->out_of_reach)
         wane_text_string(out, "\nOut of reach: the model is no better here than a uniform guess "
                               "over its vocabulary.\n");
+}
+
+/* What other tools do not count is not there; what they do is told whatever the tokens stand for.
+ */
+static void by_rule_of(wane_likelihood_row *row, const char *like, bool bos)
+{
+    bool pages = strcmp(like, "lm-eval-wikitext") == 0;
+    double total = row->nll * (double)row->tokens, bytes = (double)row->bytes;
+    if (pages) {
+        row->word_perplexity = exp(total / (double)row->words);
+        row->byte_perplexity = exp(total / bytes);
+        row->bits_per_byte = total / bytes / log(2.0);
+    } else row->words = row->bytes = WANE_NULL;
+    row->bos = pages                       ? "before the first token of every page"
+               : !bos                      ? "none"
+               : strcmp(like, "gptq") == 0 ? "first of the text"
+                                           : "in place of the first token of every window";
 }
 
 static wane_status measure(const wane_call *call, const perplexity_call *asked, wane_error *err)
@@ -104,9 +128,10 @@ static wane_status measure(const wane_call *call, const perplexity_call *asked, 
     WANE_TRY(
         wane_measure_likelihood(&likelihood, model, NULL, NULL, &text.windows, pair.pool, err));
     wane_likelihood_columns(&row, &likelihood, &text.windows, &text.rule);
+    if (asked->text.like) by_rule_of(&row, asked->text.like, text.windows.bos >= 0);
     row.out_of_reach = row.nll >= log((double)model->config.vocabulary);
     if (asked->json) write_json(&page, &text, &row);
-    else write_page(&page, &pair, &text, &row);
+    else write_page(&page, &pair, &text, &row, asked->text.like);
     WANE_TRY(wane_page_print(&page, err));
 done:
     wane_likelihood_free(&likelihood);
@@ -123,6 +148,8 @@ static int run(wane_call *call)
          "with this adapter or these tuned tensors on the model"},
         {"window", 0, WANE_OPTION_COUNT, &asked.text.window, "N",
          "tokens a window holds (the model's context)"},
+        {"like", 0, WANE_OPTION_TEXT, &asked.text.like, "TOOL",
+         "by the rule of lm-eval-wikitext, gptq or llama.cpp (wane explain like)"},
         {"stride", 0, WANE_OPTION_COUNT, &asked.text.stride, "N",
          "tokens between windows of a document (window - 1: no overlap)"},
         {"tokens", 0, WANE_OPTION_COUNT, &asked.text.tokens, "N",

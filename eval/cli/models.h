@@ -54,6 +54,7 @@ WANE_MUST_CHECK wane_status wane_pair_merge_difference(double *out, const wane_p
 typedef struct wane_text_request {
     const char *path, *filter, *documents, *field;
     size_t window, stride, tokens; /* 0: the model's context, no overlap, all */
+    const char *like; /* a name of wane_like_names, or NULL; then path and window alone */
 } wane_text_request;
 
 typedef struct wane_text_data {

@@ -7,6 +7,7 @@
 #include "eval/cli/models.h"
 #include "store/base/memory.h"
 #include "tasks/builtin/builtin.h"
+#include "tasks/data/like.h"
 
 /* What an experiment takes for `path: builtin` and `builtin/NAME` when nothing more is said. */
 enum {
@@ -15,6 +16,28 @@ enum {
     BUILTIN_TRAIN_ROWS = 1000,
     BUILTIN_TEST_ROWS = 300
 };
+
+static wane_status open_like(wane_text_data *out, const wane_pair *pair,
+                             const wane_text_request *request, wane_error *err)
+{
+    wane_text_data data = {.floor = NAN};
+    size_t like = 0;
+    while (like < WANE_LIKES && strcmp(wane_like_names[like], request->like) != 0) like++;
+    if (like == WANE_LIKES)
+        return wane_fail(err, WANE_EINVAL, "--like: '%.60s' is none of %s, %s, %s", request->like,
+                         wane_like_names[0], wane_like_names[1], wane_like_names[2]);
+    if (request->stride || request->tokens || request->documents || request->field ||
+        request->filter)
+        return wane_fail(err, WANE_EINVAL,
+                         "--like: %s: goes with --window and --adapter alone: the tool's rule says "
+                         "the rest",
+                         request->like);
+    wane_status st =
+        wane_like_open(&data.corpus, &data.windows, &data.rule, (wane_like)like, request->path,
+                       pair->tokenizer, request->window, pair->base->config.context, err);
+    if (st == WANE_OK) *out = data;
+    return st;
+}
 
 wane_status wane_text_data_open(wane_text_data *out, const wane_pair *pair,
                                 const wane_text_request *request, wane_error *err)
@@ -29,6 +52,7 @@ wane_status wane_text_data_open(wane_text_data *out, const wane_pair *pair,
     if (request->window > context)
         return wane_fail(err, WANE_EINVAL, "--window: %zu: the model's context is %zu tokens",
                          request->window, context);
+    if (request->like) return open_like(out, pair, request, err);
     data.rule = (wane_window_rule){.window = request->window ? request->window : context,
                                    .stride = request->stride,
                                    .tokens = request->tokens};

@@ -270,6 +270,25 @@ static const wane_term terms[] = {
      "where nothing is trained", NULL, NULL},
     {"left_out", "column", "runs that are not in a mean: diverged, failed, gate failed, unfinished",
      NULL, "count", NULL, NULL, NULL, NULL},
+    {"like", "test", "wane perplexity --like TOOL: the number by the rule of another tool",
+     "lm-eval-wikitext: pages of a plain WikiText file (a page begins at its = heading =), "
+     "detokenised, encoded without special tokens; behind one prefix token (BOS, else EOS) windows "
+     "of "
+     "the context predict every token once, each begins with the last token of the one before, the "
+     "last is filled up with context to the left; words = runs of white space + 1 and bytes are "
+     "those "
+     "of the page as it was. gptq: all lines (blank ones as nothing) joined by two line ends, "
+     "encoded "
+     "with special tokens, windows of 2,048 (or the context) without overlap, each predicts all "
+     "but "
+     "its first token, the rest is dropped. llama.cpp: the text without its last line end, encoded "
+     "with special tokens, windows of 512 without overlap, BOS (if any) in place of each one's "
+     "first "
+     "token, only tokens behind the middle are predicted (255 of 512), the rest is dropped",
+     NULL, NULL, NULL,
+     "lm-evaluation-harness, task wikitext; IST-DASLab/gptq, llama.py; llama.cpp, "
+     "llama-perplexity",
+     "--window overrides the tool's own; its plain token perplexity is exp(nll)"},
     {"limited", "column", "1: the experiment runs under limit:, a try-out; left out of means", NULL,
      NULL, NULL, NULL, NULL, NULL},
     {"loss", "measure",

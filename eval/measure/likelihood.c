@@ -54,7 +54,7 @@ static void largest_batch(const wane_windows *w, size_t *tokens, size_t *windows
 
 typedef struct scratch {
     size_t *starts, *position;
-    int32_t *target;
+    int32_t *target, *ids; /* ids: the inputs, where they are not the windows' own */
     wane_row_score *score;
 } scratch;
 
@@ -63,8 +63,9 @@ static wane_status scratch_new(scratch *s, size_t tokens, size_t windows, wane_e
     s->starts = wane_alloc(windows + 1, sizeof *s->starts);
     s->position = wane_alloc(tokens, sizeof *s->position);
     s->target = wane_alloc(tokens, sizeof *s->target);
+    s->ids = wane_alloc(tokens, sizeof *s->ids);
     s->score = wane_alloc(tokens, sizeof *s->score);
-    if (s->starts && s->position && s->target && s->score) return WANE_OK;
+    if (s->starts && s->position && s->target && s->ids && s->score) return WANE_OK;
     return wane_fail_memory(err, "measure", "likelihood");
 }
 
@@ -73,6 +74,7 @@ static void scratch_free(scratch *s)
     wane_free(s->starts);
     wane_free(s->position);
     wane_free(s->target);
+    wane_free(s->ids);
     wane_free(s->score);
 }
 
@@ -80,15 +82,20 @@ static wane_status score_batch(wane_rows *rows, const wane_windows *w, size_t fi
                                scratch *s, bool with_base, wane_window_score *out, wane_error *err)
 {
     size_t origin = w->starts[first], targets = 0;
-    for (size_t i = first; i <= last; i++) s->starts[i - first] = w->starts[i] - origin;
-    for (size_t i = first; i < last; i++)
-        for (size_t t = w->starts[i] + w->first[i]; t < w->starts[i + 1]; t++) {
-            s->position[targets] = t - 1 - origin;
+    for (size_t i = first; i <= last; i++)
+        s->starts[i - first] = w->starts[i] - origin - (w->ahead ? i - first : 0);
+    for (size_t i = first; i < last; i++) {
+        size_t start = w->starts[i], at = s->starts[i - first];
+        for (size_t t = start + w->first[i]; t < w->starts[i + 1]; t++) {
+            s->position[targets] = at + (t - start) - 1;
             s->target[targets++] = w->ids[t];
         }
-    wane_batch batch = {.tokens = w->starts[last] - origin,
+        if (w->ahead)
+            memcpy(s->ids + at, w->ids + start, (s->starts[i + 1 - first] - at) * sizeof *s->ids);
+    }
+    wane_batch batch = {.tokens = s->starts[last - first],
                         .sequences = last - first,
-                        .ids = w->ids + origin,
+                        .ids = w->ahead ? s->ids : w->ids + origin,
                         .starts = s->starts};
     wane_status st = wane_rows_forward(rows, &batch, with_base, err);
     if (st != WANE_OK) return st;

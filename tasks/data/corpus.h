@@ -4,6 +4,7 @@
 #ifndef TASKS_DATA_CORPUS_H
 #define TASKS_DATA_CORPUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -78,6 +79,8 @@ typedef struct wane_windows {
     size_t words, bytes;   /* of the documents used */
     size_t unknown_tokens; /* among the scored */
     int32_t bos;           /* -1: none */
+    bool ahead;            /* the last token of a window is predicted and never an input, so that a
+                              window may hold one more than the context */
 } wane_windows;
 WANE_MUST_CHECK wane_status wane_corpus_encode(wane_windows *out, const wane_corpus *corpus,
                                                const wane_tokenizer *tokenizer,
