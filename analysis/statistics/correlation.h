@@ -71,14 +71,18 @@ typedef struct wane_correlation {
  *   config  whole y-trajectories change places between configs; order, seed and stage stay
  *   run     y-trajectories of runs change places within one order: treats seeds as independent
  *   none    single points change places: treats stages and seeds as independent
- * A block takes part when it has every cell that more than half of the blocks of its kind have;
- * points of other cells are left out. A partial correlation is Pearson's of the residuals of both
- * ranks on the covariates and an intercept, by least squares: on the ranks of quantities, on
- * dummies of categories. Columns that others determine change nothing. For its p the residuals of
- * y's ranks are permuted (Freedman and Lane 1983). Intervals: 95%, BCa (Efron 1987) over whole
- * blocks drawn with replacement, ranks taken anew in each, acceleration from leaving out one block
- * at a time. They hold the truth less often than 95% with few blocks: tests/bench/bench_coverage.c
- * found 84% at 6, 89% at 12, 93% at 24 and 48.
+ * Where nothing is there but effects of configs and runs and a trend over stages, 10,000
+ * simulations each (tests/bench/bench_null.c) rejected at 5%: config 4.8 to 5.3% of the time (6,
+ * 12, 24 configs; 4 can never), run 24 to 35%, none 53 to 60%; the partial coefficient under
+ * config 6.9% with 6 configs, 5.5% with 12 and 24 (6.3% with 12 when z moves both): given
+ * covariates p is approximate. A block takes part when it has every cell that more than half of the
+ * blocks of its kind have; points of other cells are left out. A partial correlation is Pearson's
+ * of the residuals of both ranks on the covariates and an intercept, by least squares: on the ranks
+ * of quantities, on dummies of categories. Columns that others determine change nothing. For its p
+ * the residuals of y's ranks are permuted (Freedman and Lane 1983). Intervals: 95%, BCa (Efron
+ * 1987) over whole blocks drawn with replacement, ranks taken anew in each, acceleration from
+ * leaving out one block at a time. They hold the truth less often than 95% with few blocks:
+ * tests/bench/bench_coverage.c found 84% at 6, 89% at 12, 93% at 24 and 48.
  *
  * Points may come in any order; the result does not depend on it. WANE_ENUMERIC for an x or y that
  * is not finite, WANE_EINVAL for two points of one cell and for options out of range. */
