@@ -209,6 +209,52 @@ static void arms_are_comparable(void **state)
            40);
 }
 
+static bool is_null(const wane_query *query, size_t column)
+{
+    return wane_query_type(query, column) == WANE_VALUE_NULL;
+}
+
+/* One run of each method: the means are its values, without a deviation; the method without
+ * intruders has a row for each choice. */
+static void means_over_runs(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_results *db = NULL;
+    wane_query *query = NULL;
+    size_t rows = 0, undefined = 0;
+    enum { METHOD = 1, CHOICE, ARM, LAMBDA, RUNS, DEFINED, MATRICES, NLL, NLL_SD, REASON = 18 };
+    CHECK_OK(wane_results_open(&db, scratch_path("small.db"), WANE_RESULTS_READ, &err));
+    CHECK_OK(wane_named_query_open(&query, db, "interventions_by_method", NULL, 0, &err));
+    assert_int_equal(wane_query_columns(query), REASON + 1);
+    assert_string_equal(wane_query_name(query, NLL_SD), "nll_change_sd");
+    while (wane_query_next(query, &err) == WANE_OK) {
+        rows++;
+        assert_int_equal(wane_query_double(query, RUNS), 1);
+        assert_true(is_null(query, NLL_SD));
+        if (strcmp(wane_query_text(query, METHOD), "full") == 0) {
+            undefined++;
+            assert_true(is_null(query, ARM) && is_null(query, LAMBDA));
+            assert_true(is_null(query, NLL) && wane_query_double(query, DEFINED) == 0);
+            assert_string_equal(wane_query_text(query, REASON), "no_intruder");
+            continue;
+        }
+        char sql[256];
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT nll_change FROM intervention_effect WHERE method = 'lora' AND "
+                       "choice = '%s' AND arm = '%s' AND lambda = %g",
+                       wane_query_text(query, CHOICE), wane_query_text(query, ARM),
+                       wane_query_double(query, LAMBDA));
+        if (!is_null(query, NLL))
+            CHECK_NEAR(wane_query_double(query, NLL), number("small.db", sql), 0, 0);
+        assert_true(is_null(query, NLL) == !is_null(query, REASON));
+    }
+    assert_int_equal(rows, 22);
+    assert_int_equal(undefined, 2);
+    wane_query_free(query);
+    wane_results_close(db);
+}
+
 /* Adding one trains nothing, fills its cells alone, and leaves what a fresh run gives. */
 static void a_new_lambda_fills_its_cells(void **state)
 {
@@ -292,7 +338,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_arm_has_its_cell), cmocka_unit_test(lambda_1_changes_nothing),
         cmocka_unit_test(arms_are_comparable),    cmocka_unit_test(a_new_lambda_fills_its_cells),
-        cmocka_unit_test(together_is_one_set),    cmocka_unit_test(the_frontier_is_drawn),
+        cmocka_unit_test(means_over_runs),        cmocka_unit_test(together_is_one_set),
+        cmocka_unit_test(the_frontier_is_drawn),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
 }
