@@ -70,7 +70,9 @@ static wane_status find_shades(layout *l, wane_error *err)
         whole = whole && m->values[i] == floor(m->values[i]);
     }
     if (low > high) return wane_fail(err, WANE_EINVAL, "heat map: %s: no finite value", title);
-    int decade = wane_decade(fmax(fabs(low), fabs(high)));
+    whole = whole && m->low == floor(m->low) && m->high == floor(m->high);
+    double end = isfinite(m->low) && isfinite(m->high) ? fmax(fabs(m->low), fabs(m->high)) : 0;
+    int decade = wane_decade(fmax(fmax(fabs(low), fabs(high)), end));
     l->exponent = decade >= 6 || decade <= -4 ? decade : 0;
     /* Three digits of the largest, two for shares; none after the point of whole numbers. */
     l->decimals = decade == -1 ? 2 : 2 - (decade - l->exponent);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -161,7 +163,9 @@ done:
     return st;
 }
 
-/* What options say, before it is settled. */
+#define NOT_GIVEN SIZE_MAX
+
+/* What options say, before it is settled; epsilon is NaN when it is not given. */
 typedef struct curves_call {
     wane_reading reading;
     wane_curves_request request;
@@ -208,10 +212,10 @@ static void settle_counting(curves_call *c, wane_curves_kind kind)
 {
     wane_curves_request *r = &c->request;
     r->counting = wane_counting_usual();
-    r->counted = c->k || c->epsilon != 0 || c->side || c->against;
+    r->counted = c->k != NOT_GIVEN || !isnan(c->epsilon) || c->side || c->against;
     if (kind == WANE_CURVES_K) r->counting.k = 0;
-    if (c->k) r->counting.k = c->k;
-    if (c->epsilon != 0) r->counting.epsilon = c->epsilon;
+    if (c->k != NOT_GIVEN) r->counting.k = c->k;
+    if (!isnan(c->epsilon)) r->counting.epsilon = c->epsilon;
     if (c->side) r->counting.side = c->side;
     if (c->against) r->counting.against = c->against;
 }
@@ -245,8 +249,8 @@ static bool settle_looks(const wane_call *call, curves_call *c)
 {
     const wane_curves_request *r = &c->request;
     const char *side = c->side ? c->side : "u";
-    if (r->task || r->corpus || c->band || c->k || c->against || r->x || r->by || c->x_scale ||
-        c->y_scale || c->choice)
+    if (r->task || r->corpus || c->band || c->k != NOT_GIVEN || c->against || r->x || r->by ||
+        c->x_scale || c->y_scale || c->choice)
         (void)wane_cli_usage(call, "%s goes with --matrix, --side, --epsilon and --stage alone",
                              r->metric);
     else if (strcmp(side, "u") != 0 && strcmp(side, "v") != 0)
@@ -255,7 +259,7 @@ static bool settle_looks(const wane_call *call, curves_call *c)
         c->looks = (wane_looks_request){.metric = r->metric,
                                         .matrix = c->matrix,
                                         .side = side,
-                                        .epsilon = c->epsilon != 0 ? c->epsilon : 0.5,
+                                        .epsilon = isnan(c->epsilon) ? 0.5 : c->epsilon,
                                         .stage = r->stage};
         return true;
     }
@@ -278,6 +282,9 @@ static bool settle(const wane_call *call, curves_call *c)
         (void)wane_cli_usage(call, "--band %s: neither sd nor ci", c->band);
     else if (!parse_scale(&r->x_scale, c->x_scale) || !parse_scale(&r->y_scale, c->y_scale))
         (void)wane_cli_usage(call, "--x-scale and --y-scale are auto, linear or log");
+    else if (c->k == 0) (void)wane_cli_usage(call, "--k is at least 1");
+    else if (!isnan(c->epsilon) && !(c->epsilon > 0 && c->epsilon <= 1))
+        (void)wane_cli_usage(call, "--epsilon %g: not in (0, 1]", c->epsilon);
     else if (!parse_stage(&r->stage, c->stage))
         (void)wane_cli_usage(call, "--stage %s: neither a number from 1 on nor last", c->stage);
     else if (c->path && !ends_with(c->path, ".svg") && !ends_with(c->path, ".csv"))
@@ -298,7 +305,7 @@ static bool settle(const wane_call *call, curves_call *c)
         (void)wane_cli_usage(call, "--stage goes with --x epsilon, --x k and intruders_by_matrix");
     else if (kind == WANE_CURVES_SCATTER && c->band)
         (void)wane_cli_usage(call, "--band goes with lines, --x %s draws points", r->x);
-    else if (kind == WANE_CURVES_EPSILON && c->epsilon != 0)
+    else if (kind == WANE_CURVES_EPSILON && !isnan(c->epsilon))
         (void)wane_cli_usage(call, "either --x epsilon or --epsilon");
     else {
         if (!r->by) r->by = "method";
@@ -326,7 +333,7 @@ static wane_status show(curves_call *c, wane_error *err)
 
 static int run(wane_call *call)
 {
-    curves_call c = {0};
+    curves_call c = {.k = NOT_GIVEN, .epsilon = NAN};
     const wane_option options[] = {
         {"metric", 'm', WANE_OPTION_TEXT, &c.request.metric, "METRIC",
          "what `wane ls DB metrics` lists (pretraining_forgetting), or see the examples"},

@@ -55,12 +55,25 @@ static void print_corpora(wane_text *page, const wane_inputs *in)
     wane_text_free(&rows);
 }
 
+/* In the unit that a person would say. */
+static char *duration(char out[48], double seconds)
+{
+    char number[32];
+    bool minutes = seconds >= 100, hours = seconds >= 6000;
+    double value = hours ? seconds / 3600 : minutes ? seconds / 60 : seconds;
+    (void)snprintf(out, 48, "%s %s", wane_page_number(number, value, 2),
+                   hours     ? "hours"
+                   : minutes ? "minutes"
+                             : "seconds");
+    return out;
+}
+
 static wane_status print_needs(wane_text *page, const wane_opened *o, wane_error *err)
 {
     wane_estimate e = {0};
     wane_run_need need = {0};
     wane_pool *pool = NULL;
-    char a[32];
+    char a[48];
     wane_status st = wane_pool_new(&pool, 0, err);
     if (st == WANE_OK) st = wane_plan_estimate(&e, o->plan, pool, err);
     if (st == WANE_OK) st = wane_run_needs(&need, o->plan, NULL, err);
@@ -74,17 +87,15 @@ static wane_status print_needs(wane_text *page, const wane_opened *o, wane_error
                    "more for the program",
                    e.memory_bytes / 1048576);
     wane_page_line(page, "disk", "about %.0f MiB", e.disk_bytes / 1048576);
-    wane_page_line(page, "time", "about %s minutes here: %.0f%% of %.0f GFLOP/s of sgemm",
-                   wane_page_number(a, e.seconds / 60, 2), 100 * WANE_ESTIMATE_SHARE,
-                   e.flops_per_second / 1e9);
+    wane_page_line(page, "time", "about %s here: %.0f%% of %.0f GFLOP/s of sgemm",
+                   duration(a, e.seconds), 100 * WANE_ESTIMATE_SHARE, e.flops_per_second / 1e9);
     if (e.interventions)
         wane_page_line(
             page, "interventions",
-            "at most %zu measurements, about %s minutes more; none for a stage without "
+            "at most %zu measurements, about %s more; none for a stage without "
             "intruders",
             e.interventions,
-            wane_page_number(
-                a, e.intervention_flops / (WANE_ESTIMATE_SHARE * e.flops_per_second) / 60, 2));
+            duration(a, e.intervention_flops / (WANE_ESTIMATE_SHARE * e.flops_per_second)));
     return WANE_OK;
 }
 

@@ -36,7 +36,7 @@ static const char rise_matrices[] =
 static const char overlap_matrices[] =
     "SELECT m.name FROM matrix m WHERE m.id IN (SELECT matrix FROM overlap) ORDER BY m.id";
 
-enum { MOST_RUNS = 12, MOST_LINES = 8, MOST_SIZE = 64 };
+enum { MOST_RUNS = 12, MOST_LINES = 8, MOST_SIZE = 64, STAGE_BYTES = 32 };
 
 static bool is_rise(const wane_looks_request *r)
 {
@@ -98,10 +98,17 @@ wane_status wane_looks_rows(wane_query **out, wane_results *db, const wane_looks
                            is_rise(r) ? 5 : 4, err);
 }
 
+static const char *stage_name(char out[STAGE_BYTES], const wane_looks_request *r)
+{
+    if (r->stage) (void)snprintf(out, STAGE_BYTES, "stage %zu", r->stage);
+    else (void)snprintf(out, STAGE_BYTES, "the last stage");
+    return out;
+}
+
 void wane_looks_caption(wane_text *out, const wane_looks_request *r, const char *matrix)
 {
-    char stage[32] = "the last stage";
-    if (r->stage) (void)snprintf(stage, sizeof stage, "stage %zu", r->stage);
+    char stage[STAGE_BYTES];
+    (void)stage_name(stage, r);
     if (is_rise(r))
         wane_text_printf(out, "%s: directions while %s trains, side %s; intruder: max_cosine < %g",
                          matrix, stage, r->side, r->epsilon);
@@ -231,7 +238,8 @@ static wane_status chart_run(wane_chart charts[2], const rise *all, size_t run, 
     line *lines = all->lines + first;
     double last = 0, *ends = wane_arena_alloc(all->arena, 4, sizeof *ends);
     wane_series *series = wane_arena_alloc(all->arena, 2 * (MOST_LINES + 1), sizeof *series);
-    wane_text title = {0};
+    wane_text title = {0}, subtitle = {0};
+    char stage[STAGE_BYTES];
     size_t drawn = count < MOST_LINES ? count : MOST_LINES;
     if (!series || !ends) return wane_fail_memory(err, "curves", "chart");
     qsort(lines, count, sizeof *lines, by_interest);
@@ -247,13 +255,19 @@ static wane_status chart_run(wane_chart charts[2], const rise *all, size_t run, 
     series[MOST_LINES + 1 + drawn] =
         (wane_series){.label = "epsilon", .x = ends, .y = ends + 2, .count = 2, .baseline = true};
     wane_text_printf(&title, "%s, %s", all->run[run], all->matrix);
+    wane_text_printf(&subtitle,
+                     "singular values of the weight while %s trains; one line per direction, "
+                     "followed from look to look",
+                     stage_name(stage, all->request));
     wane_status st = wane_text_check(&title, "curves", "title", err);
+    if (st == WANE_OK) st = wane_text_check(&subtitle, "curves", "subtitle", err);
     const char *kept = st == WANE_OK ? wane_arena_strdup(all->arena, title.data) : NULL;
+    const char *below = st == WANE_OK ? wane_arena_strdup(all->arena, subtitle.data) : NULL;
     wane_text_free(&title);
-    if (!kept) return st == WANE_OK ? wane_fail_memory(err, "curves", "title") : st;
+    wane_text_free(&subtitle);
+    if (!kept || !below) return st == WANE_OK ? wane_fail_memory(err, "curves", "title") : st;
     charts[0] = (wane_chart){.title = kept,
-                             .subtitle = "singular values of the weight while it trains; one line "
-                                         "per direction, followed from look to look",
+                             .subtitle = below,
                              .x_label = "optimiser steps",
                              .y_label = "singular value",
                              .series = series,
@@ -302,19 +316,22 @@ static wane_status begin_map(wane_heatmap *map, const char *run, const wane_look
                              const char *matrix, wane_arena *arena, wane_error *err)
 {
     double *values = wane_arena_alloc(arena, MOST_SIZE * MOST_SIZE, sizeof *values);
-    wane_text title = {0};
+    wane_text title = {0}, subtitle = {0};
+    char stage[STAGE_BYTES];
     for (size_t v = 0; values && v < MOST_SIZE * MOST_SIZE; v++) values[v] = NAN;
     wane_text_printf(&title, "%s, %s", run, matrix);
+    wane_text_printf(&subtitle, "|cosine| of %s singular vectors, base against tuned, after %s",
+                     strcmp(r->side, "u") == 0 ? "left" : "right", stage_name(stage, r));
     wane_status st = wane_text_check(&title, "curves", "title", err);
+    if (st == WANE_OK) st = wane_text_check(&subtitle, "curves", "subtitle", err);
     const char *kept = st == WANE_OK ? wane_arena_strdup(arena, title.data) : NULL;
+    const char *below = st == WANE_OK ? wane_arena_strdup(arena, subtitle.data) : NULL;
     wane_text_free(&title);
+    wane_text_free(&subtitle);
     if (st != WANE_OK) return st;
-    if (!values || !kept) return wane_fail_memory(err, "curves", "heat map");
-    bool left = strcmp(r->side, "u") == 0;
+    if (!values || !kept || !below) return wane_fail_memory(err, "curves", "heat map");
     *map = (wane_heatmap){.title = kept,
-                          .subtitle = left ? "|cosine| of left singular vectors, base against tuned"
-                                           : "|cosine| of right singular vectors, base against "
-                                             "tuned",
+                          .subtitle = below,
                           .x_label = "tuned, from the largest singular value",
                           .y_label = "base",
                           .values = values,

@@ -186,6 +186,10 @@ static const wane_term terms[] = {
      "wane query DB --name gates shows them"},
     {"gates_failed", "column", "how many sanity gates of a run failed", NULL, NULL,
      "above 0: the run is not to be believed and is left out of means", NULL, NULL, NULL},
+    {"given", "setting", "a method whose checkpoints are there already: measured, never trained",
+     "methods: [{name: mine, kind: given, stages: [PATH, ...]}]: the model after each task of the "
+     "order, as folders or archives of models, PEFT adapters or tuned tensors",
+     NULL, NULL, NULL, NULL, "stages may be fewer than the tasks: the run then ends with the last"},
     {"held_out_change", "metric", "what training did to a task that is only watched",
      "R[i][watched] - R[0][watched]", OVER_TASKS, "lower: more forgotten", NEEDS_ALL,
      ILLUSION ", Fig 6; TRACE's deltas", NULL},
@@ -205,6 +209,12 @@ static const wane_term terms[] = {
      "in a simulation it held the true Spearman coefficient 84% of the time with 6 configs, 89% "
      "with "
      "12, 93% with 24 and with 48 (tests/bench/bench_coverage.c)"},
+    {"interventions", "setting",
+     "the intruders of finished stages scaled, beside arms that compare",
+     "interventions: {choices: [top, all], arms: [intruders, neighbour, shrink, rescale, energy], "
+     "lambdas: [0, 0.5, 1], stages: last, k: 10, epsilon: 0.5, side: u}, or true for what is usual",
+     NULL, NULL, NULL, ILLUSION ", section 5",
+     "may be added to a finished experiment; wane query DB --name interventions_by_method"},
     {"intransigence", "metric", "how much worse each task is learned than by joint training",
      "(1/T) sum_k (a*_k - R[k][k]), a*_k = joint training on tasks 1..k", OVER_TASKS,
      "higher: learns worse",
@@ -243,6 +253,11 @@ static const wane_term terms[] = {
      "10 in views; any other up to what is stored (intruders: {top: 32}) in the intruders queries "
      "and wane curves --k, --x k",
      "count", "higher: more directions count", NULL, ILLUSION, "see beyond_stored_top"},
+    {"keep", "setting", "which updates of the weights stay on disk",
+     "all: of every stage; adapters: adapters of every stage, full updates of last stages; last: "
+     "of "
+     "last stages; none",
+     NULL, NULL, NULL, NULL, NULL},
     {"kendall_tau_b", "test", "rank correlation by concordant and discordant pairs, ties accounted",
      NULL, "-1 to 1", "above 0: y rises with x", "for a constant x or y", NULL, NULL},
     {"key", "column", "sha256 of what a run is; a unique prefix names it", NULL, NULL, NULL, NULL,
@@ -544,6 +559,12 @@ static const wane_term terms[] = {
     {"top_share", "measure", "share of the update in its first direction",
      "s_1^2 / sum s^2 of W - W_0; of a stage: mean", "share of 1", "higher: more one-dimensional",
      "for an unchanged weight", NULL, NULL},
+    {"track", "setting", "what is measured while a stage trains",
+     "track: {every: STEPS, spectra: true, top: 10, nll_tokens: 1024, task_rows: 64}: every so "
+     "many "
+     "steps, the top directions of each matrix, the nll of the first so many tokens of the "
+     "pretraining corpus and the score of the first rows of every task trained so far",
+     NULL, NULL, NULL, NULL, "wane curves DB -m rise --matrix NAME; min_acc and wc_acc need it"},
     {"trainable", "column", "how many numbers a method trains", NULL, "count", NULL, NULL, NULL,
      NULL},
     {"trained", "column", "the task trained at this position", NULL, NULL, NULL, "at stage 0", NULL,

@@ -36,15 +36,13 @@ wane_status wane_experiment_read_protocol(wane_experiment *x, const wane_yaml *r
 /* `joint: true` is all, `joint: false` none. */
 static wane_status read_joint(wane_experiment *x, const wane_yaml *map, wane_error *err)
 {
-    const wane_yaml *node = wane_yaml_get(map, "joint");
-    size_t joint = WANE_JOINT_NONE;
-    if (!node) return WANE_OK;
-    wane_status st = wane_node_is(node, WANE_YAML_SCALAR, err);
-    if (st != WANE_OK) return st;
-    bool flag = strcmp(node->text, "true") == 0;
-    if (flag || strcmp(node->text, "false") == 0) joint = flag ? WANE_JOINT_ALL : WANE_JOINT_NONE;
-    else st = wane_setting_choice(&joint, map, "joint", wane_joint_names, 3, err);
-    x->joint = (wane_joint)joint;
+    static const char *const names[] = {"none", "last", "all", "false", "true", "no", "yes"};
+    static const wane_joint meant[] = {WANE_JOINT_NONE, WANE_JOINT_LAST, WANE_JOINT_ALL,
+                                       WANE_JOINT_NONE, WANE_JOINT_ALL,  WANE_JOINT_NONE,
+                                       WANE_JOINT_ALL};
+    size_t joint = 0;
+    wane_status st = wane_setting_choice(&joint, map, "joint", names, COUNT(names), err);
+    x->joint = meant[joint];
     return st;
 }
 

@@ -6,6 +6,8 @@
 
 #include "store/base/text.h"
 
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
 static const char *kind_name(wane_yaml_kind kind)
 {
     return kind == WANE_YAML_SCALAR ? "a value" : kind == WANE_YAML_LIST ? "a list" : "a map";
@@ -47,8 +49,10 @@ wane_status wane_node_count(size_t *out, const wane_yaml *node, size_t low, size
                             wane_error *err)
 {
     double value = 0;
-    wane_status st = wane_node_number(&value, node, (double)low, (double)high, err);
+    wane_status st = wane_node_number(&value, node, -INFINITY, INFINITY, err);
     if (st != WANE_OK) return st;
+    if (!(value >= (double)low && value <= (double)high))
+        return wane_yaml_fail(node, err, "%.60s is not in [%zu, %zu]", node->text, low, high);
     if (value != floor(value) || value > 9007199254740992.0)
         return wane_yaml_fail(node, err, "%g is no whole number", value);
     *out = (size_t)value;
@@ -78,10 +82,10 @@ wane_status wane_setting_count(size_t *out, const wane_yaml *map, const char *ke
 
 wane_status wane_setting_flag(bool *out, const wane_yaml *map, const char *key, wane_error *err)
 {
-    static const char *const names[] = {"false", "true"};
+    static const char *const names[] = {"false", "true", "no", "yes", "off", "on"};
     size_t value = *out;
-    wane_status st = wane_setting_choice(&value, map, key, names, 2, err);
-    if (st == WANE_OK) *out = value == 1;
+    wane_status st = wane_setting_choice(&value, map, key, names, COUNT(names), err);
+    if (st == WANE_OK) *out = value % 2 == 1;
     return st;
 }
 
@@ -103,9 +107,9 @@ wane_status wane_setting_choice(size_t *out, const wane_yaml *map, const char *k
 wane_status wane_node_choice(size_t *out, const wane_yaml *node, const char *key,
                              const char *const *names, size_t count, wane_error *err)
 {
-    wane_status st = wane_node_is(node, WANE_YAML_SCALAR, err);
-    if (st != WANE_OK) return st;
-    for (size_t i = 0; i < count; i++)
+    wane_status st = WANE_OK;
+    bool value = node->kind == WANE_YAML_SCALAR;
+    for (size_t i = 0; value && i < count; i++)
         if (same_name(node->text, names[i])) {
             *out = i;
             return WANE_OK;
@@ -113,7 +117,10 @@ wane_status wane_node_choice(size_t *out, const wane_yaml *node, const char *key
     wane_text list = {0};
     for (size_t i = 0; i < count; i++) wane_text_printf(&list, "%s%s", i ? ", " : "", names[i]);
     st = wane_text_check(&list, "read", key, err);
-    if (st == WANE_OK)
+    if (st == WANE_OK && !value)
+        st = wane_yaml_fail(node, err, "one of %s expected, found %s", list.data,
+                            kind_name(node->kind));
+    else if (st == WANE_OK)
         st = wane_yaml_fail(node, err, "'%.60s' is none of %s", node->text, list.data);
     wane_text_free(&list);
     return st;

@@ -398,6 +398,11 @@ static void heat_maps_print_their_values(void **state)
     assert_int_equal(count_of(svg.data, ">0<"), 1);
     check_well_formed(svg.data);
     wane_text_free(&svg);
+    /* a scale shared with another map is not rounded to this one's whole numbers */
+    map = (wane_heatmap){.rows = 1, .cols = 1, .values = small + 4, .high = 5.5};
+    CHECK_OK(wane_heatmap_svg(&svg, &map, &err));
+    assert_int_equal(count_of(svg.data, ">5.50<"), 1);
+    wane_text_free(&svg);
 }
 
 static void memory_may_run_out(void **state)

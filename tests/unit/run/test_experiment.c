@@ -160,7 +160,10 @@ static void every_error_names_its_place(void **state)
          "full}]\n",
          "[1e-09, 1e+09]"},
 #define AFTER "name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ninterventions: "
-        {AFTER "some\n", "none of false, true"},
+        {AFTER "some\n", "none of false, true, no, yes"},
+        {AFTER "{side: [u, v]}\n", "side: one of u, v expected, found a list"},
+        {AFTER "{k: 0}\n", "0 is not in [1, 1048576]"},
+        {AFTER "{k: 2.5}\n", "2.5 is no whole number"},
         {AFTER "{arms: [shrunk]}\n", "none of intruders, neighbour, shrink"},
         {AFTER "{arms: [shrink, shrink]}\n", "'shrink' is there twice"},
         {AFTER "{choices: []}\n", "empty list"},
@@ -246,6 +249,17 @@ static void protocols_and_bounds(void **state)
     wane_experiment_free(x);
     x = NULL;
     CHECK_FAILS(parse(&x, short_file, "bounds.joint=some", &err), WANE_EINVAL, "last");
+    CHECK_FAILS(parse(&x, short_file, "bounds.single=some", &err), WANE_EINVAL, "true");
+    CHECK_OK(parse(&x, short_file, "bounds.single=yes", &err));
+    assert_true(x->single);
+    wane_experiment_free(x);
+    CHECK_OK(parse(&x, short_file, "bounds.joint=yes", &err));
+    assert_int_equal(x->joint, WANE_JOINT_ALL);
+    wane_experiment_free(x);
+    CHECK_OK(parse(&x, short_file, "bounds.joint=no", &err));
+    assert_int_equal(x->joint, WANE_JOINT_NONE);
+    wane_experiment_free(x);
+    x = NULL;
     CHECK_FAILS(parse(&x, short_file, "bounds.alone=true", &err), WANE_EINVAL, "alone");
     CHECK_FAILS(parse(&x, short_file, "protocol.head=linar", &err), WANE_EINVAL, "linear");
     static const char taken[] = "name: x\nmodel: m\ntasks: [a]\nbounds: {joint: true}\nmethods:\n"
