@@ -28,8 +28,10 @@ static void earlier_free(earlier *e)
 static wane_status read_earlier(earlier *e, wane_work *work, const wane_plan_run *run,
                                 size_t position, bool lowrank, wane_error *err)
 {
-    if (wane_plan_from_base(run)) e->reason = "every stage starts from the base";
-    else if (position == 1) e->reason = "first_stage";
+    const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
+    /* By what the stage is, not by the run that asks: a bound shares its first one with others. */
+    if (stage->task_count > 1) e->reason = "every stage starts from the base";
+    else if (stage->position == 1) e->reason = "first_stage";
     if (e->reason || lowrank) return WANE_OK;
     wane_status st = wane_stage_model(&e->one, work, run, position - 1, err);
     if (st == WANE_OK) st = wane_stage_model(&e->two, work, run, position - 2, err);

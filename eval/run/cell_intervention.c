@@ -30,13 +30,15 @@ static bool numbered(which *out, const wane_interventions *asked, size_t number)
     return asked->choice[choice] && asked->arm[arm];
 }
 
-static bool at_position(const wane_interventions *asked, const wane_plan_run *run, size_t position)
+/* The last stage is that of any run: runs that share it ask for the same cells. */
+static bool at_position(const wane_plan *plan, const wane_plan_run *run, size_t position)
 {
+    const wane_interventions *asked = &plan->inputs->experiment->interventions;
     if (position == 0 || asked->lambda_count == 0 || wane_plan_from_base(run)) return false;
     if (asked->every_stage) return true;
     for (size_t i = 0; i < asked->position_count; i++)
         if (asked->positions[i] == position) return true;
-    return asked->position_count == 0 && position == run->length;
+    return asked->position_count == 0 && wane_plan_ends(plan, run->stages[position]);
 }
 
 static wane_status settings_sha256(char out[WANE_SHA256_HEX], const wane_experiment *x,
@@ -90,7 +92,7 @@ wane_status wane_interventions_visit(const wane_plan *plan, const wane_plan_run 
                       .subject = subject,
                       .settings_sha256 = settings,
                       .data_sha256 = data};
-    if (!at_position(asked, run, position)) return WANE_OK;
+    if (!at_position(plan, run, position)) return WANE_OK;
     wane_status st = settings_sha256(settings, plan->inputs->experiment, err);
     if (st == WANE_OK) st = data_sha256(data, plan, run, position, err);
     size_t cells = WANE_CHOICES * WANE_ARMS * asked->lambda_count;

@@ -69,7 +69,8 @@ wane_status wane_cell_fill_overlap(wane_work *work, const wane_cell *cell, size_
     wane_spectrum spectrum = {0};
     bool sides[2];
     double value[SIZE * SIZE];
-    overlap_sides(sides, work->experiment, p->name, position == run->length);
+    overlap_sides(sides, work->experiment, p->name,
+                  wane_plan_ends(work->plan, run->stages[position]));
     wane_overlap_row *rows = wane_alloc(2 * size * size, sizeof *rows);
     WANE_TRY(rows ? WANE_OK : wane_fail_memory(err, "overlap", p->name));
     WANE_TRY(wane_spectrum_at(&spectrum, work, chain, position, parameter, &options, err));
@@ -88,18 +89,21 @@ done:
     return st;
 }
 
-wane_status wane_visit_overlaps(const wane_cell *like, const wane_inputs *in,
+wane_status wane_visit_overlaps(const wane_cell *like, const wane_plan *plan,
                                 const wane_plan_run *run, size_t position, wane_visit_cell *visit,
                                 void *context, wane_error *err)
 {
+    const wane_inputs *in = plan->inputs;
     const wane_parameters *table = &in->base->parameters;
+    /* Of any run, whichever asks: runs that share the stage ask for the same cells. */
+    bool last = wane_plan_ends(plan, run->stages[position]);
     wane_status st = WANE_OK;
     for (size_t i = 0; i < table->count && st == WANE_OK; i++) {
         bool sides[2] = {false, false};
         char settings[WANE_SHA256_HEX];
         wane_cell cell = *like;
         if (table->parameter[i].linear)
-            overlap_sides(sides, in->experiment, table->parameter[i].name, position == run->length);
+            overlap_sides(sides, in->experiment, table->parameter[i].name, last);
         if (!sides[0] && !sides[1]) continue;
         if ((st = overlap_settings(settings, sides, err)) != WANE_OK) break;
         cell.measure = WANE_CELL_OVERLAP;

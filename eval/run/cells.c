@@ -54,7 +54,7 @@ static wane_status visit_cells(const wane_plan *plan, const wane_plan_run *run, 
     if (position == 0 || st != WANE_OK) return st;
     if ((st = wane_visit_change(&cell, plan, run, position, visit, context, err)) != WANE_OK)
         return st;
-    if ((st = wane_visit_overlaps(&cell, in, run, position, visit, context, err)) != WANE_OK)
+    if ((st = wane_visit_overlaps(&cell, plan, run, position, visit, context, err)) != WANE_OK)
         return st;
     char settings[WANE_SHA256_HEX];
     cell.measure = WANE_CELL_SPECTRUM;

@@ -203,7 +203,8 @@ static wane_status read_intruders(wane_experiment *x, const wane_yaml *root, wan
     if (st == WANE_OK) st = wane_yaml_known(map, keys, COUNT(keys), err);
     const wane_yaml *top = st == WANE_OK ? wane_yaml_get(map, "top") : NULL;
     if (top && top->kind == WANE_YAML_SCALAR && strcmp(top->text, "all") == 0) x->intruders_top = 0;
-    else if (st == WANE_OK) st = wane_setting_count(&x->intruders_top, map, "top", 1, 1 << 20, err);
+    else if (st == WANE_OK)
+        st = wane_setting_count(&x->intruders_top, map, "top", WANE_LEAST_TOP, 1 << 20, err);
     const wane_yaml *sides = st == WANE_OK ? wane_yaml_get(map, "sides") : NULL;
     if (sides && (st = wane_node_is(sides, WANE_YAML_LIST, err)) == WANE_OK) {
         x->intruders_u = x->intruders_v = false;

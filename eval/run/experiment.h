@@ -21,6 +21,9 @@
 /* The version of all numbers: part of every training key, raised by any change that alters bits. */
 #define WANE_NUMBERS "1"
 
+/* Directions are stored at least so many: what is counted at every stage is among the first 10. */
+enum { WANE_LEAST_TOP = 10 };
+
 /* A task of the experiment: read from files, or built in. */
 typedef struct wane_experiment_task {
     wane_task_spec spec; /* name and path set; path NULL for a built-in task */

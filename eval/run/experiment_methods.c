@@ -88,7 +88,7 @@ static wane_status read_alpha(alpha *out, const wane_yaml *map, wane_error *err)
     if (length >= sizeof number) return wane_yaml_fail(node, err, "no number");
     memcpy(number, node->text, length - (times_rank ? 1 : 0));
     double value = 0;
-    if (!wane_parse_double(&value, number) || value <= 0)
+    if (!wane_parse_double(&value, number) || value <= 0 || value > (times_rank ? 1e4 : 1e9))
         return wane_yaml_fail(node, err, "'%s' is neither a positive number nor one like 2r",
                               node->text);
     *out = (alpha){value, times_rank};

@@ -20,7 +20,7 @@ wane_status wane_experiment_read_track(wane_experiment *x, const wane_yaml *root
     if (st == WANE_OK && t->every == 0)
         st = wane_yaml_fail(map, err, "'every' is missing (steps between two looks)");
     if (st == WANE_OK) st = wane_setting_flag(&t->spectra, map, "spectra", err);
-    if (st == WANE_OK) st = wane_setting_count(&t->top, map, "top", 1, 1 << 20, err);
+    if (st == WANE_OK) st = wane_setting_count(&t->top, map, "top", WANE_LEAST_TOP, 1 << 20, err);
     if (st == WANE_OK) st = wane_setting_count(&t->nll_tokens, map, "nll_tokens", 0, MOST, err);
     if (st == WANE_OK) st = wane_setting_count(&t->task_rows, map, "task_rows", 0, MOST, err);
     return st;

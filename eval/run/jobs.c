@@ -87,6 +87,11 @@ static wane_status count_runs(wane_work *work, bool stopped, wane_error *err)
         }
         if (st != WANE_OK) return st;
         wane_run_outcome *o = work->outcome;
+        /* Sealed, and cells that were asked for since could not be filled. */
+        if (!stopped && wane_run_waits(work, &work->plan->runs[r])) {
+            o->runs_failed++;
+            continue;
+        }
         o->runs_done += state.status == WANE_RUN_DONE;
         o->runs_diverged += state.status == WANE_RUN_DIVERGED;
         o->gates_failed += state.status == WANE_RUN_GATE_FAILED;

@@ -208,11 +208,33 @@ size_t wane_plan_task(const wane_plan_run *run, size_t position)
     return run->order->tasks[position + run->shift - 1];
 }
 
+size_t wane_plan_group(const wane_plan *plan, const wane_plan_stage *stage, size_t task)
+{
+    const wane_input_task *inputs = plan->inputs->tasks;
+    const char *rows = inputs[task].task.sha256[WANE_SPLIT_TRAIN];
+    size_t group = 0, count = stage->task_count;
+    while (group < count && stage->tasks[group] != task) group++;
+    if (group < count) return group;
+    if (plan->inputs->experiment->tasks[task].watched) return count;
+    /* Stages that train on the same rows are one, whichever task is at its position. */
+    for (group = 0; group < count; group++)
+        if (strcmp(inputs[stage->tasks[group]].task.sha256[WANE_SPLIT_TRAIN], rows) == 0) break;
+    return group;
+}
+
 bool wane_plan_trains(const wane_plan *plan, const wane_plan_run *run, size_t position, size_t task)
 {
     const wane_plan_stage *stage = &plan->stages[run->stages[position]];
-    for (size_t t = 0; t < stage->task_count; t++)
-        if (stage->tasks[t] == task) return true;
+    return wane_plan_group(plan, stage, task) < stage->task_count;
+}
+
+bool wane_plan_ends(const wane_plan *plan, size_t stage)
+{
+    for (size_t r = 0; r < plan->run_count; r++) {
+        const wane_plan_run *run = &plan->runs[r];
+        if (run->config->bound != WANE_BOUND_SINGLE && run->stages[run->length] == stage)
+            return true;
+    }
     return false;
 }
 

@@ -63,9 +63,17 @@ WANE_MUST_CHECK wane_status wane_plan_find(wane_plan *plan, wane_results *db, wa
 
 /* The task that stage `position` >= 1 of the run adds: of a joint stage, the last of its order. */
 size_t wane_plan_task(const wane_plan_run *run, size_t position);
-/* Whether stage `position` of the run (0: the base) is trained on that task. */
+/* Whether stage `position` of the run (0: the base) is trained on that task, or on one with the
+ * same training rows. */
 bool wane_plan_trains(const wane_plan *plan, const wane_plan_run *run, size_t position,
                       size_t task);
+
+/* Which of the tasks the stage is trained on that is, by its training rows; their count: none. */
+size_t wane_plan_group(const wane_plan *plan, const wane_plan_stage *stage, size_t task);
+
+/* Whether any planned run ends in the stage. Each stage of single tasks ends a path of its own, and
+ * none counts for that. */
+bool wane_plan_ends(const wane_plan *plan, size_t stage);
 
 /* Whether the stages of the run all start from the base, and not one from the other. */
 bool wane_plan_from_base(const wane_plan_run *run);

@@ -83,10 +83,16 @@ done:
 /* ------------------------------------------------------------------------------------ one run */
 
 typedef struct path_state {
-    size_t last; /* the last position where something is to be done; 0 = none after the base */
-    bool sealed; /* the run itself */
+    size_t last;    /* the last position where something is to be done; 0 = none after the base */
+    bool sealed;    /* the run itself */
+    bool untrained; /* a stage is still to be trained */
     bool diverged;
 } path_state;
+
+static bool sealed(wane_run_status status)
+{
+    return status == WANE_RUN_DONE || status == WANE_RUN_DIVERGED || status == WANE_RUN_GATE_FAILED;
+}
 
 static wane_status look_at(path_state *out, wane_work *work, const wane_plan_run *run,
                            wane_error *err)
@@ -94,8 +100,7 @@ static wane_status look_at(path_state *out, wane_work *work, const wane_plan_run
     wane_run_state state = {0};
     *out = (path_state){0};
     wane_status st = wane_results_run_state(work->db, &state, run->id, err);
-    out->sealed = state.status == WANE_RUN_DONE || state.status == WANE_RUN_DIVERGED ||
-                  state.status == WANE_RUN_GATE_FAILED;
+    out->sealed = sealed(state.status);
     for (size_t p = 1; p <= run->length && st == WANE_OK; p++) {
         wane_stage_state stage = {0};
         size_t cells = 0, missing = 0;
@@ -111,6 +116,7 @@ static wane_status look_at(path_state *out, wane_work *work, const wane_plan_run
             break;
         }
         st = wane_cells_missing(work->plan, work->db, run, p, &cells, &missing, err);
+        if (stage.status != WANE_STAGE_DONE) out->untrained = true;
         if (stage.status != WANE_STAGE_DONE || missing) out->last = p;
     }
     return st;
@@ -141,6 +147,28 @@ static bool may_be_passed(wane_work *work, const wane_plan_run *run, size_t posi
                                  &ignored) != 0)
         return false;
     return missing == 0 && next.status == WANE_STAGE_DONE;
+}
+
+bool wane_run_waits(wane_work *work, const wane_plan_run *run)
+{
+    path_state state;
+    wane_error ignored;
+    return look_at(&state, work, run, &ignored) != WANE_OK || state.last > 0;
+}
+
+/* Whether the weights that new cells of a sealed run need are there: asked before anything of it is
+ * touched, so that what cannot be measured any more does not undo the seal. */
+static wane_status check_weights(wane_work *work, const wane_plan_run *run, size_t last,
+                                 wane_error *err)
+{
+    wane_status st = WANE_OK;
+    for (size_t p = 1; p <= last && st == WANE_OK; p++) {
+        wane_stage_state state = {0};
+        st = wane_results_stage_state(work->db, &state, work->plan->stages[run->stages[p]].id, err);
+        if (st == WANE_OK && state.status == WANE_STAGE_DONE && !may_be_passed(work, run, p, last))
+            st = wane_stage_kept(work, run, p, err);
+    }
+    return st;
 }
 
 /* A checkpoint trained elsewhere has nothing to train: its stage is sealed as it is read. */
@@ -244,6 +272,8 @@ static wane_status work_on_run(wane_work *work, size_t r, wane_error *err)
         /* A process killed behind the seal may have left what `keep` does not keep. */
         return st == WANE_OK ? wane_stage_let_go(work, run, err) : st;
     }
+    if (state.sealed && !state.untrained) st = check_weights(work, run, state.last, err);
+    if (st != WANE_OK) return st;
     const wane_run_progress *p = &work->options->progress;
     if (p->run) p->run(p->context, work->plan, r);
     st = wane_results_set_run_status(work->db, run->id, WANE_RUN_RUNNING, NULL, err);
@@ -267,8 +297,11 @@ static wane_status record_failure(wane_work *work, const wane_plan_run *run, con
     wane_log_line(work->options->log, WANE_LOG_ERROR, "%s%s%s", named ? "" : run->name,
                   named ? "" : ": ", why->message);
     work->outcome->runs_failed++;
-    wane_status st =
-        wane_results_set_run_status(work->db, run->id, WANE_RUN_FAILED, why->message, err);
+    wane_run_state state = {0};
+    wane_status st = wane_results_run_state(work->db, &state, run->id, err);
+    /* What was sealed before stays so. */
+    if (st == WANE_OK && !sealed(state.status))
+        st = wane_results_set_run_status(work->db, run->id, WANE_RUN_FAILED, why->message, err);
     if (st != WANE_OK) return st;
     return wane_results_add_event(work->db, run->id, 0, "error", why->message, err);
 }

@@ -279,7 +279,10 @@ wane_status wane_run_finish(wane_work *work, const wane_plan_run *run, bool dive
     sealing s = {.work = work, .run = run};
     size_t failed = 0;
     WANE_TRY(fill_metrics(&s, err));
-    for (size_t p = 1; p <= run->length; p++) WANE_TRY(wane_gates_of_stage(work, run, p, err));
+    for (size_t p = 1; p <= run->length; p++) {
+        WANE_TRY(wane_gates_of_stage(work, run, p, err));
+        WANE_TRY(wane_stage_clear(work, run, p, err));
+    }
     WANE_TRY(failed_gates(&failed, work, run, err));
     WANE_TRY(seal_run(&s,
                       failed     ? WANE_RUN_GATE_FAILED

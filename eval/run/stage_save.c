@@ -101,8 +101,8 @@ wane_status wane_load_head(float **out, wane_work *work, const wane_plan_stage *
     wane_tensors *tensors = NULL;
     char *path = NULL, name[40];
     float *weight = NULL;
-    size_t group = 0, classes = work->inputs->tasks[task].task.label_count;
-    while (stage->tasks[group] != task) group++;
+    size_t group = wane_plan_group(work->plan, stage, task);
+    size_t classes = work->inputs->tasks[task].task.label_count;
     head_name(name, group, stage->task_count);
     WANE_TRY(wane_stage_artifact(&path, work, stage->id, "head", err));
     WANE_TRY(wane_tensors_open(&tensors, path, err));

@@ -334,3 +334,19 @@ done:
     wane_free(t.checkpoint);
     return st;
 }
+
+wane_status wane_stage_clear(wane_work *work, const wane_plan_run *run, size_t position,
+                             wane_error *err)
+{
+    static const char *const kinds[] = {"state", "trace"};
+    wane_status st = WANE_OK;
+    for (int k = 0; k < 2 && st == WANE_OK; k++) {
+        char name[WANE_SHA256_HEX + 16];
+        (void)snprintf(name, sizeof name, "%s.%s", work->plan->stages[run->stages[position]].key,
+                       kinds[k]);
+        char *path = wane_work_path(work, "checkpoints", name);
+        st = path ? wane_remove(path, err) : wane_fail_memory(err, "train", run->name);
+        wane_free(path);
+    }
+    return st;
+}

@@ -53,6 +53,21 @@ static wane_status load_given(wane_work *work, const wane_plan_stage *stage, wan
                             err);
 }
 
+wane_status wane_stage_kept(wane_work *work, const wane_plan_run *run, size_t position,
+                            wane_error *err)
+{
+    const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
+    if (stage->given) return WANE_OK;
+    bool lora = stage->config->settings.kind == WANE_METHOD_LORA;
+    wane_status st = wane_results_find_artifact(work->db, NULL, NULL, stage->id,
+                                                lora ? "adapter" : "tensors", err);
+    if (st != WANE_ENOTFOUND) return st;
+    return wane_fail(err, st,
+                     "%s: the weights of stage %zu were not kept: new cells of it need 'keep: all' "
+                     "from the start (another database)",
+                     run->name, position);
+}
+
 wane_status wane_stage_load(wane_work *work, const wane_plan_run *run, size_t position,
                             wane_chain *chain, wane_error *err)
 {
@@ -66,13 +81,8 @@ wane_status wane_stage_load(wane_work *work, const wane_plan_run *run, size_t po
         return st;
     }
     bool lora = stage->config->settings.kind == WANE_METHOD_LORA;
-    st = wane_stage_artifact(&path, work, stage->id, lora ? "adapter" : "tensors", err);
-    if (st == WANE_ENOTFOUND)
-        st = wane_fail(err, st,
-                       "%s: the weights of stage %zu were not kept: new cells of it need 'keep: "
-                       "all' from the start (another database)",
-                       run->name, position);
-    WANE_TRY(st);
+    WANE_TRY(wane_stage_kept(work, run, position, err));
+    WANE_TRY(wane_stage_artifact(&path, work, stage->id, lora ? "adapter" : "tensors", err));
     WANE_TRY(wane_update_load(&update, path, NULL, NULL, err));
     wane_policy policy = work->experiment->policy;
     if (wane_plan_from_base(run) || (lora && policy != WANE_POLICY_MERGE))
@@ -95,7 +105,8 @@ done:
     return st;
 }
 
-/* Whether any planned run that is not finished passes through the stage. */
+/* Whether any planned run that is not finished passes through the stage; one that failed is tried
+ * again by the same command. */
 static wane_status still_needed(bool *out, wane_work *work, size_t stage, const wane_plan_run *but,
                                 wane_error *err)
 {
@@ -108,7 +119,8 @@ static wane_status still_needed(bool *out, wane_work *work, size_t stage, const 
         if (!passes || run == but) continue;
         wane_status st = wane_results_run_state(work->db, &state, run->id, err);
         if (st != WANE_OK) return st;
-        if (state.status == WANE_RUN_PLANNED || state.status == WANE_RUN_RUNNING) *out = true;
+        *out = *out || state.status == WANE_RUN_PLANNED || state.status == WANE_RUN_RUNNING ||
+               state.status == WANE_RUN_FAILED;
     }
     return WANE_OK;
 }
@@ -129,25 +141,13 @@ static wane_status let_go(wane_work *work, const wane_plan_stage *stage, const c
     return st;
 }
 
-/* Whether any planned run ends in the stage. Each stage of single tasks ends its own path, and none
- * is kept for that. */
-static bool last_of_a_run(const wane_plan *plan, size_t stage)
-{
-    for (size_t r = 0; r < plan->run_count; r++) {
-        const wane_plan_run *run = &plan->runs[r];
-        if (run->config->bound != WANE_BOUND_SINGLE && run->stages[run->length] == stage)
-            return true;
-    }
-    return false;
-}
-
 wane_status wane_stage_let_go(wane_work *work, const wane_plan_run *run, wane_error *err)
 {
     wane_keep keep = work->experiment->keep;
     if (keep == WANE_KEEP_ALL || run->config->given) return WANE_OK;
     bool lora = run->config->settings.kind == WANE_METHOD_LORA;
     for (size_t p = 1; p <= run->length; p++) {
-        bool last = last_of_a_run(work->plan, run->stages[p]), needed = false;
+        bool last = wane_plan_ends(work->plan, run->stages[p]), needed = false;
         if (work->experiment->against_previous) {
             wane_status gone = still_needed(&needed, work, run->stages[p], run, err);
             if (gone == WANE_OK && !needed) gone = wane_previous_let_go(work, run, p, err);

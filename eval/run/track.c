@@ -336,10 +336,10 @@ static wane_status score_linear(wane_accuracy *out, wane_tracker *t, size_t inde
     const float *weight = NULL;
     float *kept = NULL;
     wane_status st = WANE_OK;
-    for (size_t i = 0; i < t->planned->task_count; i++)
-        if (t->planned->tasks[i] == index)
-            weight = t->head->weight + t->head->starts[i] * t->work->inputs->base->config.width;
-    if (!weight) {
+    size_t group = wane_plan_group(t->work->plan, t->planned, index);
+    if (group < t->planned->task_count) {
+        weight = t->head->weight + t->head->starts[group] * t->work->inputs->base->config.width;
+    } else {
         size_t p = trained_before(t, index);
         st = wane_load_head(&kept, t->work, &t->work->plan->stages[t->run->stages[p]], index, err);
         weight = kept;

@@ -50,6 +50,9 @@ typedef struct wane_chain {
 /* WANE_ECANCELLED once a stop was asked for or the deadline has passed. */
 WANE_MUST_CHECK wane_status wane_work_continue(const wane_work *work, wane_error *err);
 
+/* run.c: whether a stage of the run is still to be trained or measured. */
+bool wane_run_waits(wane_work *work, const wane_plan_run *run);
+
 /* "artifacts/name". Owned by the caller, free with wane_free; NULL when memory is out. */
 char *wane_work_path(const wane_work *work, const char *kind, const char *name);
 
@@ -59,6 +62,10 @@ char *wane_work_path(const wane_work *work, const char *kind, const char *name);
 WANE_MUST_CHECK wane_status wane_stage_train(wane_work *work, const wane_plan_run *run,
                                              size_t run_index, size_t position, wane_chain *chain,
                                              bool *diverged, wane_error *err);
+
+/* Unlinks what a process killed right behind the seal of a stage has left of its training. */
+WANE_MUST_CHECK wane_status wane_stage_clear(wane_work *work, const wane_plan_run *run,
+                                             size_t position, wane_error *err);
 
 /* stage_save.c: what a trained stage leaves on disk, and the rows that name it at the seal. */
 typedef struct wane_saved {
@@ -79,7 +86,10 @@ WANE_MUST_CHECK wane_status wane_load_head(float **out, wane_work *work,
                                            const wane_plan_stage *stage, size_t task,
                                            wane_error *err);
 
-/* stage_weights.c: moves the chain from position - 1 to the sealed stage at `position`. */
+/* stage_weights.c: WANE_ENOTFOUND when the weights of the sealed stage were let go. */
+WANE_MUST_CHECK wane_status wane_stage_kept(wane_work *work, const wane_plan_run *run,
+                                            size_t position, wane_error *err);
+/* Moves the chain from position - 1 to the sealed stage at `position`. */
 WANE_MUST_CHECK wane_status wane_stage_load(wane_work *work, const wane_plan_run *run,
                                             size_t position, wane_chain *chain, wane_error *err);
 /* The weights `position` starts from, for an adapter that is continued: those of the base. */
@@ -147,7 +157,7 @@ WANE_MUST_CHECK wane_status wane_cell_fill_change(wane_work *work, const wane_ce
 /* cell_overlap.c: |U_0^T U| of the matrices that `matrices:` names; each name must name one. */
 WANE_MUST_CHECK wane_status wane_overlap_check(const wane_experiment *x,
                                                const wane_parameters *table, wane_error *err);
-WANE_MUST_CHECK wane_status wane_visit_overlaps(const wane_cell *like, const wane_inputs *in,
+WANE_MUST_CHECK wane_status wane_visit_overlaps(const wane_cell *like, const wane_plan *plan,
                                                 const wane_plan_run *run, size_t position,
                                                 wane_visit_cell *visit, void *context,
                                                 wane_error *err);

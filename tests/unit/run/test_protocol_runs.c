@@ -30,7 +30,7 @@ static const char experiment[] =
     "  - {name: full, kind: full, learning_rate: 1e-3}\n"
     "  - {name: lora, kind: lora, rank: 2, dropout: 0.1, learning_rate: 1e-2}\n"
     "training: {epochs: 2, batch_size: 8, max_seq_length: 96}\n"
-    "intruders: {top: 4}\n"
+    "intruders: {top: 10}\n"
     "checkpoint: {minutes: 0.0003}\n";
 
 typedef struct protocol {
