@@ -7,8 +7,9 @@
 
 typedef wane_pickle_value value;
 
-/* Values are shared at will in a hostile pickle, so depth and visits are limited. */
-enum { DEEPEST = 16, MOST_VISITS = 1 << 20, MOST_REPEATED = 1 << 20 };
+/* Values are shared at will in a hostile pickle, so depth and visits are limited, and names: one
+ * long key before many tensors would be copied with each. */
+enum { DEEPEST = 16, MOST_VISITS = 1 << 20, MOST_REPEATED = 1 << 20, LONGEST_NAME = 1024 };
 
 typedef struct walk {
     wane_tensors *tensors;
@@ -145,6 +146,7 @@ static wane_status add_dict(walk *w, const value *dict, size_t depth)
             wane_text_printf(&w->name, "%lld", (long long)key->integer);
         else return refuse(w, "a key that is neither text nor a number");
         if ((st = wane_text_check(&w->name, "read", w->path, w->err)) != WANE_OK) return st;
+        if (w->name.length > LONGEST_NAME) return refuse(w, "a name of over 1024 bytes");
         st = v->kind == WANE_PICKLE_TENSOR ? add_tensor(w, v) : add_dict(w, v, depth + 1);
         if (st != WANE_OK) return st;
         w->name.length = length;

@@ -30,10 +30,15 @@ FROM run r CROSS JOIN experiment e ON e.id = r.experiment
                         AND s.split = k.split AND s.task = k.id
 WHERE r.superseded = 0;
 
--- One task of one run. baseline R[0][j], learned R[j][j], best max R[j..T-1][j], final R[T][j];
--- bwt = final - learned, forgetting = best - final (both NULL for the last task and for watched
--- ones), change = final - baseline.
+-- One task of one run. baseline R[0][j], learned R[j][j], best max R[j..T-1][j] (NULL while one of
+-- them is missing: it could be the best), final R[T][j]; bwt = final - learned, forgetting = best -
+-- final (both NULL for the last task and for watched ones), change = final - baseline. No grouping:
+-- then a condition on the run is met before any score is read.
 CREATE VIEW task_forgetting AS
+WITH scored AS NOT MATERIALIZED (
+  SELECT p.run, p.position, s.task, s.split, s.value
+  FROM run_stage p CROSS JOIN score s ON s.stage = p.stage AND s.step = -1
+                                     AND s.metric = 'accuracy')
 SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, task, task_position,
        watched, stages, baseline, learned, best, final,
        CASE WHEN task_position < stages THEN final - learned END AS bwt,
@@ -41,11 +46,26 @@ SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, tas
        final - baseline AS change
 FROM (SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, task,
              task_position, watched, stages,
-             max(CASE WHEN position = 0 THEN accuracy END) AS baseline,
-             max(CASE WHEN position = task_position THEN accuracy END) AS learned,
-             max(CASE WHEN position >= task_position AND position < stages THEN accuracy END) AS best,
-             max(CASE WHEN position = stages THEN accuracy END) AS final
-      FROM accuracy_matrix GROUP BY experiment, run, task);
+             (SELECT a.value FROM scored a WHERE a.run = run_id AND a.position = 0
+               AND a.split = task_split AND a.task = task_id) AS baseline,
+             (SELECT a.value FROM scored a WHERE a.run = run_id AND a.position = task_position
+               AND a.split = task_split AND a.task = task_id) AS learned,
+             (SELECT CASE WHEN count(a.value) = stages - task_position THEN max(a.value) END
+              FROM scored a WHERE a.run = run_id AND a.position >= task_position
+               AND a.position < stages AND a.split = task_split AND a.task = task_id) AS best,
+             (SELECT a.value FROM scored a WHERE a.run = run_id AND a.position = stages
+               AND a.split = task_split AND a.task = task_id) AS final
+      FROM (SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
+                   r.order_name, r.seed, k.name AS task, x.watched, r.stages, r.id AS run_id,
+                   k.id AS task_id, k.split AS task_split,
+                   (SELECT min(q.position) FROM run_stage q WHERE q.run = r.id AND q.task = k.id)
+                     AS task_position
+            FROM run r CROSS JOIN experiment e ON e.id = r.experiment
+                 CROSS JOIN experiment_task x ON x.experiment = r.experiment
+                 CROSS JOIN task k ON k.id = x.task
+            WHERE r.superseded = 0)
+      WHERE EXISTS (SELECT 1 FROM scored a WHERE a.run = run_id AND a.split = task_split
+                     AND a.task = task_id));
 
 -- Forgetting of tasks: every metric of a run after its last stage (task '' = over all of them), and
 -- bwt and forgetting of each trained task but the last.

@@ -77,6 +77,7 @@ static void ask_all(wane_results *db)
     const wane_assignment run[] = {{"run", "lora-r1/given/s0"}};
     ask(db, "accuracy_matrix of one run", NULL, "accuracy_matrix", run, 1);
     ask(db, "forgetting of one run", NULL, "forgetting", run, 1);
+    ask(db, "task_forgetting of one run", NULL, "task_forgetting", run, 1);
     ask(db, "stage_summary of one run", NULL, "stage_summary", run, 1);
     ask(db, "spectra of one run", NULL, "spectra", run, 1);
 }

@@ -170,6 +170,7 @@ def main():
     for i in range(30):  # each dict holds the one before twice
         wide += b"}(X\x01\0\0\0ah" + bytes([i]) + b"X\x01\0\0\0bh" + bytes([i]) + b"uq" + bytes([i + 1])
     pickled("doubling", wide + b".")
+    pickled("name", b"\x80\x02}X" + (1025).to_bytes(4, "little") + b"n" * 1025 + tensor((2, 2), (2, 1)) + b"s.")
     pickled("memo", b"\x80\x02}r\xff\xff\xff\xff.")
     pickled("marks", b"\x80\x02((((t.")
     pickled("persistent", b"\x80\x02X\x01\0\0\0aQ.")

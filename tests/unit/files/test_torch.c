@@ -156,6 +156,7 @@ static void hostile_tensors_are_refused(void **state)
         {"itself", "nest too deeply"},
         {"deep", "nest too deeply"},
         {"doubling", "nest too deeply"},
+        {"name", "a name of over 1024 bytes"},
         {"memo", "memo number"},
         {"marks", "no dict of tensors"},
         {"persistent", "no storage"},

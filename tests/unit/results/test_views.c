@@ -438,6 +438,21 @@ static void missing_cells_are_null(void **state)
     assert_true(next(query));
     for (size_t i = 0; i < 3; i++) assert_int_equal(wane_query_int(query, i), 2 * 3);
     wane_query_free(query);
+    /* Without stage 2: the best of the task trained before it may have been there. */
+    for (int p = 0; p <= shape.tasks; p++)
+        if (p != 2) sample_cells(other, &t, 1, p);
+    query = ask("SELECT task_position, learned, best, final, bwt, forgetting FROM task_forgetting "
+                "WHERE run = 'full/given/s1' AND NOT watched ORDER BY task_position");
+    for (int own = 1; own <= shape.tasks; own++) {
+        assert_true(next(query));
+        assert_int_equal(wane_query_int(query, 0), own);
+        assert_true(isnan(value(query, "learned")) == (own == 2));
+        assert_true(isnan(value(query, "best")) == (own <= 2 || own == shape.tasks));
+        assert_false(isnan(value(query, "final")));
+        assert_true(isnan(value(query, "bwt")) == (own == 2 || own == shape.tasks));
+        assert_true(isnan(value(query, "forgetting")) == (own <= 2 || own == shape.tasks));
+    }
+    wane_query_free(query);
     query = ask("SELECT sum(runs), sum(left_out), count(acc) FROM seed_summary");
     assert_true(next(query));
     assert_int_equal(wane_query_int(query, 0), 0);
