@@ -329,6 +329,13 @@ FROM stage_summary WHERE position >= 1
 -- above two of its errors. latest_, seen_accuracy_change: of the task just trained and of the mean
 -- of all trained so far, in points. reason: why there is nothing to tell.
 CREATE VIEW intervention_effect AS
+WITH weighed AS NOT MATERIALIZED (
+  SELECT x.experiment, x.weight, i.stage, i.choice, i.arm, i.lambda, i.measure, i.value, i.stderr
+  FROM experiment_corpus x CROSS JOIN corpus k ON k.id = x.corpus
+       CROSS JOIN intervention i ON i.step = -1 AND i.target = k.name
+  WHERE x.role = 'pretraining'
+    AND NOT EXISTS (SELECT 1 FROM likelihood o WHERE o.stage = i.stage AND o.step = -1
+                    AND o.corpus = x.corpus AND o.out_of_reach = 1))
 SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, position, trained,
        choice, arm, lambda, matrices, matrices_with_intruders, nll_change, nll_change_stderr,
        CASE WHEN forgetting > 2 * forgetting_stderr THEN 100 * nll_change / forgetting END
@@ -346,9 +353,28 @@ FROM (SELECT s.experiment, s.run, s.method, s.kind, s.rank, s.learning_rate, s.o
              a.value AS seen_accuracy_change, a.stderr AS seen_accuracy_change_stderr,
              c.value AS latest_accuracy_minus_intruders,
              c.stderr AS latest_accuracy_minus_intruders_stderr,
-             n.change AS nll_change, n.change_stderr AS nll_change_stderr,
-             n.contrast AS nll_minus_intruders, n.contrast_stderr AS nll_minus_intruders_stderr
+             (SELECT CASE WHEN count(w.value) = count(*)
+                          THEN sum(w.weight * w.value) / sum(w.weight) END
+              FROM weighed w WHERE w.experiment = e.id AND w.stage = d.stage AND w.choice = d.choice
+               AND w.arm = d.arm AND w.lambda = d.lambda AND w.measure = 'nll_change')
+               AS nll_change,
+             (SELECT CASE WHEN count(w.stderr) = count(*)
+                          THEN sqrt(sum(w.weight * w.stderr * w.weight * w.stderr)) / sum(w.weight) END
+              FROM weighed w WHERE w.experiment = e.id AND w.stage = d.stage AND w.choice = d.choice
+               AND w.arm = d.arm AND w.lambda = d.lambda AND w.measure = 'nll_change')
+               AS nll_change_stderr,
+             (SELECT CASE WHEN count(w.value) = count(*)
+                          THEN sum(w.weight * w.value) / sum(w.weight) END
+              FROM weighed w WHERE w.experiment = e.id AND w.stage = d.stage AND w.choice = d.choice
+               AND w.arm = d.arm AND w.lambda = d.lambda AND w.measure = 'nll_minus_intruders')
+               AS nll_minus_intruders,
+             (SELECT CASE WHEN count(w.stderr) = count(*)
+                          THEN sqrt(sum(w.weight * w.stderr * w.weight * w.stderr)) / sum(w.weight) END
+              FROM weighed w WHERE w.experiment = e.id AND w.stage = d.stage AND w.choice = d.choice
+               AND w.arm = d.arm AND w.lambda = d.lambda AND w.measure = 'nll_minus_intruders')
+               AS nll_minus_intruders_stderr
       FROM stage_summary s
+           CROSS JOIN experiment e ON e.key = s.experiment
            CROSS JOIN stage g ON g.key = s.stage
            CROSS JOIN intervention d ON d.stage = g.id AND d.step = -1
                                      AND d.measure = 'delta_frobenius' AND d.target = ''
@@ -363,27 +389,4 @@ FROM (SELECT s.experiment, s.run, s.method, s.kind, s.rank, s.learning_rate, s.o
              AND a.measure = 'seen_accuracy_change' AND a.target = ''
            LEFT JOIN intervention c ON c.stage = d.stage AND c.step = -1 AND c.choice = d.choice
              AND c.arm = d.arm AND c.lambda = d.lambda
-             AND c.measure = 'latest_accuracy_minus_intruders' AND c.target = ''
-           LEFT JOIN (SELECT i.stage, i.choice, i.arm, i.lambda, e.key AS experiment,
-                             CASE WHEN count(i.value) = count(*)
-                                  THEN sum(x.weight * i.value) / sum(x.weight) END AS change,
-                             sqrt(sum(x.weight * i.stderr * x.weight * i.stderr)) / sum(x.weight)
-                               AS change_stderr,
-                             CASE WHEN count(j.value) = count(*)
-                                  THEN sum(x.weight * j.value) / sum(x.weight) END AS contrast,
-                             sqrt(sum(x.weight * j.stderr * x.weight * j.stderr)) / sum(x.weight)
-                               AS contrast_stderr
-                      FROM experiment e CROSS JOIN experiment_corpus x ON x.experiment = e.id
-                           CROSS JOIN corpus k ON k.id = x.corpus
-                           CROSS JOIN intervention i ON i.step = -1 AND i.measure = 'nll_change'
-                                                     AND i.target = k.name
-                           LEFT JOIN intervention j ON j.stage = i.stage AND j.step = -1
-                             AND j.choice = i.choice AND j.arm = i.arm AND j.lambda = i.lambda
-                             AND j.measure = 'nll_minus_intruders' AND j.target = i.target
-                      WHERE x.role = 'pretraining'
-                        AND NOT EXISTS (SELECT 1 FROM likelihood o WHERE o.stage = i.stage
-                                        AND o.step = -1 AND o.corpus = x.corpus
-                                        AND o.out_of_reach = 1)
-                      GROUP BY e.id, i.stage, i.choice, i.arm, i.lambda) n
-             ON n.experiment = s.experiment AND n.stage = d.stage AND n.choice = d.choice
-                AND n.arm = d.arm AND n.lambda = d.lambda);
+             AND c.measure = 'latest_accuracy_minus_intruders' AND c.target = '');
