@@ -54,7 +54,6 @@ double wane_mcnemar_exact(size_t only_first, size_t only_second)
 double wane_paired_t(double mean, double sd, size_t n)
 {
     if (n < 2 || !(sd >= 0) || (sd == 0 && mean == 0)) return NAN;
-    if (sd == 0) return 0;
     return wane_student_two_sided(mean * sqrt((double)n) / sd, (double)n - 1);
 }
 

@@ -172,6 +172,42 @@ static void hostile_tensors_are_refused(void **state)
     wane_tensors_close(t);
 }
 
+/* Whole files with a few bytes of the zip or of the old format changed. */
+static void bytes_that_disagree_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *from, *to, *says; /* every place of `from` */
+        size_t count, skip, flip;            /* bytes of `from`; or the bit 1 behind the first */
+    } bad[] = {
+        {"views.pt", "views/data/9", "views/data/8", "is in the zip twice", 12, 0, 0},
+        {"views.pt", "views/byteorder", "other1/data.pkl", "more than one data.pkl", 15, 0, 0},
+        {"views.pt", "PK\3\4", NULL, "encrypted", 4, 6, 1},
+        {"views.pt", "PK\1\2", NULL, "directory is damaged", 4, 20, 1},   /* bytes stored */
+        {"views.pt", "PK\5\6", NULL, "directory is damaged", 4, 21, 128}, /* of a comment */
+        {"legacy.pt", "M\xe9\3.", "M\xea\3.", "an unknown version", 4, 0, 0},
+        {"legacy.pt", "little_endian", "little_indian", "not little-endian", 13, 0, 0},
+    };
+    wane_error err;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        size_t count = 0, places = 0;
+        wane_tensors *t = NULL;
+        char *bytes = read_file(fixture(bad[i].file), &count), *at = bytes;
+        while ((at = memmem(at, count - (size_t)(at - bytes), bad[i].from, bad[i].count))) {
+            if (bad[i].to) memcpy(at, bad[i].to, bad[i].count);
+            else if (!places) at[bad[i].skip] = (char)(at[bad[i].skip] ^ (int)bad[i].flip);
+            at += bad[i].count;
+            places++;
+        }
+        assert_true(places > 0);
+        const char *path = scratch_path("patched");
+        write_file(path, bytes, count);
+        CHECK_FAILS(wane_tensors_open(&t, path, &err), WANE_EFORMAT, bad[i].says);
+        assert_null(t);
+        free(bytes);
+    }
+}
+
 static void cut_files_and_no_memory(void **state)
 {
     (void)state;
@@ -229,6 +265,7 @@ int main(void)
         cmocka_unit_test(other_protocols_and_the_old_format),
         cmocka_unit_test(what_is_refused),
         cmocka_unit_test(hostile_tensors_are_refused),
+        cmocka_unit_test(bytes_that_disagree_are_refused),
         cmocka_unit_test(cut_files_and_no_memory),
         cmocka_unit_test(pickled_adapters_are_adapters),
     };

@@ -354,6 +354,7 @@ static void restriction_is_no_way_in(void **state)
                                           "",
                                           "(SELECT count(*) FROM pragma_user_version)",
                                           "1)) OR ((1",
+                                          "0) OR (1",
                                           "seed = ",
                                           "run = \"unclosed"};
     wane_error err = {0};

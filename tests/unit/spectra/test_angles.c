@@ -67,6 +67,16 @@ static void angles_are_known(void **state)
     CHECK_OK(wane_change_angles(&u, &v, &a, &b, &err));
     assert_true(isnan(u) && isnan(v));
     wane_change_free(&b);
+    /* nor has what another term takes back */
+    const wane_lowrank_term back[] = {one.term, {one.b, one.a, RANK, -0.5f}};
+    CHECK_OK(wane_change_of_terms(&b, ROWS, COLS, back, 2, NULL, &err));
+    assert_int_equal(b.count, 0);
+    wane_change_free(&b);
+    /* B's second column twice the first: rank 1 */
+    for (size_t i = 0; i < ROWS; i++) two.b[i * RANK + 1] = 2 * two.b[i * RANK];
+    CHECK_OK(wane_change_of_terms(&b, ROWS, COLS, &two.term, 1, NULL, &err));
+    assert_int_equal(b.count, 1);
+    wane_change_free(&b);
     one.term.scale = 0;
     CHECK_OK(wane_change_of_terms(&b, ROWS, COLS, &one.term, 1, NULL, &err));
     assert_int_equal(b.count, 0);

@@ -77,6 +77,10 @@ static void a_large_spike_is_all_of_the_change(void **state)
         CHECK_NEAR(same.delta_frobenius, 1e6, 0, 1e-6);
     }
     spike_free(s);
+    /* Some 50 are left of 10,000: more than a thousandth. */
+    s = spike_of(1e4F);
+    assert_int_equal(state_of(s, WANE_ARM_RESCALE, 0), WANE_ARM_EXISTS);
+    spike_free(s);
 }
 
 /* A spike under the base's spectrum is no intruder among the top 10, and W_0 has none. */
@@ -108,7 +112,7 @@ static void an_unchanged_weight_has_no_intruders(void **state)
     wane_base_svd_free(svd);
 }
 
-/* Of two intruders the first chooses first; one neighbour is not given twice. */
+/* Neighbours are stored directions, and the top k are stored whatever `stored` says. */
 static void too_few_neighbours(void **state)
 {
     (void)state;
@@ -124,6 +128,10 @@ static void too_few_neighbours(void **state)
     float weight[SIDE * SIDE] = {0};
     CHECK_FAILS(wane_intervention_apply(weight, s->base, alone, &what, NULL, &err), WANE_EINVAL,
                 "intervention: neighbour: no_neighbour");
+    wane_scaling_free(alone);
+    options.k = 10;
+    CHECK_OK(wane_scaling_lowrank(&alone, s->svd, &s->term, 1, &options, NULL, &err));
+    assert_int_equal(wane_scaling_direction(alone, 0).neighbour, 2);
     wane_scaling_free(alone);
     spike_free(s);
 }

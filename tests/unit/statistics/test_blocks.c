@@ -127,6 +127,11 @@ static void incomplete_configs_are_dropped_and_counted(void **state)
         assert_true(c.coefficient[i].p == whole.coefficient[i].p);
         assert_true(c.coefficient[i].low == whole.coefficient[i].low);
     }
+    /* A cell that just half of them have is left out as well. */
+    points[n + 2] = (wane_point){100, 100, 0, 2, 0, 2, 1};
+    CHECK_OK(wane_correlate(&c, points, n + 3, &by_config, &err));
+    assert_int_equal(c.dropped_configs, 0);
+    assert_int_equal(c.dropped_points, 3);
     /* Pooled, every point counts. */
     wane_correlation_options options = by_config;
     options.blocks = WANE_BLOCKS_NONE;
@@ -155,8 +160,17 @@ static void nothing_to_correlate(void **state)
             assert_non_null(k->interval_reason);
         }
     }
+    /* Beside intercept and covariate, three points leave one degree of freedom: r would be 1. */
     wane_point points[40];
     size_t n = grid(points);
+    options.blocks = WANE_BLOCKS_NONE;
+    covariates[3][0] = 9;
+    CHECK_OK(wane_correlate(&c, points, 3, &options, &err));
+    assert_null(c.coefficient[0].reason);
+    assert_string_equal(c.coefficient[3].reason, "too_few_points");
+    CHECK_OK(wane_correlate(&c, points, 4, &options, &err));
+    assert_null(c.coefficient[3].reason);
+    options.blocks = WANE_BLOCKS_CONFIG;
     for (size_t i = 0; i < n; i++) points[i].y = 3;
     CHECK_OK(wane_correlate(&c, points, n, &options, &err));
     for (size_t i = 0; i < 4; i++) assert_string_equal(c.coefficient[i].reason, "constant_y");
