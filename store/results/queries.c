@@ -16,8 +16,10 @@
     "FROM run r CROSS JOIN experiment e ON e.id = r.experiment "                                   \
     "CROSS JOIN run_stage p ON p.run = r.id LEFT JOIN task t ON t.id = p.task "
 #define THIS_RUN "r.superseded = 0 AND (:run IS NULL OR r.name = :run OR r.key = :run) "
-/* The same over a view, which shows no key. */
+/* The same over a view, which shows no key. The first part is for the planner, which takes only
+ * conditions without a subquery into a compound view: a name has slashes, a key has none. */
 #define VIEWED_RUN                                                                                 \
+    "(:run IS NULL OR run = :run OR instr(:run, '/') = 0) AND "                                    \
     "(:run IS NULL OR run = :run OR (experiment, run) IN (SELECT e.key, r.name FROM run r "        \
     "JOIN experiment e ON e.id = r.experiment WHERE r.key = :run))"
 #define THIS_POSITION "(:position IS NULL OR p.position = :position) "
