@@ -74,12 +74,19 @@ static void wait_for_all(worker *workers, int count, const wane_work *work)
     }
 }
 
-/* The runs as the workers left them. One still marked running has lost its worker. */
+/* The runs as the workers left them. One still marked running has lost its worker, or is in the
+ * hands of another process (a worker whose parent was killed): that one is waited for. */
 static wane_status count_runs(wane_work *work, bool stopped, wane_error *err)
 {
     for (size_t r = 0; r < work->plan->run_count; r++) {
+        const wane_plan_run *run = &work->plan->runs[r];
         wane_run_state state = {0};
-        wane_status st = wane_results_run_state(work->db, &state, work->plan->runs[r].id, err);
+        wane_status st = WANE_OK;
+        if (!stopped && wane_run_held(work, run)) {
+            if ((st = wane_run_locked(work, r, true, err)) != WANE_OK) return st;
+            continue;
+        }
+        st = wane_results_run_state(work->db, &state, run->id, err);
         if (st == WANE_OK && state.status == WANE_RUN_RUNNING && !stopped) {
             state.status = WANE_RUN_FAILED;
             st = wane_results_set_run_status(work->db, state.id, WANE_RUN_FAILED,
@@ -88,7 +95,7 @@ static wane_status count_runs(wane_work *work, bool stopped, wane_error *err)
         if (st != WANE_OK) return st;
         wane_run_outcome *o = work->outcome;
         /* Sealed, and cells that were asked for since could not be filled. */
-        if (!stopped && wane_run_waits(work, &work->plan->runs[r])) {
+        if (!stopped && wane_run_waits(work, run)) {
             o->runs_failed++;
             continue;
         }

@@ -306,18 +306,33 @@ static wane_status record_failure(wane_work *work, const wane_plan_run *run, con
     return wane_results_add_event(work->db, run->id, 0, "error", why->message, err);
 }
 
-/* Takes the run's lock; WANE_EBUSY when another process has it and `wait` is false. */
-static wane_status locked_run(wane_work *work, size_t r, bool wait, wane_error *err)
+static wane_status take_run(wane_lock **lock, wane_work *work, const wane_plan_run *run, bool wait,
+                            wane_error *err)
 {
-    const wane_plan_run *run = &work->plan->runs[r];
     char name[WANE_SHA256_HEX + 16];
-    wane_lock *lock = NULL;
-    wane_error why = {0};
     (void)snprintf(name, sizeof name, "run-%s.lock", run->key);
     char *path = wane_work_path(work, "locks", name);
     if (!path) return wane_fail_memory(err, "run", run->name);
-    wane_status st = wane_lock_take(&lock, path, wait, err);
+    wane_status st = wane_lock_take(lock, path, wait, err);
     wane_free(path);
+    return st;
+}
+
+bool wane_run_held(wane_work *work, const wane_plan_run *run)
+{
+    wane_lock *lock = NULL;
+    wane_error ignored;
+    wane_status st = take_run(&lock, work, run, false, &ignored);
+    wane_lock_release(lock);
+    return st == WANE_EBUSY;
+}
+
+wane_status wane_run_locked(wane_work *work, size_t r, bool wait, wane_error *err)
+{
+    const wane_plan_run *run = &work->plan->runs[r];
+    wane_lock *lock = NULL;
+    wane_error why = {0};
+    wane_status st = take_run(&lock, work, run, wait, err);
     if (st != WANE_OK) return st;
     st = work_on_run(work, r, &why);
     if (st != WANE_OK && concerns_all(st)) *err = why;
@@ -362,7 +377,7 @@ static wane_status all_runs(wane_work *work, wane_error *err)
     for (int pass = 0; pass < 2 && st == WANE_OK; pass++)
         for (size_t r = 0; r < work->plan->run_count && st == WANE_OK; r++) {
             if (pass == 1 && (!busy[r] || work->options->worker)) continue;
-            st = locked_run(work, r, pass == 1, err);
+            st = wane_run_locked(work, r, pass == 1, err);
             busy[r] = st == WANE_EBUSY;
             if (pass == 0 && st == WANE_EBUSY) st = WANE_OK;
         }

@@ -52,6 +52,11 @@ WANE_MUST_CHECK wane_status wane_work_continue(const wane_work *work, wane_error
 
 /* run.c: whether a stage of the run is still to be trained or measured. */
 bool wane_run_waits(wane_work *work, const wane_plan_run *run);
+/* Whether another process is at work on it. */
+bool wane_run_held(wane_work *work, const wane_plan_run *run);
+/* Does run r under its lock; WANE_EBUSY when another process has it and `wait` is false. A failure
+ * that concerns it alone is recorded and counted. */
+WANE_MUST_CHECK wane_status wane_run_locked(wane_work *work, size_t r, bool wait, wane_error *err);
 
 /* "artifacts/name". Owned by the caller, free with wane_free; NULL when memory is out. */
 char *wane_work_path(const wane_work *work, const char *kind, const char *name);

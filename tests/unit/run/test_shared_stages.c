@@ -2,9 +2,11 @@
  * Stages that several runs share say the same whichever run asks, and what cannot be measured any
  * more takes nothing away.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/base/text.h"
@@ -170,6 +172,34 @@ static void tasks_with_the_same_training_rows(void **state)
     wane_text_free(&tasks);
 }
 
+/* Workers outlive a parent that is killed: the same command waits for them, and no run is lost. */
+static void workers_of_a_killed_parent(void **state)
+{
+    (void)state;
+    char yaml[512], path[512];
+    (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("small.yaml"));
+    (void)snprintf(path, sizeof path, "%s", scratch_path("orphan.db"));
+    assert_int_equal(run("other.db", "", two_tasks, ""), 0); /* writes the file */
+    const char *const arguments[] = {"run", yaml, "training.epochs=100", "--db", path, "--jobs",
+                                     "2",   NULL};
+    pid_t parent = process_start(arguments, "out", "err");
+    bool running = false;
+    for (int i = 0; i < 500 && !running; i++) {
+        struct timespec nap = {0, 20 * 1000 * 1000};
+        (void)nanosleep(&nap, NULL);
+        wane_error err;
+        wane_results *db = NULL;
+        if (wane_results_open(&db, path, WANE_RESULTS_READ, &err) != WANE_OK) continue;
+        wane_results_close(db);
+        running = query_integer_at(path, "SELECT count(*) FROM run WHERE status = 'running'") == 1;
+    }
+    assert_true(running);
+    (void)kill(parent, SIGKILL);
+    assert_int_equal(process_wait(parent), 128 + SIGKILL);
+    assert_int_equal(process_run(arguments, "out", "err"), 0);
+    assert_int_equal(number("orphan.db", "SELECT count(*) FROM run WHERE status = 'done'"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +208,7 @@ int main(void)
         cmocka_unit_test(what_was_let_go_undoes_no_seal),
         cmocka_unit_test(the_end_of_a_run_clears_up),
         cmocka_unit_test(tasks_with_the_same_training_rows),
+        cmocka_unit_test(workers_of_a_killed_parent),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
