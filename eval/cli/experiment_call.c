@@ -109,6 +109,39 @@ static void catch_stops(void)
     (void)sigaction(SIGTERM, &action, NULL);
 }
 
+/* A word as a shell takes it: in single quotes where it needs them. */
+static void add_word(wane_text *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "./_-+=:,@%";
+    if (*word && strspn(word, plain) == strlen(word)) {
+        wane_text_string(out, word);
+        return;
+    }
+    wane_text_string(out, "'");
+    for (; *word; word++)
+        if (*word == '\'') wane_text_string(out, "'\\''");
+        else wane_text_append(out, word, 1);
+    wane_text_string(out, "'");
+}
+
+static void print_next(const wane_opened *o)
+{
+    wane_text text = {0}, chart = {0};
+    wane_text_printf(&chart, "%s.svg", o->experiment->name);
+    wane_text_string(&text, "\nnext: wane curves ");
+    add_word(&text, o->database);
+    wane_text_string(&text, " -o ");
+    add_word(&text, chart.data ? chart.data : "");
+    wane_text_string(&text, "\n      wane show ");
+    add_word(&text, o->database);
+    wane_text_string(&text, " ");
+    add_word(&text, o->plan->runs[0].name);
+    if (!text.failed && !chart.failed) (void)fprintf(stderr, "%s\n", text.data);
+    wane_text_free(&text);
+    wane_text_free(&chart);
+}
+
 /* The results on stdout, then what to type next on stderr. */
 static wane_status print_summary(const wane_opened *o, wane_error *err)
 {
@@ -128,8 +161,7 @@ static wane_status print_summary(const wane_opened *o, wane_error *err)
     }
     if (st == WANE_OK) {
         (void)fputs(text.data + (text.data[0] == '\n'), stdout);
-        (void)fprintf(stderr, "\nnext: wane curves %s -o %s.svg\n      wane show %s %s\n",
-                      o->database, o->experiment->name, o->database, o->plan->runs[0].name);
+        print_next(o);
     }
     wane_results_close(db);
     wane_text_free(&text);

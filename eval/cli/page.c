@@ -8,13 +8,6 @@
 
 enum { COLUMNS = 32, NAME_WIDTH = 20 };
 
-static size_t characters(const char *text, size_t bytes)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < bytes; i++) count += ((unsigned char)text[i] & 0xC0) != 0x80;
-    return count;
-}
-
 /* The cell that starts at *at; *at moves behind its separator, *last says whether it ends a row. */
 static const char *next_cell(const char **at, size_t *bytes, bool *last)
 {
@@ -33,13 +26,13 @@ void wane_page_table(wane_text *out, const wane_text *rows, const char *sides)
     if (rows->failed || !rows->data || count > COLUMNS) return;
     for (const char *at = rows->data; *at; column = last ? 0 : column + 1) {
         const char *cell = next_cell(&at, &bytes, &last);
-        size_t wide = characters(cell, bytes);
+        size_t wide = wane_utf8_width(cell, bytes);
         if (column < count && wide > width[column]) width[column] = wide;
     }
     column = 0;
     for (const char *at = rows->data; *at; column = last ? 0 : column + 1) {
         const char *cell = next_cell(&at, &bytes, &last);
-        size_t wide = characters(cell, bytes);
+        size_t wide = wane_utf8_width(cell, bytes);
         int pad = column < count && wide < width[column] ? (int)(width[column] - wide) : 0;
         if (column) wane_text_string(out, "  ");
         if (column < count && sides[column] == 'r') wane_text_printf(out, "%*s", pad, "");

@@ -54,6 +54,7 @@ wane_status wane_fail_errno(wane_error *err, const char *operation, const char *
     int cause = errno;
     wane_status code = WANE_EIO;
     if (cause == ENOENT || cause == ENOTDIR) code = WANE_ENOTFOUND;
+    if (cause == EISDIR || cause == ELOOP || cause == ENAMETOOLONG) code = WANE_EINVAL;
     if (cause == EEXIST) code = WANE_EEXIST;
     if (cause == ENOMEM) code = WANE_ENOMEM;
     if (cause == EAGAIN || cause == EBUSY) code = WANE_EBUSY;

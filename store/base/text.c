@@ -145,6 +145,37 @@ bool wane_utf8_valid(const char *bytes, size_t count, size_t *bad)
     return true;
 }
 
+static bool within(uint32_t c, const uint32_t (*ranges)[2], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (c >= ranges[i][0] && c <= ranges[i][1]) return true;
+    return false;
+}
+
+size_t wane_utf8_width(const char *bytes, size_t count)
+{
+    static const uint32_t none[][2] = {{0x300, 0x36f},   {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff},
+                                       {0x200b, 0x200f}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f},
+                                       {0xfe20, 0xfe2f}, {0xfeff, 0xfeff}};
+    static const uint32_t two[][2] = {
+        {0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0x33ff},   {0x3400, 0x4dbf},
+        {0x4e00, 0x9fff},   {0xa000, 0xa4cf},   {0xa960, 0xa97f},   {0xac00, 0xd7a3},
+        {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff01, 0xff60},   {0xffe0, 0xffe6},
+        {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1faff}, {0x20000, 0x3fffd}};
+    size_t width = 0, step;
+    for (size_t i = 0; i < count; i += step) {
+        const unsigned char *s = (const unsigned char *)bytes + i;
+        step = utf8_sequence(s, count - i);
+        uint32_t c = step < 2 ? s[0] : s[0] & (0xffU >> (step + 1));
+        for (size_t k = 1; k < step; k++) c = c << 6 | (s[k] & 0x3fU);
+        bool combines = step > 1 && within(c, none, sizeof none / sizeof *none);
+        bool wide = step > 2 && within(c, two, sizeof two / sizeof *two);
+        width += combines ? 0 : wide ? 2 : 1;
+        if (step == 0) step = 1;
+    }
+    return width;
+}
+
 enum { LONGEST_NAME = 63 };
 
 static size_t edit_distance(const char *a, const char *b)

@@ -207,12 +207,9 @@ typedef struct grid {
     size_t *width;
 } grid;
 
-/* Code points of well-formed UTF-8. */
 static size_t width_of(const char *text)
 {
-    size_t width = 0;
-    for (; *text; text++) width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
+    return wane_utf8_width(text, strlen(text));
 }
 
 /* The text on one line and without what a terminal would obey. */

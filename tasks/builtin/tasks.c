@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "store/base/memory.h"
@@ -130,7 +131,7 @@ static wane_status fill_labels(making *m, wane_task *task, wane_error *err)
 
 static wane_status find_kind(making *m, const char *name, wane_error *err)
 {
-    const char *names[16];
+    const char *names[16] = {NULL};
     for (size_t i = 0; i < wane_builtin_kind_count; i++) {
         names[i] = wane_builtin_kinds[i].name;
         if (strcmp(names[i], name) != 0) continue;
@@ -139,8 +140,15 @@ static wane_status find_kind(making *m, const char *name, wane_error *err)
         return WANE_OK;
     }
     const char *near = wane_nearest(name, names, wane_builtin_kind_count);
-    return wane_fail(err, WANE_ENOTFOUND, "make task: \"%.60s\": no such built-in task%s%s%s", name,
-                     near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    if (near)
+        return wane_fail(err, WANE_ENOTFOUND,
+                         "make task: \"%.60s\": no such built-in task; did you mean \"%s\"?", name,
+                         near);
+    char list[256] = "";
+    for (size_t i = 0, at = 0; i < wane_builtin_kind_count && at < sizeof list; i++)
+        at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i ? ", " : "", names[i]);
+    return wane_fail(err, WANE_ENOTFOUND,
+                     "make task: \"%.60s\": no such built-in task; there are %s", name, list);
 }
 
 wane_status wane_builtin_task(wane_task *out, const char *name, uint64_t seed, size_t train_rows,

@@ -49,6 +49,12 @@ static void utf8_is_checked(void **state)
 {
     (void)state;
     size_t bad = 99;
+    assert_int_equal(wane_utf8_width("lora", 4), 4);
+    assert_int_equal(wane_utf8_width("\xc3\xa9", 2), 1);                 /* e with an accent */
+    assert_int_equal(wane_utf8_width("e\xcc\x81", 3), 1);                /* the accent apart */
+    assert_int_equal(wane_utf8_width("\xe6\x97\xa5\xe6\x9c\xac", 6), 4); /* two ideographs */
+    assert_int_equal(wane_utf8_width("\xf0\x9f\x98\x80", 4), 2);         /* an emoji */
+    assert_int_equal(wane_utf8_width("\xff\xe6", 2), 2);                 /* no UTF-8 */
     assert_true(wane_utf8_valid("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 10, NULL));
     const char *broken[] = {"a\x80",         "a\xc0\xaf",         "a\xe0\x80\x80",
                             "a\xed\xa0\x80", "a\xf4\x90\x80\x80", "a\xe2\x82",

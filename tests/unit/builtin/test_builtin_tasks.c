@@ -218,6 +218,8 @@ static void requests_that_cannot_be(void **state)
     wane_task task;
     CHECK_FAILS(wane_builtin_task(&task, "oder", 1, 10, 10, &err), WANE_ENOTFOUND,
                 "\"oder\": no such built-in task; did you mean \"order\"?");
+    CHECK_FAILS(wane_builtin_task(&task, "sentiment", 1, 10, 10, &err), WANE_ENOTFOUND,
+                "\"sentiment\": no such built-in task; there are ");
     CHECK_FAILS(wane_builtin_task(&task, "order", 1, 0, 10, &err), WANE_EINVAL, "0 train and 10");
     CHECK_FAILS(wane_builtin_task(&task, "order", 1, 8000, 2000, &err), WANE_EINVAL,
                 "it does not have that many different rows");
