@@ -236,7 +236,7 @@ CREATE TABLE metric (
   position INTEGER NOT NULL,                 -- after this stage; the run's own figure is that of its last
   name     TEXT NOT NULL,                    -- acc, aia, learning_acc, bwt, forgetting, held_out_change, ...
   subject  TEXT NOT NULL,                    -- a task's or corpus's name; '' for all
-  value    REAL,                             -- as measures.md defines it
+  value    REAL,                             -- wane explain NAME says which
   reason   TEXT,                             -- why value is NULL
   PRIMARY KEY (run, position, name, subject),
   CHECK ((value IS NULL) = (reason IS NOT NULL))
@@ -456,7 +456,7 @@ CREATE TABLE intervention (
   stage    INTEGER NOT NULL REFERENCES stage,  -- the stage
   step     INTEGER NOT NULL,                   -- -1: sealed; else a training step
   choice   TEXT NOT NULL,                      -- top: the first intruder of each matrix; all: all in the top k
-  -- arm: what is scaled or compared with; formulas in measures.md
+  -- arm: what is scaled or compared with; formulas in wane explain
   arm      TEXT NOT NULL CHECK (arm IN ('intruders', 'neighbour', 'shrink', 'rescale', 'energy')),
   lambda   REAL NOT NULL,  -- 0 removes, 1 changes nothing
   measure  TEXT NOT NULL,  -- nll_change, latest_accuracy_change, delta_frobenius, ...
