@@ -34,6 +34,21 @@ done:
     return st;
 }
 
+/* The end of every chart: what it shows, above a table, then `write`. */
+static wane_status finish(const wane_reading *r, wane_query *query, const wane_text *chart,
+                          wane_text *caption, const char *path, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    if (!path && r->format == WANE_RENDER_TABLE) {
+        if ((st = wane_text_check(caption, "curves", "caption", err)) != WANE_OK) {
+            wane_query_free(query);
+            return st;
+        }
+        (void)printf("%s\n", caption->data);
+    }
+    return write(r, query, chart, path, err);
+}
+
 static wane_status show_curves(const wane_reading *r, const wane_curves_request *request,
                                const char *path, wane_error *err)
 {
@@ -47,12 +62,8 @@ static wane_status show_curves(const wane_reading *r, const wane_curves_request 
     else if (path || !wane_reading_for_people(r))
         WANE_TRY(wane_curves_rows(&query, curves, r->db, err));
     else WANE_TRY(wane_curves_means(&query, curves, r->db, err));
-    if (!path && r->format == WANE_RENDER_TABLE) {
-        wane_curves_caption(&caption, curves);
-        WANE_TRY(wane_text_check(&caption, "curves", "caption", err));
-        (void)printf("%s\n", caption.data);
-    }
-    st = write(r, query, draw ? &chart : NULL, path, err);
+    wane_curves_caption(&caption, curves);
+    st = finish(r, query, draw ? &chart : NULL, &caption, path, err);
     query = NULL;
 done:
     wane_query_free(query);
@@ -97,12 +108,8 @@ static wane_status show_layers(const wane_reading *r, const wane_curves_request 
     else if (path || !wane_reading_for_people(r))
         WANE_TRY(wane_layers_rows(&query, layers, r->db, err));
     else WANE_TRY(wane_layers_means(&query, layers, r->db, err));
-    if (!path && r->format == WANE_RENDER_TABLE) {
-        wane_layers_caption(&caption, layers);
-        WANE_TRY(wane_text_check(&caption, "curves", "caption", err));
-        (void)printf("%s\n", caption.data);
-    }
-    st = write(r, query, draw ? &chart : NULL, path, err);
+    wane_layers_caption(&caption, layers);
+    st = finish(r, query, draw ? &chart : NULL, &caption, path, err);
     query = NULL;
 done:
     wane_query_free(query);
@@ -121,12 +128,9 @@ static wane_status show_frontier(const wane_reading *r, const wane_frontier_requ
     bool draw = path && ends_with(path, ".svg");
     if (draw) WANE_TRY(wane_frontier_draw(&chart, r->db, request, err));
     else WANE_TRY(wane_frontier_rows(&query, r->db, request, err));
-    if (!path && r->format == WANE_RENDER_TABLE) {
-        wane_frontier_caption(&caption, request);
-        WANE_TRY(wane_text_check(&caption, "curves", "caption", err));
-        (void)printf("%s\n\n", caption.data);
-    }
-    st = write(r, query, draw ? &chart : NULL, path, err);
+    wane_frontier_caption(&caption, request);
+    wane_text_string(&caption, "\n");
+    st = finish(r, query, draw ? &chart : NULL, &caption, path, err);
     query = NULL;
 done:
     wane_query_free(query);
@@ -148,12 +152,9 @@ static wane_status show_looks(const wane_reading *r, const wane_looks_request *r
     WANE_TRY(wane_looks_matrix(&matrix, r->db, request, arena, err));
     if (draw) WANE_TRY(wane_looks_draw(&chart, r->db, request, matrix, err));
     else WANE_TRY(wane_looks_rows(&query, r->db, request, matrix, err));
-    if (!path && r->format == WANE_RENDER_TABLE) {
-        wane_looks_caption(&caption, request, matrix);
-        WANE_TRY(wane_text_check(&caption, "curves", "caption", err));
-        (void)printf("%s\n\n", caption.data);
-    }
-    st = write(r, query, draw ? &chart : NULL, path, err);
+    wane_looks_caption(&caption, request, matrix);
+    wane_text_string(&caption, "\n");
+    st = finish(r, query, draw ? &chart : NULL, &caption, path, err);
     query = NULL;
 done:
     wane_query_free(query);

@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/cli/terms.h"
 
-#include <stdbool.h>
-#include <string.h>
-
-#include "store/base/text.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 /* Notation: tasks 1..T in training order; R[i][j] = score of task j after stage i; stage 0 = the
  * bare pretrained model; W_0 its weight, W the tuned one, dW = W - W_0. */
 #define LESS_FORGOTTEN "higher: less forgotten"
@@ -594,27 +587,10 @@ static const wane_term terms[] = {
      "exp(nll * tokens / words)", NULL, "higher: worse", "when unk_tokens > 0", NULL, NULL},
 };
 
+_Static_assert(sizeof terms / sizeof *terms <= WANE_TERMS_MOST, "terms");
+
 const wane_term *wane_terms(size_t *count)
 {
-    *count = COUNT(terms);
+    *count = sizeof terms / sizeof *terms;
     return terms;
-}
-
-static bool same(const char *a, const char *b)
-{
-    for (; *a && *b; a++, b++)
-        if ((*a == '-' ? '_' : *a) != *b) return false;
-    return *a == *b;
-}
-
-const wane_term *wane_term_find(const char *name, const char **nearest)
-{
-    const char *names[COUNT(terms)];
-    if (nearest) *nearest = NULL;
-    for (size_t i = 0; i < COUNT(terms); i++) {
-        names[i] = terms[i].name;
-        if (same(name, names[i])) return &terms[i];
-    }
-    if (nearest) *nearest = wane_nearest(name, names, COUNT(terms));
-    return NULL;
 }

@@ -20,7 +20,9 @@ typedef struct wane_term {
     const char *also;    /* what to look at besides, or what it must not be confused with */
 } wane_term;
 
-/* All of them, by name. */
+enum { WANE_TERMS_MOST = 512 };
+
+/* All of them, by name: at most WANE_TERMS_MOST. */
 const wane_term *wane_terms(size_t *count);
 
 /* '-' and '_' are alike. NULL when there is none; then *nearest (may be NULL) is the likeliest

@@ -43,8 +43,8 @@ char *wane_format_double(char out[32], double value);
  * false, *bad (may be NULL) is the offset of the first byte that is not. */
 bool wane_utf8_valid(const char *bytes, size_t count, size_t *bad);
 
-/* Cells of a terminal that UTF-8 takes: 2 for East Asian wide characters and emoji, 0 for marks that
- * combine, else 1; a byte that is no UTF-8 counts as one. Unicode 15, by blocks. */
+/* Cells of a terminal that UTF-8 takes: 2 for East Asian wide characters and emoji, 0 for marks
+ * that combine, else 1; a byte that is no UTF-8 counts as one. Unicode 15, by blocks. */
 size_t wane_utf8_width(const char *bytes, size_t count);
 
 /* The name of `names` nearest to `word` by edit distance, or NULL when none is near enough to be a

@@ -12,7 +12,7 @@
 
 typedef struct placed {
     const char *key;
-    size_t place, bytes;
+    size_t width, place, bytes; /* width: of an element */
 } placed;
 
 typedef struct legacy {
@@ -71,7 +71,7 @@ static placed *find(const legacy *l, const char *key)
     return l->count ? bsearch(&wanted, l->storages, l->count, sizeof wanted, by_key) : NULL;
 }
 
-/* The storages the object names, once each; `bytes` holds the width of an element for now. */
+/* The storages the object names, once each. */
 static wane_status list_storages(legacy *l, const wane_pickle *object)
 {
     size_t count = 0, kept = 0;
@@ -83,12 +83,12 @@ static wane_status list_storages(legacy *l, const wane_pickle *object)
         wane_dtype dtype;
         size_t width =
             wane_dtype_bits(&type, &dtype, wane_pickle_storage_type(s->items[1]->integer)) / 8;
-        l->storages[l->count++] = (placed){.key = s->items[2]->text, .bytes = width};
+        l->storages[l->count++] = (placed){.key = s->items[2]->text, .width = width};
     }
     if (count) qsort(l->storages, count, sizeof *l->storages, by_key);
     for (size_t i = 0; i < count; i++) {
         if (kept && strcmp(l->storages[kept - 1].key, l->storages[i].key) == 0) {
-            if (l->storages[kept - 1].bytes != l->storages[i].bytes)
+            if (l->storages[kept - 1].width != l->storages[i].width)
                 return refuse(l, "one storage under two types");
             continue;
         }
@@ -112,7 +112,7 @@ static wane_status place_storages(legacy *l, const wane_pickle_value *keys)
             return refuse(l, "ends in its storages (truncated?)");
         memcpy(&elements, l->data + l->at, sizeof elements);
         l->at += sizeof elements;
-        if (!wane_size_mul(&bytes, (size_t)elements, s->bytes) || bytes > l->bytes - l->at)
+        if (!wane_size_mul(&bytes, (size_t)elements, s->width) || bytes > l->bytes - l->at)
             return refuse(l, "ends in its storages (truncated?)");
         s->place = l->at;
         s->bytes = bytes;

@@ -326,8 +326,9 @@ typedef struct wane_direction_row {
 } wane_direction_row;
 
 typedef struct wane_intervention_row {
-    const char *choice; /* "top", "all"; choice, arm and lambda are the same in all rows of a cell */
-    const char *arm;    /* "intruders", "neighbour", "shrink", "rescale", "energy" */
+    const char
+        *choice;     /* "top", "all"; choice, arm and lambda are the same in all rows of a cell */
+    const char *arm; /* "intruders", "neighbour", "shrink", "rescale", "energy" */
     double lambda;
     const char *measure; /* "nll_change", "latest_accuracy_change", "delta_frobenius", ... */
     const char *target;  /* name of the corpus or task; "" for means of tasks and the weights */

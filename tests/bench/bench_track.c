@@ -229,6 +229,15 @@ static void run(const setting *s)
     wane_trainer_free(trainer);
 }
 
+static int bad_argument(const char *argument)
+{
+    (void)fprintf(stderr,
+                  "bench_track: %s: not one of threads=N, every=N, rank=N, chain=N (1 to %d), "
+                  "tokens=N (from 2), repeats=N\n",
+                  argument, MOST_CHAIN);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     setting s = {.every = 10, .rank = 8, .chain = 1, .tokens = 1024, .repeats = 3};
@@ -252,10 +261,10 @@ int main(int argc, char **argv)
         if (sscanf(argv[i], "chain=%lu", &s.chain) == 1) continue;
         if (sscanf(argv[i], "tokens=%lu", &s.tokens) == 1) continue;
         if (sscanf(argv[i], "repeats=%lu", &s.repeats) == 1) continue;
-        return 2;
+        return bad_argument(argv[i]);
     }
     if (!s.every || !s.rank || !s.chain || s.chain > MOST_CHAIN || s.tokens < 2 || !s.repeats)
-        return 2;
+        return bad_argument("a number out of range");
     must(wane_pool_new(&s.pool, s.threads, &err), &err);
     must(wane_model_random(&s.model, &config, 1, &err), &err);
     run(&s);

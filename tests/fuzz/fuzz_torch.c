@@ -1,36 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The input: one file of torch.save.
  */
-#include <unistd.h>
-
 #include "store/base/memory.h"
 #include "store/files/safetensors.h"
 #include "tests/fuzz/fuzz.h"
-
-static char path[256];
-
-static void remove_file(void)
-{
-    (void)unlink(path);
-}
-
-static void make_file(void)
-{
-    const char *parent = getenv("TMPDIR");
-    (void)snprintf(path, sizeof path, "%s/wane-fuzz-XXXXXX", parent ? parent : "/tmp");
-    int fd = mkstemp(path);
-    FUZZ_CHECK(fd >= 0 && close(fd) == 0);
-    (void)atexit(remove_file);
-}
+#include "tests/fuzz/fuzz_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     wane_error err = {0};
     wane_tensors *tensors = NULL;
-    if (!path[0]) make_file();
-    FILE *file = fopen(path, "wb");
-    FUZZ_CHECK(file && fwrite(data, 1, size, file) == size && fclose(file) == 0);
-    wane_status st = wane_tensors_open(&tensors, path, &err);
+    wane_status st = wane_tensors_open(&tensors, fuzz_file(data, size), &err);
     if (st != WANE_OK) {
         fuzz_check_error(st, &err);
         FUZZ_CHECK(!tensors);

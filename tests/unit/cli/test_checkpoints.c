@@ -307,9 +307,7 @@ static void archives_and_torch_files(void **state)
 static void bad_calls(void **state)
 {
     (void)state;
-    static const struct {
-        const char *line, *says;
-    } calls[] = {
+    static const told_refusal calls[] = {
         {"intruders {gpt2} {odd}", "no tensor in common with"},
         {"intruders {gpt2} {odd} --strip even.", "no tensor in common with"},
         {"intruders {gpt2} {tuned} --match none", "no matrix in common matches \"none\""},
@@ -326,15 +324,7 @@ static void bad_calls(void **state)
     wane_error err;
     const wane_tensor_source lora = {"h.0.attn.c_attn.lora_A.weight", base[0], 2, {2, WIDTH}};
     CHECK_OK(wane_tensors_write(scratch_path("unmerged"), &lora, 1, NULL, 0, &err));
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-        int code = told(calls[i].line);
-        if (code != 2 || !strstr(told_err(), calls[i].says))
-            print_error("%s\nexit code %d: %s", calls[i].line, code, told_err());
-        assert_int_equal(code, 2);
-        assert_non_null(strstr(told_err(), calls[i].says));
-        assert_string_equal(told_out(), "");
-        assert_ptr_equal(strchr(told_err(), '\n'), told_err() + strlen(told_err()) - 1);
-    }
+    told_refused(calls, sizeof calls / sizeof *calls);
 }
 
 int main(void)

@@ -398,9 +398,7 @@ static void pretraining_comes_from_the_seed(void **state)
 static void bad_calls(void **state)
 {
     (void)state;
-    static const struct {
-        const char *line, *says;
-    } calls[] = {
+    static const told_refusal calls[] = {
         {"perplexity {base}", "something is missing"},
         {"perplexity {none} {text.txt}", "none"},
         {"perplexity {base} {none.txt}", "none.txt"},
@@ -427,15 +425,7 @@ static void bad_calls(void **state)
         {"pretrain more", "too many operands"},
         {"pretrain --steps 1 -o {text.txt}", "text.txt"},
     };
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-        int code = told(calls[i].line);
-        if (code != 2 || !strstr(told_err(), calls[i].says))
-            print_error("%s\nexit code %d: %s", calls[i].line, code, told_err());
-        assert_int_equal(code, 2);
-        assert_non_null(strstr(told_err(), calls[i].says));
-        assert_string_equal(told_out(), "");
-        assert_ptr_equal(strchr(told_err(), '\n'), told_err() + strlen(told_err()) - 1);
-    }
+    told_refused(calls, sizeof calls / sizeof *calls);
 }
 
 int main(void)

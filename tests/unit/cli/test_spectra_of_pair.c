@@ -321,9 +321,7 @@ static void nothing_changed(void **state)
 static void bad_calls(void **state)
 {
     (void)state;
-    static const struct {
-        const char *line, *says;
-    } calls[] = {
+    static const told_refusal calls[] = {
         {"intruders {base}", "something is missing"},
         {"intruders {base} {strong} more", "too many operands"},
         {"intruders {none} {strong}", "none"},
@@ -346,15 +344,7 @@ static void bad_calls(void **state)
         (wane_update_tensor){.name = "no.weight", .rows = 2, .cols = 2, .data = value};
     CHECK_OK(wane_update_save(&other, scratch_path("other"), &err));
     wane_update_free(&other);
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-        int code = told(calls[i].line);
-        if (code != 2 || !strstr(told_err(), calls[i].says))
-            print_error("%s\nexit code %d: %s", calls[i].line, code, told_err());
-        assert_int_equal(code, 2);
-        assert_non_null(strstr(told_err(), calls[i].says));
-        assert_string_equal(told_out(), "");
-        assert_ptr_equal(strchr(told_err(), '\n'), told_err() + strlen(told_err()) - 1);
-    }
+    told_refused(calls, sizeof calls / sizeof *calls);
 }
 
 int main(void)

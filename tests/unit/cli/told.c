@@ -76,6 +76,19 @@ void told_free(void)
     parsed = NULL;
 }
 
+void told_refused(const told_refusal *calls, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int code = told(calls[i].line);
+        if (code != 2 || !strstr(told_err(), calls[i].says))
+            print_error("%s\nexit code %d: %s", calls[i].line, code, told_err());
+        assert_int_equal(code, 2);
+        assert_non_null(strstr(told_err(), calls[i].says));
+        assert_string_equal(told_out(), "");
+        assert_ptr_equal(strchr(told_err(), '\n'), told_err() + strlen(told_err()) - 1);
+    }
+}
+
 const wane_json *told_json(const char *line)
 {
     wane_error err;

@@ -12,6 +12,13 @@ int told(const char *line);
 const char *told_out(void); /* of the last call; borrowed until the next */
 const char *told_err(void);
 
+/* A bad call, and what its one line on stderr must hold. */
+typedef struct told_refusal {
+    const char *line, *says;
+} told_refusal;
+/* Each: exit code 2, nothing on stdout, one line on stderr. */
+void told_refused(const told_refusal *calls, size_t count);
+
 /* told, which must succeed and say nothing on stderr, and its stdout as JSON. Borrowed until the
  * next call. */
 const wane_json *told_json(const char *line);

@@ -408,3 +408,19 @@ void sample_fill(wane_results *db, const sample *s)
         MUST(wane_results_commit(db, &err));
     }
 }
+
+wane_results *sample_open(sample *out, const char *path, const sample_shape *shape)
+{
+    wane_error err = {0};
+    wane_results *db = NULL;
+    MUST(wane_results_open(&db, path, WANE_RESULTS_CREATE, &err));
+    sample_plan(db, out, shape, "e");
+    return db;
+}
+
+void sample_close(wane_results *db, sample *s)
+{
+    free(s->stage);
+    memset(s, 0, sizeof *s);
+    wane_results_close(db);
+}

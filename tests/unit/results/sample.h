@@ -37,6 +37,9 @@ double sample_cosine(int run, int position, int matrix, int direction, int side)
 
 /* Each ends the program with the error's line when something fails. */
 void sample_plan(wane_results *db, sample *out, const sample_shape *shape, const char *experiment);
+/* A new database with the plan of "e"; and the end of both. */
+wane_results *sample_open(sample *out, const char *path, const sample_shape *shape);
+void sample_close(wane_results *db, sample *s);
 void sample_cells(wane_results *db, const sample *s, int run, int position); /* all of a stage */
 void sample_score_cell(wane_results *db, const sample *s, int run, int position, int task);
 void sample_seal(wane_results *db, const sample *s, int run); /* stages, metrics, gate, status */

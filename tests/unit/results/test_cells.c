@@ -24,10 +24,8 @@ static void cells_are_written_once_and_whole(void **state)
 {
     (void)state;
     wane_error err = {0};
-    wane_results *db = NULL;
     static sample s;
-    CHECK_OK(wane_results_open(&db, scratch_path("cell.db"), WANE_RESULTS_CREATE, &err));
-    sample_plan(db, &s, &small, "e");
+    wane_results *db = sample_open(&s, scratch_path("cell.db"), &small);
     wane_cell cell = {.stage = s.base,
                       .step = WANE_STEP_SEALED,
                       .measure = WANE_CELL_SCORE,
@@ -62,19 +60,15 @@ static void cells_are_written_once_and_whole(void **state)
     assert_int_equal(query_integer(db, "SELECT count(*) FROM score WHERE value = 0.9"), 1);
     assert_int_equal(query_integer(db, "SELECT count(*) FROM score"), 1);
     assert_int_equal(query_integer(db, "SELECT count(*) FROM cell"), 1);
-    free(s.stage);
-    memset(&s, 0, sizeof s);
-    wane_results_close(db);
+    sample_close(db, &s);
 }
 
 static void bad_cells_leave_nothing(void **state)
 {
     (void)state;
     wane_error err = {0};
-    wane_results *db = NULL;
     static sample s;
-    CHECK_OK(wane_results_open(&db, scratch_path("bad.db"), WANE_RESULTS_CREATE, &err));
-    sample_plan(db, &s, &small, "e");
+    wane_results *db = sample_open(&s, scratch_path("bad.db"), &small);
     wane_cell cell = {.stage = s.base,
                       .step = WANE_STEP_SEALED,
                       .measure = WANE_CELL_SCORE,
@@ -115,9 +109,7 @@ static void bad_cells_leave_nothing(void **state)
     cell.reason = "no_change";
     CHECK_OK(wane_cell_commit(db, &cell, &(wane_cell_rows){0}, &err));
     assert_int_equal(query_integer(db, "SELECT count(*) FROM cell WHERE reason = 'no_change'"), 1);
-    free(s.stage);
-    memset(&s, 0, sizeof s);
-    wane_results_close(db);
+    sample_close(db, &s);
 }
 
 /* Every table that has no part in the sample. */
@@ -125,10 +117,8 @@ static void other_rows(void **state)
 {
     (void)state;
     wane_error err = {0};
-    wane_results *db = NULL;
     static sample s;
-    CHECK_OK(wane_results_open(&db, scratch_path("rows.db"), WANE_RESULTS_CREATE, &err));
-    sample_plan(db, &s, &small, "e");
+    wane_results *db = sample_open(&s, scratch_path("rows.db"), &small);
     int64_t stage = s.stage[1];
     const wane_intervention_row arms[] = {
         {"top", "intruders", 0.3, "nll_change", "corpus0", -0.1, 0.01, 4, NULL},
@@ -171,9 +161,7 @@ static void other_rows(void **state)
     assert_int_equal(query_integer(db, "SELECT count(*) FROM parameter WHERE typeof(value) IN "
                                        "('integer', 'real', 'text') AND run = 1"),
                      3);
-    free(s.stage);
-    memset(&s, 0, sizeof s);
-    wane_results_close(db);
+    sample_close(db, &s);
 }
 
 static void stages_and_runs_are_sealed(void **state)
@@ -242,9 +230,7 @@ static void stages_and_runs_are_sealed(void **state)
     CHECK_OK(wane_results_put_gate(db, s.run[0], &gate, &err));
     CHECK_OK(wane_results_put_gate(db, s.run[0], &gate, &err));
     assert_int_equal(query_integer(db, "SELECT gates_failed FROM run_summary LIMIT 1"), 1);
-    free(s.stage);
-    memset(&s, 0, sizeof s);
-    wane_results_close(db);
+    sample_close(db, &s);
 }
 
 static void transactions_join_and_roll_back(void **state)
@@ -272,9 +258,7 @@ static void transactions_join_and_roll_back(void **state)
     CHECK_FAILS(wane_results_begin(reader, &err), WANE_EINVAL, "opened for reading");
     CHECK_FAILS(wane_results_add_event(reader, 0, 0, "info", "x", &err), WANE_EINVAL, "reading");
     wane_results_close(reader);
-    free(s.stage);
-    memset(&s, 0, sizeof s);
-    wane_results_close(db);
+    sample_close(db, &s);
 }
 
 int main(void)

@@ -131,11 +131,8 @@ static void every_column_is_explained(void **state)
 static void the_same_plan_changes_nothing(void **state)
 {
     (void)state;
-    wane_error err = {0};
-    wane_results *db = NULL;
     static sample s;
-    CHECK_OK(wane_results_open(&db, scratch_path("plan.db"), WANE_RESULTS_CREATE, &err));
-    sample_plan(db, &s, &small, "e");
+    wane_results *db = sample_open(&s, scratch_path("plan.db"), &small);
     sample_cells(db, &s, 0, 1);
     sample_seal(db, &s, 0);
     char *first = dump(db);
@@ -154,9 +151,7 @@ static void the_same_plan_changes_nothing(void **state)
     assert_int_equal(query_integer(db, "SELECT count(*) FROM run_list"), 12);
     free(first);
     free(second);
-    free(s.stage);
-    memset(&s, 0, sizeof s);
-    wane_results_close(db);
+    sample_close(db, &s);
 }
 
 /* The experiment file changes under the same names. */
@@ -211,9 +206,7 @@ static void a_changed_run_supersedes(void **state)
     assert_int_equal(query_integer(db, "SELECT count(*) FROM experiment_task"), 4);
     assert_int_equal(query_integer(db, "SELECT count(*) FROM accuracy_matrix WHERE task = 'task0'"),
                      0);
-    free(s.stage);
-    memset(&s, 0, sizeof s);
-    wane_results_close(db);
+    sample_close(db, &s);
 }
 
 static void finding_runs(void **state)
@@ -265,10 +258,8 @@ static void migrations_go_forward_or_not_at_all(void **state)
 {
     (void)state;
     wane_error err = {0};
-    wane_results *db = NULL;
     static sample s;
-    CHECK_OK(wane_results_open(&db, scratch_path("old.db"), WANE_RESULTS_CREATE, &err));
-    sample_plan(db, &s, &small, "e");
+    wane_results *db = sample_open(&s, scratch_path("old.db"), &small);
     sample_cells(db, &s, 0, 1);
     char *before = dump(db);
     enum { V = WANE_RESULTS_VERSION };

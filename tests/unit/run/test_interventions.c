@@ -68,7 +68,6 @@ static double number(const char *database, const char *sql)
 }
 
 #define COUNTS(sql, count) assert_int_equal((int)number("small.db", sql), count)
-#define MEASURE(name) "(SELECT * FROM intervention WHERE measure = '" name "')"
 
 /* 2 last stages x 2 choices x 5 arms x 2 lambdas. */
 static void every_arm_has_its_cell(void **state)
@@ -118,94 +117,59 @@ static void lambda_1_changes_nothing(void **state)
                        "AND i.measure = 'delta_frobenius'") < 1e-6);
 }
 
-/* Arms on the same matrices: norms equal, contrasts are differences of changes. */
-static void arms_are_comparable(void **state)
+/* On the same matrices the shrunk change has the norm of the intruders' arm. */
+static void shrink_has_the_norm(void **state)
 {
     (void)state;
-    COUNTS("SELECT count(*) FROM " MEASURE("nll_change") " WHERE arm = 'shrink' AND matrices > 0",
+    static const char furthest[] =
+        "SELECT max(abs(b.value / a.value - 1)) FROM intervention a "
+        "JOIN intervention b USING (stage, choice, lambda, measure, matrices) "
+        "WHERE measure = 'delta_frobenius' AND a.arm = 'intruders' AND b.arm = 'shrink'";
+    COUNTS("SELECT count(*) FROM intervention WHERE measure = 'nll_change' AND arm = 'shrink' "
+           "AND matrices > 0",
            2 * 2 * 2);
-    assert_true(
-        number(
-            "small.db",
-            "SELECT max(abs(b.value / a.value - 1)) FROM " MEASURE(
-                "delta_frobenius") " a JOIN " MEASURE("delta_frobenius") " b ON b.stage = a.stage "
-                                                                         "AND b.choice = a.choice "
-                                                                         "AND b.lambda = a.lambda "
-                                                                         "AND b.arm = 'shrink' "
-                                                                         "WHERE a.arm = "
-                                                                         "'intruders' AND "
-                                                                         "a.matrices = "
-                                                                         "b.matrices") < 1e-9);
-    assert_true(
-        number(
-            "small.db",
-            "SELECT max(abs(d.value - (a.value - i.value))) FROM " MEASURE(
-                "nll_minus_intruders") " d JOIN " MEASURE("nll_change") " a ON a.stage = d.stage "
-                                                                        "AND a.choice = d.choice "
-                                                                        "AND a.lambda = d.lambda "
-                                                                        "AND "
-                                                                        "a.arm = d.arm AND "
-                                                                        "a.target = d.target "
-                                                                        "JOIN " MEASURE(
-                                                                            "nll_change") " i ON "
-                                                                                          "i.stage "
-                                                                                          "= "
-                                                                                          "d.stage "
-                                                                                          "AND "
-                                                                                          "i."
-                                                                                          "choice "
-                                                                                          "= "
-                                                                                          "d."
-                                                                                          "choice "
-                                                                                          "AND "
-                                                                                          "i."
-                                                                                          "lambda "
-                                                                                          "= "
-                                                                                          "d."
-                                                                                          "lambda "
-                                                                                          "AND "
-                                                                                          "i.arm = "
-                                                                                          "'intrude"
-                                                                                          "rs' AND "
-                                                                                          "i."
-                                                                                          "target "
-                                                                                          "= "
-                                                                                          "d."
-                                                                                          "target "
-                                                                                          "WHERE "
-                                                                                          "i."
-                                                                                          "matrices"
-                                                                                          " = "
-                                                                                          "d."
-                                                                                          "matrice"
-                                                                                          "s") <
-        1e-12);
+    assert_true(number("small.db", furthest) < 1e-9);
+}
+
+static void contrasts_are_differences(void **state)
+{
+    (void)state;
+    static const char furthest[] =
+        "SELECT max(abs(d.value - (a.value - i.value))) FROM intervention d "
+        "JOIN intervention a USING (stage, choice, arm, lambda, target) "
+        "JOIN intervention i USING (stage, choice, lambda, target) "
+        "WHERE d.measure = 'nll_minus_intruders' AND a.measure = 'nll_change' AND "
+        "i.measure = 'nll_change' AND i.arm = 'intruders' AND i.matrices = d.matrices";
+    assert_true(number("small.db", furthest) < 1e-12);
     COUNTS("SELECT count(*) FROM intervention WHERE measure = 'matrices_with_intruders' AND "
            "matrices > value",
            0);
-    /* the weighted mean of the two corpora, and its error */
-    assert_true(
-        number("small.db",
-               "SELECT max(abs(v.nll_change - (a.value + 3 * b.value) / 4)) + "
-               "max(abs(v.nll_change_stderr - sqrt(a.stderr * a.stderr + 9 * b.stderr * b.stderr) "
-               "/ 4)) FROM intervention_effect v JOIN run r ON r.name = v.run JOIN run_stage p ON "
-               "p.run = r.id AND p.position = v.position JOIN " MEASURE(
-                   "nll_change") " a ON a.stage = p.stage AND a.choice = v.choice AND a.arm = "
-                                 "v.arm AND a.lambda = "
-                                 "v.lambda AND a.target = 'text' JOIN " MEASURE(
-                                     "nll_change") " b ON b.stage = p.stage AND b.choice = "
-                                                   "v.choice AND b.arm = v.arm AND b.lambda = "
-                                                   "v.lambda AND b.target = 'more'") < 1e-12);
-    assert_true(number("small.db",
-                       "SELECT max(abs(s.value - (SELECT avg(a.value) FROM intervention a WHERE "
-                       "a.measure = 'accuracy_change' AND a.stage = s.stage AND a.arm = s.arm AND "
-                       "a.choice = s.choice AND a.lambda = s.lambda))) FROM intervention s WHERE "
-                       "s.measure = 'seen_accuracy_change'") < 1e-12);
-    COUNTS("SELECT count(*) FROM " MEASURE("latest_accuracy_change") " l JOIN " MEASURE(
-               "accuracy_change") " a ON a.stage = l.stage AND a.choice = l.choice AND a.arm = "
-                                  "l.arm AND a.lambda = "
-                                  "l.lambda AND a.target = 'counting' WHERE a.value IS l.value AND "
-                                  "a.stderr IS l.stderr",
+}
+
+/* The weighted mean of the two corpora with its error; means over the tasks; the latest task. */
+static void the_view_sums_up(void **state)
+{
+    (void)state;
+    static const char corpora[] =
+        "SELECT max(abs(v.nll_change - (a.value + 3 * b.value) / 4)) + "
+        "max(abs(v.nll_change_stderr - sqrt(a.stderr * a.stderr + 9 * b.stderr * b.stderr) / 4)) "
+        "FROM intervention_effect v JOIN run r ON r.name = v.run "
+        "JOIN run_stage p ON p.run = r.id AND p.position = v.position "
+        "JOIN intervention a ON a.stage = p.stage "
+        "JOIN intervention b USING (stage, choice, arm, lambda, measure) "
+        "WHERE a.measure = 'nll_change' AND a.target = 'text' AND b.target = 'more' AND "
+        "a.choice = v.choice AND a.arm = v.arm AND a.lambda = v.lambda";
+    static const char seen[] =
+        "SELECT max(abs(s.value - (SELECT avg(a.value) FROM intervention a WHERE "
+        "a.measure = 'accuracy_change' AND a.stage = s.stage AND a.arm = s.arm AND "
+        "a.choice = s.choice AND a.lambda = s.lambda))) "
+        "FROM intervention s WHERE s.measure = 'seen_accuracy_change'";
+    assert_true(number("small.db", corpora) < 1e-12);
+    assert_true(number("small.db", seen) < 1e-12);
+    COUNTS("SELECT count(*) FROM intervention l "
+           "JOIN intervention a USING (stage, choice, arm, lambda) "
+           "WHERE l.measure = 'latest_accuracy_change' AND a.measure = 'accuracy_change' AND "
+           "a.target = 'counting' AND a.value IS l.value AND a.stderr IS l.stderr",
            40);
 }
 
@@ -337,7 +301,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_arm_has_its_cell), cmocka_unit_test(lambda_1_changes_nothing),
-        cmocka_unit_test(arms_are_comparable),    cmocka_unit_test(a_new_lambda_fills_its_cells),
+        cmocka_unit_test(shrink_has_the_norm),    cmocka_unit_test(contrasts_are_differences),
+        cmocka_unit_test(the_view_sums_up),       cmocka_unit_test(a_new_lambda_fills_its_cells),
         cmocka_unit_test(means_over_runs),        cmocka_unit_test(together_is_one_set),
         cmocka_unit_test(the_frontier_is_drawn),
     };
