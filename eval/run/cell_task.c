@@ -37,11 +37,11 @@ wane_status wane_cell_fill_task(wane_work *work, const wane_cell *cell, size_t t
                                          .margin = a.example[i].margin,
                                          .loss = a.example[i].loss};
     int64_t n = (int64_t)a.examples;
-    wane_score_row scores[5] = {{"test", "accuracy", a.accuracy, a.stderr_, n},
-                                {"test", "loss", a.loss, NAN, n},
-                                {"test", "majority", a.majority, NAN, n},
-                                {"test", "kl_on_task_prompt", a.kl_on_task_prompt, NAN, n},
-                                {"test", "kl_on_task_answer", a.kl_on_task_answer, NAN, n}};
+    wane_score_row scores[5] = {{"test", "accuracy", a.accuracy, a.stderr_, n, NULL},
+                                {"test", "loss", a.loss, NAN, n, NULL},
+                                {"test", "majority", a.majority, NAN, n, NULL},
+                                {"test", "kl_on_task_prompt", a.kl_on_task_prompt, NAN, n, NULL},
+                                {"test", "kl_on_task_answer", a.kl_on_task_answer, NAN, n, NULL}};
     wane_cell_rows rows = {.scores = scores,
                            .score_count = trained_here ? 5 : 3,
                            .examples = examples,

@@ -123,9 +123,9 @@ static wane_status write_scores(const work *w)
         const wane_score_row *s = &w->rows->scores[i];
         st = wane_results_run(w->db, w->err,
                               "INSERT INTO score (stage, step, metric, split, task, value, stderr, "
-                              "n) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                              "rittrddi", c->stage, c->step, s->metric, s->split, w->subject,
-                              s->value, s->stderr_, s->n);
+                              "n, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              "rittrddit", c->stage, c->step, s->metric, s->split, w->subject,
+                              s->value, s->stderr_, s->n, s->reason);
     }
     for (size_t i = 0; st == WANE_OK && i < w->rows->example_count; i++) {
         const wane_example_row *e = &w->rows->examples[i];
@@ -148,12 +148,13 @@ static wane_status write_likelihood(const work *w)
             w->db, w->err,
             "INSERT INTO likelihood (stage, step, corpus, nll, stderr, change_stderr, "
             "token_perplexity, word_perplexity, byte_perplexity, bits_per_byte, kl_to_base, "
-            "soft_ce, tokens, words, bytes, unk_tokens, \"window\", stride, bos, out_of_reach) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            "rirdddddddddiiiiiitb", c->stage, c->step, w->subject, l->nll, l->stderr_,
+            "soft_ce, tokens, words, bytes, unk_tokens, \"window\", stride, bos, out_of_reach, "
+            "reason) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "rirdddddddddiiiiiitbt", c->stage, c->step, w->subject, l->nll, l->stderr_,
             l->change_stderr, l->token_perplexity, l->word_perplexity, l->byte_perplexity,
             l->bits_per_byte, l->kl_to_base, l->soft_ce, l->tokens, l->words, l->bytes,
-            l->unk_tokens, l->window, l->stride, l->bos, l->out_of_reach);
+            l->unk_tokens, l->window, l->stride, l->bos, l->out_of_reach, l->reason);
     for (size_t i = 0; st == WANE_OK && i < w->rows->window_count; i++) {
         const wane_window_row *v = &w->rows->windows[i];
         st = wane_results_run(w->db, w->err,
@@ -171,7 +172,8 @@ static const char total[] =
     "INSERT INTO spectrum_total (stage, step, against, matrices, intruders_u, intruders_v, "
     "random_u, "
     "random_v, energy_u, energy_v, base_frobenius, delta_frobenius, delta_spectral, "
-    "relative_update, effective_rank, stable_rank, top_share, rho_10) "
+    "relative_update, effective_rank, stable_rank, top_share, rho_10, changed, existing_u, "
+    "existing_v, unresolved_u, unresolved_v) "
     "SELECT stage, step, against, count(*), sum(intruders_u), sum(intruders_v), sum(random_u), "
     "sum(random_v), "
     "sum(energy_u * top_energy) / nullif(sum(CASE WHEN energy_u IS NOT NULL THEN top_energy END), "
@@ -182,7 +184,8 @@ static const char total[] =
     "sqrt(sum(delta_spectral * delta_spectral)), "
     "sqrt(sum(delta_frobenius * delta_frobenius)) "
     "/ nullif(sqrt(sum(base_frobenius * base_frobenius)), 0), "
-    "avg(effective_rank), avg(stable_rank), avg(top_share), avg(rho_10) "
+    "avg(effective_rank), avg(stable_rank), avg(top_share), avg(rho_10), sum(changed), "
+    "sum(existing_u), sum(existing_v), sum(unresolved_u), sum(unresolved_v) "
     "FROM (SELECT * FROM spectrum WHERE stage = ? AND step = ? AND against = ? ORDER BY matrix) "
     "GROUP BY stage, step, against";
 
@@ -196,10 +199,11 @@ static wane_status write_directions(const work *w)
         st = wane_results_run(
             w->db, w->err,
             "INSERT INTO direction (stage, step, against, side, position, matrix, "
-            "sigma, max_cosine, span, subspace_overlap, argmax, identity) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            "rittirddddir", c->stage, c->step, c->subject, side, d->position, d->matrix, d->sigma,
-            d->max_cosine, d->span, d->subspace_overlap, d->argmax, d->identity);
+            "sigma, max_cosine, span, subspace_overlap, argmax, identity, cluster_overlap, reason) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "rittirddddirdt", c->stage, c->step, c->subject, side, d->position, d->matrix, d->sigma,
+            d->max_cosine, d->span, d->subspace_overlap, d->argmax, d->identity, d->cluster_overlap,
+            d->reason);
     }
     return st;
 }
@@ -217,14 +221,19 @@ static wane_status write_spectra(const work *w)
             "INSERT INTO spectrum (stage, step, against, matrix, base_count, intruders_u, "
             "intruders_v, random_u, random_v, energy_u, energy_v, top_energy, base_frobenius, "
             "base_spectral, delta_frobenius, delta_spectral, relative_update, effective_rank, "
-            "stable_rank, top_share, rho_10, rounding_floor, reason) VALUES (?, ?, ?, ?, ?, ?, ?, "
+            "stable_rank, top_share, rho_10, rounding_floor, reason, changed, \"floor\", "
+            "existing_u, "
+            "existing_v, unresolved_u, unresolved_v) VALUES (?, ?, ?, ?, ?, ?, ?, "
             "iif(?, ?, NULL), iif(?, ?, NULL), iif(?, ?, NULL), iif(?, ?, NULL), ?, ?, ?, ?, ?, ?, "
-            "?, ?, ?, ?, ?, ?)",
-            "ritriiibdbdbdbddddddddddddt", c->stage, c->step, c->subject, s->matrix, s->base_count,
-            u->intruders, v->intruders, asked_u, u->random, asked_v, v->random, asked_u, u->energy,
-            asked_v, v->energy, s->top_energy, s->base_frobenius, s->base_spectral,
-            s->delta_frobenius, s->delta_spectral, s->relative_update, s->effective_rank,
-            s->stable_rank, s->top_share, s->rho_10, s->rounding_floor, s->reason);
+            "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "ritriiibdbdbdbddddddddddddtbdiiii", c->stage, c->step, c->subject, s->matrix,
+            s->base_count, u->intruders, v->intruders, asked_u, u->random, asked_v, v->random,
+            asked_u, u->energy, asked_v, v->energy, s->top_energy, s->base_frobenius,
+            s->base_spectral, s->delta_frobenius, s->delta_spectral, s->relative_update,
+            s->effective_rank, s->stable_rank, s->top_share, s->rho_10, s->rounding_floor,
+            s->reason, s->changed, s->floor, asked_u ? u->existing : WANE_NULL,
+            asked_v ? v->existing : WANE_NULL, asked_u ? u->unresolved : WANE_NULL,
+            asked_v ? v->unresolved : WANE_NULL);
     }
     if (st == WANE_OK) st = write_directions(w);
     if (st == WANE_OK && w->rows->spectrum_count > 0)
@@ -292,9 +301,10 @@ wane_status wane_cell_commit(wane_results *db, const wane_cell *cell, const wane
     if (there) goto done;
     WANE_TRY(find_subject(&w));
     WANE_TRY(remove_older(&w));
-    WANE_TRY(wane_results_run(db, err, "INSERT INTO cell VALUES (?, ?, ?, ?, ?, ?, ?)", "rittttt",
-                              cell->stage, cell->step, measures[cell->measure], cell->subject,
-                              cell->settings_sha256, cell->data_sha256, cell->reason));
+    WANE_TRY(wane_results_run(db, err, "INSERT INTO cell VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                              "ritttttb", cell->stage, cell->step, measures[cell->measure],
+                              cell->subject, cell->settings_sha256, cell->data_sha256, cell->reason,
+                              cell->mixed));
     WANE_TRY(write_scores(&w));
     WANE_TRY(write_likelihood(&w));
     WANE_TRY(write_spectra(&w));

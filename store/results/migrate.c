@@ -25,12 +25,34 @@ const char *wane_results_views(void)
     return views;
 }
 
-/* Version 1 is the first, so there is no step yet. A step changes tables alone: views are made anew
- * after the last one. */
+/* What the versions added. A step changes tables alone: views are made anew after the last one. New
+ * columns stand at the end of their table in schema.sql too, so that a file brought forward is made
+ * like a fresh one. */
+static const char from_1[] =
+    "ALTER TABLE cell ADD COLUMN mixed INTEGER NOT NULL DEFAULT 0 CHECK (mixed IN (0, 1));"
+    "ALTER TABLE score ADD COLUMN reason TEXT;"
+    "ALTER TABLE likelihood ADD COLUMN reason TEXT;"
+    "ALTER TABLE spectrum ADD COLUMN changed INTEGER CHECK (changed IN (0, 1));"
+    "ALTER TABLE spectrum ADD COLUMN \"floor\" REAL;"
+    "ALTER TABLE spectrum ADD COLUMN existing_u INTEGER;"
+    "ALTER TABLE spectrum ADD COLUMN existing_v INTEGER;"
+    "ALTER TABLE spectrum ADD COLUMN unresolved_u INTEGER;"
+    "ALTER TABLE spectrum ADD COLUMN unresolved_v INTEGER;"
+    "ALTER TABLE spectrum_total ADD COLUMN changed INTEGER;"
+    "ALTER TABLE spectrum_total ADD COLUMN existing_u INTEGER;"
+    "ALTER TABLE spectrum_total ADD COLUMN existing_v INTEGER;"
+    "ALTER TABLE spectrum_total ADD COLUMN unresolved_u INTEGER;"
+    "ALTER TABLE spectrum_total ADD COLUMN unresolved_v INTEGER;"
+    "ALTER TABLE direction ADD COLUMN cluster_overlap REAL;"
+    "ALTER TABLE direction ADD COLUMN reason TEXT;"
+    "CREATE TABLE difference (stage INTEGER NOT NULL REFERENCES stage, setting TEXT NOT NULL, "
+    "base TEXT, value TEXT, PRIMARY KEY (stage, setting)) STRICT, WITHOUT ROWID;";
+
 const wane_migration *wane_results_migrations(size_t *count)
 {
-    *count = 0;
-    return NULL;
+    static const wane_migration steps[] = {{1, from_1}};
+    *count = sizeof steps / sizeof *steps;
+    return steps;
 }
 
 static wane_status execute(wane_results *db, const char *sql, wane_error *err)

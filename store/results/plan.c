@@ -222,6 +222,19 @@ wane_status wane_results_put_run_stage(wane_results *db, int64_t run, int64_t po
     return wane_results_leave(db, own, st, err);
 }
 
+wane_status wane_results_put_difference(wane_results *db, int64_t stage, const char *setting,
+                                        const char *base, const char *value, wane_error *err)
+{
+    static const char sql[] = "INSERT INTO difference (stage, setting, base, value) "
+                              "VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                              "base = excluded.base, value = excluded.value";
+    bool own = false;
+    wane_status st = wane_results_enter(db, &own, err);
+    if (st != WANE_OK) return st;
+    st = wane_results_run(db, err, sql, "rttt", stage, setting, base, value);
+    return wane_results_leave(db, own, st, err);
+}
+
 wane_status wane_results_put_parameter(wane_results *db, int64_t run, const char *key,
                                        const wane_value *value, wane_error *err)
 {

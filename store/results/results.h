@@ -32,7 +32,7 @@
 #define WANE_NULL INT64_MIN /* an integer that is not there */
 
 enum {
-    WANE_RESULTS_VERSION = 1, /* user_version of the files this wane writes */
+    WANE_RESULTS_VERSION = 2, /* user_version of the files this wane writes */
     WANE_STEP_SEALED = -1     /* `step` of everything measured on the sealed stage */
 };
 
@@ -198,6 +198,12 @@ WANE_MUST_CHECK wane_status wane_results_put_experiment_corpus(wane_results *db,
                                                                int64_t corpus, const char *role,
                                                                double weight, wane_error *err);
 
+/* A setting of a given stage's config.json that differs from the base's; both as JSON, NULL where
+ * one side has none. */
+WANE_MUST_CHECK wane_status wane_results_put_difference(wane_results *db, int64_t stage,
+                                                        const char *setting, const char *base,
+                                                        const char *value, wane_error *err);
+
 /* The path of a run: position 0 is the base (task 0), position p the p-th trained stage and the
  * task it is trained on. */
 WANE_MUST_CHECK wane_status wane_results_put_run_stage(wane_results *db, int64_t run,
@@ -264,6 +270,7 @@ typedef struct wane_cell {
     const char *settings_sha256; /* hexadecimal, of everything that decides the numbers */
     const char *data_sha256;     /* of the data measured, "" where there is none */
     const char *reason;          /* why the cell is there without rows, or NULL */
+    bool mixed;                  /* filled with --mixed by other kernels than the stage's */
 } wane_cell;
 
 typedef struct wane_score_row {
@@ -271,6 +278,7 @@ typedef struct wane_score_row {
     const char *metric; /* "accuracy", "loss", "majority", "kl_on_task_prompt", ... */
     double value, stderr_;
     int64_t n;
+    const char *reason; /* why value is NaN */
 } wane_score_row;
 
 typedef struct wane_example_row {
@@ -287,8 +295,9 @@ typedef struct wane_likelihood_row {
     double kl_to_base, soft_ce;
     int64_t tokens, words, bytes, unk_tokens;
     int64_t window, stride;
-    const char *bos;   /* the rule: "one per document", "none" */
-    bool out_of_reach; /* the base is no better than uniform on it */
+    const char *bos;    /* the rule: "one per document", "none" */
+    bool out_of_reach;  /* the base is no better than uniform on it */
+    const char *reason; /* why nll is NaN */
 } wane_likelihood_row;
 
 typedef struct wane_window_row {
@@ -300,9 +309,11 @@ typedef struct wane_window_row {
 
 /* The two sides of a spectrum: [0] = u, [1] = v. */
 typedef struct wane_spectrum_side_row {
-    int64_t intruders; /* k = 10, epsilon = .5; WANE_NULL when the side was not asked for */
-    double random;     /* expected count of as many random directions */
-    double energy;     /* sum of sigma^2 of the intruders / of the top k */
+    int64_t intruders;  /* k = 10, epsilon = .5; WANE_NULL when the side was not asked for */
+    double random;      /* expected count of as many random directions */
+    double energy;      /* sum of sigma^2 of the intruders / of the top k */
+    int64_t existing;   /* directions among the top k that exist */
+    int64_t unresolved; /* of them inside a cluster of near-equal reference directions */
 } wane_spectrum_side_row;
 
 typedef struct wane_spectrum_row {
@@ -314,6 +325,8 @@ typedef struct wane_spectrum_row {
     double effective_rank, stable_rank, top_share, rho_10;
     double rounding_floor; /* ||dW|| that rounding of a 16-bit file alone could make; NaN if none */
     const char *reason;    /* why some of these are NULL */
+    bool changed;          /* differs from the reference in any number */
+    double floor;          /* a singular value at or below it has no direction */
 } wane_spectrum_row;
 
 typedef struct wane_direction_row {
@@ -321,8 +334,10 @@ typedef struct wane_direction_row {
     char side;        /* 'u' or 'v' */
     int64_t position; /* from 1 */
     double sigma, max_cosine, span, subspace_overlap;
-    int64_t argmax;   /* from 1 */
-    int64_t identity; /* over the looks into a stage, from 1; 0 = not followed */
+    int64_t argmax;         /* from 1 */
+    int64_t identity;       /* over the looks into a stage, from 1; 0 = not followed */
+    double cluster_overlap; /* largest norm of the part inside a cluster of reference directions */
+    const char *reason;     /* why max_cosine is NaN: "below_floor", ... */
 } wane_direction_row;
 
 typedef struct wane_intervention_row {

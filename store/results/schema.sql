@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The results database of wane, version 1. One file holds one or more experiments.
+-- The results database of wane, version 2. One file holds one or more experiments.
 --
 -- Words. A STAGE is one training on top of another stage; stage 0 of every run is the bare base
 -- model. A RUN is a path of stages: one config (method) in one order of tasks under one seed. Runs
@@ -117,6 +117,15 @@ CREATE TABLE stage (
   diverged_at   INTEGER   -- the step whose loss was not finite
 ) STRICT;
 CREATE INDEX stage_parent ON stage (parent);
+
+-- Where the config.json of a given checkpoint differs from the base's: each is computed under its own.
+CREATE TABLE difference (
+  stage   INTEGER NOT NULL REFERENCES stage,  -- the given stage
+  setting TEXT NOT NULL,                      -- "rope_theta", "rms_norm_eps", ...
+  base    TEXT,                               -- the base's, as JSON; NULL when it has none
+  value   TEXT,                               -- the checkpoint's, likewise
+  PRIMARY KEY (stage, setting)
+) STRICT, WITHOUT ROWID;
 
 -- One run of an experiment.
 CREATE TABLE run (
@@ -268,6 +277,8 @@ CREATE TABLE cell (
   settings_sha256 TEXT NOT NULL,  -- of all settings that decide its numbers
   data_sha256     TEXT NOT NULL,  -- of the data measured; '' where there is none
   reason          TEXT,           -- why it has no rows
+  -- mixed: 1: filled with --mixed by other kernels than those that trained the stage
+  mixed           INTEGER NOT NULL DEFAULT 0 CHECK (mixed IN (0, 1)),
   PRIMARY KEY (stage, step, measure, subject)
 ) STRICT, WITHOUT ROWID;
 
@@ -281,6 +292,7 @@ CREATE TABLE score (
   value  REAL,                               -- of the metric
   stderr REAL,                               -- standard error of value
   n      INTEGER,                            -- rows it is a mean of
+  reason TEXT,                               -- why value is NULL: not_finite
   PRIMARY KEY (stage, step, metric, split, task)
 ) STRICT, WITHOUT ROWID;
 
@@ -320,6 +332,7 @@ CREATE TABLE likelihood (
   stride           INTEGER,           -- tokens between the beginnings of two windows
   bos              TEXT,              -- the rule for the beginning of a document
   out_of_reach     INTEGER NOT NULL DEFAULT 0 CHECK (out_of_reach IN (0, 1)),  -- 1: the base is at chance
+  reason           TEXT,              -- why nll is NULL: not_finite
   PRIMARY KEY (stage, step, corpus)
 ) STRICT, WITHOUT ROWID;
 
@@ -364,6 +377,13 @@ CREATE TABLE spectrum (
   rho_10          REAL,     -- share of |W - W_0|_F^2 inside the base's top 10 directions of both sides
   rounding_floor  REAL,     -- |W - W_0|_F that rounding of a 16-bit file alone could make
   reason          TEXT,     -- why some of these are NULL
+  -- changed: 0: equal to the reference, number by number: no intruder can be in it
+  changed         INTEGER CHECK (changed IN (0, 1)),
+  "floor"         REAL,     -- a singular value at or below it has no direction
+  existing_u      INTEGER,  -- directions among the top k that exist: what intruders are counted of
+  existing_v      INTEGER,  -- the same for right vectors
+  unresolved_u    INTEGER,  -- of them inside a cluster of near-equal reference directions: no side taken
+  unresolved_v    INTEGER,  -- the same for right vectors
   PRIMARY KEY (stage, step, against, matrix)
 ) STRICT, WITHOUT ROWID;
 
@@ -389,6 +409,11 @@ CREATE TABLE spectrum_total (
   stable_rank     REAL,              -- mean
   top_share       REAL,              -- mean
   rho_10          REAL,              -- mean
+  changed         INTEGER,           -- how many differ from the reference
+  existing_u      INTEGER,           -- sum
+  existing_v      INTEGER,           -- sum
+  unresolved_u    INTEGER,           -- sum
+  unresolved_v    INTEGER,           -- sum
   PRIMARY KEY (stage, step, against)
 ) STRICT, WITHOUT ROWID;
 
@@ -416,6 +441,9 @@ CREATE TABLE direction (
   -- identity: the same number at two looks into a stage's training that follow each other: the same
   -- direction of the matrix, |<u, u'>| |<v, v'>| > .5; NULL where directions are not followed
   identity         INTEGER,
+  -- cluster_overlap: largest norm of the part inside a cluster of near-equal reference directions
+  cluster_overlap  REAL,
+  reason           TEXT,              -- why max_cosine is NULL: below_floor, not_finite
   PRIMARY KEY (stage, step, against, side, position, matrix)
 ) STRICT, WITHOUT ROWID;
 

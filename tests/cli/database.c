@@ -254,9 +254,9 @@ static void score_cells(const fixture *f, int run, int position)
     for (int t = 0; t < FIXTURE_TASKS; t++) {
         char key[64];
         double value = accuracy(run, position, t);
-        const wane_score_row scores[] = {{"test", "accuracy", value, 0.015625, 400},
-                                         {"test", "loss", 1.5 - value, 0.03125, 400},
-                                         {"test", "majority", 0.25, NAN, 400}};
+        const wane_score_row scores[] = {{"test", "accuracy", value, 0.015625, 400, NULL},
+                                         {"test", "loss", 1.5 - value, 0.03125, 400, NULL},
+                                         {"test", "majority", 0.25, NAN, 400, NULL}};
         wane_cell cell = cell_of(f, run, position, WANE_CELL_SCORE, key_of(key, task_names[t]));
         fill_examples(examples, run, position, t);
         MUST(wane_cell_commit(f->db, &cell,
@@ -339,9 +339,11 @@ static void spectrum_cell(const fixture *f, int run, int position)
     for (int m = 0; m < FIXTURE_MATRICES; m++) {
         int64_t count = intruders(run, position, m);
         double delta = force(run) * position * (m + 1) * 4 + noise(run, position, 300 + m);
-        wane_spectrum_side_row side = {count, 9.5, 0.0625 * (double)count};
+        wane_spectrum_side_row side = {count, 9.5, 0.0625 * (double)count, 10, 0};
         fill_directions(directions + m * 2 * TOP, f->matrix[m], count);
         spectra[m] = (wane_spectrum_row){.matrix = f->matrix[m],
+                                         .changed = true,
+                                         .floor = 0x1p-20,
                                          .base_count = 64,
                                          .side = {side, side},
                                          .top_energy = 1345,

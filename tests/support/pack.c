@@ -58,3 +58,20 @@ void pack_folder(const char *path, const char *folder, const char *prefix)
     wane_names_free(names, count);
     pack(path, files, kept);
 }
+
+void unpack(const char *path, const char *folder)
+{
+    enum { BLOCK = 1 << 16 };
+    struct archive *a = archive_read_new();
+    struct archive_entry *entry = NULL;
+    char target[600];
+    assert_int_equal(archive_read_support_filter_all(a), ARCHIVE_OK);
+    assert_int_equal(archive_read_support_format_all(a), ARCHIVE_OK);
+    assert_int_equal(archive_read_open_filename(a, path, BLOCK), ARCHIVE_OK);
+    while (archive_read_next_header(a, &entry) == ARCHIVE_OK) {
+        (void)snprintf(target, sizeof target, "%s/%s", folder, archive_entry_pathname(entry));
+        archive_entry_set_pathname(entry, target);
+        assert_int_equal(archive_read_extract(a, entry, 0), ARCHIVE_OK);
+    }
+    assert_int_equal(archive_read_free(a), ARCHIVE_OK);
+}

@@ -17,4 +17,7 @@ void pack(const char *path, const packed_file *files, size_t count);
 /* All files of a folder (not of its subfolders) as `prefix` and their names. */
 void pack_folder(const char *path, const char *folder, const char *prefix);
 
+/* Writes what an archive of any kind holds into a folder that exists. */
+void unpack(const char *path, const char *folder);
+
 #endif

@@ -220,11 +220,11 @@ void sample_score_cell(wane_results *db, const sample *s, int run, int position,
     char key[64];
     const char *split = task % 2 ? "validation" : "test";
     double accuracy = sample_accuracy(run, position, task);
-    const wane_score_row scores[] = {{split, "accuracy", accuracy, 0.01, 50},
-                                     {split, "loss", 1 - accuracy, 0.02, 50},
-                                     {split, "majority", 0.5, NAN, 50},
-                                     {split, "kl_on_task_prompt", 0.1 * accuracy, NAN, 50},
-                                     {split, "kl_on_task_answer", 0.2 * accuracy, NAN, 50}};
+    const wane_score_row scores[] = {{split, "accuracy", accuracy, 0.01, 50, NULL},
+                                     {split, "loss", 1 - accuracy, 0.02, 50, NULL},
+                                     {split, "majority", 0.5, NAN, 50, NULL},
+                                     {split, "kl_on_task_prompt", 0.1 * accuracy, NAN, 50, NULL},
+                                     {split, "kl_on_task_answer", 0.2 * accuracy, NAN, 50, NULL}};
     const wane_example_row examples[] = {{split, 0, 1, 1, 0.5, 0.1}, {split, 1, 0, 1, -0.5, 1.5}};
     (void)snprintf(key, sizeof key, "task%d@data", task);
     MUST(wane_cell_commit(

@@ -32,8 +32,8 @@ static void cells_are_written_once_and_whole(void **state)
                       .subject = "task0@data",
                       .settings_sha256 = "a",
                       .data_sha256 = "b"};
-    const wane_score_row scores[] = {{"test", "accuracy", 0.1 + 0.2, NAN, 10},
-                                     {"test", "loss", INFINITY, NAN, WANE_NULL}};
+    const wane_score_row scores[] = {{"test", "accuracy", 0.1 + 0.2, NAN, 10, NULL},
+                                     {"test", "loss", INFINITY, NAN, WANE_NULL, NULL}};
     wane_cell_rows rows = {.scores = scores, .score_count = 2};
     bool there = true;
     CHECK_OK(wane_cell_exists(db, &there, &cell, &err));
@@ -48,7 +48,7 @@ static void cells_are_written_once_and_whole(void **state)
     assert_int_equal(
         query_integer(db, "SELECT count(*) FROM score WHERE value = 9e999 AND n IS NULL"), 1);
     /* The same again leaves what is there, even when the rows differ. */
-    const wane_score_row others[] = {{"test", "accuracy", 0.9, NAN, 10}};
+    const wane_score_row others[] = {{"test", "accuracy", 0.9, NAN, 10, NULL}};
     rows = (wane_cell_rows){.scores = others, .score_count = 1};
     CHECK_OK(wane_cell_commit(db, &cell, &rows, &err));
     assert_int_equal(query_integer(db, "SELECT count(*) FROM score"), 2);
@@ -75,8 +75,8 @@ static void bad_cells_leave_nothing(void **state)
                       .subject = "task0@data",
                       .settings_sha256 = "a",
                       .data_sha256 = "b"};
-    const wane_score_row twice[] = {{"test", "accuracy", 0.5, NAN, 10},
-                                    {"test", "accuracy", 0.6, NAN, 10}};
+    const wane_score_row twice[] = {{"test", "accuracy", 0.5, NAN, 10, NULL},
+                                    {"test", "accuracy", 0.6, NAN, 10, NULL}};
     const wane_direction_row direction = {.matrix = s.matrix[0], .side = 'u', .position = 1};
     wane_cell_rows rows = {.scores = twice, .score_count = 2};
     CHECK_FAILS(wane_cell_commit(db, &cell, &rows, &err), WANE_EINVAL, "UNIQUE");

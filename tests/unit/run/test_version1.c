@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A database of version 1, as the program of that time left it: it opens, keeps every row and every
+ * trained stage, and new cells are filled from its weights. version1.tar.gz holds a model, the
+ * experiment, its database and its weights; the program that wrote them is this project at 52a1119.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/base/memory.h"
+#include "store/results/database.h"
+#include "store/results/query.h"
+#include "tests/support/pack.h"
+#include "tests/support/process.h"
+#include "tests/support/support.h"
+
+enum { TABLES = 40 };
+
+static char folder[400], database[440], yaml[440];
+
+static int unpack_all(void **state)
+{
+    if (scratch_make(state) != 0) return -1;
+    (void)snprintf(folder, sizeof folder, "%s", scratch_folder());
+    (void)snprintf(database, sizeof database, "%s/small.db", folder);
+    (void)snprintf(yaml, sizeof yaml, "%s/small.yaml", folder);
+    unpack("unit/run/version1.tar.gz", folder);
+    return 0;
+}
+
+static int run(void)
+{
+    char root[440];
+    (void)snprintf(root, sizeof root, "root=%s", folder);
+    /* The file was made on another machine, perhaps. */
+    const char *const arguments[] = {"run",       yaml, root,      "--db", database,
+                                     "--threads", "1",  "--mixed", NULL};
+    int code = process_run(arguments, "out", "err");
+    char *text = read_file(scratch_path("err"), NULL);
+    if (code != 0) print_error("%s\n", text);
+    free(text);
+    return code;
+}
+
+static sqlite3 *open_plain(const char *path)
+{
+    sqlite3 *sql = NULL;
+    assert_int_equal(sqlite3_open_v2(path, &sql, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    return sql;
+}
+
+/* Every table's name and columns as the file has them now, as a SELECT. */
+static size_t list_tables(char *select[TABLES])
+{
+    sqlite3 *sql = open_plain(database);
+    sqlite3_stmt *rows = NULL;
+    size_t count = 0;
+    assert_int_equal(
+        sqlite3_prepare_v2(sql,
+                           "SELECT printf('SELECT %s FROM \"%w\"', (SELECT group_concat('\"' || "
+                           "name || '\"') FROM pragma_table_info(t.name)), name) FROM "
+                           "sqlite_schema t WHERE type = 'table' ORDER BY name",
+                           -1, &rows, NULL),
+        SQLITE_OK);
+    while (sqlite3_step(rows) == SQLITE_ROW) {
+        assert_true(count < TABLES);
+        select[count++] = wane_strdup((const char *)sqlite3_column_text(rows, 0));
+    }
+    (void)sqlite3_finalize(rows);
+    (void)sqlite3_close(sql);
+    return count;
+}
+
+/* All that the statements give, doubles bit by bit. */
+static char *dump(const char *path, const char *const *select, size_t count)
+{
+    sqlite3 *sql = open_plain(path);
+    wane_text text = {0};
+    for (size_t t = 0; t < count; t++) {
+        sqlite3_stmt *rows = NULL;
+        assert_int_equal(sqlite3_prepare_v2(sql, select[t], -1, &rows, NULL), SQLITE_OK);
+        wane_text_printf(&text, "%s\n", select[t]);
+        while (sqlite3_step(rows) == SQLITE_ROW) {
+            for (int c = 0; c < sqlite3_column_count(rows); c++)
+                if (sqlite3_column_type(rows, c) == SQLITE_FLOAT)
+                    wane_text_printf(&text, "%a|", sqlite3_column_double(rows, c));
+                else {
+                    const char *value = (const char *)sqlite3_column_text(rows, c);
+                    wane_text_printf(&text, "%s|", value ? value : "NULL");
+                }
+            wane_text_string(&text, "\n");
+        }
+        (void)sqlite3_finalize(rows);
+    }
+    (void)sqlite3_close(sql);
+    return text.data;
+}
+
+static void it_opens_and_keeps_every_row(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_results *db = NULL;
+    char *select[TABLES];
+    size_t count = list_tables(select);
+    const char *const *all = (const char *const *)select;
+    char *before = dump(database, all, count);
+    assert_int_equal(count, 30);
+    CHECK_OK(wane_results_open(&db, database, WANE_RESULTS_READ, &err));
+    int64_t version = 0;
+    CHECK_OK(wane_results_get(db, &version, 1, &err, "PRAGMA user_version", ""));
+    assert_int_equal(version, WANE_RESULTS_VERSION);
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM run_summary"), 2);
+    CHECK_OK(wane_results_check(db, &err));
+    wane_results_close(db);
+    char *after = dump(database, all, count);
+    assert_string_equal(before, after);
+    wane_free(before);
+    wane_free(after);
+    for (size_t t = 0; t < count; t++) wane_free(select[t]);
+}
+
+/* Tables and their columns, in order, with type, default and place in the key. */
+static void it_is_made_like_a_fresh_one(void **state)
+{
+    (void)state;
+    static const char *const shape[] = {
+        "SELECT t.name, c.cid, c.name, c.type, c.\"notnull\", c.dflt_value, c.pk FROM "
+        "sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' ORDER BY 1, 2",
+        "SELECT name, type FROM sqlite_schema WHERE type <> 'table' ORDER BY 1"};
+    wane_error err;
+    wane_results *db = NULL;
+    CHECK_OK(wane_results_open(&db, scratch_path("fresh.db"), WANE_RESULTS_CREATE, &err));
+    wane_results_close(db);
+    CHECK_OK(wane_results_open(&db, database, WANE_RESULTS_READ, &err));
+    wane_results_close(db);
+    char *fresh = dump(scratch_path("fresh.db"), shape, 2), *old = dump(database, shape, 2);
+    assert_string_equal(fresh, old);
+    wane_free(fresh);
+    wane_free(old);
+}
+
+static void add_corpus(void)
+{
+    static const char first[] = "corpora:\n";
+    char *text = read_file(yaml, NULL), *list = strstr(text, first);
+    assert_non_null(list);
+    wane_text more = {0};
+    wane_text_append(&more, text, (size_t)(list - text) + sizeof first - 1);
+    wane_text_printf(&more, "  - {name: other, path: builtin, seed: 5, documents: 2}\n%s",
+                     list + sizeof first - 1);
+    write_file(yaml, more.data, more.length);
+    wane_text_free(&more);
+    free(text);
+}
+
+/* The same experiment and a corpus more: nothing is trained, what was measured stays. */
+static void new_cells_are_filled_without_training(void **state)
+{
+    (void)state;
+    static const char *const select[] = {
+        "SELECT * FROM step ORDER BY stage, step",
+        "SELECT id, key, parent, status, steps FROM stage ORDER BY id",
+        "SELECT stage, kind, path, sha256, gone FROM artifact ORDER BY stage",
+        "SELECT stage, step, metric, split, task, value, n FROM score",
+        "SELECT stage, step, nll, stderr, tokens FROM likelihood WHERE corpus = 1",
+        "SELECT stage, matrix, intruders_u, intruders_v, printf('%.5g', delta_frobenius) "
+        "FROM spectrum ORDER BY stage, matrix"};
+    enum { SELECTS = sizeof select / sizeof *select };
+    char *before = dump(database, select, SELECTS);
+    assert_int_equal(run(), 0);
+    char *after = dump(database, select, SELECTS);
+    assert_string_equal(before, after);
+    wane_free(after);
+    add_corpus();
+    assert_int_equal(run(), 0);
+    assert_int_equal(query_integer_at(database, "SELECT count(*) FROM likelihood WHERE corpus = 2"),
+                     5);
+    after = dump(database, select, SELECTS);
+    assert_string_equal(before, after);
+    wane_free(before);
+    wane_free(after);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(it_opens_and_keeps_every_row, unpack_all, scratch_remove),
+        cmocka_unit_test_setup_teardown(it_is_made_like_a_fresh_one, unpack_all, scratch_remove),
+        cmocka_unit_test_setup_teardown(new_cells_are_filled_without_training, unpack_all,
+                                        scratch_remove),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
