@@ -89,6 +89,10 @@ static int run(wane_call *call)
     wane_status st = wane_opened_load(&o, call->operand[0], call->operand + 1, call->operands - 1,
                                       database, (int)threads, !dry_run, &err);
     if (st != WANE_OK) return wane_cli_fail(&err);
+    if (!worker && (st = wane_opened_warn(&o, &err)) != WANE_OK) {
+        wane_opened_close(&o);
+        return wane_cli_fail(&err);
+    }
     if (dry_run) {
         st = print_need(&o, &err);
         code = st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);

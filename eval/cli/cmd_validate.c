@@ -118,6 +118,7 @@ static int run(wane_call *call)
     print_tasks(&page, o.inputs);
     print_corpora(&page, o.inputs);
     st = print_needs(&page, &o, &err);
+    if (st == WANE_OK) st = wane_opened_warn(&o, &err);
     if (st == WANE_OK) st = wane_text_check(&page, "validate", o.experiment->name, &err);
     if (st == WANE_OK) print_comments(&text, &page);
     if (st == WANE_OK) st = wane_page_print(&text, &err);

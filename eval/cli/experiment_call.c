@@ -7,6 +7,7 @@
 #include "eval/cli/correlating.h"
 #include "eval/cli/progress.h"
 #include "eval/cli/summary.h"
+#include "eval/run/warnings.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
@@ -99,6 +100,17 @@ void wane_opened_close(wane_opened *opened)
     wane_free(opened->database);
     if (opened->log_file) (void)fclose(opened->log_file);
     *opened = (wane_opened){0};
+}
+
+wane_status wane_opened_warn(const wane_opened *opened, wane_error *err)
+{
+    wane_warnings warnings = {0};
+    wane_status st = wane_warnings_find(&warnings, opened->plan, err);
+    for (size_t i = 0; i < warnings.count; i++)
+        wane_log_line(&opened->log, WANE_LOG_WARNING, "%s: %s", opened->experiment->name,
+                      warnings.text[i]);
+    wane_warnings_free(&warnings);
+    return st;
 }
 
 static void catch_stops(void)

@@ -33,6 +33,9 @@ WANE_MUST_CHECK wane_status wane_opened_parse(wane_opened *out, const char *text
                                               wane_error *err);
 void wane_opened_close(wane_opened *opened);
 
+/* The plan's warnings (eval/run/warnings.h), a line each to the log. */
+WANE_MUST_CHECK wane_status wane_opened_warn(const wane_opened *opened, wane_error *err);
+
 /* Runs the plan with progress on stderr, stopping on SIGINT and SIGTERM; says how it ended. Returns
  * the exit code. `worker`: the hidden number of a worker, else 0. */
 int wane_opened_run(wane_opened *opened, int jobs, int threads, int worker, bool mixed,

@@ -95,7 +95,7 @@ static wane_status read_corpus_map(wane_experiment_corpus *corpus, wane_experime
     if (st == WANE_OK) st = wane_setting_number(&corpus->weight, map, "weight", 1e-9, 1e9, err);
     if (st == WANE_OK) st = wane_setting_count(&corpus->window, map, "window", 2, 1 << 20, err);
     if (st != WANE_OK) return st;
-    corpus->role = roles[role];
+    corpus->role = wane_yaml_get(map, "role") ? roles[role] : NULL;
     corpus->builtin = strcmp(path, "builtin") == 0;
     if (!corpus->builtin) {
         st = wane_setting_text(&corpus->spec.documents, map, "documents", x->memory, err);
@@ -109,6 +109,32 @@ static wane_status read_corpus_map(wane_experiment_corpus *corpus, wane_experime
     if (st == WANE_OK && !corpus->spec.name) corpus->spec.name = name_of_path(x->memory, path);
     if (st == WANE_OK && !corpus->spec.name) st = wane_fail_memory(err, "read", x->file);
     return st;
+}
+
+/* What is said of no corpus: the only one is pretraining text; beside a pretraining corpus it is
+ * another; else which is meant decides every forgetting, and is not for a program to guess. */
+static wane_status settle_roles(wane_experiment *x, const wane_yaml *list, wane_error *err)
+{
+    size_t unsaid = 0;
+    bool pretraining = false;
+    for (size_t c = 0; c < x->corpus_count; c++) {
+        const char *role = x->corpora[c].role;
+        unsaid += !role;
+        pretraining = pretraining || (role && strcmp(role, "pretraining") == 0);
+    }
+    bool only = x->corpus_count == 1;
+    if (unsaid && !pretraining && !only)
+        return wane_yaml_fail(list, err,
+                              "which corpus is the pretraining text? give one of the %zu 'role: "
+                              "pretraining' and each of the others 'role: other'",
+                              x->corpus_count);
+    for (size_t c = 0; c < x->corpus_count; c++) {
+        wane_experiment_corpus *corpus = &x->corpora[c];
+        if (corpus->role) continue;
+        corpus->role_assumed = only;
+        corpus->role = only ? "pretraining" : "other";
+    }
+    return WANE_OK;
 }
 
 wane_status wane_experiment_read_corpora(wane_experiment *x, const wane_yaml *root, wane_error *err)
@@ -129,7 +155,7 @@ wane_status wane_experiment_read_corpora(wane_experiment *x, const wane_yaml *ro
                                       x->corpora[i].spec.name);
     }
     x->corpus_count = list->count;
-    return WANE_OK;
+    return settle_roles(x, list, err);
 }
 
 static wane_status read_labels(wane_task_spec *spec, wane_experiment *x, const wane_yaml *map,

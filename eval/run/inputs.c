@@ -47,7 +47,7 @@ static wane_status read_task(wane_inputs *in, size_t t, wane_error *err)
     wane_input_task *task = &in->tasks[t];
     wane_sha256 *hash = NULL;
     wane_status st = open_task(task, wanted, err);
-    if (st == WANE_OK) st = wane_task_overlap(&task->overlap, &task->task, err);
+    if (st == WANE_OK) st = wane_task_overlap(&task->overlap, &task->task, x->limit, err);
     if (st == WANE_OK)
         st = wane_task_encode(&task->test, &task->task, WANE_SPLIT_TEST, in->tokenizer,
                               in->max_length, err);

@@ -11,6 +11,7 @@
 #include "eval/run/interventions.h"
 #include "eval/run/jobs.h"
 #include "eval/run/track.h"
+#include "eval/run/warnings.h"
 #include "eval/run/work.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
@@ -413,6 +414,15 @@ done:
     return st;
 }
 
+static wane_status store_warnings(const wane_work *work, wane_error *err)
+{
+    wane_warnings warnings = {0};
+    wane_status st = wane_warnings_find(&warnings, work->plan, err);
+    if (st == WANE_OK) st = wane_warnings_store(&warnings, work->db, work->experiment->name, err);
+    wane_warnings_free(&warnings);
+    return st;
+}
+
 static void close_work(wane_work *work)
 {
     for (size_t i = 0; work->svd && i < work->inputs->base->parameters.count; i++)
@@ -437,6 +447,7 @@ wane_status wane_run(wane_run_outcome *out, wane_plan *plan, const wane_run_opti
                       .options = options,
                       .outcome = &outcome};
     wane_status st = open_work(&work, err);
+    if (st == WANE_OK && !options->worker) st = store_warnings(&work, err);
     if (st == WANE_OK) st = base_stage(&work, err);
     if (st == WANE_OK && options->jobs > 1 && !options->worker) st = wane_jobs_run(&work, err);
     else if (st == WANE_OK) st = all_runs(&work, err);

@@ -35,11 +35,12 @@ done:
     return st;
 }
 
-wane_status wane_task_overlap(wane_overlap *out, const wane_task *task, wane_error *err)
+wane_status wane_task_overlap(wane_overlap *out, const wane_task *task, size_t limit,
+                              wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_text prompt = {0}, normal = {0};
-    wane_overlap found = {0};
+    wane_overlap found = {.rows = task->rows[WANE_SPLIT_TEST]};
     size_t count = task->rows[WANE_SPLIT_TRAIN];
     digest *train[2] = {wane_alloc(count, sizeof(digest)), wane_alloc(count, sizeof(digest))};
     if (!train[0] || !train[1]) WANE_TRY(wane_fail_memory(err, "check overlap", task->name));
@@ -53,7 +54,8 @@ wane_status wane_task_overlap(wane_overlap *out, const wane_task *task, wane_err
         qsort(train[0], count, sizeof(digest), compare);
         qsort(train[1], count, sizeof(digest), compare);
     }
-    for (size_t i = 0; i < task->rows[WANE_SPLIT_TEST]; i++) {
+    if (limit && limit < found.rows) found.rows = limit;
+    for (size_t i = 0; i < found.rows; i++) {
         const wane_row *row = &task->row[WANE_SPLIT_TEST][i];
         digest pair[2];
         WANE_TRY(digests(pair, row, &prompt, &normal, err));

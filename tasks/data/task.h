@@ -78,11 +78,13 @@ WANE_MUST_CHECK wane_status wane_task_fingerprint(wane_task *task, wane_error *e
 /* Test rows whose prompt is also a train row's: exactly, and after normalisation (Unicode NFKC
  * case-folded, runs of white space as one). */
 typedef struct wane_overlap {
+    size_t rows; /* of test that were looked at */
     size_t exact, normalised;
     size_t first_test_row; /* number of the first such row, when normalised > 0 */
 } wane_overlap;
+/* `limit`: of the first rows of test alone; 0 = all. */
 WANE_MUST_CHECK wane_status wane_task_overlap(wane_overlap *out, const wane_task *task,
-                                              wane_error *err);
+                                              size_t limit, wane_error *err);
 
 /* The prompts of a split as token ids (BOS first where the tokenizer has one), each at most
  * max_length minus the longest label. Longer texts are cut from the task's side until the prompt as

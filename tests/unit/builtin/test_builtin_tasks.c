@@ -181,7 +181,7 @@ static void labels_are_what_texts_say(void **state)
             assert_int_equal(prompts.longest_label, 1);
             wane_prompts_free(&prompts);
         }
-        CHECK_OK(wane_task_overlap(&overlap, &task, &err));
+        CHECK_OK(wane_task_overlap(&overlap, &task, 0, &err));
         assert_int_equal(overlap.normalised, 0);
         print_message("%-9s %s%s ->%s\n", name, task.row[0][0].text, task.row[0][0].after,
                       task.labels[task.row[0][0].label].verbalizer);

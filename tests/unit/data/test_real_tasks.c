@@ -58,7 +58,7 @@ static void tasks_open_with_their_counts(void **state)
         assert_int_equal(task.label_count, tasks[i].labels);
         assert_string_equal(task.labels[0].verbalizer, tasks[i].first);
         assert_string_equal(task.labels[tasks[i].labels - 1].verbalizer, tasks[i].last);
-        CHECK_OK(wane_task_overlap(&overlap, &task, &err));
+        CHECK_OK(wane_task_overlap(&overlap, &task, 0, &err));
         print_message("%-8s overlap exact %zu normalised %zu\n", task.name, overlap.exact,
                       overlap.normalised);
         assert_int_equal(overlap.exact, 0);

@@ -278,7 +278,7 @@ static void equal_rows_stay_on_one_side(void **state)
     wane_task_spec spec = {.path = path};
     CHECK_OK(wane_task_open(&task, &spec, &err));
     assert_true(task.rows[WANE_SPLIT_TEST] > 0 && task.rows[WANE_SPLIT_TEST] % 3 == 0);
-    CHECK_OK(wane_task_overlap(&overlap, &task, &err));
+    CHECK_OK(wane_task_overlap(&overlap, &task, 0, &err));
     assert_int_equal(overlap.normalised, 0);
     wane_task_free(&task);
     wane_text_free(&file);
@@ -296,7 +296,7 @@ static void overlap_is_found(void **state)
         ROW("bird", "0") ROW("the cat ", "1") ROW("dog", "0") ROW("STRASSE", "0"));
     wane_task_spec spec = {.path = folder};
     CHECK_OK(wane_task_open(&task, &spec, &err));
-    CHECK_OK(wane_task_overlap(&overlap, &task, &err));
+    CHECK_OK(wane_task_overlap(&overlap, &task, 0, &err));
     assert_int_equal(overlap.exact, 1);
     assert_int_equal(overlap.normalised, 3);
     assert_int_equal(overlap.first_test_row, 1);

@@ -160,7 +160,7 @@ static void memory_runs_out_anywhere(void **state)
         wane_overlap overlap;
         wane_memory_fail_after(n);
         wane_status st = wane_task_open(&task, &spec, &err);
-        if (st == WANE_OK) st = wane_task_overlap(&overlap, &task, &err);
+        if (st == WANE_OK) st = wane_task_overlap(&overlap, &task, 0, &err);
         wane_memory_fail_after(-1);
         worked = st == WANE_OK;
         if (!worked && st != WANE_ENOMEM) fail_msg("after %ld: %s", n, err.message);

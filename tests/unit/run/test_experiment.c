@@ -164,6 +164,12 @@ static void every_error_names_its_place(void **state)
         {"name: x\nmodel: m\ncorpora: [{path: c, weight: 0}]\ntasks: [a]\nmethods: [{kind: "
          "full}]\n",
          "[1e-09, 1e+09]"},
+        {"name: x\nmodel: m\ncorpora: [{path: c}, {path: d}]\ntasks: [a]\nmethods: [{kind: "
+         "full}]\n",
+         "corpora: which corpus is the pretraining text? give one of the 2 'role: pretraining'"},
+        {"name: x\nmodel: m\ncorpora: [{path: c, role: other}, {path: d}]\ntasks: [a]\nmethods: "
+         "[{kind: full}]\n",
+         "which corpus is the pretraining text?"},
 #define AFTER "name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ninterventions: "
         {AFTER "some\n", "none of false, true, no, yes"},
         {AFTER "{side: [u, v]}\n", "side: one of u, v expected, found a list"},
@@ -272,6 +278,33 @@ static void protocols_and_bounds(void **state)
     CHECK_FAILS(parse(&x, taken, NULL, &err), WANE_EINVAL, "'l-joint' is there already (line 4");
 }
 
+static void roles_of_corpora(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *corpora, *roles[2];
+        bool assumed;
+    } cases[] = {{"[{path: c}]", {"pretraining"}, true},
+                 {"[{path: c, role: other}]", {"other"}, false},
+                 {"[{path: c, role: pretraining}, {path: d}]", {"pretraining", "other"}, false},
+                 {"[{path: c}, {path: d, role: pretraining}]", {"other", "pretraining"}, false},
+                 {"[{path: c, role: other}, {path: d, role: other}]", {"other", "other"}, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wane_error err;
+        wane_experiment *x = NULL;
+        char text[256];
+        (void)snprintf(text, sizeof text,
+                       "name: x\nmodel: m\ncorpora: %s\ntasks: [a]\nmethods: [{kind: full}]\n",
+                       cases[i].corpora);
+        CHECK_OK(parse(&x, text, NULL, &err));
+        for (size_t c = 0; c < x->corpus_count; c++) {
+            assert_string_equal(x->corpora[c].role, cases[i].roles[c]);
+            assert_int_equal(x->corpora[c].role_assumed, cases[i].assumed);
+        }
+        wane_experiment_free(x);
+    }
+}
+
 /* The printed experiment is an experiment file again, and says the same. */
 static void printing_reads_back(void **state)
 {
@@ -301,6 +334,7 @@ int main(void)
         cmocka_unit_test(every_error_names_its_place),
         cmocka_unit_test(matrices_are_named_by_parts),
         cmocka_unit_test(protocols_and_bounds),
+        cmocka_unit_test(roles_of_corpora),
         cmocka_unit_test(printing_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/run/warnings.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/base/memory.h"
+
+void wane_warnings_free(wane_warnings *warnings)
+{
+    if (!warnings) return;
+    for (size_t i = 0; i < warnings->count; i++) wane_free(warnings->text[i]);
+    wane_free(warnings->text);
+    *warnings = (wane_warnings){0};
+}
+
+wane_status wane_warn(wane_warnings *warnings, wane_error *err, const char *format, ...)
+{
+    char line[WANE_MESSAGE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (warnings->count == warnings->capacity) {
+        size_t capacity = warnings->capacity ? warnings->capacity * 2 : 8;
+        char **grown = wane_realloc(warnings->text, capacity, sizeof *grown);
+        if (!grown) return wane_fail_memory(err, "read", "warnings");
+        warnings->text = grown;
+        warnings->capacity = capacity;
+    }
+    char *copy = wane_strdup(line);
+    if (!copy) return wane_fail_memory(err, "read", "warnings");
+    warnings->text[warnings->count++] = copy;
+    return WANE_OK;
+}
+
+/* ---------------------------------------------------------------------------------- the checks */
+
+/* The axis of pretraining_forgetting: there must be one, and none is taken for it unsaid. */
+static wane_status pretraining_corpus(wane_warnings *out, const wane_plan *plan, wane_error *err)
+{
+    const wane_experiment *x = plan->inputs->experiment;
+    size_t pretraining = 0;
+    if (x->corpus_count == 0)
+        return wane_warn(out, err,
+                         "no corpora: no likelihood and no pretraining_forgetting is measured "
+                         "(corpora: [{path: FILE, role: pretraining}])");
+    for (size_t c = 0; c < x->corpus_count; c++) {
+        const wane_experiment_corpus *corpus = &x->corpora[c];
+        pretraining += strcmp(corpus->role, "pretraining") == 0;
+        if (!corpus->role_assumed) continue;
+        wane_status st = wane_warn(out, err,
+                                   "corpus %s has no role and is taken as 'role: pretraining' (say "
+                                   "so, or 'role: other')",
+                                   corpus->spec.name);
+        if (st != WANE_OK) return st;
+    }
+    if (pretraining) return WANE_OK;
+    return wane_warn(out, err,
+                     "no corpus has 'role: pretraining': pretraining_forgetting has no value");
+}
+
+static wane_status train_rows_measured(wane_warnings *out, const wane_plan *plan, wane_error *err)
+{
+    const wane_inputs *in = plan->inputs;
+    wane_status st = WANE_OK;
+    for (size_t t = 0; t < in->experiment->trained_tasks && st == WANE_OK; t++) {
+        const wane_input_task *task = &in->tasks[t];
+        if (task->overlap.normalised == 0) continue;
+        st = wane_warn(out, err,
+                       "task %s: %zu of the %zu measured rows are in train too (the first is row "
+                       "%zu of its split): their accuracy is not that of unseen rows",
+                       task->task.name, task->overlap.normalised, task->overlap.rows,
+                       task->overlap.first_test_row + 1);
+    }
+    return st;
+}
+
+typedef wane_status check(wane_warnings *out, const wane_plan *plan, wane_error *err);
+
+wane_status wane_warnings_find(wane_warnings *out, const wane_plan *plan, wane_error *err)
+{
+    static check *const checks[] = {pretraining_corpus, train_rows_measured};
+    wane_status st = WANE_OK;
+    wane_warnings found = {0};
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+        WANE_TRY(checks[i](&found, plan, err));
+    *out = found;
+    found = (wane_warnings){0};
+done:
+    wane_warnings_free(&found);
+    return st;
+}
+
+wane_status wane_warnings_store(const wane_warnings *warnings, wane_results *db,
+                                const char *experiment, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_text line = {0};
+    for (size_t i = 0; i < warnings->count; i++) {
+        wane_text_clear(&line);
+        wane_text_printf(&line, "%s: %s", experiment, warnings->text[i]);
+        WANE_TRY(wane_text_check(&line, "run", experiment, err));
+        WANE_TRY(wane_results_add_warning(db, line.data, err));
+    }
+done:
+    wane_text_free(&line);
+    return st;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What `wane validate` and `wane run` warn of: on stderr, a line each, and stored once as events.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/base/text.h"
+#include "store/files/file.h"
+#include "tests/support/process.h"
+#include "tests/support/support.h"
+
+/* %s: corpora, the task's path, one more line. */
+static const char experiment[] =
+    "name: warned\n"
+    "model: model\n"
+    "%s\n"
+    "tasks: [{path: %s, template: \"{text} where ?\", labels: {0: \" yes\", 1: \" no\"}}]\n"
+    "methods: [{name: m, kind: lora, rank: 2, learning_rate: 1e-3}]\n"
+    "training: {epochs: 1, batch_size: 8, max_seq_length: 64}\n"
+    "%s\n";
+
+static const char good_corpora[] =
+    "corpora: [{name: c, path: builtin, role: pretraining, documents: 10}]";
+
+static void write_rows(const char *name, int first, int count)
+{
+    wane_text text = {0};
+    for (int i = first; i < first + count; i++)
+        wane_text_printf(&text, "{\"text\": \"the dog sees %d\", \"label\": %d}\n", i, i % 2);
+    write_file(scratch_path(name), text.data, text.length);
+    wane_text_free(&text);
+}
+
+static int make(void **state)
+{
+    if (scratch_make(state) != 0) return -1;
+    char folder[512];
+    wane_error err;
+    (void)snprintf(folder, sizeof folder, "%s", scratch_path("model"));
+    const char *const arguments[] = {"pretrain",    "-o",  folder,    "--steps", "60",
+                                     "--documents", "200", "--width", "32",      NULL};
+    if (process_run(arguments, "out", "err") != 0) return -1;
+    CHECK_OK(wane_folder_make(scratch_path("task"), &err));
+    CHECK_OK(wane_folder_make(scratch_path("seen"), &err));
+    write_rows("task/train.jsonl", 0, 24);
+    write_rows("task/test.jsonl", 100, 20);
+    write_rows("seen/train.jsonl", 0, 24);
+    write_rows("seen/test.jsonl", 4, 20);
+    return 0;
+}
+
+/* What the command says on stderr. Free it. */
+static char *said_by(const char *command, const char *corpora, const char *task, const char *more)
+{
+    char text[2048], yaml[512];
+    int length = snprintf(text, sizeof text, experiment, corpora, task, more);
+    write_file(scratch_path("x.yaml"), text, (size_t)length);
+    (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("x.yaml"));
+    const char *const arguments[] = {command, yaml, NULL};
+    int code = process_run(arguments, "out", "err");
+    char *said = read_file(scratch_path("err"), NULL);
+    if (code > 1) print_error("exit code %d: %s\n", code, said);
+    assert_true(code <= 1); /* a gate may fail on so few rows */
+    return said;
+}
+
+/* The one warning holds `message`; NULL: there is none. */
+static void warned(const char *corpora, const char *task, const char *more, const char *message)
+{
+    char *said = said_by("validate", corpora, task, more);
+    const char *first = strstr(said, "warning: warned: ");
+    const char *at = message ? strstr(said, message) : NULL;
+    bool right = message ? first && at && !strstr(first + 1, "warning: ") : !first;
+    if (!right) print_error("%s; wanted \"%s\"\n", said, message ? message : "no warning");
+    assert_true(right);
+    free(said);
+}
+
+static void what_is_seldom_meant(void **state)
+{
+    (void)state;
+    warned(good_corpora, "task", "", NULL);
+    warned("corpora: []", "task", "", "no corpora: no likelihood");
+    warned("", "task", "", "no corpora: no likelihood");
+    warned("corpora: [{name: c, path: builtin, documents: 10}]", "task", "",
+           "corpus c has no role and is taken as 'role: pretraining'");
+    warned("corpora: [{name: c, path: builtin, documents: 10, role: other}]", "task", "",
+           "no corpus has 'role: pretraining'");
+    warned(good_corpora, "seen", "",
+           "task seen: 20 of the 20 measured rows are in train too (the first is row 1 of");
+    warned(good_corpora, "seen", "limit: 5", "task seen: 5 of the 5 measured rows");
+    warned(good_corpora, "task",
+           "watch: [{path: seen, template: \"{text} where ?\", labels: {0: \" yes\", 1: \" no\"}}]",
+           NULL); /* no method trains on its rows */
+}
+
+/* A second call says them again and stores nothing new. */
+static void events_are_stored_once(void **state)
+{
+    (void)state;
+    char database[512];
+    (void)snprintf(database, sizeof database, "%s", scratch_path("warned.db"));
+    const char *const query[] = {"query", database, "--name", "events", "--format", "csv", NULL};
+    for (int i = 0; i < 2; i++) {
+        char *said = said_by("run", "", "seen", "");
+        assert_non_null(strstr(said, "warning: warned: no corpora"));
+        assert_non_null(strstr(said, "warning: warned: task seen: 20 of the 20"));
+        free(said);
+        assert_int_equal(process_run(query, "out", "err"), 0);
+        char *rows = read_file(scratch_path("out"), NULL);
+        const char *first = strstr(rows, ",warning,,,\"warned: no corpora");
+        if (!first) print_error("%s\n", rows);
+        assert_non_null(first);
+        assert_null(strstr(first + 20, "warned: no corpora"));
+        assert_non_null(strstr(rows, "warned: task seen: 20 of the 20 measured rows"));
+        free(rows);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_seldom_meant),
+        cmocka_unit_test(events_are_stored_once),
+    };
+    return cmocka_run_group_tests(tests, make, scratch_remove);
+}
