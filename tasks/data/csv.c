@@ -27,17 +27,32 @@ static wane_status field_begin(wane_csv *csv, wane_error *err)
 
 static bool at_line_end(const wane_csv *csv)
 {
-    if (csv->at >= csv->count || csv->bytes[csv->at] == '\n') return true;
-    return csv->bytes[csv->at] == '\r' &&
-           (csv->at + 1 == csv->count || csv->bytes[csv->at + 1] == '\n');
+    return csv->at >= csv->count || csv->bytes[csv->at] == '\n' || csv->bytes[csv->at] == '\r';
 }
 
 static void skip_line_end(wane_csv *csv)
 {
-    if (csv->at < csv->count && csv->bytes[csv->at] == '\r') csv->at++;
-    if (csv->at < csv->count && csv->bytes[csv->at] == '\n') {
-        csv->at++;
-        csv->line++;
+    if (csv->at >= csv->count) return;
+    bool pair =
+        csv->bytes[csv->at] == '\r' && csv->at + 1 < csv->count && csv->bytes[csv->at + 1] == '\n';
+    csv->at += pair ? 2 : 1;
+    csv->line++;
+}
+
+/* Lines without a field: empty ones and those of blanks. */
+static void skip_blank_lines(wane_csv *csv)
+{
+    const char separator = csv->tabs ? '\t' : ',';
+    while (csv->at < csv->count) {
+        size_t start = csv->at;
+        while (csv->at < csv->count && csv->bytes[csv->at] != separator &&
+               (csv->bytes[csv->at] == ' ' || csv->bytes[csv->at] == '\t'))
+            csv->at++;
+        if (!at_line_end(csv)) {
+            csv->at = start;
+            return;
+        }
+        skip_line_end(csv);
     }
 }
 
@@ -49,7 +64,7 @@ static wane_status csv_fail(const wane_csv *csv, wane_error *err, long line, siz
 }
 
 /* `line_start` is the offset of the line the reader stands on. */
-static wane_status quoted_field(wane_csv *csv, size_t *line_start, wane_error *err)
+static wane_status quoted_field(wane_csv *csv, char separator, size_t *line_start, wane_error *err)
 {
     long opened_line = csv->line;
     size_t opened = csv->at, opened_start = *line_start;
@@ -57,41 +72,36 @@ static wane_status quoted_field(wane_csv *csv, size_t *line_start, wane_error *e
     for (;;) {
         size_t from = csv->at;
         while (csv->at < csv->count && csv->bytes[csv->at] != '"') {
-            if (csv->bytes[csv->at] == '\n') {
-                csv->line++;
-                *line_start = csv->at + 1;
+            if (!at_line_end(csv)) {
+                csv->at++;
+                continue;
             }
-            csv->at++;
+            skip_line_end(csv);
+            *line_start = csv->at;
         }
         wane_text_append(&csv->cells, csv->bytes + from, csv->at - from);
         if (csv->at == csv->count)
             return csv_fail(csv, err, opened_line, opened_start, opened,
-                            "a quote opens here and is never closed");
+                            "a quote opens here and is never closed (a field that begins with a "
+                            "quote is quoted: in it, a quote is written twice)");
         csv->at++;
         if (csv->at == csv->count || csv->bytes[csv->at] != '"') break;
         wane_text_append(&csv->cells, "\"", 1);
         csv->at++;
     }
-    if (csv->at < csv->count && csv->bytes[csv->at] != ',' && !at_line_end(csv))
+    if (!at_line_end(csv) && csv->bytes[csv->at] != separator)
         return csv_fail(csv, err, csv->line, *line_start, csv->at,
-                        "text behind the closing quote of a field (a quote inside a quoted field "
-                        "is written twice)");
+                        "text behind the closing quote of a field (a field that begins with a "
+                        "quote is quoted: in it, a quote is written twice)");
     return WANE_OK;
 }
 
-static wane_status plain_field(wane_csv *csv, char separator, size_t line_start, wane_error *err)
+/* A quote that does not begin the field is a character like others. */
+static void plain_field(wane_csv *csv, char separator)
 {
     size_t from = csv->at;
-    while (csv->bytes[csv->at] != separator && !at_line_end(csv)) {
-        if (!csv->tabs && csv->bytes[csv->at] == '"')
-            return csv_fail(csv, err, csv->line, line_start, csv->at,
-                            "a quote inside an unquoted field (quote the whole field and write the "
-                            "quote twice)");
-        csv->at++;
-        if (csv->at == csv->count) break;
-    }
+    while (!at_line_end(csv) && csv->bytes[csv->at] != separator) csv->at++;
     wane_text_append(&csv->cells, csv->bytes + from, csv->at - from);
-    return WANE_OK;
 }
 
 wane_status wane_csv_next(wane_csv *csv, wane_error *err)
@@ -100,15 +110,15 @@ wane_status wane_csv_next(wane_csv *csv, wane_error *err)
     const char separator = csv->tabs ? '\t' : ',';
     wane_text_clear(&csv->cells);
     csv->fields = 0;
-    while (csv->at < csv->count && at_line_end(csv)) skip_line_end(csv);
+    skip_blank_lines(csv);
     if (csv->at >= csv->count) return WANE_DONE;
     csv->record_line = csv->line;
     size_t line_start = csv->at;
     for (;;) {
         WANE_TRY(field_begin(csv, err));
-        bool quoted = !csv->tabs && csv->at < csv->count && csv->bytes[csv->at] == '"';
-        if (quoted) WANE_TRY(quoted_field(csv, &line_start, err));
-        else if (csv->at < csv->count) WANE_TRY(plain_field(csv, separator, line_start, err));
+        bool quoted = csv->at < csv->count && csv->bytes[csv->at] == '"';
+        if (quoted) WANE_TRY(quoted_field(csv, separator, &line_start, err));
+        else plain_field(csv, separator);
         wane_text_append(&csv->cells, "", 1);
         if (csv->at >= csv->count || csv->bytes[csv->at] != separator) break;
         csv->at++;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Records of CSV (RFC 4180) and TSV text, one after the other.
+ * Records of CSV (RFC 4180) and TSV text, one after the other, as pandas and datasets read them.
  *
- * CSV: fields between commas; a field that holds a comma, a quote or a newline is quoted, its
- * quotes doubled. A quote inside an unquoted field and text behind a closing quote are errors
- * rather than guesses. TSV: fields between tabs, no quoting at all (IANA text/tab-separated-values,
- * GLUE's files). Lines end in LF or CRLF; empty lines between records are skipped.
+ * Fields stand between commas (CSV) or tabs (TSV). A field that begins with a quote is quoted: it
+ * may hold separators and line ends, and its quotes are doubled; a quote further in is a character
+ * like others. A quote that is never closed and text behind a closing quote are errors (pandas
+ * drops the closing quote of the latter). Lines end in LF, CRLF or CR; lines between records that
+ * are empty or of blanks alone are skipped.
  */
 #ifndef TASKS_DATA_CSV_H
 #define TASKS_DATA_CSV_H

@@ -61,7 +61,8 @@ wane_status wane_source_check_text(const char *bytes, size_t count, const char *
     long line = 1;
     size_t start = 0;
     for (size_t i = 0; i < bad; i++) {
-        if (bytes[i] != '\n') continue;
+        bool ends = bytes[i] == '\n' || (bytes[i] == '\r' && bytes[i + 1] != '\n');
+        if (!ends) continue;
         line++;
         start = i + 1;
     }

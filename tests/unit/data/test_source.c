@@ -61,26 +61,59 @@ static void csv_follows_rfc_4180(void **state)
           WANE_FORMAT_CSV, "a=x, y;b=say \"hi\";/");
     reads("a,b\n\"two\r\nlines\n\",\n,\"\"\n", WANE_FORMAT_CSV, "a=two\r\nlines\n;b=;/a=;b=;/");
     reads("a,b\n\n1,2\n\r\n\n3,4\n\n", WANE_FORMAT_CSV, "a=1;b=2;/a=3;b=4;/");
-    reads("a\n1\r2\n", WANE_FORMAT_CSV, "a=1\r2;/"); /* a lone CR is text */
     reads("a,b\n1,", WANE_FORMAT_CSV, "a=1;b=;/");
     reads("", WANE_FORMAT_CSV, "");
     reads("a,b\n", WANE_FORMAT_CSV, "");
     FAILS("a,b\n1\n", WANE_FORMAT_CSV,
           "read: file: 1 fields where the header has 2 columns (line 2, column 1)");
     FAILS("a,b\n\"1\n\n\",2\n1,2,3\n", WANE_FORMAT_CSV, "(line 5, column 1)");
-    FAILS("a,b\n1,\"x\ny", WANE_FORMAT_CSV, "never closed (line 2, column 3)");
+    FAILS("a,b\n1,\"x\ny", WANE_FORMAT_CSV,
+          "never closed (a field that begins with a "
+          "quote is quoted: in it, a quote is written twice) (line "
+          "2, column 3)");
     FAILS("a,b\n1,\"x\"y\n", WANE_FORMAT_CSV, "behind the closing quote of a field");
-    FAILS("a,b\n1,x\"y\"\n", WANE_FORMAT_CSV, "inside an unquoted field");
     FAILS("a,b,a\n1,2,3\n", WANE_FORMAT_CSV, "column \"a\" is named twice (line 1, column 1)");
     FAILS("a\nx\xff\n", WANE_FORMAT_CSV, "broken UTF-8 (convert the file to UTF-8) (line 2, colu");
     FAILS("a\nx\0y\n", WANE_FORMAT_CSV, "a NUL character (line 2, column 2)");
 }
 
-static void tsv_has_no_quotes(void **state)
+static void tsv_is_csv_between_tabs(void **state)
 {
     (void)state;
-    reads("a\tb\n\"x\ty\"z,\n", WANE_FORMAT_TSV, "a=\"x;b=y\"z,;/");
+    reads("a\tb\n\"He said \"\"hi\"\"\"\t1\n", WANE_FORMAT_TSV, "a=He said \"hi\";b=1;/");
+    reads("a\tb\n\"x\ty\nz\"\t\"\"\nu,v\t2", WANE_FORMAT_TSV, "a=x\ty\nz;b=;/a=u,v;b=2;/");
+    reads("a\tb\na 5\" pipe\t'x\"\n", WANE_FORMAT_TSV, "a=a 5\" pipe;b='x\";/");
+    reads("\"a\"\tb\n1\t2\n  \n3\t4\n", WANE_FORMAT_TSV, "a=1;b=2;/a=3;b=4;/");
+    reads("a\tb\n\t\n", WANE_FORMAT_TSV, "a=;b=;/");
     FAILS("a\tb\n1\t2\t3\n", WANE_FORMAT_TSV, "3 fields where the header has 2 columns");
+    FAILS("a\tb\n1\t2\n3\t\"x\n4\t5\n", WANE_FORMAT_TSV,
+          "never closed (a field that begins with a "
+          "quote is quoted: in it, a quote is "
+          "written twice) (line 3, column 3)");
+    FAILS("a\tb\n\"x\" y\t2\n", WANE_FORMAT_TSV, "behind the closing quote of a field");
+}
+
+static void a_quote_inside_a_field_is_a_character(void **state)
+{
+    (void)state;
+    reads("a,b\n1,x\"y\"\n", WANE_FORMAT_CSV, "a=1;b=x\"y\";/");
+    reads("a,b\n1, \"y\"\n", WANE_FORMAT_CSV, "a=1;b= \"y\";/");
+    reads("a,b\n5\",\"6\"\"\"\n", WANE_FORMAT_CSV, "a=5\";b=6\";/");
+}
+
+static void lines_end_in_lf_crlf_or_cr(void **state)
+{
+    (void)state;
+    reads("a,b\r1,2\r3,4\r", WANE_FORMAT_CSV, "a=1;b=2;/a=3;b=4;/");
+    reads("a,b\r1,2\r3,4", WANE_FORMAT_CSV, "a=1;b=2;/a=3;b=4;/");
+    reads("a,b\r1,2\n3,4\r\n\r5,6\n\r7,8", WANE_FORMAT_CSV, "a=1;b=2;/a=3;b=4;/a=5;b=6;/a=7;b=8;/");
+    reads("a\tb\r\"x\ry\r\nz\"\t2\r", WANE_FORMAT_TSV, "a=x\ry\r\nz;b=2;/");
+    reads("a\n1\r2\n", WANE_FORMAT_CSV, "a=1;/a=2;/");
+    reads("a\n1\n \t\n\r \r2\n  ", WANE_FORMAT_CSV, "a=1;/a=2;/");
+    FAILS("a,b\r\"1\r\r\",2\r1,2,3\r", WANE_FORMAT_CSV, "(line 5, column 1)");
+    FAILS("a,b\r\n\"1\r\n\",2\r\n1\r\n", WANE_FORMAT_CSV, "(line 4, column 1)");
+    FAILS("a\rx\rx\xff\r", WANE_FORMAT_CSV,
+          "broken UTF-8 (convert the file to UTF-8) (line 3, colu");
 }
 
 /* Any table written by the rules of RFC 4180 reads back; and no bytes whatever crash the reader. */
@@ -261,7 +294,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(csv_follows_rfc_4180),
-        cmocka_unit_test(tsv_has_no_quotes),
+        cmocka_unit_test(tsv_is_csv_between_tabs),
+        cmocka_unit_test(a_quote_inside_a_field_is_a_character),
+        cmocka_unit_test(lines_end_in_lf_crlf_or_cr),
         cmocka_unit_test(csv_round_trip),
         cmocka_unit_test(any_bytes_end_well),
         cmocka_unit_test(jsonl_reads_values),
