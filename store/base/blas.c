@@ -2,10 +2,17 @@
 #include "store/base/blas.h"
 
 #include <cblas.h>
+#include <pthread.h>
+
+static void set_one_thread(void)
+{
+    openblas_set_num_threads(1);
+}
 
 void wane_blas_one_thread(void)
 {
-    openblas_set_num_threads(1);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, set_one_thread);
 }
 
 const char *wane_blas_core(void)
@@ -28,6 +35,7 @@ void wane_sgemm_tile(bool transpose_a, bool transpose_b, size_t m, size_t n, siz
                      size_t ldc)
 {
     if (m == 0 || n == 0) return;
+    wane_blas_one_thread();
     cblas_sgemm(CblasRowMajor, flag(transpose_a), flag(transpose_b), (int)m, (int)n, (int)k, alpha,
                 a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
 }
@@ -74,6 +82,7 @@ static void run_product(wane_pool *pool, product *p)
 {
     enum { SMALLEST_TILE = 128, MOST_TILES = 128 };
     if (p->m == 0 || p->n == 0) return;
+    wane_blas_one_thread();
     p->over_rows = p->m >= p->n;
     size_t extent = p->over_rows ? p->m : p->n;
     p->tile = (extent + MOST_TILES - 1) / MOST_TILES;

@@ -27,7 +27,10 @@ void wane_sgemm_tile(bool transpose_a, bool transpose_b, size_t m, size_t n, siz
                      const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
                      size_t ldc);
 
-/* OpenBLAS to one thread per call, for the whole process. wane_pool_new does it. */
+/* OpenBLAS to one thread per call, for the whole process, once: where it splits the rows of a
+ * product itself, bits depend on their number (its Haswell kernels sum rows at the edge of a block
+ * in another order). Every product above does it; who calls LAPACK without one before says it
+ * first. */
 void wane_blas_one_thread(void);
 
 /* What decides the bits of a product: the kernel's name and the build, for `environment` rows.
