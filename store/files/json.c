@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * jansson parses; its tree is then laid out once in arrays of our own, so that elements and members
- * are reached by index in constant time and a key by binary search, and jansson's tree is freed.
+ * jansson parses, with stand-ins for the numbers it cannot hold (json_scan.h); its tree is then
+ * laid out once in arrays of our own, so that elements and members are reached by index in constant
+ * time and a key by binary search, and jansson's tree is freed.
  */
 #include "store/files/json.h"
 
@@ -11,6 +12,7 @@
 
 #include "store/base/memory.h"
 #include "store/files/file.h"
+#include "store/files/json_scan.h"
 
 /* A key's place in its object, in order of hash, then of bytes: whatever keys a file was made of,
  * a look-up takes logarithmic time. */
@@ -27,12 +29,12 @@ typedef struct members {
 
 struct wane_json {
     wane_json_kind kind;
-    size_t size; /* bytes of a string, elements of an array, members of an object */
+    size_t size; /* bytes of a string or of what is written, elements, members of an object */
     union {
         bool truth;
         int64_t integer;
         double real;
-        const char *string;
+        const char *string; /* also a number as it is written */
         wane_json *elements;
         members *members;
     } as;
@@ -60,11 +62,21 @@ static int by_hash_and_key(const void *a, const void *b, void *context)
     return strcmp(keys[first->member], keys[second->member]);
 }
 
-static bool convert(wane_json *out, json_t *from, wane_arena *arena);
+/* One parse. */
+typedef struct conversion {
+    wane_json_scan scan;
+    const char *text;
+    size_t numbers, marks; /* of the text, passed so far */
+    wane_arena *arena;
+    wane_json *root;
+} conversion;
 
-static bool convert_object(wane_json *out, json_t *from, wane_arena *arena)
+static bool convert(wane_json *out, json_t *from, conversion *c);
+
+static bool convert_object(wane_json *out, json_t *from, conversion *c)
 {
     size_t count = json_object_size(from), i = 0;
+    wane_arena *arena = c->arena;
     members *all = wane_arena_alloc(arena, 1, sizeof *all);
     if (!all) return false;
     all->keys = wane_arena_alloc(arena, count, sizeof *all->keys);
@@ -72,8 +84,7 @@ static bool convert_object(wane_json *out, json_t *from, wane_arena *arena)
     if (!all->keys || !all->values) return false;
     for (void *at = json_object_iter(from); at; at = json_object_iter_next(from, at), i++) {
         all->keys[i] = wane_arena_strdup(arena, json_object_iter_key(at));
-        if (!all->keys[i] || !convert(&all->values[i], json_object_iter_value(at), arena))
-            return false;
+        if (!all->keys[i] || !convert(&all->values[i], json_object_iter_value(at), c)) return false;
     }
     if (count > SMALL_OBJECT) {
         all->places = wane_arena_alloc(arena, count, sizeof *all->places);
@@ -86,19 +97,39 @@ static bool convert_object(wane_json *out, json_t *from, wane_arena *arena)
     return true;
 }
 
-static bool convert_array(wane_json *out, json_t *from, wane_arena *arena)
+static bool convert_array(wane_json *out, json_t *from, conversion *c)
 {
     size_t count = json_array_size(from);
-    out->as.elements = wane_arena_alloc(arena, count, sizeof *out->as.elements);
+    out->as.elements = wane_arena_alloc(c->arena, count, sizeof *out->as.elements);
     if (!out->as.elements) return false;
     out->size = count;
     for (size_t i = 0; i < count; i++)
-        if (!convert(&out->as.elements[i], json_array_get(from, i), arena)) return false;
+        if (!convert(&out->as.elements[i], json_array_get(from, i), c)) return false;
     return true;
 }
 
+/* Arrays and objects keep the order of the text, so the numbers come in it too. */
+static bool convert_number(wane_json *out, json_t *from, conversion *c)
+{
+    const wane_json_mark *next = c->marks < c->scan.count ? &c->scan.marks[c->marks] : NULL;
+    if (next && next->number == c->numbers) {
+        out->kind = next->finite ? WANE_JSON_LARGE : WANE_JSON_NOT_FINITE;
+        out->size = next->bytes;
+        out->as.string = wane_arena_strndup(c->arena, c->text + next->at, next->bytes);
+        c->marks++;
+    } else if (json_is_integer(from)) {
+        out->kind = WANE_JSON_INTEGER;
+        out->as.integer = json_integer_value(from);
+    } else {
+        out->kind = WANE_JSON_REAL;
+        out->as.real = json_real_value(from);
+    }
+    c->numbers++;
+    return wane_json_written(out) || out->kind == WANE_JSON_INTEGER || out->kind == WANE_JSON_REAL;
+}
+
 /* Recursion is bounded by jansson's limit on nesting, 2048. */
-static bool convert(wane_json *out, json_t *from, wane_arena *arena)
+static bool convert(wane_json *out, json_t *from, conversion *c)
 {
     switch (json_typeof(from)) {
     case JSON_NULL: out->kind = WANE_JSON_NULL; return true;
@@ -108,114 +139,72 @@ static bool convert(wane_json *out, json_t *from, wane_arena *arena)
         out->as.truth = json_is_true(from);
         return true;
     case JSON_INTEGER:
-        out->kind = WANE_JSON_INTEGER;
-        out->as.integer = json_integer_value(from);
-        return true;
-    case JSON_REAL:
-        out->kind = WANE_JSON_REAL;
-        out->as.real = json_real_value(from);
-        return true;
+    case JSON_REAL: return convert_number(out, from, c);
     case JSON_STRING:
         out->kind = WANE_JSON_STRING;
         out->size = json_string_length(from);
-        out->as.string = wane_arena_strndup(arena, json_string_value(from), out->size);
+        out->as.string = wane_arena_strndup(c->arena, json_string_value(from), out->size);
         return out->as.string != NULL;
-    case JSON_ARRAY: out->kind = WANE_JSON_ARRAY; return convert_array(out, from, arena);
-    case JSON_OBJECT: out->kind = WANE_JSON_OBJECT; return convert_object(out, from, arena);
+    case JSON_ARRAY: out->kind = WANE_JSON_ARRAY; return convert_array(out, from, c);
+    case JSON_OBJECT: out->kind = WANE_JSON_OBJECT; return convert_object(out, from, c);
     }
     return false;
 }
 
-/* Whether the digits of an integer are more than int64 holds. */
-static bool beyond_int64(const char *digits, size_t count, bool negative)
-{
-    const char *largest = negative ? "9223372036854775808" : "9223372036854775807";
-    return count > 19 || (count == 19 && memcmp(digits, largest, 19) > 0);
-}
-
-/* Copies JSON text with "e0" behind every integer beyond int64, so that jansson reads a real. Stops
- * at `stop` bytes of the copy; *on_line counts the bytes added on the line it stops in. */
-static void widen(wane_text *out, const char *bytes, size_t count, size_t stop, size_t *on_line)
-{
-    bool quoted = false;
-    *on_line = 0;
-    for (size_t i = 0; i < count && out->length < stop && !out->failed;) {
-        size_t start = i, sign = bytes[i] == '-';
-        char c = bytes[i];
-        if (quoted || !(sign || (c >= '0' && c <= '9'))) {
-            if (c == '"') quoted = !quoted;
-            if (c == '\n') *on_line = 0;
-            i += quoted && c == '\\' && i + 1 < count ? 2 : 1;
-            wane_text_append(out, bytes + start, i - start);
-            continue;
-        }
-        bool integer = true;
-        for (i++; i < count && bytes[i] && strchr("0123456789+-.eE", bytes[i]); i++)
-            integer = integer && bytes[i] >= '0' && bytes[i] <= '9';
-        wane_text_append(out, bytes + start, i - start);
-        if (integer && beyond_int64(bytes + start + sign, i - start - sign, sign)) {
-            wane_text_string(out, "e0");
-            *on_line += 2;
-        }
-    }
-}
-
-static wane_status parse_failure(const json_error_t *fault, size_t shift, const char *name,
-                                 wane_error *err)
+/* The parser's message, with what stands in the file where it names a stand-in. */
+static wane_status parse_failure(const json_error_t *fault, const wane_json_scan *scan,
+                                 const char *bytes, const char *name, wane_error *err)
 {
     if (json_error_code(fault) == json_error_out_of_memory)
         return wane_fail_memory(err, "read", name);
-    long column = (long)fault->column - (long)shift;
+    const char *near = strstr(fault->text, " near '");
+    int told = (int)strlen(fault->text), written = 0;
+    const char *token = "";
+    for (size_t i = 0; near && fault->position > 0 && i < scan->count; i++) {
+        if (scan->marks[i].at + scan->marks[i].bytes != (size_t)fault->position) continue;
+        token = bytes + scan->marks[i].at;
+        written = scan->marks[i].bytes < 40 ? (int)scan->marks[i].bytes : 40;
+        told = (int)(near - fault->text) + (int)strlen(" near '");
+    }
     return wane_fail_at(err, WANE_EFORMAT, fault->line > 0 ? fault->line : 1,
-                        column > 0 ? column : 1, "read: %s: %s", name, fault->text);
+                        fault->column > 0 ? fault->column : 1, "read: %s: %.*s%.*s%s", name, told,
+                        fault->text, written, token, written ? "'" : "");
 }
 
-static wane_status parse_tree(json_t **out, const char *bytes, size_t count, const char *name,
+static wane_status parse_tree(conversion *c, const char *bytes, size_t count, const char *name,
                               wane_error *err)
 {
     const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
     json_error_t fault;
-    *out = json_loadb(bytes, count, flags, &fault);
-    if (*out) return WANE_OK;
-    if (json_error_code(&fault) != json_error_numeric_overflow)
-        return parse_failure(&fault, 0, name, err);
-    wane_text wide = {0};
-    size_t shift = 0;
-    widen(&wide, bytes, count, SIZE_MAX, &shift);
-    wane_status st = wane_text_check(&wide, "read", name, err);
-    if (st == WANE_OK) {
-        *out = json_loadb(wide.data, wide.length, flags, &fault);
-        if (!*out) {
-            wane_text_clear(&wide);
-            widen(&wide, bytes, count, fault.position > 0 ? (size_t)fault.position : 0, &shift);
-            st = parse_failure(&fault, shift, name, err);
-        }
+    json_t *tree = json_loadb(c->scan.copy ? c->scan.copy : bytes, count, flags, &fault);
+    if (!tree) return parse_failure(&fault, &c->scan, bytes, name, err);
+    c->arena = wane_arena_new();
+    c->text = bytes;
+    document *whole = c->arena ? wane_arena_alloc(c->arena, 1, sizeof *whole) : NULL;
+    bool good = whole && convert(&whole->root, tree, c);
+    json_decref(tree);
+    if (!good) {
+        wane_arena_free(c->arena);
+        return wane_fail_memory(err, "read", name);
     }
-    wane_text_free(&wide);
-    return st;
+    whole->arena = c->arena;
+    c->root = &whole->root;
+    return WANE_OK;
 }
 
 wane_status wane_json_parse(wane_json **out, const char *bytes, size_t count, const char *name,
                             wane_error *err)
 {
+    conversion c = {0};
     if (count >= 3 && !memcmp(bytes, "\xef\xbb\xbf", 3)) {
         bytes += 3;
         count -= 3;
     }
-    json_t *tree = NULL;
-    wane_status st = parse_tree(&tree, bytes, count, name, err);
-    if (st != WANE_OK) return st;
-    wane_arena *arena = wane_arena_new();
-    document *whole = arena ? wane_arena_alloc(arena, 1, sizeof *whole) : NULL;
-    bool good = whole && convert(&whole->root, tree, arena);
-    json_decref(tree);
-    if (!good) {
-        wane_arena_free(arena);
-        return wane_fail_memory(err, "read", name);
-    }
-    whole->arena = arena;
-    *out = &whole->root;
-    return WANE_OK;
+    wane_status st = wane_json_scan_text(&c.scan, bytes, count, name, err);
+    if (st == WANE_OK) st = parse_tree(&c, bytes, count, name, err);
+    if (st == WANE_OK) *out = c.root;
+    wane_json_scan_free(&c.scan);
+    return st;
 }
 
 wane_status wane_json_load(wane_json **out, const char *path, wane_error *err)
@@ -291,6 +280,7 @@ bool wane_json_number(double *out, const wane_json *value)
     switch (wane_json_kind_of(value)) {
     case WANE_JSON_INTEGER: *out = (double)value->as.integer; return true;
     case WANE_JSON_REAL: *out = value->as.real; return true;
+    case WANE_JSON_LARGE: return wane_parse_double(out, value->as.string);
     default: return false;
     }
 }
@@ -306,6 +296,12 @@ bool wane_json_integer(int64_t *out, const wane_json *value)
     if (real != floor(real) || real < -0x1p63 || real >= 0x1p63) return false;
     *out = (int64_t)real;
     return true;
+}
+
+const char *wane_json_written(const wane_json *value)
+{
+    wane_json_kind kind = wane_json_kind_of(value);
+    return kind == WANE_JSON_LARGE || kind == WANE_JSON_NOT_FINITE ? value->as.string : NULL;
 }
 
 bool wane_json_bool(const wane_json *value, bool fallback)

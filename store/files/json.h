@@ -2,10 +2,13 @@
  * JSON values read from bytes (by jansson; json.c is the only file that includes it).
  *
  * A string may hold \u0000 (it carries its length), a key may not. Look-up by index takes constant
- * time, by key logarithmic time. An integer beyond int64 is read as a real, as
- * tokenizer_config.json often has one. Duplicate keys, invalid UTF-8, lone surrogates, numbers
- * beyond double, and nesting over 2048 are errors with line and column. A UTF-8 byte order mark at
- * the start is skipped. Python's NaN and Infinity are refused.
+ * time, by key logarithmic time. Duplicate keys, invalid UTF-8, lone surrogates and nesting over
+ * 2048 are errors with line and column. A UTF-8 byte order mark at the start is skipped.
+ *
+ * Numbers that no machine type holds are kept as they are written (wane_json_written): integers
+ * beyond int64, reals beyond double, and NaN, Infinity and -Infinity, which Python writes and
+ * RFC 8259 does not know. So a file is read whatever stands under keys that nobody asks for, and
+ * whoever asks for a number is told that there is none.
  */
 #ifndef STORE_FILES_JSON_H
 #define STORE_FILES_JSON_H
@@ -24,6 +27,8 @@ typedef enum wane_json_kind {
     WANE_JSON_BOOL,
     WANE_JSON_INTEGER,
     WANE_JSON_REAL,
+    WANE_JSON_LARGE,      /* a number beyond int64 or double */
+    WANE_JSON_NOT_FINITE, /* NaN, Infinity, -Infinity */
     WANE_JSON_STRING,
     WANE_JSON_ARRAY,
     WANE_JSON_OBJECT
@@ -45,9 +50,14 @@ const wane_json *wane_json_get(const wane_json *object, const char *key); /* or 
 /* Member `index` of an object in the order of the file; *key is NUL-terminated. */
 const wane_json *wane_json_member(const wane_json *object, size_t index, const char **key);
 const char *wane_json_string(const wane_json *value, size_t *bytes); /* NULL if no string */
-bool wane_json_number(double *out, const wane_json *value);          /* integer or real */
-bool wane_json_integer(int64_t *out, const wane_json *value);        /* also 2.0 */
-bool wane_json_bool(const wane_json *value, bool fallback);          /* fallback if no bool */
+/* A finite number; of an integer beyond int64 the nearest double. False for everything else, so for
+ * NaN, Infinity and 1e400 too. */
+bool wane_json_number(double *out, const wane_json *value);
+bool wane_json_integer(int64_t *out, const wane_json *value); /* within int64; also 2.0 */
+/* What stands in the file for a LARGE or NOT_FINITE value ("18446744073709551615", "NaN"); NULL for
+ * any other. */
+const char *wane_json_written(const wane_json *value);
+bool wane_json_bool(const wane_json *value, bool fallback); /* fallback if no bool */
 
 /* Appends `text` as a JSON string with quotes; a number as JSON ("null" when not finite; a number
  * reads back to the same bits). */

@@ -162,6 +162,47 @@ static wane_status read_header(wane_source *source, wane_error *err)
     return WANE_OK;
 }
 
+static bool blank(const char *bytes, size_t count)
+{
+    size_t i = 0;
+    while (i < count && strchr(" \t\r\n", bytes[i])) i++;
+    return i == count;
+}
+
+/* Whether what is called JSON is JSON lines: its first line that is not blank is a whole value, and
+ * something follows it, which no JSON text allows. */
+static wane_status holds_lines(bool *out, const wane_source *source, wane_error *err)
+{
+    const char *line = source->bytes, *end = source->bytes + source->count;
+    size_t length = 0;
+    for (; line < end; line += length + 1) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        length = (size_t)((stop ? stop : end) - line);
+        if (!blank(line, length)) break;
+    }
+    *out = false;
+    if (line >= end || blank(line + length, (size_t)(end - line) - length)) return WANE_OK;
+    wane_json *value = NULL;
+    wane_error cause;
+    wane_status st = wane_json_parse(&value, line, length, source->name, &cause);
+    *out = st == WANE_OK;
+    wane_json_free(value);
+    return st == WANE_ENOMEM ? wane_fail_memory(err, "read", source->name) : WANE_OK;
+}
+
+static wane_status read_json(wane_source *source, wane_error *err)
+{
+    bool lines = false;
+    wane_status st = holds_lines(&lines, source, err);
+    if (st != WANE_OK) return st;
+    if (lines) {
+        source->format = WANE_FORMAT_JSONL;
+        return WANE_OK;
+    }
+    st = wane_json_parse(&source->root, source->bytes, source->count, source->name, err);
+    return st == WANE_OK ? find_rows(source, err) : st;
+}
+
 wane_status wane_source_open(wane_source **out, const char *bytes, size_t count, const char *name,
                              wane_format format, bool bare, wane_error *err)
 {
@@ -180,8 +221,7 @@ wane_status wane_source_open(wane_source **out, const char *bytes, size_t count,
         source->count -= 3;
     }
     if (format == WANE_FORMAT_JSON) {
-        WANE_TRY(wane_json_parse(&source->root, source->bytes, source->count, name, err));
-        WANE_TRY(find_rows(source, err));
+        WANE_TRY(read_json(source, err));
     } else if (format != WANE_FORMAT_JSONL) {
         WANE_TRY(read_header(source, err));
     }
@@ -340,7 +380,9 @@ static wane_status append_number(const wane_json *value, wane_text *out)
     int64_t integer = 0;
     double real = 0;
     char digits[32];
-    if (wane_json_integer(&integer, value)) wane_text_printf(out, "%lld", (long long)integer);
+    const char *written = wane_json_written(value);
+    if (written) wane_text_string(out, written);
+    else if (wane_json_integer(&integer, value)) wane_text_printf(out, "%lld", (long long)integer);
     else if (wane_json_number(&real, value))
         wane_text_string(out, wane_format_double(digits, real));
     return WANE_OK;
@@ -367,10 +409,15 @@ wane_status wane_source_value(const wane_source *source, const char *column, wan
         wane_text_append(out, text, bytes);
         return WANE_OK;
     case WANE_JSON_INTEGER:
-    case WANE_JSON_REAL: return append_number(value, out);
+    case WANE_JSON_REAL:
+    case WANE_JSON_LARGE: return append_number(value, out);
     case WANE_JSON_BOOL:
         wane_text_string(out, wane_json_bool(value, false) ? "true" : "false");
         return WANE_OK;
+    case WANE_JSON_NOT_FINITE:
+        return wane_source_fail(source, err, WANE_EFORMAT,
+                                "column \"%.60s\" is %s; text or a number is wanted", column,
+                                wane_json_written(value));
     case WANE_JSON_NULL:
         return wane_source_fail(source, err, WANE_EFORMAT, "column \"%.60s\" is null", column);
     case WANE_JSON_ARRAY:

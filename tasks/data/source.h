@@ -2,7 +2,8 @@
  * Rows with named columns out of one file's bytes: JSONL, JSON, CSV, TSV.
  *
  * JSON: a list of objects, {"data": [objects]}, or {"column": [values], ...} with columns of equal
- * length. JSONL: one object a line, empty lines skipped. CSV and TSV: the first record names the
+ * length; a file called .json whose first line is a whole value with more behind it is JSONL.
+ * JSONL: one object a line, empty lines skipped. CSV and TSV: the first record names the
  * columns (csv.h). A byte order mark at the start is skipped. Broken UTF-8 and NUL characters are
  * errors with their line.
  */
@@ -46,8 +47,8 @@ const char *wane_source_column(const wane_source *source, size_t index);
 bool wane_source_has(const wane_source *source, const char *column);
 
 /* Appends the row's value of `column` to `out`: a string as it is, a number or a truth value as the
- * text JSON writes for it (2.0 becomes "2"). A missing column, null, a list or an object is
- * WANE_EFORMAT with the place. */
+ * text JSON writes for it (2.0 becomes "2"), one beyond int64 or double as it is written. A missing
+ * column, null, NaN, Infinity, a list or an object is WANE_EFORMAT with the place. */
 WANE_MUST_CHECK wane_status wane_source_value(const wane_source *source, const char *column,
                                               wane_text *out, wane_error *err);
 

@@ -203,6 +203,50 @@ static void jsonl_reads_values(void **state)
     FAILS("{\"t\": 1, \"t\": 2}\n", WANE_FORMAT_JSONL, "(line 1, column");
 }
 
+static void numbers_are_text_as_written(void **state)
+{
+    (void)state;
+    reads("{\"l\": 18446744073709551615}\n{\"l\": 18446744073709551614}\n{\"l\": 7}\n"
+          "{\"l\": -123456789012345678901234567890}\n{\"l\": 1e400}\n{\"l\": \"NaN\"}",
+          WANE_FORMAT_JSONL,
+          "l=18446744073709551615;/l=18446744073709551614;/l=7;/"
+          "l=-123456789012345678901234567890;/l=1e400;/l=NaN;/");
+    FAILS("{\"t\": 1}\n{\"t\": NaN}\n", WANE_FORMAT_JSONL,
+          "column \"t\" is NaN; text or a number is wanted (line 2, column 1)");
+    FAILS("[{\"t\": -Infinity}]", WANE_FORMAT_JSON, "row 1: column \"t\" is -Infinity;");
+    wane_error err;
+    wane_source *source = NULL;
+    wane_text out = {0};
+    const char text[] = "{\"score\": NaN, \"t\": \"x\"}\n";
+    CHECK_OK(
+        wane_source_open(&source, text, sizeof text - 1, "file", WANE_FORMAT_JSONL, false, &err));
+    CHECK_OK(wane_source_next(source, &err));
+    CHECK_OK(wane_source_value(source, "t", &out, &err));
+    assert_string_equal(out.data, "x");
+    wane_source_free(source);
+    wane_text_free(&out);
+}
+
+static void json_lines_may_be_called_json(void **state)
+{
+    (void)state;
+    reads("{\"a\": 1}\n{\"a\": 2}\n", WANE_FORMAT_JSON, "a=1;/a=2;/");
+    reads("\xef\xbb\xbf\n \r\n{\"a\": 1}\r\n\n{\"a\": \"x\", \"b\": 3}", WANE_FORMAT_JSON,
+          "a=1;/a=x;b=3;/");
+    FAILS("{\"a\": 1}\n{\"a\": 2,}\n", WANE_FORMAT_JSON, "(line 2, column 9)");
+    FAILS("{\"a\": 1}\n[2]\n", WANE_FORMAT_JSON, "an object is wanted (line 2, column 1)");
+    /* One value over several lines, values on one line, and a list with more behind it. */
+    FAILS("{\n\"a\": 1}\n{\"a\": 2}\n", WANE_FORMAT_JSON, "near '{' (line 3, column 1)");
+    FAILS("{\"a\": 1} {\"a\": 2}\n", WANE_FORMAT_JSON, "near '{' (line 1, column 10)");
+    FAILS("{\"a\": 1},\n{\"a\": 2}\n", WANE_FORMAT_JSON, "near ',' (line 1, column 9)");
+    wane_error err;
+    wane_text out = {0};
+    const char text[] = "\"one\"\n\"two\"\n";
+    CHECK_OK(all_rows(&out, text, sizeof text - 1, WANE_FORMAT_JSON, true, &err));
+    assert_string_equal(out.data, "=one;/=two;/");
+    wane_text_free(&out);
+}
+
 static void json_has_three_forms(void **state)
 {
     (void)state;
@@ -300,6 +344,8 @@ int main(void)
         cmocka_unit_test(csv_round_trip),
         cmocka_unit_test(any_bytes_end_well),
         cmocka_unit_test(jsonl_reads_values),
+        cmocka_unit_test(numbers_are_text_as_written),
+        cmocka_unit_test(json_lines_may_be_called_json),
         cmocka_unit_test(json_has_three_forms),
         cmocka_unit_test(missing_columns_are_suggested),
         cmocka_unit_test(templates_parse),
