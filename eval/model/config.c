@@ -26,38 +26,48 @@ static wane_status refuse(const reader *r, const char *key, const char *cause)
     return wane_fail(r->err, WANE_EFORMAT, "model configuration: %s: %s: %s", r->name, key, cause);
 }
 
-/* A whole number >= 1; `fallback` 0 = required. */
-static wane_status read_size(const reader *r, const wane_json *object, const char *key,
-                             size_t fallback, size_t *out)
+/* A whole number >= 1. */
+static wane_status take_size(const reader *r, const wane_json *value, const char *key, size_t *out)
 {
-    const wane_json *value = wane_json_get(object, key);
     int64_t number = 0;
-    if (!given(value) && fallback > 0) {
-        *out = fallback;
-        return WANE_OK;
-    }
-    if (!given(value)) return refuse(r, key, "is missing");
     if (!wane_json_integer(&number, value) || number < 1 || number > INT32_MAX)
         return refuse(r, key, "is no whole number in 1..2147483647");
     *out = (size_t)number;
     return WANE_OK;
 }
 
-/* A positive number; `fallback` 0 = required. */
-static wane_status read_positive(const reader *r, const wane_json *object, const char *key,
-                                 double fallback, double *out)
+/* A positive number. */
+static wane_status take_positive(const reader *r, const wane_json *value, const char *key,
+                                 double *out)
 {
-    const wane_json *value = wane_json_get(object, key);
     double number = 0;
-    if (!given(value) && fallback > 0) {
-        *out = fallback;
-        return WANE_OK;
-    }
-    if (!given(value)) return refuse(r, key, "is missing");
     if (!wane_json_number(&number, value) || !(number > 0) || !isfinite(number))
         return refuse(r, key, "is no positive number");
     *out = number;
     return WANE_OK;
+}
+
+/* Where the key is absent the value is the fallback, which is transformers' default. */
+static wane_status read_size(const reader *r, const char *key, size_t fallback, size_t *out)
+{
+    const wane_json *value = wane_json_get(r->root, key);
+    *out = fallback;
+    return value ? take_size(r, value, key, out) : WANE_OK;
+}
+
+/* The same of a key that may be null, which says what absence says. */
+static wane_status read_optional_size(const reader *r, const char *key, size_t fallback,
+                                      size_t *out)
+{
+    *out = fallback;
+    return given(wane_json_get(r->root, key)) ? read_size(r, key, fallback, out) : WANE_OK;
+}
+
+static wane_status read_positive(const reader *r, const char *key, double fallback, double *out)
+{
+    const wane_json *value = wane_json_get(r->root, key);
+    *out = fallback;
+    return value ? take_positive(r, value, key, out) : WANE_OK;
 }
 
 static wane_status read_bool(const reader *r, const char *key, bool *out)
@@ -84,76 +94,238 @@ static wane_status read_token(const reader *r, const char *key, int32_t absent, 
     return WANE_OK;
 }
 
-/* rope_scaling and the older keys beside it, or rope_parameters that hold all. */
-static wane_status read_rope(const reader *r, size_t context, wane_rope *out)
+/* A member of the rotary parameters; it must be there. */
+static wane_status read_rope_number(const reader *r, const wane_json *object, const char *key,
+                                    double *out)
+{
+    const wane_json *value = wane_json_get(object, key);
+    return value ? take_positive(r, value, key, out) : refuse(r, key, "is missing");
+}
+
+/* A key beside the rotary parameters, as Phi-3 writes it, counts before the one among them. */
+static wane_status read_original_context(const reader *r, const wane_json *object, size_t context,
+                                         size_t *out)
+{
+    static const char key[] = "original_max_position_embeddings";
+    const wane_json *value = wane_json_get(r->root, key);
+    if (!value) value = wane_json_get(object, key);
+    *out = context;
+    return value ? take_size(r, value, key, out) : WANE_OK;
+}
+
+static wane_status read_llama3(const reader *r, const wane_json *object, size_t context,
+                               wane_rope *out)
 {
     wane_status st = WANE_OK;
-    const wane_json *parameters = wane_json_get(r->root, "rope_parameters");
-    bool nested = wane_json_kind_of(parameters) == WANE_JSON_OBJECT;
-    const wane_json *scaling = nested ? parameters : wane_json_get(r->root, "rope_scaling");
-    const char *key = nested ? "rope_parameters" : "rope_scaling";
-    const wane_json *theta_at =
-        nested && given(wane_json_get(parameters, "rope_theta")) ? parameters : r->root;
-    WANE_TRY(read_positive(r, theta_at, "rope_theta", 10000, &out->theta));
-    if (!given(scaling)) return WANE_OK;
-    if (wane_json_kind_of(scaling) != WANE_JSON_OBJECT) return refuse(r, key, "is no object");
-    const wane_json *type = wane_json_get(scaling, "rope_type");
-    if (!given(type)) type = wane_json_get(scaling, "type");
-    const char *name = wane_json_string(type, NULL);
-    if (!given(type) || (name && strcmp(name, "default") == 0)) return WANE_OK;
-    if (!name || strcmp(name, "llama3") != 0)
-        return wane_fail(r->err, WANE_EFORMAT,
-                         "model configuration: %s: %s: type \"%s\" is not supported (default and "
-                         "llama3 are)",
-                         r->name, key, name ? name : "?");
     out->llama3 = true;
-    WANE_TRY(read_positive(r, scaling, "factor", 0, &out->factor));
-    WANE_TRY(read_positive(r, scaling, "low_freq_factor", 0, &out->low_frequency_factor));
-    WANE_TRY(read_positive(r, scaling, "high_freq_factor", 0, &out->high_frequency_factor));
-    WANE_TRY(
-        read_size(r, scaling, "original_max_position_embeddings", context, &out->original_context));
+    WANE_TRY(read_rope_number(r, object, "factor", &out->factor));
+    WANE_TRY(read_rope_number(r, object, "low_freq_factor", &out->low_frequency_factor));
+    WANE_TRY(read_rope_number(r, object, "high_freq_factor", &out->high_frequency_factor));
+    WANE_TRY(read_original_context(r, object, context, &out->original_context));
     if (out->high_frequency_factor <= out->low_frequency_factor)
         return refuse(r, "high_freq_factor", "is not above low_freq_factor");
 done:
     return st;
 }
 
+/* Rotary parameters: `object` (NULL: none) is what config.json calls `key`. */
+static wane_status read_rope_parameters(const reader *r, const wane_json *object, const char *key,
+                                        size_t context, wane_rope *out)
+{
+    wane_status st = WANE_OK;
+    const wane_json *theta = wane_json_get(object, "rope_theta");
+    const wane_json *type = wane_json_get(object, "rope_type");
+    const wane_json *part = wane_json_get(object, "partial_rotary_factor");
+    double factor = 1;
+    *out = (wane_rope){.theta = 10000};
+    if (!theta) theta = wane_json_get(r->root, "rope_theta");
+    if (theta) WANE_TRY(take_positive(r, theta, "rope_theta", &out->theta));
+    if (given(part) && (!wane_json_number(&factor, part) || factor != 1))
+        return refuse(r, "partial_rotary_factor", "other than 1 is not supported");
+    if (!type) type = wane_json_get(object, "type");
+    if (!type) return WANE_OK;
+    const char *name = wane_json_string(type, NULL);
+    if (!name) return refuse(r, key, "its type is no name");
+    if (strcmp(name, "default") == 0) return WANE_OK;
+    if (strcmp(name, "llama3") == 0) return read_llama3(r, object, context, out);
+    if (strcmp(name, "linear") == 0) {
+        WANE_TRY(read_rope_number(r, object, "factor", &factor));
+        if (factor == 1) return WANE_OK;
+        return refuse(r, key, "type \"linear\" with a factor other than 1 is not supported");
+    }
+    st = wane_fail(r->err, WANE_EFORMAT,
+                   "model configuration: %s: %s: type \"%.64s\" is not supported (default, llama3 "
+                   "and linear with factor 1 are)",
+                   r->name, key, name);
+done:
+    return st;
+}
+
+static bool same_rope(const wane_rope *a, const wane_rope *b)
+{
+    return a->theta == b->theta && a->llama3 == b->llama3 && a->factor == b->factor &&
+           a->low_frequency_factor == b->low_frequency_factor &&
+           a->high_frequency_factor == b->high_frequency_factor &&
+           a->original_context == b->original_context;
+}
+
+/* What Python takes for false: transformers then looks at the next key. */
+static bool empty(const wane_json *value)
+{
+    double number = 1;
+    size_t bytes = 1;
+    switch (wane_json_kind_of(value)) {
+    case WANE_JSON_NULL: return true;
+    case WANE_JSON_BOOL: return !wane_json_bool(value, true);
+    case WANE_JSON_STRING: return wane_json_string(value, &bytes) && bytes == 0;
+    case WANE_JSON_ARRAY:
+    case WANE_JSON_OBJECT: return wane_json_size(value) == 0;
+    default: return wane_json_number(&number, value) && number == 0;
+    }
+}
+
+/* rope_scaling counts before rope_parameters; either may hold rope_theta, or leave it to the key
+ * beside. Parameters per layer type ({"full_attention": {...}}) are read by other families alone,
+ * so they must say what the rest says. */
+static wane_status read_rope(const reader *r, size_t context, wane_rope *out)
+{
+    wane_status st = WANE_OK;
+    const char *key = "rope_scaling";
+    const wane_json *object = wane_json_get(r->root, key);
+    if (empty(object)) object = wane_json_get(r->root, key = "rope_parameters");
+    if (empty(object)) object = NULL;
+    if (object && wane_json_kind_of(object) != WANE_JSON_OBJECT)
+        return refuse(r, key, "is no object");
+    WANE_TRY(read_rope_parameters(r, object, key, context, out));
+    for (size_t i = 0; i < wane_json_size(object); i++) {
+        const char *name = NULL;
+        const wane_json *member = wane_json_member(object, i, &name);
+        wane_rope nested;
+        if (wane_json_kind_of(member) != WANE_JSON_OBJECT) continue;
+        WANE_TRY(read_rope_parameters(r, member, key, context, &nested));
+        if (!same_rope(out, &nested))
+            return wane_fail(r->err, WANE_EFORMAT,
+                             "model configuration: %s: %s: \"%.64s\" has parameters of its own, "
+                             "which is not supported",
+                             r->name, key, name);
+    }
+done:
+    return st;
+}
+
+/* Keys of other families and of variants that change what a model computes, and the value at which
+ * they change nothing; null never does. */
+typedef enum neutral { ONLY_NULL, FALSE_, TRUE_, ZERO, ONE } neutral;
+
+static const struct {
+    const char *key;
+    neutral at;
+} foreign[] = {
+    {"quantization_config", ONLY_NULL},
+    {"quantization", ONLY_NULL},
+    {"compression_config", ONLY_NULL},
+    {"per_layer_config", ONLY_NULL},
+    {"attention_chunk_size", ONLY_NULL},
+    {"attention_multiplier", ONLY_NULL},
+    {"attn_logit_softcapping", ONLY_NULL},
+    {"clip_qkv", ONLY_NULL},
+    {"dim_model_base", ONLY_NULL},
+    {"final_logit_softcapping", ONLY_NULL},
+    {"no_rope_layer_interval", ONLY_NULL},
+    {"no_rope_layers", ONLY_NULL},
+    {"query_pre_attn_scalar", ONLY_NULL},
+    {"scale_depth", ONLY_NULL},
+    {"add_cross_attention", FALSE_},
+    {"qk_layernorm", FALSE_},
+    {"rope_interleaved", FALSE_},
+    {"use_bidirectional_attention", FALSE_},
+    {"use_parallel_residual", FALSE_},
+    {"use_qk_norm", FALSE_},
+    {"is_causal", TRUE_},
+    {"attention_dropout", ZERO},
+    {"embedding_multiplier", ONE},
+    {"logit_scale", ONE},
+    {"logits_scaling", ONE},
+    {"partial_rotary_factor", ONE},
+    {"residual_multiplier", ONE},
+    {"rotary_pct", ONE},
+    {"scale_emb", ONE},
+};
+
+static wane_status refuse_foreign_keys(const reader *r)
+{
+    static const char *const causes[] = {
+        "is not supported", "other than false is not supported", "other than true is not supported",
+        "other than 0 is not supported", "other than 1 is not supported"};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        const wane_json *value = wane_json_get(r->root, foreign[i].key);
+        double number = 0;
+        if (!given(value)) continue;
+        bool is_bool = wane_json_kind_of(value) == WANE_JSON_BOOL;
+        bool is_number = wane_json_number(&number, value);
+        bool kept = (foreign[i].at == FALSE_ && is_bool && !wane_json_bool(value, true)) ||
+                    (foreign[i].at == TRUE_ && is_bool && wane_json_bool(value, false)) ||
+                    (foreign[i].at == ZERO && is_number && number == 0) ||
+                    (foreign[i].at == ONE && is_number && number == 1);
+        if (!kept) return refuse(r, foreign[i].key, causes[foreign[i].at]);
+    }
+    return WANE_OK;
+}
+
+/* Every layer looks at all that is before: a window that is switched off is none. */
+static wane_status refuse_windows(const reader *r)
+{
+    const wane_json *types = wane_json_get(r->root, "layer_types");
+    const wane_json *use = wane_json_get(r->root, "use_sliding_window");
+    bool off = wane_json_kind_of(use) == WANE_JSON_BOOL && !wane_json_bool(use, true);
+    if (given(wane_json_get(r->root, "sliding_window")) && !off)
+        return refuse(r, "sliding_window", "is not supported");
+    if (given(types) && wane_json_kind_of(types) != WANE_JSON_ARRAY)
+        return refuse(r, "layer_types", "is no array");
+    for (size_t i = 0; i < wane_json_size(types); i++) {
+        const char *name = wane_json_string(wane_json_at(types, i), NULL);
+        if (!name || strcmp(name, "full_attention") != 0)
+            return wane_fail(r->err, WANE_EFORMAT,
+                             "model configuration: %s: layer_types: \"%.64s\" is not supported "
+                             "(full_attention is)",
+                             r->name, name ? name : "?");
+    }
+    return WANE_OK;
+}
+
 /* What this engine does not compute is refused by name rather than computed as something else. */
 static wane_status refuse_foreign(const reader *r)
 {
+    wane_status st = WANE_OK;
     const wane_json *root = r->root;
     const char *type = wane_json_string(wane_json_get(root, "model_type"), NULL);
     if (!type) return refuse(r, "model_type", "is missing");
     if (strcmp(type, "llama") != 0)
         return wane_fail(r->err, WANE_EFORMAT,
-                         "model configuration: %s: model_type: \"%s\" is not supported (llama is)",
+                         "model configuration: %s: model_type: \"%.64s\" is not supported (llama "
+                         "is)",
                          r->name, type);
-    const char *activation = wane_json_string(wane_json_get(root, "hidden_act"), NULL);
-    if (activation && strcmp(activation, "silu") != 0 && strcmp(activation, "swish") != 0)
+    const wane_json *act = wane_json_get(root, "hidden_act");
+    const char *activation = act ? wane_json_string(act, NULL) : "silu";
+    if (!activation || (strcmp(activation, "silu") != 0 && strcmp(activation, "swish") != 0))
         return wane_fail(r->err, WANE_EFORMAT,
-                         "model configuration: %s: hidden_act: \"%s\" is not supported (silu is)",
-                         r->name, activation);
-    const char *unsupported[] = {"quantization_config", "sliding_window", "layer_types"};
-    for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++)
-        if (given(wane_json_get(root, unsupported[i])))
-            return refuse(r, unsupported[i], "is not supported");
-    double number = 0;
-    if (wane_json_number(&number, wane_json_get(root, "attention_dropout")) && number != 0)
-        return refuse(r, "attention_dropout", "other than 0 is not supported");
-    number = 1;
-    if (wane_json_number(&number, wane_json_get(root, "partial_rotary_factor")) && number != 1)
-        return refuse(r, "partial_rotary_factor", "other than 1 is not supported");
+                         "model configuration: %s: hidden_act: \"%.64s\" is not supported (silu "
+                         "is)",
+                         r->name, activation ? activation : "?");
+    WANE_TRY(refuse_foreign_keys(r));
+    WANE_TRY(refuse_windows(r));
     const wane_json *classes = wane_json_get(root, "architectures");
     for (size_t i = 0; i < wane_json_size(classes); i++) {
         const char *name = wane_json_string(wane_json_at(classes, i), NULL);
         if (name && (strcmp(name, "LlamaForCausalLM") == 0 || strcmp(name, "LlamaModel") == 0))
             continue;
         return wane_fail(r->err, WANE_EFORMAT,
-                         "model configuration: %s: architectures: \"%s\" is "
+                         "model configuration: %s: architectures: \"%.64s\" is "
                          "not supported (LlamaForCausalLM is)",
                          r->name, name ? name : "?");
     }
-    return WANE_OK;
+done:
+    return st;
 }
 
 static wane_status read_all(const reader *r, wane_config *c)
@@ -164,19 +336,19 @@ static wane_status read_all(const reader *r, wane_config *c)
         return wane_fail(r->err, WANE_EFORMAT, "model configuration: %s: is no JSON object",
                          r->name);
     WANE_TRY(refuse_foreign(r));
-    WANE_TRY(read_size(r, root, "vocab_size", 0, &c->vocabulary));
-    WANE_TRY(read_size(r, root, "hidden_size", 0, &c->width));
-    WANE_TRY(read_size(r, root, "num_hidden_layers", 0, &c->layers));
-    WANE_TRY(read_size(r, root, "num_attention_heads", 0, &c->heads));
-    WANE_TRY(read_size(r, root, "num_key_value_heads", c->heads, &c->kv_heads));
-    WANE_TRY(read_size(r, root, "intermediate_size", 0, &c->hidden));
-    WANE_TRY(read_size(r, root, "max_position_embeddings", 2048, &c->context));
+    WANE_TRY(read_size(r, "vocab_size", 32000, &c->vocabulary));
+    WANE_TRY(read_size(r, "hidden_size", 4096, &c->width));
+    WANE_TRY(read_size(r, "num_hidden_layers", 32, &c->layers));
+    WANE_TRY(read_size(r, "num_attention_heads", 32, &c->heads));
+    WANE_TRY(read_optional_size(r, "num_key_value_heads", c->heads, &c->kv_heads));
+    WANE_TRY(read_size(r, "intermediate_size", 11008, &c->hidden));
+    WANE_TRY(read_size(r, "max_position_embeddings", 2048, &c->context));
     if (!given(wane_json_get(root, "head_dim")) && c->width % c->heads != 0)
         return refuse(r, "num_attention_heads", "does not divide hidden_size");
-    WANE_TRY(read_size(r, root, "head_dim", c->width / c->heads ? c->width / c->heads : 1,
-                       &c->head_width));
-    WANE_TRY(read_positive(r, root, "rms_norm_eps", 1e-6, &c->norm_epsilon));
-    WANE_TRY(read_positive(r, root, "initializer_range", 0.02, &c->initializer_range));
+    WANE_TRY(read_optional_size(r, "head_dim", c->width / c->heads ? c->width / c->heads : 1,
+                                &c->head_width));
+    WANE_TRY(read_positive(r, "rms_norm_eps", 1e-6, &c->norm_epsilon));
+    WANE_TRY(read_positive(r, "initializer_range", 0.02, &c->initializer_range));
     WANE_TRY(read_bool(r, "tie_word_embeddings", &c->tied));
     WANE_TRY(read_bool(r, "attention_bias", &c->attention_bias));
     WANE_TRY(read_bool(r, "mlp_bias", &c->mlp_bias));

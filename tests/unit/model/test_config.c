@@ -78,6 +78,101 @@ static void rope_parameters_are_read(void **state)
                 WANE_EFORMAT, "yarn");
 }
 
+/* Expected values: LlamaConfig and LlamaRotaryEmbedding of transformers 5.24 on the same keys. */
+static void rope_theta_is_read_wherever_it_stands(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_config c;
+    const struct {
+        const char *keys;
+        double theta;
+    } cases[] = {
+        {"\"rope_scaling\": {\"rope_type\": \"default\", \"rope_theta\": 500000.0}", 500000},
+        {"\"rope_scaling\": {\"rope_theta\": 5e5, \"type\": \"default\"}, \"rope_theta\": 7",
+         500000},
+        {"\"rope_scaling\": {\"rope_type\": \"default\"}, \"rope_theta\": 7", 7},
+        {"\"rope_scaling\": {\"rope_type\": \"default\"}, \"rope_parameters\": {\"rope_theta\": 5}",
+         10000},
+        {"\"rope_scaling\": {\"rope_theta\": 9}, \"rope_parameters\": {\"rope_theta\": 5}", 9},
+        {"\"rope_scaling\": {}, \"rope_parameters\": {\"rope_theta\": 5}", 5},
+        {"\"rope_scaling\": null, \"rope_parameters\": {\"rope_theta\": 5}, \"rope_theta\": 7", 5},
+        {"\"rope_scaling\": false, \"rope_theta\": 7", 7},
+        {"\"rope_scaling\": {\"type\": \"linear\", \"factor\": 1}, \"rope_theta\": 7", 7},
+        {"\"rope_scaling\": {\"rope_type\": \"default\", \"type\": \"linear\", \"factor\": 2}",
+         10000},
+        {"\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 7}, \"rope_theta\": 7}", 7},
+        {"\"rope_parameters\": null, \"rope_theta\": 7", 7},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        (void)snprintf(text, sizeof text, "{" SIZES ", %s}", cases[i].keys);
+        CHECK_OK(parse(&c, text, &err));
+        assert_false(c.rope.llama3);
+        if (c.rope.theta != cases[i].theta) print_error("%s: %g\n", cases[i].keys, c.rope.theta);
+        CHECK_NEAR(c.rope.theta, cases[i].theta, 0, 0);
+    }
+}
+
+#define LLAMA3                                                                                     \
+    "\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1, "        \
+    "\"high_freq_factor\": 4"
+
+static void the_context_before_scaling_is_read_wherever_it_stands(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_config c;
+    CHECK_OK(parse(&c, "{" SIZES ", \"max_position_embeddings\": 77, " LLAMA3 "}}", &err));
+    assert_int_equal(c.rope.original_context, 77);
+    CHECK_OK(parse(&c,
+                   "{" SIZES ", \"original_max_position_embeddings\": 512, " LLAMA3
+                   ", \"original_max_position_embeddings\": 64}}",
+                   &err));
+    assert_int_equal(c.rope.original_context, 512);
+    CHECK_FAILS(
+        parse(&c, "{" SIZES ", " LLAMA3 ", \"original_max_position_embeddings\": null}}", &err),
+        WANE_EFORMAT, "original_max_position_embeddings");
+}
+
+/* Keys of other families at the value at which they change nothing. */
+static void keys_that_change_nothing_are_accepted(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_config c, plain;
+    CHECK_OK(parse(&plain, "{" SIZES "}", &err));
+    CHECK_OK(
+        parse(&c,
+              "{" SIZES ", \"layer_types\": [\"full_attention\", \"full_attention\", "
+              "\"full_attention\"], \"sliding_window\": null, \"use_sliding_window\": false, "
+              "\"partial_rotary_factor\": 1.0, \"attention_dropout\": 0.0, \"logit_scale\": 1, "
+              "\"attn_logit_softcapping\": null, \"use_qk_norm\": false, \"is_causal\": true, "
+              "\"pretraining_tp\": 4, \"hidden_act\": \"swish\", \"num_key_value_heads\": null, "
+              "\"head_dim\": null, \"rope_interleaved\": false, \"max_window_layers\": 3}",
+              &err));
+    assert_memory_equal(&c, &plain, sizeof c);
+    CHECK_OK(
+        parse(&c, "{" SIZES ", \"sliding_window\": 128, \"use_sliding_window\": false}", &err));
+}
+
+/* Sizes that are not given: LlamaConfig() of transformers 5.24. */
+static void sizes_have_the_defaults_of_transformers(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_config c;
+    CHECK_OK(parse(&c, "{\"model_type\": \"llama\"}", &err));
+    assert_int_equal(c.vocabulary, 32000);
+    assert_int_equal(c.width, 4096);
+    assert_int_equal(c.hidden, 11008);
+    assert_int_equal(c.layers, 32);
+    assert_int_equal(c.heads, 32);
+    assert_int_equal(c.kv_heads, 32);
+    assert_int_equal(c.head_width, 128);
+    assert_int_equal(c.context, 2048);
+}
+
 static void what_is_not_covered_is_refused_by_name(void **state)
 {
     (void)state;
@@ -89,7 +184,7 @@ static void what_is_not_covered_is_refused_by_name(void **state)
         {"[]", "no JSON object"},
         {"{\"model_type\": \"gpt2\"}", "gpt2"},
         {"{\"vocab_size\": 3}", "model_type"},
-        {"{\"model_type\": \"llama\"}", "vocab_size"},
+        {"{\"model_type\": \"llama\", \"vocab_size\": null}", "vocab_size"},
         {"{" SIZES ", \"sliding_window\": 128}", "sliding_window"},
         {"{" SIZES ", \"quantization_config\": {}}", "quantization_config"},
         {"{" SIZES ", \"hidden_act\": \"gelu\"}", "gelu"},
@@ -99,6 +194,26 @@ static void what_is_not_covered_is_refused_by_name(void **state)
         {"{" SIZES ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 2}}",
          "low_freq_factor"},
         {"{" SIZES ", \"rope_scaling\": 3}", "rope_scaling"},
+        {"{" SIZES ", \"rope_scaling\": {\"type\": null, \"factor\": 2.0}}", "rope_scaling"},
+        {"{" SIZES ", \"rope_scaling\": {\"rope_type\": null}}", "rope_scaling"},
+        {"{" SIZES ", \"rope_scaling\": {\"type\": \"linear\"}}", "factor"},
+        {"{" SIZES ", \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2}}", "dynamic"},
+        {"{" SIZES ", \"rope_scaling\": {\"type\": \"default\", \"rope_theta\": null}}",
+         "rope_theta"},
+        {"{" SIZES ", \"rope_theta\": null}", "rope_theta"},
+        {"{" SIZES ", \"rope_scaling\": {\"type\": \"default\", \"partial_rotary_factor\": 0.5}}",
+         "partial_rotary_factor"},
+        {"{" SIZES ", \"rope_parameters\": {\"full_attention\": {\"rope_theta\": 5.0}}}",
+         "full_attention"},
+        {"{" SIZES ", \"layer_types\": [\"full_attention\", \"sliding_attention\"]}",
+         "sliding_attention"},
+        {"{" SIZES ", \"layer_types\": \"full_attention\"}", "layer_types"},
+        {"{" SIZES ", \"sliding_window\": 128, \"use_sliding_window\": true}", "sliding_window"},
+        {"{" SIZES ", \"hidden_act\": null}", "hidden_act"},
+        {"{" SIZES ", \"is_causal\": false}", "is_causal"},
+        {"{" SIZES ", \"logits_scaling\": 8.0}", "logits_scaling"},
+        {"{" SIZES ", \"final_logit_softcapping\": 30.0}", "final_logit_softcapping"},
+        {"{" SIZES ", \"use_qk_norm\": true}", "use_qk_norm"},
         {"{" SIZES ", \"architectures\": [\"LlamaForSequenceClassification\"]}",
          "LlamaForSequenceClassification"},
         {"{" SIZES ", \"num_key_value_heads\": 4}", "num_key_value_heads"},
@@ -233,6 +348,10 @@ int main(void)
         cmocka_unit_test(defaults_are_those_of_transformers),
         cmocka_unit_test(all_keys_are_read),
         cmocka_unit_test(rope_parameters_are_read),
+        cmocka_unit_test(rope_theta_is_read_wherever_it_stands),
+        cmocka_unit_test(the_context_before_scaling_is_read_wherever_it_stands),
+        cmocka_unit_test(keys_that_change_nothing_are_accepted),
+        cmocka_unit_test(sizes_have_the_defaults_of_transformers),
         cmocka_unit_test(what_is_not_covered_is_refused_by_name),
         cmocka_unit_test(sizes_that_overflow_are_refused),
         cmocka_unit_test(the_table_lists_every_tensor_once),
