@@ -36,7 +36,9 @@ typedef struct wane_config {
 } wane_config;
 
 /* Reads a Hugging Face config.json (model_type llama; anything this family does not cover is
- * refused by name: sliding windows, other activations, ...). `name` is what messages call it. */
+ * refused by name: sliding windows, other activations, ...). A key that is absent has the default of
+ * transformers' LlamaConfig; rope_theta is found wherever transformers 4 and 5 write it. `name` is
+ * what messages call the file. */
 WANE_MUST_CHECK wane_status wane_config_parse(wane_config *out, const char *bytes, size_t count,
                                               const char *name, wane_error *err);
 
@@ -89,7 +91,8 @@ typedef struct wane_model {
 /* Reads a Hugging Face folder, or an archive of one: config.json, and tensors in any form and type
  * that tensors.h reads. From an archive they go straight to the model's block. The tie is accepted
  * in either direction; prefix "model." may be missing. Missing, unknown or misshapen tensors are
- * errors that name the tensor (rotary inv_freq buffers are ignored). Owned by the caller, free with
+ * errors that name the tensor (buffers are passed over: tables of the rotary positions, and tensors
+ * of whole numbers, as position ids and masks). Owned by the caller, free with
  * wane_model_free (NULL allowed). */
 WANE_MUST_CHECK wane_status wane_model_load(wane_model **out, const char *path, wane_error *err);
 /* The same from an open package, borrowed for the call. */

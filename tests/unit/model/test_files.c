@@ -185,6 +185,69 @@ static void bad_tensors_are_named(void **state)
     wane_model_free(model);
 }
 
+/* A safetensors file that holds the model's tensors and one more of another type. */
+static const char *write_with(const wane_model *model, const char *name, const char *type,
+                              size_t bytes)
+{
+    listing l = list(model);
+    size_t size = 0;
+    const char *folder = write_folder(model, &l), *file = scratch_path("model/model.safetensors");
+    char *whole = read_file(file, &size), header[128];
+    uint64_t length = 0, added = 0;
+    memcpy(&length, whole, 8);
+    size_t values = size - 8 - length;
+    int head = snprintf(header, sizeof header,
+                        ",\"%s\":{\"dtype\":\"%s\",\"shape\":[2],"
+                        "\"data_offsets\":[%zu,%zu]}}",
+                        name, type, values, values + bytes);
+    size_t end = 8 + length; /* of the header, which blanks may follow */
+    while (whole[end - 1] != '}') end--;
+    added = end - 1 - 8 + (size_t)head;
+    char *out = calloc(1, size + sizeof header + bytes);
+    assert_non_null(out);
+    memcpy(out, &added, 8);
+    memcpy(out + 8, whole + 8, end - 1 - 8);
+    memcpy(out + 8 + end - 9, header, (size_t)head);
+    memcpy(out + 8 + added, whole + 8 + length, values);
+    write_file(file, out, 8 + added + values + bytes);
+    free(out);
+    free(whole);
+    return folder;
+}
+
+static void buffers_are_passed_over(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_model *model = make(true), *again = NULL;
+    const struct {
+        const char *name, *type;
+        size_t bytes;
+        bool passed;
+    } cases[] = {
+        {"model.rotary_emb.inv_freq", "F32", 8, true},
+        {"rotary_emb.inv_freq", "F16", 4, true},
+        {"model.layers.1.self_attn.rotary_emb.cos_cached", "F32", 8, true},
+        {"model.embeddings.position_ids", "I64", 16, true},
+        {"model.layers.0.self_attn.mask", "BOOL", 2, true},
+        {"model.layers.0.attn.bias", "U8", 2, true},
+        {"model.layers.0.attn.bias", "F32", 8, false},
+        {"model.layers.0.mlp.up_proj.weight_scale", "F32", 8, false},
+        {"model.layers.7.mlp.up_proj.weight", "I8", 2, false},
+        {"model.inv_freq", "F32", 8, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *folder = write_with(model, cases[i].name, cases[i].type, cases[i].bytes);
+        wane_status st = wane_model_load(&again, folder, &err);
+        if (st != WANE_OK) assert_non_null(strstr(err.message, cases[i].name));
+        assert_int_equal(st, cases[i].passed ? WANE_OK : WANE_EFORMAT);
+        if (st == WANE_OK) check_equal(model, again);
+        wane_model_free(again);
+        again = NULL;
+    }
+    wane_model_free(model);
+}
+
 static void broken_folders_fail_with_one_line(void **state)
 {
     (void)state;
@@ -286,6 +349,7 @@ int main(void)
         cmocka_unit_test(the_tie_is_read_in_either_direction),
         cmocka_unit_test(a_false_tie_is_an_error),
         cmocka_unit_test(bad_tensors_are_named),
+        cmocka_unit_test(buffers_are_passed_over),
         cmocka_unit_test(broken_folders_fail_with_one_line),
         cmocka_unit_test(short_floats_are_widened),
         cmocka_unit_test(every_failed_allocation_is_survived),
