@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <string.h>
 
 #include "eval/cli/commands.h"
@@ -21,9 +22,13 @@ static void write_row(wane_text *rows, const wane_task_data *data, const wane_ac
                       const eval_call *asked)
 {
     const wane_prompts *p = &data->prompts;
-    wane_text_printf(rows, "%s\t%s\t%zu\t%.4f +- %.4f\t%.4f\t%.4f\t%zu\t%zu\t%zu\n",
-                     data->task.name, asked->split, a->examples, a->accuracy, a->stderr_, a->loss,
-                     a->majority, p->label_count, p->cut_rows, p->unknown_tokens);
+    const double numbers[] = {a->accuracy, a->stderr_, a->loss, a->majority};
+    char text[32];
+    wane_text_printf(rows, "%s\t%s\t%zu", data->task.name, asked->split, a->examples);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        wane_text_printf(rows, "\t%s", wane_page_fixed(text, numbers[i], 4));
+    wane_text_printf(rows, "\t%zu\t%zu\t%zu\t%s\n", p->label_count, p->cut_rows, p->unknown_tokens,
+                     a->reason ? a->reason : "-");
 }
 
 static void write_number(wane_text *out, const char *key, double value)
@@ -44,17 +49,20 @@ static void write_json(wane_text *out, const wane_task_data *data, const wane_ac
     write_number(out, "stderr", a->stderr_);
     write_number(out, "loss", a->loss);
     write_number(out, "majority", a->majority);
+    wane_text_string(out, ", \"reason\": ");
+    if (a->reason) wane_json_write_string(out, a->reason);
+    else wane_text_string(out, "null");
     wane_text_printf(out,
                      ", \"labels\": %zu, \"cut_rows\": %zu, \"cut_tokens\": %zu, "
                      "\"unknown_tokens\": %zu, \"apart_rows\": %zu}",
                      p->label_count, p->cut_rows, p->cut_tokens, p->unknown_tokens, p->apart_rows);
 }
 
-/* One line of JSON for every row: the columns of table example. */
+/* One line of JSON for every row: the columns of table example. A task without a score has none. */
 static void write_examples(wane_text *out, const wane_task_data *data, const wane_accuracy *a,
                            const eval_call *asked)
 {
-    for (size_t i = 0; i < a->examples; i++) {
+    for (size_t i = 0; i < a->examples && !a->reason; i++) {
         const wane_example_score *e = &a->example[i];
         wane_text_string(out, "{\"task\": ");
         wane_json_write_string(out, data->task.name);
@@ -69,8 +77,11 @@ static void write_examples(wane_text *out, const wane_task_data *data, const wan
     }
 }
 
-static wane_status measure_task(wane_text *out, wane_text *examples, const wane_pair *pair,
-                                const eval_call *asked, const char *path, wane_error *err)
+/* *bad becomes the error of the first task without a score; the others are measured all the same.
+ */
+static wane_status measure_task(wane_text *out, wane_text *examples, wane_error *bad,
+                                const wane_pair *pair, const eval_call *asked, const char *path,
+                                wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_task_data data = {0};
@@ -84,6 +95,11 @@ static wane_status measure_task(wane_text *out, wane_text *examples, const wane_
     if (asked->json) write_json(out, &data, &a, asked);
     else write_row(out, &data, &a, asked);
     if (asked->examples) write_examples(examples, &data, &a, asked);
+    if (a.reason && bad->code == WANE_OK) {
+        char what[160];
+        (void)snprintf(what, sizeof what, "task %.120s, row %zu", data.task.name, a.row);
+        (void)!wane_pair_not_finite("eval", pair, what, bad);
+    }
 done:
     wane_progress_clear();
     wane_accuracy_free(&a);
@@ -91,22 +107,22 @@ done:
     return st;
 }
 
-static wane_status measure_all(wane_text *page, const wane_pair *pair, const eval_call *asked,
-                               wane_error *err)
+static wane_status measure_all(wane_text *page, wane_error *bad, const wane_pair *pair,
+                               const eval_call *asked, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_text rows = {0}, examples = {0};
     wane_text_string(&rows, asked->json ? "["
-                                        : "task\tsplit\tn\taccuracy\tloss\tmajority\tlabels\tcut "
-                                          "rows\tunknown tokens\n");
+                                        : "task\tsplit\tn\taccuracy\tstderr\tloss\tmajority\t"
+                                          "labels\tcut rows\tunknown tokens\treason\n");
     for (size_t t = 0; t < asked->tasks.count; t++) {
         if (asked->json && t) wane_text_string(&rows, ", ");
-        WANE_TRY(measure_task(&rows, &examples, pair, asked, asked->tasks.item[t], err));
+        WANE_TRY(measure_task(&rows, &examples, bad, pair, asked, asked->tasks.item[t], err));
     }
     if (asked->json) wane_text_string(&rows, "]\n");
     WANE_TRY(wane_text_check(&rows, "eval", "tasks", err));
     if (asked->json) wane_text_append(page, rows.data, rows.length);
-    else wane_page_table(page, &rows, "llrrrrrrr");
+    else wane_page_table(page, &rows, "llrrrrrrrrl");
     if (asked->examples) {
         WANE_TRY(wane_text_check(&examples, "eval", asked->examples, err));
         WANE_TRY(wane_file_write(asked->examples, examples.data, examples.length, err));
@@ -122,6 +138,7 @@ static wane_status measure(const wane_call *call, eval_call *asked, wane_error *
     wane_status st = WANE_OK;
     wane_pair pair = {0};
     wane_text page = {0};
+    wane_error bad = {.code = WANE_OK};
     wane_label labels[WANE_OPTION_LIST_MOST];
     wane_arena *arena = wane_arena_new();
     if (!arena) WANE_TRY(wane_fail_memory(err, "eval", "labels"));
@@ -130,8 +147,9 @@ static wane_status measure(const wane_call *call, eval_call *asked, wane_error *
     asked->request.label_count = asked->labels.count;
     WANE_TRY(wane_pair_open(&pair, call->operand[0], asked->adapter, asked->threads, err));
     WANE_TRY(wane_pair_tokenizer(&pair, err));
-    WANE_TRY(measure_all(&page, &pair, asked, err));
+    WANE_TRY(measure_all(&page, &bad, &pair, asked, err));
     WANE_TRY(wane_page_print(&page, err));
+    if ((st = bad.code) != WANE_OK) *err = bad;
 done:
     wane_text_free(&page);
     wane_pair_close(&pair);

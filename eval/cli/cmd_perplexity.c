@@ -49,20 +49,26 @@ static void write_json(wane_text *out, const wane_text_data *text, const wane_li
         else wane_text_printf(out, ", \"%s\": %" PRId64, counts[i].name, counts[i].value);
     wane_text_string(out, ", \"bos\": ");
     wane_json_write_string(out, row->bos);
-    wane_text_printf(out, ", \"out_of_reach\": %d}\n", row->out_of_reach);
+    wane_text_printf(out, ", \"out_of_reach\": %d, \"reason\": ", row->out_of_reach);
+    if (row->reason) wane_json_write_string(out, row->reason);
+    else wane_text_string(out, "null");
+    wane_text_string(out, "}\n");
 }
 
-static void write_unit(wane_text *out, const char *name, double value, bool known)
+/* why: of a unit that is not there; NULL: it is beyond any number. */
+static void write_unit(wane_text *out, const char *name, double value, const char *why)
 {
     char number[32];
-    wane_page_line(out, name, "%s", known ? wane_page_number(number, value, 6) : "undefined");
+    if (isfinite(value)) wane_page_line(out, name, "%s", wane_page_number(number, value, 6));
+    else wane_page_line(out, name, "%s", why ? why : "- (beyond 1.8e308)");
 }
 
 static void write_page(wane_text *out, const wane_pair *pair, const wane_text_data *text,
                        const wane_likelihood_row *row, const char *like)
 {
     char a[32], b[32], c[32];
-    bool known = !isnan(row->byte_perplexity), units = row->bytes != WANE_NULL;
+    bool known = text->windows.unknown_tokens == 0 || like, units = row->bytes != WANE_NULL;
+    const char *undefined = row->reason ? "-" : known ? NULL : "undefined";
     wane_page_line(out, "model", "%s%s%s", pair->base_path, pair->tuned ? " + " : "",
                    pair->tuned ? pair->tuned_path : "");
     if (units)
@@ -83,14 +89,13 @@ static void write_page(wane_text *out, const wane_pair *pair, const wane_text_da
         out, "unknown tokens", "%s%s", wane_page_count(a, (size_t)row->unk_tokens),
         known || !units ? "" : " (they stand for text of unknown length: no word or byte units)");
     wane_text_string(out, "\n");
-    if (isnan(row->stderr_)) wane_page_line(out, "nll", "%.4f nats/token", row->nll);
-    else wane_page_line(out, "nll", "%.4f +- %.4f nats/token", row->nll, row->stderr_);
+    wane_page_nll(out, row->nll, row->stderr_, row->reason);
     if (!isnan(text->floor))
         wane_page_line(out, "floor", "%.4f nats/token, the entropy of the language", text->floor);
-    write_unit(out, "token perplexity", row->token_perplexity, true);
-    if (units) write_unit(out, "word perplexity", row->word_perplexity, known);
-    if (units) write_unit(out, "byte perplexity", row->byte_perplexity, known);
-    if (units) write_unit(out, "bits per byte", row->bits_per_byte, known);
+    write_unit(out, "token perplexity", row->token_perplexity, row->reason ? "-" : NULL);
+    if (units) write_unit(out, "word perplexity", row->word_perplexity, undefined);
+    if (units) write_unit(out, "byte perplexity", row->byte_perplexity, undefined);
+    if (units) write_unit(out, "bits per byte", row->bits_per_byte, undefined);
     if (row->out_of_reach)
         wane_text_string(out, "\nOut of reach: the model is no better here than a uniform guess "
                               "over its vocabulary.\n");
@@ -133,6 +138,12 @@ static wane_status measure(const wane_call *call, const perplexity_call *asked, 
     if (asked->json) write_json(&page, &text, &row);
     else write_page(&page, &pair, &text, &row, asked->text.like);
     WANE_TRY(wane_page_print(&page, err));
+    if (likelihood.reason) {
+        char what[160];
+        (void)snprintf(what, sizeof what, "%.120s, document %zu", text.corpus.name,
+                       likelihood.document);
+        st = wane_pair_not_finite("perplexity", &pair, what, err);
+    }
 done:
     wane_likelihood_free(&likelihood);
     wane_text_data_free(&text);

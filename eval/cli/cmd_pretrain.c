@@ -46,12 +46,14 @@ static wane_status report(const char *folder, const wane_pretraining *settings, 
                    seconds);
     wane_page_line(&page, "held-out text", "%s documents, %s tokens",
                    wane_page_count(a, text.windows.documents), wane_page_count(b, l.tokens));
-    wane_page_line(&page, "nll", "%.4f +- %.4f nats/token", l.nll, l.nll_stderr);
+    wane_page_nll(&page, l.nll, l.nll_stderr, l.reason);
     wane_page_line(&page, "entropy", "%.4f nats/token: the language's own, no model is below it",
                    text.floor);
-    wane_page_line(&page, "above it", "%.4f nats/token (a uniform guess: %.4f)", l.nll - text.floor,
+    wane_page_line(&page, "above it", "%s nats/token (a uniform guess: %.4f)",
+                   wane_page_fixed(a, l.nll - text.floor, 4),
                    log((double)pair.base->config.vocabulary) - text.floor);
     WANE_TRY(wane_page_print(&page, err));
+    if (l.reason) st = wane_pair_not_finite("pretrain", &pair, "its held-out text", err);
 done:
     wane_text_free(&page);
     wane_likelihood_free(&l);

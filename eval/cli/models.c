@@ -73,6 +73,22 @@ void wane_pair_close(wane_pair *pair)
     *pair = (wane_pair){0};
 }
 
+wane_status wane_pair_not_finite(const char *command, const wane_pair *pair, const char *what,
+                                 wane_error *err)
+{
+    size_t element = 0;
+    const wane_parameter *p = wane_model_not_finite(wane_pair_model(pair), &element);
+    const char *path = pair->tuned ? pair->tuned_path : pair->base_path;
+    if (!p)
+        return wane_fail(err, WANE_ENUMERIC,
+                         "%s: %s: %s: logits are not finite: sums overflow, the weights are finite",
+                         command, path, what);
+    return wane_fail(err, WANE_ENUMERIC, "%s: %s: %s: logits are not finite: value %zu of %s is %s",
+                     command, path, what, element, p->name,
+                     isnan(wane_pair_model(pair)->weights[p->offset + element]) ? "NaN"
+                                                                                : "infinite");
+}
+
 const wane_model *wane_pair_model(const wane_pair *pair)
 {
     return pair->tuned ? pair->tuned : pair->base;

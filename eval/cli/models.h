@@ -40,6 +40,11 @@ void wane_pair_close(wane_pair *pair);
 /* The tuned model, or the base when nothing was given. Borrowed. */
 const wane_model *wane_pair_model(const wane_pair *pair);
 
+/* The error of a measure that is not finite (WANE_ENUMERIC), "command: model: what: ...", naming
+ * the first weight that is not finite where there is one. what: "corpus c, document 3". */
+WANE_MUST_CHECK wane_status wane_pair_not_finite(const char *command, const wane_pair *pair,
+                                                 const char *what, wane_error *err);
+
 /* Reads pair->tokenizer; warns when a tuned model's folder has another one. */
 WANE_MUST_CHECK wane_status wane_pair_tokenizer(wane_pair *pair, wane_error *err);
 

@@ -52,6 +52,13 @@ void wane_page_line(wane_text *out, const char *name, const char *format, ...)
     wane_text_printf(out, "%-*s %s\n", NAME_WIDTH, name, line);
 }
 
+void wane_page_nll(wane_text *out, double nll, double stderr_, const char *reason)
+{
+    if (reason) wane_page_line(out, "nll", "- (%s)", reason);
+    else if (isnan(stderr_)) wane_page_line(out, "nll", "%.4f nats/token", nll);
+    else wane_page_line(out, "nll", "%.4f nats/token, standard error %.4f", nll, stderr_);
+}
+
 void wane_page_floor(wane_text *out, double floor_, const char *type, size_t within)
 {
     char number[32];
@@ -65,7 +72,7 @@ void wane_page_floor(wane_text *out, double floor_, const char *type, size_t wit
 
 char *wane_page_number(char out[32], double value, int digits)
 {
-    if (isnan(value)) return memcpy(out, "-", 2);
+    if (!isfinite(value)) return memcpy(out, "-", 2);
     double size = fabs(value);
     if (value == 0 || size >= 1e7 || size < 1e-4) {
         (void)snprintf(out, 32, "%.*g", digits, value);
@@ -75,6 +82,13 @@ char *wane_page_number(char out[32], double value, int digits)
     int lead = size < 1 ? (int)floor(-log10(size)) : 0;      /* zeros behind it */
     int after = digits - before + lead;
     (void)snprintf(out, 32, "%.*f", after < 0 ? 0 : after, value);
+    return out;
+}
+
+char *wane_page_fixed(char out[32], double value, int decimals)
+{
+    if (!isfinite(value)) return memcpy(out, "-", 2);
+    (void)snprintf(out, 32, "%.*f", decimals, value);
     return out;
 }
 

@@ -21,6 +21,12 @@ void wane_page_line(wane_text *out, const char *name, const char *format, ...) W
  * nothing where no weight is kept in 16 bits (floor 0). */
 void wane_page_floor(wane_text *out, double floor, const char *type, size_t within);
 
+/* The line "nll": nats per token and their standard error (NaN: none), or "-" and the reason. */
+void wane_page_nll(wane_text *out, double nll, double stderr_, const char *reason);
+
+/* `value` with so many decimals; "-" when it is not finite. Returns out. */
+char *wane_page_fixed(char out[32], double value, int decimals);
+
 /* `value` to `digits` significant digits, without an exponent where it reads well; "-" for NaN.
  * `out` must have room for 32 bytes; returns out. */
 char *wane_page_number(char out[32], double value, int digits);

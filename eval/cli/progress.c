@@ -50,6 +50,10 @@ static void on_step(void *context, const wane_plan *plan, size_t run, size_t pos
     enum { LIVE_TENTHS = 2, PLAIN_SECONDS = 30 };
     wane_progress *p = context;
     double now = wane_clock_wall();
+    if (!result->finite) { /* the stage's line will say so */
+        p->step = step;
+        return;
+    }
     if (p->step == 0) { /* not always the first of the stage: a run may go on from a checkpoint */
         p->first_step = step - 1;
         p->mean_loss = result->loss;

@@ -7,7 +7,8 @@
 #define MORE_FORGOTTEN "higher: more forgotten"
 #define MORE_CHANGED "higher: the weights changed more"
 #define AFTER_ONE "after the first stage (first_stage), or when a score it needs is missing"
-#define NEEDS_ALL "when a score it needs is missing (missing_cell), behind a divergence (diverged)"
+#define NEEDS_ALL                                                                                  \
+    "when a score it needs is missing (missing_cell, not_finite), behind a divergence (diverged)"
 #define ILLUSION "Illusion of Equivalence (2410.21228)"
 #define ARM_MISSING "where no matrix has an intruder (no_intruder) or the arm does not exist"
 #define OVER_TASKS "a share of 1, or a difference of two"
@@ -147,6 +148,12 @@ static const wane_term terms[] = {
      "ratio", MORE_CHANGED, NULL, NULL, "delta_spectral bounds it"},
     {"final", "column", "score of a task after the last stage", "R[T][j]", "share of 1", NULL, NULL,
      NULL, NULL},
+    {"finite", "gate", "weights and logits of what is given (the base, a stage trained elsewhere)",
+     "cells without a number, bound 0; a weight that is NaN or infinite fails too", "count",
+     "any: failed", NULL, NULL,
+     "a trained stage that is not finite has diverged: a result, no failure; the cells are NULL "
+     "with "
+     "reason not_finite"},
     {"floor", "column", "the exact entropy of a built-in corpus: no model's nll is below it", NULL,
      "nats per token", NULL, "where the entropy is not known", NULL, NULL},
     {"forgetting", "metric", "how far each task fell from its best since it was learned",
@@ -460,7 +467,8 @@ static const wane_term terms[] = {
     {"rank", "column", "rank of the adapter", NULL, NULL, NULL, "without an adapter", NULL, NULL},
     {"reason", "column", "why a value is NULL",
      "first_stage: nothing can be forgotten yet; missing_cell: a score is not there; diverged: the "
-     "training was not finite; no_joint_training, joint_last, bound_missing: no bound to hold it "
+     "training was not finite; not_finite: a logit or weight it stands on is NaN or infinite; "
+     "no_joint_training, joint_last, bound_missing: no bound to hold it "
      "against (yet); joint_training, single_tasks: of a bound; head_not_trained: under head: "
      "linear; "
      "probe_failed; not_tracked: 'track' was not asked for before the training; unchanged: W = "

@@ -203,6 +203,9 @@ static void divergences_of(wane_accuracy *a, const measuring *m)
     a->kl_on_task_prompt =
         m->with_base && m->prompt_positions ? m->prompt_kl / (double)m->prompt_positions : NAN;
     a->kl_on_task_answer = m->with_base ? m->answer_kl / (double)m->answer_positions : NAN;
+    if (isfinite(m->prompt_kl + m->answer_kl)) return;
+    a->kl_reason = WANE_NOT_FINITE;
+    a->kl_on_task_prompt = a->kl_on_task_answer = NAN;
 }
 
 wane_status wane_measure_accuracy(wane_accuracy *out, const wane_model *model,

@@ -146,12 +146,21 @@ static wane_status sum_up(wane_likelihood *l, const wane_windows *w, bool with_b
 {
     double nll = 0, kl = 0, ce = 0;
     for (size_t i = 0; i < w->windows; i++) {
+        const wane_window_score *score = &l->window[i];
+        if (!l->reason && !isfinite(score->nll + score->kl + score->soft_ce)) {
+            l->reason = WANE_NOT_FINITE;
+            l->document = w->document[i];
+        }
         nll += l->window[i].nll;
         kl += l->window[i].kl;
         ce += l->window[i].soft_ce;
         l->tokens += l->window[i].tokens;
     }
     double n = (double)l->tokens;
+    if (l->reason) {
+        l->nll = l->nll_stderr = l->kl_to_base = l->soft_ce = NAN;
+        return WANE_OK;
+    }
     l->nll = nll / n;
     l->kl_to_base = with_base ? kl / n : NAN;
     l->soft_ce = with_base ? ce / n : NAN;

@@ -32,6 +32,11 @@ typedef struct wane_likelihood {
                                    resamples from a fixed seed), NaN for one document */
     double kl_to_base, soft_ce; /* means per token; NaN without a base */
     size_t tokens, words, bytes, unknown_tokens;
+    /* WANE_NOT_FINITE when a logit, of the model or of the base, is NaN or infinite: every number
+     * of nats above is NaN then, and `document` the first such, as windows number them. Else NULL.
+     */
+    const char *reason;
+    size_t document;
 } wane_likelihood;
 
 /* Scores every window under `model` (+ `adapter`, may be NULL) and, when `base` is not NULL,
@@ -61,7 +66,8 @@ void wane_likelihood_columns(wane_likelihood_row *out, const wane_likelihood *li
 
 typedef struct wane_example_score {
     size_t row; /* number in the source split */
-    int32_t label, predicted;
+    int32_t label,
+        predicted; /* predicted -1: a score is not finite; margin and loss are NaN then */
     double margin; /* score of the label minus the best other score */
     double loss;   /* -log softmax over the labels' scores, of the label */
 } wane_example_score;
@@ -75,6 +81,10 @@ typedef struct wane_accuracy {
     double kl_on_task_prompt;    /* mean over prompt positions of KL(p_base || p_tuned); NaN without
                                     a base */
     double kl_on_task_answer;    /* the same at the positions that predict the label's tokens */
+    /* WANE_NOT_FINITE when a logit that a score or a divergence stands on is NaN or infinite; the
+     * numbers are NaN then (`kl_reason`: the divergences alone). Else NULL. */
+    const char *reason, *kl_reason;
+    size_t row; /* of `reason`: the first such, by its number in the source split */
 } wane_accuracy;
 
 /* Scores every label of every row: sum of its tokens' log-likelihoods after the prompt (mean when
@@ -95,7 +105,8 @@ WANE_MUST_CHECK wane_status wane_measure_features(double *out, const wane_model 
                                                   wane_error *err);
 
 /* Outcomes from scores (prompts->rows x labels; only differences inside a row matter): the best
- * label, margin, loss = -log softmax over the labels. Ties go to the smaller label. */
+ * label, margin, loss = -log softmax over the labels. Ties go to the smaller label; a row with a
+ * score that is not finite has no outcome, and the whole no accuracy. */
 WANE_MUST_CHECK wane_status wane_accuracy_of_scores(wane_accuracy *out, const double *scores,
                                                     const wane_task *task, wane_split split,
                                                     const wane_prompts *prompts, wane_error *err);

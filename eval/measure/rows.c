@@ -2,6 +2,7 @@
 #include "eval/measure/rows.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "eval/model/kernels.h"
 #include "store/base/memory.h"
@@ -110,12 +111,33 @@ static void compare(const float *logits, float lse, const float *base, float bas
     out->soft_ce = ce[0];
 }
 
+/* Whether every logit of a row is a number. An infinite one may leave the sums finite: -inf is a
+ * probability of 0, but no model means that. The exponent's bits are all set in NaN and infinities
+ * alone. */
+static bool finite_row(const float *logits, size_t count)
+{
+    const uint32_t exponent = 0x7f800000;
+    uint32_t odd = 0;
+    for (size_t v = 0; v < count; v++) {
+        uint32_t bits = 0;
+        memcpy(&bits, &logits[v], sizeof bits);
+        odd |= (uint32_t)((bits & exponent) == exponent);
+    }
+    return odd == 0;
+}
+
 static void score_row(void *context, size_t row, int thread)
 {
     scoring *s = context;
     size_t vocabulary = s->rows->vocabulary;
     const float *logits = s->rows->logits + row * vocabulary;
     float lse = 0, base_lse = 0;
+    bool finite = finite_row(logits, vocabulary);
+    if (s->with_base) finite &= finite_row(s->rows->base_logits + row * vocabulary, vocabulary);
+    if (!finite) {
+        s->out[row] = (wane_row_score){NAN, s->with_base ? NAN : 0, s->with_base ? NAN : 0};
+        return;
+    }
     wane_kernels_best()->logsumexp(vocabulary, logits, &lse, NULL);
     s->out[row] = (wane_row_score){0};
     if (s->target) s->out[row].nll = (double)lse - (double)logits[s->target[row]];
@@ -150,7 +172,9 @@ static void choose_row(void *context, size_t row, int thread)
     (void)thread;
     choosing *c = context;
     const float *logits = c->rows->logits + row * c->rows->vocabulary;
-    float lse = 0;
+    float lse = finite_row(logits, c->rows->vocabulary) ? 0 : NAN;
+    for (size_t j = 0; isnan(lse) && j < c->choices; j++) c->out[row * c->choices + j] = NAN;
+    if (isnan(lse)) return;
     wane_kernels_best()->logsumexp(c->rows->vocabulary, logits, &lse, NULL);
     for (size_t j = 0; j < c->choices; j++)
         c->out[row * c->choices + j] = (double)logits[c->choice[j]] - (double)lse;

@@ -23,7 +23,7 @@ void wane_rows_free(wane_rows *rows);
 WANE_MUST_CHECK wane_status wane_rows_forward(wane_rows *rows, const wane_batch *batch,
                                               bool with_base, wane_error *err);
 
-/* What is known of the prediction at one position. */
+/* What is known of the prediction at one position. All NaN where a logit is not finite. */
 typedef struct wane_row_score {
     double nll;     /* -log p(target); 0 when there is no target */
     double kl;      /* KL(p_base || p); 0 without a base */
@@ -34,7 +34,7 @@ typedef struct wane_row_score {
 void wane_rows_score(wane_rows *rows, const size_t *position, const int32_t *target, size_t count,
                      bool with_base, wane_row_score *out);
 
-/* out[i * choices + j] = log p(choice[j]) at position i. */
+/* out[i * choices + j] = log p(choice[j]) at position i; NaN where a logit is not finite. */
 void wane_rows_choices(wane_rows *rows, const size_t *position, size_t count, const int32_t *choice,
                        size_t choices, double *out);
 

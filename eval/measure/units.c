@@ -6,6 +6,13 @@
 
 #include "eval/measure/measure.h"
 
+/* exp of a large nll is beyond any number. */
+static double finite_exp(double x)
+{
+    double value = exp(x);
+    return isfinite(value) ? value : NAN;
+}
+
 void wane_likelihood_columns(wane_likelihood_row *out, const wane_likelihood *likelihood,
                              const wane_windows *windows, const wane_window_rule *rule)
 {
@@ -16,10 +23,11 @@ void wane_likelihood_columns(wane_likelihood_row *out, const wane_likelihood *li
         .nll = l->nll,
         .stderr_ = l->nll_stderr,
         .change_stderr = NAN,
-        .token_perplexity = exp(l->nll),
-        .word_perplexity = known && l->words ? exp(total / (double)l->words) : NAN,
-        .byte_perplexity = known && l->bytes ? exp(total / (double)l->bytes) : NAN,
+        .token_perplexity = finite_exp(l->nll),
+        .word_perplexity = known && l->words ? finite_exp(total / (double)l->words) : NAN,
+        .byte_perplexity = known && l->bytes ? finite_exp(total / (double)l->bytes) : NAN,
         .bits_per_byte = known && l->bytes ? total / (double)l->bytes / log(2.0) : NAN,
+        .reason = l->reason,
         .kl_to_base = l->kl_to_base,
         .soft_ce = l->soft_ce,
         .tokens = (int64_t)l->tokens,

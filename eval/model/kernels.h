@@ -36,7 +36,8 @@ typedef struct wane_kernels {
     void (*exp)(size_t count, const float *x, float *y);
 
     /* y = x / sqrt(mean(x^2) + epsilon) * gain. x, y: rows x width (y may be x); gain: width;
-     * rstd (may be NULL): rows, the factor 1 / sqrt(...). */
+     * rstd (may be NULL): rows, the factor 1 / sqrt(...). NaN where the squares overflow, in which
+     * PyTorch gives 0. */
     void (*rmsnorm)(size_t rows, size_t width, float epsilon, const float *x, const float *gain,
                     float *y, float *rstd);
     /* dx += gradient of the above given dy; normed (may be NULL) = y again; dgain (may be NULL):

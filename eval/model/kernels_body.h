@@ -36,7 +36,9 @@ static void rmsnorm_(size_t rows, size_t width, float epsilon, const float *x, c
                      float *y, float *rstd)
 {
     for (size_t r = 0; r < rows; r++, x += width, y += width) {
-        float factor = 1.0f / sqrtf(dot_row(width, x, x) / (float)width + epsilon);
+        float square = dot_row(width, x, x) / (float)width + epsilon;
+        /* 1 / inf would be 0, and every logit behind it a number that means nothing. */
+        float factor = isinf(square) ? NAN : 1.0f / sqrtf(square);
         if (rstd) rstd[r] = factor;
         size_t i = 0;
         for (; i + 16 <= width; i += 16) store(y + i, load(x + i) * factor * load(gain + i));

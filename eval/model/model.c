@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/model/model.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,6 +72,20 @@ wane_matrix wane_model_matrix(const wane_model *model, size_t parameter)
     const wane_parameter *p = &model->parameters.parameter[parameter];
     return (wane_matrix){
         .data = model->weights + p->offset, .rows = p->rows, .cols = p->cols, .stride = p->cols};
+}
+
+const wane_parameter *wane_model_not_finite(const wane_model *model, size_t *element)
+{
+    for (size_t p = 0; p < model->parameters.count; p++) {
+        const wane_parameter *parameter = &model->parameters.parameter[p];
+        const float *values = model->weights + parameter->offset;
+        for (size_t i = 0; i < parameter->rows * parameter->cols; i++)
+            if (!isfinite(values[i])) {
+                *element = i;
+                return parameter;
+            }
+    }
+    return NULL;
 }
 
 /* Everything of the configuration that decides what the model computes. */

@@ -115,6 +115,10 @@ WANE_MUST_CHECK wane_status wane_model_save(const wane_model *model, const char 
 WANE_MUST_CHECK wane_status wane_model_sha256(char out[WANE_SHA256_HEX], const wane_model *model,
                                               wane_error *err);
 
+/* The first parameter with a value that is NaN or infinite, in the order of the table, and the
+ * place of the value in it, row by row from 0; NULL when every weight is finite. Borrowed. */
+const wane_parameter *wane_model_not_finite(const wane_model *model, size_t *element);
+
 float *wane_model_weight(wane_model *model, size_t parameter);
 wane_matrix wane_model_matrix(const wane_model *model, size_t parameter); /* borrowed view */
 

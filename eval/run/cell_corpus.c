@@ -91,6 +91,10 @@ wane_status wane_cell_fill_corpus(wane_work *work, const wane_cell *cell, size_t
     WANE_TRY(
         wane_measure_likelihood(&l, chain->model, NULL, base, &corpus->windows, work->pool, err));
     wane_likelihood_columns(&row, &l, &corpus->windows, &corpus->rule);
+    if (l.reason)
+        wane_log_line(work->options->log, WANE_LOG_WARNING,
+                      "stage %zu: corpus %s, document %zu: logits are not finite: no likelihood",
+                      position, work->experiment->corpora[c].spec.name, l.document);
     double base_nll = l.nll;
     if (position) WANE_TRY(paired_change(work, c, &l, &row.change_stderr, &base_nll, err));
     row.out_of_reach = base_nll >= log((double)work->inputs->base->config.vocabulary);

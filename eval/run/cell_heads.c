@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Scores by heads on frozen features: the linear head a stage has trained, or a probe fitted anew.
  */
+#include <math.h>
 #include <stdio.h>
 
 #include "analysis/statistics/logistic.h"
@@ -73,6 +74,13 @@ static wane_status fit(wane_logistic *out, const char **reason, wane_work *work,
     return WANE_OK;
 }
 
+static bool all_finite(const double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i])) return false;
+    return true;
+}
+
 static wane_status score_probe(wane_accuracy *out, const char **reason, wane_work *work,
                                size_t task, const wane_chain *chain, wane_error *err)
 {
@@ -89,10 +97,14 @@ static wane_status score_probe(wane_accuracy *out, const char **reason, wane_wor
     WANE_TRY(train && test && scores ? WANE_OK : wane_fail_memory(err, "probe", in->key));
     WANE_TRY(wane_measure_features(train, chain->model, NULL, rows, work->pool, err));
     WANE_TRY(wane_measure_features(test, chain->model, NULL, &in->test, work->pool, err));
-    WANE_TRY(fit(&probe, reason, work, task, train, rows, err));
-    if (*reason) goto done;
-    WANE_TRY(wane_logistic_predict(NULL, NULL, scores, &probe, test, in->test.rows, width,
-                                   work->pool, err));
+    if (all_finite(train, rows->rows * width)) {
+        WANE_TRY(fit(&probe, reason, work, task, train, rows, err));
+        if (*reason) goto done;
+        WANE_TRY(wane_logistic_predict(NULL, NULL, scores, &probe, test, in->test.rows, width,
+                                       work->pool, err));
+    } else { /* no probe can be fitted: no score is one */
+        for (size_t i = 0; i < in->test.rows * labels; i++) scores[i] = NAN;
+    }
     st = wane_accuracy_of_scores(out, scores, &in->task, WANE_SPLIT_TEST, &in->test, err);
 done:
     wane_logistic_free(&probe);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A score cell: one task under one stage, with every example's outcome.
+ * A score cell: one task under one stage, with every example's outcome; without a score where a
+ * logit is not finite, and then without outcomes.
  */
 #include <math.h>
 
@@ -27,6 +28,10 @@ wane_status wane_cell_fill_task(wane_work *work, const wane_cell *cell, size_t t
         st = wane_cell_commit(work->db, &stated, &(wane_cell_rows){0}, err);
         goto done;
     }
+    if (a.reason)
+        wane_log_line(work->options->log, WANE_LOG_WARNING,
+                      "%s: stage %zu: task %s, row %zu: logits are not finite: no score", run->name,
+                      position, work->experiment->tasks[t].spec.name, a.row);
     examples = wane_alloc(a.examples, sizeof *examples);
     WANE_TRY(examples ? WANE_OK : wane_fail_memory(err, "measure", task->key));
     for (size_t i = 0; i < a.examples; i++)
@@ -37,15 +42,16 @@ wane_status wane_cell_fill_task(wane_work *work, const wane_cell *cell, size_t t
                                          .margin = a.example[i].margin,
                                          .loss = a.example[i].loss};
     int64_t n = (int64_t)a.examples;
-    wane_score_row scores[5] = {{"test", "accuracy", a.accuracy, a.stderr_, n, NULL},
-                                {"test", "loss", a.loss, NAN, n, NULL},
-                                {"test", "majority", a.majority, NAN, n, NULL},
-                                {"test", "kl_on_task_prompt", a.kl_on_task_prompt, NAN, n, NULL},
-                                {"test", "kl_on_task_answer", a.kl_on_task_answer, NAN, n, NULL}};
+    wane_score_row scores[5] = {
+        {"test", "accuracy", a.accuracy, a.stderr_, n, a.reason},
+        {"test", "loss", a.loss, NAN, n, a.reason},
+        {"test", "majority", a.majority, NAN, n, NULL},
+        {"test", "kl_on_task_prompt", a.kl_on_task_prompt, NAN, n, a.kl_reason},
+        {"test", "kl_on_task_answer", a.kl_on_task_answer, NAN, n, a.kl_reason}};
     wane_cell_rows rows = {.scores = scores,
                            .score_count = trained_here ? 5 : 3,
                            .examples = examples,
-                           .example_count = a.examples};
+                           .example_count = a.reason ? 0 : a.examples};
     WANE_TRY(wane_cell_commit(work->db, cell, &rows, err));
 done:
     wane_free(examples);

@@ -88,9 +88,12 @@ wane_status wane_probe_take(wane_probe *out, wane_work *work, const wane_model *
     WANE_TRY(wane_pass_forward(pass, model, adapter, &b.batch, NULL, err));
     wane_pass_nll(pass, nll, NULL);
     wane_pass_logits(pass, &b.last, 1, logits);
-    double sum = 0;
+    double sum = 0, largest = 0;
     for (size_t i = 0; i < b.batch.targets; i++) sum += nll[i];
-    *out = (wane_probe){sum / (double)b.batch.targets, logits};
+    for (size_t i = 0; i < model->config.vocabulary; i++) largest += fabs((double)logits[i]);
+    /* Prompts of one token have nothing to predict. */
+    *out = (wane_probe){b.batch.targets ? sum / (double)b.batch.targets : 0, logits,
+                        isfinite(sum + largest)};
     logits = NULL;
 done:
     wane_pass_free(pass);
@@ -102,9 +105,8 @@ done:
 
 /* ------------------------------------------------------------------------- around a training */
 
-/* Stored for every run that the stage is part of, whichever trains it. */
-static wane_status put_for_stage(wane_work *work, const wane_plan_run *run, size_t position,
-                                 wane_gate_row *gate, wane_error *err)
+wane_status wane_gate_put_for_stage(wane_work *work, const wane_plan_run *run, size_t position,
+                                    wane_gate_row *gate, wane_error *err)
 {
     size_t stage = run->stages[position];
     wane_status st = WANE_OK;
@@ -129,12 +131,16 @@ wane_status wane_gate_adapter_init(wane_work *work, const wane_plan_run *run, si
                                    wane_error *err)
 {
     double value = relative(with->nll, before->nll);
+    /* What the training starts from gives no number: its own loss will say so, this can say
+     * nothing.
+     */
+    if (!before->finite) return WANE_OK;
     wane_gate_row gate = {.name = "adapter_init",
                           .passed = value == 0,
                           .value = value,
                           .bound = 0,
                           .detail = "relative change of nll by the adapter before its first step"};
-    return put_for_stage(work, run, position, &gate, err);
+    return wane_gate_put_for_stage(work, run, position, &gate, err);
 }
 
 wane_status wane_gate_merged(wane_work *work, const wane_plan_run *run, size_t position,
@@ -153,8 +159,8 @@ wane_status wane_gate_merged(wane_work *work, const wane_plan_run *run, size_t p
                                "relative change of nll by merging the adapter"},
                               {"merged_logits", NULL, logits <= 1e-4, logits, 1e-4,
                                "largest change of a logit by merging, of the largest logit"}};
-    wane_status st = put_for_stage(work, run, position, &gates[0], err);
-    return st == WANE_OK ? put_for_stage(work, run, position, &gates[1], err) : st;
+    wane_status st = wane_gate_put_for_stage(work, run, position, &gates[0], err);
+    return st == WANE_OK ? wane_gate_put_for_stage(work, run, position, &gates[1], err) : st;
 }
 
 wane_status wane_gates_of_stage(wane_work *work, const wane_plan_run *run, size_t position,
@@ -163,10 +169,11 @@ wane_status wane_gates_of_stage(wane_work *work, const wane_plan_run *run, size_
     static const char sql[] =
         "SELECT g.name, min(g.passed), g.value, g.bound, g.detail FROM run_stage z JOIN task t ON "
         "t.id = z.task JOIN gate g ON g.run = z.run AND g.subject = t.name WHERE z.stage = ?1 AND "
-        "z.run <> ?2 AND g.name IN ('adapter_init', 'merged_nll', 'merged_logits') AND NOT EXISTS "
+        "z.run <> ?2 AND g.name IN ('adapter_init', 'merged_nll', 'merged_logits', 'finite') AND "
+        "NOT EXISTS "
         "(SELECT 1 FROM gate h WHERE h.run = ?2 AND h.name = g.name AND h.subject = ?3) "
         "GROUP BY g.name";
-    enum { MOST = 3 };
+    enum { MOST = 4 };
     const char *task = work->experiment->tasks[wane_plan_task(run, position)].spec.name;
     wane_gate_row gates[MOST];
     char *texts[2 * MOST] = {NULL};
@@ -281,9 +288,11 @@ static wane_status base_nll(double *out, wane_work *work, size_t corpus, wane_er
     return st;
 }
 
-wane_status wane_gates_of_run(wane_work *work, const wane_plan_run *run, wane_error *err)
+wane_status wane_gates_of_run(bool *finite, wane_work *work, const wane_plan_run *run,
+                              wane_error *err)
 {
-    wane_status st = gate_tasks(work, run, err);
+    wane_status st = wane_gate_base_finite(finite, work, run, err);
+    if (st == WANE_OK) st = gate_tasks(work, run, err);
     double bound = log((double)work->inputs->base->config.vocabulary);
     for (size_t c = 0; c < work->experiment->corpus_count && st == WANE_OK; c++) {
         double nll = NAN;

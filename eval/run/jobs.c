@@ -94,8 +94,9 @@ static wane_status count_runs(wane_work *work, bool stopped, wane_error *err)
         }
         if (st != WANE_OK) return st;
         wane_run_outcome *o = work->outcome;
-        /* Sealed, and cells that were asked for since could not be filled. */
-        if (!stopped && wane_run_waits(work, run)) {
+        /* Sealed, and cells that were asked for since could not be filled; a gate may have kept it
+         * from all of its stages. */
+        if (!stopped && state.status != WANE_RUN_GATE_FAILED && wane_run_waits(work, run)) {
             o->runs_failed++;
             continue;
         }

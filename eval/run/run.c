@@ -210,6 +210,8 @@ static wane_status stage_at(wane_work *work, size_t r, size_t position, size_t l
     if (st != WANE_OK || *diverged) return st;
     tell(work, r, position, "measure", cells);
     st = wane_cells_fill(work, run, position, chain, err);
+    if (st == WANE_OK && stage->given)
+        st = wane_gate_given_finite(work, run, position, chain->model, err);
     if (st == WANE_OK) tell(work, r, position, "done", cells);
     return st;
 }
@@ -278,8 +280,9 @@ static wane_status work_on_run(wane_work *work, size_t r, wane_error *err)
     const wane_run_progress *p = &work->options->progress;
     if (p->run) p->run(p->context, work->plan, r);
     st = wane_results_set_run_status(work->db, run->id, WANE_RUN_RUNNING, NULL, err);
-    if (st == WANE_OK) st = wane_gates_of_run(work, run, err);
-    if (st == WANE_OK) st = walk(work, r, &state, &diverged, err);
+    bool finite = true;
+    if (st == WANE_OK) st = wane_gates_of_run(&finite, work, run, err);
+    if (st == WANE_OK && finite) st = walk(work, r, &state, &diverged, err);
     if (st == WANE_OK) st = wane_run_finish(work, run, diverged, err);
     return st;
 }

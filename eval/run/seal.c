@@ -7,13 +7,21 @@
 #include "analysis/statistics/forgetting.h"
 #include "eval/run/track.h"
 #include "store/base/memory.h"
+#include "store/base/text.h"
 #include "store/results/query.h"
 
 /* R of one run: (stages + 1) rows, a column per task of the order, then one per watched task. */
 typedef struct accuracies {
     size_t stages, tasks, watched, columns;
     double *value;
+    bool *odd; /* there, and not finite: NaN in value for that alone */
 } accuracies;
+
+static void accuracies_free(accuracies *a)
+{
+    wane_free(a->value);
+    wane_free(a->odd);
+}
 
 /* The column of a task, or SIZE_MAX. */
 static size_t column_of(const wane_work *work, const wane_plan_run *run, size_t tasks, int64_t task)
@@ -30,7 +38,8 @@ static wane_status read_accuracies(accuracies *out, wane_work *work, const wane_
                                    wane_error *err)
 {
     static const char sql[] =
-        "SELECT p.position, s.task, s.value FROM run_stage p JOIN score s ON s.stage = p.stage "
+        "SELECT p.position, s.task, s.value, s.reason FROM run_stage p JOIN score s ON s.stage = "
+        "p.stage "
         "WHERE p.run = ?1 AND s.step = -1 AND s.split = 'test' AND s.metric = 'accuracy'";
     const wane_experiment *x = work->experiment;
     accuracies a = {.stages = run->length + run->shift,
@@ -38,7 +47,11 @@ static wane_status read_accuracies(accuracies *out, wane_work *work, const wane_
                     .watched = x->task_count - x->trained_tasks};
     a.columns = a.tasks + a.watched;
     a.value = wane_alloc((a.stages + 1) * a.columns, sizeof *a.value);
-    if (!a.value) return wane_fail_memory(err, "seal", run->name);
+    a.odd = wane_alloc((a.stages + 1) * a.columns, sizeof *a.odd);
+    if (!a.value || !a.odd) {
+        accuracies_free(&a);
+        return wane_fail_memory(err, "seal", run->name);
+    }
     for (size_t i = 0; i < (a.stages + 1) * a.columns; i++) a.value[i] = NAN;
     wane_binding id = {NULL, {.type = WANE_VALUE_INTEGER, .integer = run->id}};
     wane_query *query = NULL;
@@ -46,15 +59,16 @@ static wane_status read_accuracies(accuracies *out, wane_work *work, const wane_
     while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK) {
         size_t position = (size_t)wane_query_int(query, 0);
         size_t column = column_of(work, run, a.tasks, wane_query_int(query, 1));
-        if (position <= a.stages && column != SIZE_MAX)
-            a.value[position * a.columns + column] = wane_query_double(query, 2);
+        if (position > a.stages || column == SIZE_MAX) continue;
+        a.value[position * a.columns + column] = wane_query_double(query, 2);
+        a.odd[position * a.columns + column] = wane_query_text(query, 3) != NULL;
     }
     wane_query_free(query);
     if (st == WANE_DONE) {
         *out = a;
         return WANE_OK;
     }
-    wane_free(a.value);
+    accuracies_free(&a);
     return st;
 }
 
@@ -64,6 +78,7 @@ typedef struct reference {
     bool ended;               /* all that can be measured is there */
     accuracies a;
     double *score; /* joint: per stage k, of task k after training on 1..k together */
+    bool *odd;     /* the same, of a.odd */
 } reference;
 
 typedef struct sealing {
@@ -71,23 +86,28 @@ typedef struct sealing {
     const wane_plan_run *run;
     accuracies a;
     reference joint, single;
-    bool *sound;              /* per stage of the run, from 1: trained, and not diverged */
-    double *matrix;           /* the trained tasks' columns of a */
+    const char **unsound;     /* per stage of the run, from 1: why it has no metrics, or NULL */
+    double *matrix, *mended;  /* the trained tasks' columns of a; with 0 for what is not finite */
     double *min_acc, *wc_acc; /* per stage of the run, from 0 */
+    bool *odd_looks;          /* likewise: a look that they stand on is not finite */
+    bool base_finite;
     wane_metric_row *rows;
     size_t count;
 } sealing;
 
 static void sealing_free(sealing *s)
 {
-    wane_free(s->a.value);
-    wane_free(s->joint.a.value);
+    accuracies_free(&s->a);
+    accuracies_free(&s->joint.a);
+    accuracies_free(&s->single.a);
     wane_free(s->joint.score);
-    wane_free(s->single.a.value);
-    wane_free(s->sound);
+    wane_free(s->joint.odd);
+    wane_free(s->unsound);
     wane_free(s->min_acc);
     wane_free(s->wc_acc);
+    wane_free(s->odd_looks);
     wane_free(s->matrix);
+    wane_free(s->mended);
     wane_free(s->rows);
 }
 
@@ -107,18 +127,21 @@ static wane_status read_reference(reference *out, const sealing *s, wane_bound b
     if (st == WANE_OK) st = read_accuracies(&out->a, s->work, out->run, err);
     if (st != WANE_OK || bound == WANE_BOUND_SINGLE) return st;
     out->score = wane_alloc(out->a.tasks, sizeof *out->score);
-    if (!out->score) return wane_fail_memory(err, "seal", s->run->name);
-    for (size_t k = 1; k <= out->a.tasks; k++)
+    out->odd = wane_alloc(out->a.tasks, sizeof *out->odd);
+    if (!out->score || !out->odd) return wane_fail_memory(err, "seal", s->run->name);
+    for (size_t k = 1; k <= out->a.tasks; k++) {
         out->score[k - 1] = out->a.value[k * out->a.columns + k - 1];
+        out->odd[k - 1] = out->a.odd[k * out->a.columns + k - 1];
+    }
     return WANE_OK;
 }
 
 static void add(sealing *s, size_t k, const char *name, const char *subject, double value,
                 const char *reason)
 {
-    bool sound = s->sound[k - s->run->shift];
-    s->rows[s->count++] = (wane_metric_row){(int64_t)k, name, subject, sound ? value : NAN,
-                                            sound ? reason : "diverged"};
+    const char *unsound = s->unsound[k - s->run->shift];
+    s->rows[s->count++] = (wane_metric_row){(int64_t)k, name, subject, unsound ? NAN : value,
+                                            unsound ? unsound : reason};
 }
 
 /* Bounds are not continual: nothing is forgotten between their stages. */
@@ -146,6 +169,21 @@ static void head_reasons(wane_metric metrics[WANE_FORGETTING_METRICS], size_t k)
     }
 }
 
+/* A metric that would be there if scores that are not finite were numbers is missing for them. */
+static void odd_reasons(wane_metric metrics[WANE_FORGETTING_METRICS], sealing *s, size_t k,
+                        bool joint)
+{
+    wane_metric mended[WANE_FORGETTING_METRICS];
+    double *score = joint ? s->joint.score : NULL;
+    for (size_t j = 0; joint && j < s->joint.a.tasks; j++)
+        if (s->joint.odd[j]) score[j] = 0;
+    wane_forgetting_metrics(mended, s->mended, k, s->a.tasks, score);
+    for (size_t j = 0; joint && j < s->joint.a.tasks; j++)
+        if (s->joint.odd[j]) score[j] = NAN;
+    for (size_t m = 0; m < WANE_FORGETTING_METRICS; m++)
+        if (isnan(metrics[m].value) && !isnan(mended[m].value)) metrics[m].reason = WANE_NOT_FINITE;
+}
+
 static void fill_forgetting(sealing *s, size_t k)
 {
     const wane_experiment *x = s->work->experiment;
@@ -157,6 +195,7 @@ static void fill_forgetting(sealing *s, size_t k)
             metrics[m].reason = !all             ? "joint_last"
                                 : s->joint.ended ? "missing_cell"
                                                  : "bound_missing";
+    odd_reasons(metrics, s, k, all);
     if (x->head == WANE_HEAD_LINEAR) head_reasons(metrics, k);
     if (s->run->config->bound) bound_metrics(metrics, s->run->config->bound);
     for (size_t m = 0; m < WANE_FORGETTING_METRICS; m++)
@@ -170,9 +209,15 @@ static void fill_bounds(sealing *s, size_t k)
     for (int single = 0; single < 2; single++) {
         const reference *r = single ? &s->single : &s->joint;
         double sum = 0;
+        bool odd = false;
         if (!r->run) continue;
-        for (size_t j = 0; j < k; j++) sum += r->a.value[(single ? j + 1 : k) * r->a.columns + j];
-        const char *reason = !r->ended                       ? "bound_missing"
+        for (size_t j = 0; j < k; j++) {
+            size_t at = (single ? j + 1 : k) * r->a.columns + j;
+            sum += r->a.value[at];
+            odd = odd || r->a.odd[at];
+        }
+        const char *reason = odd                             ? WANE_NOT_FINITE
+                             : !r->ended                     ? "bound_missing"
                              : !single && k <= r->run->shift ? "joint_last"
                                                              : "missing_cell";
         add(s, k, single ? "single_acc" : "joint_acc", "", sum / (double)k,
@@ -184,8 +229,11 @@ static void fill_watched(sealing *s, size_t k)
 {
     const wane_experiment *x = s->work->experiment;
     for (size_t w = 0; w < s->a.watched; w++) {
-        double change = s->a.value[k * s->a.columns + s->a.tasks + w] - s->a.value[s->a.tasks + w];
-        const char *missing = x->head == WANE_HEAD_LINEAR ? "head_not_trained" : "missing_cell";
+        size_t before = s->a.tasks + w, after = k * s->a.columns + before;
+        double change = s->a.value[after] - s->a.value[before];
+        const char *missing = s->a.odd[after] || s->a.odd[before] ? WANE_NOT_FINITE
+                              : x->head == WANE_HEAD_LINEAR       ? "head_not_trained"
+                                                                  : "missing_cell";
         add(s, k, "held_out_change", x->tasks[x->trained_tasks + w].spec.name, change,
             isnan(change) ? missing : NULL);
     }
@@ -196,9 +244,10 @@ static void fill_tracked(sealing *s, size_t k)
     static const char *const of_bound[] = {NULL, "joint_training", "single_tasks"};
     double lowest = s->min_acc[k - s->run->shift - 1], combined = s->wc_acc[k - s->run->shift - 1];
     const char *bound = of_bound[s->run->config->bound], *first = k == 1 ? "first_stage" : NULL;
-    const char *missing = bound ? bound : first ? first : "not_tracked";
+    const char *none = s->odd_looks[k - s->run->shift - 1] ? WANE_NOT_FINITE : "not_tracked";
+    const char *missing = bound ? bound : first ? first : none;
     add(s, k, "min_acc", "", bound ? NAN : lowest, bound || isnan(lowest) ? missing : NULL);
-    missing = bound ? bound : "not_tracked";
+    missing = bound ? bound : none;
     add(s, k, "wc_acc", "", bound ? NAN : combined, bound || isnan(combined) ? missing : NULL);
 }
 
@@ -207,13 +256,15 @@ static wane_status look_for_divergence(sealing *s, wane_error *err)
 {
     const wane_plan_run *run = s->run;
     bool apart = wane_plan_from_base(run), sound = true;
+    wane_status base = wane_gate_passed(&s->base_finite, s->work, run, "finite", "", err);
+    if (base != WANE_OK) return base;
     for (size_t p = 1; p <= run->length; p++) {
         wane_stage_state state = {0};
         wane_status st = wane_results_stage_state(s->work->db, &state,
                                                   s->work->plan->stages[run->stages[p]].id, err);
         if (st != WANE_OK) return st;
         sound = (sound || apart) && state.status == WANE_STAGE_DONE;
-        s->sound[p] = sound;
+        s->unsound[p] = sound ? NULL : s->base_finite ? "diverged" : WANE_NOT_FINITE;
     }
     return WANE_OK;
 }
@@ -229,17 +280,23 @@ static wane_status fill_metrics(sealing *s, wane_error *err)
     s->rows =
         wane_alloc(run->length * (WANE_FORGETTING_METRICS + 4 + s->a.watched), sizeof *s->rows);
     s->matrix = wane_alloc((s->a.stages + 1) * s->a.tasks, sizeof *s->matrix);
-    s->sound = wane_alloc(run->length + 1, sizeof *s->sound);
+    s->unsound = wane_alloc(run->length + 1, sizeof *s->unsound);
+    s->mended = wane_alloc((s->a.stages + 1) * s->a.tasks, sizeof *s->mended);
+    s->odd_looks = wane_alloc(run->length, sizeof *s->odd_looks);
     s->min_acc = wane_alloc(run->length, sizeof *s->min_acc);
     s->wc_acc = wane_alloc(run->length, sizeof *s->wc_acc);
-    WANE_TRY(s->rows && s->matrix && s->sound && s->min_acc && s->wc_acc
+    WANE_TRY(s->rows && s->matrix && s->mended && s->unsound && s->min_acc && s->wc_acc &&
+                     s->odd_looks
                  ? WANE_OK
                  : wane_fail_memory(err, "seal", run->name));
-    WANE_TRY(wane_track_worst(s->min_acc, s->wc_acc, s->work, run, err));
+    WANE_TRY(wane_track_worst(s->min_acc, s->wc_acc, s->odd_looks, s->work, run, err));
     WANE_TRY(look_for_divergence(s, err));
     for (size_t i = 0; i <= s->a.stages; i++)
-        memcpy(s->matrix + i * s->a.tasks, s->a.value + i * s->a.columns,
-               s->a.tasks * sizeof *s->matrix);
+        for (size_t j = 0; j < s->a.tasks; j++) {
+            size_t from = i * s->a.columns + j, to = i * s->a.tasks + j;
+            s->matrix[to] = s->a.value[from];
+            s->mended[to] = s->a.odd[from] ? 0 : s->a.value[from];
+        }
     for (size_t k = run->shift + 1; k <= s->a.stages; k++) {
         fill_forgetting(s, k);
         fill_bounds(s, k);
@@ -250,26 +307,59 @@ done:
     return st;
 }
 
-static wane_status failed_gates(size_t *out, wane_work *work, const wane_plan_run *run,
-                                wane_error *err)
+/* *why: what the gate "finite" says when it failed; else empty. */
+static wane_status failed_gates(size_t *out, wane_text *why, wane_work *work,
+                                const wane_plan_run *run, wane_error *err)
 {
     wane_binding id = {NULL, {.type = WANE_VALUE_INTEGER, .integer = run->id}};
     wane_query *query = NULL;
     wane_status st = wane_query_open(
-        &query, work->db, "SELECT count(*) FROM gate WHERE run = ?1 AND passed = 0", &id, 1, err);
+        &query, work->db,
+        "SELECT count(*), (SELECT g.detail FROM gate g LEFT JOIN run_stage p ON p.run = g.run AND "
+        "p.task = (SELECT t.id FROM task t WHERE t.name = g.subject) WHERE g.run = ?1 AND "
+        "g.name = 'finite' AND g.passed = 0 ORDER BY p.position LIMIT 1) "
+        "FROM gate WHERE run = ?1 AND passed = 0",
+        &id, 1, err);
     if (st == WANE_OK) st = wane_query_next(query, err);
     if (st == WANE_OK) *out = (size_t)wane_query_int(query, 0);
+    if (st == WANE_OK && wane_query_text(query, 1))
+        wane_text_printf(why, "not finite: %s", wane_query_text(query, 1));
     wane_query_free(query);
     return st;
 }
 
-static wane_status seal_run(const sealing *s, wane_run_status status, wane_error *err)
+/* why: of a gate that failed, where there is more to say of it. */
+static wane_status seal_run(const sealing *s, wane_run_status status, const char *why,
+                            wane_error *err)
 {
+    const char *failed = why ? why : "a sanity gate failed";
     wane_run_seal seal = {.status = status,
-                          .error = status == WANE_RUN_GATE_FAILED ? "a sanity gate failed" : NULL,
+                          .error = status == WANE_RUN_GATE_FAILED ? failed : NULL,
                           .metrics = s->rows,
                           .metric_count = s->count};
     return wane_results_seal_run(s->work->db, s->run->id, &seal, err);
+}
+
+/* A trained stage whose numbers are not finite is a result, as one whose loss was not; a given one
+ * is held against its gate. */
+static wane_status ends_of_stage(bool *diverged, wane_work *work, const wane_plan_run *run,
+                                 size_t position, wane_error *err)
+{
+    const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
+    const char *task = work->experiment->tasks[wane_plan_task(run, position)].spec.name;
+    bool finite = true, checked = true;
+    wane_status st = WANE_OK;
+    WANE_TRY(wane_gates_of_stage(work, run, position, err));
+    WANE_TRY(wane_stage_clear(work, run, position, err));
+    if (stage->given) {
+        WANE_TRY(wane_gate_there(&checked, work, run, "finite", task, err));
+        if (!checked) WANE_TRY(wane_gate_given_finite(work, run, position, NULL, err));
+    } else {
+        WANE_TRY(wane_stage_finite(&finite, work, stage->id, err));
+        *diverged = *diverged || !finite;
+    }
+done:
+    return st;
 }
 
 wane_status wane_run_finish(wane_work *work, const wane_plan_run *run, bool diverged,
@@ -277,23 +367,23 @@ wane_status wane_run_finish(wane_work *work, const wane_plan_run *run, bool dive
 {
     wane_status st = WANE_OK;
     sealing s = {.work = work, .run = run};
+    wane_text why = {0};
     size_t failed = 0;
     WANE_TRY(fill_metrics(&s, err));
-    for (size_t p = 1; p <= run->length; p++) {
-        WANE_TRY(wane_gates_of_stage(work, run, p, err));
-        WANE_TRY(wane_stage_clear(work, run, p, err));
-    }
-    WANE_TRY(failed_gates(&failed, work, run, err));
+    for (size_t p = 1; p <= run->length && s.base_finite; p++)
+        WANE_TRY(ends_of_stage(&diverged, work, run, p, err));
+    WANE_TRY(failed_gates(&failed, &why, work, run, err));
     WANE_TRY(seal_run(&s,
                       failed     ? WANE_RUN_GATE_FAILED
                       : diverged ? WANE_RUN_DIVERGED
                                  : WANE_RUN_DONE,
-                      err));
+                      why.data, err));
     WANE_TRY(wane_stage_let_go(work, run, err));
     if (failed) work->outcome->gates_failed++;
     else if (diverged) work->outcome->runs_diverged++;
     else work->outcome->runs_done++;
 done:
+    wane_text_free(&why);
     sealing_free(&s);
     return st;
 }
@@ -324,13 +414,17 @@ static wane_status refresh(wane_work *work, const wane_plan_run *run, wane_error
     wane_status st = WANE_OK;
     wane_run_state state = {0};
     sealing s = {.work = work, .run = run};
+    wane_text why = {0};
+    size_t failed = 0;
     bool old = false;
     WANE_TRY(wane_results_run_state(work->db, &state, run->id, err));
     if (!sealed(state.status)) goto done;
     WANE_TRY(fill_metrics(&s, err));
     WANE_TRY(outdated(&old, &s, err));
-    if (old) WANE_TRY(seal_run(&s, state.status, err));
+    if (old) WANE_TRY(failed_gates(&failed, &why, work, run, err));
+    if (old) WANE_TRY(seal_run(&s, state.status, why.data, err));
 done:
+    wane_text_free(&why);
     sealing_free(&s);
     return st;
 }

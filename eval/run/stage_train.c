@@ -246,6 +246,22 @@ static wane_status apply_update(training *t, wane_chain *chain, const wane_updat
     return st;
 }
 
+/* Whether the last step has left numbers: no loss has seen its update. A stage whose weights, or
+ * whose logits on the probe, are not finite has diverged at its end. */
+static wane_status trained_finite(bool *out, training *t, const wane_chain *chain,
+                                  const wane_adapter *adapter, wane_probe *probe, wane_error *err)
+{
+    const wane_class_head *head = wane_trainer_head(t->trainer);
+    size_t element = 0, head_numbers = head ? head->outputs * chain->model->config.width : 0;
+    bool finite = !wane_model_not_finite(chain->model, &element);
+    for (size_t i = 0; adapter && i < adapter->floats; i++)
+        finite = finite && isfinite(adapter->block[i]);
+    for (size_t i = 0; i < head_numbers; i++) finite = finite && isfinite(head->weight[i]);
+    wane_status st = wane_probe_take(probe, t->work, chain->model, adapter, err);
+    *out = finite && probe->finite;
+    return st;
+}
+
 /* Saves what was learned, merges an adapter, checks that merging changed nothing, seals. */
 static wane_status finish(training *t, wane_chain *chain, wane_error *err)
 {
@@ -255,7 +271,12 @@ static wane_status finish(training *t, wane_chain *chain, wane_error *err)
     wane_saved saved = {0};
     const wane_adapter *adapter = wane_trainer_adapter(t->trainer);
     const wane_class_head *head = wane_trainer_head(t->trainer);
-    if (t->diverged_at != SIZE_MAX) {
+    bool finite = false;
+    if (t->diverged_at == SIZE_MAX) {
+        WANE_TRY(trained_finite(&finite, t, chain, adapter, &unmerged, err));
+        if (!finite) t->diverged_at = t->stage->steps;
+    }
+    if (!finite) {
         st = seal(t, NULL, err);
         goto done;
     }
@@ -270,7 +291,6 @@ static wane_status finish(training *t, wane_chain *chain, wane_error *err)
     if (head) WANE_TRY(wane_save_head(&saved, t->work, t->stage, head, err));
     if (adapter) {
         WANE_TRY(keep_update(t, chain, saved.path[0], err));
-        WANE_TRY(wane_probe_take(&unmerged, t->work, chain->model, adapter, err));
         WANE_TRY(apply_update(t, chain, &update, &saved, err));
         WANE_TRY(wane_probe_take(&merged, t->work, chain->model, NULL, err));
         WANE_TRY(wane_gate_merged(t->work, t->run, t->position, &unmerged, &merged, err));

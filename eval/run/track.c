@@ -376,8 +376,8 @@ static wane_status look_at_task(wane_tracker *t, wane_cell cell, size_t index, w
                                        WANE_SPLIT_TEST, &sample, x->tasks[index].per_token,
                                        t->work->pool, err));
     wane_score_row scores[2] = {
-        {"test", "accuracy", a.accuracy, a.stderr_, (int64_t)a.examples, NULL},
-        {"test", "loss", a.loss, NAN, (int64_t)a.examples, NULL}};
+        {"test", "accuracy", a.accuracy, a.stderr_, (int64_t)a.examples, a.reason},
+        {"test", "loss", a.loss, NAN, (int64_t)a.examples, a.reason}};
     rows = (wane_cell_rows){.scores = scores, .score_count = 2};
     WANE_TRY(wane_cell_commit(t->work->db, &cell, &rows, err));
 done:

@@ -45,9 +45,11 @@ WANE_MUST_CHECK wane_status wane_track_missed(wane_work *work, const wane_plan_r
                                               wane_error *err);
 
 /* track_metrics.c: min_acc and wc_acc after every stage (run->length values each); NaN where a look
- * that they need is not there, and min_acc after the first stage. */
-WANE_MUST_CHECK wane_status wane_track_worst(double *min_acc, double *wc_acc, wane_work *work,
-                                             const wane_plan_run *run, wane_error *err);
+ * that they need is not there or not finite (then odd[stage] is true), and min_acc after the first
+ * stage. */
+WANE_MUST_CHECK wane_status wane_track_worst(double *min_acc, double *wc_acc, bool *odd,
+                                             wane_work *work, const wane_plan_run *run,
+                                             wane_error *err);
 
 /* track_trace.c: the traces of all parameters (by index; those without a look are left out) as one
  * atomic file, and back. `key` names the stage and the settings. On failure of a load nothing is

@@ -15,7 +15,8 @@
 /* Per (task i, stage k), both from 1: the lowest and the last accuracy of the looks into it. */
 typedef struct looks {
     size_t length;
-    double *lowest, *last; /* (i - 1) length + k - 1; NaN without a look */
+    double *lowest, *last; /* (i - 1) length + k - 1; NaN without a look, or where one is NaN */
+    bool *seen;            /* there is a look */
 } looks;
 
 static size_t position_of(const wane_work *work, const wane_plan_run *run, int64_t task)
@@ -44,7 +45,10 @@ static wane_status read_looks(looks *out, wane_work *work, const wane_plan_run *
         if (stage < 1 || stage > n || task < 1) continue;
         double *lowest = &out->lowest[(task - 1) * n + stage - 1];
         out->last[(task - 1) * n + stage - 1] = value;
-        if (!(*lowest <= value)) *lowest = value;
+        bool *seen = &out->seen[(task - 1) * n + stage - 1];
+        /* A look that is not finite stays the worst: nothing is known to be lower. */
+        if (!*seen || !(value >= *lowest)) *lowest = isnan(*lowest) && *seen ? NAN : value;
+        *seen = true;
     }
     wane_query_free(query);
     return st == WANE_DONE ? WANE_OK : st;
@@ -66,21 +70,27 @@ static double worst_mean(const looks *l, size_t k)
     return sum / (double)(k - 1);
 }
 
-wane_status wane_track_worst(double *min_acc, double *wc_acc, wane_work *work,
+wane_status wane_track_worst(double *min_acc, double *wc_acc, bool *odd, wane_work *work,
                              const wane_plan_run *run, wane_error *err)
 {
     size_t n = run->length;
     looks l = {.length = n,
                .lowest = wane_alloc(n * n, sizeof *l.lowest),
-               .last = wane_alloc(n * n, sizeof *l.last)};
-    wane_status st = l.lowest && l.last ? read_looks(&l, work, run, err)
-                                        : wane_fail_memory(err, "seal", run->name);
+               .last = wane_alloc(n * n, sizeof *l.last),
+               .seen = wane_alloc(n * n, sizeof *l.seen)};
+    wane_status st = l.lowest && l.last && l.seen ? read_looks(&l, work, run, err)
+                                                  : wane_fail_memory(err, "seal", run->name);
     for (size_t k = 1; k <= n && st == WANE_OK; k++) {
         double share = 1 / (double)k, own = l.last[(k - 1) * n + k - 1];
+        odd[k - 1] = false;
+        for (size_t i = 0; i < k; i++)
+            for (size_t stage = i; stage < k; stage++)
+                odd[k - 1] |= l.seen[i * n + stage] && isnan(l.lowest[i * n + stage]);
         min_acc[k - 1] = k > 1 ? worst_mean(&l, k) : NAN;
         wc_acc[k - 1] = share * own + (k > 1 ? (1 - share) * min_acc[k - 1] : 0);
     }
     wane_free(l.lowest);
     wane_free(l.last);
+    wane_free(l.seen);
     return st;
 }

@@ -172,8 +172,31 @@ WANE_MUST_CHECK wane_status wane_cell_fill_overlap(wane_work *work, const wane_c
                                                    wane_error *err);
 void wane_base_windows_free(wane_work *work);
 
-/* gates.c: measures.md's section 6. Each is stored for the run as soon as it is known. */
-WANE_MUST_CHECK wane_status wane_gates_of_run(wane_work *work, const wane_plan_run *run,
+/* gates.c: measures.md's section 6. Each is stored for the run as soon as it is known. *finite =
+ * false: the base is not, and nothing can be held against it. */
+WANE_MUST_CHECK wane_status wane_gates_of_run(bool *finite, wane_work *work,
+                                              const wane_plan_run *run, wane_error *err);
+/* Stores a gate for every run that the stage is part of, whichever works on it; fills gate->subject
+ * with the name of the task at the stage. */
+WANE_MUST_CHECK wane_status wane_gate_put_for_stage(wane_work *work, const wane_plan_run *run,
+                                                    size_t position, wane_gate_row *gate,
+                                                    wane_error *err);
+/* finite.c: "finite": weights and logits of what was given (the base, a stage trained elsewhere)
+ * are. A trained stage that is not is a result, and no gate. The cells of the stage must be there;
+ * model: its weights, or NULL where they are not at hand. */
+WANE_MUST_CHECK wane_status wane_gate_base_finite(bool *finite, wane_work *work,
+                                                  const wane_plan_run *run, wane_error *err);
+WANE_MUST_CHECK wane_status wane_gate_given_finite(wane_work *work, const wane_plan_run *run,
+                                                   size_t position, const wane_model *model,
+                                                   wane_error *err);
+/* Whether a gate of the run is stored, and whether it has passed (true where it is not stored). */
+WANE_MUST_CHECK wane_status wane_gate_there(bool *out, wane_work *work, const wane_plan_run *run,
+                                            const char *name, const char *subject, wane_error *err);
+WANE_MUST_CHECK wane_status wane_gate_passed(bool *out, wane_work *work, const wane_plan_run *run,
+                                             const char *name, const char *subject,
+                                             wane_error *err);
+/* Whether no likelihood and no accuracy of the sealed stage is missing as not finite. */
+WANE_MUST_CHECK wane_status wane_stage_finite(bool *out, wane_work *work, int64_t stage,
                                               wane_error *err);
 /* Gates around the training of a sealed stage, from a run that has them: this one may be new. */
 WANE_MUST_CHECK wane_status wane_gates_of_stage(wane_work *work, const wane_plan_run *run,
@@ -183,6 +206,7 @@ WANE_MUST_CHECK wane_status wane_gates_of_stage(wane_work *work, const wane_plan
 typedef struct wane_probe {
     double nll;
     float *logits; /* of the last position of the first window; owned, free with wane_free */
+    bool finite;   /* both */
 } wane_probe;
 WANE_MUST_CHECK wane_status wane_probe_take(wane_probe *out, wane_work *work,
                                             const wane_model *model, const wane_adapter *adapter,

@@ -31,6 +31,9 @@
 
 #define WANE_NULL INT64_MIN /* an integer that is not there */
 
+/* The reason of a number that is missing because what it stands on is NaN or infinite. */
+#define WANE_NOT_FINITE "not_finite"
+
 enum {
     WANE_RESULTS_VERSION = 2, /* user_version of the files this wane writes */
     WANE_STEP_SEALED = -1     /* `step` of everything measured on the sealed stage */

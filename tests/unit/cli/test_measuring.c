@@ -119,7 +119,7 @@ static void perplexity_is_what_is_measured(void **state)
         const wane_json *row = told_json(calls[i].line);
         json_keys_are(row, "corpus data_sha256 nll stderr change_stderr token_perplexity "
                            "word_perplexity byte_perplexity bits_per_byte kl_to_base soft_ce "
-                           "tokens words bytes unk_tokens window stride bos out_of_reach");
+                           "tokens words bytes unk_tokens window stride bos out_of_reach reason");
         assert_true(json_number(row, "nll") == l.nll);
         assert_true(json_number(row, "stderr") == l.nll_stderr);
         CHECK_NEAR(json_number(row, "token_perplexity"), exp(l.nll), 0, 1e-14);
@@ -211,8 +211,8 @@ static void eval_equals_its_examples(void **state)
         size_t right = 0;
         double loss = 0;
         assert_int_equal(wane_json_size(list), 1);
-        json_keys_are(row, "task split data_sha256 n accuracy stderr loss majority labels "
-                           "cut_rows cut_tokens unknown_tokens apart_rows");
+        json_keys_are(row, "task split data_sha256 n accuracy stderr loss majority reason "
+                           "labels cut_rows cut_tokens unknown_tokens apart_rows");
         read_outcomes(&o, "e.jsonl");
         assert_int_equal(o.count, rows[i]);
         assert_true(json_number(row, "n") == (double)rows[i]);
@@ -261,7 +261,94 @@ static void eval_of_a_folder(void **state)
     assert_int_equal(strncmp(told_out(), "task   split   n ", 17), 0);
     assert_non_null(strstr(told_out(), "\norder  test   20  "));
     assert_non_null(strstr(told_out(), "\ntopic  test   20  "));
-    assert_non_null(strstr(told_out(), " +- "));
+    assert_non_null(strstr(told_out(), "  accuracy  stderr "));
+    assert_null(strstr(told_out(), "+-"));
+}
+
+/* The base with one value of its last norm changed, as NAME. */
+static void save_changed(const char *name, float value)
+{
+    wane_error err;
+    wane_model *model = NULL;
+    size_t count = 0;
+    CHECK_OK(wane_model_load(&model, scratch_path("base"), &err));
+    long at = wane_parameters_find(&model->parameters, "model.norm.weight");
+    wane_model_weight(model, (size_t)at)[3] = value;
+    CHECK_OK(wane_model_save(model, scratch_path(name), &err));
+    wane_model_free(model);
+    char *tokenizer = read_file(scratch_path("base/tokenizer.json"), &count), path[64];
+    (void)snprintf(path, sizeof path, "%s/tokenizer.json", name);
+    write_file(scratch_path(path), tokenizer, count);
+    free(tokenizer);
+}
+
+static bool says_no_number(void)
+{
+    return strstr(told_out(), "nan") || strstr(told_out(), "inf");
+}
+
+/* A model whose logits are not numbers: the page shows no number and why, exit 1. */
+static void a_model_that_is_not_finite(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *says;
+        float value;
+    } models[] = {{"m0", "value 3 of model.norm.weight is NaN\n", NAN},
+                  {"m1", "value 3 of model.norm.weight is infinite\n", INFINITY},
+                  {"m2", "sums overflow, the weights are finite\n", 3.4e38f}};
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        char line[200];
+        save_changed(models[i].name, models[i].value);
+        (void)snprintf(line, sizeof line, "perplexity {%s} {text.txt}", models[i].name);
+        assert_int_equal(told(line), 1);
+        assert_non_null(strstr(told_out(), "\nnll                  - (not_finite)\n"));
+        assert_non_null(strstr(told_out(), "\ntoken perplexity     -\n"));
+        assert_false(says_no_number());
+        assert_non_null(strstr(told_err(), "text, document 0: logits are not finite: "));
+        assert_non_null(strstr(told_err(), models[i].says));
+        (void)snprintf(line, sizeof line, "perplexity {base} {text.txt} --json --adapter {%s}",
+                       models[i].name);
+        assert_int_equal(told(line), 1);
+        assert_non_null(strstr(told_out(), "\"nll\": null, \"stderr\": null, "));
+        assert_non_null(strstr(told_out(), "\"reason\": \"not_finite\"}\n"));
+        assert_false(says_no_number());
+        (void)snprintf(line, sizeof line,
+                       "eval {%s} --tasks builtin/topic,builtin/order --limit 9 --examples {no}",
+                       models[i].name);
+        assert_int_equal(told(line), 1);
+        assert_non_null(strstr(told_out(), "\ntopic  test   9         -       -     -    "));
+        assert_non_null(strstr(told_out(), "  not_finite\norder  test   9 "));
+        assert_false(says_no_number());
+        assert_non_null(strstr(told_err(), "task topic, row 0: logits are not finite: "));
+        char *examples = read_file(scratch_path("no"), NULL);
+        assert_string_equal(examples, "");
+        free(examples);
+        (void)snprintf(line, sizeof line, "eval {%s} --tasks builtin/topic --limit 9 --json",
+                       models[i].name);
+        assert_int_equal(told(line), 1);
+        assert_non_null(strstr(told_out(), "\"accuracy\": null, \"stderr\": null, \"loss\": null"));
+        assert_false(says_no_number());
+    }
+}
+
+/* A pretraining whose last update leaves no numbers writes no model. */
+static void a_pretraining_that_ends_in_no_numbers(void **state)
+{
+    (void)state;
+    static const char settings[] = "--steps 2 --seed 1 --width 16 --layers 1 --heads 2 --hidden 24 "
+                                   "--context 64 --documents 20 --batch-tokens 128";
+    char line[300];
+    (void)snprintf(line, sizeof line, "pretrain -o {broken} --learning-rate 1e39 %s", settings);
+    assert_int_equal(told(line), 1);
+    assert_non_null(strstr(told_err(), "pretrain: step 1: model."));
+    assert_non_null(strstr(told_err(), " is not finite after it\n"));
+    assert_false(wane_file_exists(scratch_path("broken/model.safetensors")));
+    /* Weights that are, and logits that are not. */
+    (void)snprintf(line, sizeof line, "pretrain -o {broken} --learning-rate 1e20 %s", settings);
+    assert_int_equal(told(line), 1);
+    assert_non_null(strstr(told_out(), "\nnll                  - (not_finite)\n"));
+    assert_non_null(strstr(told_out(), "\nabove it             - nats/token (a uniform guess: "));
 }
 
 /* --------------------------------------------------------------------------------------- diff */
@@ -436,6 +523,8 @@ int main(void)
         cmocka_unit_test(perplexity_for_people),
         cmocka_unit_test(eval_equals_its_examples),
         cmocka_unit_test(eval_of_a_folder),
+        cmocka_unit_test(a_model_that_is_not_finite),
+        cmocka_unit_test(a_pretraining_that_ends_in_no_numbers),
         cmocka_unit_test(diff_says_what_the_others_say),
         cmocka_unit_test(diff_is_one_page),
         cmocka_unit_test(threads_change_nothing),

@@ -269,6 +269,76 @@ static void nothing_to_measure(void **state)
     wane_model_free(model);
 }
 
+/* Scores of logits that are not finite are no predictions: no accuracy, and no outcome of the row.
+ */
+static void logits_that_are_not_finite_have_no_accuracy(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {1, 2, 1};
+    static const struct {
+        const char *name;
+        float value;
+    } cases[] = {{"model.norm.weight", NAN},
+                 {"model.norm.weight", 3.4e38f},
+                 {"lm_head.weight", NAN},
+                 {"lm_head.weight", -INFINITY}};
+    wane_model *base = direct_model(VOCABULARY, 64, 8);
+    make_task(40, 2, 30, lengths, 3);
+    wane_accuracy good = measure(base, NULL, NULL, false, 0);
+    assert_null(good.reason);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wane_model *model = direct_model(VOCABULARY, 64, 8);
+        long at = wane_parameters_find(&model->parameters, cases[i].name);
+        wane_model_weight(model, (size_t)at)[5] = cases[i].value;
+        wane_accuracy a = measure(model, NULL, base, i % 2, 0);
+        assert_string_equal(a.reason, WANE_NOT_FINITE);
+        assert_string_equal(a.kl_reason, WANE_NOT_FINITE);
+        /* Rows are numbered 1, 4, 7, ...; not every one need overflow. */
+        bool all = !isfinite(cases[i].value);
+        if (all) assert_int_equal(a.row, 1);
+        assert_true(isnan(a.accuracy) && isnan(a.stderr_) && isnan(a.loss) &&
+                    isnan(a.kl_on_task_prompt) && isnan(a.kl_on_task_answer));
+        assert_true(a.majority == good.majority);
+        for (size_t r = 0; r < a.examples; r++)
+            assert_true((a.example[r].predicted >= 0 && isfinite(a.example[r].loss) && !all) ||
+                        (a.example[r].predicted == -1 && isnan(a.example[r].loss) &&
+                         isnan(a.example[r].margin)));
+        wane_accuracy_free(&a);
+        wane_model_free(model);
+    }
+    wane_accuracy_free(&good);
+    wane_model_free(base);
+}
+
+/* One row is enough; a divergence from a base that is not finite is missing by itself. */
+static void one_score_that_is_not_finite(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {1, 1};
+    wane_error err;
+    double scores[8] = {0, 1, 1, 0, NAN, 1, 0, 1};
+    wane_accuracy a = {0};
+    make_task(4, 2, 5, lengths, 2);
+    CHECK_OK(wane_accuracy_of_scores(&a, scores, &data.task, WANE_SPLIT_TEST, &data.prompts, &err));
+    assert_string_equal(a.reason, WANE_NOT_FINITE);
+    assert_int_equal(a.row, 7);
+    assert_int_equal(a.example[2].predicted, -1);
+    assert_int_equal(a.example[3].predicted, 1);
+    assert_true(isnan(a.accuracy));
+    wane_accuracy_free(&a);
+    wane_model *model = direct_model(VOCABULARY, 64, 8), *base = direct_model(VOCABULARY, 64, 8);
+    base->weights[0] = NAN; /* of token 0 */
+    for (size_t i = 0; i < data.starts[4]; i++) data.ids[i] = (int32_t)(i % 2);
+    a = measure(model, NULL, base, false, 0);
+    assert_null(a.reason);
+    assert_true(isfinite(a.accuracy));
+    assert_string_equal(a.kl_reason, WANE_NOT_FINITE);
+    assert_true(isnan(a.kl_on_task_answer));
+    wane_accuracy_free(&a);
+    wane_model_free(model);
+    wane_model_free(base);
+}
+
 static void memory_runs_out(void **state)
 {
     (void)state;
@@ -300,6 +370,8 @@ int main(void)
         cmocka_unit_test(divergence_equals_direct_sums),
         cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(nothing_to_measure),
+        cmocka_unit_test(logits_that_are_not_finite_have_no_accuracy),
+        cmocka_unit_test(one_score_that_is_not_finite),
         cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -315,6 +315,87 @@ static void units(void **state)
     assert_string_equal(row.bos, "none");
 }
 
+/* The value at `element` of a parameter, by its name. */
+static float *weight_at(wane_model *model, const char *name, size_t element)
+{
+    long index = wane_parameters_find(&model->parameters, name);
+    assert_true(index >= 0);
+    return wane_model_weight(model, (size_t)index) + element;
+}
+
+/* One NaN, an overflow of finite weights, an infinity that leaves the sums finite: no likelihood,
+ * whatever the token scored; what does not touch a logit changes nothing. */
+static void logits_that_are_not_finite_have_no_likelihood(void **state)
+{
+    (void)state;
+    enum { VOCABULARY = 19 };
+    static const struct {
+        const char *name;
+        size_t element;
+        float value;
+        bool bad;
+    } cases[] = {{"model.norm.weight", 5, NAN, true},
+                 {"model.norm.weight", 5, INFINITY, true},
+                 {"model.norm.weight", 3, 3.4e38f, true},
+                 {"lm_head.weight", 16 * 18 + 2, NAN, true}, /* of a token that does not occur */
+                 {"lm_head.weight", 16 * 18 + 2, 3.4e38f, true},
+                 {"model.layers.1.mlp.down_proj.weight", 7, NAN, true},
+                 {"model.layers.0.self_attn.q_proj.weight", 0, NAN, true},
+                 {"model.layers.0.self_attn.k_proj.weight", 0, INFINITY, true},
+                 {"model.embed_tokens.weight", 16 * 18, NAN, false}}; /* likewise */
+    wane_model *base = direct_model(VOCABULARY, 32, 1);
+    const wane_windows *w = make_windows(9, 2, 32, VOCABULARY - 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int with_base = 0; with_base < 2; with_base++) {
+            wane_model *model = direct_model(VOCABULARY, 32, 1);
+            *weight_at(model, cases[i].name, cases[i].element) = cases[i].value;
+            size_t element = 0;
+            const wane_parameter *p = wane_model_not_finite(model, &element);
+            assert_true((p != NULL) == !isfinite(cases[i].value));
+            if (p) assert_string_equal(p->name, cases[i].name);
+            if (p) assert_int_equal(element, cases[i].element);
+            wane_likelihood l = measure(model, NULL, with_base ? base : NULL, w, 0);
+            wane_likelihood_row row;
+            wane_window_rule rule = {.window = 32};
+            wane_likelihood_columns(&row, &l, w, &rule);
+            if (cases[i].bad) {
+                assert_string_equal(l.reason, WANE_NOT_FINITE);
+                assert_string_equal(row.reason, WANE_NOT_FINITE);
+                assert_int_equal(l.document, data.document[0]);
+                assert_true(isnan(l.nll) && isnan(l.nll_stderr) && isnan(l.kl_to_base) &&
+                            isnan(l.soft_ce));
+                assert_true(isnan(row.token_perplexity) && isnan(row.bits_per_byte));
+                assert_int_equal(row.tokens, w->tokens);
+            } else {
+                assert_null(l.reason);
+                assert_true(isfinite(l.nll) && isnan(l.kl_to_base) == !with_base);
+            }
+            wane_likelihood_free(&l);
+            wane_model_free(model);
+        }
+    /* A base that is not finite has no KL either, and then the pair has no likelihood. */
+    *weight_at(base, "model.norm.weight", 0) = NAN;
+    wane_model *model = direct_model(VOCABULARY, 32, 1);
+    wane_likelihood l = measure(model, NULL, base, w, 0);
+    assert_string_equal(l.reason, WANE_NOT_FINITE);
+    wane_likelihood_free(&l);
+    wane_model_free(model);
+    wane_model_free(base);
+}
+
+/* An exponential beyond any number is missing, not infinite. */
+static void units_beyond_any_number(void **state)
+{
+    (void)state;
+    wane_windows w = {.bos = 0};
+    wane_window_rule rule = {.window = 9};
+    wane_likelihood l = {.nll = 800, .tokens = 10, .words = 5, .bytes = 100};
+    wane_likelihood_row row;
+    wane_likelihood_columns(&row, &l, &w, &rule);
+    assert_true(row.nll == 800 && isnan(row.token_perplexity) && isnan(row.word_perplexity));
+    assert_true(isfinite(row.byte_perplexity) && isfinite(row.bits_per_byte));
+}
+
 static void nothing_to_score_is_an_error(void **state)
 {
     (void)state;
@@ -363,6 +444,8 @@ int main(void)
         cmocka_unit_test(bootstrap_agrees_with_the_closed_form),
         cmocka_unit_test(errors_are_of_documents),
         cmocka_unit_test(units),
+        cmocka_unit_test(logits_that_are_not_finite_have_no_likelihood),
+        cmocka_unit_test(units_beyond_any_number),
         cmocka_unit_test(nothing_to_score_is_an_error),
         cmocka_unit_test(memory_runs_out),
     };

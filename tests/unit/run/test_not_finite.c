@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Numbers that are not finite: a given model with a NaN, or whose logits overflow, fails its run; a
+ * training that ends in none is a result. No cell of either holds a made-up number.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval/model/model.h"
+#include "store/base/text.h"
+#include "tests/support/process.h"
+#include "tests/support/support.h"
+
+/* %s: the model, the methods. */
+static const char experiment[] =
+    "name: small\n"
+    "model: %s\n"
+    "corpora: [{name: text, path: builtin, role: pretraining, documents: 10}]\n"
+    "tasks:\n"
+    "  - {path: builtin/topic, train_rows: 8, test_rows: 20}\n"
+    "  - {path: builtin/counting, train_rows: 8, test_rows: 20}\n"
+    "watch: [{path: builtin/agreement, train_rows: 8, test_rows: 20}]\n"
+    "methods:\n%s"
+    "training: {epochs: 1, batch_size: 8, max_seq_length: 96, warmup_ratio: 0}\n";
+
+static char path_space[4][512];
+
+static const char *path_of(int slot, const char *name)
+{
+    (void)snprintf(path_space[slot], sizeof path_space[slot], "%s", scratch_path(name));
+    return path_space[slot];
+}
+
+/* The exit code of a run of `methods` on `model`, with one more setting; db: "NAME.db". */
+static int run(const char *model, const char *methods, const char *setting, const char *db)
+{
+    wane_text text = {0};
+    wane_text_printf(&text, experiment, scratch_path(model), methods);
+    write_file(scratch_path("x.yaml"), text.data, text.length);
+    wane_text_free(&text);
+    const char *const arguments[] = {"run",          path_of(0, "x.yaml"), setting, "--db",
+                                     path_of(1, db), "--threads",          "1",     NULL};
+    return process_run(arguments, "out", "err");
+}
+
+static bool said(const char *file, const char *what)
+{
+    char *text = read_file(scratch_path(file), NULL);
+    bool found = strstr(text, what) != NULL;
+    free(text);
+    return found;
+}
+
+static int64_t ask(const char *db, const char *sql)
+{
+    return query_integer_at(scratch_path(db), sql);
+}
+
+enum { EVERY = -1 };
+
+/* The model in folder `from` with one or every value of a parameter changed, as folder `to`. */
+static void change(const char *to, const char *from, const char *parameter, int element,
+                   float value)
+{
+    wane_error err;
+    wane_model *model = NULL;
+    char path[64];
+    size_t count = 0;
+    CHECK_OK(wane_model_load(&model, scratch_path(from), &err));
+    long at = wane_parameters_find(&model->parameters, parameter);
+    assert_true(at >= 0);
+    const wane_parameter *p = &model->parameters.parameter[at];
+    for (size_t i = 0; i < p->rows * p->cols; i++)
+        if (element == EVERY || i == (size_t)element)
+            wane_model_weight(model, (size_t)at)[i] = value;
+    CHECK_OK(wane_model_save(model, scratch_path(to), &err));
+    wane_model_free(model);
+    (void)snprintf(path, sizeof path, "%s/tokenizer.json", from);
+    char *tokenizer = read_file(scratch_path(path), &count);
+    (void)snprintf(path, sizeof path, "%s/tokenizer.json", to);
+    write_file(scratch_path(path), tokenizer, count);
+    free(tokenizer);
+}
+
+static int make(void **state)
+{
+    if (scratch_make(state) != 0) return -1;
+    const char *const arguments[] = {
+        "pretrain", "-o", path_of(0, "model"), "--steps", "20", "--documents", "100",
+        "--width",  "32", "--layers",          "1",       NULL};
+    if (process_run(arguments, "out", "err") != 0) return -1;
+    change("nan", "model", "model.norm.weight", 5, NAN);
+    change("overflow", "model", "model.norm.weight", EVERY, 3.4e38f);
+    return 0;
+}
+
+/* The middle of three stages is given and not finite. */
+static void given_models(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"nan", "overflow"};
+    static const char *const says[] = {"nan: value 5 of model.norm.weight is NaN",
+                                       "overflow: logits are not finite: corpus text, document "};
+    for (size_t i = 0; i < 2; i++) {
+        char methods[1600], db[32];
+        (void)snprintf(db, sizeof db, "%s.db", bad[i]);
+        (void)snprintf(methods, sizeof methods,
+                       "  - {name: broken, kind: given, stages: [%s, %s]}\n", scratch_path(bad[i]),
+                       scratch_path("model"));
+        assert_int_equal(run("model", methods, "protocol.adapter=merge", db), 1);
+        assert_true(said("err", says[i]));
+        assert_true(said("err", "1 with a failed gate"));
+        assert_false(said("out", "nan ") || said("out", "inf "));
+        assert_int_equal(ask(db, "SELECT status = 'gate_failed' AND error LIKE 'not finite: %' "
+                                 "FROM run"),
+                         1);
+        assert_int_equal(ask(db, "SELECT sum(passed) * 10 + count(*) FROM gate WHERE name = "
+                                 "'finite'"),
+                         23); /* base and second stage pass, the first does not */
+        assert_int_equal(ask(db, "SELECT count(*) FROM likelihood WHERE nll IS NULL AND "
+                                 "kl_to_base IS NULL AND token_perplexity IS NULL AND reason = "
+                                 "'not_finite' AND tokens > 0"),
+                         1);
+        assert_int_equal(ask(db, "SELECT count(*) FROM score WHERE metric IN ('accuracy', 'loss') "
+                                 "AND value IS NULL AND stderr IS NULL AND reason = 'not_finite'"),
+                         2 * 3);
+        assert_int_equal(ask(db, "SELECT count(*) FROM score WHERE value IS NULL AND reason IS "
+                                 "NULL"),
+                         0);
+        assert_int_equal(ask(db, "SELECT count(*) FROM example e JOIN score s USING (stage, step, "
+                                 "task) WHERE s.metric = 'accuracy' AND s.reason IS NOT NULL"),
+                         0);
+        assert_int_equal(ask(db, "SELECT count(DISTINCT reason) FROM metric WHERE position = 2 AND "
+                                 "name IN ('bwt', 'forgetting', 'forgetting_max_all', 'fwt', "
+                                 "'learning_acc', 'aia') AND value IS NULL AND reason = "
+                                 "'not_finite'"),
+                         1);
+        assert_int_equal(ask(db, "SELECT count(*) FROM metric WHERE position = 2 AND name IN "
+                                 "('acc', 'held_out_change') AND value IS NOT NULL"),
+                         2);
+        assert_int_equal(ask(db, "SELECT count(*) FROM metric WHERE position = 1 AND name = "
+                                 "'held_out_change' AND reason = 'not_finite'"),
+                         1);
+        /* Said again, nothing is measured again. */
+        assert_int_equal(run("model", methods, "protocol.adapter=merge", db), 1);
+        assert_true(said("err", " 0 cells filled here; runs: 0 done, 0 diverged, 1 with a failed"));
+    }
+}
+
+/* Nothing is trained on a base that is not finite, and nothing is held against it. */
+static void a_base(void **state)
+{
+    (void)state;
+    static const char methods[] = "  - {name: full, kind: full, learning_rate: 1e-3}\n"
+                                  "  - {name: lora, kind: lora, rank: 2, learning_rate: 1e-3}\n";
+    static const char *const bad[] = {"nan", "overflow"};
+    for (size_t i = 0; i < 2; i++) {
+        char db[32];
+        (void)snprintf(db, sizeof db, "base-%s.db", bad[i]);
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(run(bad[i], methods, "protocol.adapter=merge", db), 1);
+            assert_true(said("err", "the base is not finite: "));
+            assert_true(said("err", " 0 stages trained (0 steps)"));
+            assert_true(said("err", "2 with a failed gate, 0 failed"));
+            assert_int_equal(ask(db, "SELECT count(*) FROM run WHERE status = 'gate_failed'"), 2);
+            assert_int_equal(ask(db, "SELECT count(*) FROM gate WHERE name = 'finite' AND subject "
+                                     "= '' AND passed = 0"),
+                             2);
+            assert_int_equal(ask(db, "SELECT count(*) FROM metric WHERE reason <> 'not_finite'"),
+                             0);
+        }
+    }
+}
+
+/* No loss sees the last update: a stage that it leaves without numbers has diverged all the same.
+ */
+static void trainings_that_end_in_no_numbers(void **state)
+{
+    (void)state;
+    static const char methods[] =
+        "  - {name: full, kind: full, learning_rate: 1e3, weight_decay: 1e3}\n"
+        "  - {name: lora, kind: lora, rank: 2, alpha: 4096, learning_rate: 1e3, weight_decay: "
+        "1e3}\n";
+    static const char *const heads[] = {"protocol.head=verbalizer", "protocol.head=linear",
+                                        "protocol.head=reprobe"};
+    for (size_t i = 0; i < 3; i++) {
+        char db[32];
+        (void)snprintf(db, sizeof db, "trained-%zu.db", i);
+        assert_int_equal(run("model", methods, heads[i], db), 0);
+        assert_int_equal(ask(db, "SELECT count(*) FROM run WHERE status = 'diverged'"), 2);
+        assert_int_equal(ask(db, "SELECT count(*) FROM stage WHERE status = 'diverged' AND "
+                                 "diverged_at = 1 AND steps = 1 AND steps_planned = 1"),
+                         2);
+        assert_int_equal(ask(db, "SELECT count(*) FROM stage WHERE status = 'skipped'"), 2);
+        assert_int_equal(ask(db, "SELECT count(*) FROM gate WHERE passed = 0"), 0);
+        assert_int_equal(ask(db, "SELECT count(*) FROM metric WHERE value IS NOT NULL OR reason "
+                                 "NOT IN ('diverged')"),
+                         0);
+        assert_int_equal(run("model", methods, heads[i], db), 0);
+        assert_true(said("err", "2 diverged, 0 with a failed gate, 0 failed"));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(given_models),
+        cmocka_unit_test(a_base),
+        cmocka_unit_test(trainings_that_end_in_no_numbers),
+    };
+    return cmocka_run_group_tests(tests, make, scratch_remove);
+}
