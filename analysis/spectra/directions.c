@@ -1,7 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analysis/spectra/directions.h"
 
+#include <float.h>
 #include <math.h>
+
+double wane_direction_floor(size_t rows, size_t cols, double largest, double rounding)
+{
+    double larger = (double)(rows > cols ? rows : cols);
+    return fmax(larger * (double)FLT_EPSILON * largest,
+                (sqrt((double)rows) + sqrt((double)cols)) * rounding);
+}
+
+void wane_direction_clusters(size_t *cluster, const double *sigma, size_t count, double floor)
+{
+    const double relative = 1e-3;
+    for (size_t i = 0; i < count; i++) {
+        double apart = i ? sigma[i - 1] - sigma[i] : 0;
+        bool same = i == 0 || apart <= relative * sigma[i - 1] || apart <= 2 * floor;
+        cluster[i] = i == 0 ? 0 : cluster[i - 1] + !same;
+    }
+}
 
 /* Rounding may carry a cosine past 1. */
 static double at_most_one(double value)
@@ -9,10 +27,33 @@ static double at_most_one(double value)
     return value > 1 ? 1 : value;
 }
 
-static wane_direction direction(double sigma, const double *cosine, size_t count)
+static wane_direction absent(double sigma)
+{
+    return (wane_direction){.sigma = sigma,
+                            .max_cosine = NAN,
+                            .span = NAN,
+                            .subspace_overlap = NAN,
+                            .cluster_overlap = NAN};
+}
+
+/* The largest projection on a cluster; of one direction alone it is its |cosine|, to the bit. */
+static double cluster_overlap(const double *cosine, double max_cosine, const wane_reference *r)
+{
+    double largest = 0;
+    for (size_t first = 0, next; first < r->count; first = next) {
+        double sum = 0;
+        for (next = first; next < r->count && r->cluster[next] == r->cluster[first]; next++)
+            sum += cosine[next] * cosine[next];
+        if (next - first > 1 && sum > largest) largest = sum;
+    }
+    return fmax(max_cosine, at_most_one(sqrt(largest)));
+}
+
+static wane_direction direction(double sigma, const double *cosine, const wane_reference *r)
 {
     enum { REACH = 3 };
     wane_direction d = {.sigma = sigma};
+    size_t count = r->count;
     double widest = 0, window = 0;
     for (size_t i = 0; i < count; i++) {
         double size = fabs(cosine[i]);
@@ -30,13 +71,16 @@ static wane_direction direction(double sigma, const double *cosine, size_t count
         if (window > widest) widest = window;
     }
     d.max_cosine = at_most_one(d.max_cosine);
+    d.cluster_overlap = cluster_overlap(cosine, d.max_cosine, r);
     d.span = at_most_one(d.span);
     d.subspace_overlap = at_most_one(sqrt(widest));
     return d;
 }
 
 void wane_directions_fill(wane_direction *out, size_t count, const double *sigma,
-                          const double *cosines, size_t base_count, size_t ld)
+                          const double *cosines, size_t ld, const wane_reference *reference)
 {
-    for (size_t j = 0; j < count; j++) out[j] = direction(sigma[j], cosines + j * ld, base_count);
+    for (size_t j = 0; j < count; j++)
+        out[j] = sigma[j] > reference->floor ? direction(sigma[j], cosines + j * ld, reference)
+                                             : absent(sigma[j]);
 }

@@ -1,14 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From coordinates of tuned directions on the base directions to what is recorded of them.
+ * From coordinates of tuned directions on the base directions to what is recorded of them; which of
+ * them exist, and which base directions are one cluster, as spectrum.h defines.
  */
 #ifndef ANALYSIS_SPECTRA_DIRECTIONS_H
 #define ANALYSIS_SPECTRA_DIRECTIONS_H
 
 #include "analysis/spectra/spectrum.h"
 
-/* out[j] for j < count from column j of `cosines` (its first base_count entries, columns ld apart)
- * and sigma[j]. */
+/* max( max(rows, cols) eps_fp32 largest, (sqrt rows + sqrt cols) rounding ) */
+double wane_direction_floor(size_t rows, size_t cols, double largest, double rounding);
+
+/* cluster[i] for i < count: the number of the cluster of the base direction with sigma[i]
+ * (descending); clusters are numbered in order. */
+void wane_direction_clusters(size_t *cluster, const double *sigma, size_t count, double floor);
+
+/* What the base is to the tuned directions. */
+typedef struct wane_reference {
+    size_t count;          /* base directions */
+    const size_t *cluster; /* of each */
+    double floor;          /* tuned directions with a sigma up to it do not exist */
+} wane_reference;
+
+/* out[j] for j < count from column j of `cosines` (its first reference->count entries, columns ld
+ * apart) and sigma[j]. */
 void wane_directions_fill(wane_direction *out, size_t count, const double *sigma,
-                          const double *cosines, size_t base_count, size_t ld);
+                          const double *cosines, size_t ld, const wane_reference *reference);
 
 #endif

@@ -90,7 +90,8 @@ static size_t nearest_free(const wane_direction *d, size_t count, double epsilon
     double nearest = INFINITY;
     for (size_t l = 0; l < count; l++) {
         double distance = fabs(d[l].sigma - d[position - 1].sigma);
-        if (d[l].max_cosine < epsilon || taken[l] || !(distance < nearest)) continue;
+        bool of_base = wane_direction_judge(&d[l], epsilon) == WANE_DIRECTION_OF_BASE;
+        if (!of_base || taken[l] || !(distance < nearest)) continue;
         nearest = distance;
         best = l + 1;
     }
@@ -115,7 +116,8 @@ static wane_status choose(wane_scaling *s, const wane_direction *d, size_t count
         return wane_fail_memory(err, "intervention", "directions");
     }
     for (size_t j = 0; j < k; j++)
-        if (d[j].max_cosine < options->epsilon) s->position[found++] = j + 1;
+        if (wane_direction_judge(&d[j], options->epsilon) == WANE_DIRECTION_INTRUDER)
+            s->position[found++] = j + 1;
     for (size_t i = 0; i < s->count; i++) {
         size_t near = nearest_free(d, count, options->epsilon, taken, s->position[i]);
         s->sigma[i] = d[s->position[i] - 1].sigma;
@@ -171,7 +173,9 @@ static wane_spectrum_options spectrum_options(const wane_scaling_options *o)
                                    .u = o->side == WANE_SIDE_U,
                                    .v = o->side == WANE_SIDE_V,
                                    .vectors = true,
-                                   .scan = true};
+                                   .scan = true,
+                                   .rounding = o->rounding,
+                                   .base_rounding = o->base_rounding};
 }
 
 static wane_status check_options(const wane_scaling_options *o, wane_error *err)

@@ -2,7 +2,9 @@
  * Interventions: a tuned weight changed along its intruder dimensions, and the arms that compare.
  *
  * W = W_0 + dW with triplets (u_j, sigma_j, v_j); I = the first intruder among the top k ("top",
- * the paper's) or all of them ("all", peft's); lambda >= 0 is what the intruders are multiplied by.
+ * the paper's) or all of them ("all", peft's), by wane_direction_judge: directions that do not
+ * exist or are unresolved are neither intruders nor others; lambda >= 0 is what the intruders are
+ * multiplied by.
  * Norms are Frobenius. W_a = W + (lambda - 1) sum_I u sigma v^T, D_a = W_a - W_0. The arms give
  *   intruders  W_a
  *   neighbour  W + (lambda - 1) sum_J u sigma v^T: for each intruder, in order of sigma, the
@@ -51,6 +53,7 @@ typedef struct wane_scaling_options {
     double epsilon; /* max_cosine below it (strict) */
     wane_side side;
     size_t stored; /* neighbours among the first max(k, stored) directions; 0 = all */
+    double rounding, base_rounding; /* as in wane_spectrum_options */
 } wane_scaling_options;
 
 /* What the interventions on one weight need, without the weight: the triplets of its intruders and

@@ -88,7 +88,7 @@ static wane_status lanczos_triplets(question *q, bool *found, wane_error *err)
     return wane_leading_whole(&q->leading, found, q->tuned, q->rows, q->cols, q->top, q->pool, err);
 }
 
-/* The chain changes nothing: the base's own triplets, on axes of core space. */
+/* Nothing is changed: the base's own triplets, on axes of core space. */
 static wane_status base_triplets(question *q, wane_error *err)
 {
     wane_leading *l = &q->leading, *own = &q->vectors;
@@ -109,20 +109,21 @@ static wane_status base_triplets(question *q, wane_error *err)
     return WANE_OK;
 }
 
-static wane_status side_directions(wane_direction *out, const question *q, const double *basis,
+static wane_status side_directions(wane_direction *out, const question *q,
+                                   const wane_reference *reference, const double *basis,
                                    size_t length, const double *vectors, size_t coordinates,
                                    wane_error *err)
 {
-    size_t count = q->base->count;
+    size_t count = reference->count;
     if (q->core) {
-        wane_directions_fill(out, q->top, q->leading.sigma, vectors, count, coordinates);
+        wane_directions_fill(out, q->top, q->leading.sigma, vectors, coordinates, reference);
         return WANE_OK;
     }
     double *cosines = wane_alloc_aligned(count * q->top, sizeof *cosines);
     if (!cosines) return wane_fail_memory(err, "spectrum", "cosines");
     wane_columns_product(q->pool, true, false, count, q->top, length, 1, basis, length, vectors,
                          length, 0, cosines, count);
-    wane_directions_fill(out, q->top, q->leading.sigma, cosines, count, count);
+    wane_directions_fill(out, q->top, q->leading.sigma, cosines, count, reference);
     wane_free(cosines);
     return WANE_OK;
 }
@@ -131,19 +132,28 @@ static wane_status fill_directions(wane_spectrum *out, const question *q, wane_e
 {
     wane_status st = WANE_OK;
     const wane_base_svd *base = q->base;
+    const wane_spectrum_options *o = q->options;
     wane_direction *room = wane_alloc(2 * q->top, sizeof *room);
-    if (!room) return wane_fail_memory(err, "spectrum", "directions");
+    size_t *cluster = wane_alloc(base->count, sizeof *cluster);
     out->memory = room;
-    if (q->options->u) {
+    if (!room || !cluster) WANE_TRY(wane_fail_memory(err, "spectrum", "directions"));
+    out->floor = wane_direction_floor(q->rows, q->cols, q->leading.sigma[0], o->rounding);
+    wane_direction_clusters(cluster, base->sigma, base->count,
+                            wane_direction_floor(q->rows, q->cols, base->sigma[0],
+                                                 hypot(o->rounding, o->base_rounding)));
+    const wane_reference reference = {base->count, cluster, out->floor};
+    if (o->u) {
         out->side[WANE_SIDE_U] = room;
-        WANE_TRY(side_directions(room, q, base->u, q->rows, q->leading.u, q->leading.rows, err));
+        WANE_TRY(side_directions(room, q, &reference, base->u, q->rows, q->leading.u,
+                                 q->leading.rows, err));
     }
-    if (q->options->v) {
+    if (o->v) {
         out->side[WANE_SIDE_V] = room + q->top;
-        WANE_TRY(side_directions(room + q->top, q, base->v, q->cols, q->leading.v, q->leading.cols,
-                                 err));
+        WANE_TRY(side_directions(room + q->top, q, &reference, base->v, q->cols, q->leading.v,
+                                 q->leading.cols, err));
     }
 done:
+    wane_free(cluster);
     return st;
 }
 
@@ -158,6 +168,8 @@ static wane_status finish(wane_spectrum *out, wane_spectrum *made, question *q, 
             own->u = own->v = NULL;
         }
         made->count = wants_directions(q) ? q->top : 0;
+        if (!wants_directions(q)) made->floor = NAN;
+        made->changed = made->delta_frobenius > 0;
         made->base_frobenius = q->base->frobenius;
         made->base_spectral = q->base->sigma[0];
         *out = *made;
@@ -269,8 +281,9 @@ wane_status wane_spectrum_full(wane_spectrum *out, const wane_base_svd *base, wa
                          tuned.rows, tuned.cols, base->rows, base->cols);
     WANE_TRY(take_tuned(&made, &q, tuned, err));
     if (wants_directions(&q)) {
-        if (!options->dense && few_of_many(&q)) WANE_TRY(lanczos_triplets(&q, &found, err));
-        if (!found) WANE_TRY(dense_triplets(&q, err));
+        if (!options->dense && made.delta_frobenius == 0) WANE_TRY(base_triplets(&q, err));
+        else if (!options->dense && few_of_many(&q)) WANE_TRY(lanczos_triplets(&q, &found, err));
+        if (!q.core && !found) WANE_TRY(dense_triplets(&q, err));
         WANE_TRY(fill_directions(&made, &q, err));
     }
 done:

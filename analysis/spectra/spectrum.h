@@ -40,17 +40,35 @@ WANE_MUST_CHECK wane_status wane_base_svd_cached(wane_base_svd **out, wane_matri
 
 typedef enum wane_side { WANE_SIDE_U, WANE_SIDE_V } wane_side;
 
-/* Singular direction `position` (from 1) of the tuned weight, on one side. */
+/* Which directions of W exist: those with sigma_j > floor (strict),
+ *   floor = max( max(rows, cols) eps_fp32 sigma_1(W), (sqrt rows + sqrt cols) rounding ),
+ * sigma_1 of the tuned weight itself and `rounding` the root mean square error that rounding to 16
+ * bits has left in a number of its file (0 where it is exact). The first term is what fp32 leaves
+ * of nothing, the second the expected spectral norm of that much noise (Vershynin, arXiv
+ * 1011.3027). A direction at or below it is an accident of the arithmetic: all of its numbers but
+ * sigma are NaN. The base's directions are those of wane_base_svd, by its own sigma_1.
+ *
+ * Clusters: runs of base directions whose neighbours differ by at most 1e-3 of the larger sigma or
+ * by at most 2 floors (of the base: with sigma_1(W_0), and the rounding of both files). Inside one
+ * any small change turns the vectors at will, so that no single cosine says what became of them;
+ * the projection on the whole cluster does. A direction near no other is a cluster of one.
+ *
+ * Singular direction `position` (from 1) of the tuned weight, on one side. */
 typedef struct wane_direction {
     double sigma;
-    double max_cosine;       /* max_i |<direction, base direction i>| */
-    double span;             /* squared norm of its projection on the base directions, in [0, 1] */
+    double max_cosine; /* max_i |<direction, base direction i>|; NaN where it does not exist */
+    double span;       /* squared norm of its projection on the base directions, in [0, 1] */
     double subspace_overlap; /* max_i sqrt(sum over |l - i| <= 3 of <direction, x_l>^2) */
-    size_t argmax;           /* i of max_cosine, from 1; 0 when there is no base direction */
+    double
+        cluster_overlap; /* max over clusters of sqrt(sum of <direction, x_l>^2), >= max_cosine */
+    size_t argmax;       /* i of max_cosine, from 1; 0 when there is no base direction, or it does
+                            not exist */
 } wane_direction;
 
 typedef struct wane_spectrum {
     size_t count;            /* directions per side: min(top, min(rows, cols)) */
+    bool changed;            /* W != W_0; where not, its directions are the base's, max_cosine 1 */
+    double floor;            /* of W; NaN without directions */
     wane_direction *side[2]; /* [WANE_SIDE_U], [WANE_SIDE_V]; NULL when not asked for */
     double *u, *v;           /* under options.vectors: the singular vectors, rows x count and cols x
                                       count, column-major, paired (W v_j = sigma_j u_j); else NULL */
@@ -73,11 +91,14 @@ typedef struct wane_spectrum_options {
     bool dense;   /* force the dense method (LAPACK SVD of the tuned weight), the judge */
     bool scan;    /* full only: leave out what needs all singular values of W - W_0, that is
                      delta_spectral, effective_rank, stable_rank and top_share (NaN then) */
+    /* Root mean square error of a number of the tuned and of the base's file by rounding to 16
+     * bits; 0 where it is exact, or was not rounded between W_0 and W. */
+    double rounding, base_rounding;
 } wane_spectrum_options;
 
 /* Which method runs depends on the shape, the rank and `top` alone; where a fast method cannot
  * prove its answer complete (repeated singular values, a weight of low rank) the dense one takes
- * over. Directions whose sigma is 0 or equal to another are not unique, by any method. */
+ * over. Directions whose sigma is equal to another are not unique, by any method. */
 
 /* W = W_0 + sum of the terms, exactly (in core space, products cost O((rows + cols) R), R the
  * summed rank). Equal to the dense method within rounding where relative gaps of sigma allow.
@@ -116,10 +137,26 @@ WANE_MUST_CHECK wane_status wane_spectrum_overlap(double *out, size_t size,
                                                   const wane_spectrum *spectrum, wane_side side,
                                                   wane_error *err);
 
-/* Intruders among the first k directions: max_cosine < epsilon (strict). */
+/* What a direction is at an epsilon in (0, 1]. */
+typedef enum wane_direction_kind {
+    WANE_DIRECTION_ABSENT,     /* does not exist */
+    WANE_DIRECTION_OF_BASE,    /* max_cosine >= epsilon */
+    WANE_DIRECTION_UNRESOLVED, /* max_cosine < epsilon <= cluster_overlap: in neither side */
+    WANE_DIRECTION_INTRUDER    /* max_cosine <= cluster_overlap < epsilon */
+} wane_direction_kind;
+wane_direction_kind wane_direction_judge(const wane_direction *direction, double epsilon);
+
+/* Of the first k directions; sums of sigma^2 over the intruders and over all that exist. */
+typedef struct wane_intruder_tally {
+    size_t existing, unresolved, intruders;
+    double intruder_energy, energy;
+} wane_intruder_tally;
+wane_intruder_tally wane_intruder_tally_up(const wane_direction *directions, size_t count, size_t k,
+                                           double epsilon);
+/* Its intruders. */
 size_t wane_intruder_count(const wane_direction *directions, size_t count, size_t k,
                            double epsilon);
-/* sum over intruders in the first k of sigma^2 / sum over the first k of sigma^2; NaN for 0 / 0. */
+/* Its intruder_energy / energy; NaN for 0 / 0. */
 double wane_intruder_energy(const wane_direction *directions, size_t count, size_t k,
                             double epsilon);
 /* The expected number among k random unit directions of R^n against `base_count` orthonormal ones:

@@ -48,6 +48,12 @@ static bool same_direction(const wane_trace *a, size_t i, const wane_trace *b, s
     return left * product(a->v + i * a->cols, b->v + j * b->cols, a->cols) > WANE_TRACE_OVERLAP;
 }
 
+static bool exists(const wane_spectrum *s, size_t j)
+{
+    const wane_direction *d = s->side[WANE_SIDE_U] ? s->side[WANE_SIDE_U] : s->side[WANE_SIDE_V];
+    return !d || !isnan(d[j].max_cosine);
+}
+
 wane_status wane_trace_follow(wane_trace *trace, const wane_spectrum *s, size_t rows, size_t cols,
                               wane_error *err)
 {
@@ -58,8 +64,10 @@ wane_status wane_trace_follow(wane_trace *trace, const wane_spectrum *s, size_t 
     for (size_t i = 0; i < s->count * rows; i++) next.u[i] = (float)s->u[i];
     for (size_t i = 0; i < s->count * cols; i++) next.v[i] = (float)s->v[i];
     for (size_t j = 0; j < next.count; j++) {
+        if (!exists(s, j)) continue;
         for (size_t i = 0; comparable && i < trace->count && !next.identity[j]; i++)
-            if (same_direction(trace, i, &next, j)) next.identity[j] = trace->identity[i];
+            if (trace->identity[i] && same_direction(trace, i, &next, j))
+                next.identity[j] = trace->identity[i];
         if (!next.identity[j]) next.identity[j] = ++next.issued;
     }
     free_vectors(trace);

@@ -12,7 +12,7 @@
 /* Direction j of a look is direction i of the look before when |<u_j, u_i>| |<v_j, v_i>| > 1/2. By
  * Cauchy and Schwarz the products of one direction with all of the other look add up to at most 1:
  * no direction is ever two others. What is none of those before gets a new identity, also when it
- * had one at an earlier look. */
+ * had one at an earlier look. A direction that does not exist (spectrum.h) has none. */
 #define WANE_TRACE_OVERLAP 0.5
 
 /* The last look: `count` directions in fp32, u rows x count and v cols x count by columns. {0} is
@@ -20,7 +20,7 @@
 typedef struct wane_trace {
     size_t count, rows, cols;
     float *u, *v;
-    int64_t *identity; /* of each, from 1 */
+    int64_t *identity; /* of each, from 1; 0: it does not exist */
     int64_t issued;    /* identities given so far */
 } wane_trace;
 

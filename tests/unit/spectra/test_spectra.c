@@ -310,10 +310,12 @@ static void a_zero_base_has_no_directions(void **state)
     wane_spectrum out = {0};
     CHECK_OK(wane_spectrum_lowrank(&out, base, &term, 1, &BOTH, NULL, &err));
     for (size_t j = 0; j < out.count; j++) {
-        assert_true(out.side[0][j].max_cosine == 0 && out.side[0][j].span == 0);
-        assert_int_equal(out.side[0][j].argmax, 0);
+        const wane_direction *d = &out.side[0][j]; /* a weight of rank 2 has two */
+        if (j < 2) assert_true(d->max_cosine == 0 && d->span == 0 && d->cluster_overlap == 0);
+        else assert_true(isnan(d->max_cosine));
+        assert_int_equal(d->argmax, 0);
     }
-    assert_int_equal(wane_intruder_count(out.side[0], out.count, 3, 0.5), 3);
+    assert_int_equal(wane_intruder_count(out.side[0], out.count, 3, 0.5), 2);
     assert_true(isnan(out.relative_update) && isnan(out.rho) && out.base_spectral == 0);
     CHECK_NEAR(out.side[0][0].sigma, out.delta_spectral, 0, 1e-12);
     wane_spectrum_free(&out);
@@ -336,7 +338,7 @@ static void rank_is_cut_for_cosines_only(void **state)
     assert_int_equal(wane_base_svd_count(base), R);
     wane_spectrum out = full(base, w, N, N, &BOTH);
     for (size_t j = 0; j < R; j++) CHECK_NEAR(out.side[0][j].max_cosine, 1, 1e-10, 0);
-    for (size_t j = R; j < N; j++) assert_true(out.side[0][j].max_cosine < 1e-6);
+    for (size_t j = R; j < N; j++) assert_true(isnan(out.side[0][j].max_cosine));
     wane_spectrum_free(&out);
     wane_base_svd_free(base);
     free(u);
@@ -481,6 +483,7 @@ static void memory_may_run_out_anywhere(void **state)
     wane_error err;
     float *w = normal(M * N, 81), *b = normal(M * 2, 82), *a = normal(2 * N, 83);
     wane_base_svd *base = base_of(w, M, N);
+    w[0] += 1; /* an unchanged weight would need little */
     const wane_lowrank_term term = {b, a, 2, 1};
     const wane_spectrum_options options = {.top = 4, .u = true, .v = true, .scan = true};
     for (int whole = 0; whole < 2; whole++) {
