@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "eval/cli/commands.h"
@@ -15,6 +17,12 @@ typedef struct intruders_call {
 
 static const char *const side_names[] = {"u", "v"};
 
+/* NaN for a base that is 0. */
+static double relative(const wane_pair_spectra *all)
+{
+    return all->base_frobenius > 0 ? all->delta_frobenius / all->base_frobenius : NAN;
+}
+
 static void write_head(wane_text *out, const wane_comparison *pair, const wane_pair_spectra *all)
 {
     char a[32], b[32];
@@ -26,7 +34,7 @@ static void write_head(wane_text *out, const wane_comparison *pair, const wane_p
     wane_page_line(out, "tuned", "%s (%s)", pair->tuned.path, what.data ? what.data : "");
     wane_page_line(out, "matrices", "%zu, of them %zu changed", all->count, all->changed);
     wane_page_line(out, "||dW||", "%s, %s of ||W||", wane_page_number(a, all->delta_frobenius, 4),
-                   wane_page_number(b, all->delta_frobenius / all->base_frobenius, 3));
+                   wane_page_number(b, relative(all), 3));
     wane_page_floor(out, all->floor, wane_comparison_rounding(pair), all->within_floor);
     wane_compare_write_unmatched(out, pair);
     wane_text_free(&what);
@@ -40,12 +48,17 @@ static void write_table(wane_text *out, const wane_comparison *pair, const wane_
     char a[32], b[32], c[32], d[32], e[32], f[32];
     bool floors = all->floor > 0;
     wane_page_line(out, side == 0 ? "intruders, side u" : "intruders, side v",
-                   "%zu in the top %zu (|cosine| < %s); as many random directions: %s",
-                   all->intruders[side], q->k, wane_format_double(a, q->epsilon),
+                   "%zu of %zu directions that exist in the top %zu of the changed matrices "
+                   "(|cosine| < %s)",
+                   all->intruders[side], all->existing[side], q->k,
+                   wane_format_double(a, q->epsilon));
+    (void)snprintf(c, sizeof c, "%zu", all->unresolved[side]);
+    wane_page_unresolved(out, all->unresolved[side], c);
+    wane_page_line(out, "at random", "%s: as many random directions",
                    wane_page_number(b, all->random[side], 4));
     wane_text_printf(&rows,
-                     "matrix\tshape\tintruders\trandom\tenergy\t||dW||\trelative\t"
-                     "effective rank%s\n",
+                     "matrix\tshape\tintruders\tunresolved\tof\trandom\tenergy\t||dW||\t"
+                     "relative\teffective rank%s\n",
                      floors ? "\trounding floor" : "");
     for (size_t i = 0; i < all->count; i++) {
         const wane_matrix_spectrum *m = &all->matrix[i];
@@ -53,22 +66,22 @@ static void write_table(wane_text *out, const wane_comparison *pair, const wane_
         const wane_spectrum *s = &m->spectrum;
         if (!m->changed) continue;
         wane_text_printf(
-            &rows, "%s\t%zu x %zu\t%zu\t%s\t%s\t%s\t%s\t%s", p->name, p->rows, p->cols,
-            m->intruders[side], wane_page_number(a, m->random[side], 3),
-            wane_page_number(b, m->energy[side], 3), wane_page_number(c, s->delta_frobenius, 4),
-            wane_page_number(d, s->relative_update, 3), wane_page_number(e, s->effective_rank, 4));
+            &rows, "%s\t%zu x %zu\t%zu\t%zu\t%zu\t%s\t%s\t%s\t%s\t%s", p->name, p->rows, p->cols,
+            m->intruders[side], m->unresolved[side], m->existing[side],
+            wane_page_number(a, m->random[side], 3), wane_page_number(b, m->energy[side], 3),
+            wane_page_number(c, s->delta_frobenius, 4), wane_page_number(d, s->relative_update, 3),
+            wane_page_number(e, s->effective_rank, 4));
         if (floors) wane_text_printf(&rows, "\t%s", wane_page_number(f, m->floor, 3));
         wane_text_string(&rows, "\n");
     }
-    wane_text_printf(&rows, "total\t\t%zu\t%s\t%s\t%s\t%s\t%s", all->intruders[side],
-                     wane_page_number(a, all->random[side], 4),
-                     wane_page_number(b, all->energy[side], 3),
-                     wane_page_number(c, all->delta_frobenius, 4),
-                     wane_page_number(d, all->delta_frobenius / all->base_frobenius, 3),
-                     wane_page_number(e, all->effective_rank, 4));
+    wane_text_printf(
+        &rows, "total\t\t%zu\t%zu\t%zu\t%s\t%s\t%s\t%s\t%s", all->intruders[side],
+        all->unresolved[side], all->existing[side], wane_page_number(a, all->random[side], 4),
+        wane_page_number(b, all->energy[side], 3), wane_page_number(c, all->delta_frobenius, 4),
+        wane_page_number(d, relative(all), 3), wane_page_number(e, all->effective_rank, 4));
     if (floors) wane_text_printf(&rows, "\t%s", wane_page_number(f, all->floor, 3));
     wane_text_string(&rows, "\n");
-    wane_page_table(out, &rows, "lrrrrrrrr");
+    wane_page_table(out, &rows, "lrrrrrrrrrr");
     wane_text_free(&rows);
 }
 
@@ -94,14 +107,18 @@ static void write_json_matrix(wane_text *out, const wane_comparison *pair,
     write_member(out, "relative_update", s->relative_update);
     write_member(out, "effective_rank", s->effective_rank);
     write_member(out, "rounding_floor", m->floor);
+    wane_text_printf(out, "\"existing\": %zu, \"unresolved\": %zu, ", m->existing[side],
+                     m->unresolved[side]);
+    write_member(out, "floor", m->changed ? s->floor : NAN);
     wane_text_string(out, "\"directions\": [");
     for (size_t j = 0; s->side[side] && j < s->count && j < k; j++) {
         const wane_direction *d = &s->side[side][j];
         wane_text_printf(out, "%s{\"position\": %zu, ", j ? ", " : "", j + 1);
         write_member(out, "sigma", d->sigma);
         write_member(out, "max_cosine", d->max_cosine);
-        wane_text_string(out, "\"span\": ");
-        wane_json_write_number(out, d->span);
+        write_member(out, "span", d->span);
+        wane_text_string(out, "\"cluster_overlap\": ");
+        wane_json_write_number(out, d->cluster_overlap);
         wane_text_string(out, "}");
     }
     wane_text_string(out, "]}");
@@ -112,8 +129,11 @@ static void write_json(wane_text *out, const wane_comparison *pair, const wane_p
 {
     wane_text_printf(out, "{\"k\": %zu, ", asked->question.k);
     write_member(out, "epsilon", asked->question.epsilon);
-    wane_text_printf(out, "\"side\": \"%s\", \"total\": %zu, \"matrices\": [", side_names[side],
-                     all->intruders[side]);
+    wane_text_printf(
+        out, "\"side\": \"%s\", \"total\": %zu, \"existing\": %zu, \"unresolved\": %zu, ",
+        side_names[side], all->intruders[side], all->existing[side], all->unresolved[side]);
+    write_member(out, "random", all->random[side]);
+    wane_text_string(out, "\"matrices\": [");
     for (size_t i = 0; i < all->count; i++) {
         if (i) wane_text_string(out, ", ");
         write_json_matrix(out, pair, &all->matrix[i], side, asked->question.k);

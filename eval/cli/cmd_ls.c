@@ -17,12 +17,14 @@
 static const char runs_people[] =
     "s.run, s.status || CASE s.limited WHEN 1 THEN ' (limited)' ELSE '' END AS status, " STAGES_DONE
     " || '/' || s.stages AS stages, s.acc, "
-    "s.bwt, s.forgetting, s.pretraining_forgetting, s.intruders, s.intruders_random AS random, "
+    "s.bwt, s.forgetting, s.pretraining_forgetting, s.intruders, "
+    "s.intruders_unresolved AS unresolved, s.intruders_random AS random, "
     "substr(s.key, 1, 8) AS key FROM run_summary s JOIN run r ON r.key = s.key ORDER BY r.id";
 static const char runs_programs[] =
     "s.run, s.status, " STAGES_DONE " AS stages_done, s.stages, s.method, "
     "s.kind, s.rank, s.learning_rate, s.order_name, s.seed, s.acc, s.bwt, s.forgetting, "
-    "s.pretraining_forgetting, s.intruders, s.intruders_random, s.gates_failed, s.limited, "
+    "s.pretraining_forgetting, s.intruders, s.intruders_unresolved, s.intruders_existing, "
+    "s.intruders_random, s.gates_failed, s.limited, "
     "s.error, s.key FROM run_summary s JOIN run r ON r.key = s.key ORDER BY r.id";
 
 /* A stage goes by the first run that has it. */

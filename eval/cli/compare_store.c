@@ -59,7 +59,8 @@ static wane_status make_keys(storing *s)
     WANE_TRY(key_of(s->tuned, (const char *[]){s->base, "given", tuned}, 3, s->err));
     WANE_TRY(key_of(s->run_key, (const char *[]){s->tuned, "run", p->tuned.path}, 3, s->err));
     WANE_TRY(wane_sha256_begin(&hash, s->err));
-    (void)snprintf(asked, sizeof asked, "spectrum top %zu u 1 v 1 against base", s->question->top);
+    (void)snprintf(asked, sizeof asked, "%s top %zu u 1 v 1 against base", WANE_SPECTRUM_DEFINITION,
+                   s->question->top);
     wane_sha256_text(hash, asked);
     for (size_t i = 0; i < s->all->count; i++)
         wane_sha256_text(hash, p->list[s->all->matrix[i].index].name);
@@ -152,11 +153,11 @@ static wane_status put_spectra(storing *s)
                                                        one->rows, one->cols, s->matrix[i]);
         if (m->floor > 0) row->rounding_floor = m->floor;
         if (!m->changed) {
+            /* Not decomposed: its directions are the base's, whatever they are. */
             row->base_count = WANE_NULL;
             row->base_spectral = row->effective_rank = row->stable_rank = row->top_share =
-                row->rho_10 = row->top_energy = NAN;
-            for (int side = 0; side < 2; side++)
-                row->side[side] = (wane_spectrum_side_row){.random = m->random[side]};
+                row->rho_10 = row->floor = NAN;
+            for (int side = 0; side < 2; side++) row->side[side] = (wane_spectrum_side_row){0};
         } else if (isnan(row->effective_rank)) {
             row->reason = "effective_rank: within 10 rounding floors";
         }

@@ -27,10 +27,13 @@ wane_status wane_correlating_blocks(wane_blocks *out, const char *name, wane_err
 static const struct matrix_column {
     const char *name, *total;
 } matrix_columns[] = {{"intruders", "sum(s.intruders_u)"},
-                      {"intruders_random", "sum(s.random_u)"},
+                      {"intruders_unresolved", "sum(s.unresolved_u)"},
+                      {"intruders_existing", "sum(s.existing_u)"},
+                      {"intruders_random", "sum(s.changed * s.random_u)"},
                       {"intruder_energy", "sum(s.energy_u * s.top_energy) / sum(s.top_energy)"},
                       {"intruders_v", "sum(s.intruders_v)"},
-                      {"intruders_random_v", "sum(s.random_v)"},
+                      {"intruders_unresolved_v", "sum(s.unresolved_v)"},
+                      {"intruders_random_v", "sum(s.changed * s.random_v)"},
                       {"intruder_energy_v", "sum(s.energy_v * s.top_energy) / sum(s.top_energy)"},
                       {"delta_frobenius", "sqrt(sum(s.delta_frobenius * s.delta_frobenius))"},
                       {"delta_spectral", "sqrt(sum(s.delta_spectral * s.delta_spectral))"},

@@ -18,13 +18,7 @@ bool wane_counting_is_usual(const wane_counting *c)
            strcmp(c->against, usual.against) == 0;
 }
 
-bool wane_counting_metric(const char *metric)
-{
-    return strcmp(metric, "intruders") == 0 || strcmp(metric, "intruders_random") == 0 ||
-           strcmp(metric, "intruder_energy") == 0;
-}
-
-/* A stage is as deep as its deepest matrix; when that one is stored whole, so are all. */
+/* A stage is as deep as its deepest changed matrix; when that one is stored whole, so are all. */
 wane_status wane_counting_top(size_t *top, bool *all, wane_results *db, const wane_counting *c,
                               const char *experiment, wane_error *err)
 {
@@ -32,7 +26,8 @@ wane_status wane_counting_top(size_t *top, bool *all, wane_results *db, const wa
         "SELECT min(CASE WHEN stored < most THEN stored END), max(stored) FROM "
         "(SELECT s.stored, (SELECT max(min(m.\"rows\", m.cols)) FROM spectrum x "
         "JOIN matrix m ON m.id = x.matrix WHERE x.stage = s.stage AND x.step = -1 "
-        "AND x.against = :against) AS most FROM (SELECT g.stage, (SELECT max(d.position) FROM "
+        "AND x.against = :against AND x.changed = 1) AS most FROM (SELECT g.stage, (SELECT "
+        "max(d.position) FROM "
         "direction d WHERE d.stage = g.stage AND d.step = -1 AND d.against = :against "
         "AND d.side = :side) AS stored FROM (SELECT DISTINCT p.stage FROM run_list l "
         "JOIN run r ON r.key = l.key JOIN run_stage p ON p.run = r.id "
@@ -79,33 +74,61 @@ wane_status wane_counting_check(wane_results *db, const wane_counting *c, const 
     return st;
 }
 
+/* What each metric is of the rows d of a stage. Random ones: as many as exist, matrix by matrix. */
+static const struct counted {
+    const char *metric, *value;
+} counted[] = {
+    {"intruders", "count(*) FILTER (WHERE " WANE_SQL_COSINE " < {epsilon})"},
+    {"intruders_unresolved",
+     "CASE WHEN count(d.cluster_overlap) = count(d.max_cosine) THEN count(*) FILTER "
+     "(WHERE d.max_cosine < {epsilon} AND d.cluster_overlap >= {epsilon}) END"},
+    {"intruders_existing", "count(d.max_cosine)"},
+    {"intruders_random",
+     "total(CASE WHEN d.max_cosine IS NOT NULL THEN (SELECT intruder_random(m.{length}, "
+     "s.base_count, "
+     "1, {epsilon}) FROM spectrum s JOIN matrix m ON m.id = s.matrix WHERE s.stage = d.stage AND "
+     "s.step = d.step AND s.against = d.against AND s.matrix = d.matrix) END)"},
+    {"intruder_energy",
+     "total(d.sigma * d.sigma) FILTER (WHERE " WANE_SQL_COSINE " < {epsilon}) / "
+     "nullif(sum(d.sigma * d.sigma) FILTER (WHERE d.max_cosine IS NOT NULL), 0)"}};
+enum { COUNTED = sizeof counted / sizeof *counted };
+
+static const struct counted *find(const char *metric)
+{
+    for (size_t i = 0; i < COUNTED; i++)
+        if (strcmp(counted[i].metric, metric) == 0) return &counted[i];
+    return NULL;
+}
+
+bool wane_counting_metric(const char *metric)
+{
+    return find(metric) != NULL;
+}
+
+/* The value with each "{epsilon}" and "{length}" filled in. */
+static void write_value(wane_text *sql, const char *value, const char *epsilon, const char *length)
+{
+    for (const char *open; (open = strchr(value, '{')) != NULL;) {
+        wane_text_append(sql, value, (size_t)(open - value));
+        wane_text_string(sql, open[1] == 'e' ? epsilon : length);
+        value = strchr(open, '}') + 1;
+    }
+    wane_text_string(sql, value);
+}
+
 void wane_counting_sql(wane_text *sql, const wane_counting *c, const char *metric)
 {
-    if (strcmp(metric, "intruders_random") == 0) {
-        wane_text_printf(sql,
-                         "SELECT e.key AS experiment, r.name AS run, p.position AS position, "
-                         "sum(intruder_random(m.%s, s.base_count, min(%zu, m.\"rows\", m.cols), "
-                         "%.17g)) AS value FROM run r JOIN experiment e ON e.id = r.experiment "
-                         "JOIN run_stage p ON p.run = r.id JOIN spectrum s ON s.stage = p.stage "
-                         "AND s.step = -1 AND s.against = '%s' JOIN matrix m ON m.id = s.matrix ",
-                         strcmp(c->side, "u") == 0 ? "\"rows\"" : "cols", c->k, c->epsilon,
-                         c->against);
-    } else {
-        wane_text_printf(sql,
-                         "SELECT e.key AS experiment, r.name AS run, p.position AS position, ");
-        if (strcmp(metric, "intruders") == 0)
-            wane_text_printf(sql, "sum(d.max_cosine < %.17g)", c->epsilon);
-        else
-            wane_text_printf(sql,
-                             "sum(CASE WHEN d.max_cosine < %.17g THEN d.sigma * d.sigma ELSE 0 "
-                             "END) / nullif(sum(d.sigma * d.sigma), 0)",
-                             c->epsilon);
-        wane_text_printf(sql,
-                         " AS value FROM run r JOIN experiment e ON e.id = r.experiment "
-                         "CROSS JOIN run_stage p ON p.run = r.id CROSS JOIN direction d "
-                         "ON d.stage = p.stage AND d.step = -1 AND d.against = '%s' "
-                         "AND d.side = '%s' AND d.position <= %zu ",
-                         c->against, c->side, c->k);
-    }
-    wane_text_string(sql, "WHERE r.superseded = 0 GROUP BY r.id, p.position");
+    char epsilon[32];
+    wane_text_string(sql, "SELECT e.key AS experiment, r.name AS run, p.position AS position, ");
+    write_value(sql, find(metric)->value, wane_format_double(epsilon, c->epsilon),
+                strcmp(c->side, "u") == 0 ? "\"rows\"" : "cols");
+    wane_text_printf(sql,
+                     " AS value FROM run r JOIN experiment e ON e.id = r.experiment "
+                     "CROSS JOIN run_stage p ON p.run = r.id CROSS JOIN spectrum_total x "
+                     "ON x.stage = p.stage AND x.step = -1 AND x.against = '%s' "
+                     "AND x.intruders_%s IS NOT NULL LEFT JOIN direction d "
+                     "ON d.stage = p.stage AND d.step = -1 AND d.against = '%s' "
+                     "AND d.side = '%s' AND d.position <= %zu AND " WANE_SQL_CHANGED
+                     "WHERE r.superseded = 0 GROUP BY r.id, p.position",
+                     c->against, c->side, c->against, c->side, c->k);
 }

@@ -21,7 +21,9 @@ typedef struct wane_counting {
 wane_counting wane_counting_usual(void);
 bool wane_counting_is_usual(const wane_counting *counting);
 
-/* The names of metrics that depend on it: intruders, intruders_random, intruder_energy. */
+/* The names of metrics that depend on it: intruders, intruders_unresolved, intruders_existing,
+ * intruders_random, intruder_energy. Directions that do not exist and matrices that have not
+ * changed are in none of them. */
 bool wane_counting_metric(const char *metric);
 
 /* How deep the directions of all finished runs go: any k up to *top can be counted; *all says that

@@ -65,6 +65,7 @@ static size_t first_place(const counts *s, double cosine, double position)
 static void take_direction(counts *s, double cosine, double position, double sigma)
 {
     bool epsilon = s->curves->kind == WANE_CURVES_EPSILON;
+    if (isnan(cosine)) return; /* it does not exist */
     size_t at = first_place(s, cosine, position);
     bool intruder = epsilon || cosine < s->curves->request.counting.epsilon;
     s->whole[epsilon ? 0 : at] += sigma * sigma;
@@ -105,6 +106,12 @@ static wane_status end_run(counts *s, size_t group, const char *run, wane_error 
     "FROM run r CROSS JOIN run_list l ON l.key = r.key CROSS JOIN run_stage p ON p.run = r.id "    \
     "AND p.position = CASE WHEN :stage > 0 THEN :stage ELSE r.stages END "
 
+#define TOTALS                                                                                     \
+    "CROSS JOIN spectrum_total x ON x.stage = p.stage AND x.step = -1 AND x.against = :against "
+#define THESE_DIRECTIONS                                                                           \
+    "ON d.stage = p.stage AND d.step = -1 AND d.against = :against AND d.side = :side "            \
+    "AND d.position <= :k "
+
 static wane_status open(wane_query **out, const counts *s, wane_results *db, const char *sql,
                         wane_error *err)
 {
@@ -131,10 +138,10 @@ static wane_status read_directions(counts *s, wane_results *db, wane_error *err)
     const char *run = NULL;
     wane_status st = WANE_OK;
     wane_text_printf(&sql,
-                     "SELECT r.id, l.experiment, l.\"%s\", l.run, d.max_cosine, d.position, "
-                     "d.sigma " THESE_STAGES "CROSS JOIN direction d ON d.stage = p.stage "
-                     "AND d.step = -1 AND d.against = :against AND d.side = :side "
-                     "AND d.position <= :k WHERE " WANE_USABLE_RUNS "ORDER BY r.id",
+                     "SELECT r.id, l.experiment, l.\"%s\", l.run, " WANE_SQL_COSINE ", d.position, "
+                     "d.sigma " THESE_STAGES TOTALS "AND CASE :side WHEN 'u' THEN x.intruders_u "
+                     "ELSE x.intruders_v END IS NOT NULL LEFT JOIN direction d " THESE_DIRECTIONS
+                     "AND " WANE_SQL_CHANGED "WHERE " WANE_USABLE_RUNS "ORDER BY r.id",
                      c->request.by);
     WANE_TRY(wane_text_check(&sql, "curves", "query", err));
     WANE_TRY(open(&q, s, db, sql.data, err));
@@ -161,45 +168,66 @@ done:
     return st;
 }
 
-/* The mean over the runs of what random directions would give, unless the runs are of several
- * models. */
+/* Of a row of read_random's queries: adds the random directions of matrices that have `position` of
+ * them or, `absent`, takes off those at that position. */
+static void add_random(counts *s, const wane_query *q, bool absent)
+{
+    enum { LENGTH, BASE, POSITION, COUNT };
+    wane_curves *c = s->curves;
+    bool epsilon = c->kind == WANE_CURVES_EPSILON;
+    size_t position = (size_t)wane_query_int(q, POSITION);
+    double share = wane_query_double(q, COUNT) / (double)s->runs;
+    for (size_t i = 0; i < c->stages; i++) {
+        size_t k = epsilon ? c->request.counting.k : (size_t)s->place[i], most = k;
+        if (absent) most = k >= position;
+        else if (position < most) most = position;
+        double random =
+            wane_intruder_random((size_t)wane_query_int(q, LENGTH), (size_t)wane_query_int(q, BASE),
+                                 most, epsilon ? s->place[i] : c->request.counting.epsilon);
+        c->random[i] += absent ? -share * random : share * random;
+        if (c->random[i] < 0) c->random[i] = 0; /* what rounding leaves of nothing */
+    }
+}
+
+/* The mean over the runs of what as many random directions as exist in changed matrices would give,
+ * unless the runs are of several models: `min(rows, cols)` of each matrix, less those that do not
+ * exist. */
 static wane_status read_random(counts *s, wane_results *db, wane_error *err)
 {
-    static const char sql[] =
-        "SELECT CASE :side WHEN 'u' THEN m.\"rows\" ELSE m.cols END, s.base_count, "
-        "min(m.\"rows\", m.cols), count(*), m.model " THESE_STAGES
-        "CROSS JOIN spectrum s ON s.stage = p.stage AND s.step = -1 AND s.against = :against "
-        "CROSS JOIN matrix m ON m.id = s.matrix WHERE s.base_count IS NOT NULL "
-        "AND " WANE_USABLE_RUNS "GROUP BY 1, 2, 3, 5";
-    enum { LENGTH, BASE, LEAST, COUNT, MODEL };
+#define SHAPE "CASE :side WHEN 'u' THEN m.\"rows\" ELSE m.cols END, s.base_count, "
+#define THESE_SPECTRA                                                                              \
+    "CROSS JOIN spectrum s ON s.stage = p.stage AND s.step = -1 AND s.against = :against "         \
+    "AND s.changed = 1 AND s.base_count IS NOT NULL CROSS JOIN matrix m ON m.id = s.matrix "
+    static const char *const parts[] = {
+        "SELECT " SHAPE "min(m.\"rows\", m.cols), count(*), m.model " THESE_STAGES THESE_SPECTRA
+        "WHERE " WANE_USABLE_RUNS "GROUP BY 1, 2, 3, 5",
+        "SELECT " SHAPE "d.position, count(*), m.model " THESE_STAGES THESE_SPECTRA
+        "CROSS JOIN direction d " THESE_DIRECTIONS
+        "AND d.max_cosine IS NULL AND d.matrix = m.id WHERE " WANE_USABLE_RUNS
+        "GROUP BY 1, 2, 3, 5"};
+    enum { MODEL = 4 };
     wane_curves *c = s->curves;
-    wane_query *q = NULL;
     int64_t model = -1;
+    bool several = false;
     wane_status st = WANE_OK;
     if (strcmp(c->request.metric, "intruders") != 0) return WANE_OK;
     c->random = wane_alloc(c->stages, sizeof *c->random);
     if (!c->random) return wane_fail_memory(err, "curves", "random");
-    WANE_TRY(open(&q, s, db, sql, err));
-    while ((st = wane_query_next(q, err)) == WANE_OK) {
-        if (model >= 0 && wane_query_int(q, MODEL) != model) break;
-        model = wane_query_int(q, MODEL);
-        size_t least = (size_t)wane_query_int(q, LEAST);
-        for (size_t i = 0; i < c->stages; i++) {
-            bool epsilon = c->kind == WANE_CURVES_EPSILON;
-            size_t k = epsilon ? c->request.counting.k : (size_t)s->place[i];
-            double random = wane_intruder_random(
-                (size_t)wane_query_int(q, LENGTH), (size_t)wane_query_int(q, BASE),
-                k < least ? k : least, epsilon ? s->place[i] : c->request.counting.epsilon);
-            c->random[i] += random * wane_query_double(q, COUNT) / (double)s->runs;
+    for (int part = 0; part < 2 && st == WANE_OK; part++) {
+        wane_query *q = NULL;
+        st = open(&q, s, db, parts[part], err);
+        while (st == WANE_OK && (st = wane_query_next(q, err)) == WANE_OK) {
+            several = several || (model >= 0 && wane_query_int(q, MODEL) != model);
+            model = wane_query_int(q, MODEL);
+            add_random(s, q, part == 1);
         }
+        wane_query_free(q);
+        if (st == WANE_DONE) st = WANE_OK;
     }
-    if (st == WANE_OK || model < 0) {
+    if (several) {
         wane_free(c->random);
         c->random = NULL;
     }
-    if (st == WANE_DONE) st = WANE_OK;
-done:
-    wane_query_free(q);
     return st;
 }
 

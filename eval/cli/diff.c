@@ -2,6 +2,7 @@
 #include "eval/cli/diff.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "eval/cli/compare.h"
@@ -46,10 +47,11 @@ static void write_tensors(wane_text *out, const wane_diff *diff)
     for (size_t i = 0; i <= WANE_DIFF_GROUPS; i++) {
         const wane_diff_group *g = i < WANE_DIFF_GROUPS ? &diff->group[i] : &all;
         if (g->tensors == 0) continue;
+        double relative = g->base_square > 0 ? sqrt(g->delta_square / g->base_square) : NAN;
         wane_text_printf(&rows, "%s\t%zu\t%zu\t%s\t%s\t%s\n", g->name, g->tensors, g->changed,
                          wane_page_number(a, sqrt(g->base_square), 4),
                          wane_page_number(b, sqrt(g->delta_square), 4),
-                         wane_page_number(c, sqrt(g->delta_square / g->base_square), 3));
+                         wane_page_number(c, relative, 3));
         all.tensors += g->tensors;
         all.changed += g->changed;
         all.base_square += g->base_square;
@@ -76,19 +78,20 @@ static void write_matrices(wane_text *out, const wane_diff *diff,
 {
     wane_text rows = {0};
     char a[32], b[32], c[32], d[32], e[32];
-    wane_text_string(&rows, "matrix\tshape\tu\trandom\tv\trandom\t||dW||\trelative\teffective "
+    wane_text_string(&rows, "matrix\tshape\tu\trandom\tv\trandom\tof\t||dW||\trelative\teffective "
                             "rank\n");
     for (size_t i = 0; i < count; i++) {
         const wane_matrix_spectrum *m = list[i];
         const wane_compared *p = &diff->comparison.list[m->index];
         const wane_spectrum *s = &m->spectrum;
-        wane_text_printf(
-            &rows, "%s\t%zu x %zu\t%zu\t%s\t%zu\t%s\t%s\t%s\t%s\n", p->name, p->rows, p->cols,
-            m->intruders[0], wane_page_number(a, m->random[0], 3), m->intruders[1],
-            wane_page_number(b, m->random[1], 3), wane_page_number(c, s->delta_frobenius, 4),
-            wane_page_number(d, s->relative_update, 3), wane_page_number(e, s->effective_rank, 4));
+        wane_text_printf(&rows, "%s\t%zu x %zu\t%zu\t%s\t%zu\t%s\t%zu\t%s\t%s\t%s\n", p->name,
+                         p->rows, p->cols, m->intruders[0], wane_page_number(a, m->random[0], 3),
+                         m->intruders[1], wane_page_number(b, m->random[1], 3), m->existing[0],
+                         wane_page_number(c, s->delta_frobenius, 4),
+                         wane_page_number(d, s->relative_update, 3),
+                         wane_page_number(e, s->effective_rank, 4));
     }
-    wane_page_table(out, &rows, "lrrrrrrrr");
+    wane_page_table(out, &rows, "lrrrrrrrrr");
     wane_text_free(&rows);
 }
 
@@ -96,7 +99,7 @@ static void write_spectra(wane_text *out, const wane_diff *diff)
 {
     enum { LISTED = 14 };
     const wane_pair_spectra *all = &diff->spectra;
-    char a[32], b[32], c[32];
+    char a[32], b[32], c[80];
     size_t count = 0;
     const wane_matrix_spectrum **list = wane_alloc(all->count, sizeof *list);
     if (!list) {
@@ -108,10 +111,12 @@ static void write_spectra(wane_text *out, const wane_diff *diff)
     qsort(list, count, sizeof *list, by_intruders);
     wane_text_string(out, "\n");
     wane_page_line(out, "intruders",
-                   "%zu left, %zu right in the top %zu of %zu changed matrices of "
-                   "%zu (|cosine| < %s)",
-                   all->intruders[0], all->intruders[1], diff->question.k, all->changed, all->count,
-                   wane_format_double(a, diff->question.epsilon));
+                   "%zu left, %zu right of %zu directions that exist in the top %zu of %zu changed "
+                   "matrices of %zu (|cosine| < %s)",
+                   all->intruders[0], all->intruders[1], all->existing[0], diff->question.k,
+                   all->changed, all->count, wane_format_double(a, diff->question.epsilon));
+    (void)snprintf(c, sizeof c, "%zu left, %zu right", all->unresolved[0], all->unresolved[1]);
+    wane_page_unresolved(out, all->unresolved[0] + all->unresolved[1], c);
     wane_page_line(out, "at random", "%s left, %s right: as many random directions",
                    wane_page_number(a, all->random[0], 4), wane_page_number(b, all->random[1], 4));
     wane_page_line(out, "effective rank", "%s of dW, mean over %zu matrices",
@@ -235,12 +240,14 @@ static void json_models(wane_text *out, const wane_diff *diff)
     wane_text_string(out, "]");
 }
 
-static void json_sides(wane_text *out, const size_t intruders[2], const double random[2],
-                       const double energy[2])
+static void json_sides(wane_text *out, const size_t intruders[2], const size_t existing[2],
+                       const size_t unresolved[2], const double random[2], const double energy[2])
 {
     static const char *const names[] = {"u", "v"};
     for (int side = 0; side < 2; side++) {
-        wane_text_printf(out, ", \"%s\": {\"intruders\": %zu", names[side], intruders[side]);
+        wane_text_printf(out,
+                         ", \"%s\": {\"intruders\": %zu, \"existing\": %zu, \"unresolved\": %zu",
+                         names[side], intruders[side], existing[side], unresolved[side]);
         also_number(out, "random", random[side]);
         also_number(out, "energy", energy[side]);
         wane_text_string(out, "}");
@@ -252,7 +259,7 @@ static void json_spectra(wane_text *out, const wane_diff *diff)
     const wane_pair_spectra *all = &diff->spectra;
     wane_text_printf(out, ", \"spectra\": {\"k\": %zu", diff->question.k);
     also_number(out, "epsilon", diff->question.epsilon);
-    json_sides(out, all->intruders, all->random, all->energy);
+    json_sides(out, all->intruders, all->existing, all->unresolved, all->random, all->energy);
     also_number(out, "base_frobenius", all->base_frobenius);
     also_number(out, "delta_frobenius", all->delta_frobenius);
     also_number(out, "effective_rank", all->effective_rank);
@@ -265,7 +272,7 @@ static void json_spectra(wane_text *out, const wane_diff *diff)
         key_text(out, "name", p->name);
         wane_text_printf(out, ", \"rows\": %zu, \"cols\": %zu, \"changed\": %s", p->rows, p->cols,
                          m->changed ? "true" : "false");
-        json_sides(out, m->intruders, m->random, m->energy);
+        json_sides(out, m->intruders, m->existing, m->unresolved, m->random, m->energy);
         also_number(out, "delta_frobenius", m->spectrum.delta_frobenius);
         also_number(out, "delta_spectral", m->spectrum.delta_spectral);
         also_number(out, "relative_update", m->spectrum.relative_update);

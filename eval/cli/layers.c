@@ -9,20 +9,26 @@
 #include "eval/cli/measures.h"
 #include "eval/cli/sheet.h"
 
-/* One row per method and matrix, matrices in the order of the model. */
+/* One row per method and matrix, matrices in the order of the model. The directions are counted
+ * first, those of changed matrices that exist; an unchanged matrix has none, and none at random. */
+#define SELECTED                                                                                   \
+    "FROM run r CROSS JOIN run_list l ON l.key = r.key CROSS JOIN run_stage p ON p.run = r.id "    \
+    "AND p.position = CASE WHEN :stage > 0 THEN :stage ELSE r.stages END "
 static const char sql[] =
     "SELECT experiment, method, layer, module, count(*), avg(counted), avg(random) FROM ("
     "SELECT l.experiment, l.method, m.layer, m.module, m.position AS place, r.id, "
-    "sum(d.max_cosine < :epsilon) AS counted, (SELECT intruder_random(CASE :side WHEN 'u' "
-    "THEN m.\"rows\" ELSE m.cols END, s.base_count, min(:k, m.\"rows\", m.cols), :epsilon) "
-    "FROM spectrum s WHERE s.stage = p.stage AND s.step = -1 AND s.against = :against "
-    "AND s.matrix = m.id) AS random FROM run r CROSS JOIN run_list l ON l.key = r.key "
-    "CROSS JOIN run_stage p ON p.run = r.id "
-    "AND p.position = CASE WHEN :stage > 0 THEN :stage ELSE r.stages END "
+    "coalesce(c.counted, 0) AS counted, intruder_random(CASE :side WHEN 'u' THEN m.\"rows\" "
+    "ELSE m.cols END, s.base_count, coalesce(c.existing, 0), :epsilon) AS random " SELECTED
+    "CROSS JOIN spectrum s ON s.stage = p.stage AND s.step = -1 AND s.against = :against "
+    "AND CASE :side WHEN 'u' THEN s.intruders_u ELSE s.intruders_v END IS NOT NULL "
+    "CROSS JOIN matrix m ON m.id = s.matrix LEFT JOIN (SELECT r.id, d.matrix, "
+    "count(*) FILTER (WHERE " WANE_SQL_COSINE " < :epsilon) AS counted, count(d.max_cosine) AS "
+    "existing " SELECTED
+    "CROSS JOIN spectrum_total x ON x.stage = p.stage AND x.step = -1 AND x.against = :against "
     "CROSS JOIN direction d ON d.stage = p.stage AND d.step = -1 AND d.against = :against "
-    "AND d.side = :side AND d.position <= :k CROSS JOIN matrix m ON m.id = d.matrix "
-    "WHERE " WANE_USABLE_RUNS "GROUP BY r.id, m.id) "
-    "GROUP BY experiment, method, place ORDER BY min(min(id)) OVER (PARTITION BY experiment, "
+    "AND d.side = :side AND d.position <= :k AND " WANE_SQL_CHANGED "WHERE " WANE_USABLE_RUNS
+    "GROUP BY r.id, d.matrix) c ON c.id = r.id AND c.matrix = m.id WHERE " WANE_USABLE_RUNS
+    ") GROUP BY experiment, method, place ORDER BY min(min(id)) OVER (PARTITION BY experiment, "
     "method), place";
 enum { EXPERIMENT, METHOD, LAYER, MODULE, RUNS, MEAN, RANDOM };
 

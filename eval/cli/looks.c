@@ -16,11 +16,13 @@
 
 static const char rise_sql[] =
     "SELECT l.experiment, l.run, p.position AS stage, m.name AS matrix, d.step, d.position, "
-    "d.identity, d.sigma, d.max_cosine, d.max_cosine < :epsilon AS intruder " OF_RUNS
+    "d.identity, d.sigma, d.max_cosine, d.cluster_overlap, " WANE_SQL_COSINE
+    " < :epsilon AS intruder " OF_RUNS
     "CROSS JOIN direction d ON d.stage = p.stage AND d.step >= 0 AND d.against = 'base' AND "
-    "d.side = :side CROSS JOIN matrix m ON m.id = d.matrix AND m.name = :matrix WHERE " SHOWN
+    "d.side = :side AND d.max_cosine IS NOT NULL "
+    "CROSS JOIN matrix m ON m.id = d.matrix AND m.name = :matrix WHERE " SHOWN
     "ORDER BY r.id, d.identity, d.step";
-enum { RUN = 1, STEP = 4, IDENTITY = 6, SIGMA, COSINE, INTRUDER };
+enum { RUN = 1, STEP = 4, IDENTITY = 6, SIGMA, COSINE, CLUSTER, INTRUDER };
 
 static const char overlap_sql[] =
     "SELECT l.experiment, l.run, p.position AS stage, m.name AS matrix, o.side, o.i, o.j, "

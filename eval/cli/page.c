@@ -59,6 +59,14 @@ void wane_page_nll(wane_text *out, double nll, double stderr_, const char *reaso
     else wane_page_line(out, "nll", "%.4f nats/token, standard error %.4f", nll, stderr_);
 }
 
+void wane_page_unresolved(wane_text *out, size_t count, const char *text)
+{
+    if (count == 0) return;
+    wane_page_line(out, "unresolved",
+                   "%s more, in neither side: turned among near-equal singular values of the base",
+                   text);
+}
+
 void wane_page_floor(wane_text *out, double floor_, const char *type, size_t within)
 {
     char number[32];

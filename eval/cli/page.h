@@ -27,6 +27,9 @@ void wane_page_nll(wane_text *out, double nll, double stderr_, const char *reaso
 /* `value` with so many decimals; "-" when it is not finite. Returns out. */
 char *wane_page_fixed(char out[32], double value, int decimals);
 
+/* The line on directions that are unresolved: `text` says how many; nothing where `count` is 0. */
+void wane_page_unresolved(wane_text *out, size_t count, const char *text);
+
 /* `value` to `digits` significant digits, without an exponent where it reads well; "-" for NaN.
  * `out` must have room for 32 bytes; returns out. */
 char *wane_page_number(char out[32], double value, int digits);

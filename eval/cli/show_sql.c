@@ -115,7 +115,8 @@ const char wane_show_corpora[] =
 
 const char wane_show_stages[] =
     "SELECT position AS stage, trained AS \"trained on\", stage_status AS status, "
-    "pretraining_forgetting AS forgetting, intruders, intruders_random AS random, "
+    "pretraining_forgetting AS forgetting, intruders, intruders_unresolved AS unresolved, "
+    "intruders_existing AS \"of\", intruders_random AS random, "
     "intruder_energy AS energy, intruders_v AS \"side v\", delta_frobenius AS \"|dW|\", "
     "relative_update AS \"|dW|/|W0|\", effective_rank AS \"eff. rank\" "
     "FROM stage_summary WHERE " THIS_RUN "AND position > 0 ORDER BY position";
@@ -164,7 +165,8 @@ const struct wane_show_object wane_show_objects[WANE_SHOW_OBJECTS] = {
     {"stages",
      "SELECT position, trained, stage, stage_status, nll, nll_0, pretraining_forgetting, "
      "other_forgetting, kl_to_base, learned, acc, bwt, forgetting, held_out_change, matrices, "
-     "intruders, intruders_random, intruder_energy, intruders_v, intruders_random_v, "
+     "matrices_changed, intruders, intruders_unresolved, intruders_existing, intruders_random, "
+     "intruder_energy, intruders_v, intruders_unresolved_v, intruders_random_v, "
      "intruder_energy_v, delta_frobenius, delta_spectral, relative_update, effective_rank, "
      "stable_rank, top_share, rho_10 FROM stage_summary WHERE " THIS_RUN "ORDER BY position",
      true},

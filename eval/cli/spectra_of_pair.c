@@ -19,6 +19,7 @@ typedef struct finding {
     const wane_pair_question *question;
     float *values[2]; /* of base and tuned, where they had to be read; owned */
     const float *base, *tuned;
+    double rounding; /* root mean square error of a number of the tuned file */
     wane_base_svd *svd;
     wane_status status;
     wane_error error;
@@ -84,7 +85,13 @@ static void find_base(void *context, size_t tile, int thread)
         f->status = read_side(&f->tuned, f, true);
     if (f->status != WANE_OK) return;
     f->matrix->changed = is_changed(f);
-    f->matrix->floor = f->tuned ? wane_comparison_floor(one, f->base, f->tuned) : 0;
+    if (f->tuned) {
+        f->matrix->floor = wane_comparison_floor(one, f->base, f->tuned);
+        f->rounding =
+            one->tuned
+                ? sqrt(wane_dtype_rounding(one->tuned->dtype, f->tuned, count) / (double)count)
+                : 0;
+    }
     if (!f->matrix->changed) {
         f->matrix->spectrum.base_frobenius = frobenius(f->base, count);
         f->matrix->spectrum.effective_rank = NAN;
@@ -104,27 +111,32 @@ static wane_status tuned_spectrum(finding *f, wane_pool *pool)
     if (term_of(one))
         return wane_spectrum_lowrank(out, f->svd, term_of(one), 1, &options, pool, &f->error);
     wane_matrix tuned = {f->tuned, one->rows, one->cols, one->cols};
+    double both = f->matrix->floor / sqrt((double)(one->rows * one->cols));
+    options.rounding = f->rounding;
+    if (both > f->rounding)
+        options.base_rounding = sqrt((both - f->rounding) * (both + f->rounding));
     wane_status st = wane_spectrum_full(out, f->svd, tuned, &options, pool, &f->error);
     if (st == WANE_OK && out->delta_frobenius < 10 * f->matrix->floor) out->effective_rank = NAN;
     return st;
 }
 
-/* What is counted of one matrix, against `directions` of the base. */
-static void count_sides(wane_matrix_spectrum *m, const wane_compared *p, size_t directions,
+/* What is counted of one matrix. */
+static void count_sides(wane_matrix_spectrum *m, const wane_compared *p,
                         const wane_pair_question *q)
 {
     const wane_spectrum *s = &m->spectrum;
-    size_t least = p->rows < p->cols ? p->rows : p->cols, k = q->k < least ? q->k : least;
     for (int side = 0; side < 2; side++) {
         bool asked = side == 0 ? q->u : q->v;
-        m->random[side] = m->energy[side] = NAN;
-        if (!asked) continue;
-        m->random[side] =
-            wane_intruder_random(side == 0 ? p->rows : p->cols, directions, k, q->epsilon);
-        m->energy[side] = 0;
-        if (!m->changed) continue;
-        m->intruders[side] = wane_intruder_count(s->side[side], s->count, q->k, q->epsilon);
-        m->energy[side] = wane_intruder_energy(s->side[side], s->count, q->k, q->epsilon);
+        m->random[side] = m->energy[side] = asked ? 0 : NAN;
+        if (!asked || !m->changed) continue;
+        wane_intruder_tally tally =
+            wane_intruder_tally_up(s->side[side], s->count, q->k, q->epsilon);
+        m->existing[side] = tally.existing;
+        m->unresolved[side] = tally.unresolved;
+        m->intruders[side] = tally.intruders;
+        m->energy[side] = tally.intruder_energy / tally.energy;
+        m->random[side] = wane_intruder_random(side == 0 ? p->rows : p->cols, m->base_count,
+                                               tally.existing, q->epsilon);
     }
 }
 
@@ -136,14 +148,14 @@ static wane_status find_some(finding *list, size_t count, wane_pool *pool, wane_
     for (size_t i = 0; i < count && st == WANE_OK; i++) {
         finding *f = &list[i];
         const wane_compared *one = compared(f);
-        size_t least = one->rows < one->cols ? one->rows : one->cols;
         if (f->status == WANE_OK && f->matrix->changed) f->status = tuned_spectrum(f, pool);
         if ((st = f->status) != WANE_OK) {
             (void)wane_fail(err, st, "%s: %s", one->name, f->error.message);
             break;
         }
         f->matrix->base_count = f->svd ? wane_base_svd_count(f->svd) : 0;
-        count_sides(f->matrix, one, f->svd ? f->matrix->base_count : least, f->question);
+        if (f->svd) f->matrix->changed = f->matrix->spectrum.changed; /* B A may be 0 */
+        count_sides(f->matrix, one, f->question);
     }
     for (size_t i = 0; i < count; i++) {
         wane_base_svd_free(list[i].svd);
@@ -173,17 +185,6 @@ static wane_status find_all(wane_pair_spectra *all, const wane_comparison *compa
     return st;
 }
 
-/* sum over a side's first k of sigma^2, and over the intruders among them. */
-static void add_energy(double *part, double *whole, const wane_direction *d, size_t count,
-                       const wane_pair_question *q)
-{
-    for (size_t j = 0; j < count && j < q->k; j++) {
-        double energy = d[j].sigma * d[j].sigma;
-        *whole += energy;
-        if (d[j].max_cosine < q->epsilon) *part += energy;
-    }
-}
-
 static void sum_up(wane_pair_spectra *all, const wane_pair_question *q)
 {
     double base = 0, delta = 0, floors = 0, ranks = 0, part[2] = {0, 0}, whole[2] = {0, 0};
@@ -201,15 +202,22 @@ static void sum_up(wane_pair_spectra *all, const wane_pair_question *q)
             ranks += s->effective_rank;
             all->ranked++;
         }
-        for (int side = 0; side < 2; side++)
-            if (s->side[side]) add_energy(&part[side], &whole[side], s->side[side], s->count, q);
+        for (int side = 0; side < 2 && s->count > 0; side++) {
+            if (!s->side[side]) continue;
+            wane_intruder_tally tally =
+                wane_intruder_tally_up(s->side[side], s->count, q->k, q->epsilon);
+            part[side] += tally.intruder_energy;
+            whole[side] += tally.energy;
+        }
     }
     for (int side = 0; side < 2; side++) {
         for (size_t i = 0; i < all->count; i++) {
+            all->existing[side] += all->matrix[i].existing[side];
+            all->unresolved[side] += all->matrix[i].unresolved[side];
             all->intruders[side] += all->matrix[i].intruders[side];
             all->random[side] += all->matrix[i].random[side];
         }
-        all->energy[side] = whole[side] > 0 ? part[side] / whole[side] : 0;
+        all->energy[side] = part[side] / whole[side];
     }
     all->base_frobenius = sqrt(base);
     all->delta_frobenius = sqrt(delta);
@@ -271,7 +279,7 @@ void wane_pair_spectra_write_csv(wane_text *out, const wane_pair_spectra *spectr
     char epsilon[32];
     wane_text_string(out, "name,rows,cols,side,k,epsilon,changed,intruders,random,energy,"
                           "base_frobenius,delta_frobenius,delta_spectral,relative_update,"
-                          "effective_rank,rounding_floor\n");
+                          "effective_rank,rounding_floor,existing,unresolved,floor\n");
     for (int side = 0; side < 2; side++)
         for (size_t i = 0; i < spectra->count && shown[side]; i++) {
             const wane_matrix_spectrum *m = &spectra->matrix[i];
@@ -289,6 +297,8 @@ void wane_pair_spectra_write_csv(wane_text *out, const wane_pair_spectra *spectr
             write_field(out, s->relative_update);
             write_field(out, s->effective_rank);
             write_field(out, m->floor);
+            wane_text_printf(out, ",%zu,%zu", m->existing[side], m->unresolved[side]);
+            write_field(out, m->changed ? s->floor : NAN);
             wane_text_string(out, "\n");
         }
 }

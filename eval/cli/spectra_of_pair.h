@@ -17,16 +17,17 @@ typedef struct wane_pair_question {
     const char *cache; /* folder of base spectra (made if missing), or NULL */
 } wane_pair_question;
 
-/* One matrix. Of an unchanged one nothing is decomposed: it has no intruders and no directions. */
+/* One matrix. Of an unchanged one nothing is decomposed: there is nothing to count in it, neither
+ * intruders nor what random directions would give. */
 typedef struct wane_matrix_spectrum {
     size_t index; /* in the comparison's list */
     bool changed;
-    double floor;           /* wane_comparison_floor */
+    double floor;           /* wane_comparison_floor: a norm of the change, not spectrum.floor */
     size_t base_count;      /* base directions; 0 where nothing was decomposed */
     wane_spectrum spectrum; /* effective_rank is NaN when the change is within 10 rounding floors */
     /* per side; 0 and NaN for one that was not asked for */
-    size_t intruders[2];
-    double random[2]; /* expected of as many random directions */
+    size_t existing[2], unresolved[2], intruders[2];
+    double random[2]; /* expected of as many random directions as exist */
     double energy[2];
 } wane_matrix_spectrum;
 
@@ -34,8 +35,8 @@ typedef struct wane_matrix_spectrum {
 typedef struct wane_pair_spectra {
     size_t count, changed;
     wane_matrix_spectrum *matrix; /* owned */
-    size_t intruders[2];
-    double random[2], energy[2]; /* energy: a ratio of sums, over the changed matrices */
+    size_t existing[2], unresolved[2], intruders[2];
+    double random[2], energy[2]; /* energy: a ratio of sums; NaN where there is nothing to count */
     double base_frobenius, delta_frobenius;
     double floor;          /* root of the summed squares of the rounding floors */
     double effective_rank; /* mean over the matrices that have one; NaN without */

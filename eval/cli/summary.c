@@ -29,18 +29,21 @@ static wane_binding experiment_binding(const char *experiment)
 #define NLL_BEFORE MEAN("nll_0", "3") " AS \"nll before\", "
 #define NLL_AFTER MEAN_SD("nll", "3") " AS \"nll after\", "
 #define INTRUDERS MEAN_SD("intruders", "1") " AS intruders, "
+#define UNRESOLVED MEAN("unresolved", "1") " AS unresolved, "
 #define RANDOM MEAN("intruders_random", "1") " AS random, "
 #define WALL MEAN("wall", "1") " AS \"wall s\", "
 #define PEAK "round(max(peak)) AS \"peak MiB\" "
 
 static const char methods_sql[] =
     "SELECT method, sum(status = 'done') AS done, sum(status <> 'done') AS \"not done\", " ACC BWT
-        FORGETTING NLL_BEFORE NLL_AFTER INTRUDERS RANDOM WALL PEAK
+        FORGETTING NLL_BEFORE NLL_AFTER INTRUDERS UNRESOLVED RANDOM WALL PEAK
     "FROM (SELECT s.method, s.status, CASE WHEN s.status = 'done' THEN s.acc END AS acc, "
     "CASE WHEN s.status = 'done' THEN s.bwt END AS bwt, "
     "CASE WHEN s.status = 'done' THEN s.forgetting END AS forgetting, s.nll_0, "
     "CASE WHEN s.status = 'done' THEN s.nll END AS nll, "
-    "CASE WHEN s.status = 'done' THEN s.intruders END AS intruders, s.intruders_random, "
+    "CASE WHEN s.status = 'done' THEN s.intruders END AS intruders, "
+    "CASE WHEN s.status = 'done' THEN s.intruders_unresolved END AS unresolved, "
+    "s.intruders_random, "
     "(SELECT sum(u.wall_s) FROM run_stage p JOIN usage u ON u.stage = p.stage "
     "WHERE p.run = r.id AND p.position > 0) AS wall, "
     "(SELECT max(u.peak_bytes) / 1048576.0 FROM run_stage p JOIN usage u ON u.stage = p.stage "

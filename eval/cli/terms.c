@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/cli/terms.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 /* Notation: tasks 1..T in training order; R[i][j] = score of task j after stage i; stage 0 = the
  * bare pretrained model; W_0 its weight, W the tuned one, dW = W - W_0. */
 #define LESS_FORGOTTEN "higher: less forgotten"
@@ -52,8 +55,6 @@ static const wane_term terms[] = {
      "Bjorck and Golub 1973", "random subspaces are close to pi/2 already"},
     {"angle_v", "measure", "angle_u of the right singular vectors", NULL, "radians, 0 to pi/2",
      NULL, "as angle_u", NULL, NULL},
-    {"argmax", "measure", "the base direction that max_cosine is reached with", NULL,
-     "position from 1", NULL, NULL, NULL, NULL},
     {"arm", "column", "what is done to the weights: intruders, or a control", NULL, NULL, NULL,
      NULL, NULL, "wane explain neighbour, shrink, rescale, energy"},
     {"base_frobenius", "measure", "Frobenius norm of the base weight W_0", "||W_0||_F", NULL, NULL,
@@ -68,9 +69,6 @@ static const wane_term terms[] = {
     {"best", "column", "best score of a task since it was learned and before the last stage",
      "max_{l in j..T-1} R[l][j]", "share of 1", NULL, "for the last task and for watched ones",
      NULL, NULL},
-    {"beyond_stored_top", "column",
-     "why a count of intruders is NULL: k goes beyond the directions that are stored", NULL, NULL,
-     NULL, NULL, NULL, "intruders: {top: K} in the experiment, run again, stores more of them"},
     {"bits_per_byte", "measure", "nll in bits per byte of text: comparable between tokenizers",
      "nll * tokens / bytes / ln 2", "bits per byte", "higher: worse", "when unk_tokens > 0", NULL,
      NULL},
@@ -134,10 +132,6 @@ static const wane_term terms[] = {
      "||N||^2): W_0 + dW - c N, D_a = dW + (lambda - 1) sum_I u sigma v^T",
      NULL, NULL, "when E > ||N||^2 or E < 0 (unreachable)", NULL,
      "in the view intruders this column is intruder_energy"},
-    {"epsilon", "setting", "a direction is an intruder when its max_cosine is below this",
-     "0.5 in views; any other in the intruders queries and wane curves --epsilon, --x epsilon",
-     "cosine, 0 to 1", "higher: more directions count", NULL, ILLUSION,
-     "in small matrices random directions reach higher cosines: see intruders_random"},
     {"error", "column", "why a run failed, one line", NULL, NULL, NULL, "when it did not", NULL,
      NULL},
     {"experiment", "column", "name of the experiment file", NULL, NULL, NULL, NULL, NULL, NULL},
@@ -154,8 +148,6 @@ static const wane_term terms[] = {
      "a trained stage that is not finite has diverged: a result, no failure; the cells are NULL "
      "with "
      "reason not_finite"},
-    {"floor", "column", "the exact entropy of a built-in corpus: no model's nll is below it", NULL,
-     "nats per token", NULL, "where the entropy is not known", NULL, NULL},
     {"forgetting", "metric", "how far each task fell from its best since it was learned",
      "(1/(T-1)) sum_{j<T} (max_{l in j..T-1} R[l][j] - R[T][j])", OVER_TASKS,
      MORE_FORGOTTEN "; negative when the last stage is the best", AFTER_ONE, "the common variant",
@@ -221,38 +213,14 @@ static const wane_term terms[] = {
      "without bounds: {joint: all} (no_joint_training, joint_last), until it is measured "
      "(bound_missing)",
      "RWalk (1801.10112), eq 4", NULL},
-    {"intruder_energy", "measure", "share of the top spectrum that lies in intruder dimensions",
-     "sum over intruders in the top 10 of sigma^2 / sum over the top 10; of a stage: ratio of sums",
-     "share of 1", "higher: intruders weigh more", NULL, NULL, "counts saturate, this does not"},
-    {"intruder_energy_v", "measure", "intruder_energy of the right singular vectors", NULL,
-     "share of 1", NULL, "when side v was not asked for", NULL, NULL},
-    {"intruders", "measure", "new directions among the top 10 that the base has nothing close to",
-     "how many of the top k = 10 left singular vectors have max_cosine < epsilon = 0.5 (strict), "
-     "against the base, summed over the linear weights without embeddings and heads",
-     "count", "higher: more intruder dimensions", NULL, ILLUSION ", Definition 3.1",
-     "read beside intruders_random; other k, epsilon, side: wane query DB --name intruders "
-     "--param k=20"},
-    {"intruders_random", "measure", "the count that as many random directions would give",
-     "sum over matrices of k P(max_i |cos| < epsilon) for random unit vectors", "count", NULL, NULL,
-     NULL,
-     "close to the largest count possible for wide weights; at width 64, epsilon = 0.5 is close "
-     "to noise"},
-    {"intruders_random_v", "measure", "intruders_random of the right singular vectors", NULL,
-     "count", NULL, NULL, NULL, NULL},
     {"intruders_scaled", "intervention", "how many intruders an intervention acts on", NULL,
      "count", NULL, ARM_MISSING, NULL, NULL},
-    {"intruders_v", "measure", "intruders among the right singular vectors", NULL, "count",
-     "higher: more intruder dimensions", "when side v was not asked for", NULL, NULL},
     {"joint_acc", "metric", "acc of joint training on the tasks so far: the usual upper bound",
      "(1/T) sum_j a[j], a[j] = accuracy of task j after joint training on tasks 1..T", "share of 1",
      "higher: better",
      "until METHOD-joint is measured (bound_missing); under joint: last before "
      "the last stage (joint_last)",
      "RWalk (1801.10112)", "there with bounds: {joint: ...} alone"},
-    {"k", "setting", "how many top directions of each matrix are looked at for intruders",
-     "10 in views; any other up to what is stored (intruders: {top: 32}) in the intruders queries "
-     "and wane curves --k, --x k",
-     "count", "higher: more directions count", NULL, ILLUSION, "see beyond_stored_top"},
     {"keep", "setting", "which updates of the weights stay on disk",
      "all: of every stage; adapters: adapters of every stage, full updates of last stages; last: "
      "of "
@@ -328,12 +296,6 @@ static const wane_term terms[] = {
      NULL, NULL, NULL,
      "an arm changes those where it and `intruders` exist (compare: pairs), or all asked arms do "
      "(together): column matrices"},
-    {"max_cosine", "measure",
-     "how close a tuned singular direction is to its nearest base direction",
-     "max_i |<u_j, x_i>|, x_i the base's singular vectors with sigma_i > max(m, n) eps_fp32 "
-     "sigma_1",
-     "0 to 1", "below epsilon = 0.5: an intruder", NULL, ILLUSION ", Definition 3.1",
-     "span tells how much of the direction lies in the base's span at all"},
     {"mcnemar", "test", "do two models answer the same examples equally well? (wane compare)",
      "exact, two-sided: min(1, 2 P(X <= min(b, c))), X ~ Bin(b + c, 1/2); b, c: examples that only "
      "the first, only the second answers right",
@@ -439,7 +401,6 @@ static const wane_term terms[] = {
      "its weight",
      "nats per token", NULL, "at stage 0, and where a corpus has one document", NULL,
      "corpora count as independent of each other; documents are paired within each"},
-    {"random", "column", "short for intruders_random", NULL, "count", NULL, NULL, NULL, NULL},
     {"random_copy", "gate", "a randomly initialised copy must not beat the majority share",
      "its accuracy, bound majority + 4 standard errors", "share of 1", "above the bound: failed",
      NULL, NULL, NULL},
@@ -486,14 +447,6 @@ static const wane_term terms[] = {
      "higher: the update stays in known directions", "for an unchanged weight", NULL, NULL},
     {"role", "column", "pretraining: what forgetting is measured on; other: watched besides", NULL,
      NULL, NULL, NULL, NULL, NULL},
-    {"rounding_floor", "measure",
-     "size of an update that rounding of a 16-bit file alone could make: the expected norm of "
-     "round(W) - W",
-     "sqrt(sum u^2 / 12) over the elements, u = the distance of two neighbours of the file's type; "
-     "of "
-     "the tuned file, and of the base's too where that keeps fewer bits",
-     NULL, NULL, "for fp32 weights and adapters", NULL,
-     "below ten floors the effective rank is that of rounding, and NULL"},
     {"run", "column", "method/order/sN, or a unique prefix of its key", NULL, NULL, NULL, NULL,
      NULL, NULL},
     {"run_key", "column", "key of the run", NULL, NULL, NULL, NULL, NULL, NULL},
@@ -508,8 +461,6 @@ static const wane_term terms[] = {
     {"shrink", "intervention", "arm: the whole change shrunk to the norm that W_a's has",
      "W_0 + dW ||D_a|| / ||dW||, D_a = dW + (lambda - 1) sum_I u sigma v^T", NULL, NULL, NULL, NULL,
      "norm-matched, without the geometry"},
-    {"sigma", "measure", "singular value of the tuned weight at a position", NULL, NULL, NULL, NULL,
-     NULL, NULL},
     {"sign_test", "test", "McNemar's test with every example counted once (wane compare)",
      "exact binomial over the examples that one side answers right in more pairs of runs", "0 to 1",
      "lower: less likely by chance", NULL, NULL,
@@ -522,11 +473,6 @@ static const wane_term terms[] = {
     {"soft_ce", "measure", "cross-entropy of the tuned predictions under the base's",
      "mean over tokens of -sum_v p_base log p_tuned", "nats per token", "higher: further away",
      "at stage 0", "2401.05605", NULL},
-    {"span", "measure", "share of a tuned direction inside the span of the base's directions",
-     "||X^T u_j||^2, X the base's singular vectors", "0 to 1",
-     "below 1 only for tall weights or "
-     "bases without full rank",
-     NULL, NULL, NULL},
     {"spearman", "test", "rank correlation: Pearson on mid-ranks over all points", NULL, "-1 to 1",
      "above 0: y rises with x", "for a constant x or y", NULL, NULL},
     {"stable_rank", "measure", "the update's rank as its norms tell it",
@@ -544,10 +490,6 @@ static const wane_term terms[] = {
     {"stderr", "column", "standard error of the value beside it",
      "accuracy: sqrt(p (1 - p) / n); nll and its change: bootstrap of documents", NULL, NULL, NULL,
      NULL, NULL},
-    {"subspace_overlap", "measure", "max_cosine against neighbourhoods of seven base directions",
-     "max_i sqrt(sum_{|l - i| <= 3} <u_j, x_l>^2)", "0 to 1",
-     "high beside a low max_cosine: only a rotation among near-equal singular values", NULL, NULL,
-     NULL},
     {"superseded", "column", "1: the experiment file has changed and another run bears the name",
      NULL, NULL, NULL, NULL, NULL, NULL},
     {"task", "column", "name of the measured task", NULL, NULL, NULL, NULL, NULL, NULL},
@@ -555,8 +497,6 @@ static const wane_term terms[] = {
      "for watched tasks", NULL, NULL},
     {"token_perplexity", "measure", "perplexity per token", "exp(nll)", NULL, "higher: worse", NULL,
      NULL, NULL},
-    {"top_energy", "measure", "sum of sigma^2 of the top 10 directions of a tuned weight", NULL,
-     NULL, NULL, NULL, NULL, NULL},
     {"top_share", "measure", "share of the update in its first direction",
      "s_1^2 / sum s^2 of W - W_0; of a stage: mean", "share of 1", "higher: more one-dimensional",
      "for an unchanged weight", NULL, NULL},
@@ -595,10 +535,17 @@ static const wane_term terms[] = {
      "exp(nll * tokens / words)", NULL, "higher: worse", "when unk_tokens > 0", NULL, NULL},
 };
 
-_Static_assert(sizeof terms / sizeof *terms <= WANE_TERMS_MOST, "terms");
-
+/* Both lists are in order: they are merged when first asked for, before any other thread runs. */
 const wane_term *wane_terms(size_t *count)
 {
-    *count = sizeof terms / sizeof *terms;
-    return terms;
+    enum { TERMS = sizeof terms / sizeof *terms };
+    static wane_term all[WANE_TERMS_MOST];
+    static size_t filled;
+    for (size_t i = 0, k = 0; filled < TERMS + wane_terms_spectra_count; filled++) {
+        bool own = k == wane_terms_spectra_count ||
+                   (i < TERMS && strcmp(terms[i].name, wane_terms_spectra[k].name) < 0);
+        all[filled] = own ? terms[i++] : wane_terms_spectra[k++];
+    }
+    *count = filled;
+    return all;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "eval/run/interventions.h"
+#include "eval/run/spectra.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
 
@@ -18,11 +19,11 @@ bool wane_task_measured(const wane_plan *plan, const wane_plan_run *run, size_t 
     return false;
 }
 
-static wane_status spectrum_settings(char out[WANE_SHA256_HEX], const wane_experiment *x,
-                                     const char *against, wane_error *err)
+static wane_status spectrum_settings(char out[WANE_SHA256_HEX], const char *definition,
+                                     const wane_experiment *x, const char *against, wane_error *err)
 {
     char text[96];
-    int length = snprintf(text, sizeof text, "spectrum 2 top %zu u %d v %d against %s",
+    int length = snprintf(text, sizeof text, "%s top %zu u %d v %d against %s", definition,
                           x->intruders_top, x->intruders_u, x->intruders_v, against);
     return wane_sha256_bytes(out, text, (size_t)length, err);
 }
@@ -63,7 +64,7 @@ static wane_status visit_cells(const wane_plan *plan, const wane_plan_run *run, 
     bool with_previous = x->against_previous && !wane_plan_from_base(run);
     for (int previous = 0; previous <= with_previous && st == WANE_OK; previous++) {
         cell.subject = previous ? "previous" : "base";
-        st = spectrum_settings(settings, x, cell.subject, err);
+        st = spectrum_settings(settings, WANE_SPECTRUM_DEFINITION, x, cell.subject, err);
         if (st == WANE_OK) st = visit(context, &cell, 0, err);
     }
     return st == WANE_OK ? wane_interventions_visit(plan, run, position, visit, context, err) : st;

@@ -109,11 +109,16 @@ static void add_side(wane_spectra_rows *rows, wane_spectrum_side_row *out, const
     const wane_direction *d = s->side[side];
     *out = (wane_spectrum_side_row){.intruders = WANE_NULL, .random = NAN, .energy = NAN};
     if (!d) return;
-    size_t k = s->count < TOP ? s->count : TOP;
-    out->intruders = (int64_t)wane_intruder_count(d, s->count, TOP, epsilon);
-    out->random = wane_intruder_random(length, base_count, k, epsilon);
-    out->energy = wane_intruder_energy(d, s->count, TOP, epsilon);
-    for (size_t j = 0; j < s->count; j++)
+    /* In an unchanged weight there is nothing to count, and nothing that random ones would give. */
+    wane_intruder_tally tally = {0};
+    if (s->changed) tally = wane_intruder_tally_up(d, s->count, TOP, epsilon);
+    out->existing = (int64_t)tally.existing;
+    out->unresolved = (int64_t)tally.unresolved;
+    out->intruders = (int64_t)tally.intruders;
+    out->random = wane_intruder_random(length, base_count, tally.existing, epsilon);
+    out->energy = s->changed ? tally.intruder_energy / tally.energy : 0; /* 0 / 0 is NULL */
+    for (size_t j = 0; j < s->count; j++) {
+        bool exists = !isnan(d[j].max_cosine);
         rows->direction[rows->directions++] =
             (wane_direction_row){.matrix = matrix,
                                  .side = side == 0 ? 'u' : 'v',
@@ -122,7 +127,17 @@ static void add_side(wane_spectra_rows *rows, wane_spectrum_side_row *out, const
                                  .max_cosine = d[j].max_cosine,
                                  .span = d[j].span,
                                  .subspace_overlap = d[j].subspace_overlap,
-                                 .argmax = (int64_t)d[j].argmax};
+                                 .cluster_overlap = d[j].cluster_overlap,
+                                 .argmax = exists ? (int64_t)d[j].argmax : WANE_NULL,
+                                 .reason = exists ? NULL : "below_floor"};
+    }
+}
+
+/* sum of sigma^2 over the counted directions among the first k; NaN where none are. */
+static double top_energy(const wane_spectrum *s, const wane_direction *d, size_t k)
+{
+    if (!d || !s->changed) return NAN;
+    return wane_intruder_tally_up(d, s->count, k, 0.5).energy;
 }
 
 wane_spectrum_row *wane_spectra_rows_put(wane_spectra_rows *rows, const wane_spectrum *s,
@@ -143,12 +158,13 @@ wane_spectrum_row *wane_spectra_rows_put(wane_spectra_rows *rows, const wane_spe
                                .stable_rank = s->stable_rank,
                                .top_share = s->top_share,
                                .rho_10 = s->rho,
-                               .rounding_floor = NAN};
-    for (size_t j = 0; d && j < s->count && j < TOP; j++)
-        row->top_energy += d[j].sigma * d[j].sigma;
+                               .rounding_floor = NAN,
+                               .changed = s->changed,
+                               .floor = s->floor,
+                               .top_energy = top_energy(s, d, TOP)};
     add_side(rows, &row->side[0], s, 0, weight_rows, base_count, matrix);
     add_side(rows, &row->side[1], s, 1, weight_cols, base_count, matrix);
-    if (s->delta_frobenius == 0) row->reason = "unchanged";
+    if (!s->changed) row->reason = "unchanged";
     return row;
 }
 

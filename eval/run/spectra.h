@@ -7,6 +7,12 @@
 #include "analysis/spectra/spectrum.h"
 #include "eval/run/work.h"
 
+/* What a spectrum cell holds, in its settings' hash: 3 knows which directions exist and clusters
+ * (analysis/spectra/spectrum.h); cells of the one before are measured again where the weights are
+ * kept. */
+#define WANE_SPECTRUM_DEFINITION "spectrum 3"
+#define WANE_SPECTRUM_EARLIER "spectrum 2"
+
 /* work->svd[parameter] is there afterwards. */
 WANE_MUST_CHECK wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_error *err);
 

@@ -46,7 +46,12 @@ static const char from_1[] =
     "ALTER TABLE direction ADD COLUMN cluster_overlap REAL;"
     "ALTER TABLE direction ADD COLUMN reason TEXT;"
     "CREATE TABLE difference (stage INTEGER NOT NULL REFERENCES stage, setting TEXT NOT NULL, "
-    "base TEXT, value TEXT, PRIMARY KEY (stage, setting)) STRICT, WITHOUT ROWID;";
+    "base TEXT, value TEXT, PRIMARY KEY (stage, setting)) STRICT, WITHOUT ROWID;"
+    /* What the earlier rows tell exactly; floors and clusters need the weights. */
+    "UPDATE spectrum SET changed = delta_frobenius <> 0;"
+    "UPDATE spectrum_total SET changed = (SELECT sum(s.changed) FROM spectrum s WHERE "
+    "s.stage = spectrum_total.stage AND s.step = spectrum_total.step "
+    "AND s.against = spectrum_total.against);";
 
 const wane_migration *wane_results_migrations(size_t *count)
 {

@@ -26,41 +26,79 @@
 #define TOP_DIRECTIONS                                                                             \
     "CROSS JOIN direction d ON d.stage = p.stage AND d.step = -1 AND d.against = :against "        \
     "AND d.side = :side AND d.position <= :k "
+#define TOTALS                                                                                     \
+    "CROSS JOIN spectrum_total x ON x.stage = p.stage AND x.step = -1 AND x.against = :against "
+/* Whether the side was asked for, of a spectrum or a total. */
+#define MEASURED(row)                                                                              \
+    "CASE :side WHEN 'u' THEN " row ".intruders_u ELSE " row ".intruders_v END IS NOT NULL "
 #define COUNTED                                                                                    \
-    "sum(d.max_cosine < :epsilon) AS counted, "                                                    \
-    "sum(CASE WHEN d.max_cosine < :epsilon THEN d.sigma * d.sigma ELSE 0 END) AS part, "           \
-    "sum(d.sigma * d.sigma) AS whole, count(*) AS directions, "
+    "count(*) FILTER (WHERE " WANE_SQL_COSINE " < :epsilon) AS counted, "                          \
+    "count(*) FILTER (WHERE d.max_cosine < :epsilon AND d.cluster_overlap >= :epsilon) "           \
+    "AS turned, sum(d.sigma * d.sigma) FILTER (WHERE d.max_cosine IS NOT NULL) AS whole, "         \
+    "total(d.sigma * d.sigma) FILTER (WHERE " WANE_SQL_COSINE " < :epsilon) AS part, "             \
+    "count(d.max_cosine) AS existing, count(d.cluster_overlap) AS known, "                         \
+    "count(d.position) AS directions, "
 /* Undefined, not too small, where fewer directions are stored than k asks for. */
-#define COUNT_OF "CASE WHEN directions = expected THEN counted END AS intruders"
+#define COUNT_OF                                                                                   \
+    "CASE WHEN directions = expected THEN counted END AS intruders, "                              \
+    "CASE WHEN directions = expected AND known = existing THEN turned END AS unresolved, "         \
+    "CASE WHEN directions = expected AND known = existing THEN existing END AS existing, random"
 #define ENERGY_OF "CASE WHEN directions = expected THEN part / nullif(whole, 0) END AS energy"
-#define REASON_OF "CASE WHEN directions < expected THEN 'beyond_stored_top' END AS reason"
-#define RANDOM                                                                                     \
-    "intruder_random(CASE :side WHEN 'u' THEN m.\"rows\" ELSE m.cols END, s.base_count, "          \
-    "min(:k, m.\"rows\", m.cols), :epsilon)"
-/* Of the matrices whose spectrum is stored. */
+#define REASON_OF                                                                                  \
+    "CASE WHEN directions < expected THEN 'beyond_stored_top' "                                    \
+    "WHEN known < existing THEN 'earlier_definition' END AS reason"
+#define RANDOM_OF(count)                                                                           \
+    "intruder_random(CASE :side WHEN 'u' THEN m.\"rows\" ELSE m.cols END, s.base_count, " count    \
+    ", :epsilon)"
+/* Of the changed matrices whose spectrum is stored. */
 #define THESE_SPECTRA "s.stage = p.stage AND s.step = -1 AND s.against = :against"
 #define OVER_SPECTRA(value)                                                                        \
-    "(SELECT sum(" value ") FROM spectrum s JOIN matrix m ON m.id = s.matrix WHERE " THESE_SPECTRA \
-    ")"
+    "(SELECT sum(" value ") FROM spectrum s JOIN matrix m ON m.id = s.matrix "                     \
+    "WHERE " THESE_SPECTRA " AND s.changed = 1)"
 #define K_OF_MATRIX "min(:k, m.\"rows\", m.cols)"
+/* One random direction's share is taken off for each that does not exist. */
+#define RANDOM_ABSENT                                                                              \
+    "total(CASE WHEN d.max_cosine IS NULL AND d.position > 0 THEN (SELECT " RANDOM_OF(             \
+        "1") " FROM spectrum s JOIN matrix m ON m.id = s.matrix WHERE " THESE_SPECTRA              \
+             " AND s.matrix = d.matrix) END)"
 #define OUTER_COLUMNS "experiment, run, method, order_name, seed, position, trained"
-/* One row per run and stage. */
+/* One row per run and stage, also where no matrix changed; none where the side was not measured. */
 #define OF_STAGES(condition)                                                                       \
-    "(SELECT " RUN_COLUMNS ", r.id, r.status, " COUNTED OVER_SPECTRA(                              \
-        K_OF_MATRIX) " AS expected, " OVER_SPECTRA(RANDOM) " AS random " RUN_PATH TOP_DIRECTIONS   \
-                                                           "WHERE " THIS_RUN "AND " condition      \
-                                                           "GROUP BY r.id, p.position)"
-/* One row per run, stage and matrix. Directions are sorted into matrices before names come to them:
- * ten million rows of a few numbers sort in half the time. */
+    "(SELECT *, CASE WHEN existing = 0 AND directions = expected THEN 0 "                          \
+    "ELSE ceiling - absent END AS random FROM (SELECT " RUN_COLUMNS                                \
+    ", r.id, r.status, " COUNTED RANDOM_ABSENT                                                     \
+    " AS absent, CAST(" OVER_SPECTRA(K_OF_MATRIX) " AS INTEGER) AS expected, " OVER_SPECTRA(       \
+        RANDOM_OF(K_OF_MATRIX)) " AS ceiling " RUN_PATH TOTALS                                     \
+                                "LEFT JOIN direction d ON d.stage = p.stage AND d.step = -1 "      \
+                                "AND d.against = :against AND d.side = :side AND d.position <= "   \
+                                ":k AND " WANE_SQL_CHANGED "WHERE " THIS_RUN                       \
+                                "AND " MEASURED("x") "AND " condition                              \
+                                                     "GROUP BY r.id, p.position))"
+/* One row per run, stage and matrix; of an unchanged one there is nothing to count. Directions are
+ * sorted into matrices before names come to them: ten million rows of a few numbers sort in half
+ * the time. */
 #define OF_MATRICES                                                                                \
     "(SELECT " RUN_COLUMNS ", r.id, m.name AS matrix, m.layer, m.module, m.\"rows\", m.cols, "     \
-    "p.counted, p.part, p.whole, p.directions, " K_OF_MATRIX " AS expected, " RANDOM " AS random " \
-    "FROM (SELECT r.id, p.position, p.stage, p.task, " COUNTED "d.matrix FROM run r "              \
-    "CROSS JOIN run_stage p ON p.run = r.id " TOP_DIRECTIONS "WHERE " THIS_RUN                     \
-    "AND " THIS_POSITION "GROUP BY r.id, p.position, d.matrix) p "                                 \
-    "CROSS JOIN run r ON r.id = p.id CROSS JOIN experiment e ON e.id = r.experiment "              \
-    "LEFT JOIN task t ON t.id = p.task CROSS JOIN matrix m ON m.id = p.matrix "                    \
-    "LEFT JOIN spectrum s ON " THESE_SPECTRA " AND s.matrix = m.id)"
+    "s.changed, coalesce(c.counted, 0) AS counted, coalesce(c.turned, 0) AS turned, "              \
+    "coalesce(c.part, 0) AS part, c.whole, coalesce(c.existing, 0) AS existing, "                  \
+    "coalesce(c.known, 0) AS known, coalesce(c.directions, 0) AS directions, "                     \
+    "s.changed * " K_OF_MATRIX " AS expected, " RANDOM_OF(                                         \
+        "s.changed * " K_OF_MATRIX                                                                 \
+        " - coalesce(c.directions - c.existing, 0)") " AS random " RUN_PATH                        \
+                                                     "CROSS JOIN spectrum s ON " THESE_SPECTRA     \
+                                                     " CROSS JOIN matrix m ON m.id = s.matrix "    \
+                                                     "LEFT JOIN (SELECT r.id, "                    \
+                                                     "p.position, " COUNTED "d.matrix FROM run r " \
+                                                     "CROSS JOIN run_stage p ON p.run = "          \
+                                                     "r.id " TOTALS TOP_DIRECTIONS                 \
+                                                     "AND " WANE_SQL_CHANGED "WHERE " THIS_RUN     \
+                                                     "AND " THIS_POSITION                          \
+                                                     "GROUP BY r.id, p.position, d.matrix) c "     \
+                                                     "ON c.id = r.id AND c.position = p.position " \
+                                                     "AND c.matrix = s.matrix "                    \
+                                                     "WHERE " THIS_RUN "AND " MEASURED(            \
+                                                         "s") "AND " THIS_POSITION                 \
+                                                              "ORDER BY r.id, p.position, m.id)"
 
 /* Two passes, so that nearly equal values keep their digits. */
 #define MEAN(value) "avg(v." value ") OVER w AS mean_" value ", "
@@ -196,9 +234,9 @@ static const wane_named_query named[] = {
     {"directions", "top singular directions, one by one",
      "SELECT " RUN_COLUMNS
      ", m.name AS matrix, m.layer, m.module, d.side, d.position AS direction, "
-     "d.sigma, d.max_cosine, d.span, d.subspace_overlap, d.argmax " RUN_PATH TOP_DIRECTIONS
-     "CROSS JOIN matrix m ON m.id = d.matrix WHERE " THIS_RUN "AND " THIS_POSITION
-     "AND (:matrix IS NULL OR m.name = :matrix OR m.module = :matrix) "
+     "d.sigma, d.max_cosine, d.span, d.subspace_overlap, d.cluster_overlap, d.argmax, "
+     "d.reason " RUN_PATH TOP_DIRECTIONS "CROSS JOIN matrix m ON m.id = d.matrix WHERE " THIS_RUN
+     "AND " THIS_POSITION "AND (:matrix IS NULL OR m.name = :matrix OR m.module = :matrix) "
      "ORDER BY r.id, p.position, m.position, d.position",
      direction_parameters, COUNT(direction_parameters)},
     {"environments", "what the stages were trained on",
@@ -249,34 +287,37 @@ static const wane_named_query named[] = {
      "CASE WHEN known THEN lambda END ORDER BY first, choice DESC, place, lambda",
      INTERVENED},
     {"intruders", "intruders after every stage for any k, epsilon, side and reference",
-     "SELECT " OUTER_COLUMNS ", " COUNT_OF ", random, " ENERGY_OF ", directions, " REASON_OF
+     "SELECT " OUTER_COLUMNS ", " COUNT_OF ", " ENERGY_OF ", directions, " REASON_OF
      " FROM " OF_STAGES(THIS_POSITION),
      INTRUDERS},
     {"intruders_by_matrix", "intruders of every matrix after every stage, in the same way",
-     "SELECT " OUTER_COLUMNS ", matrix, layer, module, \"rows\", cols, " COUNT_OF
-     ", random, " ENERGY_OF ", " REASON_OF " FROM " OF_MATRICES,
+     "SELECT " OUTER_COLUMNS ", matrix, layer, module, \"rows\", cols, changed, " COUNT_OF
+     ", " ENERGY_OF ", " REASON_OF " FROM " OF_MATRICES,
      INTRUDERS},
     {"intruders_by_method", "mean and standard deviation of intruders_by_run over finished runs",
      "SELECT experiment, method, count(*) AS runs, (SELECT count(*) FROM run_list l WHERE "
      "l.experiment = v.experiment AND l.method = v.method AND l.superseded = 0 "
      "AND l.status <> 'done') AS left_out, avg(x) AS intruders, "
      "sqrt(max(0, sum(x * x) - count(x) * avg(x) * avg(x)) / nullif(count(x) - 1, 0)) "
-     "AS intruders_sd, avg(random) AS random, avg(energy) AS energy, max(reason) AS reason "
-     "FROM (SELECT experiment, method, id, CASE WHEN directions = expected THEN counted END AS x, "
-     "random, " ENERGY_OF ", " REASON_OF
+     "AS intruders_sd, CASE WHEN count(unresolved) = count(*) THEN avg(unresolved) END "
+     "AS unresolved, avg(existing) AS existing, avg(random) AS random, avg(energy) AS energy, "
+     "max(reason) AS reason FROM (SELECT experiment, method, id, intruders AS x, unresolved, "
+     "existing, random, energy, reason FROM (SELECT experiment, method, id, " COUNT_OF
+     ", " ENERGY_OF ", " REASON_OF
      " FROM " OF_STAGES("r.status = 'done' AND p.position = coalesce(:position, "
-                        "r.stages) ") ") v "
+                        "r.stages) ") ")) v "
                                       "GROUP BY experiment, method ORDER BY min(id)",
      INTRUDERS_OF_RUN},
     {"intruders_by_module", "intruders of every kind of matrix after every stage, in the same way",
-     "SELECT " OUTER_COLUMNS ", module, matrices, " COUNT_OF ", random, " ENERGY_OF ", " REASON_OF
-     " FROM (SELECT " OUTER_COLUMNS ", id, module, count(*) AS matrices, sum(counted) AS counted, "
-     "sum(part) AS part, sum(whole) AS whole, sum(directions) AS directions, "
+     "SELECT " OUTER_COLUMNS ", module, matrices, changed, " COUNT_OF ", " ENERGY_OF ", " REASON_OF
+     " FROM (SELECT " OUTER_COLUMNS ", id, module, count(*) AS matrices, sum(changed) AS changed, "
+     "sum(counted) AS counted, sum(turned) AS turned, sum(existing) AS existing, "
+     "sum(known) AS known, sum(part) AS part, sum(whole) AS whole, sum(directions) AS directions, "
      "sum(expected) AS expected, sum(random) AS random FROM " OF_MATRICES
      " GROUP BY id, position, module)",
      INTRUDERS},
     {"intruders_by_run", "intruders of every run after its last stage",
-     "SELECT " OUTER_COLUMNS ", status, " COUNT_OF ", random, " ENERGY_OF ", directions, " REASON_OF
+     "SELECT " OUTER_COLUMNS ", status, " COUNT_OF ", " ENERGY_OF ", directions, " REASON_OF
      " FROM " OF_STAGES("p.position = coalesce(:position, r.stages) "),
      INTRUDERS_OF_RUN},
     {"likelihood", "likelihood of every corpus after every stage, in every unit",
@@ -332,10 +373,14 @@ static const wane_named_query named[] = {
     {"seed_summary", "mean and standard deviation over seeds", "SELECT * FROM seed_summary",
      NO_PARAMETERS},
     {"spectra", "norms, ranks and counts of every matrix",
-     "SELECT " RUN_COLUMNS ", m.name AS matrix, m.layer, m.module, s.intruders_u, s.random_u, "
-     "s.energy_u, s.intruders_v, s.random_v, s.energy_v, s.base_frobenius, s.base_spectral, "
+     "SELECT " RUN_COLUMNS ", m.name AS matrix, m.layer, m.module, s.changed, s.intruders_u, "
+     "s.unresolved_u, s.existing_u, s.changed * s.random_u AS random_u, s.energy_u, "
+     "s.intruders_v, s.unresolved_v, s.existing_v, s.changed * s.random_v AS random_v, "
+     "s.energy_v, s.\"floor\", s.base_frobenius, s.base_spectral, "
      "s.delta_frobenius, s.delta_spectral, s.relative_update, s.effective_rank, s.stable_rank, "
-     "s.top_share, s.rho_10, s.reason " RUN_PATH
+     "s.top_share, s.rho_10, coalesce(s.reason, "
+     "CASE WHEN s.changed = 1 AND s.\"floor\" IS NULL THEN 'earlier_definition' END) AS "
+     "reason " RUN_PATH
      "CROSS JOIN spectrum s ON s.stage = p.stage AND s.step = -1 AND s.against = 'base' "
      "CROSS JOIN matrix m ON m.id = s.matrix WHERE " THIS_RUN "AND " THIS_POSITION
      "ORDER BY r.id, p.position, m.position",

@@ -96,6 +96,16 @@ WANE_MUST_CHECK wane_status wane_results_restrict(wane_results *db, int64_t *run
                                                   const char *where, const char *experiment,
                                                   wane_error *err);
 
+/* The one rule of intruders in SQL, over rows d of the table direction: below epsilon a direction
+ * is an intruder; NULL for one that does not exist. Cells of an earlier wane know max_cosine alone.
+ */
+#define WANE_SQL_COSINE "coalesce(d.cluster_overlap, d.max_cosine)"
+/* Whether d is of a matrix that changed; x is the spectrum_total of its stage, step and reference.
+ */
+#define WANE_SQL_CHANGED                                                                           \
+    "(x.changed = x.matrices OR EXISTS (SELECT 1 FROM spectrum y WHERE y.stage = d.stage "         \
+    "AND y.step = d.step AND y.against = d.against AND y.matrix = d.matrix AND y.changed = 1)) "
+
 /* Gives SQL the function intruder_random(n, base_count, k, epsilon), the expected number of random
  * intruders, for the named query `intruders`; without this it is NULL. */
 typedef double (*wane_intruder_random_function)(size_t n, size_t base_count, size_t k,

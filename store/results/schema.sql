@@ -351,7 +351,11 @@ CREATE TABLE "window" (
 ) STRICT, WITHOUT ROWID;
 
 -- How one matrix of a stage differs from its reference. Intruders here: the directions among the
--- top k = 10 whose max_cosine is below epsilon = .5. Any other (k, epsilon): table direction.
+-- top k = 10 whose max_cosine is below epsilon = .5, of those that exist (sigma above floor) and are
+-- not unresolved (cluster_overlap at or above epsilon). Any other (k, epsilon): table direction. In a
+-- matrix that is not changed there is nothing to count: 0 intruders of 0, and 0 at random, so that a
+-- count and its random baseline cover the same matrices. Cells that an earlier wane measured have no
+-- floor, existing and unresolved (NULL); their counts go by max_cosine alone.
 CREATE TABLE spectrum (
   stage           INTEGER NOT NULL REFERENCES stage,  -- the stage
   step            INTEGER NOT NULL,  -- -1: sealed; else a training step
@@ -361,11 +365,11 @@ CREATE TABLE spectrum (
   base_count      INTEGER,  -- reference directions: singular values above max(rows, cols) eps sigma_1
   intruders_u     INTEGER,  -- left vectors (the paper's); NULL when not asked for
   intruders_v     INTEGER,  -- right vectors
-  random_u        REAL,     -- the count that as many random directions would give
+  random_u        REAL,     -- the count that as many random directions as exist would give
   random_v        REAL,     -- the same for right vectors
-  energy_u        REAL,     -- sum of sigma^2 of the intruders / of the top k
+  energy_u        REAL,     -- sum of sigma^2 of the intruders / of the top k that exist
   energy_v        REAL,     -- the same for right vectors
-  top_energy      REAL,     -- sum of sigma^2 of the top k
+  top_energy      REAL,     -- sum of sigma^2 of the top k that exist; NULL when not changed
   base_frobenius  REAL,     -- norms of the base W_0
   base_spectral   REAL,     -- sigma_1 of W_0
   delta_frobenius REAL,     -- norms of W - W_0
@@ -420,7 +424,7 @@ CREATE TABLE spectrum_total (
 -- The top singular directions of the tuned matrices against their reference. The key begins so that
 -- the top k of all matrices of a stage lie together: any (k, epsilon) is one short scan per stage,
 -- as in (k = 5, epsilon = .3, right vectors; the same as wane query DB --name intruders)
---   SELECT r.name, p.position, sum(d.max_cosine < 0.3) AS intruders
+--   SELECT r.name, p.position, sum(coalesce(d.cluster_overlap, d.max_cosine) < 0.3) AS intruders
 --   FROM run r JOIN run_stage p ON p.run = r.id
 --        JOIN direction d ON d.stage = p.stage AND d.step = -1 AND d.against = 'base'
 --                         AND d.side = 'v' AND d.position <= 5
@@ -434,14 +438,15 @@ CREATE TABLE direction (
   position         INTEGER NOT NULL,  -- from 1, by falling sigma
   matrix           INTEGER NOT NULL REFERENCES matrix,  -- the matrix
   sigma            REAL,              -- singular value of the tuned matrix
-  max_cosine       REAL,              -- largest |cosine| with a reference direction
+  max_cosine       REAL,              -- largest |cosine| with a reference direction; NULL: no direction
   span             REAL,              -- squared norm of the part inside the reference span, 0 to 1
   subspace_overlap REAL,              -- the same cosine against neighbourhoods of 7 directions
   argmax           INTEGER,           -- the reference direction of max_cosine, from 1
   -- identity: the same number at two looks into a stage's training that follow each other: the same
   -- direction of the matrix, |<u, u'>| |<v, v'>| > .5; NULL where directions are not followed
   identity         INTEGER,
-  -- cluster_overlap: largest norm of the part inside a cluster of near-equal reference directions
+  -- cluster_overlap: largest norm of the part inside a cluster of near-equal reference directions, at
+  -- least max_cosine; NULL in cells that an earlier wane measured
   cluster_overlap  REAL,
   reason           TEXT,              -- why max_cosine is NULL: below_floor, not_finite
   PRIMARY KEY (stage, step, against, side, position, matrix)

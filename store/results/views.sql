@@ -102,11 +102,18 @@ FROM run r CROSS JOIN experiment e ON e.id = r.experiment
 WHERE r.superseded = 0;
 
 -- Intruder dimensions after each trained stage, summed over its matrices: k = 10, epsilon = .5,
--- left vectors, against the base. random: what as many random directions would give.
+-- left vectors, against the base, over the matrices that changed. existing: how many directions it is
+-- a count of; unresolved: more of them, in neither side (NULL in cells of an earlier wane, as
+-- existing); random: what as many random directions would give.
 CREATE VIEW intruders AS
 SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
-       r.order_name, r.seed, p.position, t.name AS trained, s.matrices,
-       s.intruders_u AS intruders, s.random_u AS random, s.energy_u AS energy
+       r.order_name, r.seed, p.position, t.name AS trained, s.matrices, s.changed,
+       s.intruders_u AS intruders, s.unresolved_u AS unresolved, s.existing_u AS existing,
+       -- an earlier wane's baseline has the unchanged matrices too
+       CASE WHEN s.changed < s.matrices AND s.random_u IS NOT NULL THEN
+         (SELECT total(m.random_u) FROM spectrum m WHERE m.stage = s.stage AND m.step = s.step
+          AND m.against = s.against AND m.changed = 1) ELSE s.random_u END AS random,
+       s.energy_u AS energy
 FROM run r CROSS JOIN experiment e ON e.id = r.experiment
      CROSS JOIN run_stage p ON p.run = r.id AND p.position >= 1
      LEFT JOIN task t ON t.id = p.task
@@ -119,8 +126,8 @@ WHERE r.superseded = 0;
 -- combined as independent; other_forgetting: over its other corpora; NULL while one of them is
 -- missing. learned: score
 -- of the task just trained; acc, bwt, forgetting, held_out_change: the metrics of that name with
--- this stage as the last. Spectra are against the base, norms and counts over all matrices; f_delta,
--- angle_u and angle_v are means over them.
+-- this stage as the last. Spectra are against the base, norms over all matrices, counts as in the view
+-- intruders; f_delta, angle_u and angle_v are means over matrices.
 CREATE VIEW stage_summary AS
 SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
        r.order_name, r.seed, r.status, e.limited, r.key AS run_key, r.stages, p.position,
@@ -179,8 +186,15 @@ SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_
          AND m.name = 'forgetting' AND m.subject = '') AS forgetting,
        (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
          AND m.name = 'held_out_change' AND m.subject = '') AS held_out_change,
-       s.matrices, s.intruders_u AS intruders, s.random_u AS intruders_random,
-       s.energy_u AS intruder_energy, s.intruders_v, s.random_v AS intruders_random_v,
+       s.matrices, s.changed AS matrices_changed, s.intruders_u AS intruders,
+       s.unresolved_u AS intruders_unresolved, s.existing_u AS intruders_existing,
+       CASE WHEN s.changed < s.matrices AND s.random_u IS NOT NULL THEN
+         (SELECT total(m.random_u) FROM spectrum m WHERE m.stage = s.stage AND m.step = s.step
+          AND m.against = s.against AND m.changed = 1) ELSE s.random_u END AS intruders_random,
+       s.energy_u AS intruder_energy, s.intruders_v, s.unresolved_v AS intruders_unresolved_v,
+       CASE WHEN s.changed < s.matrices AND s.random_v IS NOT NULL THEN
+         (SELECT total(m.random_v) FROM spectrum m WHERE m.stage = s.stage AND m.step = s.step
+          AND m.against = s.against AND m.changed = 1) ELSE s.random_v END AS intruders_random_v,
        s.energy_v AS intruder_energy_v, s.delta_frobenius, s.delta_spectral, s.relative_update,
        s.effective_rank, s.stable_rank, s.top_share, s.rho_10,
        (SELECT avg(c.f_delta) FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage
@@ -202,8 +216,8 @@ CREATE VIEW run_summary AS
 SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, status, stages,
        (SELECT q.trainable FROM run q WHERE q.key = run_key) AS trainable, limited, acc, bwt,
        forgetting, held_out_change, nll_0, nll, pretraining_forgetting, other_forgetting, kl_to_base,
-       matrices, intruders, intruders_random, intruder_energy, delta_frobenius, relative_update,
-       effective_rank,
+       matrices, matrices_changed, intruders, intruders_unresolved, intruders_existing,
+       intruders_random, intruder_energy, delta_frobenius, relative_update, effective_rank,
        (SELECT count(*) FROM run q JOIN gate g ON g.run = q.id WHERE q.key = run_key) AS gates,
        (SELECT count(*) FROM run q JOIN gate g ON g.run = q.id
         WHERE q.key = run_key AND g.passed = 0) AS gates_failed,
@@ -313,8 +327,8 @@ FROM half h JOIN counted c ON c.experiment = h.experiment AND c.method = h.metho
 -- are for the reader to leave out. Bounds (joint, single) are no points.
 CREATE VIEW correlation_points AS
 SELECT experiment, run, method AS config, kind, rank, learning_rate, order_name, seed, status,
-       position, trained, intruders, intruders_random, intruder_energy, intruders_v,
-       intruders_random_v, intruder_energy_v, delta_frobenius, delta_spectral, relative_update,
+       position, trained, intruders, intruders_unresolved, intruders_existing, intruders_random,
+       intruder_energy, intruders_v, intruders_unresolved_v, intruders_random_v, intruder_energy_v, delta_frobenius, delta_spectral, relative_update,
        effective_rank, stable_rank, top_share, rho_10, kl_on_task_prompt, kl_on_task_answer,
        learned, nll, pretraining_forgetting, other_forgetting, kl_to_base, acc, bwt, forgetting,
        held_out_change, f_delta, angle_u, angle_v

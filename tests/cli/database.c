@@ -322,14 +322,16 @@ static void fill_directions(wane_direction_row *out, int64_t matrix, int64_t cou
     static const double depth[] = {0.25, 0.375, 0.4375};
     for (int side = 0; side < 2; side++)
         for (int k = 0; k < TOP; k++)
-            *out++ = (wane_direction_row){.matrix = matrix,
-                                          .side = side ? 'v' : 'u',
-                                          .position = k + 1,
-                                          .sigma = 16 - k,
-                                          .max_cosine = k < count ? depth[(k + side) % 3] : 0.875,
-                                          .span = 1,
-                                          .subspace_overlap = 0.9375,
-                                          .argmax = k + 1};
+            *out++ =
+                (wane_direction_row){.matrix = matrix,
+                                     .side = side ? 'v' : 'u',
+                                     .position = k + 1,
+                                     .sigma = 16 - k,
+                                     .max_cosine = k < count ? depth[(k + side) % 3] : 0.875,
+                                     .span = 1,
+                                     .subspace_overlap = 0.9375,
+                                     .cluster_overlap = k < count ? depth[(k + side) % 3] : 0.875,
+                                     .argmax = k + 1};
 }
 
 static void spectrum_cell(const fixture *f, int run, int position)

@@ -117,7 +117,9 @@ static const wane_json *tuned_matrix(const wane_json *answer)
             continue;
         }
         assert_true(json_number(m, "intruders") == 0 && json_number(m, "energy") == 0);
-        assert_true(json_number(m, "delta_frobenius") == 0 && json_number(m, "random") > 0);
+        /* Nothing to count, and nothing that random directions would give. */
+        assert_true(json_number(m, "delta_frobenius") == 0 && json_number(m, "random") == 0);
+        assert_true(json_number(m, "existing") == 0 && isnan(json_number(m, "floor")));
         assert_int_equal(wane_json_size(wane_json_get(m, "directions")), 0);
     }
     assert_non_null(found);
@@ -138,13 +140,18 @@ static void one_strong_direction_is_one_intruder(void **state)
             (void)snprintf(line, sizeof line, "intruders {base} {%s} --side %s --json", forms[f],
                            side ? "v" : "u");
             const wane_json *answer = told_json(line), *m = tuned_matrix(answer);
-            json_keys_are(answer, "k epsilon side total matrices only_base only_tuned");
+            json_keys_are(answer, "k epsilon side total existing unresolved random matrices "
+                                  "only_base only_tuned");
+            assert_true(json_number(answer, "existing") == 10);
+            assert_true(json_number(answer, "unresolved") == 0);
+            CHECK_NEAR(json_number(answer, "random"), 10, 1e-3, 0);
             assert_true(json_number(answer, "total") == 1 && json_number(answer, "k") == 10);
             assert_true(json_number(m, "intruders") == 1 && json_number(m, "rows") == WIDTH);
             json_keys_are(m, "name rows cols intruders random energy delta_frobenius "
-                             "relative_update effective_rank rounding_floor directions");
+                             "relative_update effective_rank rounding_floor existing "
+                             "unresolved floor directions");
             const wane_json *first = wane_json_at(wane_json_get(m, "directions"), 0);
-            json_keys_are(first, "position sigma max_cosine span");
+            json_keys_are(first, "position sigma max_cosine span cluster_overlap");
             assert_true(json_number(first, "max_cosine") < 0.4);
             CHECK_NEAR(json_number(first, "span"), 1, 1e-9, 0);
             CHECK_NEAR(json_number(m, "effective_rank"), 1, 2e-3, 0);
@@ -172,8 +179,10 @@ static void the_table_for_people(void **state)
     assert_int_equal(told("intruders {base} {strong} --side both"), 0);
     const char *out = told_out();
     assert_non_null(strstr(out, "matrices             7, of them 1 changed\n"));
-    assert_non_null(strstr(out, "intruders, side u    1 in the top 10 (|cosine| < 0.5); as many "
-                                "random directions: 70.00\n"));
+    assert_non_null(strstr(out, "intruders, side u    1 of 10 directions that exist in the top 10 "
+                                "of the changed matrices (|cosine| < 0.5)\n"
+                                "at random            10.000: as many random directions\n"));
+    assert_null(strstr(out, "in neither side"));
     assert_non_null(strstr(out, "PEFT adapter, rank 1, alpha "));
     assert_non_null(strstr(out, "\ntotal "));
     assert_null(strstr(out, "rounding"));

@@ -303,17 +303,19 @@ static void spectrum_cell(wane_results *db, const sample *s, int run, int positi
             double sigma = sample_sigma(run, position, m, k);
             if (k < 10) energy += sigma * sigma;
             for (int side = 0; side < 2; side++)
-                directions[count++] =
-                    (wane_direction_row){.matrix = s->matrix[m],
-                                         .side = side ? 'v' : 'u',
-                                         .position = k + 1,
-                                         .sigma = sigma,
-                                         .max_cosine = sample_cosine(run, position, m, k, side),
-                                         .span = 1,
-                                         .subspace_overlap = 0.9,
-                                         .argmax = k + 1};
+                directions[count++] = (wane_direction_row){
+                    .matrix = s->matrix[m],
+                    .side = side ? 'v' : 'u',
+                    .position = k + 1,
+                    .sigma = sigma,
+                    .max_cosine = sample_cosine(run, position, m, k, side),
+                    .span = 1,
+                    .subspace_overlap = 0.9,
+                    .cluster_overlap = sample_cosine(run, position, m, k, side),
+                    .argmax = k + 1};
         }
         spectra[m] = (wane_spectrum_row){.matrix = s->matrix[m],
+                                         .changed = true,
                                          .base_count = 48,
                                          .top_energy = energy,
                                          .base_frobenius = 10,

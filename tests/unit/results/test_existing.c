@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Counts of intruders from stored directions where some do not exist, some are unresolved, some
+ * matrices have not changed, and some cells are of an earlier definition: named queries and views
+ * give a count and its random baseline over the same matrices.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/results/query.h"
+#include "tests/support/support.h"
+#include "tests/unit/results/sample.h"
+
+enum { MATRICES = 4, TOP = 5 };
+static const sample_shape shape = {.methods = 1,
+                                   .orders = 1,
+                                   .seeds = 1,
+                                   .tasks = 1,
+                                   .watched = 0,
+                                   .corpora = 1,
+                                   .matrices = MATRICES,
+                                   .top = TOP};
+static sample s;
+static wane_results *db;
+
+/* An intruder at .5, one at .3 too, an unresolved one, one of the base; the last does not exist. */
+static const double cosines[TOP] = {0.4, 0.2, 0.35, 0.9, NAN};
+static const double clusters[TOP] = {0.45, 0.2, 0.95, 0.9, NAN};
+
+/* Matrices 0 and 1 changed; 2 did not and has its base's directions; 3 did not and has none. */
+static void commit(const char *settings, bool earlier)
+{
+    wane_error err = {0};
+    wane_spectrum_row spectra[MATRICES];
+    wane_direction_row directions[3 * TOP * 2];
+    size_t count = 0;
+    for (int m = 0; m < MATRICES; m++) {
+        bool changed = m < 2;
+        wane_spectrum_side_row side = {.intruders = changed ? 2 : 0,
+                                       .random = changed ? 3.5 : 0,
+                                       .energy = changed ? 0.5 : 0,
+                                       .existing = changed ? 4 : 0,
+                                       .unresolved = changed};
+        spectra[m] = (wane_spectrum_row){.matrix = s.matrix[m],
+                                         .base_count = 48,
+                                         .side = {side, side},
+                                         .top_energy = changed ? 8 : NAN,
+                                         .delta_frobenius = changed ? 2 : 0,
+                                         .changed = changed,
+                                         .floor = 0x1p-10};
+        for (int k = 0; k < 2 * TOP && m < 3; k++) {
+            int j = k % TOP;
+            double cosine = changed ? cosines[j] : j < 4 ? 1 : (double)NAN;
+            double cluster = changed ? clusters[j] : cosine;
+            if (earlier && isnan(cosine)) cosine = 0.1; /* an accident of its arithmetic */
+            directions[count++] =
+                (wane_direction_row){.matrix = s.matrix[m],
+                                     .side = k < TOP ? 'u' : 'v',
+                                     .position = j + 1,
+                                     .sigma = j < 4 ? 4 - j : 0,
+                                     .max_cosine = cosine,
+                                     .cluster_overlap = earlier ? (double)NAN : cluster,
+                                     .argmax = isnan(cosine) ? WANE_NULL : j + 1,
+                                     .reason = isnan(cosine) ? "below_floor" : NULL};
+        }
+    }
+    const wane_cell cell = {.stage = s.stage[1],
+                            .step = WANE_STEP_SEALED,
+                            .measure = WANE_CELL_SPECTRUM,
+                            .subject = "base",
+                            .settings_sha256 = settings,
+                            .data_sha256 = ""};
+    const wane_cell_rows rows = {.spectra = spectra,
+                                 .spectrum_count = MATRICES,
+                                 .directions = directions,
+                                 .direction_count = count};
+    CHECK_OK(wane_cell_commit(db, &cell, &rows, &err));
+}
+
+static double random_of_test(size_t n, size_t base_count, size_t k, double epsilon)
+{
+    (void)base_count;
+    return (double)k * (n == 64 ? 0.75 : 0.5) * epsilon; /* matrices are 64 x 48 */
+}
+
+static int prepare(void **state)
+{
+    wane_error err = {0};
+    if (scratch_make(state) != 0) return -1;
+    if (wane_results_open(&db, scratch_path("e.db"), WANE_RESULTS_CREATE, &err) != WANE_OK)
+        return -1;
+    s = (sample){0};
+    sample_plan(db, &s, &shape, "e");
+    sample_fill(db, &s);
+    return wane_results_intruder_random(db, random_of_test, &err) == WANE_OK ? 0 : -1;
+}
+
+static int clean(void **state)
+{
+    free(s.stage);
+    wane_results_close(db);
+    return scratch_remove(state);
+}
+
+static double value(const wane_query *query, const char *name)
+{
+    wane_error err = {0};
+    size_t column = 0;
+    CHECK_OK(wane_query_column(query, &column, name, &err));
+    if (wane_query_type(query, column) == WANE_VALUE_NULL) return NAN;
+    return wane_query_double(query, column);
+}
+
+static const char *text(const wane_query *query, const char *name)
+{
+    wane_error err = {0};
+    size_t column = 0;
+    CHECK_OK(wane_query_column(query, &column, name, &err));
+    return wane_query_type(query, column) == WANE_VALUE_NULL ? NULL
+                                                             : wane_query_text(query, column);
+}
+
+typedef struct wanted {
+    const char *k, *epsilon;
+    double intruders, unresolved, existing, random, energy;
+} wanted;
+
+/* Squares of sigma: 16, 9, 4, 1, 0. */
+static const wanted cases[] = {{"5", "0.5", 4, 2, 8, 2 * 4 * 0.75 * 0.5, 25.0 / 30},
+                               {"5", "0.3", 2, 0, 8, 2 * 4 * 0.75 * 0.3, 9.0 / 30},
+                               {"5", "0.42", 2, 4, 8, 2 * 4 * 0.75 * 0.42, 9.0 / 30},
+                               {"3", "0.5", 4, 2, 6, 2 * 3 * 0.75 * 0.5, 25.0 / 29},
+                               {"1", "1", 2, 0, 2, 2 * 0.75, 1}};
+
+static wane_query *ask(const char *name, const wanted *w)
+{
+    wane_error err = {0};
+    wane_query *query = NULL;
+    const wane_assignment given[] = {{"k", w->k}, {"epsilon", w->epsilon}};
+    CHECK_OK(wane_named_query_open(&query, db, name, given, 2, &err));
+    return query;
+}
+
+static void check_row(const wane_query *query, const wanted *w, double share)
+{
+    CHECK_NEAR(value(query, "intruders"), w->intruders * share, 0, 0);
+    CHECK_NEAR(value(query, "unresolved"), w->unresolved * share, 0, 0);
+    CHECK_NEAR(value(query, "existing"), w->existing * share, 0, 0);
+    CHECK_NEAR(value(query, "random"), w->random * share, 1e-14, 1e-14);
+    if (share > 0) CHECK_NEAR(value(query, "energy"), w->energy, 0, 1e-14);
+    assert_null(text(query, "reason"));
+}
+
+static void a_count_and_its_baseline_cover_the_same(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    static const char *const totals[] = {"intruders", "intruders_by_run", "intruders_by_method"};
+    commit("now", false);
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        for (size_t i = 0; i < 3; i++) {
+            wane_query *query = ask(totals[i], &cases[c]);
+            CHECK_OK(wane_query_next(query, &err));
+            check_row(query, &cases[c], 1);
+            assert_int_equal(wane_query_next(query, &err), WANE_DONE);
+            wane_query_free(query);
+        }
+        wane_query *query = ask("intruders_by_matrix", &cases[c]);
+        for (int m = 0; m < MATRICES; m++) { /* an unchanged one is there, and counts nothing */
+            CHECK_OK(wane_query_next(query, &err));
+            assert_true(value(query, "changed") == (m < 2));
+            check_row(query, &cases[c], m < 2 ? 0.5 : 0);
+        }
+        assert_int_equal(wane_query_next(query, &err), WANE_DONE);
+        wane_query_free(query);
+        double modules = 0, random = 0, changed = 0;
+        query = ask("intruders_by_module", &cases[c]);
+        while (wane_query_next(query, &err) == WANE_OK) {
+            modules += value(query, "intruders");
+            random += value(query, "random");
+            changed += value(query, "changed");
+        }
+        wane_query_free(query);
+        CHECK_NEAR(modules, cases[c].intruders, 0, 0);
+        CHECK_NEAR(random, cases[c].random, 0, 1e-14);
+        assert_true(changed == 2);
+    }
+}
+
+static void views_show_the_stored_totals(void **state)
+{
+    (void)state;
+    commit("now", false);
+    assert_int_equal(
+        query_integer(db, "SELECT count(*) FROM intruders WHERE matrices = 4 AND changed = 2 "
+                          "AND intruders = 4 AND unresolved = 2 AND existing = 8 AND "
+                          "random = 7 AND energy = 0.5"),
+        1);
+    assert_int_equal(
+        query_integer(db, "SELECT count(*) FROM run_summary WHERE matrices_changed = 2 AND "
+                          "intruders_unresolved = 2 AND intruders_existing = 8 AND "
+                          "intruders_random = 7"),
+        1);
+    assert_int_equal(query_integer(db,
+                                   "SELECT count(*) FROM direction WHERE reason = 'below_floor' "
+                                   "AND max_cosine IS NULL AND argmax IS NULL"),
+                     2 * 2 + 2);
+}
+
+/* Max_cosine alone: what an earlier wane stored counts as it did then. */
+static void earlier_cells_count_as_before(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    commit("then", true);
+    wane_query *query = ask("intruders", &cases[0]);
+    CHECK_OK(wane_query_next(query, &err));
+    CHECK_NEAR(value(query, "intruders"), 8, 0, 0);
+    assert_true(isnan(value(query, "unresolved")) && isnan(value(query, "existing")));
+    CHECK_NEAR(value(query, "random"), 2 * 5 * 0.75 * 0.5, 0, 1e-14);
+    assert_string_equal(text(query, "reason"), "earlier_definition");
+    wane_query_free(query);
+}
+
+/* Undefined, not too small: 5 directions of each are stored. */
+static void k_beyond_what_is_stored(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    commit("now", false);
+    wane_query *query = ask("intruders", &(wanted){.k = "6", .epsilon = "0.5"});
+    CHECK_OK(wane_query_next(query, &err));
+    assert_true(isnan(value(query, "intruders")) && isnan(value(query, "unresolved")));
+    assert_string_equal(text(query, "reason"), "beyond_stored_top");
+    wane_query_free(query);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_count_and_its_baseline_cover_the_same, prepare, clean),
+        cmocka_unit_test_setup_teardown(views_show_the_stored_totals, prepare, clean),
+        cmocka_unit_test_setup_teardown(earlier_cells_count_as_before, prepare, clean),
+        cmocka_unit_test_setup_teardown(k_beyond_what_is_stored, prepare, clean),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
