@@ -121,7 +121,7 @@ WANE_MUST_CHECK wane_status wane_measure_linear(wane_accuracy *out, const wane_m
 /* How strongly a change of the weights acts on the inputs that `model` gives them: mean[p] = mean
  * over the tokens of the first `rows` prompts of |C_p x| / |x|, for every linear weight p of the
  * layers, C_p the same weight of `change` (a block of the model's layout); NaN for other
- * parameters. mean: parameters.count. */
+ * parameters; infinite where an input or its image is not finite. mean: parameters.count. */
 WANE_MUST_CHECK wane_status wane_measure_response(double *mean, size_t *tokens,
                                                   const wane_model *model, const wane_model *change,
                                                   const wane_prompts *prompts, size_t rows,

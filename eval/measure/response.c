@@ -72,7 +72,7 @@ static wane_status add_batch(responding *r, wane_pass *pass, const wane_model *m
         if (!model->parameters.parameter[p].linear) continue;
         for (size_t t = 0; t < tokens; t++) {
             float ratio = r->ratio[p * r->limit + t];
-            if (isnan(ratio)) continue;
+            if (ratio < 0) continue; /* no input */
             r->sum[p] += (double)ratio;
             r->count[p]++;
         }
@@ -98,7 +98,7 @@ wane_status wane_measure_response(double *mean, size_t *tokens, const wane_model
         WANE_TRY(add_batch(&r, pass, model, first, last, err));
     }
     for (size_t p = 0; p < model->parameters.count; p++)
-        mean[p] = r.count[p] ? r.sum[p] / (double)r.count[p] : NAN;
+        mean[p] = !r.count[p] ? NAN : isfinite(r.sum[p]) ? r.sum[p] / (double)r.count[p] : INFINITY;
     *tokens = prompts->starts[r.rows];
 done:
     wane_pass_free(pass);

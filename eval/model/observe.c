@@ -35,7 +35,7 @@ void wane_observe_linear(const wane_linear *l, wane_slot slot, const float *x)
         for (size_t r = 0; r < rows; r++) {
             size_t row = l->row + first + r, token = l->token ? l->token[row] : row;
             double length = squares(input + r * p->cols, p->cols);
-            out[token] = length > 0 ? (float)sqrt(sum[r] / length) : NAN;
+            out[token] = length == 0 ? -1 : (float)sqrt(sum[r] / length);
         }
     }
 }

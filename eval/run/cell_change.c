@@ -3,6 +3,7 @@
  * the angles between this stage's increment and the one before.
  */
 #include <math.h>
+#include <string.h>
 
 #include "analysis/spectra/angles.h"
 #include "eval/measure/measure.h"
@@ -52,6 +53,34 @@ static wane_status increment(wane_change *out, wane_work *work, const wane_chain
         st = wane_change_of_terms(out, p->rows, p->cols, terms.term, terms.count, work->pool, err);
     wane_free(terms.term);
     return st;
+}
+
+static bool terms_finite(const wane_update *update, const char *name)
+{
+    for (size_t t = 0; t < update->count; t++) {
+        const wane_update_tensor *tensor = &update->tensors[t];
+        const wane_lowrank_term *term = &tensor->term;
+        if (strcmp(tensor->name, name) != 0) continue;
+        for (size_t i = 0; i < tensor->rows * term->rank; i++)
+            if (!isfinite(term->b[i])) return false;
+        for (size_t i = 0; i < tensor->cols * term->rank; i++)
+            if (!isfinite(term->a[i])) return false;
+    }
+    return true;
+}
+
+/* Whether all that the angles of a parameter are made of is finite. */
+static bool increments_finite(const wane_chain *chain, size_t position, size_t parameter,
+                              const earlier *e)
+{
+    bool finite = wane_weight_finite(chain->model, parameter);
+    if (e->one)
+        return finite && wane_weight_finite(e->one, parameter) &&
+               wane_weight_finite(e->two, parameter);
+    const char *name = chain->model->parameters.parameter[parameter].name;
+    for (size_t p = position > 2 ? position - 2 : 1; p <= position; p++)
+        finite = finite && terms_finite(&chain->updates[p - 1], name);
+    return finite;
 }
 
 static wane_status angles(wane_change_row *row, wane_work *work, const wane_chain *chain,
@@ -119,13 +148,15 @@ wane_status wane_cell_fill_change(wane_work *work, const wane_cell *cell, size_t
         if (!table->parameter[i].linear) continue;
         wane_change_row *row = &rows[count++];
         *row = (wane_change_row){.matrix = work->plan->matrix_ids[i],
-                                 .f_delta = response[i],
+                                 .f_delta = isfinite(response[i]) ? response[i] : NAN,
                                  .tokens = (int64_t)tokens,
                                  .directions = WANE_NULL,
                                  .angle_u = NAN,
                                  .angle_v = NAN,
                                  .reason = e.reason};
-        if (!e.reason) WANE_TRY(angles(row, work, chain, position, i, &e, err));
+        bool finite = e.reason || increments_finite(chain, position, i, &e);
+        if (!e.reason && finite) WANE_TRY(angles(row, work, chain, position, i, &e, err));
+        if (!finite || isinf(response[i])) row->reason = WANE_NOT_FINITE;
     }
     WANE_TRY(wane_cell_commit(work->db, cell,
                               &(wane_cell_rows){.changes = rows, .change_count = count}, err));

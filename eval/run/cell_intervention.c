@@ -197,7 +197,7 @@ static wane_status add_corpus(filling *f, size_t c, wane_error *err)
     add(f, "nll", name, f->none ? NAN : f->own->likelihood[c].nll, NAN, NULL);
     add(f, "nll_change", name, change, error, NULL);
     add(f, "forgetting_change_pct", name, 100 * change / all, 100 * error / fabs(all),
-        all > 2 * all_error ? NULL : "denominator_small");
+        all > 2 * all_error || !isfinite(all) ? NULL : "denominator_small");
     if (f->which.arm == WANE_ARM_INTRUDERS) goto done;
     if (!f->none) WANE_TRY(nll_change(&change, &error, f, f->own, f->intruders, c, err));
     add(f, "nll_minus_intruders", name, change, error, NULL);
@@ -224,11 +224,12 @@ static void accuracy_change(double *points, double *stderr_, const wane_evaluati
 /* Sums over tasks; examples of different tasks are different rows, so errors add in squares. */
 typedef struct mean {
     double value, one, change, square, contrast, contrast_square, count;
+    bool odd; /* one is not finite, and so is the mean */
 } mean;
 
 static void add_mean(filling *f, const char *const names[4], const char *target, const mean *m)
 {
-    const char *empty = m->count > 0 ? NULL : "no_score";
+    const char *empty = m->odd ? WANE_NOT_FINITE : m->count > 0 ? NULL : "no_score";
     double n = m->count, change = m->change / n, error = sqrt(m->square) / n;
     add(f, names[0], target, m->value / n, NAN, empty);
     add(f, names[1], target, change, error, empty);
@@ -245,6 +246,9 @@ static mean of_task(const filling *f, size_t t)
     mean m = {.count = 1};
     double error = NAN;
     if (f->none) return m;
+    m.odd = f->own->accuracy[t].reason || f->one->accuracy[t].reason ||
+            (f->intruders && f->intruders->accuracy[t].reason);
+    if (m.odd) return m;
     if (!f->own->accuracy[t].examples || !f->one->accuracy[t].examples ||
         (f->intruders && !f->intruders->accuracy[t].examples))
         return (mean){0};
@@ -267,6 +271,7 @@ static void add_up(mean *sum, const mean *m)
     sum->contrast += m->contrast;
     sum->contrast_square += m->contrast_square;
     sum->count += m->count;
+    sum->odd = sum->odd || m->odd;
 }
 
 /* Every task; the one just trained; the mean of those trained so far. */
@@ -317,7 +322,7 @@ static void add_norms(filling *f, const bool *set, size_t with)
     add(f, "delta_frobenius", "", sqrt(delta), NAN, NULL);
     add(f, "moved_frobenius", "", sqrt(moved), NAN, NULL);
     add(f, "intruders_scaled", "", (double)intruders, NAN, NULL);
-    f->none = NULL;
+    if (f->work->intervening->finite) f->none = NULL;
     add(f, "matrices_with_intruders", "", (double)with, NAN, NULL);
 }
 
@@ -352,7 +357,8 @@ wane_status wane_cell_fill_intervention(wane_work *work, const wane_cell *cell, 
     WANE_TRY(wane_intervening_begin(work, run, position, chain, err));
     wane_intervening_set(set, &f.matrices, &with, &why, work, f.which.choice, f.which.arm,
                          f.which.lambda);
-    if (f.matrices == 0) f.none = why;
+    if (!work->intervening->finite) f.none = WANE_NOT_FINITE;
+    else if (f.matrices == 0) f.none = why;
     WANE_TRY(measure(&f, set, chain, err));
     for (size_t c = 0; c < x->corpus_count; c++) WANE_TRY(add_corpus(&f, c, err));
     add_tasks(&f);

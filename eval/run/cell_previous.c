@@ -134,6 +134,10 @@ wane_status wane_cell_fill_previous(wane_work *work, const wane_cell *cell,
         wane_spectrum s = {0};
         const wane_base_svd *reference = NULL;
         WANE_TRY(wane_work_continue(work, err));
+        if (!wane_weight_finite(chain->model, i) || (r.model && !wane_weight_finite(r.model, i))) {
+            wane_spectra_rows_add_missing(&rows, work->plan->matrix_ids[i]);
+            continue;
+        }
         WANE_TRY(next_reference(&reference, &r, i, err));
         WANE_TRY(one_spectrum(&s, reference, work, chain, position, i, &options, err));
         wane_spectra_rows_add(&rows, &s, reference, &table->parameter[i],

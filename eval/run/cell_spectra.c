@@ -17,6 +17,10 @@ wane_status wane_cell_fill_spectra(wane_work *work, const wane_cell *cell, const
     for (size_t i = 0; i < table->count; i++) {
         if (!table->parameter[i].linear) continue;
         wane_spectrum s = {0};
+        if (!wane_weight_finite(chain->model, i)) {
+            wane_spectra_rows_add_missing(&rows, work->plan->matrix_ids[i]);
+            continue;
+        }
         WANE_TRY(wane_spectrum_at(&s, work, chain, position, i, &options, err));
         wane_spectra_rows_add(&rows, &s, work->svd[i], &table->parameter[i],
                               work->plan->matrix_ids[i]);

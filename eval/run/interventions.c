@@ -97,6 +97,21 @@ static wane_status read_windows(wane_likelihood *out, const wane_work *work, int
     return missing_rows(work, work->experiment->corpora[corpus].spec.name, count, w->windows, err);
 }
 
+/* Of an accuracy that is NULL: WANE_NOT_FINITE, or NULL where there is no row at all. */
+static wane_status read_reason(const char **out, const wane_work *work, int64_t stage, size_t task,
+                               wane_error *err)
+{
+    static const char sql[] = "SELECT reason FROM score WHERE stage = ?1 AND step = -1 AND task = "
+                              "?2 AND metric = 'accuracy' AND split = 'test'";
+    wane_binding ids[2] = {integer(stage), integer(work->plan->task_ids[task])};
+    wane_query *query = NULL;
+    wane_status st = wane_query_open(&query, work->db, sql, ids, 2, err);
+    if (st == WANE_OK) st = wane_query_next(query, err);
+    if (st == WANE_OK && wane_query_text(query, 0)) *out = WANE_NOT_FINITE;
+    wane_query_free(query);
+    return st == WANE_DONE ? WANE_OK : st;
+}
+
 static wane_status read_examples(wane_accuracy *out, const wane_work *work, int64_t stage,
                                  size_t task, wane_error *err)
 {
@@ -119,9 +134,9 @@ static wane_status read_examples(wane_accuracy *out, const wane_work *work, int6
             right += e->label == e->predicted;
         }
     wane_query_free(query);
-    if (st == WANE_DONE && count == 0) { /* its head has no score there */
+    if (st == WANE_DONE && count == 0) { /* its head has no score there, or it is not finite */
         wane_accuracy_free(out);
-        return WANE_OK;
+        return read_reason(&out->reason, work, stage, task, err);
     }
     if (st == WANE_DONE && count == rows) {
         out->accuracy = (double)right / (double)rows;
@@ -185,7 +200,11 @@ wane_status wane_intervening_begin(wane_work *work, const wane_plan_run *run, si
     WANE_TRY(s->scaling ? WANE_OK : wane_fail_memory(err, "intervention", run->name));
     WANE_TRY(read_unchanged(&s->unchanged, work, run, position, stage, err));
     WANE_TRY(wane_model_copy(&s->model, chain->model, err));
+    s->finite = true;
     for (size_t i = 0; i < parameters(work); i++)
+        if (work->inputs->base->parameters.parameter[i].linear)
+            s->finite = s->finite && wane_weight_finite(chain->model, i);
+    for (size_t i = 0; i < parameters(work) && s->finite; i++)
         if (work->inputs->base->parameters.parameter[i].linear)
             WANE_TRY(take_scaling(&s->scaling[i], work, chain, position, i, err));
     s->stage = stage;

@@ -34,6 +34,7 @@ typedef struct wane_evaluation {
 typedef struct wane_intervening {
     int64_t stage;
     wane_scaling **scaling;    /* per parameter; NULL where it is no linear weight */
+    bool finite;               /* false: a linear weight is not, there are no arms and no scaling */
     wane_model *model;         /* the stage's weights, changed and put back */
     wane_evaluation unchanged; /* the stage itself, from its cells */
     wane_evaluation **done;    /* each is measured once */

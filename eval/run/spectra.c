@@ -18,6 +18,14 @@ wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_error *err
     return st;
 }
 
+bool wane_weight_finite(const wane_model *model, size_t parameter)
+{
+    const wane_parameter *p = &model->parameters.parameter[parameter];
+    for (size_t i = 0; i < p->rows * p->cols; i++)
+        if (!isfinite(model->weights[p->offset + i])) return false;
+    return true;
+}
+
 /* The terms of stages first .. position on one weight. */
 static wane_status gather(wane_terms *out, bool *lowrank, const wane_chain *chain, size_t first,
                           size_t position, const wane_parameter *p, size_t extra, wane_error *err)
@@ -174,6 +182,32 @@ void wane_spectra_rows_add(wane_spectra_rows *rows, const wane_spectrum *spectru
 {
     (void)wane_spectra_rows_put(rows, spectrum, wane_base_svd_count(svd), parameter->rows,
                                 parameter->cols, matrix);
+}
+
+void wane_spectra_rows_add_missing(wane_spectra_rows *rows, int64_t matrix)
+{
+    const wane_spectrum_side_row none = {.intruders = WANE_NULL,
+                                         .random = NAN,
+                                         .energy = NAN,
+                                         .existing = WANE_NULL,
+                                         .unresolved = WANE_NULL};
+    rows->spectrum[rows->spectra++] = (wane_spectrum_row){.matrix = matrix,
+                                                          .base_count = WANE_NULL,
+                                                          .side = {none, none},
+                                                          .top_energy = NAN,
+                                                          .base_frobenius = NAN,
+                                                          .base_spectral = NAN,
+                                                          .delta_frobenius = NAN,
+                                                          .delta_spectral = NAN,
+                                                          .relative_update = NAN,
+                                                          .effective_rank = NAN,
+                                                          .stable_rank = NAN,
+                                                          .top_share = NAN,
+                                                          .rho_10 = NAN,
+                                                          .rounding_floor = NAN,
+                                                          .reason = WANE_NOT_FINITE,
+                                                          .changed = true,
+                                                          .floor = NAN};
 }
 
 wane_status wane_spectra_rows_commit(wane_work *work, const wane_cell *cell,

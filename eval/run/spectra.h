@@ -16,6 +16,9 @@
 /* work->svd[parameter] is there afterwards. */
 WANE_MUST_CHECK wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_error *err);
 
+/* Whether every number of the parameter is finite. */
+bool wane_weight_finite(const wane_model *model, size_t parameter);
+
 /* A change as low-rank terms; `count` of them with summed ranks `rank`. */
 typedef struct wane_terms {
     wane_lowrank_term *term; /* owned, free with wane_free */
@@ -54,6 +57,9 @@ void wane_spectra_rows_free(wane_spectra_rows *rows);
 void wane_spectra_rows_add(wane_spectra_rows *rows, const wane_spectrum *spectrum,
                            const wane_base_svd *svd, const wane_parameter *parameter,
                            int64_t matrix);
+/* Appends a matrix that has no spectrum because a number of it, or of its reference, is not finite.
+ */
+void wane_spectra_rows_add_missing(wane_spectra_rows *rows, int64_t matrix);
 /* The same of a weight of rows x cols with `base_count` reference directions; returns its row. */
 wane_spectrum_row *wane_spectra_rows_put(wane_spectra_rows *rows, const wane_spectrum *spectrum,
                                          size_t base_count, size_t weight_rows, size_t weight_cols,

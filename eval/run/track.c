@@ -462,7 +462,7 @@ static wane_status not_finite(wane_tracker *t, wane_cell *cell, wane_error *err)
 {
     const wane_parameters *table = &t->work->inputs->base->parameters;
     wane_cell_rows none = {0};
-    cell->reason = "weights are not finite";
+    cell->reason = WANE_NOT_FINITE;
     wane_status st = wane_cell_commit(t->work->db, cell, &none, err);
     cell->reason = NULL;
     for (size_t i = 0; i < table->count; i++) {

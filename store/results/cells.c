@@ -189,6 +189,16 @@ static const char total[] =
     "FROM (SELECT * FROM spectrum WHERE stage = ? AND step = ? AND against = ? ORDER BY matrix) "
     "GROUP BY stage, step, against";
 
+/* A total over fewer matrices than there are would be none. */
+static const char total_not_finite[] =
+    "UPDATE spectrum_total SET intruders_u = NULL, intruders_v = NULL, random_u = NULL, random_v = "
+    "NULL, energy_u = NULL, energy_v = NULL, base_frobenius = NULL, delta_frobenius = NULL, "
+    "delta_spectral = NULL, relative_update = NULL, effective_rank = NULL, stable_rank = NULL, "
+    "top_share = NULL, rho_10 = NULL, existing_u = NULL, existing_v = NULL, unresolved_u = NULL, "
+    "unresolved_v = NULL WHERE stage = ?1 AND step = ?2 AND against = ?3 AND EXISTS (SELECT 1 FROM "
+    "spectrum s WHERE s.stage = ?1 AND s.step = ?2 AND s.against = ?3 AND s.reason = "
+    "'" WANE_NOT_FINITE "')";
+
 static wane_status write_directions(const work *w)
 {
     const wane_cell *c = w->cell;
@@ -238,6 +248,9 @@ static wane_status write_spectra(const work *w)
     if (st == WANE_OK) st = write_directions(w);
     if (st == WANE_OK && w->rows->spectrum_count > 0)
         st = wane_results_run(w->db, w->err, total, "rit", c->stage, c->step, c->subject);
+    if (st == WANE_OK && w->rows->spectrum_count > 0)
+        st =
+            wane_results_run(w->db, w->err, total_not_finite, "rit", c->stage, c->step, c->subject);
     return st;
 }
 

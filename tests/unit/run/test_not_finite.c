@@ -21,6 +21,9 @@ static const char experiment[] =
     "  - {path: builtin/topic, train_rows: 8, test_rows: 20}\n"
     "  - {path: builtin/counting, train_rows: 8, test_rows: 20}\n"
     "watch: [{path: builtin/agreement, train_rows: 8, test_rows: 20}]\n"
+    "intruders: {against: [base, previous]}\n"
+    "matrices: [{name: layers.0.q_proj, stages: all}]\n"
+    "interventions: {lambdas: [0.3, 1], stages: all}\n"
     "methods:\n%s"
     "training: {epochs: 1, batch_size: 8, max_seq_length: 96, warmup_ratio: 0}\n";
 
@@ -148,6 +151,49 @@ static void given_models(void **state)
     }
 }
 
+/* A NaN in a matrix: what stands on it is missing and names it, what does not is there. */
+static void a_matrix(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {"protocol.head=verbalizer", "protocol.head=reprobe"};
+    change("matrix", "model", "model.layers.0.self_attn.q_proj.weight", 5, NAN);
+    for (size_t i = 0; i < 2; i++) {
+        char methods[1600], db[32];
+        (void)snprintf(db, sizeof db, "matrix-%zu.db", i);
+        (void)snprintf(methods, sizeof methods,
+                       "  - {name: broken, kind: given, stages: [%s, %s]}\n",
+                       scratch_path("matrix"), scratch_path("model"));
+        assert_int_equal(run("model", methods, heads[i], db), 1);
+        /* Against the base after stage 1; against the stage before after both. */
+        assert_int_equal(ask(db, "SELECT count(*) FROM spectrum s JOIN matrix m ON m.id = s.matrix "
+                                 "WHERE s.reason = 'not_finite' AND m.module = 'q_proj' AND "
+                                 "s.intruders_u IS NULL AND s.delta_frobenius IS NULL"),
+                         3);
+        assert_int_equal(ask(db, "SELECT count(*) FROM spectrum WHERE intruders_u IS NULL"), 3);
+        assert_int_equal(ask(db, "SELECT count(*) FROM spectrum_total WHERE intruders_u IS NULL "
+                                 "AND delta_frobenius IS NULL AND random_u IS NULL"),
+                         3);
+        assert_int_equal(ask(db, "SELECT count(*) FROM spectrum_total"), 4);
+        assert_int_equal(ask(db, "SELECT count(*) FROM direction d JOIN spectrum s USING (stage, "
+                                 "step, against, matrix) WHERE s.reason = 'not_finite'"),
+                         0);
+        assert_int_equal(ask(db, "SELECT count(*) FROM cell WHERE measure = 'overlap' AND reason = "
+                                 "'not_finite'"),
+                         1);
+        assert_int_equal(ask(db, "SELECT count(*) FROM change c JOIN matrix m ON m.id = c.matrix "
+                                 "WHERE (c.f_delta IS NULL OR m.module = 'q_proj') <> (c.reason = "
+                                 "'not_finite')"),
+                         0);
+        assert_int_equal(ask(db, "SELECT count(*) > 0 AND min(reason) = 'not_finite' AND "
+                                 "max(reason) = 'not_finite' FROM intervention i JOIN run_stage p "
+                                 "ON p.stage = i.stage AND p.position = 1"),
+                         1);
+        assert_int_equal(ask(db, "SELECT count(*) FROM score WHERE metric = 'accuracy' AND reason "
+                                 "= 'not_finite'"),
+                         3);
+    }
+}
+
 /* Nothing is trained on a base that is not finite, and nothing is held against it. */
 static void a_base(void **state)
 {
@@ -206,6 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(given_models),
+        cmocka_unit_test(a_matrix),
         cmocka_unit_test(a_base),
         cmocka_unit_test(trainings_that_end_in_no_numbers),
     };
