@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/files/python_regex.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "store/base/memory.h"
+
+struct wane_regex {
+    pcre2_general_context *context;
+    pcre2_code *code;
+    pcre2_match_context *limits;
+    size_t groups;
+    char *path, *expression; /* for messages */
+    const char *key;         /* a constant of the caller's */
+};
+
+enum { MOST_BYTES = 1 << 14, MOST_STEPS = 1000000, HEAP_KILOBYTES = 1 << 14 };
+
+static void *take(size_t bytes, void *unused)
+{
+    (void)unused;
+    return wane_alloc(bytes, 1);
+}
+
+static void give(void *block, void *unused)
+{
+    (void)unused;
+    wane_free(block);
+}
+
+void wane_regex_free(wane_regex *regex)
+{
+    if (!regex) return;
+    pcre2_code_free(regex->code);
+    pcre2_match_context_free(regex->limits);
+    pcre2_general_context_free(regex->context);
+    wane_free(regex->path);
+    wane_free(regex->expression);
+    wane_free(regex);
+}
+
+static wane_status not_understood(const wane_regex *r, const char *cause, wane_error *err)
+{
+    return wane_fail(err, WANE_EFORMAT, "read: %s: %s: the pattern \"%.100s\" is not understood: %s",
+                     r->path, r->key, r->expression, cause);
+}
+
+static wane_status compile(wane_regex *r, const wane_text *text, bool whole, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    pcre2_compile_context *settings = NULL;
+    uint32_t options = PCRE2_UTF | PCRE2_ANCHORED | PCRE2_NEVER_BACKSLASH_C;
+    int code = 0;
+    PCRE2_SIZE offset = 0;
+    r->context = pcre2_general_context_create(take, give, NULL);
+    if (r->context) {
+        settings = pcre2_compile_context_create(r->context);
+        r->limits = pcre2_match_context_create(r->context);
+    }
+    if (!settings || !r->limits) WANE_TRY(wane_fail_memory(err, "read", r->path));
+    (void)pcre2_set_newline(settings, PCRE2_NEWLINE_LF);
+    (void)pcre2_set_match_limit(r->limits, MOST_STEPS);
+    (void)pcre2_set_heap_limit(r->limits, HEAP_KILOBYTES);
+    r->code = pcre2_compile((PCRE2_SPTR)text->data, text->length,
+                            options | (whole ? PCRE2_ENDANCHORED : 0), &code, &offset, settings);
+    if (!r->code) {
+        char cause[128] = "";
+        bool memory = code == PCRE2_ERROR_NOMEMORY || code == PCRE2_ERROR_HEAP_FAILED;
+        (void)pcre2_get_error_message(code, (PCRE2_UCHAR *)cause, sizeof cause);
+        st = memory ? wane_fail_memory(err, "read", r->path) : not_understood(r, cause, err);
+    }
+done:
+    pcre2_compile_context_free(settings);
+    return st;
+}
+
+wane_status wane_regex_compile(wane_regex **out, const char *expression, bool whole,
+                               const char *path, const char *key, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_text text = {0};
+    wane_regex *made = wane_alloc(1, sizeof *made);
+    if (!made) return wane_fail_memory(err, "read", path);
+    made->key = key;
+    made->path = wane_strdup(path);
+    made->expression = wane_strdup(expression);
+    if (!made->path || !made->expression) WANE_TRY(wane_fail_memory(err, "read", path));
+    if (strlen(expression) > MOST_BYTES) WANE_TRY(not_understood(made, "it is too long", err));
+    const char *cause = wane_regex_translate(&text, &made->groups, expression);
+    if (cause) WANE_TRY(not_understood(made, cause, err));
+    WANE_TRY(wane_text_check(&text, "read", path, err));
+    WANE_TRY(compile(made, &text, whole, err));
+    *out = made;
+    made = NULL;
+done:
+    wane_text_free(&text);
+    wane_regex_free(made);
+    return st;
+}
+
+static bool printable(const char *text)
+{
+    for (; *text; text++)
+        if (*text < 0x20 || *text > 0x7e) return false;
+    return true;
+}
+
+wane_status wane_regex_match(bool *out, size_t span[2], const wane_regex *r, const char *text,
+                             wane_error *err)
+{
+    wane_status st = WANE_OK;
+    if (!printable(text))
+        return wane_fail(err, WANE_EFORMAT,
+                         "read: %s: %s: patterns are matched to names in printable ASCII alone, "
+                         "not \"%.100s\"",
+                         r->path, r->key, text);
+    pcre2_match_data *data = pcre2_match_data_create_from_pattern(r->code, r->context);
+    if (!data) return wane_fail_memory(err, "read", r->path);
+    int code = pcre2_match(r->code, (PCRE2_SPTR)text, strlen(text), 0, 0, data, r->limits);
+    *out = code >= 0;
+    if (span) span[0] = span[1] = SIZE_MAX;
+    if (code >= 0 && span && (size_t)code > r->groups) {
+        const PCRE2_SIZE *places = pcre2_get_ovector_pointer(data);
+        span[0] = places[2 * r->groups];
+        span[1] = places[2 * r->groups + 1];
+    }
+    if (code == PCRE2_ERROR_NOMEMORY) st = wane_fail_memory(err, "read", r->path);
+    else if (code < 0 && code != PCRE2_ERROR_NOMATCH)
+        st = wane_fail(err, WANE_EFORMAT, "read: %s: %s: the pattern \"%.100s\" takes too long on %s",
+                       r->path, r->key, r->expression, text);
+    pcre2_match_data_free(data);
+    return st;
+}
