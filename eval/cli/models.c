@@ -152,7 +152,8 @@ wane_status wane_pair_merge_difference(double *out, const wane_pair *pair, wane_
     for (size_t i = 0; i < pair->update.count; i++) {
         const wane_update_tensor *t = &pair->update.tensors[i];
         long index = wane_parameters_find(&pair->base->parameters, t->name);
-        if (index < 0 || !pair->base->parameters.parameter[index].linear) return WANE_OK;
+        if (index < 0 || !pair->base->parameters.parameter[index].linear || t->data)
+            return WANE_OK;
         if (t->term.rank > rank) rank = t->term.rank;
     }
     WANE_TRY(wane_adapter_from_update(&adapter, &pair->base->parameters, &pair->update, err));

@@ -20,7 +20,8 @@ const wane_lowrank_term *wane_scaled_term(const wane_pair *pair, size_t paramete
 {
     const char *name = pair->base->parameters.parameter[parameter].name;
     for (size_t i = 0; pair->update.lowrank && i < pair->update.count; i++)
-        if (strcmp(pair->update.tensors[i].name, name) == 0) return &pair->update.tensors[i].term;
+        if (strcmp(pair->update.tensors[i].name, name) == 0 && !pair->update.tensors[i].data)
+            return &pair->update.tensors[i].term;
     return NULL;
 }
 
@@ -30,6 +31,18 @@ static bool is_changed(const wane_pair *pair, size_t parameter)
     if (pair->kind == WANE_TUNED_ADAPTER) return wane_scaled_term(pair, parameter) != NULL;
     return memcmp(pair->base->weights + p->offset, pair->tuned->weights + p->offset,
                   p->rows * p->cols * sizeof(float)) != 0;
+}
+
+/* A matrix that an adapter saves whole has no factors to be scaled. */
+static wane_status check_factors(const wane_pair *pair, size_t parameter, wane_error *err)
+{
+    const char *name = pair->base->parameters.parameter[parameter].name;
+    for (size_t i = 0; pair->kind == WANE_TUNED_ADAPTER && i < pair->update.count; i++)
+        if (strcmp(pair->update.tensors[i].name, name) == 0 && pair->update.tensors[i].data)
+            return wane_fail(err, WANE_EINVAL,
+                             "scale: %s: %s is saved whole in the adapter; merge it into its model",
+                             pair->tuned_path, name);
+    return WANE_OK;
 }
 
 static wane_status find_one(wane_scaled_matrix *m, const wane_pair *pair,
@@ -61,6 +74,7 @@ wane_status wane_scaled_find(wane_scaled *out, const wane_pair *pair,
     if (!all.matrix) WANE_TRY(wane_fail_memory(err, "scale", pair->base_path));
     if (question->cache) WANE_TRY(wane_folder_make(question->cache, err));
     for (size_t i = 0; i < table->count; i++) {
+        if (table->parameter[i].linear) WANE_TRY(check_factors(pair, i, err));
         if (!table->parameter[i].linear || !is_changed(pair, i)) continue;
         wane_scaled_matrix *m = &all.matrix[all.count++];
         m->parameter = i;
@@ -137,6 +151,9 @@ static wane_status write_adapter(const wane_scaled *scaled, const wane_pair *pai
     if (!arena) WANE_TRY(wane_fail_memory(err, "scale", path));
     WANE_TRY(wane_update_new(&update, old->count, true, err));
     update.facts = old->facts;
+    update.head = old->head;
+    update.head_rows = old->head_rows;
+    update.head_cols = old->head_cols;
     for (size_t i = 0; i < old->count; i++) {
         const wane_scaled_matrix *m = matrix_of(scaled, pair, old->tensors[i].name);
         update.tensors[i] = old->tensors[i];

@@ -88,6 +88,34 @@ const wane_parameter *wane_model_not_finite(const wane_model *model, size_t *ele
     return NULL;
 }
 
+wane_status wane_model_untie(wane_model *model, wane_error *err)
+{
+    wane_model *apart = NULL;
+    wane_config config = model->config;
+    if (!config.tied) return WANE_OK;
+    config.tied = false;
+    wane_status st = wane_model_allocate(&apart, &config, err);
+    if (st != WANE_OK) return st;
+    const wane_parameter *head = &apart->parameters.parameter[wane_head(&config)];
+    memcpy(apart->weights, model->weights, model->parameters.floats * sizeof(float));
+    memcpy(apart->weights + head->offset, apart->weights, head->rows * head->cols * sizeof(float));
+    wane_model old = *model;
+    *model = *apart;
+    *apart = old;
+    wane_model_free(apart);
+    return WANE_OK;
+}
+
+void wane_model_tie(wane_model *model)
+{
+    if (model->config.tied) return;
+    const wane_parameter *head = &model->parameters.parameter[wane_head(&model->config)];
+    model->parameters.floats = head->offset;
+    model->parameters.numbers -= head->rows * head->cols;
+    model->parameters.count--;
+    model->config.tied = true;
+}
+
 /* Everything of the configuration that decides what the model computes. */
 static void add_config(wane_sha256 *hash, const wane_config *c)
 {

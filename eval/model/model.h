@@ -105,6 +105,10 @@ WANE_MUST_CHECK wane_status wane_model_random(wane_model **out, const wane_confi
 WANE_MUST_CHECK wane_status wane_model_copy(wane_model **out, const wane_model *model,
                                             wane_error *err);
 void wane_model_free(wane_model *model);
+/* A tied model gets a head of its own, equal to the embedding (its table one more parameter, behind
+ * the others, which stay where they are); tie takes it off again. Nothing where it is so already. */
+WANE_MUST_CHECK wane_status wane_model_untie(wane_model *model, wane_error *err);
+void wane_model_tie(wane_model *model);
 
 /* Writes config.json, generation-neutral, and model.safetensors (fp32, format "pt") into the folder
  * `path` (made if missing), loadable by transformers. */

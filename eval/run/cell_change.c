@@ -122,7 +122,11 @@ static bool all_lowrank(const wane_chain *chain, size_t position)
 {
     size_t first = position > 2 ? position - 2 : 1;
     bool lowrank = true;
-    for (size_t p = first; p <= position; p++) lowrank = lowrank && chain->updates[p - 1].lowrank;
+    for (size_t p = first; p <= position; p++) {
+        const wane_update *update = &chain->updates[p - 1];
+        lowrank = lowrank && update->lowrank;
+        for (size_t t = 0; t < update->count; t++) lowrank = lowrank && !update->tensors[t].data;
+    }
     return lowrank;
 }
 

@@ -12,6 +12,7 @@
 
 void wane_chain_to_base(wane_chain *chain, const wane_inputs *inputs)
 {
+    if (inputs->base->config.tied) wane_model_tie(chain->model);
     memcpy(chain->model->weights, inputs->base->weights,
            inputs->base->parameters.floats * sizeof(float));
 }

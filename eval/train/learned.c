@@ -57,20 +57,66 @@ static wane_status parameter_of(size_t *out, const wane_parameters *parameters,
     return WANE_OK;
 }
 
+static const char embedding_name[] = "model.embed_tokens.weight", head_name[] = "lm_head.weight";
+
+static bool is_end(const char *name)
+{
+    return strcmp(name, embedding_name) == 0 || strcmp(name, head_name) == 0;
+}
+
+/* An adapter that is on the embedding or the head alone parts the two (as peft computes it: the
+ * other keeps the base's weight). */
+static bool parts_the_tie(const wane_model *model, const wane_update *update)
+{
+    bool parts = false;
+    for (size_t i = 0; update->lowrank && i < update->count; i++)
+        parts = parts || ((!update->tensors[i].data || update->tensors[i].own) &&
+                          is_end(update->tensors[i].name));
+    return parts && model->config.tied;
+}
+
+/* Of an adapter's tensor saved whole, a tied head is the embedding. */
+static wane_status place_of(size_t *out, const wane_model *model, const wane_update *update,
+                            const wane_update_tensor *tensor, wane_error *err)
+{
+    wane_update_tensor named = *tensor;
+    if (update->lowrank && model->config.tied && strcmp(tensor->name, head_name) == 0)
+        named.name = embedding_name;
+    return parameter_of(out, &model->parameters, &named, err);
+}
+
+/* What the adapter says of its base must be so. */
+static wane_status check_claim(const wane_model *model, const wane_update_claim *claim,
+                               wane_error *err)
+{
+    const char *name = claim->name;
+    if (model->config.tied && strcmp(name, head_name) == 0) name = embedding_name;
+    long index = wane_parameters_find(&model->parameters, name);
+    const wane_parameter *p = index < 0 ? NULL : &model->parameters.parameter[index];
+    if (p && p->rows == claim->rows && p->cols == claim->cols &&
+        wane_update_claim_holds(claim, model->weights + p->offset))
+        return WANE_OK;
+    return wane_fail(err, WANE_EINVAL,
+                     "update: %s: is not the %s of this model: the adapter was made on another",
+                     claim->key, claim->name);
+}
+
 wane_status wane_model_apply(wane_model *model, const wane_update *update, wane_pool *pool,
                              wane_error *err)
 {
     size_t index = 0;
-    for (size_t i = 0; i < update->count; i++) {
-        wane_status st = parameter_of(&index, &model->parameters, &update->tensors[i], err);
-        if (st != WANE_OK) return st;
+    wane_status st = WANE_OK;
+    for (size_t i = 0; i < update->claim_count && st == WANE_OK; i++)
+        st = check_claim(model, &update->claims[i], err);
+    if (st == WANE_OK && parts_the_tie(model, update)) st = wane_model_untie(model, err);
+    for (size_t i = 0; i < update->count && st == WANE_OK; i++)
+        st = place_of(&index, model, update, &update->tensors[i], err);
+    for (size_t i = 0; i < update->count && st == WANE_OK; i++) {
+        st = place_of(&index, model, update, &update->tensors[i], err);
+        if (st == WANE_OK)
+            wane_update_apply(pool, &update->tensors[i], wane_model_weight(model, index));
     }
-    for (size_t i = 0; i < update->count; i++) {
-        wane_status st = parameter_of(&index, &model->parameters, &update->tensors[i], err);
-        if (st != WANE_OK) return st;
-        wane_update_apply(pool, &update->tensors[i], wane_model_weight(model, index));
-    }
-    return WANE_OK;
+    return st;
 }
 
 /* The terms in the table's order: per parameter its tensor of the update, or NULL. */
@@ -84,7 +130,7 @@ static wane_status order_terms(const wane_update_tensor ***out, const wane_param
         size_t index = 0;
         const wane_update_tensor *t = &update->tensors[i];
         WANE_TRY(parameter_of(&index, parameters, t, err));
-        if (!parameters->parameter[index].linear)
+        if (!parameters->parameter[index].linear || t->term.rank == 0)
             WANE_TRY(wane_fail(err, WANE_EINVAL,
                                "update: %s: no linear weight of a layer; it can be merged, not "
                                "computed with",

@@ -112,8 +112,10 @@ WANE_MUST_CHECK wane_status wane_trainer_load(wane_trainer *trainer, const char 
 WANE_MUST_CHECK wane_status wane_trainer_update(wane_update *out, const wane_trainer *trainer,
                                                 const wane_model *model, wane_error *err);
 
-/* Applies an update to a model's weights with wane_update_apply, after checking every name and
- * shape. */
+/* Applies an update to a model's weights with wane_update_apply, after checking every name, shape
+ * and claim. An adapter on the embedding or the head of a tied model unties it (wane_model_untie):
+ * each keeps the base's weight where the adapter is on the other alone, as peft computes it before
+ * it merges. */
 WANE_MUST_CHECK wane_status wane_model_apply(wane_model *model, const wane_update *update,
                                              wane_pool *pool, wane_error *err);
 /* The adapter that an update's low-rank terms describe (ranks and scales may differ). Owned by the

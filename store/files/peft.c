@@ -7,179 +7,248 @@
 
 #include "store/base/memory.h"
 #include "store/base/text.h"
-#include "store/files/file.h"
 #include "store/files/safetensors.h"
 #include "store/files/update_memory.h"
 
-static const char prefix[] = "base_model.model.";
-static const char a_suffix[] = ".lora_A.weight", b_suffix[] = ".lora_B.weight";
+/* The head of transformers' sequence classifiers, which no causal model has. */
+static const char head_name[] = "score.weight";
 
-/* The head of transformers' sequence classifiers, saved whole (modules_to_save). */
-static const char head_name[] = "score.weight", whole_head_name[] = "base_model.model.score.weight";
+/* An adapter being read. */
+typedef struct reading {
+    wane_update *update;
+    wane_update_memory *memory;
+    const wane_peft_config *config;
+    const char *path, *adapter; /* the name of the adapter that the first tensor with one has */
+    size_t adapter_length;
+    bool loose;
+    size_t pairs, untargeted;
+    const char *first_untargeted; /* module */
+    wane_error *err;
+} reading;
 
-static bool ends_with(const char *text, const char *suffix)
+static bool is_factor(wane_peft_part part)
 {
-    size_t length = strlen(text), tail = strlen(suffix);
-    return length >= tail && strcmp(text + length - tail, suffix) == 0;
+    return part <= WANE_PEFT_EMBEDDING_B;
 }
 
-wane_status wane_peft_module_length(size_t *out, const char *weight, const char *path,
-                                    wane_error *err)
+static bool is_a(wane_peft_part part)
 {
-    if (!ends_with(weight, ".weight"))
-        return wane_fail(err, WANE_EINVAL, "write: %s: %s: no module's weight", path, weight);
-    *out = strlen(weight) - strlen(".weight");
+    return part == WANE_PEFT_A || part == WANE_PEFT_EMBEDDING_A;
+}
+
+/* The other half of a pair, or NULL. */
+static wane_status partner(const wane_tensor **out, const reading *r, const wane_tensor *t,
+                           const wane_peft_name *name, char **spelled)
+{
+    char *other = wane_strdup(t->name);
+    if (!other) return wane_fail_memory(r->err, "read", r->path);
+    other[name->letter] = is_a(name->part) ? 'B' : 'A';
+    *out = wane_tensors_find(r->memory->tensors, other);
+    *spelled = other;
     return WANE_OK;
 }
 
-/* What a tensor of the file is. */
-typedef enum part_kind {
-    PART_A,
-    PART_B,
-    PART_HEAD,
-    PART_WHOLE,
-    PART_EMBEDDING,
-    PART_UNKNOWN
-} part_kind;
-
-static part_kind kind_of(const char *name)
+/* Every tensor must have a place, every factor its other half, and all be of one adapter. */
+static wane_status check_name(reading *r, const wane_tensor *t)
 {
-    size_t length = strlen(name), head = sizeof prefix - 1;
-    if (strncmp(name, prefix, head) != 0) return PART_UNKNOWN;
-    if (ends_with(name, a_suffix) && length > head + sizeof a_suffix - 1) return PART_A;
-    if (ends_with(name, b_suffix) && length > head + sizeof b_suffix - 1) return PART_B;
-    if (strcmp(name + head, head_name) == 0) return PART_HEAD;
-    if (strstr(name, ".lora_embedding_")) return PART_EMBEDDING;
-    bool plain = ends_with(name, ".weight") || ends_with(name, ".bias");
-    return plain && !strstr(name, "lora_") ? PART_WHOLE : PART_UNKNOWN;
-}
-
-/* Every tensor of the file must be one half of a pair this version understands, or (loose) a tensor
- * saved whole. */
-static wane_status check_name(const wane_tensors *tensors, const char *name, bool loose,
-                              const char *path, wane_error *err)
-{
-    part_kind kind = kind_of(name);
-    if (kind == PART_HEAD) return WANE_OK;
-    if (loose && (kind == PART_WHOLE || kind == PART_EMBEDDING)) return WANE_OK;
-    if (kind != PART_A && kind != PART_B)
-        return wane_fail(err, WANE_EFORMAT,
+    wane_peft_name name = wane_peft_name_read(t->name);
+    const wane_tensor *other = NULL;
+    char *spelled = NULL;
+    if (name.part == WANE_PEFT_UNKNOWN)
+        return wane_fail(r->err, WANE_EFORMAT,
                          "read: %s: %s: neither lora_A nor lora_B of a module; this version "
                          "cannot honour it",
-                         path, name);
-    wane_text other = {0};
-    wane_text_append(&other, name, strlen(name) - strlen(a_suffix));
-    wane_text_string(&other, kind == PART_A ? b_suffix : a_suffix);
-    wane_status st = wane_text_check(&other, "read", path, err);
-    if (st == WANE_OK && !wane_tensors_find(tensors, other.data))
-        st = wane_fail(err, WANE_EFORMAT, "read: %s: %s: %s is missing", path, name, other.data);
-    wane_text_free(&other);
-    return st;
-}
-
-/* The pair whose lora_A is `a`. */
-static wane_status read_pair(wane_update_tensor *out, wane_update_memory *memory,
-                             const wane_tensor *a, const wane_peft_config *config, const char *path,
-                             wane_error *err)
-{
-    size_t head = sizeof prefix - 1, length = strlen(a->name) - head - (sizeof a_suffix - 1);
-    char *module = wane_arena_strndup(memory->arena, a->name + head, length);
-    char *name = wane_arena_alloc(memory->arena, length + sizeof ".weight", 1);
-    wane_text partner = {0};
-    wane_text_append(&partner, a->name, strlen(a->name) - (sizeof a_suffix - 1));
-    wane_text_string(&partner, b_suffix);
-    wane_status st = WANE_OK;
-    if (!module || !name) WANE_TRY(wane_fail_memory(err, "read", path));
-    WANE_TRY(wane_text_check(&partner, "read", path, err));
-    memcpy(name, module, length);
-    memcpy(name + length, ".weight", sizeof ".weight");
-    const wane_tensor *b = wane_tensors_find(memory->tensors, partner.data);
-    if (!b || a->dimensions != 2 || b->dimensions != 2 || a->shape[0] != b->shape[1])
-        WANE_TRY(wane_fail(err, WANE_EFORMAT, "read: %s: %s: lora_A and lora_B do not fit together",
-                           path, module));
-    size_t rank = wane_peft_config_rank(config, module);
-    if (a->shape[0] != rank)
-        WANE_TRY(wane_fail(err, WANE_EFORMAT,
-                           "read: %s: %s: rank %zu, adapter_config.json says %zu", path, module,
-                           a->shape[0], rank));
-    if (a->shape[1] == 0 || a->shape[1] > INT_MAX || b->shape[0] == 0 || b->shape[0] > INT_MAX)
-        WANE_TRY(wane_fail(err, WANE_EFORMAT, "read: %s: %s: no usable shape", path, module));
-    wane_lowrank_term term = {.rank = rank, .scale = wane_peft_config_scale(config, module)};
-    WANE_TRY(wane_update_memory_values(&term.a, memory, a, err));
-    WANE_TRY(wane_update_memory_values(&term.b, memory, b, err));
-    *out =
-        (wane_update_tensor){.name = name, .rows = b->shape[0], .cols = a->shape[1], .term = term};
-done:
-    wane_text_free(&partner);
-    return st;
-}
-
-static wane_status read_head(wane_update *out, wane_update_memory *memory, const wane_tensor *t,
-                             const char *path, wane_error *err)
-{
-    if (t->dimensions != 2 || t->elements == 0 || t->shape[0] > INT_MAX || t->shape[1] > INT_MAX)
-        return wane_fail(err, WANE_EFORMAT, "read: %s: %s: no matrix", path, t->name);
-    out->head_rows = t->shape[0];
-    out->head_cols = t->shape[1];
-    return wane_update_memory_values(&out->head, memory, t, err);
-}
-
-/* A tensor saved whole beside the factors, if it is a matrix or a vector. */
-static wane_status read_whole(wane_update *out, wane_update_memory *memory, const wane_tensor *t,
-                              wane_error *err)
-{
-    if (t->dtype == WANE_OTHER || t->elements == 0 || t->dimensions < 1 || t->dimensions > 2)
-        return WANE_OK;
-    wane_update_tensor *whole = &out->tensors[out->count];
-    *whole = (wane_update_tensor){.name = t->name + sizeof prefix - 1,
-                                  .rows = t->shape[0],
-                                  .cols = t->dimensions == 2 ? t->shape[1] : 1};
-    wane_status st = wane_update_memory_values(&whole->data, memory, t, err);
-    if (st == WANE_OK) out->count++;
-    return st;
-}
-
-static wane_status read_parts(wane_update *out, wane_update_memory *memory,
-                              const wane_peft_config *config, bool loose, const char *path,
-                              wane_error *err)
-{
-    size_t count = wane_tensors_count(memory->tensors), pairs = 0;
-    if (count == 0) return wane_fail(err, WANE_EFORMAT, "read: %s: no tensors", path);
-    for (size_t i = 0; i < count; i++) {
-        const char *name = wane_tensors_at(memory->tensors, i)->name;
-        wane_status st = check_name(memory->tensors, name, loose, path, err);
-        if (st != WANE_OK) return st;
-        pairs += kind_of(name) == PART_A;
+                         r->path, t->name);
+    if (name.adapter && !r->adapter) {
+        r->adapter = name.adapter;
+        r->adapter_length = name.adapter_length;
     }
-    if (pairs == 0) return wane_fail(err, WANE_EFORMAT, "read: %s: no lora_A and lora_B", path);
-    out->tensors = wane_arena_alloc(memory->arena, count, sizeof *out->tensors);
-    if (!out->tensors) return wane_fail_memory(err, "read", path);
-    for (size_t i = 0; i < count; i++) {
-        const wane_tensor *t = wane_tensors_at(memory->tensors, i);
-        part_kind kind = kind_of(t->name);
-        wane_status st = WANE_OK;
-        if (kind == PART_A)
-            st = read_pair(&out->tensors[out->count++], memory, t, config, path, err);
-        else if (kind == PART_HEAD && !loose) st = read_head(out, memory, t, path, err);
-        else if (kind == PART_WHOLE || kind == PART_HEAD) st = read_whole(out, memory, t, err);
-        if (st != WANE_OK) return st;
-    }
-    qsort(out->tensors, out->count, sizeof *out->tensors, wane_update_by_name);
+    if (name.adapter && (name.adapter_length != r->adapter_length ||
+                         memcmp(name.adapter, r->adapter, r->adapter_length) != 0))
+        return wane_fail(r->err, WANE_EFORMAT, "read: %s: two adapters in it, %.*s and %.*s",
+                         r->path, (int)r->adapter_length, r->adapter, (int)name.adapter_length,
+                         name.adapter);
+    if (!is_factor(name.part)) return WANE_OK;
+    wane_status st = partner(&other, r, t, &name, &spelled);
+    if (st == WANE_OK && !other)
+        st = wane_fail(r->err, WANE_EFORMAT, "read: %s: %s: %s is missing", r->path, t->name,
+                       spelled);
+    wane_free(spelled);
+    return st;
+}
+
+/* "MODULE" and "MODULE.LEAF" in the arena. */
+static wane_status write_names(char **module, char **tensor, const reading *r,
+                               const wane_peft_name *name, const char *leaf)
+{
+    size_t length = name->module_length, tail = strlen(leaf);
+    *module = wane_arena_strndup(r->memory->arena, name->module, length);
+    *tensor = wane_arena_alloc(r->memory->arena, length + tail + 2, 1);
+    if (!*module || !*tensor) return wane_fail_memory(r->err, "read", r->path);
+    memcpy(*tensor, name->module, length);
+    (*tensor)[length] = '.';
+    memcpy(*tensor + length + 1, leaf, tail + 1);
     return WANE_OK;
 }
 
-/* Factors of an embedding are of inputs x outputs and change no linear weight. */
-static void warn_of_embeddings(const wane_tensors *tensors, const char *path,
-                               void (*warning)(void *context, const char *line), void *context)
+/* The values of a matrix, transposed, in the arena. */
+static wane_status transpose(const float **out, const reading *r, const float *in, size_t rows,
+                             size_t cols)
+{
+    float *turned = wane_arena_alloc(r->memory->arena, rows * cols, sizeof *turned);
+    if (!turned) return wane_fail_memory(r->err, "read", r->path);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < cols; j++) turned[j * rows + i] = in[i * cols + j];
+    *out = turned;
+    return WANE_OK;
+}
+
+/* The pair whose A is `a`: the weight's change is s B A, of an embedding's s (B A)^T. */
+static wane_status read_pair(reading *r, const wane_tensor *a, const wane_peft_name *name)
+{
+    wane_status st = WANE_OK;
+    const wane_tensor *b = NULL;
+    char *spelled = NULL, *module = NULL, *weight = NULL;
+    wane_peft_module said;
+    bool embedding = name->part == WANE_PEFT_EMBEDDING_A;
+    WANE_TRY(partner(&b, r, a, name, &spelled));
+    WANE_TRY(write_names(&module, &weight, r, name, "weight"));
+    WANE_TRY(wane_peft_config_module(&said, r->config, module, r->err));
+    if (!said.targeted) {
+        if (r->untargeted++ == 0) r->first_untargeted = module;
+        goto done;
+    }
+    if (!b || a->dimensions != 2 || b->dimensions != 2 || a->shape[0] != b->shape[1])
+        WANE_TRY(wane_fail(r->err, WANE_EFORMAT,
+                           "read: %s: %s: lora_A and lora_B do not fit together", r->path, module));
+    if (a->shape[0] != said.rank)
+        WANE_TRY(wane_fail(r->err, WANE_EFORMAT,
+                           "read: %s: %s: rank %zu, adapter_config.json says %zu", r->path, module,
+                           a->shape[0], said.rank));
+    if (a->shape[1] == 0 || a->shape[1] > INT_MAX || b->shape[0] == 0 || b->shape[0] > INT_MAX)
+        WANE_TRY(wane_fail(r->err, WANE_EFORMAT, "read: %s: %s: no usable shape", r->path, module));
+    wane_lowrank_term term = {.rank = said.rank, .scale = said.scale};
+    WANE_TRY(wane_update_memory_values(&term.a, r->memory, a, r->err));
+    WANE_TRY(wane_update_memory_values(&term.b, r->memory, b, r->err));
+    size_t rows = b->shape[0], cols = a->shape[1];
+    if (embedding) {
+        const float *first = term.a;
+        WANE_TRY(transpose(&term.a, r, term.b, rows, term.rank));
+        WANE_TRY(transpose(&term.b, r, first, term.rank, cols));
+    }
+    r->update->tensors[r->update->count++] = (wane_update_tensor){.name = weight,
+                                                                  .rows = embedding ? cols : rows,
+                                                                  .cols = embedding ? rows : cols,
+                                                                  .term = term,
+                                                                  .embedding = embedding};
+    r->pairs++;
+done:
+    wane_free(spelled);
+    return st;
+}
+
+static wane_status check_whole(const reading *r, const wane_tensor *t)
+{
+    bool good = t->dtype != WANE_OTHER && t->elements > 0 && t->dimensions >= 1 &&
+                t->dimensions <= 2 && t->shape[0] <= INT_MAX &&
+                (t->dimensions == 1 || t->shape[1] <= INT_MAX);
+    return good ? WANE_OK
+                : wane_fail(r->err, WANE_EFORMAT,
+                            "read: %s: %s: no matrix and no vector of numbers", r->path, t->name);
+}
+
+static wane_status read_head(reading *r, const wane_tensor *t)
+{
+    if (t->dimensions != 2)
+        return wane_fail(r->err, WANE_EFORMAT, "read: %s: %s: no matrix", r->path, t->name);
+    r->update->head_rows = t->shape[0];
+    r->update->head_cols = t->shape[1];
+    return wane_update_memory_values(&r->update->head, r->memory, t, r->err);
+}
+
+/* What was saved whole: the head of a classifier, tuned values, or a copy of the base's. */
+static wane_status read_whole(reading *r, const wane_tensor *t, const wane_peft_name *name)
+{
+    char *module = NULL, *tensor = NULL;
+    const float *data = NULL;
+    wane_status st = check_whole(r, t);
+    if (st == WANE_OK) st = write_names(&module, &tensor, r, name, name->leaf);
+    if (st != WANE_OK) return st;
+    bool base = name->part == WANE_PEFT_BASE;
+    if (!base && strcmp(tensor, head_name) == 0) {
+        if ((st = read_head(r, t)) != WANE_OK || !r->loose) return st;
+    }
+    if ((st = wane_update_memory_values(&data, r->memory, t, r->err)) != WANE_OK) return st;
+    size_t cols = t->dimensions == 2 ? t->shape[1] : 1;
+    bool bias = strcmp(name->leaf, "bias") == 0 && wane_peft_config_biases(r->config);
+    if (base && !bias) {
+        double unit = t->dtype == WANE_BF16 ? 0x1p-8 : t->dtype == WANE_F16 ? 0x1p-11 : 0;
+        r->update->claims[r->update->claim_count++] = (wane_update_claim){.name = tensor,
+                                                                          .key = t->name,
+                                                                          .rows = t->shape[0],
+                                                                          .cols = cols,
+                                                                          .data = data,
+                                                                          .unit = unit};
+        return WANE_OK;
+    }
+    bool saved = name->part == WANE_PEFT_SAVED || wane_peft_config_saves(r->config, module);
+    r->update->tensors[r->update->count++] = (wane_update_tensor){
+        .name = tensor, .rows = t->shape[0], .cols = cols, .data = data, .own = saved};
+    return WANE_OK;
+}
+
+static wane_status check_unique(const reading *r)
+{
+    for (size_t i = 1; i < r->update->count; i++)
+        if (strcmp(r->update->tensors[i - 1].name, r->update->tensors[i].name) == 0)
+            return wane_fail(r->err, WANE_EFORMAT, "read: %s: %s: more than one tensor for it",
+                             r->path, r->update->tensors[i].name);
+    return WANE_OK;
+}
+
+static wane_status read_parts(reading *r)
+{
+    const wane_tensors *tensors = r->memory->tensors;
+    size_t count = wane_tensors_count(tensors), factors = 0;
+    wane_status st = WANE_OK;
+    if (count == 0) return wane_fail(r->err, WANE_EFORMAT, "read: %s: no tensors", r->path);
+    for (size_t i = 0; i < count; i++) {
+        if ((st = check_name(r, wane_tensors_at(tensors, i))) != WANE_OK) return st;
+        factors += is_factor(wane_peft_name_read(wane_tensors_at(tensors, i)->name).part);
+    }
+    if (factors == 0)
+        return wane_fail(r->err, WANE_EFORMAT, "read: %s: no lora_A and lora_B", r->path);
+    r->update->tensors = wane_arena_alloc(r->memory->arena, count, sizeof *r->update->tensors);
+    r->update->claims = wane_arena_alloc(r->memory->arena, count, sizeof *r->update->claims);
+    if (!r->update->tensors || !r->update->claims) return wane_fail_memory(r->err, "read", r->path);
+    for (size_t i = 0; i < count && st == WANE_OK; i++) {
+        const wane_tensor *t = wane_tensors_at(tensors, i);
+        wane_peft_name name = wane_peft_name_read(t->name);
+        if (is_a(name.part)) st = read_pair(r, t, &name);
+        else if (!is_factor(name.part)) st = read_whole(r, t, &name);
+    }
+    if (st != WANE_OK) return st;
+    if (r->pairs == 0)
+        return wane_fail(r->err, WANE_EFORMAT,
+                         "read: %s: no factors of a module that target_modules names (it has "
+                         "those of %s)",
+                         r->path, r->first_untargeted);
+    qsort(r->update->tensors, r->update->count, sizeof *r->update->tensors, wane_update_by_name);
+    return check_unique(r);
+}
+
+/* peft loads no factors of a module that the configuration does not put any on. */
+static void warn_of_untargeted(const reading *r, void (*warning)(void *context, const char *line),
+                               void *context)
 {
     wane_error line;
-    for (size_t i = 0; warning && i < wane_tensors_count(tensors); i++)
-        if (kind_of(wane_tensors_at(tensors, i)->name) == PART_EMBEDDING) {
-            (void)wane_fail(&line, WANE_EFORMAT,
-                            "read: %s: the factors of its embeddings are left out", path);
-            warning(context, line.message);
-            return;
-        }
+    if (!warning || r->untargeted == 0) return;
+    (void)wane_fail(&line, WANE_EFORMAT,
+                    "read: %s: %s: target_modules does not name it: its factors are left out, as "
+                    "peft does (%zu %s in all)",
+                    r->path, r->first_untargeted, r->untargeted,
+                    r->untargeted == 1 ? "module" : "modules");
+    warning(context, line.message);
 }
 
 static wane_status load_config(wane_peft_config **out, const wane_package *package, bool loose,
@@ -216,8 +285,14 @@ wane_status wane_peft_load(wane_update *out, const wane_package *package, bool l
     WANE_TRY(wane_update_memory_new(&memory, err));
     WANE_TRY(wane_tensors_open_member(&memory->tensors, package, names[pickled], err));
     WANE_TRY(wane_tensors_hold(memory->tensors, err));
-    WANE_TRY(read_parts(&update, memory, config, loose, path, err));
-    warn_of_embeddings(memory->tensors, path, warning, context);
+    reading r = {.update = &update,
+                 .memory = memory,
+                 .config = config,
+                 .path = path,
+                 .loose = loose,
+                 .err = err};
+    WANE_TRY(read_parts(&r));
+    warn_of_untargeted(&r, warning, context);
     update.facts = *wane_peft_config_facts(config);
     update.facts.base_model = wane_arena_strdup(memory->arena, update.facts.base_model);
     if (!update.facts.base_model) WANE_TRY(wane_fail_memory(err, "read", folder));
@@ -227,64 +302,6 @@ wane_status wane_peft_load(wane_update *out, const wane_package *package, bool l
 done:
     wane_update_memory_free(memory);
     wane_peft_config_free(config);
-    wane_free(path);
-    return st;
-}
-
-static wane_status write_factors(const wane_update *update, const char *path, wane_error *err)
-{
-    static const char *const metadata[] = {"format", "pt"};
-    wane_status st = WANE_OK;
-    wane_arena *arena = wane_arena_new();
-    wane_tensor_source *sources =
-        arena ? wane_arena_alloc(arena, 2 * update->count + 1, sizeof *sources) : NULL;
-    size_t count = 2 * update->count;
-    if (!sources) WANE_TRY(wane_fail_memory(err, "write", path));
-    if (update->head)
-        sources[count++] = (wane_tensor_source){.name = whole_head_name,
-                                                .data = update->head,
-                                                .dimensions = 2,
-                                                .shape = {update->head_rows, update->head_cols}};
-    for (size_t i = 0; i < update->count; i++) {
-        const wane_update_tensor *t = &update->tensors[i];
-        size_t length = 0;
-        WANE_TRY(wane_peft_module_length(&length, t->name, path, err));
-        for (size_t half = 0; half < 2; half++) {
-            const char *suffix = half ? b_suffix : a_suffix;
-            char *name = wane_arena_alloc(arena, sizeof prefix + length + strlen(suffix), 1);
-            if (!name) WANE_TRY(wane_fail_memory(err, "write", path));
-            memcpy(name, prefix, sizeof prefix - 1);
-            memcpy(name + sizeof prefix - 1, t->name, length);
-            memcpy(name + sizeof prefix - 1 + length, suffix, strlen(suffix) + 1);
-            sources[2 * i + half] = (wane_tensor_source){
-                .name = name,
-                .data = half ? t->term.b : t->term.a,
-                .dimensions = 2,
-                .shape = {half ? t->rows : t->term.rank, half ? t->term.rank : t->cols}};
-        }
-    }
-    WANE_TRY(wane_tensors_write(path, sources, count, metadata, 1, err));
-done:
-    wane_arena_free(arena);
-    return st;
-}
-
-wane_status wane_peft_save(const wane_update *update, const char *folder, wane_error *err)
-{
-    wane_status st = WANE_OK;
-    wane_text config = {0};
-    char *config_path = wane_path_join(folder, "adapter_config.json");
-    char *path = wane_path_join(folder, "adapter_model.safetensors");
-    if (!config_path || !path) WANE_TRY(wane_fail_memory(err, "write", folder));
-    WANE_TRY(wane_peft_config_write(&config, update, config_path, err));
-    WANE_TRY(wane_folder_make(folder, err));
-    /* An older configuration must never stand beside newer factors. */
-    WANE_TRY(wane_remove(config_path, err));
-    WANE_TRY(write_factors(update, path, err));
-    WANE_TRY(wane_file_write(config_path, config.data, config.length, err));
-done:
-    wane_text_free(&config);
-    wane_free(config_path);
     wane_free(path);
     return st;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * PEFT's LoRA adapter folders (adapter_config.json, adapter_model.safetensors) as updates. Reached
- * through update.h.
+ * through update.h. The rules are those of peft 0.21 (tuners/lora/config.py, tuners_utils.py,
+ * utils/save_and_load.py).
  */
 #ifndef STORE_FILES_PEFT_H
 #define STORE_FILES_PEFT_H
@@ -19,8 +20,10 @@ WANE_MUST_CHECK wane_status wane_peft_load(wane_update *out, const wane_package 
 WANE_MUST_CHECK wane_status wane_peft_save(const wane_update *update, const char *folder,
                                            wane_error *err);
 
-/* adapter_config.json, understood: the facts, and r and lora_alpha of one module after
- * rank_pattern and alpha_pattern. Owned by the caller, free with wane_peft_config_free. */
+/* ---------------------------------------------------------------------- adapter_config.json */
+
+/* Understood: the facts, and what it says of each module. Owned by the caller, free with
+ * wane_peft_config_free. */
 typedef struct wane_peft_config wane_peft_config;
 WANE_MUST_CHECK wane_status wane_peft_config_read(wane_peft_config **out, const wane_json *root,
                                                   const char *path, bool loose,
@@ -28,13 +31,66 @@ WANE_MUST_CHECK wane_status wane_peft_config_read(wane_peft_config **out, const 
                                                   void *context, wane_error *err);
 void wane_peft_config_free(wane_peft_config *config); /* NULL allowed */
 const wane_adapter_facts *wane_peft_config_facts(const wane_peft_config *config);
-size_t wane_peft_config_rank(const wane_peft_config *config, const char *module);
-/* alpha / r, or alpha / sqrt(r), as PEFT computes it. */
-float wane_peft_config_scale(const wane_peft_config *config, const char *module);
+
+/* One module, by its name in the model ("model.layers.0.self_attn.q_proj"). */
+typedef struct wane_peft_module {
+    bool targeted; /* peft puts factors on it: target_modules, exclude_modules, modules_to_save,
+                      layers_to_transform and layers_pattern say so */
+    size_t rank;   /* after rank_pattern; in their order the first key that matches decides */
+    float scale;   /* alpha / r, or alpha / sqrt(r), alpha after alpha_pattern */
+} wane_peft_module;
+WANE_MUST_CHECK wane_status wane_peft_config_module(wane_peft_module *out,
+                                                    const wane_peft_config *config,
+                                                    const char *module, wane_error *err);
+/* Whether the module, or one that it lies in, is saved whole (modules_to_save). */
+bool wane_peft_config_saves(const wane_peft_config *config, const char *module);
+/* Whether biases were trained along (bias: all, lora_only, ...). */
+bool wane_peft_config_biases(const wane_peft_config *config);
 
 /* Appends the text of an adapter_config.json that describes `update`. */
 WANE_MUST_CHECK wane_status wane_peft_config_write(wane_text *out, const wane_update *update,
                                                    const char *path, wane_error *err);
+
+/* target_modules and what restricts it; part of a configuration. */
+typedef struct wane_peft_targets wane_peft_targets;
+WANE_MUST_CHECK wane_status wane_peft_targets_read(wane_peft_targets **out, const wane_json *root,
+                                                   const char *path, wane_error *err);
+void wane_peft_targets_free(wane_peft_targets *targets); /* NULL allowed */
+WANE_MUST_CHECK wane_status wane_peft_targets_hold(bool *out, const wane_peft_targets *targets,
+                                                   const char *module, wane_error *err);
+bool wane_peft_targets_save(const wane_peft_targets *targets, const char *module);
+
+/* What Python's `if value` is. */
+bool wane_peft_truth(const wane_json *value);
+
+/* ------------------------------------------------------------------------- names of tensors */
+
+/* How the file's tensors are named: base_model.model.MODULE and then
+ *   .lora_A[.ADAPTER].weight, .lora_B[.ADAPTER].weight           factors
+ *   .lora_embedding_A[.ADAPTER], .lora_embedding_B[.ADAPTER]     factors of an embedding
+ *   .modules_to_save[.ADAPTER].LEAF                              saved whole
+ *   .base_layer.LEAF, .original_module.LEAF                      the base's own, a copy
+ *   .LEAF                                                        saved whole, or a copy
+ * with LEAF weight or bias. Files keep no adapter's name; state dicts do. */
+typedef enum wane_peft_part {
+    WANE_PEFT_A,
+    WANE_PEFT_B,
+    WANE_PEFT_EMBEDDING_A,
+    WANE_PEFT_EMBEDDING_B,
+    WANE_PEFT_SAVED,
+    WANE_PEFT_BASE,
+    WANE_PEFT_PLAIN,
+    WANE_PEFT_UNKNOWN
+} wane_peft_part;
+
+typedef struct wane_peft_name {
+    wane_peft_part part;
+    const char *module, *adapter, *leaf; /* in the name; leaf: to its end, NULL of factors */
+    size_t module_length, adapter_length;
+    size_t letter; /* of factors: where in the name its A or B stands */
+} wane_peft_name;
+
+wane_peft_name wane_peft_name_read(const char *name);
 
 /* The part of a weight's name before ".weight"; WANE_EINVAL for other names. */
 WANE_MUST_CHECK wane_status wane_peft_module_length(size_t *out, const char *weight,

@@ -45,8 +45,9 @@ void wane_regex_free(wane_regex *regex)
 
 static wane_status not_understood(const wane_regex *r, const char *cause, wane_error *err)
 {
-    return wane_fail(err, WANE_EFORMAT, "read: %s: %s: the pattern \"%.100s\" is not understood: %s",
-                     r->path, r->key, r->expression, cause);
+    return wane_fail(err, WANE_EFORMAT,
+                     "read: %s: %s: the pattern \"%.100s\" is not understood: %s", r->path, r->key,
+                     r->expression, cause);
 }
 
 static wane_status compile(wane_regex *r, const wane_text *text, bool whole, wane_error *err)
@@ -130,8 +131,9 @@ wane_status wane_regex_match(bool *out, size_t span[2], const wane_regex *r, con
     }
     if (code == PCRE2_ERROR_NOMEMORY) st = wane_fail_memory(err, "read", r->path);
     else if (code < 0 && code != PCRE2_ERROR_NOMATCH)
-        st = wane_fail(err, WANE_EFORMAT, "read: %s: %s: the pattern \"%.100s\" takes too long on %s",
-                       r->path, r->key, r->expression, text);
+        st = wane_fail(err, WANE_EFORMAT,
+                       "read: %s: %s: the pattern \"%.100s\" takes too long on %s", r->path, r->key,
+                       r->expression, text);
     pcre2_match_data_free(data);
     return st;
 }

@@ -18,8 +18,8 @@ typedef struct translation {
     wane_text *out;
     const char *cause; /* what stands in the way; NULL: nothing */
     size_t groups, depth;
-    bool ignores_case; /* anywhere */
-    bool beyond_ascii; /* a literal is */
+    bool ignores_case;                 /* anywhere */
+    bool beyond_ascii;                 /* a literal is */
     const char *name[MOST_GROUPS + 1]; /* of each group, or NULL; not terminated */
     size_t length[MOST_GROUPS + 1];
     bool open[MOST_GROUPS + 1];
@@ -362,12 +362,14 @@ static bool read_bounds(translation *t, const char **low, size_t *lows, const ch
 {
     const char *p = t->at + 1;
     if (*p == '}') return false;
-    for (*low = p; digit(*p); p++) {}
+    for (*low = p; digit(*p); p++) {
+    }
     *lows = (size_t)(p - *low);
     *high = *low;
     *highs = *lows;
     if (*p == ',') {
-        for (*high = ++p; digit(*p); p++) {}
+        for (*high = ++p; digit(*p); p++) {
+        }
         *highs = (size_t)(p - *high);
     }
     if (*p != '}') return false;
@@ -447,8 +449,7 @@ const char *wane_regex_translate(wane_text *out, size_t *groups, const char *exp
 {
     translation t = {.at = expression, .out = out};
     if (translate_alternatives(&t, false, true) && *t.at) refuse(&t, "an unbalanced parenthesis");
-    if (t.ignores_case && t.beyond_ascii)
-        refuse(&t, "letters beyond ASCII where case is ignored");
+    if (t.ignores_case && t.beyond_ascii) refuse(&t, "letters beyond ASCII where case is ignored");
     *groups = t.groups;
     return t.cause;
 }

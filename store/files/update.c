@@ -2,6 +2,7 @@
 #include "store/files/update.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include "store/base/memory.h"
@@ -169,12 +170,24 @@ wane_status wane_update_save(const wane_update *update, const char *path, wane_e
         return wane_fail(err, WANE_EINVAL, "write: %s: the update holds no tensors", path);
     for (size_t i = 0; i < update->count; i++) {
         const wane_update_tensor *t = &update->tensors[i];
-        bool whole = update->lowrank ? t->term.a && t->term.b && t->term.rank > 0 : t->data != NULL;
-        if (!whole)
+        bool factors = update->lowrank && t->term.a && t->term.b && t->term.rank > 0;
+        if (!factors && !t->data)
             return wane_fail(err, WANE_EINVAL, "write: %s: %s: does not fit the update's form",
                              path, t->name);
     }
     return update->lowrank ? wane_peft_save(update, path, err) : save_tensors(update, path, err);
+}
+
+bool wane_update_claim_holds(const wane_update_claim *claim, const float *weight)
+{
+    size_t count = claim->rows * claim->cols;
+    double largest = 0;
+    for (size_t i = 0; i < count; i++) largest = fmax(largest, fabs((double)weight[i]));
+    for (size_t i = 0; i < count; i++) {
+        double w = (double)weight[i], difference = fabs((double)claim->data[i] - w);
+        if (!(difference <= claim->unit * fabs(w) + 1e-6 * largest)) return false;
+    }
+    return true;
 }
 
 void wane_update_apply(wane_pool *pool, const wane_update_tensor *tensor, float *weight)

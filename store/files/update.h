@@ -24,7 +24,19 @@ typedef struct wane_update_tensor {
     size_t rows, cols; /* outputs x inputs; cols = 1 for a vector */
     wane_lowrank_term term; /* term.scale: alpha / r, or alpha / sqrt(r) under rsLoRA */
     const float *data;      /* rows * cols */
+    bool embedding; /* a term kept as peft's lora_embedding_A and _B, which are transposed */
+    bool own;       /* of an adapter's values: the module keeps them to itself (modules_to_save) when
+                       it shares its weight with another; false: the base's weight becomes them */
 } wane_update_tensor;
+
+/* What an adapter's file says that the base has (peft keeps a copy of an embedding or a head that
+ * has factors). */
+typedef struct wane_update_claim {
+    const char *name, *key; /* the tensor of the model; its name in the file */
+    size_t rows, cols;
+    const float *data;
+    double unit; /* largest relative error that the type it is kept in makes; 0 for F32 and F64 */
+} wane_update_claim;
 
 /* What an adapter's file says beside its factors. */
 typedef struct wane_adapter_facts {
@@ -39,8 +51,11 @@ typedef struct wane_adapter_facts {
 
 typedef struct wane_update {
     size_t count;
-    wane_update_tensor *tensors; /* by name */
+    wane_update_tensor *tensors; /* by name, no name twice; of an adapter terms, and the values of
+                                    what was saved whole (modules_to_save, biases) */
     bool lowrank;                /* an adapter */
+    wane_update_claim *claims;   /* of an adapter */
+    size_t claim_count;
     wane_adapter_facts facts;    /* of an adapter */
     const float *head;           /* of an adapter: the linear head saved with it (peft's
                                     modules_to_save: score.weight, no bias), or NULL; no part of
@@ -56,18 +71,18 @@ WANE_MUST_CHECK wane_status wane_update_new(wane_update *out, size_t count, bool
 
 /* Reads either form: a folder or archive with adapter_config.json (factors in
  * adapter_model.safetensors or adapter_model.bin), or tuned tensors of any form tensors.h knows.
- * Adapter facts this version cannot honour exactly (DoRA, bias other than none, modules_to_save
- * other than score, fan_in_fan_out, target_parameters, ...) are refused by name; unknown keys are
- * reported through `warning` (may be NULL; borrowed by the callee for the call). rank_pattern,
- * alpha_pattern and use_rslora are honoured. Adapter factors may be F32, F16 or BF16.
- * Shapes are not checked against a model here. Free with wane_update_free. */
+ * An adapter is read as peft reads it: rank_pattern, alpha_pattern, target_modules (a module that
+ * it does not name is passed over, with a warning), exclude_modules, layers_to_transform,
+ * use_rslora, modules_to_save and bias are honoured, factors of embeddings too; what this version
+ * cannot honour exactly (DoRA, layer_replication, target_parameters, ...) is refused by name.
+ * Unknown keys and what else is worth a word are reported through `warning` (may be NULL; borrowed
+ * by the callee for the call). Factors may be F32, F16, BF16 or F64. Shapes and claims are not
+ * checked against a model here. Free with wane_update_free. */
 WANE_MUST_CHECK wane_status wane_update_load(wane_update *out, const char *path,
                                              void (*warning)(void *context, const char *line),
                                              void *context, wane_error *err);
-/* The same from an open package, borrowed for the call. `loose`, for comparing and not for merging,
- * accepts more: fan_in_fan_out (see facts), and what modules_to_save or bias put beside the
- * factors, which come as tuned values (`data`); factors of embeddings are left out with a warning.
- */
+/* The same from an open package, borrowed for the call. `loose`, for comparing and not for merging:
+ * fan_in_fan_out is kept (see facts), and a head comes as a tensor too. */
 WANE_MUST_CHECK wane_status wane_update_load_package(
     wane_update *out, const wane_package *package, bool loose,
     void (*warning)(void *context, const char *line), void *context, wane_error *err);
@@ -79,6 +94,10 @@ void wane_update_free(wane_update *update); /* {0} allowed */
  */
 WANE_MUST_CHECK wane_status wane_update_save(const wane_update *update, const char *path,
                                              wane_error *err);
+
+/* Whether `weight` (rows x cols of the claim) is what the claim says: equal but for the rounding of
+ * the claim's type and 1e-6 of the largest weight, which merging in another order makes. */
+bool wane_update_claim_holds(const wane_update_claim *claim, const float *weight);
 
 /* weight (rows x cols, in place) becomes weight + scale * B A, or the tuned values. This one
  * function is how wane merges, whenever it merges: same bits for any number of threads. */

@@ -23,6 +23,9 @@ static wane_status check(const wane_update *list, size_t count, wane_error *err)
         for (size_t t = 0; t < list[0].count; t++) {
             const wane_update_tensor *first = &list[0].tensors[t];
             const wane_update_tensor *other = tensor_of(&list[i], first->name);
+            if (first->data || (other && other->data))
+                return wane_fail(err, WANE_EINVAL, "stack: adapter %zu: %s: is saved whole", i + 1,
+                                 first->name);
             if (!other || other->rows != first->rows || other->cols != first->cols)
                 return wane_fail(err, WANE_EINVAL, "stack: adapter %zu: %s: not as in the first",
                                  i + 1, first->name);
@@ -54,6 +57,7 @@ static wane_status stack_tensor(wane_update_tensor *out, wane_arena *arena, cons
     *out = (wane_update_tensor){.name = name,
                                 .rows = rows,
                                 .cols = cols,
+                                .embedding = first->embedding,
                                 .term = {.b = b, .a = a, .rank = rank, .scale = first->term.scale}};
     return WANE_OK;
 }

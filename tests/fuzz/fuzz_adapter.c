@@ -59,7 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     double sum = 0;
     for (size_t i = 0; i < update.count; i++) {
         const wane_update_tensor *t = &update.tensors[i];
-        FUZZ_CHECK(t->term.rank > 0 && t->rows > 0 && t->cols > 0 && isfinite(t->term.scale));
+        FUZZ_CHECK(t->rows > 0 && t->cols > 0 && isfinite(t->term.scale));
+        FUZZ_CHECK((t->term.rank > 0) == !t->data);
+        for (size_t k = 0; t->data && k < t->rows * t->cols; k++) sum += (double)t->data[k];
         for (size_t k = 0; k < t->term.rank * t->cols; k++) sum += (double)t->term.a[k];
         for (size_t k = 0; k < t->term.rank * t->rows; k++) sum += (double)t->term.b[k];
     }

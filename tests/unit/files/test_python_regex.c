@@ -8,8 +8,8 @@
 #include "store/files/python_regex.h"
 #include "tests/support/support.h"
 
-/* What Python takes and is refused here, by what is in it. Lookbehinds: each library takes some that
- * the other does not. */
+/* What Python takes and is refused here, by what is in it. Lookbehinds: each library takes some
+ * that the other does not. */
 static bool may_differ(const char *pattern)
 {
     static const char *const parts[] = {"(?<", "\\ud800", "\\N{", "(?i)\xc3\xa9", "{65536}"};
@@ -73,8 +73,8 @@ static void the_last_group_is_told(void **state)
     wane_regex *regex = NULL;
     bool matches = false;
     size_t span[2];
-    CHECK_OK(wane_regex_compile(&regex, "(?:^|.*?\\.)(a)?layers\\.(?P<idx>\\d+)\\.", false, "config",
-                                "key", &err));
+    CHECK_OK(wane_regex_compile(&regex, "(?:^|.*?\\.)(a)?layers\\.(?P<idx>\\d+)\\.", false,
+                                "config", "key", &err));
     CHECK_OK(wane_regex_match(&matches, span, regex, "model.layers.12.mlp", &err));
     assert_true(matches);
     assert_int_equal(span[0], 13);
@@ -96,8 +96,9 @@ static void what_cannot_be_matched_is_refused(void **state)
     wane_regex *regex = NULL;
     bool matches = false;
     CHECK_OK(wane_regex_compile(&regex, "(a+)+[bc]", false, "config", "key", &err));
-    CHECK_FAILS(wane_regex_match(&matches, NULL, regex, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", &err),
-                WANE_EFORMAT, "read: config: key: the pattern \"(a+)+[bc]\" takes too long on aaa");
+    CHECK_FAILS(
+        wane_regex_match(&matches, NULL, regex, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", &err),
+        WANE_EFORMAT, "read: config: key: the pattern \"(a+)+[bc]\" takes too long on aaa");
     CHECK_FAILS(wane_regex_match(&matches, NULL, regex, "caf\xc3\xa9", &err), WANE_EFORMAT,
                 "printable ASCII alone");
     CHECK_FAILS(wane_regex_match(&matches, NULL, regex, "a\n", &err), WANE_EFORMAT,

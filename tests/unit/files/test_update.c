@@ -173,11 +173,35 @@ static void what_cannot_be_honoured_is_refused(void **state)
         const char *from, *to, *cause;
     } bad[] = {
         {"\"use_dora\": false", "\"use_dora\": true", "use_dora is set"},
-        {"\"bias\": \"none\"", "\"bias\": \"all\"", "bias is all"},
+        {"\"bias\": \"none\"", "\"bias\": \"every\"", "bias is every"},
+        {"\"bias\": \"none\"", "\"bias\": null", "bias is no text"},
         {"\"bias\": \"none\"", "\"bias\": 3", "bias is no text"},
-        {"\"modules_to_save\": null", "\"modules_to_save\": [\"lm_head\"]", "modules_to_save"},
+        {"\"modules_to_save\": null", "\"modules_to_save\": \"lm_head\"", "modules_to_save"},
         {"\"modules_to_save\": null", "\"modules_to_save\": [\"score\", 3]", "modules_to_save"},
-        {"\"fan_in_fan_out\": false", "\"fan_in_fan_out\": true", "fan_in_fan_out is set"},
+        {"\"use_dora\": false", "\"use_dora\": \"false\"", "use_dora is set"},
+        {"\"use_dora\": false", "\"use_dora\": 1", "use_dora is set"},
+        {"\"use_dora\": false", "\"use_dora\": false, \"enable_lora\": [true, false]",
+         "enable_lora is set"},
+        {"\"use_bdlora\": null", "\"use_bdlora\": {}", "use_bdlora is set"},
+        {"\"arrow_config\": null", "\"arrow_config\": {}", "arrow_config is set"},
+        {"\"alora_invocation_tokens\": null", "\"alora_invocation_tokens\": [1]",
+         "alora_invocation_tokens"},
+        {"\"exclude_modules\": null", "\"exclude_modules\": 1", "exclude_modules is no list"},
+        {"\"exclude_modules\": null", "\"exclude_modules\": \".*\"",
+         "no factors of a module that target_modules names (it has those of model.layers.0"},
+        {"\"exclude_modules\": null", "\"exclude_modules\": [\"q_proj\", \"v_proj\"]",
+         "no factors of a module that target_modules names"},
+        {"\"layers_to_transform\": null", "\"layers_to_transform\": [9]",
+         "no factors of a module that target_modules names"},
+        {"\"layers_to_transform\": null", "\"layers_to_transform\": true",
+         "layers_to_transform holds what is no whole number"},
+        {"\"layers_pattern\": null", "\"layers_pattern\": \"h\"",
+         "layers_pattern without layers_to_transform"},
+        {"\"target_modules\": [", "\"target_modules\": 1, \"was\": [", "target_modules"},
+        {"\"init_lora_weights\": true", "\"init_lora_weights\": \"true\"",
+         "init_lora_weights is true: no initialisation that peft has"},
+        {"\"init_lora_weights\": true", "\"init_lora_weights\": 1",
+         "init_lora_weights is neither true, false nor a text"},
         {"\"target_parameters\": null", "\"target_parameters\": [\"x\"]", "target_parameters"},
         {"\"trainable_token_indices\": null", "\"trainable_token_indices\": [1]",
          "trainable_token_indices"},
@@ -193,9 +217,10 @@ static void what_cannot_be_honoured_is_refused(void **state)
         {"\"lora_alpha\": 8", "\"lora_alpha\": \"8\"", "lora_alpha is no number"},
         {"\"lora_dropout\": 0.0", "\"lora_dropout\": 1.5",
          "lora_dropout is no number in its range"},
-        {"\"rank_pattern\": {}", "\"rank_pattern\": {\"(?=q)_proj\": 4}", "is not understood"},
+        {"\"rank_pattern\": {}", "\"rank_pattern\": {\"(?<=a+)_proj\": 4}", "is not understood"},
         {"\"rank_pattern\": {}", "\"rank_pattern\": {\"(q\": 4}", "is not understood"},
-        {"\"rank_pattern\": {}", "\"rank_pattern\": {\"a{1,9}\": 4}", "is not understood"},
+        {"\"rank_pattern\": {}", "\"rank_pattern\": {\"(?i)q\": 4}",
+         "global flags not at the start of the expression"},
         {"\"rank_pattern\": {}", "\"rank_pattern\": [1]", "rank_pattern is no object"},
         {"\"alpha_pattern\": {}", "\"alpha_pattern\": {\"q_proj\": null}",
          "alpha_pattern is no number"},
@@ -213,6 +238,23 @@ static void what_cannot_be_honoured_is_refused(void **state)
                               count_warning, &warnings, &err));
     assert_int_equal(warnings, 1);
     wane_update_free(&update);
+    static const char *const harmless[][2] = {
+        {"\"bias\": \"none\"", "\"bias\": \"all\""},
+        {"\"bias\": \"none\"", "\"bias\": \"lora_only\""},
+        {"\"use_dora\": false", "\"use_dora\": null"},
+        {"\"init_lora_weights\": true", "\"init_lora_weights\": null"},
+        {"\"init_lora_weights\": true", "\"init_lora_weights\": \"Gaussian\""},
+        {"\"modules_to_save\": null", "\"modules_to_save\": [\"lm_head\"]"},
+        {"\"layers_to_transform\": null", "\"layers_to_transform\": []"},
+        {"\"alora_invocation_tokens\": null", "\"alora_invocation_tokens\": []"},
+    };
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
+        CHECK_OK(wane_update_load(&update, edited(harmless[i][0], harmless[i][1]), count_warning,
+                                  &warnings, &err));
+        assert_int_equal(update.count, 4);
+        wane_update_free(&update);
+    }
+    assert_int_equal(warnings, 1);
     CHECK_OK(wane_remove(scratch_path("adapter/adapter_model.safetensors"), &err));
     CHECK_FAILS(wane_update_load(&update, scratch_path("adapter"), NULL, NULL, &err),
                 WANE_ENOTFOUND, "adapter_model.safetensors");
@@ -257,9 +299,17 @@ static void unpaired_factors_are_refused(void **state)
     CHECK_FAILS(wane_update_load(&update, with_factors(s, 2), NULL, NULL, &err), WANE_EFORMAT,
                 "do not fit together");
     static const char *const names[] = {"base_model.model.m.q_proj.lora_magnitude_vector",
-                                        "base_model.model.lora_A.weight", "m.q_proj.lora_A.weight",
-                                        "base_model.model.e.lora_embedding_A"};
-    for (size_t i = 0; i < 4; i++) {
+                                        "base_model.model.lora_A.weight",
+                                        "m.q_proj.lora_A.weight",
+                                        "base_model.model.m.q_proj.lora_A.a.b.weight",
+                                        "base_model.model.m.q_proj.lora_A..weight",
+                                        "base_model.model.m.q_proj.lora_B.bias",
+                                        "base_model.model.e.lora_embedding_A.x.y",
+                                        "base_model.model.e.lora_embedding_Ax",
+                                        "base_model.model.m.q_proj.base_layer.a.weight",
+                                        "base_model.model.m.q_proj.base_layer.scales",
+                                        "base_model.model.weight"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         s[0].name = names[i];
         CHECK_FAILS(wane_update_load(&update, with_factors(s, 1), NULL, NULL, &err), WANE_EFORMAT,
                     "neither lora_A nor lora_B");
@@ -298,10 +348,11 @@ static void patterns_match_as_pefts(void **state)
             const char *module = wane_json_string(wane_json_at(modules, k), NULL);
             const wane_json *row = wane_json_at(wane_json_get(root, "matches"), i);
             bool wanted = wane_json_bool(wane_json_at(row, k), false);
-            size_t rank = wane_peft_config_rank(config, module);
-            if ((rank == 77) != wanted)
-                print_error("key %zu, module %s: rank %zu\n", i, module, rank);
-            assert_int_equal(rank, wanted ? 77 : 8);
+            wane_peft_module said;
+            CHECK_OK(wane_peft_config_module(&said, config, module, &err));
+            if ((said.rank == 77) != wanted)
+                print_error("key %zu, module %s: rank %zu\n", i, module, said.rank);
+            assert_int_equal(said.rank, wanted ? 77 : 8);
             matched += wanted;
         }
         wane_peft_config_free(config);
@@ -513,9 +564,10 @@ static void damaged_configurations_are_survived(void **state)
         wane_status st = read_config(&config, scratch_path("config.json"), &err);
         assert_true(st == WANE_OK || st == WANE_EFORMAT);
         if (st == WANE_OK) {
-            size_t rank = wane_peft_config_rank(config, "model.layers.1.mlp.down_proj");
-            float scale = wane_peft_config_scale(config, "model.layers.1.mlp.down_proj");
-            assert_true(rank >= 1 && isfinite(scale));
+            wane_peft_module said = {0};
+            st = wane_peft_config_module(&said, config, "model.layers.1.mlp.down_proj", &err);
+            assert_true(st == WANE_EFORMAT || (said.rank >= 1 && isfinite(said.scale)));
+            st = WANE_OK;
         }
         refused += st != WANE_OK;
         wane_peft_config_free(config);

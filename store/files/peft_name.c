@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "store/files/peft.h"
+
+static const char prefix[] = "base_model.model.";
+
+static const struct {
+    const char *infix;
+    wane_peft_part part;
+    bool factor, leaf; /* of factors; whether "weight" or "bias" ends the name */
+} parts[] = {
+    {".lora_A.", WANE_PEFT_A, true, true},
+    {".lora_B.", WANE_PEFT_B, true, true},
+    {".lora_embedding_A", WANE_PEFT_EMBEDDING_A, true, false},
+    {".lora_embedding_B", WANE_PEFT_EMBEDDING_B, true, false},
+    {".modules_to_save.", WANE_PEFT_SAVED, false, true},
+    {".base_layer.", WANE_PEFT_BASE, false, true},
+    {".original_module.", WANE_PEFT_BASE, false, true},
+};
+
+static bool is_leaf(const char *text)
+{
+    return strcmp(text, "weight") == 0 || strcmp(text, "bias") == 0;
+}
+
+/* What follows the infix: [ADAPTER.]LEAF, or of an embedding's factors [.ADAPTER]. */
+static bool read_rest(wane_peft_name *out, const char *rest, bool factor, bool leaf)
+{
+    const char *dot = strchr(rest, '.');
+    if (!leaf) {
+        if (!*rest) return true;
+        if (dot != rest || !rest[1] || strchr(rest + 1, '.')) return false;
+        out->adapter = rest + 1;
+        out->adapter_length = strlen(rest + 1);
+        return true;
+    }
+    if (dot == rest) return false;
+    if (dot) {
+        out->adapter = rest;
+        out->adapter_length = (size_t)(dot - rest);
+        rest = dot + 1;
+    }
+    if (!is_leaf(rest) || (factor && strcmp(rest, "weight") != 0)) return false;
+    if (!factor) out->leaf = rest;
+    return true;
+}
+
+/* MODULE.LEAF. */
+static void read_plain(wane_peft_name *out)
+{
+    const char *dot = strrchr(out->module, '.');
+    if (!dot || dot == out->module || !is_leaf(dot + 1) || strstr(out->module, "lora_")) return;
+    out->part = WANE_PEFT_PLAIN;
+    out->module_length = (size_t)(dot - out->module);
+    out->leaf = dot + 1;
+}
+
+wane_peft_name wane_peft_name_read(const char *name)
+{
+    wane_peft_name out = {.part = WANE_PEFT_UNKNOWN};
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0) return out;
+    out.module = name + sizeof prefix - 1;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const char *infix = strstr(out.module, parts[i].infix);
+        if (!infix || infix == out.module) continue;
+        wane_peft_name made = out;
+        const char *rest = infix + strlen(parts[i].infix);
+        if (!read_rest(&made, rest, parts[i].factor, parts[i].leaf)) return out;
+        if (parts[i].part == WANE_PEFT_BASE && made.adapter) return out;
+        made.part = parts[i].part;
+        made.module_length = (size_t)(infix - out.module);
+        made.letter = (size_t)(infix - name) + strlen(parts[i].infix) - 1 - parts[i].leaf;
+        return made;
+    }
+    read_plain(&out);
+    return out;
+}
