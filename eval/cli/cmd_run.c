@@ -9,7 +9,7 @@
 #include "store/results/results.h"
 
 /* What is to be done, before it is. */
-static wane_status print_need(wane_opened *o, wane_error *err)
+static wane_status print_need(wane_opened *o, bool mixed, wane_error *err)
 {
     wane_results *db = NULL;
     wane_run_need need = {0};
@@ -18,12 +18,14 @@ static wane_status print_need(wane_opened *o, wane_error *err)
         WANE_TRY(wane_results_open(&db, o->database, WANE_RESULTS_READ, err));
         WANE_TRY(wane_plan_find(o->plan, db, err));
     }
-    WANE_TRY(wane_run_needs(&need, o->plan, db, err));
+    WANE_TRY(wane_run_needs(&need, o->plan, db, mixed, err));
     (void)printf("database  %s\n", o->database);
     (void)printf("runs      %zu\n", need.runs);
     (void)printf("stages    %zu, %zu to train (%zu steps)\n", need.stages, need.stages_missing,
                  need.steps_missing);
     (void)printf("cells     %zu, %zu to fill\n", need.cells, need.cells_missing);
+    if (need.cells_earlier)
+        (void)printf("earlier   %zu spectra cannot be measured again\n", need.cells_earlier);
 done:
     wane_results_close(db);
     return st;
@@ -94,7 +96,7 @@ static int run(wane_call *call)
         return wane_cli_fail(&err);
     }
     if (dry_run) {
-        st = print_need(&o, &err);
+        st = print_need(&o, mixed, &err);
         code = st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
     } else code = run_opened(call, &o, jobs, threads, worker, mixed);
     wane_opened_close(&o);

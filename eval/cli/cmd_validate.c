@@ -76,7 +76,7 @@ static wane_status print_needs(wane_text *page, const wane_opened *o, wane_error
     char a[48];
     wane_status st = wane_pool_new(&pool, 0, err);
     if (st == WANE_OK) st = wane_plan_estimate(&e, o->plan, pool, err);
-    if (st == WANE_OK) st = wane_run_needs(&need, o->plan, NULL, err);
+    if (st == WANE_OK) st = wane_run_needs(&need, o->plan, NULL, false, err);
     wane_pool_free(pool);
     if (st != WANE_OK) return st;
     wane_text_string(page, "\n");

@@ -70,38 +70,54 @@ static wane_status visit_cells(const wane_plan *plan, const wane_plan_run *run, 
     return st == WANE_OK ? wane_interventions_visit(plan, run, position, visit, context, err) : st;
 }
 
-typedef struct counting {
-    wane_results *db;
-    size_t cells, missing;
-} counting;
-
-static wane_status count_cell(void *context, const wane_cell *cell, size_t subject, wane_error *err)
-{
-    (void)subject;
-    counting *c = context;
-    bool there = false;
-    wane_status st = c->db && cell->stage ? wane_cell_exists(c->db, &there, cell, err) : WANE_OK;
-    c->cells++;
-    c->missing += !there;
-    return st;
-}
-
-wane_status wane_cells_missing(const wane_plan *plan, wane_results *db, const wane_plan_run *run,
-                               size_t position, size_t *cells, size_t *missing, wane_error *err)
-{
-    counting c = {.db = db};
-    wane_status st = visit_cells(plan, run, position, count_cell, &c, err);
-    *cells = c.cells;
-    *missing = c.missing;
-    return st;
-}
-
 typedef struct filling {
     wane_work *work;
     const wane_plan_run *run;
     size_t position;
     const wane_chain *chain;
+    wane_cells_count *count; /* of those that are there and missing, or NULL */
 } filling;
+
+/* A spectrum of the earlier definition is there, and its weights are not. */
+static wane_status stays(bool *out, const filling *f, const wane_cell *cell, wane_error *err)
+{
+    wane_cell earlier = *cell;
+    char settings[WANE_SHA256_HEX];
+    bool reachable = false;
+    *out = false;
+    if (cell->measure != WANE_CELL_SPECTRUM) return WANE_OK;
+    earlier.settings_sha256 = settings;
+    wane_status st =
+        spectrum_settings(settings, WANE_SPECTRUM_EARLIER, f->work->experiment, cell->subject, err);
+    if (st == WANE_OK) st = wane_cell_exists(f->work->db, out, &earlier, err);
+    if (st != WANE_OK || !*out) return st;
+    st = wane_stage_reachable(&reachable, f->work, f->run, f->position, err);
+    if (st == WANE_OK && reachable && strcmp(cell->subject, "previous") == 0)
+        st = wane_stage_reachable(&reachable, f->work, f->run, f->position - 1, err);
+    *out = !reachable;
+    return st;
+}
+
+static wane_status count_cell(void *context, const wane_cell *cell, size_t subject, wane_error *err)
+{
+    (void)subject;
+    const filling *f = context;
+    bool there = false, kept = false, known = f->work->db && cell->stage;
+    wane_status st = known ? wane_cell_exists(f->work->db, &there, cell, err) : WANE_OK;
+    if (st == WANE_OK && known && !there) st = stays(&kept, f, cell, err);
+    f->count->cells++;
+    f->count->missing += !there && !kept;
+    f->count->earlier += kept;
+    return st;
+}
+
+wane_status wane_cells_missing(wane_cells_count *out, wane_work *work, const wane_plan_run *run,
+                               size_t position, wane_error *err)
+{
+    *out = (wane_cells_count){0};
+    filling f = {.work = work, .run = run, .position = position, .count = out};
+    return visit_cells(work->plan, run, position, count_cell, &f, err);
+}
 
 static wane_status fill_cell(void *context, const wane_cell *cell, size_t subject, wane_error *err)
 {
@@ -114,6 +130,7 @@ static wane_status fill_cell(void *context, const wane_cell *cell, size_t subjec
     bool there = false;
     double wall = wane_clock_wall(), cpu = wane_clock_cpu();
     wane_status st = wane_cell_exists(work->db, &there, cell, err);
+    if (st == WANE_OK && !there) st = stays(&there, f, cell, err);
     if (st != WANE_OK || there) return st;
     if ((st = wane_work_continue(work, err)) != WANE_OK) return st;
     work->apart_wall = work->apart_cpu = 0;
@@ -143,7 +160,7 @@ static wane_status fill_cell(void *context, const wane_cell *cell, size_t subjec
 wane_status wane_cells_fill(wane_work *work, const wane_plan_run *run, size_t position,
                             const wane_chain *chain, wane_error *err)
 {
-    filling f = {work, run, position, chain};
+    filling f = {.work = work, .run = run, .position = position, .chain = chain};
     if (!work->base_windows) {
         work->base_windows = wane_alloc(work->experiment->corpus_count, sizeof *work->base_windows);
         if (!work->base_windows) return wane_fail_memory(err, "measure", run->name);

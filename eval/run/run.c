@@ -52,31 +52,60 @@ static void tell(const wane_work *work, size_t run, size_t position, const char 
 
 /* ------------------------------------------------------------------------------- what is there */
 
-wane_status wane_run_needs(wane_run_need *out, const wane_plan *plan, wane_results *db,
-                           wane_error *err)
+static wane_status artifacts_of(char **out, const char *database, wane_error *err)
 {
-    wane_run_need need = {.runs = plan->run_count, .stages = plan->stage_count};
-    bool *seen = wane_alloc(plan->stage_count, sizeof *seen);
-    if (!seen) return wane_fail_memory(err, "plan", plan->inputs->experiment->name);
+    wane_text path = {0};
+    wane_text_printf(&path, "%s.artifacts", database);
+    wane_status st = wane_text_check(&path, "run", database, err);
+    *out = path.data;
+    return st;
+}
+
+/* Over the stages, each once, with a work that can look at them. */
+static wane_status count_needs(wane_run_need *need, wane_work *work, bool *seen, wane_error *err)
+{
+    const wane_plan *plan = work->plan;
     wane_status st = WANE_OK;
     for (size_t r = 0; r < plan->run_count; r++)
         for (size_t p = 0; p <= plan->runs[r].length; p++) {
             const wane_plan_stage *stage = &plan->stages[plan->runs[r].stages[p]];
-            size_t cells = 0, missing = 0;
+            wane_cells_count count = {0};
             wane_stage_state state = {0};
             if (seen[plan->runs[r].stages[p]]) continue;
             seen[plan->runs[r].stages[p]] = true;
-            WANE_TRY(wane_cells_missing(plan, db, &plan->runs[r], p, &cells, &missing, err));
-            if (db && stage->id) WANE_TRY(wane_results_stage_state(db, &state, stage->id, err));
+            WANE_TRY(wane_cells_missing(&count, work, &plan->runs[r], p, err));
+            if (work->db && stage->id)
+                WANE_TRY(wane_results_stage_state(work->db, &state, stage->id, err));
             bool ended = state.status == WANE_STAGE_DIVERGED || state.status == WANE_STAGE_SKIPPED;
             bool done = state.status == WANE_STAGE_DONE || ended;
-            need.cells += cells;
-            if (!ended) need.cells_missing += missing;
-            if (!done) need.stages_missing += p > 0;
-            if (!done) need.steps_missing += stage->steps;
+            need->cells += count.cells;
+            need->cells_earlier += count.earlier;
+            if (!ended) need->cells_missing += count.missing;
+            if (!done) need->stages_missing += p > 0;
+            if (!done) need->steps_missing += stage->steps;
         }
+done:
+    return st;
+}
+
+wane_status wane_run_needs(wane_run_need *out, wane_plan *plan, wane_results *db, bool mixed,
+                           wane_error *err)
+{
+    wane_run_need need = {.runs = plan->run_count, .stages = plan->stage_count};
+    const wane_run_options options = {.mixed = mixed};
+    wane_work work = {.plan = plan,
+                      .inputs = plan->inputs,
+                      .experiment = plan->inputs->experiment,
+                      .options = &options,
+                      .db = db};
+    wane_status st = WANE_OK;
+    bool *seen = wane_alloc(plan->stage_count, sizeof *seen);
+    if (!seen) return wane_fail_memory(err, "plan", plan->inputs->experiment->name);
+    if (db) WANE_TRY(artifacts_of(&work.artifacts, wane_results_path(db), err));
+    WANE_TRY(count_needs(&need, &work, seen, err));
     *out = need;
 done:
+    wane_free(work.artifacts);
     wane_free(seen);
     return st;
 }
@@ -104,7 +133,7 @@ static wane_status look_at(path_state *out, wane_work *work, const wane_plan_run
     out->sealed = sealed(state.status);
     for (size_t p = 1; p <= run->length && st == WANE_OK; p++) {
         wane_stage_state stage = {0};
-        size_t cells = 0, missing = 0;
+        wane_cells_count count = {0};
         st = wane_results_stage_state(work->db, &stage, work->plan->stages[run->stages[p]].id, err);
         if (st != WANE_OK) break;
         if (stage.status == WANE_STAGE_DIVERGED || stage.status == WANE_STAGE_SKIPPED) {
@@ -116,9 +145,9 @@ static wane_status look_at(path_state *out, wane_work *work, const wane_plan_run
             out->last = p; /* a stage behind a divergence is still to be marked */
             break;
         }
-        st = wane_cells_missing(work->plan, work->db, run, p, &cells, &missing, err);
+        st = wane_cells_missing(&count, work, run, p, err);
         if (stage.status != WANE_STAGE_DONE) out->untrained = true;
-        if (stage.status != WANE_STAGE_DONE || missing) out->last = p;
+        if (stage.status != WANE_STAGE_DONE || count.missing) out->last = p;
     }
     return st;
 }
@@ -135,19 +164,18 @@ static wane_status skip_stage(wane_work *work, const wane_plan_run *run, size_t 
 static bool may_be_passed(wane_work *work, const wane_plan_run *run, size_t position, size_t last)
 {
     const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
-    size_t cells = 0, missing = 0;
+    wane_cells_count count = {0};
     wane_stage_state next = {0};
     wane_error ignored;
     bool apart = wane_plan_from_base(run);
     if (!apart && (stage->given || stage->config->settings.kind == WANE_METHOD_LORA)) return false;
     if (!apart && position >= last) return false;
-    if (wane_cells_missing(work->plan, work->db, run, position, &cells, &missing, &ignored) != 0)
-        return false;
-    if (apart) return missing == 0;
+    if (wane_cells_missing(&count, work, run, position, &ignored) != 0) return false;
+    if (apart) return count.missing == 0;
     if (wane_results_stage_state(work->db, &next, work->plan->stages[run->stages[position + 1]].id,
                                  &ignored) != 0)
         return false;
-    return missing == 0 && next.status == WANE_STAGE_DONE;
+    return count.missing == 0 && next.status == WANE_STAGE_DONE;
 }
 
 bool wane_run_waits(wane_work *work, const wane_plan_run *run)
@@ -360,13 +388,13 @@ static wane_status base_stage(wane_work *work, wane_error *err)
     WANE_TRY(wane_results_stage_state(work->db, &state, work->plan->stages[0].id, err));
     if (state.status == WANE_STAGE_DONE)
         WANE_TRY(wane_environment_check(work, work->plan->stages[0].id, err));
-    size_t cells = 0, missing = 0;
+    wane_cells_count count = {0};
     const size_t before = work->outcome->cells_filled;
-    WANE_TRY(wane_cells_missing(work->plan, work->db, run, 0, &cells, &missing, err));
-    if (missing) tell(work, 0, 0, "measure", before);
+    WANE_TRY(wane_cells_missing(&count, work, run, 0, err));
+    if (count.missing) tell(work, 0, 0, "measure", before);
     if (state.status != WANE_STAGE_DONE) WANE_TRY(seal_given(work, &work->plan->stages[0], err));
     WANE_TRY(wane_cells_fill(work, run, 0, &chain, err));
-    if (missing) tell(work, 0, 0, "done", before);
+    if (count.missing) tell(work, 0, 0, "done", before);
 done:
     wane_lock_release(lock);
     wane_free(path);
@@ -394,11 +422,7 @@ static wane_status open_work(wane_work *work, wane_error *err)
     static const char *const folders[] = {"",    "locks",        "updates",
                                           "svd", "svd_previous", "checkpoints"};
     wane_status st = WANE_OK;
-    wane_text artifacts = {0};
-    wane_text_printf(&artifacts, "%s.artifacts", work->options->database);
-    WANE_TRY(wane_text_check(&artifacts, "run", work->options->database, err));
-    work->artifacts = artifacts.data;
-    artifacts = (wane_text){0};
+    WANE_TRY(artifacts_of(&work->artifacts, work->options->database, err));
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         char *path = wane_path_join(work->artifacts, folders[i]);
         st = path ? wane_folder_make(path, err) : wane_fail_memory(err, "run", work->artifacts);
@@ -413,7 +437,21 @@ static wane_status open_work(wane_work *work, wane_error *err)
     if (work->experiment->stop_wall_seconds > 0)
         work->deadline = wane_clock_wall() + work->experiment->stop_wall_seconds;
 done:
-    wane_text_free(&artifacts);
+    return st;
+}
+
+/* What was measured by an earlier definition and cannot be measured again here. */
+static wane_status tell_earlier(wane_work *work, wane_error *err)
+{
+    wane_run_need need = {0};
+    wane_status st = wane_run_needs(&need, work->plan, work->db, work->options->mixed, err);
+    if (st == WANE_OK && need.cells_earlier)
+        wane_log_line(
+            work->options->log, WANE_LOG_WARNING,
+            "%zu %s as an earlier wane measured %s: the weights are not on disk, or of other "
+            "kernels (wane explain earlier_definition)",
+            need.cells_earlier, need.cells_earlier == 1 ? "spectrum stays" : "spectra stay",
+            need.cells_earlier == 1 ? "it" : "them");
     return st;
 }
 
@@ -455,6 +493,7 @@ wane_status wane_run(wane_run_outcome *out, wane_plan *plan, const wane_run_opti
     if (st == WANE_OK && options->jobs > 1 && !options->worker) st = wane_jobs_run(&work, err);
     else if (st == WANE_OK) st = all_runs(&work, err);
     if (st == WANE_OK && !options->worker) st = wane_bounds_finish(&work, err);
+    if (st == WANE_OK && !options->worker) st = tell_earlier(&work, err);
     close_work(&work);
     *out = outcome;
     return st;

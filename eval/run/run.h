@@ -38,6 +38,8 @@ typedef struct wane_run_options {
 typedef struct wane_run_need {
     size_t runs, stages, stages_missing, steps_missing;
     size_t cells, cells_missing;
+    size_t cells_earlier; /* spectra of an earlier definition that stay: they cannot be measured
+                             again from what is on disk, on this machine */
 } wane_run_need;
 
 typedef struct wane_run_outcome {
@@ -45,9 +47,9 @@ typedef struct wane_run_outcome {
     size_t runs_done, runs_diverged, runs_failed, gates_failed;
 } wane_run_outcome;
 
-/* Counts over the whole plan; `db` may be NULL (nothing is there). */
-WANE_MUST_CHECK wane_status wane_run_needs(wane_run_need *out, const wane_plan *plan,
-                                           wane_results *db, wane_error *err);
+/* Counts over the whole plan; `db` may be NULL (nothing is there). `mixed` as in the options. */
+WANE_MUST_CHECK wane_status wane_run_needs(wane_run_need *out, wane_plan *plan, wane_results *db,
+                                           bool mixed, wane_error *err);
 
 /* Does it. WANE_ECANCELLED when stopped (the same call goes on from there). A run that fails is
  * recorded in the database, counted, and does not stop the others. */

@@ -69,6 +69,45 @@ wane_status wane_stage_kept(wane_work *work, const wane_plan_run *run, size_t po
                      run->name, position);
 }
 
+static wane_status update_there(bool *out, wane_work *work, const wane_plan_stage *stage,
+                                wane_error *err)
+{
+    bool lora = stage->config->settings.kind == WANE_METHOD_LORA;
+    char *path = NULL, *whole = NULL;
+    wane_status st = wane_results_find_artifact(work->db, &path, NULL, stage->id,
+                                                lora ? "adapter" : "tensors", err);
+    *out = false;
+    if (st == WANE_ENOTFOUND) return WANE_OK;
+    if (st == WANE_OK && !(whole = wane_path_join(work->artifacts, path)))
+        st = wane_fail_memory(err, "read", path);
+    if (st == WANE_OK) *out = wane_file_exists(whole) || wane_folder_exists(whole);
+    wane_free(path);
+    wane_free(whole);
+    return st;
+}
+
+wane_status wane_stage_reachable(bool *out, wane_work *work, const wane_plan_run *run,
+                                 size_t position, wane_error *err)
+{
+    const wane_plan_stage *last = &work->plan->stages[run->stages[position]];
+    *out = true;
+    if (position == 0) return WANE_OK;
+    /* A stage that tuned whole tensors holds all its run has tuned. */
+    bool alone = wane_plan_from_base(run) ||
+                 (!last->given && last->config->settings.kind != WANE_METHOD_LORA);
+    for (size_t p = alone ? position : 1; *out && p <= position; p++) {
+        const wane_plan_stage *stage = &work->plan->stages[run->stages[p]];
+        wane_status st = stage->given ? WANE_OK : update_there(out, work, stage, err);
+        if (st == WANE_OK && *out) st = wane_environment_check(work, stage->id, err);
+        if (st == WANE_EVERSION) {
+            *out = false;
+            st = WANE_OK;
+        }
+        if (st != WANE_OK) return st;
+    }
+    return WANE_OK;
+}
+
 wane_status wane_stage_load(wane_work *work, const wane_plan_run *run, size_t position,
                             wane_chain *chain, wane_error *err)
 {

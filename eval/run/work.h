@@ -94,6 +94,11 @@ WANE_MUST_CHECK wane_status wane_load_head(float **out, wane_work *work,
 /* stage_weights.c: WANE_ENOTFOUND when the weights of the sealed stage were let go. */
 WANE_MUST_CHECK wane_status wane_stage_kept(wane_work *work, const wane_plan_run *run,
                                             size_t position, wane_error *err);
+/* Whether the weights of the sealed stage can be read back here: all updates that make them are on
+ * disk and, without --mixed, of this machine's kernels. Position 0 always is. */
+WANE_MUST_CHECK wane_status wane_stage_reachable(bool *out, wane_work *work,
+                                                 const wane_plan_run *run, size_t position,
+                                                 wane_error *err);
 /* Moves the chain from position - 1 to the sealed stage at `position`. */
 WANE_MUST_CHECK wane_status wane_stage_load(wane_work *work, const wane_plan_run *run,
                                             size_t position, wane_chain *chain, wane_error *err);
@@ -112,10 +117,15 @@ WANE_MUST_CHECK wane_status wane_stage_let_go(wane_work *work, const wane_plan_r
 typedef wane_status wane_visit_cell(void *context, const wane_cell *cell, size_t subject,
                                     wane_error *err);
 
-/* cells.c: the cells of one stage. *missing = how many are not there. */
-WANE_MUST_CHECK wane_status wane_cells_missing(const wane_plan *plan, wane_results *db,
+/* cells.c: the cells of one stage. */
+typedef struct wane_cells_count {
+    size_t cells, missing; /* all of them; those to be measured */
+    size_t earlier; /* spectra of the earlier definition (spectra.h) that stay as they are, because
+                       they cannot be measured again (wane_stage_reachable) */
+} wane_cells_count;
+WANE_MUST_CHECK wane_status wane_cells_missing(wane_cells_count *out, wane_work *work,
                                                const wane_plan_run *run, size_t position,
-                                               size_t *cells, size_t *missing, wane_error *err);
+                                               wane_error *err);
 /* Measures what is missing on the chain's weights, each cell in its own transaction. */
 WANE_MUST_CHECK wane_status wane_cells_fill(wane_work *work, const wane_plan_run *run,
                                             size_t position, const wane_chain *chain,

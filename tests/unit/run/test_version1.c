@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "store/base/memory.h"
+#include "store/files/file.h"
 #include "store/results/database.h"
 #include "store/results/query.h"
 #include "tests/support/pack.h"
@@ -182,6 +183,82 @@ static void new_cells_are_filled_without_training(void **state)
     wane_free(after);
 }
 
+static void change(const char *sql)
+{
+    sqlite3 *plain = NULL;
+    assert_int_equal(sqlite3_open_v2(database, &plain, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(plain, sql, NULL, NULL, NULL), SQLITE_OK);
+    (void)sqlite3_close(plain);
+}
+
+static void remove_update(int stage)
+{
+    wane_error err;
+    char sql[120], path[1000];
+    sqlite3 *plain = open_plain(database);
+    sqlite3_stmt *rows = NULL;
+    (void)snprintf(sql, sizeof sql, "SELECT path FROM artifact WHERE stage = %d", stage);
+    assert_int_equal(sqlite3_prepare_v2(plain, sql, -1, &rows, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(rows), SQLITE_ROW);
+    (void)snprintf(path, sizeof path, "%s.artifacts/%s", database,
+                   (const char *)sqlite3_column_text(rows, 0));
+    (void)sqlite3_finalize(rows);
+    (void)sqlite3_close(plain);
+    CHECK_OK(wane_remove(path, &err));
+}
+
+/* Directions that exist and clusters are found from the weights; counts stay as they were. */
+static void spectra_are_measured_again(void **state)
+{
+    (void)state;
+    assert_int_equal(run(), 0);
+    assert_int_equal(query_integer_at(database,
+                                      "SELECT count(*) FROM spectrum WHERE changed = 1 AND "
+                                      "\"floor\" > 0 AND existing_u = 10 AND "
+                                      "unresolved_u IS NOT NULL"),
+                     28);
+    assert_int_equal(query_integer_at(database, "SELECT count(*) FROM direction "
+                                                "WHERE cluster_overlap >= max_cosine"),
+                     4 * 7 * 2 * 10);
+    char *said = read_file(scratch_path("err"), NULL);
+    assert_null(strstr(said, "earlier wane"));
+    free(said);
+}
+
+/* One adapter let go, one file deleted: what cannot be measured again stays, and the runs are done.
+ */
+static void spectra_without_weights_stay(void **state)
+{
+    (void)state;
+    static const char *const kept[] = {
+        "SELECT stage, matrix, intruders_u, random_u, energy_u, delta_frobenius, reason "
+        "FROM spectrum WHERE stage IN (3, 4)",
+        "SELECT stage, side, position, matrix, sigma, max_cosine FROM direction "
+        "WHERE stage IN (3, 4)",
+        "SELECT * FROM step ORDER BY stage, step"};
+    remove_update(3);
+    remove_update(4);
+    change("UPDATE artifact SET gone = 1 WHERE stage = 3");
+    char *before = dump(database, kept, 3);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(run(), 0);
+        char *said = read_file(scratch_path("err"), NULL), *after = dump(database, kept, 3);
+        assert_non_null(strstr(said, "2 spectra stay as an earlier wane measured them"));
+        assert_string_equal(before, after);
+        assert_int_equal(
+            query_integer_at(database, "SELECT count(*) FROM run WHERE status = 'done'"), 2);
+        assert_int_equal(query_integer_at(database, "SELECT sum(stage) FROM spectrum_total "
+                                                    "WHERE existing_u IS NULL AND changed = 7"),
+                         3 + 4);
+        assert_int_equal(query_integer_at(database, "SELECT sum(stage) FROM spectrum_total "
+                                                    "WHERE existing_u = 70"),
+                         2 + 5);
+        free(said);
+        wane_free(after);
+    }
+    wane_free(before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +266,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_is_made_like_a_fresh_one, unpack_all, scratch_remove),
         cmocka_unit_test_setup_teardown(new_cells_are_filled_without_training, unpack_all,
                                         scratch_remove),
+        cmocka_unit_test_setup_teardown(spectra_are_measured_again, unpack_all, scratch_remove),
+        cmocka_unit_test_setup_teardown(spectra_without_weights_stay, unpack_all, scratch_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
