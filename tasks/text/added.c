@@ -84,10 +84,27 @@ static bool tree_find(const wane_byte_tree *tree, const char *text, size_t bytes
     return false;
 }
 
-static bool same_token(const wane_added_token *a, const wane_added_token *b)
+/* Whether texts are cut alike by both. */
+static bool same_cut(const wane_added_token *a, const wane_added_token *b)
 {
     return a->single_word == b->single_word && a->lstrip == b->lstrip && a->rstrip == b->rstrip &&
-           a->normalized == b->normalized && a->special == b->special && a->id == b->id;
+           a->normalized == b->normalized;
+}
+
+wane_status wane_added_flags(wane_added_token *out, const wane_json *json, bool special,
+                             const wane_part *part, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_added_token token = {.id = out->id, .special = true};
+    WANE_TRY(wane_part_string(&token.text, &token.bytes, json, "content", false, part, err));
+    if (!special) WANE_TRY(wane_part_bool(&token.special, json, "special", false, part, err));
+    WANE_TRY(wane_part_bool(&token.single_word, json, "single_word", false, part, err));
+    WANE_TRY(wane_part_bool(&token.lstrip, json, "lstrip", false, part, err));
+    WANE_TRY(wane_part_bool(&token.rstrip, json, "rstrip", false, part, err));
+    WANE_TRY(wane_part_bool(&token.normalized, json, "normalized", !token.special, part, err));
+    *out = token;
+done:
+    return st;
 }
 
 static wane_status read_token(wane_added_token *out, const wane_json *json, const wane_part *part,
@@ -96,62 +113,121 @@ static wane_status read_token(wane_added_token *out, const wane_json *json, cons
     static const char *const keys[] = {"id",     "content",    "single_word", "lstrip",
                                        "rstrip", "normalized", "special",     NULL};
     wane_status st = WANE_OK;
-    wane_added_token token = {0};
     int64_t id = 0;
     if (wane_json_kind_of(json) != WANE_JSON_OBJECT)
         return wane_part_fail(part, err, "an element is no object");
     WANE_TRY(wane_part_keys(json, keys, part, err));
-    WANE_TRY(wane_part_string(&token.text, &token.bytes, json, "content", false, part, err));
     WANE_TRY(wane_part_count(&id, json, "id", WANE_TOKEN_ID_LIMIT - 1, part, err));
-    WANE_TRY(wane_part_bool(&token.special, json, "special", false, part, err));
-    WANE_TRY(wane_part_bool(&token.single_word, json, "single_word", false, part, err));
-    WANE_TRY(wane_part_bool(&token.lstrip, json, "lstrip", false, part, err));
-    WANE_TRY(wane_part_bool(&token.rstrip, json, "rstrip", false, part, err));
-    WANE_TRY(wane_part_bool(&token.normalized, json, "normalized", !token.special, part, err));
+    WANE_TRY(wane_added_flags(out, json, false, part, err));
+    out->id = (int32_t)id;
+done:
+    return st;
+}
+
+/* The set while it grows. */
+typedef struct growing {
+    wane_added *added;
+    const wane_vocabulary *vocabulary;
+    wane_vocabulary seen; /* text -> index into added->tokens */
+    int32_t next;         /* the id of the next token that the vocabulary does not have */
+} growing;
+
+/* A token whose text is new; an id that it says must be the one it gets. */
+static wane_status append(growing *g, wane_added_token token, const wane_part *part,
+                          wane_error *err)
+{
+    wane_status st = WANE_OK;
+    int32_t own = wane_vocabulary_find(g->vocabulary, token.text, token.bytes);
+    int32_t id = own < 0 ? g->next : own;
     if (token.bytes > WANE_ADDED_BYTES)
-        return wane_part_fail(part, err, "token %lld has %zu bytes: at most %d", (long long)id,
+        return wane_part_fail(part, err, "token %ld has %zu bytes: at most %d", (long)token.id,
                               token.bytes, WANE_ADDED_BYTES);
-    token.id = (int32_t)id;
-    *out = token;
+    bool other = own < 0 && wane_vocabulary_token(g->vocabulary, id);
+    if ((token.id >= 0 && token.id != id) || other || id >= WANE_TOKEN_ID_LIMIT)
+        return wane_part_fail(part, err, "\"%.64s\" has id %d where the vocabulary gives %d",
+                              token.text, (int)(token.id < 0 ? id : token.id), (int)id);
+    token.id = id;
+    WANE_TRY(wane_vocabulary_add(&g->seen, token.text, token.bytes, (int32_t)g->added->count, err));
+    g->added->tokens[g->added->count++] = token;
 done:
     return st;
 }
 
 /* Reads the tokens; leaves out empty ones and exact repetitions. */
-static wane_status read_tokens(wane_added *added, const wane_json *array,
-                               const wane_vocabulary *vocabulary, const wane_part *part,
+static wane_status read_tokens(growing *g, const wane_json *array, const wane_part *part,
                                wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_vocabulary seen = {0};
-    int32_t highest = -1;
-    size_t size = wane_json_size(array);
-    WANE_TRY(wane_vocabulary_make(&seen, part->arena, size, (int32_t)size, err));
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < wane_json_size(array); i++) {
         wane_added_token token = {0};
         WANE_TRY(read_token(&token, wane_json_at(array, i), part, err));
         if (!token.bytes) continue;
-        int32_t index = wane_vocabulary_find(&seen, token.text, token.bytes);
-        if (index >= 0) {
-            if (same_token(&added->tokens[index], &token)) continue;
-            st = wane_part_fail(part, err, "\"%.64s\" is there twice, differently", token.text);
-            goto done;
+        int32_t index = wane_vocabulary_find(&g->seen, token.text, token.bytes);
+        if (index < 0) {
+            WANE_TRY(append(g, token, part, err));
+            if (token.id >= g->next) g->next = token.id + 1;
+            continue;
         }
-        int32_t id = wane_vocabulary_find(vocabulary, token.text, token.bytes);
-        if (id < 0)
-            id = highest >= (int64_t)vocabulary->count ? highest + 1 : (int32_t)vocabulary->count;
-        if (id != token.id || (id != wane_vocabulary_find(vocabulary, token.text, token.bytes) &&
-                               wane_vocabulary_token(vocabulary, id))) {
-            st = wane_part_fail(part, err, "\"%.64s\" has id %d where the vocabulary gives %d",
-                                token.text, token.id, id);
-            goto done;
-        }
-        if (id > highest) highest = id;
-        WANE_TRY(wane_vocabulary_add(&seen, token.text, token.bytes, (int32_t)added->count, err));
-        added->tokens[added->count++] = token;
+        const wane_added_token *old = &g->added->tokens[index];
+        if (same_cut(old, &token) && old->special == token.special && old->id == token.id) continue;
+        st = wane_part_fail(part, err, "\"%.64s\" is there twice, differently", token.text);
+        goto done;
     }
 done:
-    wane_vocabulary_free(&seen);
+    return st;
+}
+
+/* Whether a name before brought the same token in the same words. */
+static bool repeats(const wane_extra_token *extra, size_t index)
+{
+    const wane_extra_token *one = extra + index;
+    for (size_t i = 0; i < index; i++)
+        if (extra[i].kind == WANE_EXTRA_NAMED && extra[i].text_alone == one->text_alone &&
+            extra[i].token.bytes == one->token.bytes &&
+            memcmp(extra[i].token.text, one->token.text, one->token.bytes) == 0 &&
+            extra[i].token.special == one->token.special && same_cut(&extra[i].token, &one->token))
+            return true;
+    return false;
+}
+
+/* Adds what stands beside the file, as transformers does: a token that is there takes the flags of
+ * a listed one, and of a name only where a name brought it (what is special stays it). */
+static wane_status add_extra(growing *g, const wane_extra_token *extra, size_t count, bool *changed,
+                             wane_error *err)
+{
+    wane_status st = WANE_OK;
+    size_t own = g->added->count, listed = own; /* tokens of the file, and with the listed ones */
+    for (size_t i = 0; i < count; i++) {
+        wane_added_token token = extra[i].token;
+        const wane_part *part = &extra[i].part;
+        int32_t index = wane_vocabulary_find(&g->seen, token.text, token.bytes);
+        wane_added_token *old = index < 0 ? NULL : &g->added->tokens[index];
+        if (old && token.id >= 0 && token.id != old->id) {
+            st = wane_part_fail(part, err, "\"%.64s\" has id %d, and %d in tokenizer.json",
+                                token.text, (int)token.id, (int)old->id);
+            goto done;
+        }
+        if (old && extra[i].marks_own && (size_t)index < own) old->special = true;
+        bool kept =
+            old &&
+            (extra[i].kind == WANE_EXTRA_OLDER ||
+             (extra[i].kind == WANE_EXTRA_NAMED && ((size_t)index < listed || repeats(extra, i))));
+        if (kept) continue;
+        token.special = token.special || extra[i].made_special;
+        if (extra[i].normalized_open) token.normalized = !token.special;
+        if (old) {
+            token.id = old->id;
+            token.special = token.special || old->special;
+            *changed = *changed || !same_cut(old, &token);
+            *old = token;
+            continue;
+        }
+        WANE_TRY(append(g, token, part, err));
+        *changed = true;
+        if (g->added->tokens[g->added->count - 1].id == g->next) g->next++;
+        if (extra[i].kind != WANE_EXTRA_NAMED) listed = g->added->count;
+    }
+done:
     return st;
 }
 
@@ -189,29 +265,34 @@ done:
     return st;
 }
 
-wane_status wane_added_read(wane_added *out, const wane_json *array,
-                            const wane_vocabulary *vocabulary, const wane_normalizer *normalizer,
-                            const wane_part *part, wane_error *err)
+wane_status wane_added_read(wane_added *out, const wane_json *array, const wane_extra_token *extra,
+                            size_t extra_count, bool *changed, const wane_vocabulary *vocabulary,
+                            const wane_normalizer *normalizer, const wane_part *part,
+                            wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_added made = {0};
+    growing g = {.added = &made, .vocabulary = vocabulary, .next = (int32_t)vocabulary->count};
     memset(made.before.root, 0xff, sizeof made.before.root);
     memset(made.after.root, 0xff, sizeof made.after.root);
     if (wane_json_kind_of(array) != WANE_JSON_NULL && wane_json_kind_of(array) != WANE_JSON_ARRAY)
         return wane_part_fail(part, err, "not an array");
-    size_t size = wane_json_size(array);
+    size_t size = wane_json_size(array) + extra_count;
     if (size > WANE_TOKEN_ID_LIMIT) return wane_part_fail(part, err, "%zu tokens", size);
     made.tokens = wane_alloc(size, sizeof *made.tokens);
     if (!made.tokens) return wane_fail_memory(err, "tokenizer", part->file);
-    WANE_TRY(read_tokens(&made, array, vocabulary, part, err));
+    WANE_TRY(wane_vocabulary_make(&g.seen, part->arena, size, (int32_t)size, err));
+    WANE_TRY(read_tokens(&g, array, part, err));
+    WANE_TRY(add_extra(&g, extra, extra_count, changed, err));
     WANE_TRY(plant(&made, normalizer, part, err));
     for (size_t i = 0; i < made.count && !made.word; i++)
         if (made.tokens[i].single_word)
             WANE_TRY(wane_pattern_compile(&made.word, WANE_WORD_CLASS, strlen(WANE_WORD_CLASS),
                                           WANE_PCRE2, part, err));
     *out = made;
-    return WANE_OK;
+    made = (wane_added){0};
 done:
+    wane_vocabulary_free(&g.seen);
     wane_added_free(&made);
     return st;
 }
@@ -266,6 +347,7 @@ static wane_status split_piece(const wane_added *added, const wane_byte_tree *tr
     for (; tree_find(tree, text, piece->bytes, &start, &stop, &index); start = stop) {
         const wane_added_token *token = added->tokens + index;
         size_t left = start, right = stop;
+        if (added->split_special && token->special) continue;
         if (token->single_word) {
             bool alone = false;
             WANE_TRY(stands_alone(&alone, word, text, piece->bytes, start, stop, err));

@@ -36,14 +36,37 @@ typedef struct wane_added {
     size_t count;
     wane_byte_tree before, after; /* looked for before and after normalisation */
     wane_pattern *word;           /* one word character; made when a token is a single word */
+    bool split_special;           /* special tokens are text like any other */
 } wane_added;
 
-/* Reads the array "added_tokens" (NULL or null: none). The ids must be those the library would
- * give: the model's for a token of its vocabulary, else the next free ones above it. */
+/* A token from beside the tokenizer.json (extra_tokens.h). */
+typedef enum wane_extra_kind {
+    WANE_EXTRA_LISTED, /* with its id: its flags count before those of "added_tokens" */
+    WANE_EXTRA_OLDER,  /* with its id: left out where "added_tokens" has it */
+    WANE_EXTRA_NAMED   /* without an id (-1): left out where "added_tokens" or a list has it */
+} wane_extra_kind;
+typedef struct wane_extra_token {
+    wane_added_token token;
+    wane_extra_kind kind;
+    bool text_alone;                    /* written as a text, not as an object */
+    bool made_special, normalized_open; /* special whatever it says; normalized unless special */
+    bool marks_own;                     /* the same text in "added_tokens" is special by it */
+    wane_part part;                     /* where it stands, for messages */
+} wane_extra_token;
+
+/* Reads the array "added_tokens" (NULL or null: none), then adds `extra` in order. The ids must be
+ * those the library would give: the model's for a token of its vocabulary, else the next free ones
+ * above it. *changed: whether they make texts be cut otherwise than by the array alone, special
+ * tokens being cut out. */
 WANE_MUST_CHECK wane_status wane_added_read(wane_added *out, const wane_json *array,
-                                            const wane_vocabulary *vocabulary,
+                                            const wane_extra_token *extra, size_t extra_count,
+                                            bool *changed, const wane_vocabulary *vocabulary,
                                             const wane_normalizer *normalizer,
                                             const wane_part *part, wane_error *err);
+/* The content and flags of a token that is written as an object; `special`: it is, whatever the
+ * object says. Other members are not looked at. */
+WANE_MUST_CHECK wane_status wane_added_flags(wane_added_token *out, const wane_json *json,
+                                             bool special, const wane_part *part, wane_error *err);
 void wane_added_free(wane_added *added); /* {0} allowed */
 
 /* Cuts the added tokens out of every piece of text: those matched before normalisation, or those

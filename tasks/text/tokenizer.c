@@ -11,6 +11,7 @@
 #include "tasks/text/added.h"
 #include "tasks/text/bpe.h"
 #include "tasks/text/decode.h"
+#include "tasks/text/extra_tokens.h"
 #include "tasks/text/normalize.h"
 #include "tasks/text/pieces.h"
 #include "tasks/text/split.h"
@@ -189,7 +190,8 @@ done:
     return st;
 }
 
-static wane_status read_parts(wane_tokenizer *made, const wane_json *root, const char *name,
+static wane_status read_parts(wane_tokenizer *made, const wane_json *root,
+                              const wane_extra_tokens *extra, bool *changed, const char *name,
                               wane_error *err)
 {
     static const char *const keys[] = {
@@ -209,8 +211,10 @@ static wane_status read_parts(wane_tokenizer *made, const wane_json *root, const
     part.name = "decoder";
     WANE_TRY(wane_decoder_read(&made->decoder, wane_json_get(root, part.name), &part, err));
     part.name = "added_tokens";
-    WANE_TRY(wane_added_read(&made->added, wane_json_get(root, part.name), &made->model.vocabulary,
-                             &made->normalizer, &part, err));
+    WANE_TRY(wane_added_read(&made->added, wane_json_get(root, part.name), extra->tokens,
+                             extra->count, changed, &made->model.vocabulary, &made->normalizer,
+                             &part, err));
+    made->added.split_special = extra->split_special;
     WANE_TRY(index_added(made, &part, err));
     part.name = "post_processor";
     WANE_TRY(read_processor(made, wane_json_get(root, part.name), &part, err));
@@ -220,11 +224,54 @@ done:
     return st;
 }
 
-wane_status wane_tokenizer_parse(wane_tokenizer **out, const char *bytes, size_t count,
-                                 const char *name, wane_error *err)
+/* What the files beside tokenizer.json say of the first and last token. */
+static wane_status put_ends(wane_tokenizer *tokenizer, const wane_extra_tokens *extra,
+                            wane_error *err)
+{
+    wane_status st = WANE_OK;
+    bool silent = !tokenizer->before.count && !tokenizer->after.count;
+    int32_t bos = extra->bos ? wane_tokenizer_id(tokenizer, extra->bos) : -1;
+    int32_t eos = extra->eos ? wane_tokenizer_id(tokenizer, extra->eos) : -1;
+    if (bos >= 0) tokenizer->bos = bos;
+    if (eos >= 0) tokenizer->eos = eos;
+    if (silent && bos >= 0 && extra->add_bos)
+        WANE_TRY(wane_tokens_append(&tokenizer->before, &bos, 1, err));
+    if (silent && eos >= 0 && extra->add_eos)
+        WANE_TRY(wane_tokens_append(&tokenizer->after, &eos, 1, err));
+done:
+    return st;
+}
+
+/* The hash of the tokenizer.json, where all is as it says; else of that hash and of the tokens. */
+static wane_status identify(wane_tokenizer *made, const char *bytes, size_t count, bool changed,
+                            wane_error *err)
+{
+    wane_sha256 *hash = NULL;
+    wane_status st = wane_sha256_bytes(made->sha256, bytes, count, err);
+    if (st != WANE_OK || (!changed && !made->added.split_special)) return st;
+    if ((st = wane_sha256_begin(&hash, err)) != WANE_OK) return st;
+    wane_sha256_text(hash, made->sha256);
+    wane_sha256_text(hash, made->added.split_special ? "special tokens split" : "added tokens");
+    for (size_t i = 0; i < made->added.count; i++) {
+        const wane_added_token *t = &made->added.tokens[i];
+        bool apart = t->special && made->added.split_special;
+        const char flags[] = {t->single_word ? 'w' : '-', t->lstrip ? 'l' : '-',
+                              t->rstrip ? 'r' : '-', t->normalized ? 'n' : '-', apart ? 's' : '-'};
+        wane_sha256_field(hash, t->text, t->bytes);
+        wane_sha256_number(hash, "id", t->id);
+        wane_sha256_field(hash, flags, sizeof flags);
+    }
+    return wane_sha256_end(made->sha256, hash, err);
+}
+
+/* From the bytes of a tokenizer.json and, unless NULL, the files of its package. */
+static wane_status make_tokenizer(wane_tokenizer **out, const char *bytes, size_t count,
+                                  const char *name, const wane_package *package, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_json *root = NULL;
+    wane_extra_tokens extra = {0};
+    bool changed = false;
     wane_tokenizer *made = wane_alloc(1, sizeof *made);
     if (!made || !(made->arena = wane_arena_new())) {
         st = wane_fail_memory(err, "tokenizer", name);
@@ -232,51 +279,23 @@ wane_status wane_tokenizer_parse(wane_tokenizer **out, const char *bytes, size_t
     }
     made->bos = made->eos = -1;
     WANE_TRY(wane_json_parse(&root, bytes, count, name, err));
-    WANE_TRY(read_parts(made, root, name, err));
-    WANE_TRY(wane_sha256_bytes(made->sha256, bytes, count, err));
+    if (package) WANE_TRY(wane_extra_tokens_read(&extra, package, root, made->arena, err));
+    WANE_TRY(read_parts(made, root, &extra, &changed, name, err));
+    WANE_TRY(put_ends(made, &extra, err));
+    WANE_TRY(identify(made, bytes, count, changed, err));
     *out = made;
     made = NULL;
 done:
+    wane_extra_tokens_free(&extra);
     wane_json_free(root);
     wane_tokenizer_free(made);
     return st;
 }
 
-/* The id of a token named in tokenizer_config.json: a string, or an object with "content". */
-static int32_t named_token(const wane_tokenizer *tokenizer, const wane_json *config,
-                           const char *key)
+wane_status wane_tokenizer_parse(wane_tokenizer **out, const char *bytes, size_t count,
+                                 const char *name, wane_error *err)
 {
-    const wane_json *value = wane_json_get(config, key);
-    if (wane_json_kind_of(value) == WANE_JSON_OBJECT) value = wane_json_get(value, "content");
-    const char *text = wane_json_string(value, NULL);
-    return text ? wane_tokenizer_id(tokenizer, text) : -1;
-}
-
-/* What the files beside tokenizer.json say of the first and last token. */
-static wane_status apply_config(wane_tokenizer *tokenizer, const wane_package *package,
-                                wane_error *err)
-{
-    static const char *const names[] = {"special_tokens_map.json", "tokenizer_config.json"};
-    wane_status st = WANE_OK;
-    wane_json *config = NULL;
-    bool silent = !tokenizer->before.count && !tokenizer->after.count;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (!wane_package_has(package, names[i])) continue;
-        WANE_TRY(wane_package_json(&config, package, names[i], err));
-        int32_t bos = named_token(tokenizer, config, "bos_token");
-        int32_t eos = named_token(tokenizer, config, "eos_token");
-        if (bos >= 0) tokenizer->bos = bos;
-        if (eos >= 0) tokenizer->eos = eos;
-        if (silent && bos >= 0 && wane_json_bool(wane_json_get(config, "add_bos_token"), false))
-            WANE_TRY(wane_tokens_append(&tokenizer->before, &bos, 1, err));
-        if (silent && eos >= 0 && wane_json_bool(wane_json_get(config, "add_eos_token"), false))
-            WANE_TRY(wane_tokens_append(&tokenizer->after, &eos, 1, err));
-        wane_json_free(config);
-        config = NULL;
-    }
-done:
-    wane_json_free(config);
-    return st;
+    return make_tokenizer(out, bytes, count, name, NULL, err);
 }
 
 wane_status wane_tokenizer_load_package(wane_tokenizer **out, const wane_package *package,
@@ -286,15 +305,10 @@ wane_status wane_tokenizer_load_package(wane_tokenizer **out, const wane_package
     wane_status st = WANE_OK;
     char *bytes = NULL, *file = wane_package_file(package, name);
     size_t count = 0;
-    wane_tokenizer *made = NULL;
     if (!file) return wane_fail_memory(err, "tokenizer", wane_package_path(package));
     WANE_TRY(wane_package_read(&bytes, &count, package, name, err));
-    WANE_TRY(wane_tokenizer_parse(&made, bytes, count, file, err));
-    WANE_TRY(apply_config(made, package, err));
-    *out = made;
-    made = NULL;
+    WANE_TRY(make_tokenizer(out, bytes, count, file, package, err));
 done:
-    wane_tokenizer_free(made);
     wane_free(bytes);
     wane_free(file);
     return st;

@@ -19,10 +19,11 @@
 
 typedef struct wane_tokenizer wane_tokenizer; /* constant after loading: any thread may encode */
 
-/* Reads `path`: a tokenizer.json, or a folder or archive of a model that holds one
- * (tokenizer_config.json beside it gives bos and eos, and add_bos_token and add_eos_token where the
- * post-processor adds nothing; special_tokens_map.json gives bos and eos when that one does not).
- * Owned by the caller, free with wane_tokenizer_free (NULL allowed). */
+/* Reads `path`: a tokenizer.json, or a folder or archive of a model that holds one. The files
+ * beside it (tokenizer_config.json, special_tokens_map.json, added_tokens.json) then add tokens as
+ * they do in transformers' PreTrainedTokenizerFast (extra_tokens.h), where they agree with it on
+ * ids, and give bos and eos, and add_bos_token and add_eos_token where the post-processor adds
+ * nothing. Owned by the caller, free with wane_tokenizer_free (NULL allowed). */
 WANE_MUST_CHECK wane_status wane_tokenizer_load(wane_tokenizer **out, const char *path,
                                                 wane_error *err);
 /* The same from an open package, borrowed for the call. */
@@ -66,7 +67,8 @@ const char *wane_tokenizer_token(const wane_tokenizer *tokenizer,
 int32_t wane_tokenizer_unknown(const wane_tokenizer *tokenizer);
 int32_t wane_tokenizer_bos(const wane_tokenizer *tokenizer); /* -1 when none is known */
 int32_t wane_tokenizer_eos(const wane_tokenizer *tokenizer);
-/* SHA-256 of the tokenizer.json. Borrowed until free. */
+/* SHA-256 of the tokenizer.json; where files beside it add tokens or change some, of these too.
+ * Borrowed until free. */
 const char *wane_tokenizer_sha256(const wane_tokenizer *tokenizer);
 
 #endif
