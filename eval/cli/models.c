@@ -98,10 +98,8 @@ wane_status wane_pair_tokenizer(wane_pair *pair, wane_error *err)
 {
     wane_status st = wane_tokenizer_load(&pair->tokenizer, pair->base_path, err);
     if (st != WANE_OK) return st;
-    if (wane_tokenizer_size(pair->tokenizer) > pair->base->config.vocabulary)
-        return wane_fail(err, WANE_EINVAL, "open: %s: the tokenizer has %zu ids, the model %zu",
-                         pair->base_path, wane_tokenizer_size(pair->tokenizer),
-                         pair->base->config.vocabulary);
+    size_t rows = pair->base->config.vocabulary, tuned = wane_pair_model(pair)->config.vocabulary;
+    wane_tokenizer_set_rows(pair->tokenizer, rows < tuned ? rows : tuned);
     if (pair->kind != WANE_TUNED_MODEL || !holds(pair->tuned_path, "tokenizer.json"))
         return WANE_OK;
     wane_tokenizer *other = NULL;

@@ -40,6 +40,19 @@ static void limit_rows(wane_prompts *prompts, size_t limit)
     if (limit && prompts->rows > limit) prompts->rows = limit;
 }
 
+/* Where the tokenizer knows tokens that the model does not, rows to train on that hold one are told
+ * of before anything is trained. */
+static wane_status check_train_rows(const wane_inputs *in, size_t task, wane_error *err)
+{
+    wane_prompts prompts = {0};
+    if (in->experiment->tasks[task].watched ||
+        wane_tokenizer_size(in->tokenizer) <= in->base->config.vocabulary)
+        return WANE_OK;
+    wane_status st = wane_inputs_train(&prompts, in, task, in->max_length, err);
+    wane_prompts_free(&prompts);
+    return st;
+}
+
 static wane_status read_task(wane_inputs *in, size_t t, wane_error *err)
 {
     const wane_experiment *x = in->experiment;
@@ -51,6 +64,7 @@ static wane_status read_task(wane_inputs *in, size_t t, wane_error *err)
     if (st == WANE_OK)
         st = wane_task_encode(&task->test, &task->task, WANE_SPLIT_TEST, in->tokenizer,
                               in->max_length, err);
+    if (st == WANE_OK) st = check_train_rows(in, t, err);
     if (st == WANE_OK) st = wane_sha256_begin(&hash, err);
     if (st != WANE_OK) return st;
     limit_rows(&task->test, x->limit);
@@ -114,10 +128,7 @@ static wane_status read_model(wane_inputs *in, const char *builtin_folder, wane_
     if (st == WANE_OK) st = wane_tokenizer_load_package(&in->tokenizer, package, err);
     wane_package_close(package);
     if (st != WANE_OK) return st;
-    if (wane_tokenizer_size(in->tokenizer) > in->base->config.vocabulary)
-        return wane_fail(err, WANE_EINVAL, "read: %s: tokenizer has %zu ids, the model %zu",
-                         in->model_path, wane_tokenizer_size(in->tokenizer),
-                         in->base->config.vocabulary);
+    wane_tokenizer_set_rows(in->tokenizer, in->base->config.vocabulary);
     return wane_model_sha256(in->model_key, in->base, err);
 }
 

@@ -112,6 +112,10 @@ static wane_status check_labels(const encoding *e, wane_error *err)
                                  "encode task: %s: the tokenizer does not know label \"%.60s\" "
                                  "(give another verbalizer with `labels`)",
                                  e->task->name, word);
+        wane_status st =
+            wane_tokenizer_check_rows(e->tokenizer, ids, length, err,
+                                      "encode task: %s: label \"%.60s\"", e->task->name, word);
+        if (st != WANE_OK) return st;
         for (size_t k = 0; k < l; k++) {
             size_t other = made->label_starts[k + 1] - made->label_starts[k];
             if (other != length || !same_ids(made->label_ids + made->label_starts[k], ids, length))
@@ -295,6 +299,10 @@ static wane_status encode_rows(encoding *e, wane_split split, wane_error *err)
         if (e->ids.count == 0)
             WANE_TRY(wane_fail(err, WANE_EINVAL, "encode task: %s: row %zu has no tokens",
                                e->task->name, row->number));
+        WANE_TRY(wane_tokenizer_check_rows(e->tokenizer, e->ids.ids, e->ids.count, err,
+                                           "encode task: %s: row %zu of %s, counted from 0",
+                                           e->task->name, row->number,
+                                           split == WANE_SPLIT_TRAIN ? "train" : "test"));
         WANE_TRY(wane_tokens_append(&all, e->ids.ids, e->ids.count, err));
         made->starts[i + 1] = all.count;
         made->labels[i] = row->label;

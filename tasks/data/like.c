@@ -337,12 +337,15 @@ static wane_status cut_pages(cutting *c, const reading *r, size_t window,
     if (prefix < 0) prefix = wane_tokenizer_eos(tokenizer);
     if (prefix < 0)
         return wane_fail(err, WANE_EINVAL, "like: %s: the tokenizer has neither BOS nor EOS", path);
+    WANE_TRY(wane_tokenizer_check_rows(tokenizer, &prefix, 1, err, "like: %s", path));
     for (size_t d = 0; d < r->count; d++) {
         const wane_text *document = &r->documents[d];
         page.count = 0;
         if (document->length)
             WANE_TRY(wane_tokenizer_encode(tokenizer, document->data, document->length, false,
                                            &page, err));
+        WANE_TRY(wane_tokenizer_check_rows(tokenizer, page.ids, page.count, err,
+                                           "like: %s: document %zu, counted from 0", path, d));
         WANE_TRY(roll(c, &page, d, window, prefix, err));
     }
     c->w.bos = prefix;
@@ -361,6 +364,7 @@ static wane_status cut_text(cutting *c, const reading *r, bool second_halves, si
     int32_t bos = wane_tokenizer_bos(tokenizer);
     if (all->length)
         WANE_TRY(wane_tokenizer_encode(tokenizer, all->data, all->length, true, &text, err));
+    WANE_TRY(wane_tokenizer_check_rows(tokenizer, text.ids, text.count, err, "like: %s", path));
     c->w.bos = text.count && text.ids[0] == bos ? bos : -1;
     WANE_TRY(chop(c, &text, window, second_halves ? window / 2 + 1 : 1,
                   second_halves ? c->w.bos : -1, err));

@@ -85,6 +85,9 @@ wane_status wane_corpus_encode(wane_windows *out, const wane_corpus *corpus,
         WANE_TRY(wane_tokenizer_encode(tokenizer, corpus->documents[d].text,
                                        corpus->documents[d].bytes, true, &document, err));
         if (document.count < 2) continue;
+        WANE_TRY(wane_tokenizer_check_rows(tokenizer, document.ids, document.count, err,
+                                           "encode corpus: %s: document %zu, counted from 0",
+                                           corpus->name, d));
         if (bos >= 0 && document.ids[0] == bos) c.made.bos = bos;
         WANE_TRY(cut_document(&c, document.ids, document.count, d, err));
         c.made.documents++;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tasks/text/tokenizer.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "store/base/hash.h"
@@ -28,6 +30,7 @@ struct wane_tokenizer {
     wane_vocabulary added_ids;            /* text -> index into added.tokens */
     wane_tokens before, after;            /* what the post-processor puts around a text */
     int32_t size, bos, eos;
+    size_t rows; /* of the model; 0: any */
     char sha256[WANE_SHA256_HEX];
 };
 
@@ -436,6 +439,28 @@ wane_status wane_tokenizer_decode(const wane_tokenizer *tokenizer, const int32_t
 done:
     wane_strings_free(&tokens);
     return st;
+}
+
+void wane_tokenizer_set_rows(wane_tokenizer *tokenizer, size_t rows)
+{
+    tokenizer->rows = rows;
+}
+
+wane_status wane_tokenizer_check_rows(const wane_tokenizer *tokenizer, const int32_t *ids,
+                                      size_t count, wane_error *err, const char *format, ...)
+{
+    size_t i = 0;
+    if (!tokenizer->rows || (size_t)tokenizer->size <= tokenizer->rows) return WANE_OK;
+    while (i < count && (size_t)ids[i] < tokenizer->rows) i++;
+    if (i == count) return WANE_OK;
+    char place[WANE_MESSAGE_BYTES / 2];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(place, sizeof place, format, arguments);
+    va_end(arguments);
+    return wane_fail(err, WANE_EINVAL,
+                     "%s: token \"%.64s\" has id %d, the model has rows for ids below %zu", place,
+                     wane_tokenizer_token(tokenizer, ids[i]), (int)ids[i], tokenizer->rows);
 }
 
 size_t wane_tokenizer_size(const wane_tokenizer *tokenizer)

@@ -59,6 +59,16 @@ WANE_MUST_CHECK wane_status wane_tokenizer_decode(const wane_tokenizer *tokenize
                                                   bool skip_special, wane_text *out,
                                                   wane_error *err);
 
+/* Tells the tokenizer that the model which reads its ids has that many rows (0, as at first: any).
+ * A tokenizer may know more tokens than its model, if no text holds them. */
+void wane_tokenizer_set_rows(wane_tokenizer *tokenizer, size_t rows);
+/* WANE_EINVAL when an id is at or above those rows: "<the formatted place>: token \"[PAD]\" has id
+ * 2048, the model has rows for ids below 2048". What encodes for a model asks this of its ids. */
+WANE_MUST_CHECK wane_status wane_tokenizer_check_rows(const wane_tokenizer *tokenizer,
+                                                      const int32_t *ids, size_t count,
+                                                      wane_error *err, const char *format, ...)
+    WANE_PRINTF(5, 6);
+
 size_t wane_tokenizer_size(const wane_tokenizer *tokenizer);                   /* highest id + 1 */
 int32_t wane_tokenizer_id(const wane_tokenizer *tokenizer, const char *token); /* -1 if absent */
 const char *wane_tokenizer_token(const wane_tokenizer *tokenizer,

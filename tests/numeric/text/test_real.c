@@ -85,6 +85,13 @@ static void tinystories_names_its_tokens(void **state)
     assert_int_equal(wane_tokenizer_unknown(tokenizer), 0);
     assert_int_equal(wane_tokenizer_bos(tokenizer), 1);
     assert_int_equal(wane_tokenizer_eos(tokenizer), 2);
+    /* The files beside it say nothing new: it is known by its tokenizer.json alone. */
+    size_t bytes = 0;
+    char alone[WANE_SHA256_HEX];
+    char *file = read_file(path_of("models/TinyStories-656K/tokenizer.json"), &bytes);
+    CHECK_OK(wane_sha256_bytes(alone, file, bytes, &err));
+    assert_string_equal(wane_tokenizer_sha256(tokenizer), alone);
+    free(file);
     wane_tokenizer_free(tokenizer);
 }
 

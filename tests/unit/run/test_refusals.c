@@ -112,6 +112,75 @@ static void files_of_models(void **state)
     free(weights);
 }
 
+static int command(const char *name, const char *model, const char *path, const char *more)
+{
+    const char *const arguments[] = {name, model, path, more, NULL};
+    return process_run(arguments, "out", "err");
+}
+
+static void says(const char *message)
+{
+    char *said = read_file(scratch_path("err"), NULL);
+    if (!strstr(said, message)) print_error("%s; wanted \"%s\"\n", said, message);
+    assert_non_null(strstr(said, message));
+    free(said);
+}
+
+/* The model's folder with one token more, which has no row: an error only where a text holds it. */
+static void tokens_without_a_row(void **state)
+{
+    (void)state;
+    wane_error err;
+    static const char *const names[] = {"config.json", "tokenizer.json", "model.safetensors"};
+    static const char added[] = "{\"pad_token\": \"[PAD]\"}";
+    char larger[512], text[512], task[512];
+    size_t count = 0;
+    CHECK_OK(wane_folder_make(scratch_path("larger"), &err));
+    for (size_t i = 0; i < 3; i++) {
+        char from[64], to[64];
+        (void)snprintf(from, sizeof from, "model/%s", names[i]);
+        (void)snprintf(to, sizeof to, "larger/%s", names[i]);
+        char *bytes = read_file(scratch_path(from), &count);
+        write_file(scratch_path(to), bytes, count);
+        free(bytes);
+    }
+    write_file(scratch_path("larger/tokenizer_config.json"), added, sizeof added - 1);
+    (void)snprintf(larger, sizeof larger, "%s", scratch_path("larger"));
+    (void)snprintf(text, sizeof text, "%s", scratch_path("c.txt"));
+    static const char fine[] = "the dog sees a cat\n\nthe cat\n";
+    static const char holds[] = "the dog sees a cat\n\nthe cat [PAD]\n";
+    write_file(text, fine, sizeof fine - 1);
+    assert_int_equal(command("perplexity", larger, text, "--json"), 0);
+    char *alone = read_file(scratch_path("out"), NULL);
+    assert_int_equal(command("perplexity", scratch_path("model"), text, "--json"), 0);
+    char *plain = read_file(scratch_path("out"), NULL);
+    assert_string_equal(alone, plain);
+    free(alone);
+    free(plain);
+    write_file(text, holds, sizeof holds - 1);
+    assert_int_equal(command("perplexity", larger, text, "--json"), 2);
+    says("c: document 1, counted from 0: token \"[PAD]\" has id ");
+    const char *const diff[] = {"diff", larger, larger, "--corpus", text, NULL};
+    assert_int_equal(process_run(diff, "out", "err"), 2);
+    says("document 1, counted from 0: token \"[PAD]\"");
+    CHECK_OK(wane_folder_make(scratch_path("pads"), &err));
+    write_rows("pads/train.jsonl", 40, "a");
+    write_rows("pads/test.jsonl", 20, "[PAD]");
+    (void)snprintf(task, sizeof task, "%s", scratch_path("pads"));
+    const char *const eval[] = {"eval",           larger,     "--tasks",      task, "--template",
+                                "{text} where ?", "--labels", "0= yes,1= no", NULL};
+    assert_int_equal(process_run(eval, "out", "err"), 2);
+    says("pads: row 0 of test, counted from 0: token \"[PAD]\"");
+    refused("larger", "pads", "", "pads: row 0 of test, counted from 0: token \"[PAD]\" has id");
+    write_rows("pads/test.jsonl", 20, "the");
+    write_rows("pads/train.jsonl", 40, "[PAD]");
+    refused("larger", "pads", "", "pads: row 0 of train, counted from 0: token \"[PAD]\" has id");
+    refused("larger", "task", "watch: [{path: task, name: w, labels: {0: \" [PAD]\", 1: \" no\"}}]",
+            "w: label \" [PAD]\": token \"[PAD]\" has id");
+    assert_int_equal(run_with("larger", "task", ""), 0);
+    CHECK_OK(wane_remove(scratch_path("x.db"), &err));
+}
+
 static void files_of_tasks(void **state)
 {
     (void)state;
@@ -253,8 +322,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_experiments), cmocka_unit_test(files_of_models),
-        cmocka_unit_test(files_of_tasks),       cmocka_unit_test(gates_that_fail),
-        cmocka_unit_test(corrupted_tokenizer),  cmocka_unit_test(folder_not_writable),
+        cmocka_unit_test(tokens_without_a_row), cmocka_unit_test(files_of_tasks),
+        cmocka_unit_test(gates_that_fail),      cmocka_unit_test(corrupted_tokenizer),
+        cmocka_unit_test(folder_not_writable),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
 }
