@@ -8,6 +8,7 @@
 #define EVAL_CLI_CHECKPOINT_H
 
 #include "eval/cli/names.h"
+#include "eval/cli/settings.h"
 #include "store/base/log.h"
 #include "store/base/text.h"
 #include "store/files/package.h"
@@ -62,7 +63,8 @@ typedef struct wane_comparison {
      * compared, and unchanged. */
     const char **only[2];
     size_t only_count[2];
-    size_t skipped; /* tensors of both that are of no real type (integers, ...) */
+    size_t skipped;         /* tensors that are of no real type (integers, ...) */
+    wane_settings settings; /* what differs between the two config.json */
     wane_arena *arena;
 } wane_comparison;
 

@@ -94,8 +94,11 @@ static wane_status measure_corpus(wane_diff *diff, const wane_text_request *requ
     wane_progress_live("likelihood of %s", c->text.corpus.name);
     WANE_TRY(wane_measure_likelihood(&c->before, pair->base, NULL, NULL, &c->text.windows,
                                      pair->pool, err));
-    WANE_TRY(wane_measure_likelihood(&c->after, pair->tuned, NULL, pair->base, &c->text.windows,
-                                     pair->pool, err));
+    /* Distributions over different vocabularies have no KL. */
+    bool alike = pair->tuned->config.vocabulary == pair->base->config.vocabulary;
+    if (!alike) c->kl_reason = "vocabularies_differ";
+    WANE_TRY(wane_measure_likelihood(&c->after, pair->tuned, NULL, alike ? pair->base : NULL,
+                                     &c->text.windows, pair->pool, err));
     nll = wane_alloc(c->before.windows, sizeof *nll);
     if (!nll) WANE_TRY(wane_fail_memory(err, "diff", request->path));
     for (size_t i = 0; i < c->before.windows; i++) nll[i] = c->before.window[i].nll;
@@ -226,6 +229,7 @@ static wane_status measure(const wane_call *call, diff_call *asked,
     if (compare->db)
         WANE_TRY(wane_compare_store(compare->db, &diff.comparison, &diff.spectra, &diff.question,
                                     compare->threads, err));
+    if (compare->csv) wane_compare_tell_settings(&diff.comparison);
     if (compare->json) wane_diff_write_json(&page, &diff);
     else if (compare->csv)
         wane_pair_spectra_write_csv(&page, &diff.spectra, &diff.comparison, &diff.question, shown);

@@ -32,6 +32,7 @@ static void write_head(wane_text *out, const wane_comparison *pair, const wane_p
     wane_text_clear(&what);
     wane_checkpoint_describe(&what, &pair->tuned);
     wane_page_line(out, "tuned", "%s (%s)", pair->tuned.path, what.data ? what.data : "");
+    wane_settings_write(out, &pair->settings, false);
     wane_page_line(out, "matrices", "%zu, of them %zu changed", all->count, all->changed);
     wane_page_line(out, "||dW||", "%s, %s of ||W||", wane_page_number(a, all->delta_frobenius, 4),
                    wane_page_number(b, relative(all), 3));
@@ -139,6 +140,8 @@ static void write_json(wane_text *out, const wane_comparison *pair, const wane_p
         write_json_matrix(out, pair, &all->matrix[i], side, asked->question.k);
     }
     wane_text_string(out, "], ");
+    wane_settings_write_json(out, &pair->settings);
+    wane_text_string(out, ", ");
     wane_compare_write_unmatched_json(out, pair);
     wane_text_string(out, "}");
 }
@@ -177,6 +180,7 @@ static wane_status measure(const wane_call *call, intruders_call *asked,
     if (asked->compare.db)
         WANE_TRY(wane_compare_store(asked->compare.db, &pair, &all, &asked->question,
                                     asked->compare.threads, err));
+    if (asked->compare.csv) wane_compare_tell_settings(&pair);
     if (asked->compare.csv)
         wane_pair_spectra_write_csv(&page, &all, &pair, &asked->question, asked->shown);
     else write_page(&page, &pair, &all, asked);

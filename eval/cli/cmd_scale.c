@@ -5,6 +5,7 @@
 #include "eval/cli/commands.h"
 #include "eval/cli/page.h"
 #include "eval/cli/scaled.h"
+#include "eval/run/given.h"
 #include "store/files/file.h"
 #include "store/files/json.h"
 
@@ -155,6 +156,7 @@ static wane_status scale(const wane_call *call, const scale_call *asked, size_t 
     wane_text page = {0};
     WANE_TRY(check_output(asked->output, err));
     WANE_TRY(wane_pair_open(&pair, call->operand[0], call->operand[1], threads, err));
+    WANE_TRY(wane_given_fits(&pair.base->config, &pair.tuned->config, pair.tuned_path, err));
     WANE_TRY(wane_scaled_find(&all, &pair, &asked->question, err));
     if (all.changed == 0) {
         st = wane_fail(err, WANE_ENOTFOUND, "scale: %s: %s: nothing to change, nothing is written",

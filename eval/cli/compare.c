@@ -35,6 +35,17 @@ bool wane_compare_options(wane_comparison_options *out, const wane_call *call,
     return false;
 }
 
+void wane_compare_tell_settings(const wane_comparison *c)
+{
+    for (size_t i = 0; i < c->settings.count; i++) {
+        const wane_setting *s = &c->settings.list[i];
+        wane_log_line(&wane_compare_log, WANE_LOG_INFO,
+                      "config.json: %.60s: %.300s in %s, %.300s in %s", s->name,
+                      s->base ? s->base : "nothing", c->base.path, s->tuned ? s->tuned : "nothing",
+                      c->tuned.path);
+    }
+}
+
 void wane_compare_widen(wane_pair_question *question)
 {
     enum { KEPT = 32 };

@@ -44,6 +44,9 @@ bool wane_compare_options(wane_comparison_options *out, const wane_call *call,
 /* Messages to stderr. */
 extern const wane_log wane_compare_log;
 
+/* Beside a CSV of matrices: on stderr, in which settings the two config.json differ. */
+void wane_compare_tell_settings(const wane_comparison *comparison);
+
 /* Lines on tensors of one side alone and on such without real numbers; nothing where all is paired.
  */
 void wane_compare_write_unmatched(wane_text *out, const wane_comparison *comparison);

@@ -135,6 +135,11 @@ static wane_status put_run(storing *s)
     WANE_TRY(wane_results_put_run(s->db, &s->run, &row, s->err));
     for (int i = 0; i < 2; i++)
         WANE_TRY(wane_results_put_run_stage(s->db, s->run, i, s->stage[i], 0, s->err));
+    for (size_t i = 0; i < s->pair->settings.count; i++) {
+        const wane_setting *one = &s->pair->settings.list[i];
+        WANE_TRY(wane_results_put_difference(s->db, s->stage[1], one->name, one->base, one->tuned,
+                                             s->err));
+    }
 done:
     return st;
 }

@@ -29,6 +29,7 @@ static void write_head(wane_text *out, const wane_diff *diff)
     wane_text_clear(&what);
     wane_checkpoint_describe(&what, &c->tuned);
     wane_page_line(out, "tuned", "%s (%s)", c->tuned.path, what.data ? what.data : "");
+    wane_settings_write(out, &c->settings, diff->corpus || diff->task_count);
     if (!isnan(diff->merge_difference))
         wane_page_line(out, "merged",
                        "logits within %s of those with the adapter beside, of their "
@@ -130,8 +131,9 @@ static void write_spectra(wane_text *out, const wane_diff *diff)
     wane_free(list);
 }
 
-static void write_corpus(wane_text *out, const wane_diff_corpus *c)
+static void write_corpus(wane_text *out, const wane_diff *diff)
 {
+    const wane_diff_corpus *c = diff->corpus;
     char a[32], b[32], e[32];
     wane_text rows = {0};
     double change = c->after.nll - c->before.nll;
@@ -149,7 +151,10 @@ static void write_corpus(wane_text *out, const wane_diff_corpus *c)
     wane_text_printf(
         &rows, "\ntoken perplexity\t%s\t%s\tx %s\n", wane_page_number(a, exp(c->before.nll), 5),
         wane_page_number(b, exp(c->after.nll), 5), wane_page_number(e, exp(change), 4));
-    wane_text_printf(&rows, "KL(base || tuned)\t\t%.4f\tnats/token\n", c->after.kl_to_base);
+    if (c->kl_reason)
+        wane_text_printf(&rows, "KL(base || tuned)\t\t-\tvocabularies of %zu and %zu ids\n",
+                         diff->pair.base->config.vocabulary, diff->pair.tuned->config.vocabulary);
+    else wane_text_printf(&rows, "KL(base || tuned)\t\t%.4f\tnats/token\n", c->after.kl_to_base);
     wane_page_table(out, &rows, "lrrl");
     wane_text_free(&rows);
     if (!isnan(c->text.floor))
@@ -180,7 +185,7 @@ void wane_diff_write_page(wane_text *out, const wane_diff *diff)
     write_head(out, diff);
     write_tensors(out, diff);
     write_spectra(out, diff);
-    if (diff->corpus) write_corpus(out, diff->corpus);
+    if (diff->corpus) write_corpus(out, diff);
     if (diff->task_count) write_tasks(out, diff);
 }
 
@@ -294,6 +299,10 @@ static void json_corpus(wane_text *out, const wane_diff_corpus *c)
     also_number(out, "change_stderr", c->change_stderr);
     also_number(out, "kl_to_base", c->after.kl_to_base);
     also_number(out, "soft_ce", c->after.soft_ce);
+    if (c->kl_reason) {
+        wane_text_string(out, ", ");
+        key_text(out, "kl_reason", c->kl_reason);
+    }
     wane_text_string(out, "}");
 }
 
@@ -322,6 +331,8 @@ void wane_diff_write_json(wane_text *out, const wane_diff *diff)
 {
     wane_text_string(out, "{");
     json_models(out, diff);
+    wane_text_string(out, ", ");
+    wane_settings_write_json(out, &diff->comparison.settings);
     wane_text_string(out, ", ");
     wane_compare_write_unmatched_json(out, &diff->comparison);
     json_spectra(out, diff);

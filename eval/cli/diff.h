@@ -19,7 +19,8 @@ enum { WANE_DIFF_GROUPS = WANE_KINDS };
 typedef struct wane_diff_corpus {
     wane_text_data text;
     wane_likelihood before, after;
-    double change_stderr; /* paired by document; NaN for one document */
+    double change_stderr;  /* paired by document; NaN for one document */
+    const char *kl_reason; /* why there is no KL; NULL where there is; a constant */
 } wane_diff_corpus;
 
 typedef struct wane_diff_task {

@@ -30,16 +30,33 @@ static bool holds(const char *path, const char *name)
 
 /* ---------------------------------------------------------------------------------------- pair */
 
+static wane_status open_model(wane_pair *pair, const wane_package *package, wane_error *err)
+{
+    wane_config like = pair->base->config;
+    wane_status st = wane_model_load_package(&pair->tuned, package, err);
+    if (st != WANE_OK) return st;
+    like.vocabulary = pair->tuned->config.vocabulary;
+    like.tied = pair->tuned->config.tied;
+    return wane_given_fits(&like, &pair->tuned->config, pair->tuned_path, err);
+}
+
 static wane_status open_tuned(wane_pair *pair, const char *tuned, wane_error *err)
 {
-    wane_status st = wane_model_copy(&pair->tuned, pair->base, err);
+    wane_status st = WANE_OK;
+    wane_package *package = NULL;
     pair->tuned_path = tuned;
-    if (st == WANE_OK)
-        st = wane_given_apply(&pair->update, pair->tuned, tuned, pair->pool, &pair->log, err);
-    if (st != WANE_OK) return st;
-    if (pair->update.lowrank) pair->kind = WANE_TUNED_ADAPTER;
-    else pair->kind = holds(tuned, "config.json") ? WANE_TUNED_MODEL : WANE_TUNED_TENSORS;
-    return WANE_OK;
+    WANE_TRY(wane_given_open_model(&package, tuned, err));
+    if (package) {
+        pair->kind = WANE_TUNED_MODEL;
+        WANE_TRY(open_model(pair, package, err));
+        goto done;
+    }
+    WANE_TRY(wane_model_copy(&pair->tuned, pair->base, err));
+    WANE_TRY(wane_given_apply(&pair->update, pair->tuned, tuned, pair->pool, &pair->log, err));
+    pair->kind = pair->update.lowrank ? WANE_TUNED_ADAPTER : WANE_TUNED_TENSORS;
+done:
+    wane_package_close(package);
+    return st;
 }
 
 wane_status wane_pair_open(wane_pair *out, const char *base, const char *tuned, size_t threads,
@@ -69,6 +86,7 @@ void wane_pair_close(wane_pair *pair)
     wane_model_free(pair->tuned);
     wane_update_free(&pair->update);
     wane_tokenizer_free(pair->tokenizer);
+    wane_tokenizer_free(pair->own);
     wane_pool_free(pair->pool);
     *pair = (wane_pair){0};
 }
@@ -102,14 +120,7 @@ wane_status wane_pair_tokenizer(wane_pair *pair, wane_error *err)
     wane_tokenizer_set_rows(pair->tokenizer, rows < tuned ? rows : tuned);
     if (pair->kind != WANE_TUNED_MODEL || !holds(pair->tuned_path, "tokenizer.json"))
         return WANE_OK;
-    wane_tokenizer *other = NULL;
-    if ((st = wane_tokenizer_load(&other, pair->tuned_path, err)) != WANE_OK) return st;
-    if (strcmp(wane_tokenizer_sha256(other), wane_tokenizer_sha256(pair->tokenizer)) != 0)
-        wane_log_line(&pair->log, WANE_LOG_WARNING,
-                      "%s: another tokenizer.json than the base's, which is used for both",
-                      pair->tuned_path);
-    wane_tokenizer_free(other);
-    return WANE_OK;
+    return wane_tokenizer_load(&pair->own, pair->tuned_path, err);
 }
 
 /* ----------------------------------------------------------------------------- merged = unmerged
@@ -162,11 +173,13 @@ wane_status wane_pair_merge_difference(double *out, const wane_pair *pair, wane_
     WANE_TRY(probe_logits(beside, pair->base, adapter, rank, pair->pool, err));
     WANE_TRY(probe_logits(merged, pair->tuned, NULL, 0, pair->pool, err));
     double most = 0, difference = 0;
+    bool finite = true;
     for (size_t i = 0; i < count; i++) {
+        finite = finite && isfinite(beside[i]) && isfinite(merged[i]);
         most = fmax(most, fabs((double)beside[i]));
         difference = fmax(difference, fabs((double)beside[i] - (double)merged[i]));
     }
-    *out = most > 0 ? difference / most : 0;
+    if (finite) *out = most > 0 ? difference / most : 0;
 done:
     wane_adapter_free(adapter);
     wane_free(beside);

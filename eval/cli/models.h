@@ -28,11 +28,14 @@ typedef struct wane_pair {
     wane_tuned_kind kind;
     wane_update update;        /* of an adapter: its low-rank terms */
     wane_tokenizer *tokenizer; /* of the base; NULL until wane_pair_tokenizer */
+    wane_tokenizer *own;       /* of a tuned model that brings one; else NULL */
     wane_pool *pool;
     wane_log log; /* warnings to stderr */
 } wane_pair;
 
-/* `base`: a Hugging Face folder; `tuned`: what eval/run/given.h reads, or NULL; threads 0 = all. */
+/* `base`: a Hugging Face folder; `tuned`: what eval/run/given.h reads, or NULL; threads 0 = all. A
+ * tuned model is computed under its own configuration, whose sizes must be the base's but for the
+ * vocabulary and the tie; everything else that is tuned under the base's. */
 WANE_MUST_CHECK wane_status wane_pair_open(wane_pair *out, const char *base, const char *tuned,
                                            size_t threads, wane_error *err);
 void wane_pair_close(wane_pair *pair);
@@ -45,7 +48,7 @@ const wane_model *wane_pair_model(const wane_pair *pair);
 WANE_MUST_CHECK wane_status wane_pair_not_finite(const char *command, const wane_pair *pair,
                                                  const char *what, wane_error *err);
 
-/* Reads pair->tokenizer; warns when a tuned model's folder has another one. */
+/* Reads pair->tokenizer and pair->own. */
 WANE_MUST_CHECK wane_status wane_pair_tokenizer(wane_pair *pair, wane_error *err);
 
 /* Of an adapter: the largest |difference| of logits, merged against computed beside the weights, on
@@ -69,6 +72,8 @@ typedef struct wane_text_data {
     double floor; /* entropy of the built-in language in nats per token; NaN otherwise */
 } wane_text_data;
 
+/* WANE_EINVAL when the tuned model's own tokenizer makes other ids of the text, or it has no row
+ * for one of them: nothing per token can be compared then. Likewise for tasks below. */
 WANE_MUST_CHECK wane_status wane_text_data_open(wane_text_data *out, const wane_pair *pair,
                                                 const wane_text_request *request, wane_error *err);
 void wane_text_data_free(wane_text_data *data); /* {0} allowed */

@@ -7,6 +7,7 @@
 #include "eval/cli/models.h"
 #include "store/base/memory.h"
 #include "tasks/builtin/builtin.h"
+#include "tasks/data/agree.h"
 #include "tasks/data/like.h"
 
 /* What an experiment takes for `path: builtin` and `builtin/NAME` when nothing more is said. */
@@ -16,6 +17,64 @@ enum {
     BUILTIN_TRAIN_ROWS = 1000,
     BUILTIN_TEST_ROWS = 300
 };
+
+/* Every id must have a row in the tuned model. */
+static wane_status check_rows(const int32_t *ids, size_t count, const wane_pair *pair,
+                              const char *what, wane_error *err)
+{
+    size_t rows = pair->tuned ? pair->tuned->config.vocabulary : SIZE_MAX;
+    for (size_t i = 0; i < count; i++)
+        if (ids[i] >= 0 && (size_t)ids[i] >= rows)
+            return wane_fail(err, WANE_EINVAL,
+                             "compare: %s: id %d occurs, but %s has %zu rows of embeddings", what,
+                             (int)ids[i], pair->tuned_path, rows);
+    return WANE_OK;
+}
+
+static wane_status agree_on_text(const wane_text_data *data, const wane_pair *pair, wane_error *err)
+{
+    const wane_agreement of = {data->corpus.name, pair->base_path, pair->tuned_path};
+    const wane_windows *w = &data->windows;
+    wane_windows own = {0};
+    wane_status st = check_rows(w->ids, w->starts[w->windows], pair, of.text, err);
+    if (st != WANE_OK || !pair->own) return st;
+    st = wane_corpus_encode(&own, &data->corpus, pair->own, &data->rule, err);
+    if (st == WANE_OK) st = wane_windows_agree(w, &own, &of, err);
+    wane_windows_free(&own);
+    return st;
+}
+
+static wane_status agree_on_task(const wane_task_data *data, size_t length, const wane_pair *pair,
+                                 wane_error *err)
+{
+    const wane_agreement of = {data->task.name, pair->base_path, pair->tuned_path};
+    const wane_prompts *p = &data->prompts;
+    wane_prompts own = {0};
+    wane_status st = check_rows(p->ids, p->starts[p->rows], pair, of.text, err);
+    if (st == WANE_OK)
+        st = check_rows(p->label_ids, p->label_starts[p->label_count], pair, of.text, err);
+    if (st != WANE_OK || !pair->own) return st;
+    st = wane_task_encode(&own, &data->task, data->split, pair->own, length, err);
+    if (st == WANE_OK) st = wane_prompts_agree(p, &own, &of, err);
+    wane_prompts_free(&own);
+    return st;
+}
+
+/* The text is read again by the tool's rule with the other tokenizer. */
+static wane_status agree_on_like(const wane_text_data *data, wane_like like, const char *path,
+                                 size_t window, const wane_pair *pair, wane_error *err)
+{
+    const wane_agreement of = {data->corpus.name, pair->base_path, pair->tuned_path};
+    const wane_windows *w = &data->windows;
+    wane_text_data own = {.floor = NAN};
+    wane_status st = check_rows(w->ids, w->starts[w->windows], pair, of.text, err);
+    if (st != WANE_OK || !pair->own) return st;
+    st = wane_like_open(&own.corpus, &own.windows, &own.rule, like, path, pair->own, window,
+                        pair->base->config.context, err);
+    if (st == WANE_OK) st = wane_windows_agree(w, &own.windows, &of, err);
+    wane_text_data_free(&own);
+    return st;
+}
 
 static wane_status open_like(wane_text_data *out, const wane_pair *pair,
                              const wane_text_request *request, wane_error *err)
@@ -35,7 +94,10 @@ static wane_status open_like(wane_text_data *out, const wane_pair *pair,
     wane_status st =
         wane_like_open(&data.corpus, &data.windows, &data.rule, (wane_like)like, request->path,
                        pair->tokenizer, request->window, pair->base->config.context, err);
+    if (st == WANE_OK)
+        st = agree_on_like(&data, (wane_like)like, request->path, request->window, pair, err);
     if (st == WANE_OK) *out = data;
+    else wane_text_data_free(&data);
     return st;
 }
 
@@ -61,6 +123,7 @@ wane_status wane_text_data_open(wane_text_data *out, const wane_pair *pair,
                                      BUILTIN_DOCUMENTS, &data.floor, err));
     else WANE_TRY(wane_corpus_open(&data.corpus, &spec, err));
     WANE_TRY(wane_corpus_encode(&data.windows, &data.corpus, pair->tokenizer, &data.rule, err));
+    WANE_TRY(agree_on_text(&data, pair, err));
     *out = data;
     data = (wane_text_data){0};
 done:
@@ -96,8 +159,9 @@ wane_status wane_task_data_open(wane_task_data *out, const wane_pair *pair,
     } else WANE_TRY(wane_task_open(&data.task, &spec, err));
     if (request->limit && data.task.rows[data.split] > request->limit)
         data.task.rows[data.split] = request->limit;
-    WANE_TRY(wane_task_encode(&data.prompts, &data.task, data.split, pair->tokenizer,
-                              length && length < context ? length : context, err));
+    if (length == 0 || length > context) length = context;
+    WANE_TRY(wane_task_encode(&data.prompts, &data.task, data.split, pair->tokenizer, length, err));
+    WANE_TRY(agree_on_task(&data, length, pair, err));
     *out = data;
     data = (wane_task_data){0};
 done:

@@ -42,6 +42,20 @@ typedef struct wane_config {
 WANE_MUST_CHECK wane_status wane_config_parse(wane_config *out, const char *bytes, size_t count,
                                               const char *name, wane_error *err);
 
+/* One setting of config.json in which a model differs from another, as JSON. */
+enum { WANE_CONFIG_SETTINGS = 17, WANE_SETTING_BYTES = 240 };
+typedef struct wane_config_difference {
+    const char *setting; /* config.json's name for it; a constant */
+    char base[WANE_SETTING_BYTES], value[WANE_SETTING_BYTES];
+} wane_config_difference;
+
+/* Fills `out` with what differs, by the settings as they are understood (a default and the same
+ * value written out are alike); returns how many. */
+size_t wane_config_differences(wane_config_difference out[WANE_CONFIG_SETTINGS],
+                               const wane_config *base, const wane_config *other);
+/* Of two configurations with the same parameters: whether equal weights give equal logits. */
+bool wane_config_computes_alike(const wane_config *a, const wane_config *b);
+
 typedef enum wane_role {
     WANE_ROLE_EMBEDDING,
     WANE_ROLE_Q,

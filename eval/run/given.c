@@ -56,18 +56,78 @@ done:
     return st;
 }
 
+wane_status wane_given_fits(const wane_config *base, const wane_config *given, const char *path,
+                            wane_error *err)
+{
+    const struct {
+        const char *name;
+        size_t base, given;
+    } sizes[] = {
+        {"hidden_size", base->width, given->width},
+        {"num_hidden_layers", base->layers, given->layers},
+        {"num_attention_heads", base->heads, given->heads},
+        {"num_key_value_heads", base->kv_heads, given->kv_heads},
+        {"head_dim", base->head_width, given->head_width},
+        {"intermediate_size", base->hidden, given->hidden},
+        {"vocab_size", base->vocabulary, given->vocabulary},
+        {"tie_word_embeddings", base->tied, given->tied},
+        {"attention_bias", base->attention_bias, given->attention_bias},
+        {"mlp_bias", base->mlp_bias, given->mlp_bias},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        if (sizes[i].base != sizes[i].given)
+            return wane_fail(err, WANE_EINVAL,
+                             "read: %s: its shape is not that of the base model: %s %zu, the "
+                             "base's %zu",
+                             path, sizes[i].name, sizes[i].given, sizes[i].base);
+    return WANE_OK;
+}
+
+/* A model, not an adapter or tensors without a configuration. */
+static bool is_model(const wane_package *package)
+{
+    return wane_package_has(package, "config.json") &&
+           !wane_package_has(package, "adapter_config.json");
+}
+
+wane_status wane_given_open_model(wane_package **out, const char *path, wane_error *err)
+{
+    *out = NULL;
+    if (!wane_folder_exists(path) && !wane_entries_is_archive(path)) return WANE_OK;
+    wane_package *package = NULL;
+    wane_status st = wane_package_open(&package, path, err);
+    if (st != WANE_OK) return st;
+    if (is_model(package)) *out = package;
+    else wane_package_close(package);
+    return WANE_OK;
+}
+
+wane_status wane_given_config(wane_config *out, const wane_package *package, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    char *bytes = NULL, *file = wane_package_file(package, "config.json");
+    size_t count = 0;
+    if (!file) return wane_fail_memory(err, "read", wane_package_path(package));
+    WANE_TRY(wane_package_read(&bytes, &count, package, "config.json", err));
+    WANE_TRY(wane_config_parse(out, bytes, count, file, err));
+done:
+    wane_free(bytes);
+    wane_free(file);
+    return st;
+}
+
+/* The model of the package in place of `model`: its weights, and the configuration they are
+ * computed under. */
 static wane_status replace_by_model(wane_model *model, const wane_package *package, wane_error *err)
 {
     wane_model *loaded = NULL;
     wane_status st = wane_model_load_package(&loaded, package, err);
     if (st != WANE_OK) return st;
-    const wane_config *a = &model->config, *b = &loaded->config;
-    if (loaded->parameters.floats != model->parameters.floats || a->width != b->width ||
-        a->layers != b->layers || a->heads != b->heads || a->kv_heads != b->kv_heads ||
-        a->hidden != b->hidden || a->vocabulary != b->vocabulary || a->tied != b->tied)
-        st = wane_fail(err, WANE_EINVAL, "read: %s: its shape is not that of the base model",
-                       wane_package_path(package));
-    else memcpy(model->weights, loaded->weights, model->parameters.floats * sizeof(float));
+    st = wane_given_fits(&model->config, &loaded->config, wane_package_path(package), err);
+    if (st == WANE_OK) {
+        memcpy(model->weights, loaded->weights, model->parameters.floats * sizeof(float));
+        model->config = loaded->config;
+    }
     wane_model_free(loaded);
     return st;
 }
@@ -85,8 +145,7 @@ wane_status wane_given_apply(wane_update *update, wane_model *model, const char 
     wane_package *package = NULL;
     if (wane_folder_exists(path) || wane_entries_is_archive(path)) {
         WANE_TRY(wane_package_open(&package, path, err));
-        if (wane_package_has(package, "config.json") &&
-            !wane_package_has(package, "adapter_config.json")) {
+        if (is_model(package)) {
             st = replace_by_model(model, package, err);
             goto done;
         }

@@ -14,9 +14,23 @@
 WANE_MUST_CHECK wane_status wane_given_sha256(char out[WANE_SHA256_HEX], const char *path,
                                               wane_error *err);
 
-/* Turns `model` (the weights the checkpoint starts from) into the checkpoint: an adapter is merged,
- * tensors are replaced. *update receives the low-rank terms of an adapter (free with
- * wane_update_free), or is left {0} for a dense checkpoint. Configurations must agree. */
+/* WANE_EINVAL, naming a size, tie or bias that differs, unless both have the same parameters. What
+ * else differs changes what is computed from them. `path` is what messages call the given model. */
+WANE_MUST_CHECK wane_status wane_given_fits(const wane_config *base, const wane_config *given,
+                                            const char *path, wane_error *err);
+
+/* The open package of a model, which has a configuration (and perhaps a tokenizer) of its own; NULL
+ * for adapters and tensors, which have none. Owned by the caller, free with wane_package_close. */
+WANE_MUST_CHECK wane_status wane_given_open_model(wane_package **out, const char *path,
+                                                  wane_error *err);
+/* Its configuration. */
+WANE_MUST_CHECK wane_status wane_given_config(wane_config *out, const wane_package *package,
+                                              wane_error *err);
+
+/* Turns `model` (the weights the checkpoint starts from) into the checkpoint: an adapter is merged
+ * and tensors are replaced under the configuration that is there; a model brings its own
+ * configuration, which must fit. *update receives the low-rank terms of an adapter (free with
+ * wane_update_free), or is left {0} for a dense checkpoint. */
 WANE_MUST_CHECK wane_status wane_given_apply(wane_update *update, wane_model *model,
                                              const char *path, wane_pool *pool, const wane_log *log,
                                              wane_error *err);

@@ -49,4 +49,10 @@ void wane_inputs_free(wane_inputs *inputs);
 WANE_MUST_CHECK wane_status wane_inputs_train(wane_prompts *out, const wane_inputs *inputs,
                                               size_t task, size_t max_length, wane_error *err);
 
+/* Whether a given checkpoint can be measured beside the base: a model must have its parameters, and
+ * its tokenizer, if it has one, must read every task and corpus of the experiment as the base's
+ * does. WANE_EINVAL otherwise. eval/run/inputs_given.c */
+WANE_MUST_CHECK wane_status wane_inputs_check_given(const wane_inputs *inputs, const char *path,
+                                                    wane_error *err);
+
 #endif

@@ -74,6 +74,22 @@ static void hash_config(wane_sha256 *hash, const wane_experiment *x, const wane_
     wane_sha256_number(hash, "warmup_ratio", t->warmup_ratio);
 }
 
+/* A model that is computed otherwise than the base is another stage than the same files were while
+ * all were computed under the base's configuration. */
+static wane_status hash_configuration(wane_sha256 *hash, const wane_inputs *in, const char *path,
+                                      wane_error *err)
+{
+    wane_package *package = NULL;
+    wane_config config;
+    wane_status st = wane_given_open_model(&package, path, err);
+    if (st != WANE_OK || !package) return st;
+    st = wane_given_config(&config, package, err);
+    if (st == WANE_OK && !wane_config_computes_alike(&in->base->config, &config))
+        wane_sha256_text(hash, "own configuration");
+    wane_package_close(package);
+    return st;
+}
+
 static wane_status stage_key(char out[WANE_SHA256_HEX], const wane_plan *plan,
                              const wane_plan_stage *stage, wane_error *err)
 {
@@ -91,6 +107,7 @@ static wane_status stage_key(char out[WANE_SHA256_HEX], const wane_plan *plan,
     if (stage->given) {
         char content[WANE_SHA256_HEX];
         st = wane_given_sha256(content, stage->given, err);
+        if (st == WANE_OK) st = hash_configuration(hash, in, stage->given, err);
         if (st != WANE_OK) {
             wane_sha256_free(hash);
             return st;
@@ -196,8 +213,10 @@ static wane_status add_run(wane_plan *plan, const wane_run_config *config, const
                                  .config = config,
                                  .seed = seed};
         st = list_tasks(plan, &stage, order, p + run->shift, err);
-        if (config->given) stage.given = config->stages[p - 1];
-        else stage.steps = wane_plan_steps(config, train_rows(plan, &stage));
+        if (config->given) {
+            stage.given = config->stages[p - 1];
+            if (st == WANE_OK) st = wane_inputs_check_given(plan->inputs, stage.given, err);
+        } else stage.steps = wane_plan_steps(config, train_rows(plan, &stage));
         if (st == WANE_OK) st = add_stage(plan, &run->stages[p], &stage, err);
     }
     return st;

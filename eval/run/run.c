@@ -200,6 +200,20 @@ static wane_status check_weights(wane_work *work, const wane_plan_run *run, size
     return st;
 }
 
+/* In which settings the model at hand is not computed as the base is. */
+static wane_status put_differences(wane_work *work, const wane_plan_stage *stage,
+                                   const wane_chain *chain, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_config_difference list[WANE_CONFIG_SETTINGS];
+    size_t count =
+        wane_config_differences(list, &work->inputs->base->config, &chain->model->config);
+    for (size_t i = 0; i < count && st == WANE_OK; i++)
+        st = wane_results_put_difference(work->db, stage->id, list[i].setting, list[i].base,
+                                         list[i].value, err);
+    return st;
+}
+
 /* A checkpoint trained elsewhere has nothing to train: its stage is sealed as it is read. */
 static wane_status seal_given(wane_work *work, const wane_plan_stage *stage, wane_error *err)
 {
@@ -229,6 +243,7 @@ static wane_status stage_at(wane_work *work, size_t r, size_t position, size_t l
         st = wane_stage_load(work, run, position, chain, err);
     } else if (stage->given) {
         st = wane_stage_load(work, run, position, chain, err);
+        if (st == WANE_OK) st = put_differences(work, stage, chain, err);
         if (st == WANE_OK) st = seal_given(work, stage, err);
     } else {
         tell(work, r, position, "train", cells);

@@ -15,6 +15,7 @@ void wane_chain_to_base(wane_chain *chain, const wane_inputs *inputs)
     if (inputs->base->config.tied) wane_model_tie(chain->model);
     memcpy(chain->model->weights, inputs->base->weights,
            inputs->base->parameters.floats * sizeof(float));
+    chain->model->config = inputs->base->config;
 }
 
 wane_status wane_stage_artifact(char **out, wane_work *work, int64_t stage, const char *kind,

@@ -141,7 +141,7 @@ static void one_strong_direction_is_one_intruder(void **state)
                            side ? "v" : "u");
             const wane_json *answer = told_json(line), *m = tuned_matrix(answer);
             json_keys_are(answer, "k epsilon side total existing unresolved random matrices "
-                                  "only_base only_tuned");
+                                  "settings only_base only_tuned");
             assert_true(json_number(answer, "existing") == 10);
             assert_true(json_number(answer, "unresolved") == 0);
             CHECK_NEAR(json_number(answer, "random"), 10, 1e-3, 0);

@@ -204,6 +204,93 @@ static void a_model_in_a_folder(void **state)
     wane_text_free(&methods);
 }
 
+/* The model of a run again, with `from` in one of its files replaced. */
+static void copy_model(const char *name, const char *file, const char *from, const char *to)
+{
+    static const char *const files[] = {"config.json", "tokenizer.json", "model.safetensors"};
+    wane_error err;
+    char path[300];
+    CHECK_OK(wane_folder_make(scratch_path(name), &err));
+    for (size_t f = 0; f < 3; f++) {
+        size_t bytes = 0;
+        (void)snprintf(path, sizeof path, "model/%s", files[f]);
+        char *content = read_file(scratch_path(path), &bytes), *at = NULL;
+        wane_text out = {0};
+        if (strcmp(files[f], file) == 0) {
+            at = strstr(content, from);
+            assert_non_null(at);
+            wane_text_append(&out, content, (size_t)(at - content));
+            wane_text_string(&out, to);
+            wane_text_string(&out, at + strlen(from));
+        } else wane_text_append(&out, content, bytes);
+        (void)snprintf(path, sizeof path, "%s/%s", name, files[f]);
+        write_file(scratch_path(path), out.data, out.length);
+        wane_text_free(&out);
+        free(content);
+    }
+}
+
+/* Equal weights under another configuration: computed under it, and what differs is stored; the
+ * base behind it is computed under its own again. */
+static void a_model_is_computed_under_its_own_configuration(void **state)
+{
+    (void)state;
+    wane_text methods = {0};
+    copy_model("theta", "config.json", "\"rope_theta\": 1e+04", "\"rope_theta\": 2.5");
+    wane_text_printf(&methods, "  - {name: theta, kind: given, stages: [%s, %s]}\n",
+                     scratch_path("theta"), scratch_path("model"));
+    assert_int_equal(run("theta.yaml", methods.data, "protocol.adapter=merge", "theta.db"), 0);
+    assert_int_equal(query_integer_at(scratch_path("theta.db"),
+                                      "SELECT count(*) FROM pretraining_forgetting WHERE position "
+                                      "= 1 AND abs(forgetting) > 1e-3 AND kl_to_base > 1e-3"),
+                     1);
+    assert_int_equal(query_integer_at(scratch_path("theta.db"),
+                                      "SELECT count(*) FROM pretraining_forgetting WHERE position "
+                                      "= 2 AND forgetting = 0 AND kl_to_base < 1e-9"),
+                     1);
+    assert_int_equal(query_integer_at(scratch_path("theta.db"), "SELECT count(*) FROM difference"),
+                     1);
+    assert_int_equal(query_integer_at(scratch_path("theta.db"),
+                                      "SELECT count(*) FROM difference d JOIN run_stage z ON "
+                                      "z.stage = d.stage WHERE z.position = 1 AND setting = "
+                                      "'rope_theta' AND base = '10000' AND value = '2.5'"),
+                     1);
+    wane_text_free(&methods);
+}
+
+/* A model of another shape, or whose tokenizer reads the data otherwise, is refused before
+ * anything is measured. */
+static void models_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *file, *from, *to, *says;
+    } cases[] = {
+        {"wide", "config.json", "\"hidden_size\": 32", "\"hidden_size\": 64",
+         "its shape is not that of the base model: hidden_size 64, the base's 32"},
+        {"reads", "tokenizer.json", "\"at\": 4, \"the\": 5", "\"at\": 5, \"the\": 4",
+         "the tokenizers give other ids: document 1, position "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wane_text methods = {0}, yaml = {0};
+        copy_model(cases[i].name, cases[i].file, cases[i].from, cases[i].to);
+        wane_text_printf(&methods, "  - {name: m, kind: given, stages: [%s]}\n",
+                         scratch_path(cases[i].name));
+        wane_text_printf(&yaml, experiment, scratch_path("model"), methods.data);
+        write_file(scratch_path("m.yaml"), yaml.data, yaml.length);
+        const char *const arguments[] = {"run", path_of(0, "m.yaml"), "--db", path_of(1, "m.db"),
+                                         NULL};
+        assert_int_equal(process_run(arguments, "out", "err"), 2);
+        char *said = read_file(scratch_path("err"), NULL);
+        if (!strstr(said, cases[i].says)) print_error("%s\n", said);
+        assert_non_null(strstr(said, cases[i].says));
+        assert_false(wane_file_exists(scratch_path("m.db")));
+        free(said);
+        wane_text_free(&methods);
+        wane_text_free(&yaml);
+    }
+}
+
 static void what_cannot_be_read_is_said(void **state)
 {
     (void)state;
@@ -230,6 +317,8 @@ int main(void)
         cmocka_unit_test(continued_adapters_are_read_from_the_base),
         cmocka_unit_test(heads_come_with_their_adapters),
         cmocka_unit_test(a_model_in_a_folder),
+        cmocka_unit_test(a_model_is_computed_under_its_own_configuration),
+        cmocka_unit_test(models_that_do_not_fit_are_refused),
         cmocka_unit_test(what_cannot_be_read_is_said),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
