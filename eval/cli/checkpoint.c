@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/cli/places.h"
 #include "store/files/entries.h"
 #include "store/files/file.h"
 #include "tasks/text/pattern.h"
@@ -18,6 +19,17 @@ static void say(void *context, const char *line)
     wane_log_line(context, WANE_LOG_WARNING, "%s", line);
 }
 
+/* Model types that tie where config.json does not say (transformers writes no defaults). */
+static bool ties_by_default(const char *type)
+{
+    static const char *const types[] = {"albert", "bert",    "bloom", "distilbert",  "electra",
+                                        "gemma",  "gemma2",  "gpt2",  "gemma3_text", "gpt_neo",
+                                        "opt",    "roberta", "t5",    "xlm-roberta"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(type, types[i]) == 0) return true;
+    return false;
+}
+
 static wane_status read_model_type(wane_checkpoint *c, wane_error *err)
 {
     wane_json *config = NULL;
@@ -26,6 +38,8 @@ static wane_status read_model_type(wane_checkpoint *c, wane_error *err)
     if (st != WANE_OK) return st;
     const char *type = wane_json_string(wane_json_get(config, "model_type"), NULL);
     (void)snprintf(c->model_type, sizeof c->model_type, "%s", type ? type : "");
+    c->tied = wane_json_bool(wane_json_get(config, "tie_word_embeddings"),
+                             ties_by_default(c->model_type));
     wane_json_free(config);
     return WANE_OK;
 }
@@ -212,27 +226,6 @@ static bool turned(const wane_checkpoint *c, const char *name, const wane_tensor
 /* ------------------------------------------------------------------------------------------ pairs
  */
 
-typedef struct place {
-    const char *name;
-    size_t index;
-} place;
-
-static int by_name(const void *left, const void *right)
-{
-    return wane_names_order(((const place *)left)->name, ((const place *)right)->name);
-}
-
-static wane_status sorted_places(place **out, const wane_names *names, wane_arena *arena,
-                                 const char *path, wane_error *err)
-{
-    place *list = wane_arena_alloc(arena, names->count, sizeof *list);
-    if (!list) return wane_fail_memory(err, "compare", path);
-    for (size_t i = 0; i < names->count; i++) list[i] = (place){names->name[i], i};
-    if (names->count) qsort(list, names->count, sizeof *list, by_name);
-    *out = list;
-    return WANE_OK;
-}
-
 static void write_shape(char out[128], const wane_tensor *t)
 {
     int used = 0;
@@ -269,6 +262,29 @@ static void orient(wane_compared *out)
     out->cols = out->rows ? t->elements / out->rows : 0;
 }
 
+/* Whether rows may be added to or taken from it without making it another tensor: one row for an
+ * entry of a vocabulary or a position. Heads of classifiers have no such rows. */
+static bool resizable(const wane_compared *one)
+{
+    static const char *const heads[] = {"lm_head", "embed_out", "output.weight", "cls.predictions",
+                                        "vocab_projector"};
+    if (one->kind == WANE_KIND_EMBEDDING) return true;
+    for (size_t i = 0; one->kind == WANE_KIND_HEAD && i < sizeof heads / sizeof *heads; i++)
+        if (strstr(one->name, heads[i])) return true;
+    return false;
+}
+
+/* The rows that both have: the base's so far in `one`, `rows` x `cols` in the tuned. False when
+ * they have other columns, or other rows and are not resizable. */
+static bool rows_in_common(wane_compared *one, size_t rows, size_t cols)
+{
+    if (cols != one->cols || (rows != one->rows && !resizable(one))) return false;
+    if (rows < one->rows) one->extra[0] = one->rows - rows;
+    else one->extra[1] = rows - one->rows;
+    one->rows -= one->extra[0];
+    return true;
+}
+
 /* The tensor `name` of both; *real = false when it holds no real numbers. */
 static wane_status pair_up(wane_compared *out, bool *real, const wane_comparison *c,
                            const char *name, size_t base, size_t tuned, wane_error *err)
@@ -286,7 +302,7 @@ static wane_status pair_up(wane_compared *out, bool *real, const wane_comparison
             made.tuned_turned = true; /* saved whole, as the base keeps it */
             if (u->rows == made.cols && u->cols == made.rows) u = NULL;
         }
-        if (u && (u->rows != made.rows || u->cols != made.cols))
+        if (u && !rows_in_common(&made, u->rows, u->cols))
             return wane_fail(err, WANE_EINVAL,
                              "compare: %s: its part on %s is %zu x %zu, the weight in %s %zu x %zu",
                              c->tuned.path, name, u->rows, u->cols, c->base.path, made.rows,
@@ -294,18 +310,24 @@ static wane_status pair_up(wane_compared *out, bool *real, const wane_comparison
     } else {
         made.tuned = wane_tensors_at(c->tuned.tensors, tuned);
         made.tuned_turned = turned(&c->tuned, name, made.tuned);
-        if (!same_shape(a, made.base_turned, made.tuned, made.tuned_turned))
-            return shapes_differ(c, name, a, made.tuned, err);
+        const wane_tensor *t = made.tuned;
+        bool rows_differ = !made.base_turned && !made.tuned_turned && a->dimensions &&
+                           a->dimensions == t->dimensions && t->shape[0] &&
+                           rows_in_common(&made, t->shape[0], t->elements / t->shape[0]);
+        if (!rows_differ && !same_shape(a, made.base_turned, t, made.tuned_turned))
+            return shapes_differ(c, name, a, t, err);
         *real = *real && made.tuned->dtype != WANE_OTHER;
     }
     *out = made;
     return WANE_OK;
 }
 
-static wane_status merge(wane_comparison *c, const place *a, const place *b, wane_error *err)
+static wane_status merge(wane_comparison *c, const wane_places *base, const wane_places *tuned,
+                         wane_error *err)
 {
     wane_status st = WANE_OK;
-    size_t i = 0, j = 0, na = c->base.names.count, nb = c->tuned.names.count;
+    const wane_place *a = base->list, *b = tuned->list;
+    size_t i = 0, j = 0, na = base->count, nb = tuned->count;
     while (i < na || j < nb) {
         int order = i == na ? 1 : j == nb ? -1 : wane_names_order(a[i].name, b[j].name);
         bool real = false;
@@ -320,8 +342,10 @@ static wane_status merge(wane_comparison *c, const place *a, const place *b, wan
         st = pair_up(&c->list[c->count], &real, c, a[i].name, a[i].index,
                      order == 0 ? b[j].index : SIZE_MAX, err);
         if (st != WANE_OK) return st;
-        if (real) c->count++;
-        else c->skipped++;
+        if (real) {
+            for (int s = 0; s < 2; s++) c->extra[s] += c->list[c->count].extra[s];
+            c->count++;
+        } else c->skipped++;
         i++;
         j += order == 0;
     }
@@ -393,7 +417,7 @@ wane_status wane_comparison_open(wane_comparison *out, const char *base, const c
 {
     wane_status st = WANE_OK;
     wane_comparison c = {.arena = wane_arena_new()};
-    place *a = NULL, *b = NULL;
+    wane_places a = {0}, b = {0};
     if (!c.arena) return wane_fail_memory(err, "compare", base);
     WANE_TRY(open_checkpoint(&c.base, base, false, log, err));
     WANE_TRY(open_checkpoint(&c.tuned, tuned, true, log, err));
@@ -401,13 +425,14 @@ wane_status wane_comparison_open(wane_comparison *out, const char *base, const c
         WANE_TRY(wane_settings_compare(&c.settings, c.base.package, c.tuned.package, c.arena, err));
     WANE_TRY(match_names(&c, options, log, err));
     settle_conv1d(&c, options->conv1d);
-    WANE_TRY(sorted_places(&a, &c.base.names, c.arena, base, err));
-    WANE_TRY(sorted_places(&b, &c.tuned.names, c.arena, tuned, err));
-    c.list = wane_arena_alloc(c.arena, c.base.names.count, sizeof *c.list);
-    c.only[0] = wane_arena_alloc(c.arena, c.base.names.count, sizeof *c.only[0]);
-    c.only[1] = wane_arena_alloc(c.arena, c.tuned.names.count, sizeof *c.only[1]);
+    WANE_TRY(wane_places_find(&a, &c.base, c.arena, err));
+    WANE_TRY(wane_places_find(&b, &c.tuned, c.arena, err));
+    WANE_TRY(wane_places_tie(&a, &b, &c.tie, &c, err));
+    c.list = wane_arena_alloc(c.arena, a.count, sizeof *c.list);
+    c.only[0] = wane_arena_alloc(c.arena, a.count, sizeof *c.only[0]);
+    c.only[1] = wane_arena_alloc(c.arena, b.count, sizeof *c.only[1]);
     if (!c.list || !c.only[0] || !c.only[1]) WANE_TRY(wane_fail_memory(err, "compare", base));
-    WANE_TRY(merge(&c, a, b, err));
+    WANE_TRY(merge(&c, &a, &b, err));
     WANE_TRY(choose(&c, options->match, err));
     if (!some_common(&c)) WANE_TRY(nothing_common(&c, err));
     *out = c;
@@ -445,20 +470,18 @@ wane_status wane_comparison_read(float *out, const wane_comparison *c, size_t in
     const wane_compared *one = &c->list[index];
     const wane_tensor *t = tuned ? one->tuned : one->base;
     bool turns = tuned ? one->tuned_turned : one->base_turned;
-    size_t count = one->rows * one->cols;
+    size_t count = one->rows * one->cols, kept = t ? t->elements : count;
     const float *whole = tuned && one->update ? one->update->data : NULL;
     if (!t && !whole)
         return wane_fail(err, WANE_EINTERNAL, "compare: %s: an adapter has no weights", one->name);
-    if (!turns) {
-        if (t) return wane_tensors_read(tuned ? c->tuned.tensors : c->base.tensors, t, out, err);
-        memcpy(out, whole, count * sizeof *out);
-        return WANE_OK;
-    }
-    float *raw = wane_alloc(count, sizeof *raw);
+    if (!turns && t && kept == count)
+        return wane_tensors_read(tuned ? c->tuned.tensors : c->base.tensors, t, out, err);
+    float *raw = wane_alloc(t ? kept : 0, sizeof *raw);
     if (!raw) return wane_fail_memory(err, "compare", one->name);
     wane_status st = WANE_OK;
     if (t) st = wane_tensors_read(tuned ? c->tuned.tensors : c->base.tensors, t, raw, err);
-    if (st == WANE_OK) turn(out, t ? raw : whole, one->rows, one->cols);
+    if (st == WANE_OK && turns) turn(out, t ? raw : whole, one->rows, one->cols);
+    else if (st == WANE_OK) memcpy(out, t ? raw : whole, count * sizeof *out);
     wane_free(raw);
     return st;
 }

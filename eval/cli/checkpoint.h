@@ -23,6 +23,7 @@ typedef struct wane_checkpoint {
     bool adapter;
     char model_type[64]; /* of its config.json; "" without */
     const char *type;    /* "F32", "BF16", "mixed": of its tensors of real numbers; a constant */
+    bool tied;           /* its config.json ties the head to the embedding */
     int conv1d;          /* 1: weights of Conv1D modules are inputs x outputs; 0: not; -1: open */
     wane_names names;    /* of its tensors, or of the update's */
 } wane_checkpoint;
@@ -31,7 +32,9 @@ typedef struct wane_checkpoint {
 typedef struct wane_compared {
     const char *name;
     size_t rows, cols; /* outputs x inputs; a vector: cols = 1; of more dimensions: the first and
-                          the product of the rest */
+                          the product of the rest. Of a vocabulary that was resized: the rows that
+                          both sides have */
+    size_t extra[2];   /* rows that base and tuned have beyond those */
     const wane_tensor *base, *tuned;  /* tuned: NULL for an adapter */
     const wane_update_tensor *update; /* of an adapter: its part on the tensor; NULL: unchanged */
     bool base_turned, tuned_turned;   /* transposed on reading */
@@ -63,13 +66,18 @@ typedef struct wane_comparison {
      * compared, and unchanged. */
     const char **only[2];
     size_t only_count[2];
-    size_t skipped;         /* tensors that are of no real type (integers, ...) */
+    size_t skipped;         /* tensors of both that are of no real type (quantized weights, ...) */
+    size_t extra[2];        /* rows of resized vocabularies that one side alone has */
+    const char *tie;        /* what a tie made one tensor, for a page; NULL for nothing */
     wane_settings settings; /* what differs between the two config.json */
     wane_arena *arena;
 } wane_comparison;
 
-/* Opens both and matches their names. Shapes that differ are WANE_EINVAL, naming the tensor; so are
- * checkpoints without a matrix in common. Prefixes left out, and what files hold besides, are told
+/* Opens both and matches their names; a matrix that either config.json ties is one tensor under
+ * whichever of its two names a side keeps it. Shapes that differ are WANE_EINVAL, naming the
+ * tensor, unless they are rows of a vocabulary or of positions: those in common are compared. So
+ * are checkpoints without a matrix in common. What modules compute anew (rotary tables, masks) is
+ * passed over. Prefixes left out, and what files hold besides, are told
  * to `log`. Free with wane_comparison_close ({0} allowed). */
 WANE_MUST_CHECK wane_status wane_comparison_open(wane_comparison *out, const char *base,
                                                  const char *tuned,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <string.h>
 
 #include "analysis/statistics/paired.h"
 #include "eval/cli/commands.h"
@@ -41,6 +42,30 @@ static wane_status term_square(double *out, const wane_compared *one, wane_error
     return WANE_OK;
 }
 
+static size_t count_not_finite(const float *values, size_t count)
+{
+    size_t bad = 0;
+    for (size_t i = 0; i < count; i++) bad += !isfinite(values[i]);
+    return bad;
+}
+
+/* Notes what is not finite of one tensor; x and y: its values, y NULL for an adapter's term or for
+ * nothing. */
+static bool note_broken(wane_diff *diff, size_t index, const float *x, const float *y)
+{
+    const wane_compared *one = &diff->comparison.list[index];
+    const wane_lowrank_term *t = one->update ? &one->update->term : NULL;
+    size_t count = one->rows * one->cols;
+    wane_diff_broken bad = {.index = index, .count = {count_not_finite(x, count), 0}};
+    if (y) bad.count[1] = count_not_finite(y, count);
+    else if (t)
+        bad.count[1] = count_not_finite(t->b, one->rows * t->rank) +
+                       count_not_finite(t->a, t->rank * one->cols);
+    if (bad.count[0] + bad.count[1] == 0) return false;
+    diff->broken[diff->broken_count++] = bad;
+    return true;
+}
+
 /* One tensor of both sides into its group. */
 static wane_status compare_tensor(wane_diff *diff, size_t index, wane_error *err)
 {
@@ -55,13 +80,18 @@ static wane_status compare_tensor(wane_diff *diff, size_t index, wane_error *err
     if (!x || !y) WANE_TRY(wane_fail_memory(err, "diff", one->name));
     WANE_TRY(wane_comparison_read(x, c, index, false, err));
     if (whole) WANE_TRY(wane_comparison_read(y, c, index, true, err));
+    g->tensors++;
+    if (note_broken(diff, index, x, whole ? y : NULL)) {
+        g->changed += term || (whole && memcmp(x, y, count * sizeof *x) != 0);
+        g->base_square = g->delta_square = NAN;
+        goto done;
+    }
     for (size_t j = 0; j < count; j++) {
         double d = whole ? (double)y[j] - (double)x[j] : 0;
         square += d * d;
         g->base_square += (double)x[j] * (double)x[j];
     }
     if (term) WANE_TRY(term_square(&square, one, err));
-    g->tensors++;
     g->changed += square > 0;
     g->delta_square += square;
 done:
@@ -75,6 +105,8 @@ static wane_status compare_tensors(wane_diff *diff, wane_error *err)
     wane_status st = WANE_OK;
     for (int g = 0; g < WANE_DIFF_GROUPS; g++)
         diff->group[g].name = wane_tensor_kind_name((wane_tensor_kind)g);
+    diff->broken = wane_alloc(diff->comparison.count, sizeof *diff->broken);
+    if (!diff->broken) return wane_fail_memory(err, "diff", diff->comparison.base.path);
     for (size_t i = 0; i < diff->comparison.count && st == WANE_OK; i++)
         st = compare_tensor(diff, i, err);
     return st;
@@ -94,11 +126,15 @@ static wane_status measure_corpus(wane_diff *diff, const wane_text_request *requ
     wane_progress_live("likelihood of %s", c->text.corpus.name);
     WANE_TRY(wane_measure_likelihood(&c->before, pair->base, NULL, NULL, &c->text.windows,
                                      pair->pool, err));
-    /* Distributions over different vocabularies have no KL. */
-    bool alike = pair->tuned->config.vocabulary == pair->base->config.vocabulary;
-    if (!alike) c->kl_reason = "vocabularies_differ";
-    WANE_TRY(wane_measure_likelihood(&c->after, pair->tuned, NULL, alike ? pair->base : NULL,
+    /* Distributions over different vocabularies have no KL, nor those that are none. */
+    if (pair->tuned->config.vocabulary != pair->base->config.vocabulary)
+        c->kl_reason = "vocabularies_differ";
+    else c->kl_reason = c->before.reason;
+    WANE_TRY(wane_measure_likelihood(&c->after, pair->tuned, NULL, c->kl_reason ? NULL : pair->base,
                                      &c->text.windows, pair->pool, err));
+    c->change_stderr = NAN;
+    if (c->after.reason) c->kl_reason = c->after.reason;
+    if (c->before.reason || c->after.reason) goto done;
     nll = wane_alloc(c->before.windows, sizeof *nll);
     if (!nll) WANE_TRY(wane_fail_memory(err, "diff", request->path));
     for (size_t i = 0; i < c->before.windows; i++) nll[i] = c->before.window[i].nll;
@@ -119,6 +155,9 @@ static wane_status measure_task(wane_diff_task *t, const wane_pair *pair,
                                    &t->data.prompts, false, pair->pool, err));
     WANE_TRY(wane_measure_accuracy(&t->after, pair->tuned, NULL, NULL, &t->data.task, t->data.split,
                                    &t->data.prompts, false, pair->pool, err));
+    t->p = NAN;
+    t->reason = t->before.reason ? t->before.reason : t->after.reason;
+    if (t->reason) goto done;
     for (size_t i = 0; i < t->after.examples; i++) {
         const wane_example_score *a = &t->before.example[i], *b = &t->after.example[i];
         bool was = a->predicted == a->label, is = b->predicted == b->label;
@@ -168,11 +207,41 @@ void wane_diff_free(wane_diff *diff)
     }
     wane_free(diff->task);
     wane_free(diff->corpus);
+    wane_free(diff->broken);
     wane_pair_spectra_free(&diff->spectra);
     wane_comparison_close(&diff->comparison);
     wane_pair_close(&diff->pair);
     wane_pool_free(diff->pool);
     *diff = (wane_diff){0};
+}
+
+static wane_status not_finite(const char *path, const char *what, const char *name, wane_error *err)
+{
+    return wane_fail(err, WANE_ENUMERIC, "diff: %s: %s %.200s: not finite (NaN or infinite)", path,
+                     what, name);
+}
+
+wane_status wane_diff_finite(const wane_diff *diff, wane_error *err)
+{
+    const wane_comparison *c = &diff->comparison;
+    const char *path[2] = {c->base.path, c->tuned.path};
+    for (size_t i = 0; i < diff->broken_count; i++) {
+        const wane_diff_broken *b = &diff->broken[i];
+        return not_finite(path[b->count[0] == 0], "tensor", c->list[b->index].name, err);
+    }
+    if (isinf(diff->merge_difference)) return not_finite(path[1], "the logits of", path[1], err);
+    if (diff->corpus) {
+        const char *name = diff->corpus->text.corpus.name;
+        if (diff->corpus->before.reason) return not_finite(path[0], "logits on corpus", name, err);
+        if (diff->corpus->after.reason) return not_finite(path[1], "logits on corpus", name, err);
+    }
+    for (size_t t = 0; t < diff->task_count; t++) {
+        const wane_diff_task *task = &diff->task[t];
+        if (task->reason)
+            return not_finite(path[task->before.reason == NULL], "logits on task",
+                              task->data.task.name, err);
+    }
+    return WANE_OK;
 }
 
 /* Whether the base is a model of this version and the adapter one it can be merged with. */
@@ -235,6 +304,7 @@ static wane_status measure(const wane_call *call, diff_call *asked,
         wane_pair_spectra_write_csv(&page, &diff.spectra, &diff.comparison, &diff.question, shown);
     else wane_diff_write_page(&page, &diff);
     WANE_TRY(wane_page_print(&page, err));
+    st = wane_diff_finite(&diff, err);
 done:
     wane_diff_free(&diff);
     return st;

@@ -7,6 +7,7 @@
 #include "eval/cli/compare.h"
 #include "eval/cli/page.h"
 #include "store/files/json.h"
+#include "store/results/results.h"
 
 typedef struct intruders_call {
     wane_pair_question question;
@@ -23,7 +24,8 @@ static double relative(const wane_pair_spectra *all)
     return all->base_frobenius > 0 ? all->delta_frobenius / all->base_frobenius : NAN;
 }
 
-static void write_head(wane_text *out, const wane_comparison *pair, const wane_pair_spectra *all)
+static void write_head(wane_text *out, const wane_comparison *pair, const wane_pair_spectra *all,
+                       bool matched)
 {
     char a[32], b[32];
     wane_text what = {0};
@@ -33,11 +35,14 @@ static void write_head(wane_text *out, const wane_comparison *pair, const wane_p
     wane_checkpoint_describe(&what, &pair->tuned);
     wane_page_line(out, "tuned", "%s (%s)", pair->tuned.path, what.data ? what.data : "");
     wane_settings_write(out, &pair->settings, false);
-    wane_page_line(out, "matrices", "%zu, of them %zu changed", all->count, all->changed);
-    wane_page_line(out, "||dW||", "%s, %s of ||W||", wane_page_number(a, all->delta_frobenius, 4),
+    wane_page_line(out, "matrices", "%zu, of them %zu changed (%s)", all->count, all->changed,
+                   matched ? "those that match" : "without embeddings and heads");
+    wane_page_line(out, "||dW||", "%s, %s of ||W||, over these matrices",
+                   wane_page_number(a, all->delta_frobenius, 4),
                    wane_page_number(b, relative(all), 3));
     wane_page_floor(out, all->floor, wane_comparison_rounding(pair), all->within_floor);
     wane_compare_write_unmatched(out, pair);
+    wane_pair_spectra_write_not_finite(out, all, pair);
     wane_text_free(&what);
 }
 
@@ -65,7 +70,7 @@ static void write_table(wane_text *out, const wane_comparison *pair, const wane_
         const wane_matrix_spectrum *m = &all->matrix[i];
         const wane_compared *p = &pair->list[m->index];
         const wane_spectrum *s = &m->spectrum;
-        if (!m->changed) continue;
+        if (!m->changed || m->not_finite) continue;
         wane_text_printf(
             &rows, "%s\t%zu x %zu\t%zu\t%zu\t%zu\t%s\t%s\t%s\t%s\t%s", p->name, p->rows, p->cols,
             m->intruders[side], m->unresolved[side], m->existing[side],
@@ -100,8 +105,8 @@ static void write_json_matrix(wane_text *out, const wane_comparison *pair,
     const wane_spectrum *s = &m->spectrum;
     wane_text_string(out, "{\"name\": ");
     wane_json_write_string(out, p->name);
-    wane_text_printf(out, ", \"rows\": %zu, \"cols\": %zu, \"intruders\": %zu, ", p->rows, p->cols,
-                     m->intruders[side]);
+    wane_text_printf(out, ", \"rows\": %zu, \"cols\": %zu, ", p->rows, p->cols);
+    write_member(out, "intruders", m->not_finite ? NAN : (double)m->intruders[side]);
     write_member(out, "random", m->random[side]);
     write_member(out, "energy", m->energy[side]);
     write_member(out, "delta_frobenius", s->delta_frobenius);
@@ -111,6 +116,7 @@ static void write_json_matrix(wane_text *out, const wane_comparison *pair,
     wane_text_printf(out, "\"existing\": %zu, \"unresolved\": %zu, ", m->existing[side],
                      m->unresolved[side]);
     write_member(out, "floor", m->changed ? s->floor : NAN);
+    wane_text_string(out, m->not_finite ? "\"reason\": \"" WANE_NOT_FINITE "\", " : "");
     wane_text_string(out, "\"directions\": [");
     for (size_t j = 0; s->side[side] && j < s->count && j < k; j++) {
         const wane_direction *d = &s->side[side][j];
@@ -150,7 +156,7 @@ static void write_page(wane_text *out, const wane_comparison *pair, const wane_p
                        const intruders_call *asked)
 {
     bool json = asked->compare.json, both = asked->shown[0] && asked->shown[1];
-    if (!json) write_head(out, pair, all);
+    if (!json) write_head(out, pair, all, asked->compare.match != NULL);
     if (json && both) wane_text_string(out, "[");
     for (int side = 0; side < 2; side++) {
         if (!asked->shown[side]) continue;
@@ -185,6 +191,7 @@ static wane_status measure(const wane_call *call, intruders_call *asked,
         wane_pair_spectra_write_csv(&page, &all, &pair, &asked->question, asked->shown);
     else write_page(&page, &pair, &all, asked);
     WANE_TRY(wane_page_print(&page, err));
+    st = wane_pair_spectra_finite(&all, &pair, err);
 done:
     wane_pair_spectra_free(&all);
     wane_comparison_close(&pair);

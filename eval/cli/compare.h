@@ -47,10 +47,13 @@ extern const wane_log wane_compare_log;
 /* Beside a CSV of matrices: on stderr, in which settings the two config.json differ. */
 void wane_compare_tell_settings(const wane_comparison *comparison);
 
-/* Lines on tensors of one side alone and on such without real numbers; nothing where all is paired.
- */
+/* Lines on a tie, on resized vocabularies, on tensors of one side alone and on such without real
+ * numbers; nothing where all is paired. */
 void wane_compare_write_unmatched(wane_text *out, const wane_comparison *comparison);
-/* "only_base": [...], "only_tuned": [...] */
+/* What a total is without, "without 1 tensor of the base, 16 rows of the tuned"; nothing where all
+ * is compared. For the place beside the total. */
+void wane_compare_write_left_out(wane_text *out, const wane_comparison *comparison);
+/* "only_base": [...], "only_tuned": [...], "tie": ..., "resized": [...] */
 void wane_compare_write_unmatched_json(wane_text *out, const wane_comparison *comparison);
 
 /* The question as a database wants it: both sides, at least 32 directions. */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "eval/cli/compare.h"
 #include "eval/cli/page.h"
@@ -14,8 +15,26 @@
 static size_t numbers_of(const wane_comparison *c)
 {
     size_t numbers = 0;
-    for (size_t i = 0; i < c->count; i++) numbers += c->list[i].base->elements;
+    for (size_t i = 0; i < c->count; i++) numbers += c->list[i].rows * c->list[i].cols;
     return numbers;
+}
+
+/* Names of what has no norm. */
+static void write_broken(wane_text *out, const wane_diff *diff)
+{
+    enum { LISTED = 6 };
+    static const char *const sides[] = {"base", "tuned"};
+    for (size_t i = 0; i < diff->broken_count && i < LISTED; i++) {
+        const wane_diff_broken *b = &diff->broken[i];
+        const wane_compared *one = &diff->comparison.list[b->index];
+        for (int s = 0; s < 2; s++)
+            if (b->count[s])
+                wane_page_line(out, "not finite", "%.200s of the %s: %zu %s NaN or infinite",
+                               one->name, sides[s], b->count[s],
+                               b->count[s] == 1 ? "value is" : "values are");
+    }
+    if (diff->broken_count > LISTED)
+        wane_page_line(out, "", "and of %zu more tensors", diff->broken_count - LISTED);
 }
 
 static void write_head(wane_text *out, const wane_diff *diff)
@@ -30,12 +49,14 @@ static void write_head(wane_text *out, const wane_diff *diff)
     wane_checkpoint_describe(&what, &c->tuned);
     wane_page_line(out, "tuned", "%s (%s)", c->tuned.path, what.data ? what.data : "");
     wane_settings_write(out, &c->settings, diff->corpus || diff->task_count);
-    if (!isnan(diff->merge_difference))
+    if (isinf(diff->merge_difference)) wane_page_line(out, "merged", "logits are not finite");
+    else if (!isnan(diff->merge_difference))
         wane_page_line(out, "merged",
                        "logits within %s of those with the adapter beside, of their "
                        "largest",
                        wane_page_number(a, diff->merge_difference, 2));
     wane_compare_write_unmatched(out, c);
+    write_broken(out, diff);
     wane_text_free(&what);
 }
 
@@ -44,15 +65,20 @@ static void write_tensors(wane_text *out, const wane_diff *diff)
     wane_text rows = {0};
     wane_diff_group all = {.name = "all"};
     char a[32], b[32], c[32];
+    wane_text left_out = {0};
+    wane_compare_write_left_out(&left_out, &diff->comparison);
     wane_text_string(&rows, "tensors\tnumber\tchanged\t||W||\t||dW||\trelative\n");
     for (size_t i = 0; i <= WANE_DIFF_GROUPS; i++) {
         const wane_diff_group *g = i < WANE_DIFF_GROUPS ? &diff->group[i] : &all;
         if (g->tensors == 0) continue;
         double relative = g->base_square > 0 ? sqrt(g->delta_square / g->base_square) : NAN;
-        wane_text_printf(&rows, "%s\t%zu\t%zu\t%s\t%s\t%s\n", g->name, g->tensors, g->changed,
+        wane_text_printf(&rows, "%s\t%zu\t%zu\t%s\t%s\t%s", g->name, g->tensors, g->changed,
                          wane_page_number(a, sqrt(g->base_square), 4),
                          wane_page_number(b, sqrt(g->delta_square), 4),
                          wane_page_number(c, relative, 3));
+        if (i == WANE_DIFF_GROUPS && left_out.length)
+            wane_text_printf(&rows, "\t%s", left_out.data);
+        wane_text_string(&rows, "\n");
         all.tensors += g->tensors;
         all.changed += g->changed;
         all.base_square += g->base_square;
@@ -60,6 +86,7 @@ static void write_tensors(wane_text *out, const wane_diff *diff)
     }
     wane_text_string(out, "\n");
     wane_page_table(out, &rows, "lrrrrr");
+    wane_text_free(&left_out);
     wane_text_free(&rows);
 }
 
@@ -108,7 +135,7 @@ static void write_spectra(wane_text *out, const wane_diff *diff)
         return;
     }
     for (size_t i = 0; i < all->count; i++)
-        if (all->matrix[i].changed) list[count++] = &all->matrix[i];
+        if (all->matrix[i].changed && !all->matrix[i].not_finite) list[count++] = &all->matrix[i];
     qsort(list, count, sizeof *list, by_intruders);
     wane_text_string(out, "\n");
     wane_page_line(out, "intruders",
@@ -118,6 +145,7 @@ static void write_spectra(wane_text *out, const wane_diff *diff)
                    all->changed, all->count, wane_format_double(a, diff->question.epsilon));
     (void)snprintf(c, sizeof c, "%zu left, %zu right", all->unresolved[0], all->unresolved[1]);
     wane_page_unresolved(out, all->unresolved[0] + all->unresolved[1], c);
+    wane_pair_spectra_write_not_finite(out, all, &diff->comparison);
     wane_page_line(out, "at random", "%s left, %s right: as many random directions",
                    wane_page_number(a, all->random[0], 4), wane_page_number(b, all->random[1], 4));
     wane_page_line(out, "effective rank", "%s of dW, mean over %zu matrices",
@@ -129,6 +157,13 @@ static void write_spectra(wane_text *out, const wane_diff *diff)
         wane_text_printf(out, "and %zu more: wane intruders %s %s\n", count - LISTED,
                          diff->comparison.base.path, diff->comparison.tuned.path);
     wane_free(list);
+}
+
+/* "-" where it is beyond any number. */
+static char *perplexity(char out[32], double nll, int digits)
+{
+    double value = exp(nll);
+    return wane_page_number(out, isfinite(value) ? value : NAN, digits);
 }
 
 static void write_corpus(wane_text *out, const wane_diff *diff)
@@ -143,15 +178,18 @@ static void write_corpus(wane_text *out, const wane_diff *diff)
                    wane_page_count(b, c->after.tokens), c->text.rule.window,
                    c->text.windows.bos >= 0 ? "one per document" : "none");
     wane_text_string(&rows, "likelihood\tbase\ttuned\tchange\n");
-    wane_text_printf(&rows, "nll, nats/token\t%.4f\t%.4f\t%+.4f", c->before.nll, c->after.nll,
-                     change);
+    wane_text_printf(&rows, "nll, nats/token\t%s\t%s\t", wane_page_fixed(a, c->before.nll, 4),
+                     wane_page_fixed(b, c->after.nll, 4));
+    if (isfinite(change)) wane_text_printf(&rows, "%+.4f", change);
+    else wane_text_string(&rows, "- (not finite)");
     if (!isnan(c->change_stderr))
         wane_text_printf(&rows, " +- %s, paired by document",
                          wane_page_number(e, c->change_stderr, 2));
-    wane_text_printf(
-        &rows, "\ntoken perplexity\t%s\t%s\tx %s\n", wane_page_number(a, exp(c->before.nll), 5),
-        wane_page_number(b, exp(c->after.nll), 5), wane_page_number(e, exp(change), 4));
-    if (c->kl_reason)
+    wane_text_printf(&rows, "\ntoken perplexity\t%s\t%s\tx %s\n", perplexity(a, c->before.nll, 5),
+                     perplexity(b, c->after.nll, 5), perplexity(e, change, 4));
+    if (c->kl_reason && strcmp(c->kl_reason, WANE_NOT_FINITE) == 0)
+        wane_text_string(&rows, "KL(base || tuned)\t\t-\tnot finite\n");
+    else if (c->kl_reason)
         wane_text_printf(&rows, "KL(base || tuned)\t\t-\tvocabularies of %zu and %zu ids\n",
                          diff->pair.base->config.vocabulary, diff->pair.tuned->config.vocabulary);
     else wane_text_printf(&rows, "KL(base || tuned)\t\t%.4f\tnats/token\n", c->after.kl_to_base);
@@ -164,16 +202,20 @@ static void write_corpus(wane_text *out, const wane_diff *diff)
 static void write_tasks(wane_text *out, const wane_diff *diff)
 {
     wane_text rows = {0};
-    char p[32];
+    char a[32], b[32], p[32];
     wane_text_string(&rows, "task\tn\tbase\ttuned\tchange\tonly base\tonly tuned\tMcNemar "
                             "p\tmajority\tcut\n");
     for (size_t i = 0; i < diff->task_count; i++) {
         const wane_diff_task *t = &diff->task[i];
-        wane_text_printf(&rows, "%s\t%zu\t%.4f\t%.4f\t%+.4f\t%zu\t%zu\t%s\t%.4f\t%zu\n",
-                         t->data.task.name, t->after.examples, t->before.accuracy,
-                         t->after.accuracy, t->after.accuracy - t->before.accuracy, t->only_before,
-                         t->only_after, wane_page_number(p, t->p, 3), t->after.majority,
-                         t->data.prompts.cut_rows);
+        wane_text_printf(&rows, "%s\t%zu\t%s\t%s\t", t->data.task.name, t->after.examples,
+                         wane_page_fixed(a, t->before.accuracy, 4),
+                         wane_page_fixed(b, t->after.accuracy, 4));
+        if (t->reason) wane_text_string(&rows, "not finite\t-\t-");
+        else
+            wane_text_printf(&rows, "%+.4f\t%zu\t%zu", t->after.accuracy - t->before.accuracy,
+                             t->only_before, t->only_after);
+        wane_text_printf(&rows, "\t%s\t%.4f\t%zu\n", wane_page_number(p, t->p, 3),
+                         t->after.majority, t->data.prompts.cut_rows);
     }
     wane_text_string(out, "\n");
     wane_page_table(out, &rows, "lrrrrrrrrr");
@@ -208,6 +250,26 @@ static void also_number(wane_text *out, const char *key, double value)
 {
     wane_text_string(out, ", ");
     key_number(out, key, value);
+}
+
+/* null for none. */
+static void also_text(wane_text *out, const char *key, const char *value)
+{
+    wane_text_printf(out, ", \"%s\": ", key);
+    if (value) wane_json_write_string(out, value);
+    else wane_text_string(out, "null");
+}
+
+static void json_broken(wane_text *out, const wane_diff *diff)
+{
+    wane_text_string(out, "\"not_finite\": [");
+    for (size_t i = 0; i < diff->broken_count; i++) {
+        const wane_diff_broken *b = &diff->broken[i];
+        wane_text_string(out, i ? ", {" : "{");
+        key_text(out, "name", diff->comparison.list[b->index].name);
+        wane_text_printf(out, ", \"base\": %zu, \"tuned\": %zu}", b->count[0], b->count[1]);
+    }
+    wane_text_string(out, "]");
 }
 
 static void json_models(wane_text *out, const wane_diff *diff)
@@ -277,7 +339,10 @@ static void json_spectra(wane_text *out, const wane_diff *diff)
         key_text(out, "name", p->name);
         wane_text_printf(out, ", \"rows\": %zu, \"cols\": %zu, \"changed\": %s", p->rows, p->cols,
                          m->changed ? "true" : "false");
-        json_sides(out, m->intruders, m->existing, m->unresolved, m->random, m->energy);
+        if (m->not_finite)
+            wane_text_string(out,
+                             ", \"reason\": \"" WANE_NOT_FINITE "\", \"u\": null, \"v\": null");
+        else json_sides(out, m->intruders, m->existing, m->unresolved, m->random, m->energy);
         also_number(out, "delta_frobenius", m->spectrum.delta_frobenius);
         also_number(out, "delta_spectral", m->spectrum.delta_spectral);
         also_number(out, "relative_update", m->spectrum.relative_update);
@@ -299,10 +364,8 @@ static void json_corpus(wane_text *out, const wane_diff_corpus *c)
     also_number(out, "change_stderr", c->change_stderr);
     also_number(out, "kl_to_base", c->after.kl_to_base);
     also_number(out, "soft_ce", c->after.soft_ce);
-    if (c->kl_reason) {
-        wane_text_string(out, ", ");
-        key_text(out, "kl_reason", c->kl_reason);
-    }
+    also_text(out, "kl_reason", c->kl_reason);
+    also_text(out, "reason", c->before.reason ? c->before.reason : c->after.reason);
     wane_text_string(out, "}");
 }
 
@@ -318,10 +381,11 @@ static void json_tasks(wane_text *out, const wane_diff *diff)
         also_number(out, "accuracy_tuned", t->after.accuracy);
         also_number(out, "loss_base", t->before.loss);
         also_number(out, "loss_tuned", t->after.loss);
-        wane_text_printf(out, ", \"only_base\": %zu, \"only_tuned\": %zu", t->only_before,
-                         t->only_after);
+        also_number(out, "only_base", t->reason ? NAN : (double)t->only_before);
+        also_number(out, "only_tuned", t->reason ? NAN : (double)t->only_after);
         also_number(out, "p", t->p);
         also_number(out, "majority", t->after.majority);
+        also_text(out, "reason", t->reason);
         wane_text_string(out, "}");
     }
     wane_text_string(out, "]");
@@ -335,6 +399,8 @@ void wane_diff_write_json(wane_text *out, const wane_diff *diff)
     wane_settings_write_json(out, &diff->comparison.settings);
     wane_text_string(out, ", ");
     wane_compare_write_unmatched_json(out, &diff->comparison);
+    wane_text_string(out, ", ");
+    json_broken(out, diff);
     json_spectra(out, diff);
     if (diff->corpus) json_corpus(out, diff->corpus);
     if (diff->task_count) json_tasks(out, diff);

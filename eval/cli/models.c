@@ -179,7 +179,7 @@ wane_status wane_pair_merge_difference(double *out, const wane_pair *pair, wane_
         most = fmax(most, fabs((double)beside[i]));
         difference = fmax(difference, fabs((double)beside[i] - (double)merged[i]));
     }
-    if (finite) *out = most > 0 ? difference / most : 0;
+    *out = !finite ? INFINITY : most > 0 ? difference / most : 0;
 done:
     wane_adapter_free(adapter);
     wane_free(beside);

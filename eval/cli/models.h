@@ -53,7 +53,9 @@ WANE_MUST_CHECK wane_status wane_pair_tokenizer(wane_pair *pair, wane_error *err
 
 /* Of an adapter: the largest |difference| of logits, merged against computed beside the weights, on
  * 64 tokens from a fixed seed, over the largest |logit|. NaN where it cannot be computed beside
- * them (a part of it is on no linear weight) or is no adapter. */
+ * them (a part of it is on no linear weight) or is no adapter; infinite where a logit is not
+ * finite.
+ */
 WANE_MUST_CHECK wane_status wane_pair_merge_difference(double *out, const wane_pair *pair,
                                                        wane_error *err);
 

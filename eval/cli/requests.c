@@ -18,6 +18,13 @@ enum {
     BUILTIN_TEST_ROWS = 300
 };
 
+/* The tokens both models were made for. */
+static size_t context_of(const wane_pair *pair)
+{
+    size_t base = pair->base->config.context;
+    return pair->tuned && pair->tuned->config.context < base ? pair->tuned->config.context : base;
+}
+
 /* Every id must have a row in the tuned model. */
 static wane_status check_rows(const int32_t *ids, size_t count, const wane_pair *pair,
                               const char *what, wane_error *err)
@@ -70,7 +77,7 @@ static wane_status agree_on_like(const wane_text_data *data, wane_like like, con
     wane_status st = check_rows(w->ids, w->starts[w->windows], pair, of.text, err);
     if (st != WANE_OK || !pair->own) return st;
     st = wane_like_open(&own.corpus, &own.windows, &own.rule, like, path, pair->own, window,
-                        pair->base->config.context, err);
+                        context_of(pair), err);
     if (st == WANE_OK) st = wane_windows_agree(w, &own.windows, &of, err);
     wane_text_data_free(&own);
     return st;
@@ -93,7 +100,7 @@ static wane_status open_like(wane_text_data *out, const wane_pair *pair,
                          request->like);
     wane_status st =
         wane_like_open(&data.corpus, &data.windows, &data.rule, (wane_like)like, request->path,
-                       pair->tokenizer, request->window, pair->base->config.context, err);
+                       pair->tokenizer, request->window, context_of(pair), err);
     if (st == WANE_OK)
         st = agree_on_like(&data, (wane_like)like, request->path, request->window, pair, err);
     if (st == WANE_OK) *out = data;
@@ -106,7 +113,7 @@ wane_status wane_text_data_open(wane_text_data *out, const wane_pair *pair,
 {
     wane_status st = WANE_OK;
     wane_text_data data = {.floor = NAN};
-    size_t context = pair->base->config.context;
+    size_t context = context_of(pair);
     wane_corpus_spec spec = {.path = request->path,
                              .field = request->field,
                              .documents = request->documents,
@@ -144,7 +151,7 @@ wane_status wane_task_data_open(wane_task_data *out, const wane_pair *pair,
     static const char builtin[] = "builtin/";
     wane_status st = WANE_OK;
     wane_task_data data = {.split = request->train ? WANE_SPLIT_TRAIN : WANE_SPLIT_TEST};
-    size_t context = pair->base->config.context, length = request->max_length;
+    size_t context = context_of(pair), length = request->max_length;
     wane_task_spec spec = {.path = request->path,
                            .template_text = request->template_text,
                            .labels = request->labels,

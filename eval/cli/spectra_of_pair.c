@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "eval/cli/page.h"
 #include "eval/cli/progress.h"
 #include "store/files/file.h"
 
@@ -72,6 +73,43 @@ static bool is_changed(const finding *f)
     return f->tuned && memcmp(f->base, f->tuned, one->rows * one->cols * sizeof(float)) != 0;
 }
 
+static bool all_finite(const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i])) return false;
+    return true;
+}
+
+static bool is_finite(const finding *f)
+{
+    const wane_compared *one = compared(f);
+    const wane_lowrank_term *term = term_of(one);
+    size_t count = one->rows * one->cols;
+    if (!all_finite(f->base, count)) return false;
+    if (term)
+        return all_finite(term->b, one->rows * term->rank) &&
+               all_finite(term->a, term->rank * one->cols);
+    return !f->tuned || all_finite(f->tuned, count);
+}
+
+/* Nothing is known of such a matrix but that it is there. */
+static void leave_undefined(wane_matrix_spectrum *m)
+{
+    m->spectrum = (wane_spectrum){.base_frobenius = NAN,
+                                  .base_spectral = NAN,
+                                  .delta_frobenius = NAN,
+                                  .delta_spectral = NAN,
+                                  .relative_update = NAN,
+                                  .effective_rank = NAN,
+                                  .stable_rank = NAN,
+                                  .top_share = NAN,
+                                  .rho = NAN,
+                                  .floor = NAN};
+    m->not_finite = true;
+    m->floor = 0;
+    for (int side = 0; side < 2; side++) m->random[side] = m->energy[side] = NAN;
+}
+
 /* Reads one matrix of both sides and, where they differ, finds the base's spectrum. */
 static void find_base(void *context, size_t tile, int thread)
 {
@@ -85,6 +123,11 @@ static void find_base(void *context, size_t tile, int thread)
         f->status = read_side(&f->tuned, f, true);
     if (f->status != WANE_OK) return;
     f->matrix->changed = is_changed(f);
+    if (!is_finite(f)) {
+        f->matrix->base_not_finite = !all_finite(f->base, count);
+        leave_undefined(f->matrix);
+        return;
+    }
     if (f->tuned) {
         f->matrix->floor = wane_comparison_floor(one, f->base, f->tuned);
         f->rounding =
@@ -148,14 +191,14 @@ static wane_status find_some(finding *list, size_t count, wane_pool *pool, wane_
     for (size_t i = 0; i < count && st == WANE_OK; i++) {
         finding *f = &list[i];
         const wane_compared *one = compared(f);
-        if (f->status == WANE_OK && f->matrix->changed) f->status = tuned_spectrum(f, pool);
+        if (f->status == WANE_OK && f->svd) f->status = tuned_spectrum(f, pool);
         if ((st = f->status) != WANE_OK) {
             (void)wane_fail(err, st, "%s: %s", one->name, f->error.message);
             break;
         }
         f->matrix->base_count = f->svd ? wane_base_svd_count(f->svd) : 0;
         if (f->svd) f->matrix->changed = f->matrix->spectrum.changed; /* B A may be 0 */
-        count_sides(f->matrix, one, f->question);
+        if (!f->matrix->not_finite) count_sides(f->matrix, one, f->question);
     }
     for (size_t i = 0; i < count; i++) {
         wane_base_svd_free(list[i].svd);
@@ -193,6 +236,7 @@ static void sum_up(wane_pair_spectra *all, const wane_pair_question *q)
         const wane_spectrum *s = &m->spectrum;
         base += s->base_frobenius * s->base_frobenius;
         all->changed += m->changed;
+        all->not_finite += m->not_finite;
         if (!m->changed) continue;
         double floor_ = m->floor;
         delta += s->delta_frobenius * s->delta_frobenius;
@@ -215,7 +259,7 @@ static void sum_up(wane_pair_spectra *all, const wane_pair_question *q)
             all->existing[side] += all->matrix[i].existing[side];
             all->unresolved[side] += all->matrix[i].unresolved[side];
             all->intruders[side] += all->matrix[i].intruders[side];
-            all->random[side] += all->matrix[i].random[side];
+            if (!all->matrix[i].not_finite) all->random[side] += all->matrix[i].random[side];
         }
         all->energy[side] = part[side] / whole[side];
     }
@@ -243,6 +287,38 @@ wane_status wane_pair_spectra_find(wane_pair_spectra *out, const wane_comparison
 done:
     wane_pair_spectra_free(&all);
     return st;
+}
+
+static const wane_matrix_spectrum *first_not_finite(const wane_pair_spectra *all)
+{
+    size_t i = 0;
+    while (!all->matrix[i].not_finite) i++;
+    return &all->matrix[i];
+}
+
+wane_status wane_pair_spectra_finite(const wane_pair_spectra *all,
+                                     const wane_comparison *comparison, wane_error *err)
+{
+    if (all->not_finite == 0) return WANE_OK;
+    const wane_matrix_spectrum *m = first_not_finite(all);
+    return wane_fail(
+        err, WANE_ENUMERIC,
+        "spectra: %s: %.200s: not finite (NaN or infinite): %zu of %zu matrices %s not "
+        "counted",
+        m->base_not_finite ? comparison->base.path : comparison->tuned.path,
+        comparison->list[m->index].name, all->not_finite, all->count,
+        all->not_finite == 1 ? "is" : "are");
+}
+
+void wane_pair_spectra_write_not_finite(wane_text *out, const wane_pair_spectra *all,
+                                        const wane_comparison *comparison)
+{
+    if (all->not_finite == 0) return;
+    char more[40] = "";
+    if (all->not_finite > 1)
+        (void)snprintf(more, sizeof more, " and %zu more", all->not_finite - 1);
+    wane_page_line(out, "not counted", "%.200s%s: not finite",
+                   comparison->list[first_not_finite(all)->index].name, more);
 }
 
 void wane_pair_spectra_free(wane_pair_spectra *spectra)
@@ -286,9 +362,10 @@ void wane_pair_spectra_write_csv(wane_text *out, const wane_pair_spectra *spectr
             const wane_compared *one = &comparison->list[m->index];
             const wane_spectrum *s = &m->spectrum;
             write_name(out, one->name);
-            wane_text_printf(out, ",%zu,%zu,%c,%zu,%s,%d,%zu", one->rows, one->cols,
+            wane_text_printf(out, ",%zu,%zu,%c,%zu,%s,%d", one->rows, one->cols,
                              side == 0 ? 'u' : 'v', q->k, wane_format_double(epsilon, q->epsilon),
-                             m->changed, m->intruders[side]);
+                             m->changed);
+            write_field(out, m->not_finite ? NAN : (double)m->intruders[side]);
             write_field(out, m->random[side]);
             write_field(out, m->energy[side]);
             write_field(out, s->base_frobenius);

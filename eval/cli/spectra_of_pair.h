@@ -22,8 +22,11 @@ typedef struct wane_pair_question {
 typedef struct wane_matrix_spectrum {
     size_t index; /* in the comparison's list */
     bool changed;
-    double floor;           /* wane_comparison_floor: a norm of the change, not spectrum.floor */
-    size_t base_count;      /* base directions; 0 where nothing was decomposed */
+    bool not_finite;      /* NaN or infinite values on a side: nothing is decomposed or counted, and
+                             every number is NaN */
+    bool base_not_finite; /* the base's, too or alone */
+    double floor;         /* wane_comparison_floor: a norm of the change, not spectrum.floor */
+    size_t base_count;    /* base directions; 0 where nothing was decomposed */
     wane_spectrum spectrum; /* effective_rank is NaN when the change is within 10 rounding floors */
     /* per side; 0 and NaN for one that was not asked for */
     size_t existing[2], unresolved[2], intruders[2];
@@ -34,6 +37,7 @@ typedef struct wane_matrix_spectrum {
 /* In the comparison's order, with sums over the matrices. */
 typedef struct wane_pair_spectra {
     size_t count, changed;
+    size_t not_finite;            /* of them: not counted, and no norm of the whole exists */
     wane_matrix_spectrum *matrix; /* owned */
     size_t existing[2], unresolved[2], intruders[2];
     double random[2], energy[2]; /* energy: a ratio of sums; NaN where there is nothing to count */
@@ -50,6 +54,13 @@ WANE_MUST_CHECK wane_status wane_pair_spectra_find(wane_pair_spectra *out,
                                                    const wane_comparison *comparison,
                                                    const wane_pair_question *question,
                                                    wane_pool *pool, wane_error *err);
+/* WANE_ENUMERIC, naming the first matrix that is not finite and how many there are; else OK. */
+WANE_MUST_CHECK wane_status wane_pair_spectra_finite(const wane_pair_spectra *spectra,
+                                                     const wane_comparison *comparison,
+                                                     wane_error *err);
+/* The line that names them on a page; nothing where all are finite. */
+void wane_pair_spectra_write_not_finite(wane_text *out, const wane_pair_spectra *spectra,
+                                        const wane_comparison *comparison);
 void wane_pair_spectra_free(wane_pair_spectra *spectra);
 
 /* One line per matrix and side to be shown, with a header. Appends to `out`. */

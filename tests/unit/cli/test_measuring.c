@@ -375,8 +375,8 @@ static void diff_says_what_the_others_say(void **state)
 
     const wane_json *all = told_json("diff {base} {adapter} --corpus builtin --tokens 900 --tasks "
                                      "builtin/topic --limit 150 --json");
-    json_keys_are(all,
-                  "base tuned tensors settings only_base only_tuned spectra likelihood scores");
+    json_keys_are(all, "base tuned tensors settings only_base only_tuned tie resized not_finite "
+                       "spectra likelihood scores");
     const wane_json *part = wane_json_get(all, "likelihood");
     assert_true(json_number(part, "nll_base") == nll[0]);
     assert_true(json_number(part, "nll_tuned") == nll[1]);

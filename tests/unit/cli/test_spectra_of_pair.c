@@ -141,7 +141,7 @@ static void one_strong_direction_is_one_intruder(void **state)
                            side ? "v" : "u");
             const wane_json *answer = told_json(line), *m = tuned_matrix(answer);
             json_keys_are(answer, "k epsilon side total existing unresolved random matrices "
-                                  "settings only_base only_tuned");
+                                  "settings only_base only_tuned tie resized");
             assert_true(json_number(answer, "existing") == 10);
             assert_true(json_number(answer, "unresolved") == 0);
             CHECK_NEAR(json_number(answer, "random"), 10, 1e-3, 0);
@@ -178,7 +178,8 @@ static void the_table_for_people(void **state)
     (void)state;
     assert_int_equal(told("intruders {base} {strong} --side both"), 0);
     const char *out = told_out();
-    assert_non_null(strstr(out, "matrices             7, of them 1 changed\n"));
+    assert_non_null(
+        strstr(out, "matrices             7, of them 1 changed (without embeddings and heads)\n"));
     assert_non_null(strstr(out, "intruders, side u    1 of 10 directions that exist in the top 10 "
                                 "of the changed matrices (|cosine| < 0.5)\n"
                                 "at random            10.000: as many random directions\n"));
