@@ -99,6 +99,16 @@ static wane_status values_of(const float **out, float **own, const wane_checkpoi
     return wane_tensors_read(c->tensors, t, *own, err);
 }
 
+static bool same_change(const wane_update_tensor *a, const wane_update_tensor *b)
+{
+    const wane_lowrank_term *s = &a->term, *t = &b->term;
+    if (a->rows != b->rows || a->cols != b->cols || !a->data != !b->data) return false;
+    if (a->data) return memcmp(a->data, b->data, a->rows * a->cols * sizeof(float)) == 0;
+    return s->rank == t->rank && s->scale == t->scale &&
+           memcmp(s->a, t->a, s->rank * a->cols * sizeof(float)) == 0 &&
+           memcmp(s->b, t->b, s->rank * a->rows * sizeof(float)) == 0;
+}
+
 static wane_status values_equal(bool *equal, const wane_checkpoint *c, size_t left, size_t right,
                                 wane_error *err)
 {
@@ -107,9 +117,7 @@ static wane_status values_equal(bool *equal, const wane_checkpoint *c, size_t le
     float *own[2] = {NULL, NULL};
     *equal = false;
     if (c->adapter) {
-        const wane_update_tensor *a = &c->update.tensors[left], *b = &c->update.tensors[right];
-        *equal = a->data && b->data && a->rows == b->rows && a->cols == b->cols &&
-                 memcmp(a->data, b->data, a->rows * a->cols * sizeof(float)) == 0;
+        *equal = same_change(&c->update.tensors[left], &c->update.tensors[right]);
         return WANE_OK;
     }
     const wane_tensor *a = wane_tensors_at(c->tensors, left);

@@ -200,14 +200,17 @@ static wane_status check_weights(wane_work *work, const wane_plan_run *run, size
     return st;
 }
 
-/* In which settings the model at hand is not computed as the base is. */
+/* In which settings the model at hand is not computed as the base is. That an adapter has parted
+ * head and embedding is none of its own: it has no configuration. */
 static wane_status put_differences(wane_work *work, const wane_plan_stage *stage,
                                    const wane_chain *chain, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_config_difference list[WANE_CONFIG_SETTINGS];
-    size_t count =
-        wane_config_differences(list, &work->inputs->base->config, &chain->model->config);
+    const wane_config *base = &work->inputs->base->config;
+    wane_config own = chain->model->config;
+    own.tied = base->tied;
+    size_t count = wane_config_differences(list, base, &own);
     for (size_t i = 0; i < count && st == WANE_OK; i++)
         st = wane_results_put_difference(work->db, stage->id, list[i].setting, list[i].base,
                                          list[i].value, err);

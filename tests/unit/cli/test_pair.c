@@ -307,6 +307,42 @@ static void no_total_is_without_a_changed_tensor(void **state)
     }
 }
 
+/* ||dW|| of adapters as peft 0.21 has it (get_delta_weight and modules_to_save, in double), on
+ * heads and embeddings too. One that ensure_weight_tying keeps on both is one tensor. */
+static void adapters_change_what_peft_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *base, *adapter;
+        double norm, changed;
+    } cases[] = {
+        {"untied", "head", 2.4220037238291527, 3},
+        {"untied", "embed", 7.040295881070206, 3},
+        {"untied", "saved", 3.605976174593546, 10},
+        {"untied", "saved-embed", 3.021682125132107, 5},
+        {"biased", "bias-all", 2.218076821581929, 12},
+        {"tied", "tied-head", 2.4383919189816288, 3},
+        {"tied", "tied-embed", 6.3661630360314865, 3},
+        {"tied", "tied-both", 6.057234876898055, 2},
+        {"tied", "tied-saved", 3.352671614053875, 5},
+        {"tied", "tied-ensured", 3.992719727929625, 3},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char line[200];
+        double tensors = 0, changed = 0;
+        (void)snprintf(line, sizeof line, "diff reference/peft/base-%s reference/peft/%s --json",
+                       cases[i].base, cases[i].adapter);
+        assert_int_equal(told(line), 0);
+        wane_error err;
+        wane_json *all = NULL;
+        CHECK_OK(wane_json_parse(&all, told_out(), strlen(told_out()), "out", &err));
+        CHECK_NEAR(sqrt(sum_of_groups(all, &tensors, &changed)), cases[i].norm, 0, 1e-6);
+        assert_true(changed == cases[i].changed);
+        assert_int_equal(wane_json_size(wane_json_get(all, "only_tuned")), 0);
+        wane_json_free(all);
+    }
+}
+
 /* Rows in common are compared, and the total says what it is without. Likelihoods are of each
  * model's own vocabulary, and have no KL. */
 static void resized_vocabularies(void **state)
@@ -456,6 +492,7 @@ int main(void)
         cmocka_unit_test(equal_settings_are_not_listed),
         cmocka_unit_test(both_tokenizers_must_agree_on_the_text),
         cmocka_unit_test(no_total_is_without_a_changed_tensor),
+        cmocka_unit_test(adapters_change_what_peft_says),
         cmocka_unit_test(resized_vocabularies),
         cmocka_unit_test(what_is_not_finite_is_named_and_no_number),
         cmocka_unit_test(a_matrix_that_is_not_finite_is_not_counted),

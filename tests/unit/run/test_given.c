@@ -8,6 +8,7 @@
 
 #include "store/base/text.h"
 #include "store/files/file.h"
+#include "store/files/safetensors.h"
 #include "store/results/query.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
@@ -258,6 +259,38 @@ static void a_model_is_computed_under_its_own_configuration(void **state)
     wane_text_free(&methods);
 }
 
+/* Behind an adapter that parts the head from the embedding, a model stands for itself again; and an
+ * adapter has no configuration that could differ. */
+static void a_model_behind_an_adapter_on_the_head(void **state)
+{
+    (void)state;
+    enum { WIDTH = 32, ROWS = 220 };
+    static float a[WIDTH], b[ROWS];
+    static const char config[] = "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1, "
+                                 "\"target_modules\": [\"lm_head\"]}";
+    const wane_tensor_source list[] = {{"base_model.model.lm_head.lora_A.weight", a, 2, {1, WIDTH}},
+                                       {"base_model.model.lm_head.lora_B.weight", b, 2, {ROWS, 1}}};
+    wane_error err;
+    wane_text methods = {0};
+    for (size_t i = 0; i < WIDTH; i++) a[i] = i % 2 ? 0.3F : -0.3F;
+    for (size_t i = 0; i < ROWS; i++) b[i] = (float)(i % 5) * 0.3F;
+    CHECK_OK(wane_folder_make(scratch_path("head"), &err));
+    CHECK_OK(
+        wane_tensors_write(scratch_path("head/adapter_model.safetensors"), list, 2, NULL, 0, &err));
+    write_file(scratch_path("head/adapter_config.json"), config, sizeof config - 1);
+    wane_text_printf(&methods, "  - {name: head, kind: given, stages: [%s, %s]}\n",
+                     scratch_path("head"), scratch_path("model"));
+    assert_int_equal(run("head.yaml", methods.data, "protocol.adapter=merge", "head.db"), 0);
+    assert_int_equal(query_integer_at(scratch_path("head.db"),
+                                      "SELECT count(*) FROM pretraining_forgetting WHERE position "
+                                      "= 1 AND abs(forgetting) > 1e-3 OR position = 2 AND "
+                                      "forgetting = 0"),
+                     2);
+    assert_int_equal(query_integer_at(scratch_path("head.db"), "SELECT count(*) FROM difference"),
+                     0);
+    wane_text_free(&methods);
+}
+
 /* A model of another shape, or whose tokenizer reads the data otherwise, is refused before
  * anything is measured. */
 static void models_that_do_not_fit_are_refused(void **state)
@@ -318,6 +351,7 @@ int main(void)
         cmocka_unit_test(heads_come_with_their_adapters),
         cmocka_unit_test(a_model_in_a_folder),
         cmocka_unit_test(a_model_is_computed_under_its_own_configuration),
+        cmocka_unit_test(a_model_behind_an_adapter_on_the_head),
         cmocka_unit_test(models_that_do_not_fit_are_refused),
         cmocka_unit_test(what_cannot_be_read_is_said),
     };
