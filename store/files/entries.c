@@ -68,6 +68,7 @@ struct wane_entries {
     struct archive *inner; /* decompresses the current file */
     bool hollow;           /* there is nothing in what `inner` decompresses */
     unsigned char *block;  /* what `inner` is fed from */
+    size_t fed;            /* bytes of its first block */
     char **seen;           /* names so far, sorted */
     size_t seen_count, seen_capacity;
 };
@@ -209,8 +210,12 @@ static struct archive *reader_new(int only_filter)
     return NULL;
 }
 
-static wane_status open_archive(wane_entries *e, wane_error *err)
+static wane_status open_archive(wane_entries *e, size_t bytes, wane_error *err)
 {
+    char head[64];
+    ssize_t got = pread(e->fd, head, sizeof head, 0);
+    wane_status st = wane_file_no_pointer(head, got > 0 ? (size_t)got : 0, bytes, e->path, err);
+    if (st != WANE_OK) return st;
     e->outer = reader_new(0);
     if (!e->outer) return out_of_memory(e, err);
     int result = archive_read_open_fd(e->outer, e->fd, BLOCK);
@@ -248,7 +253,7 @@ wane_status wane_entries_open(wane_entries **out, const char *path,
         WANE_TRY(wane_folder_walk(&e->names, &e->name_count, path, e->limits.entries, err));
     } else if (end && end->archive) {
         locale_t before = enter(e);
-        st = open_archive(e, err);
+        st = open_archive(e, (size_t)info.st_size, err);
         leave(before);
         if (st != WANE_OK) goto done;
     }
@@ -314,8 +319,23 @@ static la_ssize_t feed(struct archive *a, void *context, const void **buffer)
         archive_set_error(a, EIO, "%s", err.message);
         return -1;
     }
+    if (!e->fed) e->fed = got;
     *buffer = e->block;
     return (la_ssize_t)got;
+}
+
+/* Of the current file, whose content is `bytes` or begins with them. */
+static wane_status no_pointer(const wane_entries *e, const void *bytes, size_t count,
+                              wane_error *err)
+{
+    wane_status st = wane_file_no_pointer(bytes, count, count, e->name, NULL);
+    if (st == WANE_OK) return st;
+    bool inside = e->outer || e->names;
+    char *path = inside ? wane_path_join(e->path, e->name) : wane_strdup(e->path);
+    if (!path) return out_of_memory(e, err);
+    st = wane_file_no_pointer(bytes, count, count, path, err);
+    wane_free(path);
+    return st;
 }
 
 /* Sets the current file up to be decompressed. */
@@ -325,9 +345,12 @@ static wane_status open_compressed(wane_entries *e, const ending *end, wane_erro
     if (!e->block && !(e->block = wane_alloc(BLOCK, 1))) return out_of_memory(e, err);
     e->inner = reader_new(end->filter);
     if (!e->inner) return out_of_memory(e, err);
+    e->fed = 0;
     int result = archive_read_open(e->inner, e, NULL, feed, NULL);
     bool known = archive_filter_code(e->inner, 0) == end->filter;
     if (result == ARCHIVE_OK && known) result = archive_read_next_header(e->inner, &entry);
+    wane_status st = known ? WANE_OK : no_pointer(e, e->block, e->fed, err);
+    if (st != WANE_OK) return st;
     if (!known)
         return wane_fail(err, WANE_EFORMAT, "read: %s: %s: not %s data", e->path, e->name,
                          end->format);
@@ -503,6 +526,7 @@ wane_status wane_entries_read_all(wane_entries *e, char **out, size_t *bytes, wa
         WANE_TRY(wane_entries_read(e, data + length, capacity - 1 - length, &got, err));
         length += got;
     } while (got);
+    WANE_TRY(no_pointer(e, data, length, err));
     data[length] = '\0';
     *out = data;
     *bytes = length;

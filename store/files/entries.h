@@ -11,9 +11,10 @@
  * links and devices, encrypted entries, duplicate names, an entry over `entry_bytes`, more than
  * `entries` entries (folders count), a whole over `total_bytes`, compression of what is compressed,
  * a tar without its end mark, a zip entry neither stored nor deflated, anything libarchive warns
- * about. After a failure only wane_entries_close is of use. The checksums of zip, xz, bzip2, lz4
- * and zstd are verified where given, that of gzip is not (libarchive 3.6 passes over it). Names
- * from pax headers come in Unicode's NFC.
+ * about, a Git LFS pointer in place of an archive, of what is compressed, or of what
+ * wane_entries_read_all is asked for. After a failure only wane_entries_close is of use. The
+ * checksums of zip, xz, bzip2, lz4 and zstd are verified where given, that of gzip is not
+ * (libarchive 3.6 passes over it). Names from pax headers come in Unicode's NFC.
  */
 #ifndef STORE_FILES_ENTRIES_H
 #define STORE_FILES_ENTRIES_H

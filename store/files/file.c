@@ -55,6 +55,17 @@ static wane_status read_to_end(char **out, size_t *bytes, int fd, size_t guess, 
     return WANE_OK;
 }
 
+wane_status wane_file_no_pointer(const void *head, size_t head_bytes, size_t bytes,
+                                 const char *path, wane_error *err)
+{
+    static const char version[] = "version https://git-lfs.github.com/spec/v";
+    enum { LARGEST_POINTER = 1024, BEGINNING = sizeof version - 1 };
+    if (bytes > LARGEST_POINTER || head_bytes < BEGINNING || memcmp(head, version, BEGINNING) != 0)
+        return WANE_OK;
+    return wane_fail(err, WANE_EFORMAT,
+                     "read: %s: a Git LFS pointer in place of the file (run git lfs pull)", path);
+}
+
 wane_status wane_file_read(char **out, size_t *bytes, const char *path, size_t limit,
                            wane_error *err)
 {
@@ -72,6 +83,11 @@ wane_status wane_file_read(char **out, size_t *bytes, const char *path, size_t l
         st = read_to_end(out, bytes, fd, sized ? (size_t)info.st_size : 4096, limit, path, err);
     }
     (void)close(fd);
+    if (st != WANE_OK) return st;
+    st = wane_file_no_pointer(*out, *bytes, *bytes, path, err);
+    if (st == WANE_OK) return st;
+    wane_free(*out);
+    *out = NULL;
     return st;
 }
 
@@ -94,6 +110,8 @@ wane_status wane_map_open(wane_map *out, const char *path, wane_error *err)
         else *out = (wane_map){data, (size_t)info.st_size};
     }
     (void)close(fd);
+    if (st == WANE_OK) st = wane_file_no_pointer(out->data, out->bytes, out->bytes, path, err);
+    if (st != WANE_OK) wane_map_close(out);
     return st;
 }
 

@@ -11,6 +11,13 @@
 #include "store/base/hash.h"
 #include "store/base/status.h"
 
+/* WANE_EFORMAT, with the remedy, when what should be a file's content is a Git LFS pointer: a text
+ * of a few lines that stands for the file in a clone made without Git LFS. `head` is its beginning,
+ * `bytes` the size of the whole, `path` what messages call it. Whoever reads content by other means
+ * than the functions of this header asks it. */
+WANE_MUST_CHECK wane_status wane_file_no_pointer(const void *head, size_t head_bytes, size_t bytes,
+                                                 const char *path, wane_error *err);
+
 /* The whole file, NUL-terminated after *bytes bytes. At most `limit` bytes (0 = 1 GiB), else
  * WANE_EFORMAT. Owned by the caller, free with wane_free. */
 WANE_MUST_CHECK wane_status wane_file_read(char **out, size_t *bytes, const char *path,

@@ -84,9 +84,11 @@ static wane_status grow_kept(wane_package *p, member *m, size_t count, wane_erro
 /* How much of the file's beginning is kept, knowing what is kept so far. */
 static size_t wanted(const member *m)
 {
-    enum { LENGTH = 8 };
+    enum { LENGTH = 8, POINTER = 1024 };
     uint64_t claimed = 0;
     if (ends_with(m->name, ".json")) return SIZE_MAX;
+    if (m->kept_bytes >= LENGTH && memcmp(m->kept, "version ", LENGTH) == 0)
+        return POINTER; /* of Git LFS, perhaps */
     if (!ends_with(m->name, ".safetensors") || m->kept_bytes < LENGTH) return LENGTH;
     memcpy(&claimed, m->kept, LENGTH);
     return claimed > WANE_PACKAGE_KEPT_BYTES ? LENGTH : LENGTH + (size_t)claimed;
@@ -356,6 +358,7 @@ wane_status wane_package_read(char **out, size_t *bytes, const wane_package *pac
     const member *m = find(package, name);
     if (!m || m->kept_bytes != m->bytes)
         st = wane_fail(err, WANE_ENOTFOUND, "read: %s: not in the archive", file);
+    else st = wane_file_no_pointer(m->kept, m->kept_bytes, m->bytes, file, err);
     wane_free(file);
     if (st != WANE_OK) return st;
     char *copy = wane_alloc(m->bytes + 1, 1);

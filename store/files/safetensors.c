@@ -89,6 +89,7 @@ static wane_status parse_entry(wane_tensor_entry *out, const wane_json *value, s
 static wane_status add_metadata(wane_tensors *tensors, const wane_json *object, const char *path,
                                 wane_error *err)
 {
+    if (wane_json_kind_of(object) == WANE_JSON_NULL) return WANE_OK; /* as some writers say none */
     if (wane_json_kind_of(object) != WANE_JSON_OBJECT)
         return wane_fail(err, WANE_EFORMAT, "read: %s: __metadata__ is no object", path);
     size_t count = wane_json_size(object), need = 0;
@@ -167,14 +168,9 @@ static wane_status add_tensors(wane_tensors *tensors, size_t index, const wane_j
 
 wane_status wane_safetensors_add(wane_tensors *tensors, size_t index, wane_error *err)
 {
-    static const char pointer[] = "version https://git-lfs";
     const wane_shard *file = &tensors->shards[index];
     const unsigned char *bytes = file->head;
     uint64_t claimed = 0;
-    if (file->head_bytes >= sizeof pointer - 1 && memcmp(bytes, pointer, sizeof pointer - 1) == 0)
-        return wane_fail(err, WANE_EFORMAT,
-                         "read: %s: a Git LFS pointer, not the weights (run git lfs pull)",
-                         file->path);
     if (file->bytes < sizeof claimed)
         return wane_fail(err, WANE_EFORMAT, "read: %s: %zu bytes, too short for a file of tensors",
                          file->path, file->bytes);

@@ -41,11 +41,14 @@ static wane_status grow_shards(wane_tensors *tensors, wane_error *err)
 static wane_status read_shard(wane_tensors *tensors, size_t index, wane_error *err)
 {
     const wane_shard *file = &tensors->shards[index];
+    wane_status st =
+        wane_file_no_pointer(file->head, file->head_bytes, file->bytes, file->path, err);
+    if (st != WANE_OK) return st;
     bool zip = file->head_bytes >= 4 && memcmp(file->head, "PK\x03\x04", 4) == 0;
     /* A safetensors file that began like this would have a header of over 2 GiB. */
     bool legacy = file->head_bytes >= 4 && memcmp(file->head, "\x80\x02\x8a\x0a", 4) == 0;
     if (!zip && !legacy) return wane_safetensors_add(tensors, index, err);
-    wane_status st = wane_shard_hold(tensors, index, err);
+    st = wane_shard_hold(tensors, index, err);
     if (st != WANE_OK) return st;
     return zip ? wane_torch_zip_add(tensors, index, err)
                : wane_torch_legacy_add(tensors, index, err);

@@ -11,9 +11,9 @@
  * are kept and values are read by passing through it again, once for every call of
  * wane_tensors_read or wane_tensors_read_many, unless wane_tensors_hold has brought them all to
  * memory; torch zips are brought there at once. Everything is checked before any tensor is read.
- * safetensors: header against file, JSON without duplicates, known types, shapes without overflow,
- * offsets that tile the data without gap or overlap. torch: pickle.h says what their pickle
- * may hold; sizes, strides and offsets lie within their storage; a
+ * safetensors: header against file, JSON without duplicates (__metadata__ may be null), known
+ * types, shapes without overflow, offsets that tile the data without gap or overlap. torch:
+ * pickle.h says what their pickle may hold; sizes, strides and offsets lie within their storage; a
  * zip's members are stored, not compressed; files of torch before 1.6 are read too. Of shards:
  * every tensor lies in the shard the index names, and no shard holds another.
  *

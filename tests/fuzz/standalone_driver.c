@@ -20,16 +20,29 @@ static void run(const unsigned char *bytes, size_t count)
     free(copy);
 }
 
+/* Not by wane_file_read, which refuses some files that are good inputs (Git LFS pointers). */
+static unsigned char *read_input(const char *path, size_t *count)
+{
+    FILE *file = fopen(path, "rb");
+    long end = file && fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
+    unsigned char *bytes = end >= 0 ? malloc((size_t)end + 1) : NULL;
+    *count = end >= 0 ? (size_t)end : 0;
+    if (bytes && (fseek(file, 0, SEEK_SET) != 0 || fread(bytes, 1, *count, file) != *count)) {
+        free(bytes);
+        bytes = NULL;
+    }
+    if (file) (void)fclose(file);
+    return bytes;
+}
+
 static bool run_file(const char *path)
 {
-    wane_error err;
-    char *text = NULL;
     size_t count = 0;
-    if (wane_file_read(&text, &count, path, 0, &err) != WANE_OK) {
-        (void)fprintf(stderr, "%s\n", err.message);
+    unsigned char *bytes = read_input(path, &count);
+    if (!bytes) {
+        (void)fprintf(stderr, "%s: cannot be read\n", path);
         return false;
     }
-    unsigned char *bytes = (unsigned char *)text;
     run(bytes, count);
     size_t cuts = count < VARIANTS ? count : VARIANTS;
     for (size_t i = 0; i < cuts; i++) run(bytes, count * i / cuts);
@@ -41,7 +54,7 @@ static bool run_file(const char *path)
         run(bytes, count);
         bytes[place] = before;
     }
-    wane_free(text);
+    free(bytes);
     return true;
 }
 

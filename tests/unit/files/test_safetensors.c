@@ -259,6 +259,14 @@ static void hostile_headers_are_refused(void **state)
     CHECK_FAILS(wane_tensors_open(&t, scratch_path("short"), &err), WANE_EFORMAT, "7 bytes");
     write_file(scratch_path("empty"), "", 0);
     CHECK_FAILS(wane_tensors_open(&t, scratch_path("empty"), &err), WANE_EFORMAT, "empty");
+    CHECK_OK(wane_tensors_open(&t,
+                               make("{\"__metadata__\":null,\"a\":{\"dtype\":\"F32\",\"shape\":[1],"
+                                    "\"data_offsets\":[0,4]}}",
+                                    4, 0),
+                               &err));
+    assert_null(wane_tensors_metadata(t, "format"));
+    wane_tensors_close(t);
+    t = NULL;
     static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
     write_file(scratch_path("pointer"), pointer, strlen(pointer));
     CHECK_FAILS(wane_tensors_open(&t, scratch_path("pointer"), &err), WANE_EFORMAT, "Git LFS");
