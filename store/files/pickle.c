@@ -27,7 +27,21 @@ static const struct {
     {"collections", "OrderedDict", WANE_PICKLE_ORDERED_DICT},
     {"torch._utils", "_rebuild_tensor_v2", WANE_PICKLE_REBUILD_TENSOR},
     {"torch._utils", "_rebuild_parameter", WANE_PICKLE_REBUILD_PARAMETER},
+    {"torch", "Size", WANE_PICKLE_SIZE},
+    {"numpy", "dtype", WANE_PICKLE_NUMPY_DTYPE},
+    {"numpy.core.multiarray", "scalar", WANE_PICKLE_NUMPY_SCALAR},
+    {"numpy._core.multiarray", "scalar", WANE_PICKLE_NUMPY_SCALAR},
+    {"_codecs", "encode", WANE_PICKLE_ENCODE},
 };
+
+/* Those of torch 2, as its reference lists them. */
+static const char *const torch_dtypes[] = {
+    "float64",     "float32",         "float16",         "bfloat16",       "float8_e4m3fn",
+    "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu", "float4_e2m1fn_x2",
+    "complex32",   "complex64",       "complex128",      "bool",           "uint8",
+    "uint16",      "uint32",          "uint64",          "int8",           "int16",
+    "int32",       "int64",           "quint8",          "qint8",          "qint32",
+    "quint4x2",    "quint2x4"};
 
 static const struct {
     const char *name, *type;
@@ -195,20 +209,38 @@ static wane_status push_long(machine *m, uint64_t length)
 /* --------------------------------------------------------------------------------------- globals
  */
 
+static bool same(const char *text, size_t bytes, const char *word)
+{
+    return strlen(word) == bytes && memcmp(text, word, bytes) == 0;
+}
+
+/* A dtype of torch is pickled as the global of that name. */
+static bool is_torch_dtype(const char *name, size_t bytes)
+{
+    for (size_t i = 0; i < sizeof torch_dtypes / sizeof *torch_dtypes; i++)
+        if (same(name, bytes, torch_dtypes[i])) return true;
+    return false;
+}
+
+static wane_status push_fact(machine *m, wane_pickle_global from)
+{
+    value *made = make(m, WANE_PICKLE_FACT);
+    if (made) made->integer = from;
+    return push(m, made);
+}
+
 static wane_status push_global(machine *m, const char *module, size_t module_bytes,
                                const char *name, size_t name_bytes)
 {
     int64_t found = -1;
+    bool of_torch = same(module, module_bytes, "torch");
     for (size_t i = 0; i < sizeof globals / sizeof *globals; i++)
-        if (strlen(globals[i].module) == module_bytes && strlen(globals[i].name) == name_bytes &&
-            memcmp(globals[i].module, module, module_bytes) == 0 &&
-            memcmp(globals[i].name, name, name_bytes) == 0)
+        if (same(module, module_bytes, globals[i].module) &&
+            same(name, name_bytes, globals[i].name))
             found = globals[i].what;
-    if (module_bytes == 5 && memcmp(module, "torch", 5) == 0)
-        for (size_t i = 0; i < sizeof storages / sizeof *storages; i++)
-            if (strlen(storages[i].name) == name_bytes &&
-                memcmp(storages[i].name, name, name_bytes) == 0)
-                found = WANE_PICKLE_STORAGES + (int64_t)i;
+    for (size_t i = 0; of_torch && i < sizeof storages / sizeof *storages; i++)
+        if (same(name, name_bytes, storages[i].name)) found = WANE_PICKLE_STORAGES + (int64_t)i;
+    if (of_torch && is_torch_dtype(name, name_bytes)) return push_fact(m, WANE_PICKLE_TORCH_DTYPE);
     if (found < 0) {
         char a[80], b[80], text[240];
         printable(a, module, module_bytes);
@@ -290,6 +322,49 @@ static wane_status rebuild_tensor(machine *m, const value *args)
     return push(m, made);
 }
 
+/* What the functions of globals make of their arguments; those of numpy make facts. */
+static wane_status make_size(machine *m, const value *args)
+{
+    value *sizes = args->count == 1 ? args->items[0] : NULL;
+    bool good = is(sizes, WANE_PICKLE_TUPLE);
+    for (size_t i = 0; good && i < sizes->count; i++)
+        good = is(sizes->items[i], WANE_PICKLE_INTEGER);
+    return good ? push(m, sizes) : refuse(m, "torch.Size of what is no tuple of integers");
+}
+
+static wane_status make_numpy_dtype(machine *m, const value *args)
+{
+    bool good = args->count >= 1 && args->count <= 3 && is(args->items[0], WANE_PICKLE_TEXT);
+    for (size_t i = 1; good && i < args->count; i++)
+        good = is(args->items[i], WANE_PICKLE_BOOL) || is(args->items[i], WANE_PICKLE_INTEGER);
+    return good ? push_fact(m, WANE_PICKLE_NUMPY_DTYPE)
+                : refuse(m, "numpy's dtype with arguments that make none");
+}
+
+static wane_status make_numpy_scalar(machine *m, const value *args)
+{
+    bool good = args->count == 2 && is(args->items[0], WANE_PICKLE_FACT) &&
+                args->items[0]->integer == WANE_PICKLE_NUMPY_DTYPE &&
+                (is(args->items[1], WANE_PICKLE_BYTES) || is(args->items[1], WANE_PICKLE_TEXT));
+    return good ? push_fact(m, WANE_PICKLE_NUMPY_SCALAR)
+                : refuse(m, "numpy's scalar with arguments that make none");
+}
+
+/* Its bytes are those of a fact, so they stay as they are. */
+static wane_status make_bytes(machine *m, const value *args)
+{
+    bool good = args->count == 2 && is(args->items[0], WANE_PICKLE_TEXT) &&
+                is(args->items[1], WANE_PICKLE_TEXT) &&
+                same(args->items[1]->text, args->items[1]->count, "latin1");
+    if (!good) return refuse(m, "_codecs.encode of what is no bytes");
+    value *made = make(m, WANE_PICKLE_BYTES);
+    if (made) {
+        made->text = args->items[0]->text;
+        made->count = args->items[0]->count;
+    }
+    return push(m, made);
+}
+
 /* The top two, a function and its arguments, become what the function would make of them. */
 static wane_status reduce(machine *m)
 {
@@ -306,15 +381,23 @@ static wane_status reduce(machine *m)
         if (args->count < 1 || !is(args->items[0], WANE_PICKLE_TENSOR))
             return refuse(m, "_rebuild_parameter without a tensor");
         return push(m, args->items[0]);
+    case WANE_PICKLE_SIZE: return make_size(m, args);
+    case WANE_PICKLE_NUMPY_DTYPE: return make_numpy_dtype(m, args);
+    case WANE_PICKLE_NUMPY_SCALAR: return make_numpy_scalar(m, args);
+    case WANE_PICKLE_ENCODE: return make_bytes(m, args);
     default: return refuse(m, "REDUCE of a storage class");
     }
 }
 
-/* Attributes of an OrderedDict (torch keeps versions of modules there) are passed over. */
+/* Attributes of an OrderedDict (torch keeps versions of modules there) are passed over, and what
+ * completes a dtype of numpy (its byte order). */
 static wane_status build(machine *m)
 {
-    if (!is(peek(m, 0), WANE_PICKLE_DICT) || !is(peek(m, 1), WANE_PICKLE_DICT))
-        return refuse(m, "BUILD of what is no dict");
+    const value *made = peek(m, 1);
+    bool dict = is(peek(m, 0), WANE_PICKLE_DICT) && is(made, WANE_PICKLE_DICT);
+    bool dtype = is(peek(m, 0), WANE_PICKLE_TUPLE) && is(made, WANE_PICKLE_FACT) &&
+                 made->integer == WANE_PICKLE_NUMPY_DTYPE;
+    if (!dict && !dtype) return refuse(m, "BUILD of what is no dict");
     m->depth--;
     return WANE_OK;
 }

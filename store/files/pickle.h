@@ -4,8 +4,10 @@
  * A pickle is a program; here only the parts of its language that a state dict needs are run, and
  * nothing is ever imported or called: None, bool, int, float, text, bytes, tuple, list, dict,
  * OrderedDict, the storage classes of torch as persistent ids, torch._utils._rebuild_tensor_v2 and
- * _rebuild_parameter. Any other global (a class or function, whatever it is for) and any other
- * opcode is refused by name. Protocols 2 to 5.
+ * _rebuild_parameter, torch.Size (a tuple), and what trainers note beside their tensors: scalars
+ * and dtypes of NumPy 1 and 2, dtypes of torch (facts, of which nothing is kept). Any other global
+ * (a class or function, whatever it is for) and any other opcode is refused by name. Protocols 2
+ * to 5.
  */
 #ifndef STORE_FILES_PICKLE_H
 #define STORE_FILES_PICKLE_H
@@ -30,6 +32,7 @@ typedef enum wane_pickle_kind {
     WANE_PICKLE_GLOBAL,  /* integer: a wane_pickle_global */
     WANE_PICKLE_STORAGE, /* items: "storage", its class, key, place, elements */
     WANE_PICKLE_TENSOR,  /* items: storage, offset, sizes, strides */
+    WANE_PICKLE_FACT,    /* integer: the wane_pickle_global it came from */
     WANE_PICKLE_MARK     /* never in a result */
 } wane_pickle_kind;
 
@@ -37,13 +40,18 @@ typedef enum wane_pickle_global {
     WANE_PICKLE_ORDERED_DICT,
     WANE_PICKLE_REBUILD_TENSOR,
     WANE_PICKLE_REBUILD_PARAMETER,
+    WANE_PICKLE_SIZE,
+    WANE_PICKLE_TORCH_DTYPE,
+    WANE_PICKLE_NUMPY_DTYPE,
+    WANE_PICKLE_NUMPY_SCALAR,
+    WANE_PICKLE_ENCODE,  /* how protocol 2 writes bytes: text that is to be encoded in Latin-1 */
     WANE_PICKLE_STORAGES /* and from here on: index into the storage classes */
 } wane_pickle_global;
 
 /* Values may share parts, and a list or dict may even hold itself: who walks one counts steps. */
 typedef struct wane_pickle_value {
     wane_pickle_kind kind;
-    int64_t integer; /* of BOOL, INTEGER, GLOBAL */
+    int64_t integer; /* of BOOL, INTEGER, GLOBAL, FACT */
     size_t count;    /* items, or bytes of text */
     size_t room;
     const char *text;

@@ -53,6 +53,18 @@ def views():
     )
 
 
+def facts():
+    """What trainers note beside their tensors; NumPy 2 calls the module numpy._core, NumPy 1 numpy.core."""
+    return {
+        "w": values(2, 2), "best": numpy.float64(0.5), "loss": numpy.float32(1.5), "step": numpy.int64(7),
+        "done": numpy.bool_(True), "half": numpy.float16(2), "many": numpy.uint8(200), "mean": numpy.complex64(1j),
+        "run": numpy.str_("caf\u00e9"), "raw": numpy.bytes_(b"ab"), "day": numpy.datetime64("2020-01-01"),
+        "kind": numpy.dtype("float32"), "shape": torch.Size([2, 3]), "none": torch.Size([]),
+        "dtype": torch.bfloat16, "types": [torch.float32, torch.int64, torch.bool, torch.float8_e4m3fn],
+        numpy.int64(3): numpy.float64(1), "deep": {"dtype": torch.float16, "b": values(2)},
+    }
+
+
 def forbidden():
     """What asks for more than a state dict may."""
     class Runs:
@@ -63,8 +75,9 @@ def forbidden():
     return {
         "system": {"w": Runs()},
         "namespace": {**tensor, "args": argparse.Namespace(lr=1e-3)},
-        "numpy": {**tensor, "seed": numpy.float64(3)},
-        "dtype": {**tensor, "type": torch.float16},
+        "array": {**tensor, "history": numpy.arange(3.0)},
+        "type": {**tensor, "type": numpy.float32},
+        "device": {**tensor, "device": torch.device("cpu")},
         "sparse": {"w": torch.eye(3).to_sparse()},
         "set": {**tensor, "names": {"a"}},
     }
@@ -102,6 +115,11 @@ def main():
     torch.save({"model": {"state_dict": {"layer": {"weight": values(2, 3), 0: values(2)}}}}, out / "nested.pt")
     torch.save({"w": values(2, 2)}, out / "protocol5.pt", pickle_protocol=5)
     torch.save({"w": values(2, 2)}, out / "legacy.pt", _use_new_zipfile_serialization=False)
+    torch.save(facts(), out / "facts.pt")
+    torch.save(facts(), out / "facts-protocol5.pt", pickle_protocol=5)
+    torch.save(facts(), out / "facts-legacy.pt", _use_new_zipfile_serialization=False)
+    rezip(out / "facts.pt", out / "facts-numpy1.pt",
+          lambda name, data: (name, data.replace(b"numpy._core.", b"numpy.core."), zipfile.ZIP_STORED))
     torch.save(values(2, 2), out / "tensor.pt")
     torch.save({"epoch": 3}, out / "nothing.pt")
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), out / "script.pt")
@@ -134,7 +152,8 @@ def main():
 
     shutil.rmtree(fuzz, ignore_errors=True)
     fuzz.mkdir()
-    for name in ("views", "nested", "protocol5", "refused-system", "no-storage", "deflated", "legacy"):
+    for name in ("views", "nested", "protocol5", "refused-system", "no-storage", "deflated", "legacy",
+                 "facts", "facts-protocol5", "facts-numpy1"):
         shutil.copyfile(out / f"{name}.pt", fuzz / name)
 
     def pickled(name, program, storage=b"\0" * 16):
@@ -174,6 +193,17 @@ def main():
     pickled("memo", b"\x80\x02}r\xff\xff\xff\xff.")
     pickled("marks", b"\x80\x02((((t.")
     pickled("persistent", b"\x80\x02X\x01\0\0\0aQ.")
+    scalar = b"cnumpy.core.multiarray\nscalar\n"
+    dtype = b"cnumpy\ndtype\nX\x02\0\0\0f8\x89\x88\x87R"
+    pickled("scalar-empty", dictionary(scalar + b")R"))
+    pickled("scalar-of-list", dictionary(scalar + dtype + b"]\x86R"))
+    pickled("scalar-untyped", dictionary(scalar + b"K\x01C\x01a\x86R"))
+    pickled("dtype-of-tensor", dictionary(b"cnumpy\ndtype\n" + tensor((2, 2), (2, 1)) + b"\x85R"))
+    pickled("dtype-state", dictionary(dtype + b"K\x01b"))
+    pickled("size-of-none", dictionary(b"ctorch\nSize\n)R"))
+    pickled("size-of-texts", dictionary(b"ctorch\nSize\nX\x01\0\0\0a\x85\x85R"))
+    pickled("called-dtype", dictionary(b"ctorch\nfloat16\n)R"))
+    pickled("encode", dictionary(b"c_codecs\nencode\nX\x01\0\0\0aX\x05\0\0\0rot13\x86R"))
 
 
 if __name__ == "__main__":

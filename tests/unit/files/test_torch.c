@@ -109,6 +109,26 @@ static void other_protocols_and_the_old_format(void **state)
     }
 }
 
+/* Scalars of NumPy 1 and 2, torch.Size and dtypes beside the tensors are passed over. */
+static void facts_of_trainers_are_passed_over(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"facts.pt", "facts-numpy1.pt", "facts-protocol5.pt",
+                                        "facts-legacy.pt"};
+    wane_error err;
+    float first[4] = {0}, value[4];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        wane_tensors *t = NULL;
+        CHECK_OK(wane_tensors_open(&t, fixture(names[i]), &err));
+        assert_int_equal(wane_tensors_count(t), 2);
+        assert_non_null(wane_tensors_find(t, "deep.b"));
+        CHECK_OK(wane_tensors_read(t, wane_tensors_find(t, "w"), value, &err));
+        if (i == 0) memcpy(first, value, sizeof first);
+        assert_memory_equal(first, value, sizeof first);
+        wane_tensors_close(t);
+    }
+}
+
 /* Whatever is no state dict is refused by name, and nothing is run. */
 static void what_is_refused(void **state)
 {
@@ -118,8 +138,9 @@ static void what_is_refused(void **state)
     } bad[] = {
         {"refused-system.pt", "asks for posix.system, which is no part of a state dict"},
         {"refused-namespace.pt", "asks for argparse.Namespace"},
-        {"refused-numpy.pt", "asks for numpy"},
-        {"refused-dtype.pt", "asks for torch.float16"},
+        {"refused-array.pt", "_reconstruct, which is no part of a state dict and is not run"},
+        {"refused-type.pt", "asks for numpy.float32"},
+        {"refused-device.pt", "asks for torch.device"},
         {"refused-sparse.pt", "_rebuild_sparse_tensor"},
         {"refused-set.pt", "set"},
         {"tensor.pt", "no dict of tensors"},
@@ -160,6 +181,15 @@ static void hostile_tensors_are_refused(void **state)
         {"memo", "memo number"},
         {"marks", "no dict of tensors"},
         {"persistent", "no storage"},
+        {"scalar-empty", "numpy's scalar with arguments that make none"},
+        {"scalar-of-list", "numpy's scalar with arguments that make none"},
+        {"scalar-untyped", "numpy's scalar with arguments that make none"},
+        {"dtype-of-tensor", "numpy's dtype with arguments that make none"},
+        {"dtype-state", "BUILD of what is no dict"},
+        {"size-of-none", "torch.Size of what is no tuple of integers"},
+        {"size-of-texts", "torch.Size of what is no tuple of integers"},
+        {"called-dtype", "REDUCE of what is no function"},
+        {"encode", "_codecs.encode of what is no bytes"},
     };
     wane_error err;
     char path[128];
@@ -263,6 +293,7 @@ int main(void)
         cmocka_unit_test(every_view_reads_right),
         cmocka_unit_test(modules_and_trainers_are_read),
         cmocka_unit_test(other_protocols_and_the_old_format),
+        cmocka_unit_test(facts_of_trainers_are_passed_over),
         cmocka_unit_test(what_is_refused),
         cmocka_unit_test(hostile_tensors_are_refused),
         cmocka_unit_test(bytes_that_disagree_are_refused),
