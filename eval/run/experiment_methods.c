@@ -61,8 +61,9 @@ static wane_status read_choices(choices *out, const wane_yaml *map, const char *
         const wane_yaml *item = out->listed ? node->children[i] : node;
         wane_status st = wane_node_number(&out->value[i], item, low, high, err);
         if (st != WANE_OK) return st;
-        if (whole && out->value[i] != floor(out->value[i]))
-            return wane_yaml_fail(item, err, "%g is no whole number", out->value[i]);
+        uint64_t exact = 0;
+        if (whole && !wane_parse_whole(&exact, item->text))
+            return wane_yaml_fail(item, err, "%.60s is no whole number", item->text);
         for (size_t j = 0; j < i; j++)
             if (out->value[j] == out->value[i])
                 return wane_yaml_fail(item, err, "%g is there twice", out->value[i]);

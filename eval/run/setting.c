@@ -48,13 +48,17 @@ wane_status wane_node_number(double *out, const wane_yaml *node, double low, dou
 wane_status wane_node_count(size_t *out, const wane_yaml *node, size_t low, size_t high,
                             wane_error *err)
 {
-    double value = 0;
-    wane_status st = wane_node_number(&value, node, -INFINITY, INFINITY, err);
+    const size_t most = (size_t)1 << 53;
+    double near = 0;
+    uint64_t value = 0;
+    wane_status st = wane_node_number(&near, node, -INFINITY, INFINITY, err);
     if (st != WANE_OK) return st;
-    if (!(value >= (double)low && value <= (double)high))
+    if (high > most) high = most;
+    /* Compared as they are written: the nearest double of 2^53 + 1 is 2^53. */
+    bool whole = wane_parse_whole(&value, node->text);
+    if (near < (double)low || near > (double)high || (whole && (value < low || value > high)))
         return wane_yaml_fail(node, err, "%.60s is not in [%zu, %zu]", node->text, low, high);
-    if (value != floor(value) || value > 9007199254740992.0)
-        return wane_yaml_fail(node, err, "%g is no whole number", value);
+    if (!whole) return wane_yaml_fail(node, err, "%.60s is no whole number", node->text);
     *out = (size_t)value;
     return WANE_OK;
 }

@@ -21,7 +21,8 @@ WANE_MUST_CHECK wane_status wane_setting_text(const char **out, const wane_yaml 
 /* A finite number in [low, high]. */
 WANE_MUST_CHECK wane_status wane_setting_number(double *out, const wane_yaml *map, const char *key,
                                                 double low, double high, wane_error *err);
-/* An integer in [low, high]; 1e4 and 10_000 count as integers. */
+/* A whole number in [low, high], in [low, 2^53] where that is less: keys and tables hold every such
+ * number exactly. Taken as it is written, without rounding; 1e4 is one. */
 WANE_MUST_CHECK wane_status wane_setting_count(size_t *out, const wane_yaml *map, const char *key,
                                                size_t low, size_t high, wane_error *err);
 WANE_MUST_CHECK wane_status wane_setting_flag(bool *out, const wane_yaml *map, const char *key,

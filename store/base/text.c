@@ -102,6 +102,39 @@ bool wane_parse_int64(int64_t *out, const char *string)
     return true;
 }
 
+/* Appends a digit; false when the number has no room for it. */
+static bool shift_in(uint64_t *value, unsigned digit)
+{
+    if (*value > (UINT64_MAX - digit) / 10) return false;
+    *value = *value * 10 + digit;
+    return true;
+}
+
+bool wane_parse_whole(uint64_t *out, const char *string)
+{
+    double real = 0;
+    if (!wane_parse_double(&real, string)) return false;
+    const char *digits = string + strspn(string, "+-");
+    size_t length = strspn(digits, "0123456789."), last = length;
+    const char *point = memchr(digits, '.', length);
+    /* How many zeros stand behind the digits, were they written out. */
+    long zeros = digits[length] ? strtol(digits + length + 1, NULL, 10) : 0;
+    if (zeros < -(1L << 40)) zeros = -(1L << 40); /* beyond the digits of any text */
+    while (last > 0 && (digits[last - 1] == '0' || digits[last - 1] == '.')) last--;
+    uint64_t value = 0;
+    for (size_t i = 0; i < last; i++)
+        if (digits[i] != '.' && !shift_in(&value, (unsigned)(digits[i] - '0'))) return false;
+    *out = value;
+    if (value == 0) return true;
+    size_t whole = point ? (size_t)(point - digits) : length;
+    zeros += whole >= last ? (long)(whole - last) : 1 - (long)(last - whole);
+    if (string[0] == '-' || zeros < 0) return false;
+    for (; zeros > 0; zeros--)
+        if (!shift_in(&value, 0)) return false;
+    *out = value;
+    return true;
+}
+
 char *wane_format_double(char out[32], double value)
 {
     if (isnan(value)) return strcpy(out, "nan");

@@ -34,6 +34,10 @@ WANE_MUST_CHECK wane_status wane_text_check(wane_text *text, const char *operati
  * it is anything else (empty, trailing characters, hex, nan, inf, out of range). */
 bool wane_parse_double(double *out, const char *string);
 bool wane_parse_int64(int64_t *out, const char *string);
+/* The whole of `string`, which wane_parse_double takes, as the whole number that it says, digit by
+ * digit: 10000, 1e4, 2.50e1. False for a negative number, one with a fraction (however small), and
+ * one of 2^64 or more. */
+bool wane_parse_whole(uint64_t *out, const char *string);
 
 /* Shortest decimal of `value` that reads back to the same bits ("nan", "inf", "-inf" otherwise).
  * `out` must have room for 32 bytes; returns out. */

@@ -12,6 +12,70 @@
 #include "store/base/threads.h"
 #include "tests/support/support.h"
 
+typedef struct whole_number {
+    const char *text;
+    uint64_t value;
+} whole_number;
+
+static void whole_numbers_are_exact(void **state)
+{
+    (void)state;
+    static const whole_number good[] = {
+        {"0", 0},
+        {"-0", 0},
+        {"0.000e7", 0},
+        {"007", 7},
+        {"+5", 5},
+        {"5.", 5},
+        {".5e1", 5},
+        {"2.50e1", 25},
+        {"1e4", 10000},
+        {"1E+2", 100},
+        {"1000e-3", 1},
+        {"1.0", 1},
+        {"9007199254740993", UINT64_C(9007199254740993)},
+        {"9007199254740993.000", UINT64_C(9007199254740993)},
+        {"900719925474099.3e1", UINT64_C(9007199254740993)},
+        {"18446744073709551615", UINT64_MAX},
+        {"1844674407370955161.5e1", UINT64_MAX},
+    };
+    static const char *const bad[] = {
+        "",
+        "x",
+        "-1",
+        "0.5",
+        "16.0000000000000001",
+        "1e-1",
+        "1e400",
+        "1e20",
+        "nan",
+        "0x10",
+        "18446744073709551616",
+        "1.0000000000000000000001",
+        "10_000",
+        " 1",
+        "1e-99",
+        "-0.5",
+        "1e-99999999999999999999",
+        "1.5e-99999999999999999999",
+        "1 ",
+        "1e",
+        "1..0",
+        "--1",
+        "1e0.0",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        uint64_t value = 77;
+        bool taken = wane_parse_whole(&value, good[i].text);
+        if (!taken || value != good[i].value)
+            fail_msg("%s: %llu", good[i].text, (unsigned long long)value);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        uint64_t value = 77;
+        if (wane_parse_whole(&value, bad[i])) fail_msg("%s is taken", bad[i]);
+    }
+}
+
 static void error_is_one_line(void **state)
 {
     (void)state;
@@ -206,11 +270,12 @@ static void gemm_is_right_and_stable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(error_is_one_line),         cmocka_unit_test(numbers_parse_strictly),
-        cmocka_unit_test(utf8_is_checked),           cmocka_unit_test(misspellings_find_their_name),
-        cmocka_unit_test(philox_known_answer),       cmocka_unit_test(draws_have_their_moments),
-        cmocka_unit_test(sha256_known_answer),       cmocka_unit_test(arena_and_overflow),
-        cmocka_unit_test(pool_runs_every_tile_once), cmocka_unit_test(gemm_is_right_and_stable),
+        cmocka_unit_test(whole_numbers_are_exact),      cmocka_unit_test(error_is_one_line),
+        cmocka_unit_test(numbers_parse_strictly),       cmocka_unit_test(utf8_is_checked),
+        cmocka_unit_test(misspellings_find_their_name), cmocka_unit_test(philox_known_answer),
+        cmocka_unit_test(draws_have_their_moments),     cmocka_unit_test(sha256_known_answer),
+        cmocka_unit_test(arena_and_overflow),           cmocka_unit_test(pool_runs_every_tile_once),
+        cmocka_unit_test(gemm_is_right_and_stable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
