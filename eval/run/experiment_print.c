@@ -1,20 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <string.h>
 
 #include "eval/run/experiment_parts.h"
 
-/* A text as a YAML double-quoted scalar (JSON's escapes are YAML's too). */
+/* What YAML takes for a break, a mark or nothing printable, and so would change or refuse were it
+ * written plainly: with the C0 and C1 controls and DEL, all of its characters that need an escape.
+ */
+static const char *const escapes[][2] = {
+    {"\"", "\\\""},
+    {"\\", "\\\\"},
+    {"\n", "\\n"},
+    {"\t", "\\t"},
+    {"\xe2\x80\xa8", "\\u2028"},
+    {"\xe2\x80\xa9", "\\u2029"},
+    {"\xef\xbb\xbf", "\\ufeff"},
+    {"\xef\xbf\xbe", "\\ufffe"},
+    {"\xef\xbf\xbf", "\\uffff"},
+};
+
+/* Appends the character at `text`, UTF-8 or a byte of what is none; returns its bytes. */
+static size_t character(wane_text *out, const char *text)
+{
+    unsigned char first = (unsigned char)text[0], second = (unsigned char)text[1];
+    for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++) {
+        size_t bytes = strlen(escapes[i][0]);
+        if (strncmp(text, escapes[i][0], bytes) != 0) continue;
+        wane_text_string(out, escapes[i][1]);
+        return bytes;
+    }
+    if (first < 0x20 || first == 0x7f) {
+        wane_text_printf(out, "\\x%02x", first);
+        return 1;
+    }
+    if (first == 0xc2 && second >= 0x80 && second < 0xa0) { /* U+0080 to U+009F */
+        wane_text_printf(out, "\\x%02x", second);
+        return 2;
+    }
+    wane_text_append(out, text, 1);
+    return 1;
+}
+
+/* A text as a YAML double-quoted scalar that reads back equal, whatever characters it holds. */
 static void quoted(wane_text *out, const char *text)
 {
     wane_text_string(out, "\"");
-    for (const char *c = text; *c; c++) {
-        if (*c == '"' || *c == '\\') wane_text_printf(out, "\\%c", *c);
-        else if (*c == '\n') wane_text_string(out, "\\n");
-        else if (*c == '\t') wane_text_string(out, "\\t");
-        else if ((unsigned char)*c < 0x20) wane_text_printf(out, "\\x%02x", (unsigned)*c);
-        else wane_text_append(out, c, 1);
-    }
+    while (*text) text += character(out, text);
     wane_text_string(out, "\"");
+}
+
+/* The same as a key: YAML takes one of over 1024 characters for a key only when it is told so. */
+static void quoted_key(wane_text *out, const char *text)
+{
+    enum { LONGEST = 1000 };
+    wane_text key = {0};
+    quoted(&key, text);
+    if (key.length > LONGEST) wane_text_string(out, "? ");
+    wane_text_append(out, key.data, key.length);
+    out->failed = out->failed || key.failed;
+    wane_text_free(&key);
 }
 
 static void text_field(wane_text *out, const char *key, const char *text)
@@ -22,6 +66,21 @@ static void text_field(wane_text *out, const char *key, const char *text)
     if (!text) return;
     wane_text_printf(out, ", %s: ", key);
     quoted(out, text);
+}
+
+/* A folder called builtin is none of the built-in tasks. */
+static void path_field(wane_text *out, const char *path)
+{
+    static const char prefix[] = "builtin/";
+    bool alike = strncmp(path, prefix, sizeof prefix - 1) == 0;
+    wane_text_string(out, ", path: ");
+    if (!alike) {
+        quoted(out, path);
+        return;
+    }
+    wane_text_string(out, "\"./");
+    while (*path) path += character(out, path);
+    wane_text_string(out, "\"");
 }
 
 static void count_field(wane_text *out, const char *key, size_t value)
@@ -62,13 +121,13 @@ static void print_task(wane_text *out, const wane_experiment_task *t)
     if (t->builtin)
         wane_text_printf(out, ", path: \"builtin/%s\", seed: %llu", t->builtin,
                          (unsigned long long)t->builtin_seed);
-    else text_field(out, "path", s->path);
+    else path_field(out, s->path);
     text_field(out, "text", s->text_field);
     text_field(out, "label", s->label_field);
     text_field(out, "template", s->template_text);
     for (size_t l = 0; l < s->label_count; l++) {
         wane_text_string(out, l ? ", " : ", labels: {");
-        quoted(out, s->labels[l].value);
+        quoted_key(out, s->labels[l].value);
         wane_text_string(out, ": ");
         quoted(out, s->labels[l].verbalizer);
         if (l + 1 == s->label_count) wane_text_string(out, "}");
@@ -219,10 +278,12 @@ void wane_experiment_print(wane_text *out, const wane_experiment *x)
     wane_experiment_print_interventions(out, x);
     print_shown(out, x);
     wane_text_printf(out, "keep: %s\n", keeps[x->keep]);
-    char minutes[32];
+    char number[32];
     wane_text_printf(out, "checkpoint: {minutes: %s}\n",
-                     wane_format_double(minutes, x->checkpoint_minutes));
-    if (x->stop_wall_seconds > 0)
-        wane_text_printf(out, "stop: {wall: %.0fs}\n", x->stop_wall_seconds);
+                     wane_format_double(number, x->checkpoint_minutes));
+    double wall = x->stop_wall_seconds;
+    if (wall > 0 && wall == floor(wall)) wane_text_printf(out, "stop: {wall: %.0fs}\n", wall);
+    else if (wall > 0)
+        wane_text_printf(out, "stop: {wall: %ss}\n", wane_format_double(number, wall));
     if (x->limit) wane_text_printf(out, "limit: %zu\n", x->limit);
 }
