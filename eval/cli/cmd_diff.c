@@ -322,6 +322,8 @@ static int run(wane_call *call)
          "of the text: only documents that are plain ASCII"},
         {"documents", 0, WANE_OPTION_TEXT, &asked.text.documents, "RULE",
          "of plain text: blank (parts between blank lines) or whole"},
+        {"field", 0, WANE_OPTION_TEXT, &asked.text.field, "NAME",
+         "of rows (.csv, .tsv, .json, .jsonl): the column or key that is the text (text)"},
         {"tasks", 0, WANE_OPTION_LIST, &asked.tasks, "PATH,...",
          "also the accuracy on these before and after"},
         {"template", 0, WANE_OPTION_TEXT, &asked.task.template_text, "TEXT",

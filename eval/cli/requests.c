@@ -108,6 +108,14 @@ static wane_status open_like(wane_text_data *out, const wane_pair *pair,
     return st;
 }
 
+static void say_hidden(const wane_pair *pair, const char *path, const wane_hidden_files *hidden)
+{
+    char line[WANE_MESSAGE_BYTES];
+    if (hidden->count)
+        wane_log_line(&pair->log, WANE_LOG_WARNING, "%s: %s", path,
+                      wane_hidden_say(line, sizeof line, hidden));
+}
+
 wane_status wane_text_data_open(wane_text_data *out, const wane_pair *pair,
                                 const wane_text_request *request, wane_error *err)
 {
@@ -129,6 +137,7 @@ wane_status wane_text_data_open(wane_text_data *out, const wane_pair *pair,
         WANE_TRY(wane_builtin_corpus(&data.corpus, "builtin", BUILTIN_CORPUS_SEED,
                                      BUILTIN_DOCUMENTS, &data.floor, err));
     else WANE_TRY(wane_corpus_open(&data.corpus, &spec, err));
+    say_hidden(pair, request->path, &data.corpus.hidden);
     WANE_TRY(wane_corpus_encode(&data.windows, &data.corpus, pair->tokenizer, &data.rule, err));
     WANE_TRY(agree_on_text(&data, pair, err));
     *out = data;
@@ -164,6 +173,7 @@ wane_status wane_task_data_open(wane_task_data *out, const wane_pair *pair,
         WANE_TRY(wane_builtin_task(&data.task, request->path + sizeof builtin - 1, 0,
                                    BUILTIN_TRAIN_ROWS, BUILTIN_TEST_ROWS, err));
     } else WANE_TRY(wane_task_open(&data.task, &spec, err));
+    say_hidden(pair, request->path, &data.task.hidden);
     if (request->limit && data.task.rows[data.split] > request->limit)
         data.task.rows[data.split] = request->limit;
     if (length == 0 || length > context) length = context;

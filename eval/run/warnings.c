@@ -77,11 +77,32 @@ static wane_status train_rows_measured(wane_warnings *out, const wane_plan *plan
     return st;
 }
 
+static wane_status say_hidden(wane_warnings *out, const char *kind, const char *name,
+                              const wane_hidden_files *hidden, wane_error *err)
+{
+    char line[WANE_MESSAGE_BYTES];
+    return hidden->count ? wane_warn(out, err, "%s %s: %s", kind, name,
+                                     wane_hidden_say(line, sizeof line, hidden))
+                         : WANE_OK;
+}
+
+static wane_status hidden_files(wane_warnings *out, const wane_plan *plan, wane_error *err)
+{
+    const wane_inputs *in = plan->inputs;
+    const wane_experiment *x = in->experiment;
+    wane_status st = WANE_OK;
+    for (size_t c = 0; c < x->corpus_count && st == WANE_OK; c++)
+        st = say_hidden(out, "corpus", x->corpora[c].spec.name, &in->corpora[c].corpus.hidden, err);
+    for (size_t t = 0; t < x->task_count && st == WANE_OK; t++)
+        st = say_hidden(out, "task", in->tasks[t].task.name, &in->tasks[t].task.hidden, err);
+    return st;
+}
+
 typedef wane_status check(wane_warnings *out, const wane_plan *plan, wane_error *err);
 
 wane_status wane_warnings_find(wane_warnings *out, const wane_plan *plan, wane_error *err)
 {
-    static check *const checks[] = {pretraining_corpus, train_rows_measured};
+    static check *const checks[] = {pretraining_corpus, train_rows_measured, hidden_files};
     wane_status st = WANE_OK;
     wane_warnings found = {0};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

@@ -58,6 +58,8 @@ struct wane_entries {
     size_t count;
     uint64_t total, delivered; /* bytes so far; those of the current file */
 
+    wane_hidden_files hidden;
+
     char **names; /* of the files of a folder */
     size_t name_count, next_name;
     struct archive *outer; /* of an archive */
@@ -250,7 +252,9 @@ wane_status wane_entries_open(wane_entries **out, const char *path,
     if (S_ISDIR(info.st_mode)) {
         (void)close(e->fd);
         e->fd = -1;
-        WANE_TRY(wane_folder_walk(&e->names, &e->name_count, path, e->limits.entries, err));
+        WANE_TRY(wane_folder_walk_visible(&e->names, &e->name_count,
+                                          e->limits.visible ? &e->hidden : NULL, path,
+                                          e->limits.entries, err));
     } else if (end && end->archive) {
         locale_t before = enter(e);
         st = open_archive(e, (size_t)info.st_size, err);
@@ -287,9 +291,15 @@ void wane_entries_close(wane_entries *e)
     wane_names_free(e->names, e->name_count);
     wane_names_free(e->seen, e->seen_count);
     if (e->locale) freelocale(e->locale);
+    wane_free(e->hidden.first);
     wane_free(e->block);
     wane_free(e->path);
     wane_free(e);
+}
+
+const wane_hidden_files *wane_entries_hidden(const wane_entries *e)
+{
+    return &e->hidden;
 }
 
 /* Up to `capacity` bytes of the current file as they are stored. */
@@ -402,7 +412,11 @@ static wane_status check_header(wane_entries *e, struct archive_entry *entry, bo
     if (!raw) return refuse(e, "a name", "must be UTF-8", err);
     wane_status st = canonical_name(&name, e, raw, err);
     if (st != WANE_OK) return st;
+    bool hidden = e->limits.visible && wane_name_hidden(name);
+    if (hidden && archive_entry_filetype(entry) != AE_IFDIR && !wane_hidden_add(&e->hidden, name))
+        st = out_of_memory(e, err);
     wane_free(name);
+    if (hidden || st != WANE_OK) return st;
     if (archive_entry_hardlink_utf8(entry) || archive_entry_hardlink(entry))
         return refuse(e, raw, "a hard link", err);
     if (archive_entry_filetype(entry) == AE_IFLNK || archive_entry_symlink_utf8(entry))

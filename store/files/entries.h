@@ -24,12 +24,15 @@
 #include <stdint.h>
 
 #include "store/base/status.h"
+#include "store/files/file.h"
 
 typedef struct wane_entries_limits {
     /* Decompressed; 0 = 4 GiB and 64 GiB. A compressed file inside an archive counts in both forms
      * towards the total. */
     uint64_t entry_bytes, total_bytes;
     size_t entries; /* 0 = 10,000 */
+    bool visible; /* pass over what is hidden in a folder or an archive (wane_name_hidden), whatever
+                     it is; a path that is one file is read even so */
 } wane_entries_limits;
 
 typedef struct wane_entries wane_entries;
@@ -43,6 +46,9 @@ void wane_entries_close(wane_entries *entries); /* NULL allowed */
  * parts) is borrowed until the next call. WANE_DONE after the last. */
 WANE_MUST_CHECK wane_status wane_entries_next(wane_entries *entries, const char **name,
                                               wane_error *err);
+
+/* What `visible` has passed over so far. Borrowed. */
+const wane_hidden_files *wane_entries_hidden(const wane_entries *entries);
 
 /* Up to `capacity` bytes of the current file; *got = 0 at its end. */
 WANE_MUST_CHECK wane_status wane_entries_read(wane_entries *entries, void *buffer, size_t capacity,

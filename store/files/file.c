@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -259,31 +260,93 @@ wane_status wane_folder_list(char ***out, size_t *count, const char *path, wane_
     return names_finish(&list, st, out, count, path, err);
 }
 
-static wane_status walk(name_list *list, const char *root, const char *relative, int depth,
-                        size_t limit, wane_error *err);
+/* ------------------------------------------------------------------------------------ walking */
 
-/* `relative` is taken over. */
-static wane_status walk_one(name_list *list, const char *root, char *relative, int depth,
-                            size_t limit, wane_error *err)
+enum { DEEPEST = 64 };
+
+typedef struct walking {
+    name_list list;
+    const char *root;
+    size_t limit;
+    wane_hidden_files *hidden; /* NULL: hidden files are files like others */
+} walking;
+
+bool wane_name_hidden(const char *name)
+{
+    static const char macos[] = "__MACOSX";
+    for (const char *part = name; *part;) {
+        size_t bytes = strcspn(part, "/");
+        if (*part == '.' || (bytes == sizeof macos - 1 && memcmp(part, macos, bytes) == 0))
+            return true;
+        part += bytes + (part[bytes] == '/');
+    }
+    return false;
+}
+
+bool wane_hidden_add(wane_hidden_files *hidden, const char *name)
+{
+    if (!hidden->first && !(hidden->first = wane_strdup(name))) return false;
+    hidden->count++;
+    return true;
+}
+
+char *wane_hidden_say(char *out, size_t size, const wane_hidden_files *hidden)
+{
+    bool one = hidden->count == 1;
+    (void)snprintf(out, size, "skipped %zu hidden file%s (%s%.200s)", hidden->count, one ? "" : "s",
+                   one ? "" : "the first: ", hidden->first ? hidden->first : "");
+    return out;
+}
+
+/* Counts the files at and below `relative`; what cannot be looked at is one. */
+static wane_status count_hidden(walking *w, const char *relative, int depth, wane_error *err)
 {
     wane_status st = WANE_OK;
     struct stat info;
-    char *path = relative ? wane_path_join(root, relative) : NULL;
+    char **names = NULL;
+    size_t count = 0;
+    char *path = wane_path_join(w->root, relative);
+    if (!path) return wane_fail_memory(err, "list", w->root);
+    bool folder = lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && depth < DEEPEST &&
+                  wane_folder_list(&names, &count, path, NULL) == WANE_OK;
+    for (size_t i = 0; st == WANE_OK && i < count; i++) {
+        char *inner = wane_path_join(relative, names[i]);
+        st =
+            inner ? count_hidden(w, inner, depth + 1, err) : wane_fail_memory(err, "list", w->root);
+        wane_free(inner);
+    }
+    if (!folder && !wane_hidden_add(w->hidden, relative))
+        st = wane_fail_memory(err, "list", w->root);
+    wane_names_free(names, count);
+    wane_free(path);
+    return st;
+}
+
+static wane_status walk(walking *w, const char *relative, int depth, wane_error *err);
+
+/* `relative` is taken over. */
+static wane_status walk_one(walking *w, char *relative, int depth, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    struct stat info;
+    char *path = relative ? wane_path_join(w->root, relative) : NULL;
     if (!path) {
-        st = wane_fail_memory(err, "list", root);
+        st = wane_fail_memory(err, "list", w->root);
+    } else if (w->hidden && wane_name_hidden(relative)) {
+        st = count_hidden(w, relative, depth, err);
     } else if (lstat(path, &info) != 0) {
         st = wane_fail_errno(err, "list", path);
     } else if (S_ISDIR(info.st_mode)) {
-        st = walk(list, root, relative, depth + 1, limit, err);
+        st = walk(w, relative, depth + 1, err);
     } else if (S_ISLNK(info.st_mode) && stat(path, &info) != 0) {
         st = wane_fail_errno(err, "list", path);
     } else if (!S_ISREG(info.st_mode)) {
         st = wane_fail(err, WANE_EFORMAT, "list: %s: %s", path,
                        S_ISDIR(info.st_mode) ? "a link to a folder" : "not a regular file");
-    } else if (list->count == limit) {
-        st = wane_fail(err, WANE_EFORMAT, "list: %s: more than %zu files", root, limit);
+    } else if (w->list.count == w->limit) {
+        st = wane_fail(err, WANE_EFORMAT, "list: %s: more than %zu files", w->root, w->limit);
     } else {
-        if (!names_add(list, relative)) st = wane_fail_memory(err, "list", root);
+        if (!names_add(&w->list, relative)) st = wane_fail_memory(err, "list", w->root);
         relative = NULL;
     }
     wane_free(path);
@@ -291,30 +354,35 @@ static wane_status walk_one(name_list *list, const char *root, char *relative, i
     return st;
 }
 
-static wane_status walk(name_list *list, const char *root, const char *relative, int depth,
-                        size_t limit, wane_error *err)
+static wane_status walk(walking *w, const char *relative, int depth, wane_error *err)
 {
-    enum { DEEPEST = 64 };
     char **names = NULL;
     size_t count = 0;
     if (depth > DEEPEST)
-        return wane_fail(err, WANE_EFORMAT, "list: %s: more than %d folders deep", root, DEEPEST);
-    char *path = relative ? wane_path_join(root, relative) : wane_strdup(root);
-    if (!path) return wane_fail_memory(err, "list", root);
+        return wane_fail(err, WANE_EFORMAT, "list: %s: more than %d folders deep", w->root,
+                         DEEPEST);
+    char *path = relative ? wane_path_join(w->root, relative) : wane_strdup(w->root);
+    if (!path) return wane_fail_memory(err, "list", w->root);
     wane_status st = wane_folder_list(&names, &count, path, err);
     for (size_t i = 0; st == WANE_OK && i < count; i++)
-        st = walk_one(list, root, wane_path_join(relative, names[i]), depth, limit, err);
+        st = walk_one(w, wane_path_join(relative, names[i]), depth, err);
     wane_names_free(names, count);
     wane_free(path);
     return st;
 }
 
+wane_status wane_folder_walk_visible(char ***out, size_t *count, wane_hidden_files *hidden,
+                                     const char *path, size_t limit, wane_error *err)
+{
+    walking w = {.root = path, .limit = limit, .hidden = hidden};
+    wane_status st = walk(&w, NULL, 0, err);
+    return names_finish(&w.list, st, out, count, path, err);
+}
+
 wane_status wane_folder_walk(char ***out, size_t *count, const char *path, size_t limit,
                              wane_error *err)
 {
-    name_list list = {0};
-    wane_status st = walk(&list, path, NULL, 0, limit, err);
-    return names_finish(&list, st, out, count, path, err);
+    return wane_folder_walk_visible(out, count, NULL, path, limit, err);
 }
 
 char *wane_path_join(const char *folder, const char *name)

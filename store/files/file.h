@@ -69,6 +69,26 @@ WANE_MUST_CHECK wane_status wane_folder_walk(char ***out, size_t *count, const c
                                              size_t limit, wane_error *err);
 void wane_names_free(char **names, size_t count);
 
+/* Whether the relative `name`, or a folder on its way, is hidden: begins with a full stop, or is
+ * __MACOSX, where macOS puts what it knows of the files of an archive. */
+bool wane_name_hidden(const char *name);
+
+/* Hidden files that were passed over. Free `first` with wane_free. */
+typedef struct wane_hidden_files {
+    size_t count;
+    char *first; /* relative name of the first; NULL when there is none */
+} wane_hidden_files;
+/* Notes one of them; false when memory is out. */
+bool wane_hidden_add(wane_hidden_files *hidden, const char *name);
+
+/* "skipped 3 hidden files (the first: NAME)" in `out`, which it returns. */
+char *wane_hidden_say(char *out, size_t size, const wane_hidden_files *hidden);
+
+/* wane_folder_walk without what is hidden: those files are counted, whatever they are. */
+WANE_MUST_CHECK wane_status wane_folder_walk_visible(char ***out, size_t *count,
+                                                     wane_hidden_files *hidden, const char *path,
+                                                     size_t limit, wane_error *err);
+
 /* "folder/name", or `name` alone when it is absolute or folder is NULL or empty. Owned by the
  * caller, free with wane_free; NULL when memory is out. */
 char *wane_path_join(const char *folder, const char *name);

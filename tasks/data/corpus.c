@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 #include "store/base/memory.h"
 #include "store/files/entries.h"
@@ -23,6 +24,7 @@ typedef struct collection {
     wane_arena *arena;
     wane_document *documents;
     size_t count, capacity, filtered_out;
+    wane_hidden_files hidden; /* `first` in the arena */
 } collection;
 
 static void holder_free(holder *h)
@@ -110,6 +112,20 @@ done:
     return st;
 }
 
+/* Syntax of a table must not be measured as language, so there is no falling back to plain text. */
+static wane_status no_field(const collection *c, const wane_source *source, wane_format format,
+                            wane_error *err)
+{
+    bool table = format == WANE_FORMAT_CSV || format == WANE_FORMAT_TSV;
+    return wane_source_fail_missing(source, c->field, err,
+                                    table
+                                        ? "; name the column of the text (--field NAME, or 'field' "
+                                          "of the corpus), or the file .txt to measure it as plain "
+                                          "text"
+                                        : "; name the key of the text (--field NAME, or 'field' of "
+                                          "the corpus)");
+}
+
 static wane_status take_rows(collection *c, const char *bytes, size_t count, const char *name,
                              wane_format format, wane_error *err)
 {
@@ -118,7 +134,8 @@ static wane_status take_rows(collection *c, const char *bytes, size_t count, con
     wane_text text = {0};
     WANE_TRY(wane_source_open(&source, bytes, count, name, format, true, err));
     while ((st = wane_source_next(source, err)) == WANE_OK) {
-        bool bare = wane_source_columns(source) == 1 && !*wane_source_column(source, 0);
+        bool bare = wane_source_is_bare(source);
+        if (!bare && !wane_source_has(source, c->field)) WANE_TRY(no_field(c, source, format, err));
         wane_text_clear(&text);
         WANE_TRY(wane_source_value(source, bare ? "" : c->field, &text, err));
         WANE_TRY(wane_text_check(&text, "open corpus", name, err));
@@ -137,7 +154,7 @@ static bool is_text_name(const char *name)
     size_t length = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t ending = strlen(endings[i]);
-        if (length > ending && strcmp(name + length - ending, endings[i]) == 0) return true;
+        if (length > ending && strcasecmp(name + length - ending, endings[i]) == 0) return true;
     }
     return false;
 }
@@ -158,8 +175,7 @@ static wane_status take_entry(collection *c, wane_entries *entries, const char *
     wane_format format = WANE_FORMAT_JSON;
     char *bytes = NULL, *kept_name = NULL;
     size_t count = 0;
-    bool rows = wane_format_of(&format, name) &&
-                (format == WANE_FORMAT_JSON || format == WANE_FORMAT_JSONL);
+    bool rows = wane_format_of(&format, name);
     if (!rows && !is_text_name(name) && !is_lone(c->spec->path, name)) return WANE_OK;
     kept_name = wane_strdup(name);
     if (!kept_name) return wane_fail_memory(err, "open corpus", c->spec->path);
@@ -196,8 +212,9 @@ static wane_status finish(wane_corpus *out, collection *c, wane_status st, wane_
     if (st == WANE_OK && !h) st = wane_fail_memory(err, "open corpus", c->spec->path);
     if (st == WANE_OK && c->count == 0)
         st = wane_fail(err, WANE_EFORMAT,
-                       "open corpus: %s: no document is left (%zu were not ASCII)", c->spec->path,
-                       c->filtered_out);
+                       "open corpus: %s: no document is left (%zu were not ASCII, %zu files are "
+                       "hidden)",
+                       c->spec->path, c->filtered_out, c->hidden.count);
     if (st == WANE_OK) {
         size_t bytes = 0;
         const char *last = wane_path_name(c->spec->path, true, &bytes);
@@ -207,6 +224,7 @@ static wane_status finish(wane_corpus *out, collection *c, wane_status st, wane_
             .count = c->count,
             .documents = c->documents,
             .filtered_out = c->filtered_out,
+            .hidden = c->hidden,
             .memory = h,
         };
         st = corpus.name ? fingerprint(&corpus, err)
@@ -241,12 +259,13 @@ wane_status wane_corpus_open(wane_corpus *out, const wane_corpus_spec *spec, wan
     if (st != WANE_OK) return st;
     c.arena = wane_arena_new();
     if (!c.arena) return wane_fail_memory(err, "open corpus", spec->path);
-    st = wane_entries_open(&entries, spec->path, NULL, err);
+    st = wane_entries_open(&entries, spec->path, &(wane_entries_limits){.visible = true}, err);
     while (st == WANE_OK) {
         const char *name = NULL;
         st = wane_entries_next(entries, &name, err);
         if (st == WANE_OK) st = take_entry(&c, entries, name, err);
     }
+    if (st == WANE_DONE) st = wane_hidden_keep(&c.hidden, entries, c.arena, err);
     wane_entries_close(entries);
-    return finish(out, &c, st == WANE_DONE ? WANE_OK : st, err);
+    return finish(out, &c, st, err);
 }

@@ -10,17 +10,21 @@
 
 #include "store/base/hash.h"
 #include "store/base/status.h"
+#include "store/files/file.h"
 #include "tasks/text/tokenizer.h"
 
-/* In a folder or an archive every file that ends in .txt, .text, .raw, .tokens, .jsonl, .ndjson or
- * .json is read, in that order of names or of the archive, and others are left alone; a path that
- * is one file is read whatever its ending, as plain text when that is none of the JSON ones.
- * Documents that are empty or all white space are no documents. */
+/* In a folder or an archive every file that ends in .txt, .text, .raw, .tokens, .jsonl, .ndjson,
+ * .json, .csv or .tsv is read, in the order of names or of the archive, and others are left alone;
+ * hidden ones are passed over and counted. A path that is one file is read whatever its ending, as
+ * plain text when that is none of the four forms of rows (source.h).
+ * Rows: each is one document, the value of the column or key `field`; a file without it is refused
+ * with its columns. Of JSON, a list of bare texts is one too. Documents that are empty or all white
+ * space are no documents. */
 typedef struct wane_corpus_spec {
     const char *name;      /* default: last part of path, without an ending */
-    const char *path;      /* plain text, JSONL with `text`, a JSON list of texts or of objects, or
-                              a folder or an archive of these */
-    const char *field;     /* of JSONL and JSON objects; default "text" */
+    const char *path;      /* plain text, rows as JSONL, JSON, CSV or TSV, or a folder or an archive
+                              of these */
+    const char *field;     /* of rows: the column or key; default "text" */
     const char *documents; /* of plain text: "blank" (default: parts between blank lines, which may
                               hold white space) or "whole" (each file is one) */
     const char *filter;    /* "ascii": only documents that are pure ASCII; NULL: all */
@@ -36,6 +40,7 @@ typedef struct wane_corpus {
     size_t count;
     const wane_document *documents;
     size_t filtered_out;          /* documents the filter left out */
+    wane_hidden_files hidden;     /* passed over; `first` goes with the corpus */
     char sha256[WANE_SHA256_HEX]; /* of the kept documents in order */
     void *memory;
 } wane_corpus;

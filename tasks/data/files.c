@@ -2,6 +2,7 @@
 #include "tasks/data/files.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "store/base/memory.h"
 #include "store/files/entries.h"
@@ -32,7 +33,7 @@ const char *wane_split_word(enum wane_file_split split)
 static bool ends_in(const char *name, size_t bytes, const char *ending)
 {
     size_t length = strlen(ending);
-    return bytes > length && memcmp(name + bytes - length, ending, length) == 0;
+    return bytes > length && strncasecmp(name + bytes - length, ending, length) == 0;
 }
 
 size_t wane_name_uncompressed(const char *name, size_t bytes)
@@ -146,12 +147,23 @@ static wane_status no_train(const collector *c, wane_error *err)
                      c->seen.count > 6 ? ", ..." : "");
 }
 
-wane_status wane_task_files_read(wane_task_files *out, const char *path, wane_error *err)
+wane_status wane_hidden_keep(wane_hidden_files *out, const wane_entries *entries, wane_arena *arena,
+                             wane_error *err)
+{
+    const wane_hidden_files *hidden = wane_entries_hidden(entries);
+    char *first = hidden->count ? wane_arena_strdup(arena, hidden->first) : NULL;
+    if (hidden->count && !first) return wane_fail_memory(err, "read", "hidden files");
+    *out = (wane_hidden_files){hidden->count, first};
+    return WANE_OK;
+}
+
+wane_status wane_task_files_read(wane_task_files *out, const char *path, wane_arena *arena,
+                                 wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_entries *entries = NULL;
     collector c = {.path = path, .folder = wane_folder_exists(path)};
-    WANE_TRY(wane_entries_open(&entries, path, NULL, err));
+    WANE_TRY(wane_entries_open(&entries, path, &(wane_entries_limits){.visible = true}, err));
     for (;;) {
         const char *name = NULL;
         st = wane_entries_next(entries, &name, err);
@@ -159,7 +171,7 @@ wane_status wane_task_files_read(wane_task_files *out, const char *path, wane_er
         if (st != WANE_OK) goto done;
         WANE_TRY(take_entry(&c, entries, name, err));
     }
-    st = WANE_OK;
+    WANE_TRY(wane_hidden_keep(&c.files.hidden, entries, arena, err));
     if (!c.files.split[WANE_FILE_TRAIN].name) WANE_TRY(no_train(&c, err));
     *out = c.files;
     c.files = (wane_task_files){0};

@@ -432,6 +432,10 @@ wane_status wane_like_open(wane_corpus *corpus, wane_windows *windows, wane_wind
     if (used < 4 || used > context)
         return wane_fail(err, WANE_EINVAL, "like: %s: a window of %zu tokens (4 to %zu)",
                          wane_like_names[like], used, context);
+    if (wane_format_of(&(wane_format){0}, path))
+        return wane_fail(err, WANE_EFORMAT,
+                         "like: %s: rows; the rule of %s is for one plain text file", path,
+                         wane_like_names[like]);
     WANE_TRY(wane_file_read(&r.bytes, &r.size, path, LARGEST_FILE, err));
     WANE_TRY(wane_source_check_text(r.bytes, r.size, path, err));
     st = like == WANE_LIKE_GPTQ        ? read_lines(&r, err)

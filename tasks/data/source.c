@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "store/base/memory.h"
 #include "store/files/json.h"
@@ -40,7 +41,7 @@ bool wane_format_of(wane_format *out, const char *name)
     size_t length = strlen(name);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         size_t ending = strlen(known[i].ending);
-        if (length <= ending || strcmp(name + length - ending, known[i].ending) != 0) continue;
+        if (length <= ending || strcasecmp(name + length - ending, known[i].ending) != 0) continue;
         *out = known[i].format;
         return true;
     }
@@ -355,7 +356,13 @@ bool wane_source_has(const wane_source *source, const char *column)
     return header_index(source, column) < source->headers;
 }
 
-static wane_status fail_missing(const wane_source *source, const char *column, wane_error *err)
+bool wane_source_is_bare(const wane_source *source)
+{
+    return is_json(source) && wane_json_kind_of(source->row) == WANE_JSON_STRING;
+}
+
+wane_status wane_source_fail_missing(const wane_source *source, const char *column, wane_error *err,
+                                     const char *advice)
 {
     wane_text list = {0};
     size_t count = wane_source_columns(source);
@@ -366,10 +373,10 @@ static wane_status fail_missing(const wane_source *source, const char *column, w
     const char *near = wane_nearest(column, names, count);
     wane_status st =
         near ? wane_source_fail(source, err, WANE_EFORMAT,
-                                "no column \"%.60s\"; did you mean \"%.60s\"? (columns: %s)",
-                                column, near, list.data ? list.data : "")
-             : wane_source_fail(source, err, WANE_EFORMAT, "no column \"%.60s\" (columns: %s)",
-                                column, list.data ? list.data : "none");
+                                "no column \"%.60s\"; did you mean \"%.60s\"? (columns: %s)%s",
+                                column, near, list.data ? list.data : "", advice)
+             : wane_source_fail(source, err, WANE_EFORMAT, "no column \"%.60s\" (columns: %s)%s",
+                                column, list.data ? list.data : "none", advice);
     wane_text_free(&list);
     wane_free(names);
     return st;
@@ -393,12 +400,12 @@ wane_status wane_source_value(const wane_source *source, const char *column, wan
 {
     if (!is_json(source)) {
         size_t index = header_index(source, column);
-        if (index == source->headers) return fail_missing(source, column, err);
+        if (index == source->headers) return wane_source_fail_missing(source, column, err, "");
         wane_text_string(out, wane_csv_field(&source->csv, index));
         return WANE_OK;
     }
     const wane_json *value = json_value(source, column);
-    if (!value) return fail_missing(source, column, err);
+    if (!value) return wane_source_fail_missing(source, column, err, "");
     size_t bytes = 0;
     const char *text = wane_json_string(value, &bytes);
     switch (wane_json_kind_of(value)) {

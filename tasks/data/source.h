@@ -23,7 +23,8 @@ typedef enum wane_format {
     WANE_FORMAT_TSV
 } wane_format;
 
-/* By the ending of a file's name (.jsonl and .ndjson, .json, .csv, .tsv); false for any other. */
+/* By the ending of a file's name (.jsonl and .ndjson, .json, .csv, .tsv, in capitals too); false
+ * for any other. */
 bool wane_format_of(wane_format *out, const char *name);
 
 typedef struct wane_source wane_source;
@@ -45,6 +46,13 @@ size_t wane_source_row(const wane_source *source);
 size_t wane_source_columns(const wane_source *source);
 const char *wane_source_column(const wane_source *source, size_t index);
 bool wane_source_has(const wane_source *source, const char *column);
+
+/* Whether the row read last is a bare text. */
+bool wane_source_is_bare(const wane_source *source);
+
+/* "no column C (columns: a, b)ADVICE", with the nearest name and the place; WANE_EFORMAT. */
+wane_status wane_source_fail_missing(const wane_source *source, const char *column, wane_error *err,
+                                     const char *advice);
 
 /* Appends the row's value of `column` to `out`: a string as it is, a number or a truth value as the
  * text JSON writes for it (2.0 becomes "2"), one beyond int64 or double as it is written. A missing

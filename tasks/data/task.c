@@ -153,6 +153,7 @@ static wane_status fill_task(wane_task *task, opening *o, wane_error *err)
                         .label_count = o->labels.count,
                         .tail = o->mapping.template.tail,
                         .truncate_left = o->spec.truncate && strcmp(o->spec.truncate, "left") == 0,
+                        .hidden = o->files.hidden,
                         .memory = o->arena};
     wane_label *labels = wane_arena_alloc(o->arena, o->labels.count, sizeof *labels);
     if (!labels) return wane_fail_memory(err, "open task", o->name);
@@ -179,7 +180,7 @@ wane_status wane_task_open(wane_task *out, const wane_task_spec *spec, wane_erro
     o.arena = wane_arena_new();
     if (!o.arena) return wane_fail_memory(err, "open task", spec->path);
     WANE_TRY(take_name(&o, err));
-    WANE_TRY(wane_task_files_read(&o.files, spec->path, err));
+    WANE_TRY(wane_task_files_read(&o.files, spec->path, o.arena, err));
     if (o.files.manifest.name)
         WANE_TRY(wane_manifest_read(&o.spec, o.files.manifest.bytes, o.files.manifest.count,
                                     o.files.manifest.name, o.arena, err));

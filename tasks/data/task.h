@@ -10,6 +10,7 @@
 
 #include "store/base/hash.h"
 #include "store/base/status.h"
+#include "store/files/file.h"
 #include "tasks/text/tokenizer.h"
 
 /* A label: its value in the data ("0", "positive") and what the model must say for it. */
@@ -62,6 +63,7 @@ typedef struct wane_task {
      * and paths are not part of them. */
     char sha256[WANE_SPLITS][WANE_SHA256_HEX];
     bool truncate_left;
+    wane_hidden_files hidden; /* passed over; `first` goes with the task */
     void *memory;
 } wane_task;
 

@@ -36,7 +36,10 @@ static void check_name(const char *name)
 
 static void read_as(const char *ending, const uint8_t *data, size_t size)
 {
-    const wane_entries_limits limits = {ENTRY_BYTES, TOTAL_BYTES, ENTRIES};
+    const wane_entries_limits limits = {.entry_bytes = ENTRY_BYTES,
+                                        .total_bytes = TOTAL_BYTES,
+                                        .entries = ENTRIES,
+                                        .visible = size % 2};
     char path[300];
     (void)snprintf(path, sizeof path, "%s/input%s", folder, ending);
     FILE *file = fopen(path, "wb");
@@ -50,6 +53,7 @@ static void read_as(const char *ending, const uint8_t *data, size_t size)
         char *bytes = NULL;
         size_t count = 0;
         check_name(name);
+        FUZZ_CHECK(!limits.visible || !wane_name_hidden(name));
         if (files % 3 == 2) continue; /* some are passed over */
         st = wane_entries_read_all(entries, &bytes, &count, &err);
         if (st != WANE_OK) break;
@@ -60,6 +64,7 @@ static void read_as(const char *ending, const uint8_t *data, size_t size)
     FUZZ_CHECK(st == WANE_DONE || st < 0);
     if (st < 0) fuzz_check_error(st, &err);
     FUZZ_CHECK(files <= ENTRIES && total <= TOTAL_BYTES);
+    if (entries) FUZZ_CHECK(wane_entries_hidden(entries)->count <= ENTRIES);
     wane_entries_close(entries);
     (void)unlink(path);
 }

@@ -9,6 +9,7 @@
 #include "store/base/memory.h"
 #include "store/base/random.h"
 #include "store/base/text.h"
+#include "store/files/file.h"
 #include "tasks/data/corpus.h"
 #include "tests/support/support.h"
 
@@ -58,6 +59,88 @@ static void json_lists_and_lines(void **state)
     spec.path = put("d.jsonl", "{\"body\": \"x\"}\n\"bare\"\n{\"body\": \"y\"}\n");
     spec.field = "body";
     DOCUMENTS(&spec, "x", "bare", "y");
+}
+
+/* Rows are documents by their field, in the four forms alike; a table is never plain text. */
+static void tables(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_corpus corpus;
+    static const char csv[] = "text,label\n\"He said, \"\"good\"\"\",1\n,0\n\"two\n\nlines\",0\n";
+    wane_corpus_spec spec = {.path = put("t.csv", csv)};
+    DOCUMENTS(&spec, "He said, \"good\"", "two\n\nlines");
+    spec.path = put("t.txt", csv); /* the way round it */
+    DOCUMENTS(&spec, "text,label\n\"He said, \"\"good\"\"\",1\n,0\n\"two", "lines\",0");
+    spec.path = put("T.TSV", "id\ttext\r\n1\ta \"b\" c\r\n2\t\"x\ty\"\r\n");
+    DOCUMENTS(&spec, "a \"b\" c", "x\ty");
+    spec.field = "body";
+    spec.path = put("u.csv", "label,body\r1,old\r2,Mac\r");
+    DOCUMENTS(&spec, "old", "Mac");
+    spec.path = put("v.jsonl", "{\"label\": 1, \"body\": \"x\"}\n");
+    DOCUMENTS(&spec, "x");
+    spec.path = put("w.json", "{\"label\": [1, 2], \"body\": [\"x\", \"y\"]}");
+    DOCUMENTS(&spec, "x", "y");
+    static const char *const without[] = {"t.csv", "T.TSV", "v.jsonl", "w.json"};
+    spec.field = "sentence";
+    for (size_t i = 0; i < 4; i++) {
+        spec.path = scratch_path(without[i]);
+        CHECK_FAILS(wane_corpus_open(&corpus, &spec, &err), WANE_EFORMAT,
+                    "no column \"sentence\" (columns: ");
+        assert_non_null(strstr(err.message, "--field NAME, or 'field' of the corpus"));
+        assert_int_equal(strstr(err.message, "the file .txt to measure it as plain text") != NULL,
+                         i < 2);
+    }
+    spec.field = NULL;
+    spec.path = put("semicolons.csv", "text;label\nx;1\n");
+    CHECK_FAILS(wane_corpus_open(&corpus, &spec, &err), WANE_EFORMAT,
+                "no column \"text\" (columns: text;label)");
+    spec.path = put("open.csv", "text,label\n\"x,1\ny,2\n");
+    CHECK_FAILS(wane_corpus_open(&corpus, &spec, &err), WANE_EFORMAT, "(line 2, column 1)");
+}
+
+/* Copies, caches and what a system puts beside the files are no text of anyone's. */
+static void hidden_files_are_passed_over(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_corpus corpus;
+    char path[600];
+    const char *folder = scratch_path("hidden");
+    static const char *const names[] = {"one.txt",
+                                        ".ipynb_checkpoints/one-checkpoint.txt",
+                                        ".git/description.txt",
+                                        "sub/__MACOSX/._one.txt",
+                                        "sub/._one.txt",
+                                        "sub/.DS_Store",
+                                        "sub/two.csv"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        *strrchr(path, '/') = '\0';
+        CHECK_OK(wane_folder_make(path, &err));
+        path[strlen(path)] = '/';
+        const char *text = i == 0 ? "seen" : i == 6 ? "text\nrow\n" : "hid\xff";
+        write_file(path, text, strlen(text));
+    }
+    wane_corpus_spec spec = {.path = folder};
+    DOCUMENTS(&spec, "seen", "row");
+    CHECK_OK(wane_corpus_open(&corpus, &spec, &err));
+    assert_int_equal(corpus.hidden.count, 5);
+    assert_string_equal(corpus.hidden.first, ".git/description.txt");
+    wane_corpus_free(&corpus);
+    spec.path = put(".named.txt", "read"); /* for it was named */
+    DOCUMENTS(&spec, "read");
+    (void)snprintf(path, sizeof path, "%s/sub/__MACOSX", folder);
+    write_file(scratch_path("hidden/sub/__MACOSX/a.txt"), "named", 5);
+    CHECK_OK(wane_remove(scratch_path("hidden/sub/__MACOSX/._one.txt"), &err));
+    spec.path = path;
+    DOCUMENTS(&spec, "named");
+    (void)snprintf(path, sizeof path, "%s/one.txt", folder);
+    CHECK_OK(wane_remove(path, &err));
+    CHECK_OK(wane_remove(scratch_path("hidden/sub/two.csv"), &err));
+    spec.path = folder;
+    CHECK_FAILS(wane_corpus_open(&corpus, &spec, &err), WANE_EFORMAT,
+                "no document is left (0 were not ASCII, 5 files are hidden)");
 }
 
 static void folder_of_files(void **state)
@@ -116,7 +199,7 @@ static void errors_of_corpora(void **state)
     spec.path = put("g.txt", "caf\xc3\xa9\n");
     spec.filter = "ascii";
     CHECK_FAILS(wane_corpus_open(&corpus, &spec, &err), WANE_EFORMAT,
-                "no document is left (1 were not ASCII)");
+                "no document is left (1 were not ASCII, 0 files are hidden)");
     spec.filter = "latin";
     CHECK_FAILS(wane_corpus_open(&corpus, &spec, &err), WANE_EINVAL, "\"latin\" is not ascii");
     spec.filter = NULL;
@@ -124,8 +207,10 @@ static void errors_of_corpora(void **state)
     CHECK_FAILS(wane_corpus_open(&corpus, &spec, &err), WANE_EINVAL, "neither blank nor whole");
     spec.documents = NULL;
     spec.path = put("h.jsonl", "{\"txt\": \"x\"}\n");
-    CHECK_FAILS(wane_corpus_open(&corpus, &spec, &err), WANE_EFORMAT,
-                "no column \"text\"; did you mean \"txt\"? (columns: txt) (line 1, column 1)");
+    CHECK_FAILS(
+        wane_corpus_open(&corpus, &spec, &err), WANE_EFORMAT,
+        "no column \"text\"; did you mean \"txt\"? (columns: txt); name the key of the text "
+        "(--field NAME, or 'field' of the corpus) (line 1, column 1)");
     spec.path = put("i.json", "[1]");
     CHECK_FAILS(wane_corpus_open(&corpus, &spec, &err), WANE_EFORMAT, "an object or a string");
     spec.path = "/no/such/file";
@@ -325,6 +410,8 @@ int main(void)
         cmocka_unit_test(plain_text),
         cmocka_unit_test(json_lists_and_lines),
         cmocka_unit_test(folder_of_files),
+        cmocka_unit_test(tables),
+        cmocka_unit_test(hidden_files_are_passed_over),
         cmocka_unit_test(filter_words_and_fingerprint),
         cmocka_unit_test(errors_of_corpora),
         cmocka_unit_test(windows_score_each_token_once),

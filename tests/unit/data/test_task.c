@@ -284,6 +284,30 @@ static void equal_rows_stay_on_one_side(void **state)
     wane_text_free(&file);
 }
 
+/* A notebook's copy of a split is no second file for it. */
+static void hidden_splits_are_passed_over(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_task task;
+    char path[600];
+    const char *folder = make_folder("notebook");
+    put(folder, "TRAIN.jsonl", "not this one");
+    put(folder, "train.CSV", "text,label\na,0\nb,1\n");
+    put(folder, "test.tsv", "text\tlabel\n\"a\tb\"\t1\n");
+    put(folder, "._train.csv", "\xff");
+    (void)snprintf(path, sizeof path, "%s/.ipynb_checkpoints", folder);
+    assert_int_equal(mkdir(path, 0777), 0);
+    put(folder, ".ipynb_checkpoints/train.csv", "text,label\nc,0\nd,1\n");
+    wane_task_spec spec = {.path = folder};
+    CHECK_OK(wane_task_open(&task, &spec, &err));
+    assert_int_equal(task.rows[WANE_SPLIT_TRAIN], 2);
+    assert_string_equal(task.row[WANE_SPLIT_TEST][0].text, "a\tb");
+    assert_int_equal(task.hidden.count, 2);
+    assert_string_equal(task.hidden.first, "._train.csv");
+    wane_task_free(&task);
+}
+
 static void overlap_is_found(void **state)
 {
     (void)state;
@@ -412,6 +436,7 @@ int main(void)
         cmocka_unit_test(draws_depend_on_content_alone),
         cmocka_unit_test(equal_rows_stay_on_one_side),
         cmocka_unit_test(overlap_is_found),
+        cmocka_unit_test(hidden_splits_are_passed_over),
         cmocka_unit_test(fingerprints_follow_content),
         cmocka_unit_test(archives_are_read_in_one_pass),
     };

@@ -526,6 +526,32 @@ static void a_failure_is_final(void **state)
     wane_text_free(&tar);
 }
 
+static void hidden_files_are_passed_over(void **state)
+{
+    (void)state;
+    static const char *const files[][2] = {{"__MACOSX/._a.txt", "x"},
+                                           {"./b/.DS_Store", "y"},
+                                           {"b/a.txt", "kept"},
+                                           {".git/link", NULL},
+                                           {"b/.git/x.gz", "no gzip"}};
+    const wane_entries_limits visible = {.visible = true};
+    wane_entries *entries = NULL;
+    const char *name = NULL;
+    wane_error err;
+    char out[200];
+    const char *path = write_zip("hidden.zip", files, 5);
+    CHECK_OK(listing(out, sizeof out, path, &visible, &err));
+    assert_string_equal(out, "b/a.txt=kept;");
+    CHECK_OK(wane_entries_open(&entries, path, &visible, &err));
+    while (wane_entries_next(entries, &name, &err) == WANE_OK) assert_string_equal(name, "b/a.txt");
+    assert_int_equal(wane_entries_hidden(entries)->count, 4);
+    assert_string_equal(wane_entries_hidden(entries)->first, "__MACOSX/._a.txt");
+    wane_entries_close(entries);
+    write_file(scratch_path(".named.txt"), "read", 4);
+    CHECK_OK(listing(out, sizeof out, scratch_path(".named.txt"), &visible, &err));
+    assert_string_equal(out, ".named.txt=read;");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -542,6 +568,7 @@ int main(void)
         cmocka_unit_test(cut_files_are_refused),
         cmocka_unit_test(damage_is_refused),
         cmocka_unit_test(a_failure_is_final),
+        cmocka_unit_test(hidden_files_are_passed_over),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -387,6 +387,43 @@ static void walks_are_bounded(void **state)
     assert_false(wane_folder_exists(scratch_path("walk")));
 }
 
+static void hidden_names(void **state)
+{
+    (void)state;
+    static const char *const hidden[] = {".git",         "a/.git/HEAD",  "._a.txt",    ".DS_Store",
+                                         "__MACOSX/a/b", "a/__MACOSX/b", "a/.b/c.txt", "__MACOSX"};
+    static const char *const plain[] = {"a",  "a.txt",     "a/b.c/d", "__MACOSX2/a",
+                                        "_a", "a__MACOSX", ""};
+    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+        assert_true(wane_name_hidden(hidden[i]));
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        assert_false(wane_name_hidden(plain[i]));
+}
+
+/* Hidden folders are not looked into for anything but their number of files. */
+static void a_walk_passes_over_what_is_hidden(void **state)
+{
+    (void)state;
+    wane_error err;
+    char **names = NULL;
+    size_t count = 0;
+    wane_hidden_files hidden = {0};
+    CHECK_OK(wane_folder_make(scratch_path("seen/.git/objects"), &err));
+    CHECK_OK(wane_folder_make(scratch_path("seen/b"), &err));
+    static const char *const files[] = {"seen/.git/objects/1", "seen/.git/HEAD", "seen/b/._a",
+                                        "seen/b/a"};
+    for (size_t i = 0; i < 4; i++) write_file(scratch_path(files[i]), "", 0);
+    assert_int_equal(symlink("/nowhere", scratch_path("seen/.git/link")), 0);
+    CHECK_OK(wane_folder_walk_visible(&names, &count, &hidden, scratch_path("seen"), 1, &err));
+    assert_int_equal(count, 1);
+    assert_string_equal(names[0], "b/a");
+    assert_int_equal(hidden.count, 4);
+    assert_string_equal(hidden.first, ".git/HEAD");
+    wane_names_free(names, count);
+    wane_free(hidden.first);
+    CHECK_OK(wane_remove(scratch_path("seen"), &err));
+}
+
 /* A lock on a file that was removed meanwhile would exclude nobody. */
 static void locks_are_on_the_file_of_the_name(void **state)
 {
@@ -486,6 +523,8 @@ int main(void)
         cmocka_unit_test(links_are_written_through),
         cmocka_unit_test(folders_are_made_listed_removed),
         cmocka_unit_test(walks_are_bounded),
+        cmocka_unit_test(hidden_names),
+        cmocka_unit_test(a_walk_passes_over_what_is_hidden),
         cmocka_unit_test(locks_are_on_the_file_of_the_name),
         cmocka_unit_test(paths_are_joined),
         cmocka_unit_test(hashes_are_those_of_the_bytes),
