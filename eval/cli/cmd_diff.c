@@ -8,12 +8,12 @@
 #include "eval/cli/diff.h"
 #include "eval/cli/page.h"
 #include "eval/cli/progress.h"
+#include "eval/cli/task_options.h"
 
 typedef struct diff_call {
     wane_pair_question question;
     wane_text_request text;
-    wane_task_request task;
-    wane_option_list tasks, labels;
+    wane_task_options tasks;
     wane_compare_call compare;
 } diff_call;
 
@@ -173,20 +173,18 @@ done:
 static wane_status measure_tasks(wane_diff *diff, diff_call *asked, wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_label labels[WANE_OPTION_LIST_MOST];
+    wane_task_request request;
     wane_arena *arena = wane_arena_new();
-    diff->task = wane_alloc(asked->tasks.count, sizeof *diff->task);
+    const wane_option_list *paths = &asked->tasks.tasks;
+    diff->task = wane_alloc(paths->count, sizeof *diff->task);
     if (!arena || !diff->task) WANE_TRY(wane_fail_memory(err, "diff", "tasks"));
-    WANE_TRY(wane_labels_parse(labels, asked->labels.item, asked->labels.count, arena, err));
-    asked->task.labels = asked->labels.count ? labels : NULL;
-    asked->task.label_count = asked->labels.count;
-    for (size_t t = 0; t < asked->tasks.count; t++) {
-        asked->task.path = asked->tasks.item[t];
+    WANE_TRY(wane_task_options_read(&request, &asked->tasks, arena, err));
+    for (size_t t = 0; t < paths->count; t++) {
+        request.path = paths->item[t];
         diff->task_count++;
-        WANE_TRY(measure_task(&diff->task[t], &diff->pair, &asked->task, err));
+        WANE_TRY(measure_task(&diff->task[t], &diff->pair, &request, err));
     }
 done:
-    asked->task.labels = NULL;
     wane_arena_free(arena);
     return st;
 }
@@ -266,7 +264,7 @@ static wane_status measure_models(wane_diff *diff, const wane_call *call, diff_c
                                   wane_error *err)
 {
     wane_status st = WANE_OK;
-    bool merge = false, measured = asked->text.path || asked->tasks.count;
+    bool merge = false, measured = asked->text.path || asked->tasks.tasks.count;
     diff->merge_difference = NAN;
     WANE_TRY(can_merge(&merge, &diff->comparison, err));
     if (!merge && !measured) return WANE_OK;
@@ -275,7 +273,7 @@ static wane_status measure_models(wane_diff *diff, const wane_call *call, diff_c
     WANE_TRY(wane_pair_merge_difference(&diff->merge_difference, &diff->pair, err));
     if (measured) WANE_TRY(wane_pair_tokenizer(&diff->pair, err));
     if (asked->text.path) WANE_TRY(measure_corpus(diff, &asked->text, err));
-    if (asked->tasks.count) WANE_TRY(measure_tasks(diff, asked, err));
+    if (asked->tasks.tasks.count) WANE_TRY(measure_tasks(diff, asked, err));
 done:
     return st;
 }
@@ -324,15 +322,8 @@ static int run(wane_call *call)
          "of plain text: blank (parts between blank lines) or whole"},
         {"field", 0, WANE_OPTION_TEXT, &asked.text.field, "NAME",
          "of rows (.csv, .tsv, .json, .jsonl): the column or key that is the text (text)"},
-        {"tasks", 0, WANE_OPTION_LIST, &asked.tasks, "PATH,...",
-         "also the accuracy on these before and after"},
-        {"template", 0, WANE_OPTION_TEXT, &asked.task.template_text, "TEXT",
-         "of the tasks: the prompt, with {field}"},
-        {"labels", 0, WANE_OPTION_LIST, &asked.labels, "VALUE=WORDS,...",
-         "of the tasks: what is said for a label"},
-        {"max-length", 0, WANE_OPTION_COUNT, &asked.task.max_length, "N",
-         "of the tasks: tokens of prompt and label (the model's context)"},
-        {"limit", 0, WANE_OPTION_COUNT, &asked.task.limit, "N", "of the tasks: rows at most"},
+        WANE_TASK_OPTIONS(&asked.tasks, "also the accuracy on these before and after",
+                          "of the tasks: "),
         {"top", 'k', WANE_OPTION_COUNT, &asked.question.k, "K",
          "top directions of each matrix (10)"},
         {"epsilon", 0, WANE_OPTION_NUMBER, &asked.question.epsilon, "E",
@@ -348,7 +339,7 @@ static int run(wane_call *call)
     if (asked.question.k == 0 || !(asked.question.epsilon > 0 && asked.question.epsilon <= 1))
         return wane_cli_usage(call, "-k is at least 1, --epsilon in (0, 1]");
     if (!wane_compare_options(&names, call, &asked.compare, &code)) return code;
-    if (asked.compare.csv && (asked.text.path || asked.tasks.count))
+    if (asked.compare.csv && (asked.text.path || asked.tasks.tasks.count))
         return wane_cli_usage(call, "--csv holds the matrices alone; --json has all");
     if (asked.compare.db) wane_compare_widen(&asked.question);
     return measure(call, &asked, &names, &err) == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);

@@ -6,12 +6,13 @@
 #include "eval/cli/models.h"
 #include "eval/cli/page.h"
 #include "eval/cli/progress.h"
+#include "eval/cli/task_options.h"
 #include "store/files/file.h"
 #include "store/files/json.h"
 
 typedef struct eval_call {
     const char *adapter, *split;
-    wane_option_list tasks, labels;
+    wane_task_options tasks;
     wane_task_request request;
     const char *examples; /* file for the outcome of every row */
     size_t threads;
@@ -115,9 +116,10 @@ static wane_status measure_all(wane_text *page, wane_error *bad, const wane_pair
     wane_text_string(&rows, asked->json ? "["
                                         : "task\tsplit\tn\taccuracy\tstderr\tloss\tmajority\t"
                                           "labels\tcut rows\tunknown tokens\treason\n");
-    for (size_t t = 0; t < asked->tasks.count; t++) {
+    const wane_option_list *paths = &asked->tasks.tasks;
+    for (size_t t = 0; t < paths->count; t++) {
         if (asked->json && t) wane_text_string(&rows, ", ");
-        WANE_TRY(measure_task(&rows, &examples, bad, pair, asked, asked->tasks.item[t], err));
+        WANE_TRY(measure_task(&rows, &examples, bad, pair, asked, paths->item[t], err));
     }
     if (asked->json) wane_text_string(&rows, "]\n");
     WANE_TRY(wane_text_check(&rows, "eval", "tasks", err));
@@ -139,12 +141,11 @@ static wane_status measure(const wane_call *call, eval_call *asked, wane_error *
     wane_pair pair = {0};
     wane_text page = {0};
     wane_error bad = {.code = WANE_OK};
-    wane_label labels[WANE_OPTION_LIST_MOST];
+    bool train = asked->request.train;
     wane_arena *arena = wane_arena_new();
     if (!arena) WANE_TRY(wane_fail_memory(err, "eval", "labels"));
-    WANE_TRY(wane_labels_parse(labels, asked->labels.item, asked->labels.count, arena, err));
-    asked->request.labels = asked->labels.count ? labels : NULL;
-    asked->request.label_count = asked->labels.count;
+    WANE_TRY(wane_task_options_read(&asked->request, &asked->tasks, arena, err));
+    asked->request.train = train;
     WANE_TRY(wane_pair_open(&pair, call->operand[0], asked->adapter, asked->threads, err));
     WANE_TRY(wane_pair_tokenizer(&pair, err));
     WANE_TRY(measure_all(&page, &bad, &pair, asked, err));
@@ -161,18 +162,10 @@ static int run(wane_call *call)
 {
     eval_call asked = {.split = "test"};
     const wane_option options[] = {
-        {"tasks", 0, WANE_OPTION_LIST, &asked.tasks, "PATH,...",
-         "task folders or archives; builtin/NAME"},
+        WANE_TASK_OPTIONS(&asked.tasks, "task folders or archives; builtin/NAME", ""),
         {"adapter", 'a', WANE_OPTION_TEXT, &asked.adapter, "PATH",
          "with this adapter or these tuned tensors on the model"},
-        {"template", 0, WANE_OPTION_TEXT, &asked.request.template_text, "TEXT",
-         "the prompt, with {field}"},
-        {"labels", 0, WANE_OPTION_LIST, &asked.labels, "VALUE=WORDS,...",
-         "what is said for a label: \"0= no,1= yes\""},
         {"split", 0, WANE_OPTION_TEXT, &asked.split, "test|train", "rows to measure (test)"},
-        {"limit", 0, WANE_OPTION_COUNT, &asked.request.limit, "N", "rows of a task at most"},
-        {"max-length", 0, WANE_OPTION_COUNT, &asked.request.max_length, "N",
-         "tokens of prompt and label (the model's context)"},
         {"per-token", 0, WANE_OPTION_FLAG, &asked.per_token, NULL,
          "a label's score is the mean over its tokens, not the sum"},
         {"examples", 0, WANE_OPTION_TEXT, &asked.examples, "FILE",
@@ -184,12 +177,12 @@ static int run(wane_call *call)
     wane_error err;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 1, 1, &code)) return code;
     asked.request.train = strcmp(asked.split, "train") == 0;
-    if (asked.tasks.count == 0) return wane_cli_usage(call, "--tasks is needed");
+    if (asked.tasks.tasks.count == 0) return wane_cli_usage(call, "--tasks is needed");
     if (!asked.request.train && strcmp(asked.split, "test") != 0)
         return wane_cli_usage(call, "--split is test or train, not '%s'", asked.split);
     return measure(call, &asked, &err) == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
 }
 
 const wane_command wane_command_eval = {
-    "eval", "eval MODEL --tasks PATH,... [--adapter PATH] [--template T] [--labels V=W,...]",
+    "eval", "eval MODEL --tasks PATH,... [--adapter PATH] [--text C] [--label C] [--template T]",
     "Measure a model's accuracy on tasks.", run};

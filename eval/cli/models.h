@@ -82,7 +82,8 @@ void wane_text_data_free(wane_text_data *data); /* {0} allowed */
 
 /* A task and its prompts. path "builtin/NAME": a built-in task. Free with wane_task_data_free. */
 typedef struct wane_task_request {
-    const char *path, *template_text;
+    const char *path, *text_field, *label_field, *template_text,
+        *test_split; /* as wane_task_spec */
     const wane_label *labels;
     size_t label_count;
     bool train;               /* measure the training split */
@@ -98,9 +99,5 @@ typedef struct wane_task_data {
 WANE_MUST_CHECK wane_status wane_task_data_open(wane_task_data *out, const wane_pair *pair,
                                                 const wane_task_request *request, wane_error *err);
 void wane_task_data_free(wane_task_data *data); /* {0} allowed */
-
-/* "v=verbalizer" words as labels; `out` has room for count, the texts live in `arena`. */
-WANE_MUST_CHECK wane_status wane_labels_parse(wane_label *out, const char *const *words,
-                                              size_t count, wane_arena *arena, wane_error *err);
 
 #endif

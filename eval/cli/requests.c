@@ -162,13 +162,18 @@ wane_status wane_task_data_open(wane_task_data *out, const wane_pair *pair,
     wane_task_data data = {.split = request->train ? WANE_SPLIT_TRAIN : WANE_SPLIT_TEST};
     size_t context = context_of(pair), length = request->max_length;
     wane_task_spec spec = {.path = request->path,
+                           .text_field = request->text_field,
+                           .label_field = request->label_field,
+                           .test_split = request->test_split,
                            .template_text = request->template_text,
                            .labels = request->labels,
                            .label_count = request->label_count};
     if (strncmp(request->path, builtin, sizeof builtin - 1) == 0) {
-        if (request->template_text || request->label_count)
+        if (request->template_text || request->label_count || request->text_field ||
+            request->label_field || request->test_split)
             return wane_fail(err, WANE_EINVAL,
-                             "open task: %s: a built-in task has its own template and labels",
+                             "open task: %s: a built-in task has its own columns, template, labels "
+                             "and splits",
                              request->path);
         WANE_TRY(wane_builtin_task(&data.task, request->path + sizeof builtin - 1, 0,
                                    BUILTIN_TRAIN_ROWS, BUILTIN_TEST_ROWS, err));
@@ -191,21 +196,4 @@ void wane_task_data_free(wane_task_data *data)
     wane_prompts_free(&data->prompts);
     wane_task_free(&data->task);
     *data = (wane_task_data){0};
-}
-
-wane_status wane_labels_parse(wane_label *out, const char *const *words, size_t count,
-                              wane_arena *arena, wane_error *err)
-{
-    for (size_t i = 0; i < count; i++) {
-        char *value = wane_arena_strdup(arena, words[i]);
-        char *equals = value ? strchr(value, '=') : NULL;
-        if (!value) return wane_fail_memory(err, "--labels", words[i]);
-        if (!equals || equals == value || !equals[1])
-            return wane_fail(err, WANE_EINVAL,
-                             "--labels: '%s': VALUE=VERBALIZER is wanted, as in \"0= no\"",
-                             words[i]);
-        *equals = '\0';
-        out[i] = (wane_label){.value = value, .verbalizer = equals + 1};
-    }
-    return WANE_OK;
 }

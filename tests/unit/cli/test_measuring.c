@@ -256,7 +256,7 @@ static void eval_of_a_folder(void **state)
     assert_int_equal(told("eval {base} --tasks {animals},builtin/topic --max-length 20 --labels "
                           "0=~cows,1=~the~cow"),
                      2);
-    assert_non_null(strstr(told_err(), "has its own template and labels"));
+    assert_non_null(strstr(told_err(), "has its own columns, template"));
     assert_int_equal(told("eval {base} --tasks builtin/order,builtin/topic --limit 20"), 0);
     assert_int_equal(strncmp(told_out(), "task   split   n ", 17), 0);
     assert_non_null(strstr(told_out(), "\norder  test   20  "));
@@ -349,6 +349,53 @@ static void a_pretraining_that_ends_in_no_numbers(void **state)
     assert_int_equal(told(line), 1);
     assert_non_null(strstr(told_out(), "\nnll                  - (not_finite)\n"));
     assert_non_null(strstr(told_out(), "\nabove it             - nats/token (a uniform guess: "));
+}
+
+/* The words of an experiment's task say on the command line how rows are read: the same rows come
+ * out as from the usual names and template. */
+static void columns_are_named(void **state)
+{
+    (void)state;
+    enum { SHA = 80 };
+    static const char *const lines[] = {
+        "eval {base} --tasks {named} --json",
+        "eval {base} --tasks {other} --json --text body --label class",
+        "eval {base} --tasks {other} --json --label class --template {{body}}\\nLabel:",
+        "eval {base} --tasks {other} --json --text body --label class --labels no=~no,yes=~yes",
+        "eval {base} --tasks {dev} --json --text body --label class --test validation",
+        "diff {base} {adapter} --tasks {other} --json --text body --label class",
+        "diff {base} {adapter} --tasks {other} --json --text body --label class --template "
+        "{{body}}\\nLabel:",
+        "diff {base} {adapter} --tasks {dev} --json --text body --label class --test validation"};
+    static const char *const folders[] = {"named", "other", "dev"};
+    static const char *const headers[] = {"text\tlabel", "body\tclass", "body\tclass"};
+    char sha[SHA] = "", path[64];
+    double loss = NAN;
+    wane_error err;
+    for (int i = 0; i < 3; i++) {
+        wane_text rows = {0};
+        CHECK_OK(wane_folder_make(scratch_path(folders[i]), &err));
+        wane_text_printf(&rows, "%s\n\"tom sees\nthe \"\"cow\"\"\"\tno\nthe hen\tyes\n",
+                         headers[i]);
+        (void)snprintf(path, sizeof path, "%s/train.tsv", folders[i]);
+        write_file(scratch_path(path), rows.data, rows.length);
+        (void)snprintf(path, sizeof path, "%s/%s.tsv", folders[i], i == 2 ? "dev" : "test");
+        write_file(scratch_path(path), rows.data, rows.length);
+        wane_text_free(&rows);
+    }
+    write_file(scratch_path("dev/test.tsv"), "body\tclass\nx\t-1\n", 16);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        const wane_json *answer = told_json(lines[i]);
+        if (wane_json_kind_of(answer) == WANE_JSON_ARRAY) {
+            const wane_json *row = wane_json_at(answer, 0);
+            if (i == 0) (void)snprintf(sha, sizeof sha, "%s", json_text(row, "data_sha256"));
+            if (i == 0) loss = json_number(row, "loss");
+            assert_string_equal(json_text(row, "data_sha256"), sha);
+        } else {
+            const wane_json *row = wane_json_at(wane_json_get(answer, "scores"), 0);
+            assert_true(json_number(row, "loss_base") == loss);
+        }
+    }
 }
 
 /* --------------------------------------------------------------------------------------- diff */
@@ -501,6 +548,18 @@ static void bad_calls(void **state)
         {"eval {base} --tasks {none}", "none"},
         {"eval {base} --tasks builtin/topic --split dev", "not 'dev'"},
         {"eval {base} --tasks builtin/topic --labels x", "VALUE=VERBALIZER is wanted"},
+        {"eval {base} --tasks builtin/topic --label x", "has its own columns"},
+        {"diff {base} {adapter} --tasks builtin/topic --text x", "has its own columns"},
+        {"eval {base} --tasks builtin/topic --template {{text}}\\q",
+         "--template: \"{text}\\q\": a backslash before \"q\" (\\n is a line break, \\t a tab, "
+         "\\\\ a "
+         "backslash; character 7)"},
+        {"diff {base} {adapter} --tasks {none} --template x\\", "a backslash before the end ("},
+        {"eval {base} --tasks {none} --labels 0=~a\\x", "--labels: \" a\\x\": a backslash before"},
+        {"eval {base} --tasks {named} --text body", "no column"},
+        {"eval {base} --tasks {named} --label class", "no column \"class\" for the label"},
+        {"eval {base} --tasks {named} --test last", "last"},
+        {"perplexity {base} {named} --field none", "no column \"none\""},
         {"eval {base} --tasks builtin/topic --max-length 3",
          "template and label alone need 4 tokens"},
         {"diff {base}", "something is missing"},
@@ -526,6 +585,7 @@ int main(void)
         cmocka_unit_test(eval_of_a_folder),
         cmocka_unit_test(a_model_that_is_not_finite),
         cmocka_unit_test(a_pretraining_that_ends_in_no_numbers),
+        cmocka_unit_test(columns_are_named),
         cmocka_unit_test(diff_says_what_the_others_say),
         cmocka_unit_test(diff_is_one_page),
         cmocka_unit_test(threads_change_nothing),
