@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "store/base/memory.h"
+#include "store/base/text.h"
 
 static ssize_t read_some(int fd, void *buffer, size_t count)
 {
@@ -295,6 +296,12 @@ char *wane_hidden_say(char *out, size_t size, const wane_hidden_files *hidden)
     bool one = hidden->count == 1;
     (void)snprintf(out, size, "skipped %zu hidden file%s (%s%.200s)", hidden->count, one ? "" : "s",
                    one ? "" : "the first: ", hidden->first ? hidden->first : "");
+    /* A name may hold anything, and may have been cut. */
+    bool valid = wane_utf8_valid(out, strlen(out), NULL);
+    for (char *c = out; *c; c++) {
+        unsigned char byte = (unsigned char)*c;
+        if (byte < 0x20 || byte == 0x7f || (!valid && byte >= 0x80)) *c = '?';
+    }
     return out;
 }
 

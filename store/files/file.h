@@ -81,7 +81,8 @@ typedef struct wane_hidden_files {
 /* Notes one of them; false when memory is out. */
 bool wane_hidden_add(wane_hidden_files *hidden, const char *name);
 
-/* "skipped 3 hidden files (the first: NAME)" in `out`, which it returns. */
+/* "skipped 3 hidden files (the first: NAME)" in `out`, which it returns: one line of UTF-8 whatever
+ * the name is. */
 char *wane_hidden_say(char *out, size_t size, const wane_hidden_files *hidden);
 
 /* wane_folder_walk without what is hidden: those files are counted, whatever they are. */

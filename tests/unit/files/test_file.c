@@ -422,6 +422,13 @@ static void a_walk_passes_over_what_is_hidden(void **state)
     wane_names_free(names, count);
     wane_free(hidden.first);
     CHECK_OK(wane_remove(scratch_path("seen"), &err));
+    char line[300];
+    wane_hidden_files odd = {.count = 1, .first = ".a\n\x1b\xff\xc3\xa9"};
+    assert_string_equal(wane_hidden_say(line, sizeof line, &odd),
+                        "skipped 1 hidden file (.a?\?\?\?\?)");
+    odd = (wane_hidden_files){.count = 3, .first = ".\xc3\xa9"};
+    assert_string_equal(wane_hidden_say(line, sizeof line, &odd),
+                        "skipped 3 hidden files (the first: .\xc3\xa9)");
 }
 
 /* A lock on a file that was removed meanwhile would exclude nobody. */
