@@ -107,16 +107,35 @@ done:
 typedef struct ranked {
     wane_label label;
     const char *name;
-    int64_t number;
     bool numeric;
     size_t old;
 } ranked;
 
+/* An optional sign and digits, however many: ids of 64 bits without a sign are labels too. */
+static bool is_integer(const char *text)
+{
+    text += *text == '-' || *text == '+';
+    return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+/* Integers by their digits, as no type holds them all. */
+static int by_number(const char *a, const char *b)
+{
+    const char *digits[2] = {a + (*a == '-' || *a == '+'), b + (*b == '-' || *b == '+')};
+    for (int i = 0; i < 2; i++) digits[i] += strspn(digits[i], "0");
+    bool negative[2] = {*a == '-' && *digits[0], *b == '-' && *digits[1]};
+    if (negative[0] != negative[1]) return negative[0] ? -1 : 1;
+    size_t length[2] = {strlen(digits[0]), strlen(digits[1])};
+    int order =
+        length[0] != length[1] ? (length[0] < length[1] ? -1 : 1) : strcmp(digits[0], digits[1]);
+    return negative[0] ? -order : order;
+}
+
 static int compare(const void *left, const void *right)
 {
     const ranked *a = left, *b = right;
-    if (a->numeric && b->numeric && a->number != b->number) return a->number < b->number ? -1 : 1;
-    return strcmp(a->label.value, b->label.value);
+    int order = a->numeric ? by_number(a->label.value, b->label.value) : 0;
+    return order ? order : strcmp(a->label.value, b->label.value);
 }
 
 wane_status wane_label_set_close(size_t **order, wane_label_set *set, const char *name,
@@ -130,7 +149,7 @@ wane_status wane_label_set_close(size_t **order, wane_label_set *set, const char
     bool numeric = !set->given;
     for (size_t i = 0; i < set->count; i++) {
         ranks[i] = (ranked){.label = set->labels[i], .name = set->names[i], .old = i};
-        numeric = numeric && wane_parse_int64(&ranks[i].number, set->labels[i].value);
+        numeric = numeric && is_integer(set->labels[i].value);
     }
     for (size_t i = 0; i < set->count; i++) ranks[i].numeric = numeric;
     if (!set->given && set->count) qsort(ranks, set->count, sizeof *ranks, compare);

@@ -284,6 +284,47 @@ static void equal_rows_stay_on_one_side(void **state)
     wane_text_free(&file);
 }
 
+/* Labels are text: their digits stay as written, beyond any type of number, and so does their order
+ * by number. */
+static void labels_beyond_64_bits(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_task task;
+    const char *folder = make_folder("large");
+    static const char *const sorted[] = {"-9223372036854775809",
+                                         "-9223372036854775808",
+                                         "-7",
+                                         "+3",
+                                         "007",
+                                         "9223372036854775808",
+                                         "18446744073709551614",
+                                         "18446744073709551615",
+                                         "123456789012345678901234567890"};
+    enum { LABELS = sizeof sorted / sizeof *sorted };
+    wane_text file = {0};
+    wane_text_string(&file, "text\tlabel\n");
+    for (int i = 0; i < LABELS; i++)
+        wane_text_printf(&file, "t%d\t%s\n", i, sorted[(i * 4 + 2) % LABELS]);
+    put(folder, "train.tsv", file.data);
+    put(folder, "test.csv", "text,label\na,18446744073709551614\nb,18446744073709551615\n");
+    wane_task_spec spec = {.path = folder};
+    CHECK_OK(wane_task_open(&task, &spec, &err));
+    assert_int_equal(task.label_count, LABELS);
+    for (size_t i = 0; i < LABELS; i++) assert_string_equal(task.labels[i].value, sorted[i]);
+    assert_int_equal(task.row[WANE_SPLIT_TEST][0].label, 6);
+    assert_int_equal(task.row[WANE_SPLIT_TEST][1].label, 7);
+    wane_task_free(&task);
+    wane_text_free(&file);
+    put(folder, "train.tsv", "text\tlabel\na\t18446744073709551614\nb\t18446744073709551615\n");
+    put(folder, "task.yaml",
+        "labels: {18446744073709551615: \" b\", 18446744073709551614: \" a\"}");
+    CHECK_OK(wane_task_open(&task, &spec, &err));
+    assert_string_equal(task.labels[0].value, "18446744073709551615");
+    assert_string_equal(task.labels[task.row[WANE_SPLIT_TEST][0].label].verbalizer, " a");
+    wane_task_free(&task);
+}
+
 /* A notebook's copy of a split is no second file for it. */
 static void hidden_splits_are_passed_over(void **state)
 {
@@ -437,6 +478,7 @@ int main(void)
         cmocka_unit_test(equal_rows_stay_on_one_side),
         cmocka_unit_test(overlap_is_found),
         cmocka_unit_test(hidden_splits_are_passed_over),
+        cmocka_unit_test(labels_beyond_64_bits),
         cmocka_unit_test(fingerprints_follow_content),
         cmocka_unit_test(archives_are_read_in_one_pass),
     };
