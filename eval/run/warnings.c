@@ -98,11 +98,28 @@ static wane_status hidden_files(wane_warnings *out, const wane_plan *plan, wane_
     return st;
 }
 
+/* The trap of YAML's plain and single-quoted texts: they know no escapes. */
+static wane_status literal_escapes(wane_warnings *out, const wane_plan *plan, wane_error *err)
+{
+    const wane_experiment *x = plan->inputs->experiment;
+    wane_status st = WANE_OK;
+    for (size_t t = 0; t < x->task_count && st == WANE_OK; t++) {
+        const char *text = x->tasks[t].spec.template_text;
+        if (!text || (!strstr(text, "\\n") && !strstr(text, "\\t"))) continue;
+        st = wane_warn(out, err,
+                       "task %s: its template holds a backslash and a letter, no line break or tab "
+                       "(in YAML, \\n and \\t are that in double quotes alone)",
+                       x->tasks[t].spec.name);
+    }
+    return st;
+}
+
 typedef wane_status check(wane_warnings *out, const wane_plan *plan, wane_error *err);
 
 wane_status wane_warnings_find(wane_warnings *out, const wane_plan *plan, wane_error *err)
 {
-    static check *const checks[] = {pretraining_corpus, train_rows_measured, hidden_files};
+    static check *const checks[] = {pretraining_corpus, train_rows_measured, hidden_files,
+                                    literal_escapes};
     wane_status st = WANE_OK;
     wane_warnings found = {0};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

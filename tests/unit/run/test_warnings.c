@@ -95,6 +95,26 @@ static void what_is_seldom_meant(void **state)
            NULL); /* no method trains on its rows */
 }
 
+/* What was passed over, and a template whose \\n is no line break. */
+static void what_is_in_files(void **state)
+{
+    (void)state;
+    wane_error err;
+    CHECK_OK(wane_folder_make(scratch_path("corpus/.git"), &err));
+    write_file(scratch_path("corpus/a.txt"), "the dog sees", 12);
+    write_file(scratch_path("corpus/.git/HEAD"), "x", 1);
+    write_file(scratch_path("corpus/._a.txt"), "\xff", 1);
+    warned("corpora: [{path: corpus, role: pretraining}]", "task", "",
+           "corpus corpus: skipped 2 hidden files (the first: ._a.txt)");
+    write_file(scratch_path("task/.train.jsonl"), "x", 1);
+    warned(good_corpora, "task", "", "task task: skipped 1 hidden file (.train.jsonl)");
+    CHECK_OK(wane_remove(scratch_path("task/.train.jsonl"), &err));
+    warned(good_corpora, "task",
+           "watch: [{name: w, path: task, template: '{text}\\nso', labels: {0: \" yes\", 1: \" "
+           "no\"}}]",
+           "task w: its template holds a backslash and a letter");
+}
+
 /* A second call says them again and stores nothing new. */
 static void events_are_stored_once(void **state)
 {
@@ -122,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_seldom_meant),
+        cmocka_unit_test(what_is_in_files),
         cmocka_unit_test(events_are_stored_once),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
