@@ -61,11 +61,14 @@ static wane_status pretraining_corpus(wane_warnings *out, const wane_plan *plan,
                      "no corpus has 'role: pretraining': pretraining_forgetting has no value");
 }
 
+/* Of tasks whose train rows something is fitted to: those trained on, and all under a probe. */
 static wane_status train_rows_measured(wane_warnings *out, const wane_plan *plan, wane_error *err)
 {
     const wane_inputs *in = plan->inputs;
+    const wane_experiment *x = in->experiment;
+    size_t count = x->head == WANE_HEAD_REPROBE ? x->task_count : x->trained_tasks;
     wane_status st = WANE_OK;
-    for (size_t t = 0; t < in->experiment->trained_tasks && st == WANE_OK; t++) {
+    for (size_t t = 0; t < count && st == WANE_OK; t++) {
         const wane_input_task *task = &in->tasks[t];
         if (task->overlap.normalised == 0) continue;
         st = wane_warn(out, err,

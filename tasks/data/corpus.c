@@ -97,8 +97,10 @@ static wane_status take_plain(collection *c, const char *bytes, size_t count, co
     if (c->spec->documents && strcmp(c->spec->documents, "whole") == 0)
         return take(c, bytes + at, without_line_end(bytes + at, count - at), err);
     size_t start = at;
+    /* Only where there is no other is CR the end of a line: texts of old Macs. */
+    const char line_end = count && !memchr(bytes, '\n', count) ? '\r' : '\n';
     while (at < count) {
-        const char *end = memchr(bytes + at, '\n', count - at);
+        const char *end = memchr(bytes + at, line_end, count - at);
         size_t next = end ? (size_t)(end - bytes) + 1 : count;
         bool blank = wane_count_words(bytes + at, next - at) == 0;
         if (blank) {
@@ -117,13 +119,13 @@ static wane_status no_field(const collection *c, const wane_source *source, wane
                             wane_error *err)
 {
     bool table = format == WANE_FORMAT_CSV || format == WANE_FORMAT_TSV;
-    return wane_source_fail_missing(source, c->field, err,
-                                    table
-                                        ? "; name the column of the text (--field NAME, or 'field' "
-                                          "of the corpus), or the file .txt to measure it as plain "
-                                          "text"
-                                        : "; name the key of the text (--field NAME, or 'field' of "
-                                          "the corpus)");
+    return wane_source_fail_missing(
+        source, c->field, err,
+        table ? "; name the column of the text (--field NAME, or 'field' "
+                "of the corpus), name the file .txt to measure it as plain "
+                "text, or leave it out"
+              : "; name the key of the text (--field NAME, or 'field' of "
+                "the corpus), or leave the file out");
 }
 
 static wane_status take_rows(collection *c, const char *bytes, size_t count, const char *name,

@@ -26,7 +26,8 @@ typedef struct wane_corpus_spec {
                               of these */
     const char *field;     /* of rows: the column or key; default "text" */
     const char *documents; /* of plain text: "blank" (default: parts between blank lines, which may
-                              hold white space) or "whole" (each file is one) */
+                              hold white space; lines end in LF, or in CR where there is no LF) or
+                              "whole" (each file is one) */
     const char *filter;    /* "ascii": only documents that are pure ASCII; NULL: all */
 } wane_corpus_spec;
 

@@ -45,6 +45,12 @@ static void plain_text(void **state)
     DOCUMENTS(&spec, "one\n two", "three", "four");
     spec.documents = "whole";
     DOCUMENTS(&spec, "\n\none\n two\n \t\n\r\nthree\r\n\xc2\xa0\nfour");
+    spec.documents = NULL;
+    spec.path = put("mac.txt", "one\rtwo\r\rthree\r \r\rfour");
+    DOCUMENTS(&spec, "one\rtwo", "three", "four");
+    spec.path = put("stray.txt", "one\r\rtwo\n\nthree");
+    DOCUMENTS(&spec, "one\r\rtwo", "three");
+    spec.documents = "whole";
     spec.path = put("plain", "no ending\n");
     DOCUMENTS(&spec, "no ending");
 }
@@ -88,8 +94,8 @@ static void tables(void **state)
         CHECK_FAILS(wane_corpus_open(&corpus, &spec, &err), WANE_EFORMAT,
                     "no column \"sentence\" (columns: ");
         assert_non_null(strstr(err.message, "--field NAME, or 'field' of the corpus"));
-        assert_int_equal(strstr(err.message, "the file .txt to measure it as plain text") != NULL,
-                         i < 2);
+        assert_int_equal(
+            strstr(err.message, "name the file .txt to measure it as plain text") != NULL, i < 2);
     }
     spec.field = NULL;
     spec.path = put("semicolons.csv", "text;label\nx;1\n");
@@ -210,7 +216,7 @@ static void errors_of_corpora(void **state)
     CHECK_FAILS(
         wane_corpus_open(&corpus, &spec, &err), WANE_EFORMAT,
         "no column \"text\"; did you mean \"txt\"? (columns: txt); name the key of the text "
-        "(--field NAME, or 'field' of the corpus) (line 1, column 1)");
+        "(--field NAME, or 'field' of the corpus), or leave the file out (line 1, column 1)");
     spec.path = put("i.json", "[1]");
     CHECK_FAILS(wane_corpus_open(&corpus, &spec, &err), WANE_EFORMAT, "an object or a string");
     spec.path = "/no/such/file";

@@ -92,7 +92,12 @@ static void what_is_seldom_meant(void **state)
     warned(good_corpora, "seen", "limit: 5", "task seen: 5 of the 5 measured rows");
     warned(good_corpora, "task",
            "watch: [{path: seen, template: \"{text} where ?\", labels: {0: \" yes\", 1: \" no\"}}]",
-           NULL); /* no method trains on its rows */
+           NULL); /* nothing is fitted to its rows, */
+    warned(
+        good_corpora, "task",
+        "protocol: {head: reprobe}\nwatch: [{path: seen, template: \"{text} where ?\", labels: {0: "
+        "\" yes\", 1: \" no\"}}]",
+        "task seen: 20 of the 20 measured rows"); /* unless a probe is */
 }
 
 /* What was passed over, and a template whose \\n is no line break. */
