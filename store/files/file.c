@@ -314,8 +314,12 @@ static wane_status count_hidden(walking *w, const char *relative, int depth, wan
     size_t count = 0;
     char *path = wane_path_join(w->root, relative);
     if (!path) return wane_fail_memory(err, "list", w->root);
-    bool folder = lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && depth < DEEPEST &&
-                  wane_folder_list(&names, &count, path, NULL) == WANE_OK;
+    bool folder = lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && depth < DEEPEST;
+    if (folder) st = wane_folder_list(&names, &count, path, err);
+    if (st != WANE_OK && st != WANE_ENOMEM) {
+        folder = false;
+        st = WANE_OK;
+    }
     for (size_t i = 0; st == WANE_OK && i < count; i++) {
         char *inner = wane_path_join(relative, names[i]);
         st =

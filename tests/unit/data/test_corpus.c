@@ -391,11 +391,15 @@ static void memory_runs_out_anywhere(void **state)
 {
     (void)state;
     wane_tokenizer *tokenizer = word_tokenizer(true);
-    wane_corpus_spec spec = {.path = put("m.txt", "w1 w2\n\nw3 w4 w5\n"), .name = "m"};
+    wane_error err;
+    CHECK_OK(wane_folder_make(scratch_path("memory/.git/a"), &err));
+    put("memory/.git/a/HEAD", "x");
+    put("memory/m.txt", "w1 w2\n\nw3 w4 w5\n");
+    put("memory/t.csv", "id,text\n1,\"w6 w7\"\n");
+    wane_corpus_spec spec = {.path = scratch_path("memory"), .name = "m"};
     wane_window_rule rule = {.window = 3};
     wane_status st = WANE_ENOMEM;
     for (long n = 0; n < 500 && st != WANE_OK; n++) {
-        wane_error err = {0};
         wane_corpus corpus = {0};
         wane_windows windows = {0};
         wane_memory_fail_after(n);
@@ -403,6 +407,7 @@ static void memory_runs_out_anywhere(void **state)
         if (st == WANE_OK) st = wane_corpus_encode(&windows, &corpus, tokenizer, &rule, &err);
         wane_memory_fail_after(-1);
         assert_true(st == WANE_OK || st == WANE_ENOMEM);
+        if (st == WANE_OK) assert_true(corpus.count == 3 && corpus.hidden.count == 1);
         wane_windows_free(&windows);
         wane_corpus_free(&corpus);
     }
