@@ -130,6 +130,7 @@ typedef struct growing {
     const wane_vocabulary *vocabulary;
     wane_vocabulary seen; /* text -> index into added->tokens */
     int32_t next;         /* the id of the next token that the vocabulary does not have */
+    uint64_t *forms;      /* of each token: those in which names brought it */
 } growing;
 
 /* A token whose text is new; an id that it says must be the one it gets. */
@@ -140,7 +141,7 @@ static wane_status append(growing *g, wane_added_token token, const wane_part *p
     int32_t own = wane_vocabulary_find(g->vocabulary, token.text, token.bytes);
     int32_t id = own < 0 ? g->next : own;
     if (token.bytes > WANE_ADDED_BYTES)
-        return wane_part_fail(part, err, "token %ld has %zu bytes: at most %d", (long)token.id,
+        return wane_part_fail(part, err, "\"%.64s...\" has %zu bytes: at most %d", token.text,
                               token.bytes, WANE_ADDED_BYTES);
     bool other = own < 0 && wane_vocabulary_token(g->vocabulary, id);
     if ((token.id >= 0 && token.id != id) || other || id >= WANE_TOKEN_ID_LIMIT)
@@ -177,17 +178,12 @@ done:
     return st;
 }
 
-/* Whether a name before brought the same token in the same words. */
-static bool repeats(const wane_extra_token *extra, size_t index)
+/* A form in which a name may bring a token, as one bit. */
+static uint64_t form_of(const wane_extra_token *extra)
 {
-    const wane_extra_token *one = extra + index;
-    for (size_t i = 0; i < index; i++)
-        if (extra[i].kind == WANE_EXTRA_NAMED && extra[i].text_alone == one->text_alone &&
-            extra[i].token.bytes == one->token.bytes &&
-            memcmp(extra[i].token.text, one->token.text, one->token.bytes) == 0 &&
-            extra[i].token.special == one->token.special && same_cut(&extra[i].token, &one->token))
-            return true;
-    return false;
+    const wane_added_token *t = &extra->token;
+    return UINT64_C(1) << (extra->text_alone << 5 | t->special << 4 | t->normalized << 3 |
+                           t->rstrip << 2 | t->lstrip << 1 | t->single_word);
 }
 
 /* Adds what stands beside the file, as transformers does: a token that is there takes the flags of
@@ -208,11 +204,11 @@ static wane_status add_extra(growing *g, const wane_extra_token *extra, size_t c
             goto done;
         }
         if (old && extra[i].marks_own && (size_t)index < own) old->special = true;
-        bool kept =
-            old &&
-            (extra[i].kind == WANE_EXTRA_OLDER ||
-             (extra[i].kind == WANE_EXTRA_NAMED && ((size_t)index < listed || repeats(extra, i))));
+        bool kept = old && (extra[i].kind == WANE_EXTRA_OLDER ||
+                            (extra[i].kind == WANE_EXTRA_NAMED &&
+                             ((size_t)index < listed || (g->forms[index] & form_of(extra + i)))));
         if (kept) continue;
+        g->forms[old ? (size_t)index : g->added->count] |= form_of(extra + i);
         token.special = token.special || extra[i].made_special;
         if (extra[i].normalized_open) token.normalized = !token.special;
         if (old) {
@@ -280,7 +276,11 @@ wane_status wane_added_read(wane_added *out, const wane_json *array, const wane_
     size_t size = wane_json_size(array) + extra_count;
     if (size > WANE_TOKEN_ID_LIMIT) return wane_part_fail(part, err, "%zu tokens", size);
     made.tokens = wane_alloc(size, sizeof *made.tokens);
-    if (!made.tokens) return wane_fail_memory(err, "tokenizer", part->file);
+    g.forms = wane_alloc(size, sizeof *g.forms);
+    if (!made.tokens || !g.forms) {
+        st = wane_fail_memory(err, "tokenizer", part->file);
+        goto done;
+    }
     WANE_TRY(wane_vocabulary_make(&g.seen, part->arena, size, (int32_t)size, err));
     WANE_TRY(read_tokens(&g, array, part, err));
     WANE_TRY(add_extra(&g, extra, extra_count, changed, err));
@@ -293,6 +293,7 @@ wane_status wane_added_read(wane_added *out, const wane_json *array, const wane_
     made = (wane_added){0};
 done:
     wane_vocabulary_free(&g.seen);
+    wane_free(g.forms);
     wane_added_free(&made);
     return st;
 }

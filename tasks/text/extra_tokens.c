@@ -301,23 +301,33 @@ static const char *known_text(const wane_json *value, enum source source)
     return wane_json_string(value, NULL);
 }
 
-/* Whether transformers knows the text as special when it reads added_tokens.json: the older list of
- * the map is looked at later. */
-static bool known_special(const reading *r, const char *text)
+static wane_status put_special(wane_vocabulary *special, int32_t *next, const char *text,
+                               wane_error *err)
 {
+    if (!text || wane_vocabulary_find(special, text, strlen(text)) >= 0) return WANE_OK;
+    return wane_vocabulary_add(special, text, strlen(text), (*next)++, err);
+}
+
+/* What transformers knows as special when it reads added_tokens.json: the older list of the map is
+ * looked at later. */
+static wane_status gather_special(wane_vocabulary *out, const reading *r, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_json *lists[SOURCES] = {r->more_early, r->map_more};
+    size_t most = r->count + wane_json_size(lists[CONFIG]) + wane_json_size(lists[MAP]);
+    int32_t next = 0;
+    WANE_TRY(wane_vocabulary_make(out, r->arena, most, (int32_t)most, err));
     for (size_t i = 0; i < r->count; i++) {
         const name *n = r->names + i;
         bool early = wane_json_get(r->files[n->source], n->key) == n->value;
-        const char *known = known_text(n->value, n->source);
-        if (is_standard(n->key) && early && known && strcmp(known, text) == 0) return true;
+        if (is_standard(n->key) && early)
+            WANE_TRY(put_special(out, &next, known_text(n->value, n->source), err));
     }
-    const wane_json *lists[SOURCES] = {r->more_early, r->map_more};
     for (enum source l = CONFIG; l <= MAP; l++)
-        for (size_t i = 0; i < wane_json_size(lists[l]); i++) {
-            const char *known = known_text(wane_json_at(lists[l], i), l);
-            if (known && strcmp(known, text) == 0) return true;
-        }
-    return false;
+        for (size_t i = 0; i < wane_json_size(lists[l]); i++)
+            WANE_TRY(put_special(out, &next, known_text(wane_json_at(lists[l], i), l), err));
+done:
+    return st;
 }
 
 static wane_status add_older_list(reading *r, wane_error *err)
@@ -325,17 +335,19 @@ static wane_status add_older_list(reading *r, wane_error *err)
     wane_status st = WANE_OK;
     const wane_json *list = r->files[LIST];
     wane_part part = part_of(r, LIST, "file");
+    wane_vocabulary known = {0};
+    WANE_TRY(gather_special(&known, r, err));
     for (size_t i = 0; i < wane_json_size(list); i++) {
         const char *text = NULL;
         int64_t id = -1;
         const wane_json *value = wane_json_member(list, i, &text);
         if (!wane_json_integer(&id, value) || id < 0 || id >= WANE_TOKEN_ID_LIMIT)
-            return wane_part_fail(&part, err, "\"%.64s\" has no id", text);
+            WANE_TRY(wane_part_fail(&part, err, "\"%.64s\" has no id", text));
         if (!*text) continue;
-        bool special = known_special(r, text);
+        bool special = wane_vocabulary_find(&known, text, strlen(text)) >= 0;
         WANE_TRY(room_for_one(r, err));
         char *copy = wane_arena_strdup(r->arena, text);
-        if (!copy) return wane_fail_memory(err, "tokenizer", part.file);
+        if (!copy) WANE_TRY(wane_fail_memory(err, "tokenizer", part.file));
         r->out->tokens[r->out->count++] = (wane_extra_token){.kind = WANE_EXTRA_OLDER,
                                                              .part = part,
                                                              .token = {.text = copy,
@@ -345,6 +357,7 @@ static wane_status add_older_list(reading *r, wane_error *err)
                                                                        .normalized = !special}};
     }
 done:
+    wane_vocabulary_free(&known);
     return st;
 }
 
