@@ -194,6 +194,24 @@ done:
     return st;
 }
 
+/* Matrices that are not finite fail the gate that a run has for them: nothing is summed over it. */
+static wane_status seal_run(storing *s)
+{
+    wane_error why;
+    bool finite = wane_pair_spectra_finite(s->all, s->pair, &why) == WANE_OK;
+    wane_gate_row gate = {.name = "finite",
+                          .subject = "",
+                          .passed = finite,
+                          .value = (double)s->all->not_finite,
+                          .bound = 0,
+                          .detail = finite ? "all matrices are finite" : why.message};
+    wane_run_seal sealed = {.status = finite ? WANE_RUN_DONE : WANE_RUN_GATE_FAILED,
+                            .error = finite ? NULL : why.message,
+                            .gates = &gate,
+                            .gate_count = 1};
+    return wane_results_seal_run(s->db, s->run, &sealed, s->err);
+}
+
 static wane_status seal(storing *s)
 {
     wane_status st = WANE_OK;
@@ -207,8 +225,7 @@ static wane_status seal(storing *s)
         if (state.status != WANE_STAGE_DONE)
             WANE_TRY(wane_results_seal_stage(s->db, s->stage[i], &sealed, s->err));
     }
-    WANE_TRY(
-        wane_results_seal_run(s->db, s->run, &(wane_run_seal){.status = WANE_RUN_DONE}, s->err));
+    WANE_TRY(seal_run(s));
 done:
     return st;
 }

@@ -141,8 +141,8 @@ static void write_spectra(wane_text *out, const wane_diff *diff)
     wane_page_line(out, "intruders",
                    "%zu left, %zu right of %zu directions that exist in the top %zu of %zu changed "
                    "matrices of %zu (|cosine| < %s)",
-                   all->intruders[0], all->intruders[1], all->existing[0], diff->question.k,
-                   all->changed, all->count, wane_format_double(a, diff->question.epsilon));
+                   all->intruders[0], all->intruders[1], all->existing[0], diff->question.k, count,
+                   all->count, wane_format_double(a, diff->question.epsilon));
     (void)snprintf(c, sizeof c, "%zu left, %zu right", all->unresolved[0], all->unresolved[1]);
     wane_page_unresolved(out, all->unresolved[0] + all->unresolved[1], c);
     wane_pair_spectra_write_not_finite(out, all, &diff->comparison);

@@ -211,9 +211,13 @@ static wane_status put_differences(wane_work *work, const wane_plan_stage *stage
     wane_config own = chain->model->config;
     own.tied = base->tied;
     size_t count = wane_config_differences(list, base, &own);
-    for (size_t i = 0; i < count && st == WANE_OK; i++)
+    for (size_t i = 0; i < count && st == WANE_OK; i++) {
+        wane_log_line(work->options->log, WANE_LOG_INFO,
+                      "%s: %s is %s, the base's %s: computed under its own", stage->given,
+                      list[i].setting, list[i].value, list[i].base);
         st = wane_results_put_difference(work->db, stage->id, list[i].setting, list[i].base,
                                          list[i].value, err);
+    }
     return st;
 }
 

@@ -480,6 +480,11 @@ static void a_matrix_that_is_not_finite_is_not_counted(void **state)
                          "SELECT count(*) FROM spectrum WHERE reason = 'not_finite' AND "
                          "changed AND intruders_u IS NULL AND delta_frobenius IS NULL"),
         1);
+    assert_int_equal(query_integer_at(scratch_path("s.db"),
+                                      "SELECT count(*) FROM run JOIN gate ON gate.run = run.id "
+                                      "WHERE status = 'gate_failed' AND gate.name = 'finite' AND "
+                                      "NOT passed"),
+                     1);
     (void)told_not_finite("intruders {s_matrix} {base}", "/s_matrix: model.layers.0.mlp.up_proj");
     (void)told_not_finite("diff {s_matrix} {base}", "s_matrix: tensor model.layers.0.mlp.up_proj");
 }
