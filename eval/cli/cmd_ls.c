@@ -60,17 +60,20 @@ static const char corpora_sql[] =
     "FROM experiment e JOIN experiment_corpus x ON x.experiment = e.id "
     "JOIN corpus c ON c.id = x.corpus WHERE " THESE_EXPERIMENTS "ORDER BY e.id, c.id";
 
-/* Over all orders and seeds; +- is half of the 95% t interval. */
+/* Over all orders and seeds: a metric's mean and its 95% t interval; "(3 of 4)" where runs that are
+ * done lack the metric. */
+#define METRIC(metric, digits)                                                                     \
+    "max(CASE i.metric WHEN '" metric "' THEN i.mean END) AS " metric                              \
+    ", max(CASE WHEN i.metric = '" metric "' AND i.n > 0 THEN nullif(trim(CASE WHEN i.low IS "     \
+    "NOT NULL THEN format('[%." digits "f, %." digits "f]', i.low, i.high) ELSE '' END || CASE "   \
+    "WHEN i.n < i.runs THEN format(' (%d of %d)', i.n, i.runs) ELSE '' END), '') END) AS \"95%\" "
+#define ACC METRIC("acc", "3")
+#define FORGETTING METRIC("forgetting", "3")
+#define PRETRAINING METRIC("pretraining_forgetting", "3")
+#define INTRUDERS METRIC("intruders", "1")
 static const char methods_people[] =
-    "i.method, max(i.runs) AS runs, max(i.left_out) AS \"left out\", "
-    "max(CASE i.metric WHEN 'acc' THEN i.mean END) AS acc, "
-    "max(CASE i.metric WHEN 'acc' THEN (i.high - i.low) / 2 END) AS \"+-\", "
-    "max(CASE i.metric WHEN 'forgetting' THEN i.mean END) AS forgetting, "
-    "max(CASE i.metric WHEN 'forgetting' THEN (i.high - i.low) / 2 END) AS \"+-\", "
-    "max(CASE i.metric WHEN 'pretraining_forgetting' THEN i.mean END) AS pretraining_forgetting, "
-    "max(CASE i.metric WHEN 'pretraining_forgetting' THEN (i.high - i.low) / 2 END) AS \"+-\", "
-    "max(CASE i.metric WHEN 'intruders' THEN i.mean END) AS intruders, "
-    "max(CASE i.metric WHEN 'intruders' THEN (i.high - i.low) / 2 END) AS \"+-\" "
+    "i.method, max(i.runs) AS runs, max(i.left_out) AS \"left out\", " ACC ", " FORGETTING
+    ", " PRETRAINING ", " INTRUDERS
     "FROM seed_interval i WHERE i.order_name IS NULL GROUP BY i.experiment, i.method "
     "ORDER BY (SELECT min(r.id) FROM run r JOIN experiment e ON e.id = r.experiment "
     "WHERE e.key = i.experiment AND r.method = i.method)";

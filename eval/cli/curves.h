@@ -82,7 +82,7 @@ WANE_MUST_CHECK wane_status wane_curves_draw(wane_text *out, const wane_curves *
 /* The numbers drawn, one row each; `db` only makes the query. */
 WANE_MUST_CHECK wane_status wane_curves_rows(wane_query **out, const wane_curves *curves,
                                              wane_results *db, wane_error *err);
-/* For people: one row per group and one column per place, the mean +- half of its band; a scatter
+/* For people: one row per group and one column per place, the mean +- sd or its interval; a scatter
  * as wane_curves_rows. */
 WANE_MUST_CHECK wane_status wane_curves_means(wane_query **out, const wane_curves *curves,
                                               wane_results *db, wane_error *err);

@@ -60,14 +60,20 @@ static int decimals(const wane_curves *c)
 
 /* Stage 0 is one and the same for all runs: no spread is shown. */
 static void add_cell(wane_sheet *sheet, const wane_curves *c, const wane_curves_point *p,
-                     int digits)
+                     size_t runs, int digits)
 {
     bool spread = p->n > 1 && p->stage > 0 && c->kind == WANE_CURVES_STAGES;
-    char text[96];
+    char text[160];
     int used = snprintf(text, sizeof text, "%.*f", digits, p->y);
-    if (spread && used > 0)
+    if (spread && used > 0 && c->request.interval)
+        (void)snprintf(text + used, sizeof text - (size_t)used, " [%.*f, %.*f]", digits, p->low,
+                       digits, p->high);
+    else if (spread && used > 0)
         (void)snprintf(text + used, sizeof text - (size_t)used, " +- %.*f", digits, p->high - p->y);
     if (used < 0 || used > 60) (void)snprintf(text, sizeof text, "%.4g", p->y);
+    size_t length = strlen(text);
+    if (p->n < runs)
+        (void)snprintf(text + length, sizeof text - length, " (%zu of %zu)", p->n, runs);
     wane_sheet_text(sheet, text);
 }
 
@@ -112,7 +118,7 @@ wane_status wane_curves_means(wane_query **out, const wane_curves *c, wane_resul
         wane_sheet_whole(&sheet, (int64_t)runs);
         for (size_t k = 0; k < c->stages; k++) {
             bool here = i < c->points && c->point[i].group == group && c->point[i].stage == k;
-            if (here && has_column(c, k)) add_cell(&sheet, c, &c->point[i], digits);
+            if (here && has_column(c, k)) add_cell(&sheet, c, &c->point[i], runs, digits);
             else if (has_column(c, k)) wane_sheet_text(&sheet, NULL);
             i += here;
         }
@@ -139,8 +145,8 @@ void wane_curves_caption(wane_text *out, const wane_curves *c)
     if (c->kind == WANE_CURVES_SCATTER)
         wane_text_printf(out, "and %s of every run after every stage", r->x);
     else if (c->kind == WANE_CURVES_STAGES)
-        wane_text_printf(out, "after each stage, mean +- %s over %s",
-                         r->interval ? "half of the 95% t interval" : "sd", wane_curves_over(c));
+        wane_text_printf(out, "after each stage, mean %s over %s",
+                         r->interval ? "[95% t interval]" : "+- sd", wane_curves_over(c));
     else {
         wane_text_printf(out, "against %s after ", r->x);
         if (r->stage) wane_text_printf(out, "stage %zu", r->stage);

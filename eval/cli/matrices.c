@@ -107,7 +107,8 @@ static wane_status make_matrix(wane_method_matrix *m, wane_arena *arena, const s
     }
     m->mean = wane_arena_alloc(arena, m->stages * m->tasks, sizeof *m->mean);
     m->sd = wane_arena_alloc(arena, m->stages * m->tasks, sizeof *m->sd);
-    if (!m->mean || !m->sd) return wane_fail_memory(err, "curves", "matrix");
+    m->n = wane_arena_alloc(arena, m->stages * m->tasks, sizeof *m->n);
+    if (!m->mean || !m->sd || !m->n) return wane_fail_memory(err, "curves", "matrix");
     for (size_t i = 0; i < m->stages * m->tasks; i++) m->mean[i] = m->sd[i] = NAN;
     for (size_t i = 0; i < count;) {
         size_t place = (size_t)s[i].position * m->tasks + number_of(m->task, &m->tasks, s[i].task);
@@ -116,6 +117,7 @@ static wane_status make_matrix(wane_method_matrix *m, wane_arena *arena, const s
         wane_summary summary = wane_summarise(values, n);
         m->mean[place] = summary.mean;
         m->sd[place] = summary.sd;
+        m->n[place] = summary.n;
         if (summary.n > m->runs) m->runs = summary.n;
     }
     for (size_t i = 0; i < m->stages; i++)
@@ -255,7 +257,7 @@ wane_status wane_matrices_rows(wane_query **out, const wane_matrices *matrices, 
         for (size_t cell = 0; cell < m->stages * m->tasks; cell++) {
             add_place(&sheet, m, cell / m->tasks, true);
             wane_sheet_text(&sheet, m->task[cell % m->tasks]);
-            wane_sheet_whole(&sheet, (int64_t)m->runs);
+            wane_sheet_whole(&sheet, (int64_t)m->n[cell]);
             wane_sheet_number(&sheet, m->mean[cell]);
             wane_sheet_number(&sheet, m->sd[cell]);
         }
@@ -273,11 +275,16 @@ static void add_mean(wane_sheet *sheet, const wane_method_matrix *m, size_t stag
         wane_sheet_text(sheet, NULL);
         return;
     }
-    char text[64];
+    char text[96];
+    size_t n = m->n[stage * m->tasks + j];
     double mean = m->mean[stage * m->tasks + j], sd = m->sd[stage * m->tasks + j];
     if (isnan(sd) || stage == 0) /* stage 0 is one and the same for all runs */
         (void)snprintf(text, sizeof text, "%.3f", mean);
     else (void)snprintf(text, sizeof text, "%.3f +- %.3f", mean, sd);
+    if (n < m->runs) {
+        size_t used = strlen(text);
+        (void)snprintf(text + used, sizeof text - used, " (%zu of %zu)", n, m->runs);
+    }
     wane_sheet_text(sheet, text);
 }
 

@@ -16,6 +16,7 @@ typedef struct wane_method_matrix {
     const char **trained; /* per stage: the task trained, "(base)" at 0 */
     const char **task;    /* in the order of training, watched ones last */
     double *mean, *sd;
+    size_t *n; /* scores each is over */
 } wane_method_matrix;
 
 typedef struct wane_matrices {
@@ -36,7 +37,8 @@ WANE_MUST_CHECK wane_status wane_matrices_draw(wane_text *out, const wane_matric
 /* One row per method, order, stage and task. */
 WANE_MUST_CHECK wane_status wane_matrices_rows(wane_query **out, const wane_matrices *matrices,
                                                wane_results *db, wane_error *err);
-/* For people: one row per method, order and stage, a column per task, "mean +- sd". */
+/* For people: one row per method, order and stage, a column per task, "mean +- sd", and
+ * "(3 of 4)" where runs lack the score. */
 WANE_MUST_CHECK wane_status wane_matrices_means(wane_query **out, const wane_matrices *matrices,
                                                 wane_results *db, wane_error *err);
 

@@ -140,7 +140,7 @@ static wane_status add_matrix(wane_text *out, wane_results *db, int64_t run, wan
     if (st != WANE_DONE) goto done;
     WANE_TRY(wane_sheet_open(&table, &sheet, db, err));
     st = add_table(out, table,
-                   "accuracy after each stage, +- standard error; * the task just trained", err);
+                   "accuracy after each stage (standard error); * the task just trained", err);
 done:
     wane_query_free(query);
     wane_sheet_free(&sheet);
@@ -186,7 +186,7 @@ wane_status wane_show_page(wane_text *out, wane_results *db, int64_t run, wane_e
                     wane_show_bounds, run, err));
     WANE_TRY(add_metrics(out, db, run, err));
     WANE_TRY(add_section(out, db,
-                         "corpora, nats per token; +- standard error of the paired difference",
+                         "corpora, nats per token; stderr: of the change, paired by document",
                          wane_show_corpora, run, err));
     WANE_TRY(add_section(out, db,
                          "stages; intruders: k = 10, epsilon = 0.5, side u, against the base; "

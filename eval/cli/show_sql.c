@@ -33,7 +33,12 @@ const char wane_show_head[] =
     "ON g.id = p.stage WHERE p.run = r.id AND p.position > 0 AND g.status = 'done'), r.stages) "
     "ELSE '' END || coalesce((SELECT format(': stage %d (%s), step %d', p.position, g.task_name, "
     "g.diverged_at) FROM run_stage p JOIN stage g ON g.id = p.stage WHERE p.run = r.id "
-    "AND g.status = 'diverged' ORDER BY p.position LIMIT 1), '') AS status, r.error, "
+    "AND g.status = 'diverged' ORDER BY p.position LIMIT 1), "
+    "(SELECT format(': stage %d (%s), not finite', p.position, g.task_name) FROM run_stage p "
+    "JOIN stage g ON g.id = p.stage WHERE p.run = r.id AND r.status = 'diverged' AND (EXISTS "
+    "(SELECT 1 FROM likelihood l WHERE l.stage = g.id AND l.step = -1 AND l.reason = 'not_finite') "
+    "OR EXISTS (SELECT 1 FROM score s WHERE s.stage = g.id AND s.step = -1 "
+    "AND s.reason = 'not_finite')) ORDER BY p.position LIMIT 1), '') AS status, r.error, "
     "CASE e.limited WHEN 1 THEN 'yes: under limit:, left out of means' END AS limited, "
     "CASE r.superseded WHEN 1 THEN 'yes: the experiment file has changed since' END AS superseded, "
     "CASE WHEN EXISTS (SELECT 1 FROM run_stage p JOIN environment n ON n.stage = p.stage "
@@ -59,10 +64,11 @@ const char wane_show_failed_gates[] =
 const char wane_show_tasks[] =
     "SELECT name FROM (" TASKS ") ORDER BY trained_at IS NULL, trained_at, id";
 #define SCORE NUMBER("", "3", "s.value")
-#define SCORE_ERROR NUMBER(" +- ", "3", "s.stderr")
+#define SCORE_ERROR "CASE WHEN s.stderr IS NOT NULL THEN format(' (%.3f)', s.stderr) END"
 const char wane_show_matrix[] =
-    "SELECT p.position, coalesce(g.task_name, '(base)'), " SCORE " || coalesce(" SCORE_ERROR
-    ", '') || CASE WHEN t.trained_at = p.position THEN '*' ELSE '' END FROM run_stage p "
+    "SELECT p.position, coalesce(g.task_name, '(base)'), "
+    "coalesce(" SCORE " || coalesce(" SCORE_ERROR
+    ", ''), s.reason) || CASE WHEN t.trained_at = p.position THEN '*' ELSE '' END FROM run_stage p "
     "JOIN stage g ON g.id = p.stage CROSS JOIN (" TASKS ") t LEFT JOIN score s "
     "ON s.stage = p.stage AND s.step = -1 AND s.metric = 'accuracy' AND s.split = t.split "
     "AND s.task = t.id WHERE p.run = ?1 AND EXISTS (SELECT 1 FROM score q "
@@ -103,15 +109,19 @@ const char wane_show_metrics[] =
 
 #define BEFORE NUMBER("", "4", "nll_0")
 #define AFTER NUMBER("", "4", "nll")
-#define CHANGE_ERROR NUMBER(" +- ", "4", "stderr")
+/* exp of more is beyond any number. */
+#define PERPLEXITY(nll) "CASE WHEN " nll " < 709 THEN exp(" nll ") END"
 #define KL NUMBER("", "4", "kl_to_base")
 const char wane_show_corpora[] =
     "SELECT corpus, role || CASE out_of_reach WHEN 1 THEN ', out of reach of the base' ELSE '' END "
     "AS role, position AS \"after stage\", " BEFORE " AS before, " AFTER " AS after, "
-    "format('%+.4f', nll - nll_0) || coalesce(" CHANGE_ERROR ", '') AS change, " KL
-    " AS \"kl to base\", exp(nll_0) AS \"ppl before\", exp(nll) AS \"ppl after\" "
-    "FROM pretraining_forgetting WHERE " THIS_RUN "AND position = " LAST_MEASURED
-    " AND position > 0 AND nll IS NOT NULL ORDER BY role DESC, corpus";
+    "CASE WHEN nll - nll_0 IS NOT NULL THEN format('%+.4f', nll - nll_0) ELSE reason END AS "
+    "change, "
+    "stderr, " KL " AS \"kl to base\", " PERPLEXITY("nll_0") " AS \"ppl before\", " PERPLEXITY(
+        "nll") " AS \"ppl after\" "
+               "FROM pretraining_forgetting WHERE " THIS_RUN "AND position = " LAST_MEASURED
+               " AND position > 0 AND (nll IS NOT NULL OR reason IS NOT NULL) ORDER BY role DESC, "
+               "corpus";
 
 const char wane_show_stages[] =
     "SELECT position AS stage, trained AS \"trained on\", stage_status AS status, "
@@ -149,7 +159,8 @@ const struct wane_show_object wane_show_objects[WANE_SHOW_OBJECTS] = {
      "ORDER BY passed, name, subject",
      true},
     {"accuracy_matrix",
-     "SELECT position, trained, task, task_position, watched, accuracy, stderr, n, majority "
+     "SELECT position, trained, task, task_position, watched, accuracy, stderr, n, majority, "
+     "reason "
      "FROM accuracy_matrix WHERE " THIS_RUN "ORDER BY position, task_position IS NULL, "
      "task_position, task",
      true},
@@ -160,7 +171,8 @@ const struct wane_show_object wane_show_objects[WANE_SHOW_OBJECTS] = {
      true},
     {"pretraining_forgetting",
      "SELECT position, trained, corpus, role, out_of_reach, nll, nll_0, forgetting, stderr, "
-     "kl_to_base, soft_ce FROM pretraining_forgetting WHERE " THIS_RUN "ORDER BY position, corpus",
+     "kl_to_base, soft_ce, reason FROM pretraining_forgetting WHERE " THIS_RUN
+     "ORDER BY position, corpus",
      true},
     {"stages",
      "SELECT position, trained, stage, stage_status, nll, nll_0, pretraining_forgetting, "
@@ -168,7 +180,8 @@ const struct wane_show_object wane_show_objects[WANE_SHOW_OBJECTS] = {
      "matrices_changed, intruders, intruders_unresolved, intruders_existing, intruders_random, "
      "intruder_energy, intruders_v, intruders_unresolved_v, intruders_random_v, "
      "intruder_energy_v, delta_frobenius, delta_spectral, relative_update, effective_rank, "
-     "stable_rank, top_share, rho_10 FROM stage_summary WHERE " THIS_RUN "ORDER BY position",
+     "stable_rank, top_share, rho_10, not_finite FROM stage_summary WHERE " THIS_RUN
+     "ORDER BY position",
      true},
     {"usage",
      "SELECT p.position, u.phase, u.wall_s, u.cpu_s, u.peak_bytes, u.tokens FROM run_stage p "

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/cli/measures.h"
 #include "store/base/memory.h"
 #include "store/results/query.h"
 
@@ -18,11 +19,16 @@ static wane_binding experiment_binding(const char *experiment)
 /* format() writes a missing number as 0. */
 #define MEAN(column, digits)                                                                       \
     "CASE WHEN count(" column ") > 0 THEN format('%." digits "f', avg(" column ")) END"
+/* What a mean is over, where a run that is done lacks the value: " (3 of 4)". */
+#define OF_RUNS(column)                                                                            \
+    " || CASE WHEN count(" column ") < sum(status = 'done') THEN format(' (%d of %d)', "           \
+    "count(" column "), sum(status = 'done')) ELSE '' END"
 /* Mean and standard deviation over the runs that are done, as "0.512 +- 0.013". */
 #define MEAN_SD(column, digits)                                                                    \
     "CASE WHEN count(" column ") > 1 THEN format('%." digits "f +- %." digits "f', avg(" column    \
     "), sqrt(max(0, (sum(" column " * " column ") - count(" column ") * avg(" column               \
-    ") * avg(" column ")) / (count(" column ") - 1)))) ELSE " MEAN(column, digits) " END"
+    ") * avg(" column ")) / (count(" column                                                        \
+    ") - 1)))) ELSE " MEAN(column, digits) " END" OF_RUNS(column)
 #define ACC MEAN_SD("acc", "3") " AS acc, "
 #define BWT MEAN_SD("bwt", "3") " AS bwt, "
 #define FORGETTING MEAN_SD("forgetting", "3") " AS forgetting, "
@@ -92,7 +98,7 @@ static wane_status print_matrix(wane_text *out, wane_results *db, const char *ex
                                 const char *method, const char *order, wane_error *err)
 {
     names tasks = {0};
-    wane_text sql = {0};
+    wane_text sql = {0}, scores = {0};
     wane_binding b[3] = {experiment_binding(experiment),
                          {"method", {.type = WANE_VALUE_TEXT, .text = method}},
                          {"order", {.type = WANE_VALUE_TEXT, .text = order}}};
@@ -106,22 +112,33 @@ static wane_status print_matrix(wane_text *out, wane_results *db, const char *ex
     wane_text_string(&sql, "SELECT position AS stage, coalesce(max(trained), '(base)') AS "
                            "\"trained on\"");
     for (size_t t = 0; t < tasks.count; t++) {
-        wane_text_string(&sql, ", format('%.3f', avg(CASE WHEN task = '");
-        for (const char *c = tasks.item[t]; *c; c++)
-            wane_text_append(&sql, *c == '\'' ? "''" : c, *c == '\'' ? 2 : 1);
-        wane_text_string(&sql, "' THEN accuracy END)) AS \"");
+        wane_text_clear(&scores);
+        wane_text_string(&scores, "(CASE WHEN task = ");
+        wane_sql_text(&scores, tasks.item[t]);
+        wane_text_string(&scores, " THEN accuracy END)");
+        WANE_TRY(wane_text_check(&scores, "summary", method, err));
+        /* Without any, NULL: format() writes a missing number as 0. */
+        wane_text_printf(&sql,
+                         ", CASE WHEN count%s > 0 THEN format('%%.3f', avg%s) || CASE WHEN "
+                         "count%s < runs THEN format(' (%%d of %%d)', count%s, runs) ELSE '' END "
+                         "END AS \"",
+                         scores.data, scores.data, scores.data, scores.data);
         for (const char *c = tasks.item[t]; *c; c++)
             wane_text_append(&sql, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
         wane_text_string(&sql, "\"");
     }
-    wane_text_string(&sql, " FROM accuracy_matrix WHERE experiment = :experiment AND method = "
-                           ":method AND order_name = :order GROUP BY position ORDER BY position");
+    wane_text_string(&sql,
+                     " FROM accuracy_matrix, (SELECT count(*) AS runs FROM run_list WHERE "
+                     "experiment = :experiment AND method = :method AND order_name = :order AND "
+                     "superseded = 0) WHERE experiment = :experiment AND method = :method AND "
+                     "order_name = :order GROUP BY position ORDER BY position");
     WANE_TRY(wane_text_check(&sql, "summary", method, err));
     wane_text_printf(out, "\naccuracy after each stage, %s, order %s, mean over seeds\n", method,
                      order);
     st = print_query(out, db, sql.data, b, 3, err);
 done:
     names_free(&tasks);
+    wane_text_free(&scores);
     wane_text_free(&sql);
     return st;
 }

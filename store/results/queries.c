@@ -282,7 +282,10 @@ static const wane_named_query named[] = {
      "SELECT experiment, method, choice, CASE WHEN known THEN arm END AS arm, "
      "CASE WHEN known THEN lambda END AS lambda, count(DISTINCT id) AS runs, count(nll_change) "
      "AS defined, avg(CASE WHEN nll_change IS NOT NULL THEN matrices END) AS "
-     "matrices, " EFFECTS_OVER_RUNS "max(reason) AS reason FROM " INTERVENED_RUNS
+     "matrices, " EFFECTS_OVER_RUNS
+     "max(reason) AS reason, count(forgetting_change_pct) AS forgetting_pct_n, "
+     "count(nll_minus_intruders) AS minus_intruders_n, count(latest_accuracy_change) AS "
+     "latest_change_n, count(seen_accuracy_change) AS seen_change_n FROM " INTERVENED_RUNS
      "GROUP BY experiment, method, choice, CASE WHEN known THEN place END, "
      "CASE WHEN known THEN lambda END ORDER BY first, choice DESC, place, lambda",
      INTERVENED},
@@ -324,7 +327,8 @@ static const wane_named_query named[] = {
      "SELECT " RUN_COLUMNS ", c.name AS corpus, l.nll, l.stderr, l.token_perplexity, "
      "l.word_perplexity, l.byte_perplexity, l.bits_per_byte, l.kl_to_base, l.soft_ce, c.floor, "
      "l.tokens, l.words, l.bytes, l.unk_tokens, l.\"window\", l.stride, l.bos, "
-     "l.out_of_reach " RUN_PATH "CROSS JOIN likelihood l ON l.stage = p.stage AND l.step = -1 "
+     "l.out_of_reach, l.reason " RUN_PATH
+     "CROSS JOIN likelihood l ON l.stage = p.stage AND l.step = -1 "
      "CROSS JOIN corpus c ON c.id = l.corpus WHERE " THIS_RUN "AND " THIS_POSITION
      "ORDER BY r.id, p.position, c.id",
      RUN_POSITION},
@@ -339,16 +343,18 @@ static const wane_named_query named[] = {
      NO_PARAMETERS},
     {"method_summary", "means over all orders and seeds of a method, by seed_summary's rules",
      "SELECT experiment, method, kind, rank, learning_rate, sum(runs) AS runs, "
-     "sum(left_out) AS left_out, sum(acc * runs) / sum(CASE WHEN acc IS NOT NULL THEN runs END) "
-     "AS acc, sum(bwt * runs) / sum(CASE WHEN bwt IS NOT NULL THEN runs END) AS bwt, "
-     "sum(forgetting * runs) / sum(CASE WHEN forgetting IS NOT NULL THEN runs END) AS forgetting, "
-     "avg(nll_0) AS nll_0, sum(nll * runs) / sum(CASE WHEN nll IS NOT NULL THEN runs END) AS nll, "
-     "sum(pretraining_forgetting * runs) / "
-     "sum(CASE WHEN pretraining_forgetting IS NOT NULL THEN runs END) AS pretraining_forgetting, "
-     "sum(intruders * runs) / sum(CASE WHEN intruders IS NOT NULL THEN runs END) AS intruders, "
+     "sum(left_out) AS left_out, sum(acc * acc_n) / sum(acc_n) AS acc, "
+     "sum(bwt * bwt_n) / sum(bwt_n) AS bwt, "
+     "sum(forgetting * forgetting_n) / sum(forgetting_n) AS forgetting, avg(nll_0) AS nll_0, "
+     "sum(nll * nll_n) / sum(nll_n) AS nll, sum(pretraining_forgetting * "
+     "pretraining_forgetting_n) / sum(pretraining_forgetting_n) AS pretraining_forgetting, "
+     "sum(intruders * intruders_n) / sum(intruders_n) AS intruders, "
      "avg(intruders_random) AS intruders_random, "
-     "sum(delta_frobenius * runs) / sum(CASE WHEN delta_frobenius IS NOT NULL THEN runs END) "
-     "AS delta_frobenius FROM seed_summary GROUP BY experiment, method",
+     "sum(delta_frobenius * delta_frobenius_n) / sum(delta_frobenius_n) AS delta_frobenius, "
+     "sum(acc_n) AS acc_n, sum(bwt_n) AS bwt_n, sum(forgetting_n) AS forgetting_n, "
+     "sum(nll_n) AS nll_n, sum(pretraining_forgetting_n) AS pretraining_forgetting_n, "
+     "sum(intruders_n) AS intruders_n, sum(delta_frobenius_n) AS delta_frobenius_n "
+     "FROM seed_summary GROUP BY experiment, method",
      NO_PARAMETERS},
     {"metrics", "metrics of every run after every stage",
      "SELECT e.key AS experiment, r.name AS run, m.position, m.name AS metric, m.subject, m.value, "

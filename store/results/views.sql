@@ -12,7 +12,7 @@ FROM run r JOIN experiment e ON e.id = r.experiment;
 
 -- R[position][task]: the score of a task after the stage at `position`. Position 0 is the bare base.
 -- trained: the task of this position; task_position: where `task` itself is trained, NULL when it
--- is only watched; majority: the share of the most frequent label.
+-- is only watched; majority: the share of the most frequent label; reason: why accuracy is NULL.
 CREATE VIEW accuracy_matrix AS
 SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
        r.order_name, r.seed, p.position, t.name AS trained, k.name AS task,
@@ -20,7 +20,7 @@ SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_
          AS task_position,
        x.watched, r.stages, s.value AS accuracy, s.stderr, s.n,
        (SELECT m.value FROM score m WHERE m.stage = p.stage AND m.step = -1
-         AND m.metric = 'majority' AND m.split = k.split AND m.task = k.id) AS majority
+         AND m.metric = 'majority' AND m.split = k.split AND m.task = k.id) AS majority, s.reason
 FROM run r CROSS JOIN experiment e ON e.id = r.experiment
      CROSS JOIN run_stage p ON p.run = r.id
      LEFT JOIN task t ON t.id = p.task
@@ -68,7 +68,7 @@ FROM (SELECT experiment, run, method, kind, rank, learning_rate, order_name, see
                      AND a.task = task_id));
 
 -- Forgetting of tasks: every metric of a run after its last stage (task '' = over all of them), and
--- bwt and forgetting of each trained task but the last.
+-- bwt and forgetting of each trained task but the last, NULL where one of its scores is.
 CREATE VIEW forgetting AS
 SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
        r.order_name, r.seed, m.name AS metric, m.subject AS task, m.value, m.reason
@@ -79,18 +79,21 @@ UNION ALL
 SELECT f.experiment, f.run, f.method, f.kind, f.rank, f.learning_rate, f.order_name, f.seed,
        n.metric, f.task, CASE n.metric WHEN 'bwt' THEN f.bwt ELSE f.forgetting END,
        CASE WHEN CASE n.metric WHEN 'bwt' THEN f.bwt ELSE f.forgetting END IS NULL
-            THEN 'missing_cell' END
+            THEN CASE WHEN EXISTS (SELECT 1 FROM accuracy_matrix a WHERE
+                   a.experiment = f.experiment AND a.run = f.run AND a.task = f.task
+                   AND a.position >= f.task_position AND a.reason IS NOT NULL)
+                 THEN 'not_finite' ELSE 'missing_cell' END END
 FROM task_forgetting f CROSS JOIN (SELECT 'bwt' AS metric UNION ALL SELECT 'forgetting') n
 WHERE f.task_position < f.stages;
 
 -- Forgetting of pretraining: nll of a corpus after the stage at `position` minus that of the base,
 -- nats per token; stderr is that of the paired difference. out_of_reach: the base itself is no
--- better than uniform on it.
+-- better than uniform on it. reason: why a number is NULL.
 CREATE VIEW pretraining_forgetting AS
 SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
        r.order_name, r.seed, p.position, t.name AS trained, c.name AS corpus, x.role,
        b.out_of_reach, l.nll, b.nll AS nll_0, l.nll - b.nll AS forgetting,
-       l.change_stderr AS stderr, l.kl_to_base, l.soft_ce, c.floor
+       l.change_stderr AS stderr, l.kl_to_base, l.soft_ce, c.floor, coalesce(l.reason, b.reason) AS reason
 FROM run r CROSS JOIN experiment e ON e.id = r.experiment
      CROSS JOIN run_stage z ON z.run = r.id AND z.position = 0
      CROSS JOIN run_stage p ON p.run = r.id
@@ -104,7 +107,8 @@ WHERE r.superseded = 0;
 -- Intruder dimensions after each trained stage, summed over its matrices: k = 10, epsilon = .5,
 -- left vectors, against the base, over the matrices that changed. existing: how many directions it is
 -- a count of; unresolved: more of them, in neither side (NULL in cells of an earlier wane, as
--- existing); random: what as many random directions would give.
+-- existing); random: what as many random directions would give; reason:
+-- why they are NULL.
 CREATE VIEW intruders AS
 SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
        r.order_name, r.seed, p.position, t.name AS trained, s.matrices, s.changed,
@@ -113,7 +117,9 @@ SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_
        CASE WHEN s.changed < s.matrices AND s.random_u IS NOT NULL THEN
          (SELECT total(m.random_u) FROM spectrum m WHERE m.stage = s.stage AND m.step = s.step
           AND m.against = s.against AND m.changed = 1) ELSE s.random_u END AS random,
-       s.energy_u AS energy
+       s.energy_u AS energy,
+       (SELECT min(x.reason) FROM spectrum x WHERE x.stage = p.stage AND x.step = -1
+         AND x.against = 'base' AND x.reason = 'not_finite') AS reason
 FROM run r CROSS JOIN experiment e ON e.id = r.experiment
      CROSS JOIN run_stage p ON p.run = r.id AND p.position >= 1
      LEFT JOIN task t ON t.id = p.task
@@ -127,7 +133,9 @@ WHERE r.superseded = 0;
 -- missing. learned: score
 -- of the task just trained; acc, bwt, forgetting, held_out_change: the metrics of that name with
 -- this stage as the last. Spectra are against the base, norms over all matrices, counts as in the view
--- intruders; f_delta, angle_u and angle_v are means over matrices.
+-- intruders; f_delta, angle_u and angle_v are means over matrices. not_finite: how many likelihoods,
+-- accuracies and matrices of the stage are NULL because a logit or weight is NaN or infinite (NULL
+-- before anything is measured).
 CREATE VIEW stage_summary AS
 SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
        r.order_name, r.seed, r.status, e.limited, r.key AS run_key, r.stages, p.position,
@@ -137,7 +145,7 @@ SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_
              CROSS JOIN likelihood b ON b.stage = z.stage AND b.step = -1 AND b.corpus = x.corpus
              LEFT JOIN likelihood l ON l.stage = p.stage AND l.step = -1 AND l.corpus = x.corpus
         WHERE x.experiment = r.experiment AND x.role = 'pretraining' AND b.out_of_reach = 0) AS nll,
-       (SELECT sum(x.weight * b.nll) / sum(x.weight)
+       (SELECT CASE WHEN count(b.nll) = count(*) THEN sum(x.weight * b.nll) / sum(x.weight) END
         FROM experiment_corpus x
              CROSS JOIN likelihood b ON b.stage = z.stage AND b.step = -1 AND b.corpus = x.corpus
         WHERE x.experiment = r.experiment AND x.role = 'pretraining' AND b.out_of_reach = 0) AS nll_0,
@@ -197,12 +205,25 @@ SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_
           AND m.against = s.against AND m.changed = 1) ELSE s.random_v END AS intruders_random_v,
        s.energy_v AS intruder_energy_v, s.delta_frobenius, s.delta_spectral, s.relative_update,
        s.effective_rank, s.stable_rank, s.top_share, s.rho_10,
-       (SELECT avg(c.f_delta) FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage
-          AND c.step = -1 AND c.task = x.task WHERE x.experiment = r.experiment) AS f_delta,
-       (SELECT avg(c.angle_u) FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage
-          AND c.step = -1 AND c.task = x.task WHERE x.experiment = r.experiment) AS angle_u,
-       (SELECT avg(c.angle_v) FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage
-          AND c.step = -1 AND c.task = x.task WHERE x.experiment = r.experiment) AS angle_v
+       (SELECT CASE WHEN NOT sum(c.reason IS 'not_finite') THEN avg(c.f_delta) END
+        FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage AND c.step = -1 AND c.task = x.task
+        WHERE x.experiment = r.experiment) AS f_delta,
+       (SELECT CASE WHEN NOT sum(c.reason IS 'not_finite') THEN avg(c.angle_u) END
+        FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage AND c.step = -1 AND c.task = x.task
+        WHERE x.experiment = r.experiment) AS angle_u,
+       (SELECT CASE WHEN NOT sum(c.reason IS 'not_finite') THEN avg(c.angle_v) END
+        FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage AND c.step = -1 AND c.task = x.task
+        WHERE x.experiment = r.experiment) AS angle_v,
+       CASE WHEN EXISTS (SELECT 1 FROM cell c WHERE c.stage = p.stage AND c.step = -1) THEN
+       (SELECT count(*) FROM experiment_corpus x CROSS JOIN likelihood l ON l.stage = p.stage
+          AND l.step = -1 AND l.corpus = x.corpus AND l.reason = 'not_finite'
+        WHERE x.experiment = r.experiment)
+       + (SELECT count(*) FROM experiment_task x CROSS JOIN task k ON k.id = x.task
+          CROSS JOIN score c ON c.stage = p.stage AND c.step = -1 AND c.metric = 'accuracy'
+          AND c.split = k.split AND c.task = x.task AND c.reason = 'not_finite'
+        WHERE x.experiment = r.experiment)
+       + (SELECT count(*) FROM spectrum c WHERE c.stage = p.stage AND c.step = -1
+          AND c.against = 'base' AND c.reason = 'not_finite') END AS not_finite
 FROM run r CROSS JOIN experiment e ON e.id = r.experiment
      CROSS JOIN run_stage z ON z.run = r.id AND z.position = 0
      CROSS JOIN run_stage p ON p.run = r.id
@@ -212,6 +233,7 @@ FROM run r CROSS JOIN experiment e ON e.id = r.experiment
 WHERE r.superseded = 0;
 
 -- One row per run, after its last stage. gates, gates_failed: how many were checked and failed.
+-- not_finite: over all of its stages.
 CREATE VIEW run_summary AS
 SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, status, stages,
        (SELECT q.trainable FROM run q WHERE q.key = run_key) AS trainable, limited, acc, bwt,
@@ -221,11 +243,20 @@ SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, sta
        (SELECT count(*) FROM run q JOIN gate g ON g.run = q.id WHERE q.key = run_key) AS gates,
        (SELECT count(*) FROM run q JOIN gate g ON g.run = q.id
         WHERE q.key = run_key AND g.passed = 0) AS gates_failed,
-       (SELECT q.error FROM run q WHERE q.key = run_key) AS error, run_key AS key
+       (SELECT q.error FROM run q WHERE q.key = run_key) AS error, run_key AS key,
+       (SELECT count(*) FROM run q JOIN run_stage p ON p.run = q.id JOIN likelihood l
+        ON l.stage = p.stage AND l.step = -1 AND l.reason = 'not_finite' WHERE q.key = run_key)
+       + (SELECT count(*) FROM run q JOIN run_stage p ON p.run = q.id JOIN score c
+          ON c.stage = p.stage AND c.step = -1 AND c.metric = 'accuracy'
+          AND c.reason = 'not_finite' WHERE q.key = run_key)
+       + (SELECT count(*) FROM run q JOIN run_stage p ON p.run = q.id JOIN spectrum c
+          ON c.stage = p.stage AND c.step = -1 AND c.against = 'base'
+          AND c.reason = 'not_finite' WHERE q.key = run_key) AS not_finite
 FROM stage_summary WHERE position = stages;
 
 -- Means and standard deviations over the seeds of one method and order. Only runs that are done
--- count; `left_out` says how many are not (diverged, failed, gate failed, unfinished).
+-- count; `left_out` says how many are not (diverged, failed, gate failed, unfinished). A mean is over
+-- the runs that have the value: acc_n, bwt_n, ... of `runs`.
 CREATE VIEW seed_summary AS
 SELECT experiment, method, kind, rank, learning_rate, order_name, limited,
        sum(good) AS runs, sum(NOT good) AS left_out,
@@ -244,7 +275,10 @@ SELECT experiment, method, kind, rank, learning_rate, order_name, limited,
        avg(intruders_random) AS intruders_random,
        avg(delta_frobenius) AS delta_frobenius,
        sqrt(sum((delta_frobenius - m6) * (delta_frobenius - m6))
-            / nullif(count(delta_frobenius) - 1, 0)) AS delta_frobenius_sd
+            / nullif(count(delta_frobenius) - 1, 0)) AS delta_frobenius_sd,
+       count(acc) AS acc_n, count(bwt) AS bwt_n, count(forgetting) AS forgetting_n,
+       count(nll) AS nll_n, count(pretraining_forgetting) AS pretraining_forgetting_n,
+       count(intruders) AS intruders_n, count(delta_frobenius) AS delta_frobenius_n
 FROM (SELECT experiment, method, kind, rank, learning_rate, order_name, limited, good, acc, bwt,
              forgetting, nll_0, nll, pretraining_forgetting, intruders, intruders_random,
              delta_frobenius, avg(acc) OVER w AS m1, avg(bwt) OVER w AS m2,
@@ -344,7 +378,8 @@ FROM stage_summary WHERE position >= 1
 -- of all trained so far, in points. reason: why there is nothing to tell.
 CREATE VIEW intervention_effect AS
 WITH weighed AS NOT MATERIALIZED (
-  SELECT x.experiment, x.weight, i.stage, i.choice, i.arm, i.lambda, i.measure, i.value, i.stderr
+  SELECT x.experiment, x.weight, i.stage, i.choice, i.arm, i.lambda, i.measure, i.value, i.stderr,
+         i.reason
   FROM experiment_corpus x CROSS JOIN corpus k ON k.id = x.corpus
        CROSS JOIN intervention i ON i.step = -1 AND i.target = k.name
   WHERE x.role = 'pretraining'
@@ -359,7 +394,10 @@ SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, pos
        latest_accuracy_minus_intruders, latest_accuracy_minus_intruders_stderr,
        delta_frobenius, reason
 FROM (SELECT s.experiment, s.run, s.method, s.kind, s.rank, s.learning_rate, s.order_name, s.seed,
-             s.position, s.trained, d.choice, d.arm, d.lambda, d.matrices, d.reason,
+             s.position, s.trained, d.choice, d.arm, d.lambda, d.matrices,
+             coalesce(d.reason, (SELECT min(w.reason) FROM weighed w WHERE w.experiment = e.id
+               AND w.stage = d.stage AND w.choice = d.choice AND w.arm = d.arm
+               AND w.lambda = d.lambda AND w.measure = 'nll_change'), l.reason, a.reason) AS reason,
              d.value AS delta_frobenius, s.pretraining_forgetting AS forgetting,
              s.pretraining_forgetting_stderr AS forgetting_stderr,
              m.value AS matrices_with_intruders,

@@ -464,6 +464,84 @@ static void missing_cells_are_null(void **state)
     wane_results_close(other);
 }
 
+/* Task 0 and corpus 0 of a stage, measured again under other settings, are not finite. */
+static void not_finite(wane_results *other, const sample *t, int64_t stage)
+{
+    wane_error err = {0};
+    const wane_likelihood_row likelihood = {.nll = NAN,
+                                            .stderr_ = NAN,
+                                            .change_stderr = NAN,
+                                            .token_perplexity = NAN,
+                                            .word_perplexity = NAN,
+                                            .byte_perplexity = NAN,
+                                            .bits_per_byte = NAN,
+                                            .kl_to_base = NAN,
+                                            .soft_ce = NAN,
+                                            .tokens = 10,
+                                            .reason = WANE_NOT_FINITE};
+    const wane_score_row score = {"test", "accuracy", NAN, NAN, 50, WANE_NOT_FINITE};
+    wane_cell cell = {.stage = stage,
+                      .step = WANE_STEP_SEALED,
+                      .measure = WANE_CELL_LIKELIHOOD,
+                      .subject = "corpus0@data",
+                      .settings_sha256 = "again",
+                      .data_sha256 = "d"};
+    (void)t;
+    CHECK_OK(wane_cell_commit(other, &cell, &(wane_cell_rows){.likelihood = &likelihood}, &err));
+    cell.measure = WANE_CELL_SCORE;
+    cell.subject = "task0@data";
+    CHECK_OK(wane_cell_commit(other, &cell, &(wane_cell_rows){.scores = &score, .score_count = 1},
+                              &err));
+}
+
+/* What stands on a number that is not finite is NULL and says so; means say what they are over. */
+static void numbers_that_are_not_finite(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    wane_results *other = NULL;
+    sample t = {0};
+    CHECK_OK(wane_results_open(&other, scratch_path("odd.db"), WANE_RESULTS_CREATE, &err));
+    sample_plan(other, &t, &shape, "e");
+    sample_fill(other, &t);
+    int64_t last = t.stage[shape.tasks]; /* of the first run */
+    not_finite(other, &t, last);
+    static const struct {
+        const char *sql;
+        int64_t value;
+    } checks[] = {
+        {"SELECT count(*) FROM stage_summary WHERE not_finite = 2 AND nll IS NULL AND "
+         "pretraining_forgetting IS NULL AND kl_to_base IS NULL AND nll_0 IS NOT NULL",
+         1},
+        {"SELECT count(*) FROM stage_summary WHERE not_finite = 0 AND nll IS NOT NULL", 12 * 5 - 1},
+        {"SELECT count(*) FROM run_summary WHERE not_finite = 2", 1},
+        {"SELECT count(*) FROM accuracy_matrix WHERE accuracy IS NULL AND reason = 'not_finite'",
+         1},
+        {"SELECT count(*) FROM pretraining_forgetting WHERE forgetting IS NULL AND reason = "
+         "'not_finite'",
+         1},
+        {"SELECT count(*) FROM forgetting WHERE value IS NULL AND reason = 'not_finite' AND task = "
+         "'task0'",
+         2},
+        {"SELECT count(*) FROM seed_summary WHERE nll_n = runs - 1 AND acc_n = runs AND "
+         "intruders_n = runs",
+         1},
+        {"SELECT count(*) FROM seed_summary WHERE nll_n = runs", 5},
+        {"SELECT count(*) FROM seed_interval WHERE metric = 'nll' AND n < runs", 2}};
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        if (query_integer(other, checks[i].sql) != checks[i].value)
+            print_error("%s\n", checks[i].sql);
+        assert_int_equal(query_integer(other, checks[i].sql), checks[i].value);
+    }
+    /* A base without the number: no mean over the corpora that are left. */
+    not_finite(other, &t, t.stage[0]);
+    assert_int_equal(query_integer(other, "SELECT count(*) FROM stage_summary WHERE nll_0 IS NOT "
+                                          "NULL AND run = (SELECT name FROM run WHERE id = 1)"),
+                     0);
+    free(t.stage);
+    wane_results_close(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -476,6 +554,7 @@ int main(void)
         cmocka_unit_test(summaries_of_runs_and_seeds),
         cmocka_unit_test(curves),
         cmocka_unit_test(missing_cells_are_null),
+        cmocka_unit_test(numbers_that_are_not_finite),
     };
     return cmocka_run_group_tests(tests, prepare, clean);
 }
