@@ -4,6 +4,7 @@
 #include "store/results/database.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -116,6 +117,7 @@ static int bind_all(sqlite3_stmt *statement, const char *format, va_list values)
     int code = SQLITE_OK;
     for (int i = 1; *format && code == SQLITE_OK; format++, i++) {
         int64_t whole = 0;
+        double real = 0;
         switch (*format) {
         case 'i':
         case 'r':
@@ -125,7 +127,11 @@ static int bind_all(sqlite3_stmt *statement, const char *format, va_list values)
                        : sqlite3_bind_int64(statement, i, whole);
             break;
         case 'b': code = sqlite3_bind_int(statement, i, va_arg(values, int) != 0); break;
-        case 'd': code = sqlite3_bind_double(statement, i, va_arg(values, double)); break;
+        case 'd':
+            real = va_arg(values, double);
+            code = isfinite(real) ? sqlite3_bind_double(statement, i, real)
+                                  : sqlite3_bind_null(statement, i);
+            break;
         case 't': code = wane_results_bind_text(statement, i, va_arg(values, const char *)); break;
         default: code = SQLITE_MISUSE;
         }

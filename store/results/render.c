@@ -120,7 +120,8 @@ static void machine_value(wane_text *text, const wane_query *query, size_t colum
         break;
     case WANE_VALUE_REAL:
         real = wane_query_double(query, column);
-        if (json && !isfinite(real)) wane_text_string(text, "null");
+        /* What is not finite is no number in any format. */
+        if (!isfinite(real)) wane_text_string(text, json ? "null" : "");
         else wane_text_string(text, wane_format_double(number, real));
         break;
     case WANE_VALUE_TEXT: {
@@ -236,6 +237,7 @@ static const char *human_value(grid *g, const wane_query *query, size_t column)
         (void)snprintf(number, sizeof number, "%" PRId64, wane_query_int(query, column));
         return wane_arena_strdup(g->arena, number);
     case WANE_VALUE_REAL:
+        if (!isfinite(wane_query_double(query, column))) return "-";
         return wane_arena_strdup(g->arena,
                                  wane_format_short(number, wane_query_double(query, column)));
     case WANE_VALUE_TEXT: {

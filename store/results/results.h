@@ -7,8 +7,8 @@
  * Rules of every row struct. Texts are UTF-8, borrowed for the call, and NULL where the column may
  * be NULL (bytes that are no UTF-8 are stored as U+FFFD). An id is a small integer given by a
  * wane_results_put_ function; 0 = none. An integer that may be missing is WANE_NULL, a double that
- * may be missing is NaN; both are stored as NULL. An infinite double is stored as it is. Doubles go
- * in and out in binary: no bit is lost.
+ * may be missing is NaN; both are stored as NULL, and so is an infinite double: it is no number to
+ * reckon with. Finite doubles go in and out in binary: no bit is lost.
  *
  * Transactions. Every function that writes joins the transaction that is open, or makes one of its
  * own (BEGIN IMMEDIATE, synced at the commit). After a failure inside an open transaction, roll

@@ -437,7 +437,7 @@ static void machine_formats(void **state)
     (void)state;
     check_rendered(ODD, WANE_RENDER_CSV,
                    "\"x,y\",sum,none,n,inf\n"
-                   "\"a,\"\"b\"\"\",0.30000000000000004,,12,inf\n"
+                   "\"a,\"\"b\"\"\",0.30000000000000004,,12,\n"
                    "\"l1\n|_&\\\x1b\",1e-05,,-3,-0.5\n");
     check_rendered(ODD, WANE_RENDER_JSON,
                    "{\"columns\":[\"x,y\",\"sum\",\"none\",\"n\",\"inf\"],\"rows\":[\n"
@@ -464,12 +464,12 @@ static void formats_for_people(void **state)
     check_rendered(ODD, WANE_RENDER_MARKDOWN,
                    "| x,y | sum | none | n | inf |\n"
                    "| --- | ---: | ---: | ---: | ---: |\n"
-                   "| a,\"b\" | 0.3 | - | 12 | inf |\n"
+                   "| a,\"b\" | 0.3 | - | 12 | - |\n"
                    "| l1 \\|_&\\\\  | 1e-05 | - | -3 | -0.5 |\n");
     check_rendered(
         ODD, WANE_RENDER_LATEX,
         "\\begin{tabular}{lrrrr}\n\\toprule\nx,y & sum & none & n & inf \\\\\n\\midrule\n"
-        "a,\"b\" & 0.3 & - & 12 & inf \\\\\n"
+        "a,\"b\" & 0.3 & - & 12 & - \\\\\n"
         "l1 |\\_\\&\\textbackslash{}  & 1e-05 & - & $-3$ & $-0.5$ \\\\\n"
         "\\bottomrule\n\\end{tabular}\n");
     check_rendered("SELECT 'a' || char(155) || 'b' AS c", WANE_RENDER_TABLE, "c\na??b\n");
