@@ -133,8 +133,8 @@ WANE_MUST_CHECK wane_status wane_render_format_parse(wane_render_format *out, co
                                                      wane_error *err);
 
 /* Appends the rest of the query to `text`, from the row behind the current one. csv, json and jsonl
- * give doubles in their shortest form that reads back to the same bits; JSON has no infinities:
- * they are null there. */
+ * give doubles in their shortest form that reads back to the same bits; an infinite one (of SQL, or of
+ * a file of version 1) is no number in any format and stands as NULL does. */
 WANE_MUST_CHECK wane_status wane_query_render(wane_query *query, wane_render_format format,
                                               wane_text *text, wane_error *err);
 

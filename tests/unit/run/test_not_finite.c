@@ -9,6 +9,8 @@
 
 #include "eval/model/model.h"
 #include "store/base/text.h"
+#include "store/results/database.h"
+#include "tests/support/pack.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
 
@@ -115,6 +117,7 @@ static void given_models(void **state)
         assert_true(said("err", says[i]));
         assert_true(said("err", "1 with a failed gate"));
         assert_false(said("out", "nan ") || said("out", "inf "));
+        assert_true(said("out", "\n    1  topic       -      -         -\n"));
         assert_int_equal(ask(db, "SELECT status = 'gate_failed' AND error LIKE 'not finite: %' "
                                  "FROM run"),
                          1);
@@ -248,6 +251,50 @@ static void trainings_that_end_in_no_numbers(void **state)
     }
 }
 
+/* A file of version 1 in which a stage's logits were not finite: what was made of them is taken
+ * back. */
+static void a_file_of_version_1(void **state)
+{
+    (void)state;
+    sqlite3 *sql = NULL;
+    unpack("unit/run/version1.tar.gz", scratch_folder());
+    assert_int_equal(sqlite3_open(scratch_path("small.db"), &sql), SQLITE_OK);
+    /* As that version left a NaN, at the last stage of its first run. */
+    assert_int_equal(
+        sqlite3_exec(sql,
+                     "CREATE TEMP TABLE bad AS SELECT stage FROM run_stage WHERE run = 1 AND "
+                     "position = (SELECT stages FROM run WHERE id = 1);"
+                     "UPDATE score SET value = NULL WHERE metric = 'loss' AND step = -1 AND stage "
+                     "IN bad; UPDATE likelihood SET nll = NULL, token_perplexity = 9e999 WHERE "
+                     "step = -1 AND stage IN bad;",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    (void)sqlite3_close(sql);
+    assert_int_equal(ask("small.db", "SELECT count(*) FROM run WHERE id = 1 AND status = "
+                                     "'diverged' AND error LIKE 'not finite: %'"),
+                     1);
+    assert_int_equal(ask("small.db", "SELECT count(*) > 0 AND sum(value IS NULL) = count(*) FROM "
+                                     "score WHERE metric <> 'majority' AND step = -1 AND stage = "
+                                     "(SELECT stage FROM run_stage WHERE run = 1 AND position = "
+                                     "(SELECT stages FROM run WHERE id = 1))"),
+                     1);
+    assert_int_equal(ask("small.db", "SELECT count(*) FROM example e JOIN score s USING (stage, "
+                                     "step, task) WHERE s.reason = 'not_finite'"),
+                     0);
+    assert_int_equal(ask("small.db", "SELECT count(*) > 0 FROM example"), 1);
+    assert_int_equal(ask("small.db", "SELECT count(*) FROM likelihood WHERE reason = 'not_finite' "
+                                     "AND token_perplexity IS NULL"),
+                     ask("small.db", "SELECT count(*) FROM likelihood WHERE nll IS NULL"));
+    assert_int_equal(ask("small.db", "SELECT count(*) FROM metric WHERE run = 1 AND position = "
+                                     "(SELECT stages FROM run WHERE id = 1) AND value IS NOT "
+                                     "NULL"),
+                     0);
+    assert_int_equal(ask("small.db", "SELECT count(*) > 0 FROM metric WHERE run = 1 AND value IS "
+                                     "NOT NULL"),
+                     1);
+    assert_int_equal(ask("small.db", "SELECT count(*) > 0 FROM run WHERE status = 'done'"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +302,7 @@ int main(void)
         cmocka_unit_test(a_matrix),
         cmocka_unit_test(a_base),
         cmocka_unit_test(trainings_that_end_in_no_numbers),
+        cmocka_unit_test(a_file_of_version_1),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
 }
