@@ -42,10 +42,11 @@
 #define COUNT_OF                                                                                   \
     "CASE WHEN directions = expected THEN counted END AS intruders, "                              \
     "CASE WHEN directions = expected AND known = existing THEN turned END AS unresolved, "         \
-    "CASE WHEN directions = expected AND known = existing THEN existing END AS existing, random"
+    "CASE WHEN directions = expected AND known = existing THEN existing END AS existing, "         \
+    "CASE WHEN NOT odd THEN random END AS random"
 #define ENERGY_OF "CASE WHEN directions = expected THEN part / nullif(whole, 0) END AS energy"
 #define REASON_OF                                                                                  \
-    "CASE WHEN directions < expected THEN 'beyond_stored_top' "                                    \
+    "CASE WHEN odd THEN 'not_finite' WHEN directions < expected THEN 'beyond_stored_top' "         \
     "WHEN known < existing THEN 'earlier_definition' END AS reason"
 #define RANDOM_OF(count)                                                                           \
     "intruder_random(CASE :side WHEN 'u' THEN m.\"rows\" ELSE m.cols END, s.base_count, " count    \
@@ -56,6 +57,9 @@
     "(SELECT sum(" value ") FROM spectrum s JOIN matrix m ON m.id = s.matrix "                     \
     "WHERE " THESE_SPECTRA " AND s.changed = 1)"
 #define K_OF_MATRIX "min(:k, m.\"rows\", m.cols)"
+/* Whether a matrix is not finite: it has no directions, and the stage no count. */
+#define NOT_FINITE                                                                                 \
+    "EXISTS (SELECT 1 FROM spectrum s WHERE " THESE_SPECTRA " AND s.reason = 'not_finite') "
 /* One random direction's share is taken off for each that does not exist. */
 #define RANDOM_ABSENT                                                                              \
     "total(CASE WHEN d.max_cosine IS NULL AND d.position > 0 THEN (SELECT " RANDOM_OF(             \
@@ -66,20 +70,34 @@
 #define OF_STAGES(condition)                                                                       \
     "(SELECT *, CASE WHEN existing = 0 AND directions = expected THEN 0 "                          \
     "ELSE ceiling - absent END AS random FROM (SELECT " RUN_COLUMNS                                \
-    ", r.id, r.status, " COUNTED RANDOM_ABSENT                                                     \
-    " AS absent, CAST(" OVER_SPECTRA(K_OF_MATRIX) " AS INTEGER) AS expected, " OVER_SPECTRA(       \
-        RANDOM_OF(K_OF_MATRIX)) " AS ceiling " RUN_PATH TOTALS                                     \
-                                "LEFT JOIN direction d ON d.stage = p.stage AND d.step = -1 "      \
-                                "AND d.against = :against AND d.side = :side AND d.position <= "   \
-                                ":k AND " WANE_SQL_CHANGED "WHERE " THIS_RUN                       \
-                                "AND " MEASURED("x") "AND " condition                              \
-                                                     "GROUP BY r.id, p.position))"
+    ", r.id, r.status, " COUNTED RANDOM_ABSENT " AS absent, " NOT_FINITE                           \
+    "AS odd, CAST(coalesce(" OVER_SPECTRA(K_OF_MATRIX) ", 0) AS INTEGER) AS "                      \
+                                                       "expected, " OVER_SPECTRA(RANDOM_OF(        \
+                                                           K_OF_MATRIX)) " AS ceiling " RUN_PATH   \
+                                                           TOTALS "LEFT JOIN direction d ON "      \
+                                                                  "d.stage = p.stage AND d.step "  \
+                                                                  "= -1 "                          \
+                                                                         "AND d.against = "        \
+                                                                         ":against AND d.side = "  \
+                                                                         ":side AND d.position "   \
+                                                                         "<= "                     \
+                                                                         ":k "                     \
+                                                                         "AND " WANE_SQL_CHANGED   \
+                                                                         "WHERE " THIS_RUN         \
+                                                                         "AND (" MEASURED(         \
+                                                                             "x") "OR " NOT_FINITE \
+                                                                                  ") "             \
+                                                                                  "AND " condition \
+                                                                                  "GROUP BY "      \
+                                                                                  "r.id, "         \
+                                                                                  "p.position))"
 /* One row per run, stage and matrix; of an unchanged one there is nothing to count. Directions are
  * sorted into matrices before names come to them: ten million rows of a few numbers sort in half
  * the time. */
 #define OF_MATRICES                                                                                \
     "(SELECT " RUN_COLUMNS ", r.id, m.name AS matrix, m.layer, m.module, m.\"rows\", m.cols, "     \
-    "s.changed, coalesce(c.counted, 0) AS counted, coalesce(c.turned, 0) AS turned, "              \
+    "s.changed, s.reason IS 'not_finite' AS odd, coalesce(c.counted, 0) AS counted, "              \
+    "coalesce(c.turned, 0) AS turned, "                                                            \
     "coalesce(c.part, 0) AS part, c.whole, coalesce(c.existing, 0) AS existing, "                  \
     "coalesce(c.known, 0) AS known, coalesce(c.directions, 0) AS directions, "                     \
     "s.changed * " K_OF_MATRIX " AS expected, " RANDOM_OF(                                         \
@@ -96,8 +114,9 @@
                                                      "GROUP BY r.id, p.position, d.matrix) c "     \
                                                      "ON c.id = r.id AND c.position = p.position " \
                                                      "AND c.matrix = s.matrix "                    \
-                                                     "WHERE " THIS_RUN "AND " MEASURED(            \
-                                                         "s") "AND " THIS_POSITION                 \
+                                                     "WHERE " THIS_RUN "AND (" MEASURED(           \
+                                                         "s") "OR s.reason = \'not_finite\') "     \
+                                                              "AND " THIS_POSITION                 \
                                                               "ORDER BY r.id, p.position, m.id)"
 
 /* Two passes, so that nearly equal values keep their digits. */
@@ -304,7 +323,8 @@ static const wane_named_query named[] = {
      "sqrt(max(0, sum(x * x) - count(x) * avg(x) * avg(x)) / nullif(count(x) - 1, 0)) "
      "AS intruders_sd, CASE WHEN count(unresolved) = count(*) THEN avg(unresolved) END "
      "AS unresolved, avg(existing) AS existing, avg(random) AS random, avg(energy) AS energy, "
-     "max(reason) AS reason FROM (SELECT experiment, method, id, intruders AS x, unresolved, "
+     "max(reason) AS reason, count(x) AS intruders_n FROM (SELECT experiment, method, id, "
+     "intruders AS x, unresolved, "
      "existing, random, energy, reason FROM (SELECT experiment, method, id, " COUNT_OF
      ", " ENERGY_OF ", " REASON_OF
      " FROM " OF_STAGES("r.status = 'done' AND p.position = coalesce(:position, "
@@ -316,7 +336,7 @@ static const wane_named_query named[] = {
      " FROM (SELECT " OUTER_COLUMNS ", id, module, count(*) AS matrices, sum(changed) AS changed, "
      "sum(counted) AS counted, sum(turned) AS turned, sum(existing) AS existing, "
      "sum(known) AS known, sum(part) AS part, sum(whole) AS whole, sum(directions) AS directions, "
-     "sum(expected) AS expected, sum(random) AS random FROM " OF_MATRICES
+     "sum(expected) AS expected, sum(random) AS random, max(odd) AS odd FROM " OF_MATRICES
      " GROUP BY id, position, module)",
      INTRUDERS},
     {"intruders_by_run", "intruders of every run after its last stage",

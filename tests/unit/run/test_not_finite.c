@@ -194,6 +194,15 @@ static void a_matrix(void **state)
         assert_int_equal(ask(db, "SELECT count(*) FROM score WHERE metric = 'accuracy' AND reason "
                                  "= 'not_finite'"),
                          3);
+        static const char *const counts[] = {"intruders", "intruders_by_matrix",
+                                             "intruders_by_module"};
+        for (size_t q = 0; q < 3; q++) {
+            const char *const arguments[] = {"query",    path_of(0, db), "--name",
+                                             counts[q],  "--param",      "position=1",
+                                             "--format", "csv",          NULL};
+            assert_int_equal(process_run(arguments, "out", "err"), 0);
+            assert_true(said("out", ",not_finite\n"));
+        }
     }
 }
 
