@@ -147,6 +147,22 @@ static wane_status check_output(const char *path, wane_error *err)
     return st;
 }
 
+/* Nothing of a model that is not finite can be scaled. */
+static wane_status check_finite(const wane_pair *pair, wane_error *err)
+{
+    const wane_model *models[] = {pair->base, pair->tuned};
+    const char *paths[] = {pair->base_path, pair->tuned_path};
+    for (size_t i = 0; i < 2; i++) {
+        size_t element = 0;
+        const wane_parameter *p = wane_model_not_finite(models[i], &element);
+        if (p)
+            return wane_fail(err, WANE_ENUMERIC, "scale: %s: value %zu of %s is %s", paths[i],
+                             element, p->name,
+                             isnan(models[i]->weights[p->offset + element]) ? "NaN" : "infinite");
+    }
+    return WANE_OK;
+}
+
 static wane_status scale(const wane_call *call, const scale_call *asked, size_t threads,
                          wane_error *err)
 {
@@ -157,6 +173,7 @@ static wane_status scale(const wane_call *call, const scale_call *asked, size_t 
     WANE_TRY(check_output(asked->output, err));
     WANE_TRY(wane_pair_open(&pair, call->operand[0], call->operand[1], threads, err));
     WANE_TRY(wane_given_fits(&pair.base->config, &pair.tuned->config, pair.tuned_path, err));
+    WANE_TRY(check_finite(&pair, err));
     WANE_TRY(wane_scaled_find(&all, &pair, &asked->question, err));
     if (all.changed == 0) {
         st = wane_fail(err, WANE_ENOTFOUND, "scale: %s: %s: nothing to change, nothing is written",

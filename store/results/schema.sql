@@ -114,7 +114,8 @@ CREATE TABLE stage (
                 CHECK (status IN ('planned', 'training', 'done', 'diverged', 'skipped', 'failed')),
   steps_planned INTEGER,  -- optimiser steps; 0 where nothing is trained
   steps         INTEGER,  -- trained; NULL before the seal
-  diverged_at   INTEGER   -- the step whose loss was not finite
+  diverged_at   INTEGER   -- the step whose loss was not finite; steps_planned: what the last step left
+                          -- is not
 ) STRICT;
 CREATE INDEX stage_parent ON stage (parent);
 

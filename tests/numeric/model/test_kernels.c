@@ -291,6 +291,35 @@ static void rows_are_added_and_scaled(void **state)
 }
 
 /* The two instruction sets with fused multiply-add agree closely; the baseline to rounding. */
+/* A NaN or an overflow anywhere in a row is not lost on the way: no kernel drops it in a maximum or
+ * divides it away. */
+static void what_is_not_finite_stays_so(void **state)
+{
+    (void)state;
+    enum { N = 40, WIDTH = 48 };
+    static const float odd[] = {NAN, INFINITY};
+    for (int level = 0; level < LEVELS; level++) {
+        const wane_kernels *k = wane_kernels_at(level);
+        if (!k) continue;
+        for (size_t at = 0; at < N; at++)
+            for (size_t o = 0; o < 2; o++) {
+                float s[WIDTH] = {0}, y[WIDTH], gain[WIDTH], lse = 0, rstd = 0;
+                float *x = draw(0, N, 1);
+                x[at] = odd[o];
+                k->logsumexp(N, x, &lse, NULL);
+                assert_false(isfinite(lse));
+                memcpy(s, x, N * sizeof *s);
+                assert_true(isnan(k->softmax_row(N, WIDTH, 0.5f, s, &lse)) && !isfinite(lse));
+                for (size_t i = 0; i < N; i++) gain[i] = 1;
+                k->rmsnorm(1, N, 1e-6f, x, gain, y, &rstd);
+                assert_true(isnan(y[at]) && isnan(rstd));
+                x[at] = 1e30f; /* finite, its square is not */
+                k->rmsnorm(1, N, 1e-6f, x, gain, y, &rstd);
+                for (size_t i = 0; i < N; i++) assert_true(isnan(y[i]));
+            }
+    }
+}
+
 static void one_table_is_in_use(void **state)
 {
     (void)state;
@@ -344,6 +373,7 @@ int main(void)
         cmocka_unit_test(cross_entropy_and_its_gradient),
         cmocka_unit_test(small_products_are_right),
         cmocka_unit_test(rows_are_added_and_scaled),
+        cmocka_unit_test(what_is_not_finite_stays_so),
         cmocka_unit_test(one_table_is_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -321,6 +321,12 @@ static void a_model_that_is_not_finite(void **state)
         assert_non_null(strstr(told_out(), "  not_finite\norder  test   9 "));
         assert_false(says_no_number());
         assert_non_null(strstr(told_err(), "task topic, row 0: logits are not finite: "));
+        (void)snprintf(line, sizeof line, "scale {base} {%s} --lambda 0 -o {scaled}",
+                       models[i].name);
+        if (isfinite(models[i].value)) assert_int_equal(told(line), 2); /* no intruder */
+        else assert_int_equal(told(line), 1);
+        if (!isfinite(models[i].value)) assert_non_null(strstr(told_err(), models[i].says));
+        assert_false(wane_file_exists(scratch_path("scaled")));
         char *examples = read_file(scratch_path("no"), NULL);
         assert_string_equal(examples, "");
         free(examples);

@@ -260,6 +260,43 @@ static void trainings_that_end_in_no_numbers(void **state)
     }
 }
 
+/* A trained stage whose weights are finite, and its logits on some measured text are not: its cells
+ * are missing, its run has diverged, and nothing has failed. */
+static void a_trained_stage_that_overflows_elsewhere(void **state)
+{
+    (void)state;
+    static const char methods[] = "  - {name: full, kind: full, learning_rate: 1e-3}\n";
+    sqlite3 *sql = NULL;
+    assert_int_equal(run("model", methods, "protocol.adapter=merge", "over.db"), 0);
+    assert_int_equal(ask("over.db", "SELECT count(*) FROM run WHERE status = 'done'"), 1);
+    /* As the measuring would have left it, before the seal of the run. */
+    assert_int_equal(sqlite3_open(scratch_path("over.db"), &sql), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(sql,
+                     "CREATE TEMP TABLE bad AS SELECT stage FROM run_stage WHERE run = 1 AND "
+                     "position = 1;"
+                     "UPDATE likelihood SET nll = NULL, reason = 'not_finite' WHERE step = -1 AND "
+                     "stage IN bad;"
+                     "UPDATE score SET value = NULL, reason = 'not_finite' WHERE metric IN "
+                     "('accuracy', 'loss') AND step = -1 AND stage IN bad;"
+                     "UPDATE run SET status = 'running'",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    (void)sqlite3_close(sql);
+    assert_int_equal(run("model", methods, "protocol.adapter=merge", "over.db"), 0);
+    assert_true(said("err", "0 done, 1 diverged, 0 with a failed gate, 0 failed"));
+    assert_int_equal(ask("over.db", "SELECT count(*) FROM run WHERE status = 'diverged'"), 1);
+    assert_int_equal(ask("over.db", "SELECT count(*) FROM metric WHERE name = 'bwt' AND position = "
+                                    "2 AND reason = 'not_finite'"),
+                     1);
+    assert_int_equal(ask("over.db", "SELECT count(*) FROM metric WHERE name = 'acc' AND position = "
+                                    "2 AND value IS NOT NULL"),
+                     1);
+    const char *const show[] = {"show", path_of(0, "over.db"), "full/given/s0", NULL};
+    assert_int_equal(process_run(show, "out", "err"), 0);
+    assert_true(said("out", "diverged: stage 1 (topic), not finite\n"));
+}
+
 /* A file of version 1 in which a stage's logits were not finite: what was made of them is taken
  * back. */
 static void a_file_of_version_1(void **state)
@@ -311,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_matrix),
         cmocka_unit_test(a_base),
         cmocka_unit_test(trainings_that_end_in_no_numbers),
+        cmocka_unit_test(a_trained_stage_that_overflows_elsewhere),
         cmocka_unit_test(a_file_of_version_1),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
