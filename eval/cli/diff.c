@@ -183,7 +183,7 @@ static void write_corpus(wane_text *out, const wane_diff *diff)
     if (isfinite(change)) wane_text_printf(&rows, "%+.4f", change);
     else wane_text_string(&rows, "- (not finite)");
     if (!isnan(c->change_stderr))
-        wane_text_printf(&rows, " +- %s, paired by document",
+        wane_text_printf(&rows, ", standard error %s, paired by document",
                          wane_page_number(e, c->change_stderr, 2));
     wane_text_printf(&rows, "\ntoken perplexity\t%s\t%s\tx %s\n", perplexity(a, c->before.nll, 5),
                      perplexity(b, c->after.nll, 5), perplexity(e, change, 4));
