@@ -14,17 +14,37 @@ static bool part_of_checkpoint(const char *name)
            wane_package_tensor_name(name);
 }
 
-static wane_status hash_file(wane_sha256 *hash, const char *name, const char *path, wane_error *err)
+/* The digest of a file that was read as part of the adapter `read`: of those very bytes. NULL for
+ * files that were not. */
+static const char *as_read(const wane_update *read, const char *name, bool pickled)
+{
+    if (!read || !read->lowrank) return NULL;
+    if (strcmp(name, "adapter_config.json") == 0) return read->config_sha256;
+    bool weights = strcmp(name, pickled ? "adapter_model.bin" : "adapter_model.safetensors") == 0;
+    return weights ? read->weights_sha256 : NULL;
+}
+
+static wane_status hash_file(wane_sha256 *hash, const char *name, const char *path,
+                             const char *known, wane_error *err)
 {
     char digest[WANE_SHA256_HEX];
-    wane_status st = wane_file_sha256(digest, path, err);
+    wane_status st = known ? WANE_OK : wane_file_sha256(digest, path, err);
     if (st != WANE_OK) return st;
     wane_sha256_text(hash, name);
-    wane_sha256_text(hash, digest);
+    wane_sha256_text(hash, known ? known : digest);
     return WANE_OK;
 }
 
-wane_status wane_given_sha256(char out[WANE_SHA256_HEX], const char *path, wane_error *err)
+static bool listed(char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
+/* Of the files at `path`; of those that `read` was made of, as they were read. */
+static wane_status hash_content(char out[WANE_SHA256_HEX], const char *path,
+                                const wane_update *read, wane_error *err)
 {
     if (!wane_folder_exists(path)) return wane_file_sha256(out, path, err);
     wane_status st = WANE_OK;
@@ -33,11 +53,12 @@ wane_status wane_given_sha256(char out[WANE_SHA256_HEX], const char *path, wane_
     size_t count = 0, used = 0;
     WANE_TRY(wane_sha256_begin(&hash, err));
     WANE_TRY(wane_folder_list(&names, &count, path, err));
+    bool pickled = !listed(names, count, "adapter_model.safetensors");
     for (size_t i = 0; i < count; i++) {
         if (!part_of_checkpoint(names[i])) continue;
         file = wane_path_join(path, names[i]);
         WANE_TRY(file ? WANE_OK : wane_fail_memory(err, "read", path));
-        WANE_TRY(hash_file(hash, names[i], file, err));
+        WANE_TRY(hash_file(hash, names[i], file, as_read(read, names[i], pickled), err));
         wane_free(file);
         file = NULL;
         used++;
@@ -54,6 +75,21 @@ done:
     wane_names_free(names, count);
     wane_free(file);
     return st;
+}
+
+wane_status wane_given_sha256(char out[WANE_SHA256_HEX], const char *path, wane_error *err)
+{
+    return hash_content(out, path, NULL, err);
+}
+
+wane_status wane_given_unchanged(const char *sha256, const char *path, const wane_update *read,
+                                 wane_error *err)
+{
+    char now[WANE_SHA256_HEX];
+    wane_status st = hash_content(now, path, read, err);
+    if (st != WANE_OK || strcmp(now, sha256) == 0) return st;
+    return wane_fail(err, WANE_EFORMAT,
+                     "read: %s: changed since the run was planned: run the same line again", path);
 }
 
 wane_status wane_given_fits(const wane_config *base, const wane_config *given, const char *path,

@@ -27,6 +27,12 @@ WANE_MUST_CHECK wane_status wane_given_open_model(wane_package **out, const char
 WANE_MUST_CHECK wane_status wane_given_config(wane_config *out, const wane_package *package,
                                               wane_error *err);
 
+/* WANE_EFORMAT unless what is at `path` now still has the digest `sha256`. Asked after the reading:
+ * the files of an adapter (`read`, from wane_given_apply; {0} otherwise) are taken by the digests
+ * of the bytes they were read from. */
+WANE_MUST_CHECK wane_status wane_given_unchanged(const char *sha256, const char *path,
+                                                 const wane_update *read, wane_error *err);
+
 /* Turns `model` (the weights the checkpoint starts from) into the checkpoint: an adapter is merged
  * and tensors are replaced under the configuration that is there; a model brings its own
  * configuration, which must fit. *update receives the low-rank terms of an adapter (free with

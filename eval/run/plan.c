@@ -90,8 +90,8 @@ static wane_status hash_configuration(wane_sha256 *hash, const wane_inputs *in, 
     return st;
 }
 
-static wane_status stage_key(char out[WANE_SHA256_HEX], const wane_plan *plan,
-                             const wane_plan_stage *stage, wane_error *err)
+static wane_status stage_key(char out[WANE_SHA256_HEX], char content[WANE_SHA256_HEX],
+                             const wane_plan *plan, const wane_plan_stage *stage, wane_error *err)
 {
     const wane_inputs *in = plan->inputs;
     wane_sha256 *hash = NULL;
@@ -105,7 +105,6 @@ static wane_status stage_key(char out[WANE_SHA256_HEX], const wane_plan *plan,
     }
     wane_sha256_text(hash, plan->stages[stage->parent].key);
     if (stage->given) {
-        char content[WANE_SHA256_HEX];
         st = wane_given_sha256(content, stage->given, err);
         if (st == WANE_OK) st = hash_configuration(hash, in, stage->given, err);
         if (st != WANE_OK) {
@@ -131,7 +130,7 @@ static wane_status stage_key(char out[WANE_SHA256_HEX], const wane_plan *plan,
 static wane_status add_stage(wane_plan *plan, size_t *index, wane_plan_stage *stage,
                              wane_error *err)
 {
-    wane_status st = stage_key(stage->key, plan, stage, err);
+    wane_status st = stage_key(stage->key, stage->content, plan, stage, err);
     if (st != WANE_OK) return st;
     *index = find_or_put(plan, stage->key);
     if (*index == plan->stage_count) plan->stages[plan->stage_count++] = *stage;

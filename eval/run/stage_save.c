@@ -12,13 +12,13 @@
 static wane_status add_row(wane_saved *saved, const char *kind, char **path, const char *whole,
                            size_t bytes, wane_error *err)
 {
-    char *file = NULL;
-    bool folder = wane_folder_exists(whole);
-    if (folder) file = wane_path_join(whole, "adapter_model.safetensors");
-    if (folder && !file) return wane_fail_memory(err, "train", whole);
     size_t i = saved->count;
-    wane_status st = wane_file_sha256(saved->sha[i], folder ? file : whole, err);
-    wane_free(file);
+    wane_update update = {0};
+    bool folder = wane_folder_exists(whole);
+    wane_status st = folder ? wane_update_load(&update, whole, NULL, NULL, err)
+                            : wane_file_sha256(saved->sha[i], whole, err);
+    if (folder && st == WANE_OK) st = wane_update_sha256(saved->sha[i], &update, err);
+    wane_update_free(&update);
     if (st != WANE_OK) return st;
     saved->path[i] = *path;
     *path = NULL;
@@ -99,26 +99,25 @@ wane_status wane_load_head(float **out, wane_work *work, const wane_plan_stage *
 {
     wane_status st = WANE_OK;
     wane_tensors *tensors = NULL;
-    char *path = NULL, name[40];
+    char name[40];
     float *weight = NULL;
     size_t group = wane_plan_group(work->plan, stage, task);
     size_t classes = work->inputs->tasks[task].task.label_count;
     head_name(name, group, stage->task_count);
-    WANE_TRY(wane_stage_artifact(&path, work, stage->id, "head", err));
-    WANE_TRY(wane_tensors_open(&tensors, path, err));
+    WANE_TRY(wane_artifact_tensors(&tensors, work, stage, "head", err));
     const wane_tensor *t = wane_tensors_find(tensors, name);
     size_t width = work->inputs->base->config.width;
     if (!t || t->dimensions != 2 || t->shape[0] != classes || t->shape[1] != width)
-        WANE_TRY(
-            wane_fail(err, WANE_EFORMAT, "read: %s: %s: missing or of another shape", path, name));
+        WANE_TRY(wane_fail(err, WANE_EFORMAT,
+                           "read: the head of stage %.12s: %s: missing or of another shape",
+                           stage->key, name));
     weight = wane_alloc(classes * width, sizeof *weight);
-    WANE_TRY(weight ? WANE_OK : wane_fail_memory(err, "read", path));
+    WANE_TRY(weight ? WANE_OK : wane_fail_memory(err, "read", name));
     WANE_TRY(wane_tensors_read(tensors, t, weight, err));
     *out = weight;
     weight = NULL;
 done:
     wane_tensors_close(tensors);
-    wane_free(path);
     wane_free(weight);
     return st;
 }

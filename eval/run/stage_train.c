@@ -191,12 +191,17 @@ done:
 }
 
 /* Keeps a copy of the update in the chain: what the trainer lends dies with it. */
-static wane_status keep_update(training *t, wane_chain *chain, const char *path, wane_error *err)
+static wane_status keep_update(training *t, wane_chain *chain, const wane_saved *saved,
+                               wane_error *err)
 {
-    char *whole = wane_path_join(t->work->artifacts, path);
+    char *whole = wane_path_join(t->work->artifacts, saved->path[0]), sha[WANE_SHA256_HEX];
+    wane_update *update = &chain->updates[t->position - 1];
     if (!whole) return wane_fail_memory(err, "train", "update");
-    wane_update_free(&chain->updates[t->position - 1]);
-    wane_status st = wane_update_load(&chain->updates[t->position - 1], whole, NULL, NULL, err);
+    wane_update_free(update);
+    wane_status st = wane_update_load(update, whole, NULL, NULL, err);
+    if (st == WANE_OK) st = wane_update_sha256(sha, update, err);
+    if (st == WANE_OK && strcmp(sha, saved->sha[0]) != 0)
+        st = wane_fail(err, WANE_EFORMAT, "train: %s: changed since it was written", whole);
     wane_free(whole);
     return st;
 }
@@ -290,7 +295,7 @@ static wane_status finish(training *t, wane_chain *chain, wane_error *err)
                               &update, err));
     if (head) WANE_TRY(wane_save_head(&saved, t->work, t->stage, head, err));
     if (adapter) {
-        WANE_TRY(keep_update(t, chain, saved.path[0], err));
+        WANE_TRY(keep_update(t, chain, &saved, err));
         WANE_TRY(apply_update(t, chain, &update, &saved, err));
         WANE_TRY(wane_probe_take(&merged, t->work, chain->model, NULL, err));
         WANE_TRY(wane_gate_merged(t->work, t->run, t->position, &unmerged, &merged, err));

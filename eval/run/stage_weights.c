@@ -18,32 +18,6 @@ void wane_chain_to_base(wane_chain *chain, const wane_inputs *inputs)
     chain->model->config = inputs->base->config;
 }
 
-wane_status wane_stage_artifact(char **out, wane_work *work, int64_t stage, const char *kind,
-                                wane_error *err)
-{
-    char *path = NULL, *sealed = NULL, *whole = NULL, *weights = NULL;
-    char sha[WANE_SHA256_HEX];
-    wane_status st = WANE_OK;
-    WANE_TRY(wane_results_find_artifact(work->db, &path, &sealed, stage, kind, err));
-    whole = wane_path_join(work->artifacts, path);
-    weights = whole ? wane_path_join(whole, "adapter_model.safetensors") : NULL;
-    WANE_TRY(weights ? WANE_OK : wane_fail_memory(err, "read", path));
-    WANE_TRY(wane_file_sha256(sha, strcmp(kind, "adapter") == 0 ? weights : whole, err));
-    if (strcmp(sha, sealed) != 0) {
-        st = wane_fail(err, WANE_EFORMAT, "read: %s: its bytes are not those that were sealed",
-                       whole);
-        goto done;
-    }
-    *out = whole;
-    whole = NULL;
-done:
-    wane_free(path);
-    wane_free(sealed);
-    wane_free(whole);
-    wane_free(weights);
-    return st;
-}
-
 static wane_status load_given(wane_work *work, const wane_plan_stage *stage, wane_chain *chain,
                               wane_error *err)
 {
@@ -51,8 +25,11 @@ static wane_status load_given(wane_work *work, const wane_plan_stage *stage, wan
     wane_update_free(update);
     *update = (wane_update){0};
     if (work->experiment->policy == WANE_POLICY_CONTINUE) wane_chain_to_base(chain, work->inputs);
-    return wane_given_apply(update, chain->model, stage->given, work->pool, work->options->log,
-                            err);
+    wane_status st =
+        wane_given_apply(update, chain->model, stage->given, work->pool, work->options->log, err);
+    /* The stage's key is of the bytes it was planned with. */
+    if (st == WANE_OK) st = wane_given_unchanged(stage->content, stage->given, update, err);
+    return st;
 }
 
 wane_status wane_stage_kept(wane_work *work, const wane_plan_run *run, size_t position,
@@ -114,7 +91,6 @@ wane_status wane_stage_load(wane_work *work, const wane_plan_run *run, size_t po
 {
     const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
     wane_status st = WANE_OK;
-    char *path = NULL;
     wane_update update = {0};
     if (stage->given) {
         st = load_given(work, stage, chain, err);
@@ -123,8 +99,7 @@ wane_status wane_stage_load(wane_work *work, const wane_plan_run *run, size_t po
     }
     bool lora = stage->config->settings.kind == WANE_METHOD_LORA;
     WANE_TRY(wane_stage_kept(work, run, position, err));
-    WANE_TRY(wane_stage_artifact(&path, work, stage->id, lora ? "adapter" : "tensors", err));
-    WANE_TRY(wane_update_load(&update, path, NULL, NULL, err));
+    WANE_TRY(wane_artifact_update(&update, work, stage, lora ? "adapter" : "tensors", err));
     wane_policy policy = work->experiment->policy;
     if (wane_plan_from_base(run) || (lora && policy != WANE_POLICY_MERGE))
         wane_chain_to_base(chain, work->inputs);
@@ -142,7 +117,6 @@ wane_status wane_stage_load(wane_work *work, const wane_plan_run *run, size_t po
     chain->position = position;
 done:
     wane_update_free(&update);
-    wane_free(path);
     return st;
 }
 

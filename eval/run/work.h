@@ -8,6 +8,7 @@
 #include "eval/run/environment.h"
 #include "eval/run/run.h"
 #include "eval/train/train.h"
+#include "store/files/tensors.h"
 #include "store/files/update.h"
 
 typedef struct wane_random_score {
@@ -91,6 +92,19 @@ WANE_MUST_CHECK wane_status wane_load_head(float **out, wane_work *work,
                                            const wane_plan_stage *stage, size_t task,
                                            wane_error *err);
 
+/* artifact.c: what a sealed stage has left, read from bytes that are those that were sealed: they
+ * are brought to memory once, hashed and read there. WANE_EFORMAT when they are others.
+ * "adapter", "tensors". An adapter's seal is over both its files. One sealed before, over the
+ * factors alone, must have the rank, scale and targets that the stage was trained with, and is
+ * sealed anew over both. Free with wane_update_free. */
+WANE_MUST_CHECK wane_status wane_artifact_update(wane_update *out, wane_work *work,
+                                                 const wane_plan_stage *stage, const char *kind,
+                                                 wane_error *err);
+/* "head". Free with wane_tensors_close. */
+WANE_MUST_CHECK wane_status wane_artifact_tensors(wane_tensors **out, wane_work *work,
+                                                  const wane_plan_stage *stage, const char *kind,
+                                                  wane_error *err);
+
 /* stage_weights.c: WANE_ENOTFOUND when the weights of the sealed stage were let go. */
 WANE_MUST_CHECK wane_status wane_stage_kept(wane_work *work, const wane_plan_run *run,
                                             size_t position, wane_error *err);
@@ -104,10 +118,6 @@ WANE_MUST_CHECK wane_status wane_stage_load(wane_work *work, const wane_plan_run
                                             size_t position, wane_chain *chain, wane_error *err);
 /* The weights `position` starts from, for an adapter that is continued: those of the base. */
 void wane_chain_to_base(wane_chain *chain, const wane_inputs *inputs);
-/* The path of a stage's artifact, its bytes checked against what was sealed. Free with wane_free.
- */
-WANE_MUST_CHECK wane_status wane_stage_artifact(char **out, wane_work *work, int64_t stage,
-                                                const char *kind, wane_error *err);
 /* Unlinks what `keep` does not keep of a finished run and no unfinished run needs. */
 WANE_MUST_CHECK wane_status wane_stage_let_go(wane_work *work, const wane_plan_run *run,
                                               wane_error *err);

@@ -251,19 +251,25 @@ static void warn_of_untargeted(const reading *r, void (*warning)(void *context, 
     warning(context, line.message);
 }
 
-static wane_status load_config(wane_peft_config **out, const wane_package *package, bool loose,
+/* sha256: of the bytes that are understood. */
+static wane_status load_config(wane_peft_config **out, char sha256[WANE_SHA256_HEX],
+                               const wane_package *package, bool loose,
                                void (*warning)(void *context, const char *line), void *context,
                                wane_error *err)
 {
     static const char name[] = "adapter_config.json";
     wane_status st = WANE_OK;
     wane_json *root = NULL;
-    char *path = wane_package_file(package, name);
+    size_t count = 0;
+    char *bytes = NULL, *path = wane_package_file(package, name);
     if (!path) return wane_fail_memory(err, "read", wane_package_path(package));
-    WANE_TRY(wane_package_json(&root, package, name, err));
+    WANE_TRY(wane_package_read(&bytes, &count, package, name, err));
+    WANE_TRY(wane_sha256_bytes(sha256, bytes, count, err));
+    WANE_TRY(wane_json_parse(&root, bytes, count, path, err));
     WANE_TRY(wane_peft_config_read(out, root, path, loose, warning, context, err));
 done:
     wane_json_free(root);
+    wane_free(bytes);
     wane_free(path);
     return st;
 }
@@ -281,10 +287,10 @@ wane_status wane_peft_load(wane_update *out, const wane_package *package, bool l
     bool pickled = !wane_package_has(package, names[0]) && wane_package_has(package, names[1]);
     char *path = wane_package_file(package, names[pickled]);
     if (!path) WANE_TRY(wane_fail_memory(err, "read", folder));
-    WANE_TRY(load_config(&config, package, loose, warning, context, err));
+    WANE_TRY(load_config(&config, update.config_sha256, package, loose, warning, context, err));
     WANE_TRY(wane_update_memory_new(&memory, err));
-    WANE_TRY(wane_tensors_open_member(&memory->tensors, package, names[pickled], err));
-    WANE_TRY(wane_tensors_hold(memory->tensors, err));
+    WANE_TRY(wane_tensors_open_copy(&memory->tensors, update.weights_sha256, package,
+                                    names[pickled], err));
     reading r = {.update = &update,
                  .memory = memory,
                  .config = config,

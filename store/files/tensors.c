@@ -61,11 +61,16 @@ static wane_status open_file(wane_tensors *tensors, const char *path, const char
     wane_shard one = {.path = wane_arena_strdup(tensors->arena, path),
                       .name = wane_arena_strdup(tensors->arena, name)};
     if (!one.path || !one.name) return wane_fail_memory(err, "read", path);
+    char *copy = NULL;
     wane_status st = grow_shards(tensors, err);
-    if (st == WANE_OK) st = wane_map_open(&one.map, path, err);
+    if (st == WANE_OK && tensors->copied)
+        st = wane_file_read(&copy, &one.map.bytes, path, SIZE_MAX / 2, err);
+    else if (st == WANE_OK) st = wane_map_open(&one.map, path, err);
     if (st != WANE_OK) return st;
-    one.data = one.head = one.map.data;
     one.bytes = one.head_bytes = one.map.bytes;
+    if (copy) one.map = (wane_map){0};
+    one.block = (unsigned char *)copy;
+    one.data = one.head = copy ? one.block : one.map.data;
     tensors->shards[tensors->shard_count++] = one;
     return read_shard(tensors, tensors->shard_count - 1, err);
 }
@@ -280,6 +285,26 @@ wane_status wane_tensors_open_member(wane_tensors **out, const wane_package *pac
     if (st == WANE_OK) st = sort_by_name(tensors, err);
     if (st == WANE_OK) *out = tensors;
     else wane_tensors_close(tensors);
+    return st;
+}
+
+wane_status wane_tensors_open_copy(wane_tensors **out, char sha256[WANE_SHA256_HEX],
+                                   const wane_package *package, const char *name, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_tensors *tensors = NULL;
+    const char *slash = strrchr(name, '/');
+    WANE_TRY(begin(&tensors, package ? wane_package_path(package) : name, err));
+    tensors->copied = true;
+    if (package) WANE_TRY(open_member(tensors, package, name, err));
+    else WANE_TRY(open_file(tensors, name, slash ? slash + 1 : name, err));
+    WANE_TRY(sort_by_name(tensors, err));
+    WANE_TRY(wane_tensors_hold(tensors, err));
+    WANE_TRY(wane_sha256_bytes(sha256, tensors->shards[0].data, tensors->shards[0].bytes, err));
+    *out = tensors;
+    tensors = NULL;
+done:
+    wane_tensors_close(tensors);
     return st;
 }
 

@@ -27,6 +27,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "store/base/hash.h"
 #include "store/base/status.h"
 #include "store/files/package.h"
 
@@ -60,6 +61,12 @@ WANE_MUST_CHECK wane_status wane_tensors_open_package(wane_tensors **out,
 WANE_MUST_CHECK wane_status wane_tensors_open_member(wane_tensors **out,
                                                      const wane_package *package, const char *name,
                                                      wane_error *err);
+/* One file, brought to memory before anything of it is looked at: sha256 is that of the very bytes
+ * that are read from then on, whatever becomes of the file. `name`: of the package's files, or a
+ * path of its own where package is NULL. */
+WANE_MUST_CHECK wane_status wane_tensors_open_copy(wane_tensors **out, char sha256[WANE_SHA256_HEX],
+                                                   const wane_package *package, const char *name,
+                                                   wane_error *err);
 void wane_tensors_close(wane_tensors *tensors);
 
 size_t wane_tensors_count(const wane_tensors *tensors);

@@ -39,6 +39,7 @@ struct wane_tensors {
     wane_tensor_entry *entries; /* by name once open */
     wane_metadata_pair *metadata;
     size_t shard_count, count, room, pairs;
+    bool copied; /* files on disk are read to memory, not mapped */
 };
 
 /* Bits of an element of the type with that name, its name as a constant and what it is read as; 0

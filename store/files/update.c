@@ -94,11 +94,12 @@ static wane_status read_tensors(wane_update *out, wane_update_memory *memory, co
     return WANE_OK;
 }
 
-/* What `memory` has open, as tuned tensors; memory is taken over. */
+/* What `memory` has open, as tuned tensors; memory is taken over. sha256: of its file, or NULL. */
 static wane_status load_tensors(wane_update *out, wane_update_memory *memory, const char *path,
-                                wane_error *err)
+                                const char *sha256, wane_error *err)
 {
     wane_update update = {.facts.base_model = ""};
+    if (sha256) memcpy(update.weights_sha256, sha256, sizeof update.weights_sha256);
     wane_status st = wane_tensors_hold(memory->tensors, err);
     if (st == WANE_OK) st = read_tensors(&update, memory, path, err);
     update.memory = memory;
@@ -116,7 +117,7 @@ wane_status wane_update_load_package(wane_update *out, const wane_package *packa
         return wane_peft_load(out, package, loose, warning, context, err);
     wane_status st = wane_update_memory_new(&memory, err);
     if (st == WANE_OK) st = wane_tensors_open_package(&memory->tensors, package, err);
-    if (st == WANE_OK) return load_tensors(out, memory, wane_package_path(package), err);
+    if (st == WANE_OK) return load_tensors(out, memory, wane_package_path(package), NULL, err);
     wane_update_memory_free(memory);
     return st;
 }
@@ -134,11 +135,29 @@ wane_status wane_update_load(wane_update *out, const char *path,
         wane_package_close(package);
         return st;
     }
+    char sha256[WANE_SHA256_HEX];
     st = wane_update_memory_new(&memory, err);
-    if (st == WANE_OK) st = wane_tensors_open(&memory->tensors, path, err);
-    if (st == WANE_OK) return load_tensors(out, memory, path, err);
+    if (st == WANE_OK) st = wane_tensors_open_copy(&memory->tensors, sha256, NULL, path, err);
+    if (st == WANE_OK) return load_tensors(out, memory, path, sha256, err);
     wane_update_memory_free(memory);
     return st;
+}
+
+wane_status wane_update_sha256(char out[WANE_SHA256_HEX], const wane_update *update,
+                               wane_error *err)
+{
+    wane_sha256 *hash = NULL;
+    if (!update->lowrank) {
+        memcpy(out, update->weights_sha256, sizeof update->weights_sha256);
+        return WANE_OK;
+    }
+    wane_status st = wane_sha256_begin(&hash, err);
+    if (st != WANE_OK) return st;
+    wane_sha256_text(hash, "adapter_config.json");
+    wane_sha256_text(hash, update->config_sha256);
+    wane_sha256_text(hash, "adapter_model");
+    wane_sha256_text(hash, update->weights_sha256);
+    return wane_sha256_end(out, hash, err);
 }
 
 void wane_update_free(wane_update *update)

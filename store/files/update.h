@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "store/base/blas.h"
+#include "store/base/hash.h"
 #include "store/base/matrix.h"
 #include "store/base/status.h"
 #include "store/files/package.h"
@@ -25,8 +26,8 @@ typedef struct wane_update_tensor {
     wane_lowrank_term term; /* term.scale: alpha / r, or alpha / sqrt(r) under rsLoRA */
     const float *data;      /* rows * cols */
     bool embedding; /* a term kept as peft's lora_embedding_A and _B, which are transposed */
-    bool own;       /* of an adapter's values: the module keeps them to itself (modules_to_save) when
-                       it shares its weight with another; false: the base's weight becomes them */
+    bool own; /* of an adapter's values: the module keeps them to itself (modules_to_save) when
+                 it shares its weight with another; false: the base's weight becomes them */
 } wane_update_tensor;
 
 /* What an adapter's file says that the base has (peft keeps a copy of an embedding or a head that
@@ -62,6 +63,9 @@ typedef struct wane_update {
                                     what is applied to a model */
     size_t head_rows, head_cols; /* labels x width */
     void *memory;                /* owns what the tensors point to */
+    /* SHA-256 of the very bytes it was read from: of the file of tensors ("" where there are
+     * several), and of an adapter's adapter_config.json ("" of tensors). */
+    char weights_sha256[WANE_SHA256_HEX], config_sha256[WANE_SHA256_HEX];
 } wane_update;
 
 /* An update of `count` empty tensors, to be filled by a caller who lends it names and values. Free
@@ -87,6 +91,11 @@ WANE_MUST_CHECK wane_status wane_update_load_package(
     wane_update *out, const wane_package *package, bool loose,
     void (*warning)(void *context, const char *line), void *context, wane_error *err);
 void wane_update_free(wane_update *update); /* {0} allowed */
+
+/* The seal of an update as it was read: that of its file of tensors; of an adapter, over both its
+ * files, for both decide what it computes. */
+WANE_MUST_CHECK wane_status wane_update_sha256(char out[WANE_SHA256_HEX], const wane_update *update,
+                                               wane_error *err);
 
 /* Writes `update` to `path`: an adapter as a folder peft loads (target_modules lists the full
  * module names; lora_dropout and base_model_name_or_path from facts), tensors as one safetensors

@@ -442,6 +442,11 @@ typedef struct wane_stage_seal {
     const wane_environment_row *environment; /* may be NULL */
 } wane_stage_seal;
 
+/* Another seal for an artifact whose bytes were found to be the right ones. WANE_ENOTFOUND. */
+WANE_MUST_CHECK wane_status wane_results_reseal_artifact(wane_results *db, int64_t stage,
+                                                         const char *kind, const char *sha256,
+                                                         wane_error *err);
+
 WANE_MUST_CHECK wane_status wane_results_set_stage_status(wane_results *db, int64_t stage,
                                                           wane_stage_status status,
                                                           wane_error *err);

@@ -234,7 +234,7 @@ CREATE TABLE artifact (
   stage  INTEGER NOT NULL REFERENCES stage,  -- the stage
   kind   TEXT NOT NULL,                      -- adapter, tensors, merged, ...
   path   TEXT NOT NULL,                      -- inside the artifact folder
-  sha256 TEXT,                               -- of its bytes
+  sha256 TEXT,                               -- of its bytes; of an adapter, over both its files
   bytes  INTEGER,                            -- size of the file or folder
   gone   INTEGER NOT NULL DEFAULT 0 CHECK (gone IN (0, 1)),  -- 1: let go under `keep:`
   PRIMARY KEY (stage, kind)

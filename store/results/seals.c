@@ -128,6 +128,20 @@ wane_status wane_results_find_artifact(wane_results *db, char **path, char **sha
     return st;
 }
 
+wane_status wane_results_reseal_artifact(wane_results *db, int64_t stage, const char *kind,
+                                         const char *sha256, wane_error *err)
+{
+    bool own = false;
+    wane_status st = wane_results_enter(db, &own, err);
+    if (st != WANE_OK) return st;
+    WANE_TRY(wane_results_run(db, err,
+                              "UPDATE artifact SET sha256 = ? WHERE stage = ? AND kind = ?", "trt",
+                              sha256, stage, kind));
+    WANE_TRY(touched(db, "artifact of stage", stage, err));
+done:
+    return wane_results_leave(db, own, st, err);
+}
+
 wane_status wane_results_drop_artifact(wane_results *db, int64_t stage, const char *kind,
                                        wane_error *err)
 {

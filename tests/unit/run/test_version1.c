@@ -141,18 +141,23 @@ static void it_is_made_like_a_fresh_one(void **state)
     wane_free(old);
 }
 
-static void add_corpus(void)
+static void add_corpus_named(const char *name, int seed)
 {
     static const char first[] = "corpora:\n";
     char *text = read_file(yaml, NULL), *list = strstr(text, first);
     assert_non_null(list);
     wane_text more = {0};
     wane_text_append(&more, text, (size_t)(list - text) + sizeof first - 1);
-    wane_text_printf(&more, "  - {name: other, path: builtin, seed: 5, documents: 2}\n%s",
+    wane_text_printf(&more, "  - {name: %s, path: builtin, seed: %d, documents: 2}\n%s", name, seed,
                      list + sizeof first - 1);
     write_file(yaml, more.data, more.length);
     wane_text_free(&more);
     free(text);
+}
+
+static void add_corpus(void)
+{
+    add_corpus_named("other", 5);
 }
 
 /* The same experiment and a corpus more: nothing is trained, what was measured stays. */
@@ -162,7 +167,9 @@ static void new_cells_are_filled_without_training(void **state)
     static const char *const select[] = {
         "SELECT * FROM step ORDER BY stage, step",
         "SELECT id, key, parent, status, steps FROM stage ORDER BY id",
-        "SELECT stage, kind, path, sha256, gone FROM artifact ORDER BY stage",
+        /* Adapters are sealed anew as they are read: over their configuration too. */
+        "SELECT stage, kind, path, iif(kind = 'adapter', '', sha256), gone FROM artifact "
+        "ORDER BY stage",
         "SELECT stage, step, metric, split, task, value, n FROM score",
         "SELECT stage, step, nll, stderr, tokens FROM likelihood WHERE corpus = 1",
         "SELECT stage, matrix, intruders_u, intruders_v, printf('%.5g', delta_frobenius) "
@@ -259,6 +266,80 @@ static void spectra_without_weights_stay(void **state)
     wane_free(before);
 }
 
+static char edited[600], kept[4096];
+
+/* The configuration of the first adapter there is, `from` in it become `to`. */
+static void edit_adapter(const char *from, const char *to)
+{
+    sqlite3 *sql = open_plain(database);
+    sqlite3_stmt *rows = NULL;
+    assert_int_equal(sqlite3_prepare_v2(sql,
+                                        "SELECT path FROM artifact WHERE kind = 'adapter' AND gone "
+                                        "= 0 ORDER BY stage",
+                                        -1, &rows, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(rows), SQLITE_ROW);
+    (void)snprintf(edited, sizeof edited, "%s.artifacts/%s/adapter_config.json", database,
+                   (const char *)sqlite3_column_text(rows, 0));
+    (void)sqlite3_finalize(rows);
+    (void)sqlite3_close(sql);
+    char *text = read_file(edited, NULL), *place = strstr(text, from);
+    assert_non_null(place);
+    (void)snprintf(kept, sizeof kept, "%s", text);
+    wane_text more = {0};
+    wane_text_append(&more, text, (size_t)(place - text));
+    wane_text_printf(&more, "%s%s", to, place + strlen(from));
+    write_file(edited, more.data, more.length);
+    wane_text_free(&more);
+    free(text);
+}
+
+static void is_refused(const char *cause)
+{
+    static const char count[] = "SELECT count(*) FROM likelihood";
+    int64_t before = query_integer_at(database, count);
+    char root[440];
+    (void)snprintf(root, sizeof root, "root=%s", folder);
+    const char *const arguments[] = {"run",       yaml, root,      "--db", database,
+                                     "--threads", "1",  "--mixed", NULL};
+    assert_int_not_equal(process_run(arguments, "out", "err"), 0);
+    char *text = read_file(scratch_path("err"), NULL);
+    if (!strstr(text, cause)) fail_msg("%s", text);
+    free(text);
+    /* What other stages could have measured may be there; nothing of the adapter's. */
+    assert_true(query_integer_at(database, count) - before < 4);
+    write_file(edited, kept, strlen(kept));
+}
+
+/* The seal of that time leaves the configuration out: it is held against what the stage was trained
+ * with, and then sealed too. */
+static void configurations_come_under_the_seal(void **state)
+{
+    (void)state;
+    static const char seals[] = "SELECT stage, sha256 FROM artifact WHERE kind = 'adapter'";
+    const char *const select[] = {seals};
+    char *before = dump(database, select, 1);
+    add_corpus();
+    edit_adapter("\"lora_alpha\": ", "\"lora_alpha\": 1");
+    is_refused("adapter_config.json is not that of its stage: model.layers.");
+    edit_adapter("\"use_rslora\": false", "\"use_rslora\": 1");
+    is_refused("adapter_config.json is not that of its stage");
+    edit_adapter("\"bias\"", "\"exclude_modules\": [\"q_proj\"], \"bias\"");
+    is_refused("other target_modules than it was trained on");
+    assert_int_equal(run(), 0);
+    char *after = dump(database, select, 1);
+    assert_string_not_equal(before, after);
+    add_corpus_named("third", 6);
+    edit_adapter("\"lora_dropout\": 0", "\"lora_dropout\": 0.0");
+    is_refused("its bytes are not those that were sealed");
+    assert_int_equal(run(), 0);
+    char *last = dump(database, select, 1);
+    assert_string_equal(after, last);
+    wane_free(before);
+    wane_free(after);
+    wane_free(last);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +349,8 @@ int main(void)
                                         scratch_remove),
         cmocka_unit_test_setup_teardown(spectra_are_measured_again, unpack_all, scratch_remove),
         cmocka_unit_test_setup_teardown(spectra_without_weights_stay, unpack_all, scratch_remove),
+        cmocka_unit_test_setup_teardown(configurations_come_under_the_seal, unpack_all,
+                                        scratch_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What sealed stages have left, under their seals.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "eval/run/work.h"
+#include "eval/train/trainer.h"
+#include "store/base/memory.h"
+#include "store/files/file.h"
+#include "store/files/safetensors.h"
+
+/* Where the artifact is, and the seal it has. */
+static wane_status find(char **path, char **sealed, wane_work *work, const wane_plan_stage *stage,
+                        const char *kind, wane_error *err)
+{
+    char *inside = NULL;
+    wane_status st = wane_results_find_artifact(work->db, &inside, sealed, stage->id, kind, err);
+    if (st != WANE_OK) return st;
+    *path = wane_path_join(work->artifacts, inside);
+    wane_free(inside);
+    return *path && *sealed ? WANE_OK : wane_fail_memory(err, "read", kind);
+}
+
+static wane_status broken(const char *path, wane_error *err)
+{
+    return wane_fail(err, WANE_EFORMAT, "read: %s: its bytes are not those that were sealed", path);
+}
+
+/* Whether adapter_config.json, which an older seal leaves out, says what the stage was trained
+ * with.
+ */
+static wane_status check_settings(const wane_update *update, const wane_work *work,
+                                  const wane_plan_stage *stage, const char *path, wane_error *err)
+{
+    const wane_method *method = &stage->config->settings;
+    const wane_parameters *table = &work->inputs->base->parameters;
+    double rank = (double)method->rank;
+    float scale = (float)(method->alpha / (method->rslora ? sqrt(rank) : rank));
+    bool *targets = NULL;
+    size_t count = 0;
+    wane_status st = wane_method_targets(&targets, method, table, err);
+    if (st != WANE_OK) return st;
+    for (size_t i = 0; i < table->count; i++) count += targets[i];
+    bool same = update->count == count;
+    for (size_t i = 0; i < update->count && st == WANE_OK && same; i++) {
+        const wane_update_tensor *t = &update->tensors[i];
+        long index = wane_parameters_find(table, t->name);
+        same = index >= 0 && targets[index] && !t->data;
+        if (same && (t->term.rank != method->rank || t->term.scale != scale))
+            st = wane_fail(err, WANE_EFORMAT,
+                           "read: %s: adapter_config.json is not that of its stage: %s: rank %zu, "
+                           "scale %g; trained with rank %zu, scale %g",
+                           path, t->name, t->term.rank, (double)t->term.scale, method->rank,
+                           (double)scale);
+    }
+    if (st == WANE_OK && !same)
+        st = wane_fail(err, WANE_EFORMAT,
+                       "read: %s: adapter_config.json is not that of its stage: other "
+                       "target_modules than it was trained on",
+                       path);
+    wane_free(targets);
+    return st;
+}
+
+wane_status wane_artifact_update(wane_update *out, wane_work *work, const wane_plan_stage *stage,
+                                 const char *kind, wane_error *err)
+{
+    char *path = NULL, *sealed = NULL, sha[WANE_SHA256_HEX];
+    wane_update update = {0};
+    wane_status st = WANE_OK;
+    WANE_TRY(find(&path, &sealed, work, stage, kind, err));
+    WANE_TRY(wane_update_load(&update, path, NULL, NULL, err));
+    WANE_TRY(wane_update_sha256(sha, &update, err));
+    if (strcmp(sha, sealed) != 0) {
+        if (!update.lowrank || strcmp(update.weights_sha256, sealed) != 0)
+            WANE_TRY(broken(path, err));
+        WANE_TRY(check_settings(&update, work, stage, path, err));
+        WANE_TRY(wane_results_reseal_artifact(work->db, stage->id, kind, sha, err));
+    }
+    *out = update;
+    update = (wane_update){0};
+done:
+    wane_update_free(&update);
+    wane_free(path);
+    wane_free(sealed);
+    return st;
+}
+
+wane_status wane_artifact_tensors(wane_tensors **out, wane_work *work, const wane_plan_stage *stage,
+                                  const char *kind, wane_error *err)
+{
+    char *path = NULL, *sealed = NULL, sha[WANE_SHA256_HEX];
+    wane_tensors *tensors = NULL;
+    wane_status st = WANE_OK;
+    WANE_TRY(find(&path, &sealed, work, stage, kind, err));
+    WANE_TRY(wane_tensors_open_copy(&tensors, sha, NULL, path, err));
+    if (strcmp(sha, sealed) != 0) WANE_TRY(broken(path, err));
+    *out = tensors;
+    tensors = NULL;
+done:
+    wane_tensors_close(tensors);
+    wane_free(path);
+    wane_free(sealed);
+    return st;
+}
