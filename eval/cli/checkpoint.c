@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/cli/claims.h"
 #include "eval/cli/places.h"
+#include "eval/run/given.h"
 #include "store/files/entries.h"
 #include "store/files/file.h"
 #include "tasks/text/pattern.h"
@@ -67,6 +69,7 @@ static wane_status open_checkpoint(wane_checkpoint *c, const char *path, bool tu
     } else {
         WANE_TRY(wane_package_open(&c->package, path, err));
         bool adapter = wane_package_has(c->package, "adapter_config.json");
+        wane_given_tell_both(c->package, !tuned, log);
         if (adapter && !tuned && !wane_package_has(c->package, "config.json"))
             WANE_TRY(
                 wane_fail(err, WANE_EINVAL,
@@ -423,6 +426,8 @@ wane_status wane_comparison_open(wane_comparison *out, const char *base, const c
     WANE_TRY(open_checkpoint(&c.tuned, tuned, true, log, err));
     if (!c.tuned.adapter)
         WANE_TRY(wane_settings_compare(&c.settings, c.base.package, c.tuned.package, c.arena, err));
+    else
+        WANE_TRY(wane_claims_check(&c.tuned.update, c.base.tensors, tuned, log, err));
     WANE_TRY(match_names(&c, options, log, err));
     settle_conv1d(&c, options->conv1d);
     WANE_TRY(wane_places_find(&a, &c.base, c.arena, err));

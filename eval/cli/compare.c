@@ -7,13 +7,7 @@
 #include "eval/cli/page.h"
 #include "store/files/json.h"
 
-static void say(void *context, wane_level level, const char *line)
-{
-    (void)context;
-    (void)fprintf(stderr, "wane: %s%s\n", level == WANE_LOG_INFO ? "" : "warning: ", line);
-}
-
-const wane_log wane_compare_log = {say, NULL};
+const wane_log wane_compare_log = {wane_page_say, NULL};
 
 bool wane_compare_options(wane_comparison_options *out, const wane_call *call,
                           const wane_compare_call *asked, int *code)

@@ -5,18 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/cli/page.h"
 #include "eval/run/given.h"
 #include "eval/train/train.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
 #include "store/files/file.h"
 #include "store/files/package.h"
-
-static void say(void *context, wane_level level, const char *line)
-{
-    (void)context;
-    (void)fprintf(stderr, "wane: %s%s\n", level == WANE_LOG_INFO ? "" : "warning: ", line);
-}
 
 /* Of a model's folder or archive; false too when it cannot be read, which its reader will say. */
 static bool holds(const char *path, const char *name)
@@ -63,7 +58,8 @@ wane_status wane_pair_open(wane_pair *out, const char *base, const char *tuned, 
                            wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_pair pair = {.base_path = base, .log = {say, NULL}};
+    wane_pair pair = {.base_path = base, .log = {wane_page_say, NULL}};
+    wane_package *package = NULL;
     if (threads > WANE_MAX_THREADS)
         return wane_fail(err, WANE_EINVAL, "open: --threads: at most %d", WANE_MAX_THREADS);
     if (holds(base, "adapter_config.json") && !holds(base, "config.json"))
@@ -71,11 +67,14 @@ wane_status wane_pair_open(wane_pair *out, const char *base, const char *tuned, 
                          "open: %s: an adapter, not a model; name the model it was made on first",
                          base);
     WANE_TRY(wane_pool_new(&pair.pool, (int)threads, err));
-    WANE_TRY(wane_model_load(&pair.base, base, err));
+    WANE_TRY(wane_package_open(&package, base, err));
+    wane_given_tell_both(package, true, &pair.log);
+    WANE_TRY(wane_model_load_package(&pair.base, package, err));
     if (tuned) WANE_TRY(open_tuned(&pair, tuned, err));
     *out = pair;
     pair = (wane_pair){0};
 done:
+    wane_package_close(package);
     wane_pair_close(&pair);
     return st;
 }
@@ -161,8 +160,7 @@ wane_status wane_pair_merge_difference(double *out, const wane_pair *pair, wane_
     for (size_t i = 0; i < pair->update.count; i++) {
         const wane_update_tensor *t = &pair->update.tensors[i];
         long index = wane_parameters_find(&pair->base->parameters, t->name);
-        if (index < 0 || !pair->base->parameters.parameter[index].linear || t->data)
-            return WANE_OK;
+        if (index < 0 || !pair->base->parameters.parameter[index].linear || t->data) return WANE_OK;
         if (t->term.rank > rank) rank = t->term.rank;
     }
     WANE_TRY(wane_adapter_from_update(&adapter, &pair->base->parameters, &pair->update, err));

@@ -120,3 +120,15 @@ wane_status wane_page_print(wane_text *page, wane_error *err)
     wane_text_free(page);
     return st;
 }
+
+void wane_page_say(void *context, wane_level level, const char *line)
+{
+    enum { MOST = 32, LENGTH = 512 };
+    static char said[MOST][LENGTH];
+    static size_t count;
+    (void)context;
+    for (size_t i = 0; i < count && i < MOST; i++)
+        if (strncmp(said[i], line, LENGTH - 1) == 0) return;
+    (void)snprintf(said[count++ % MOST], LENGTH, "%s", line);
+    (void)fprintf(stderr, "wane: %s%s\n", level == WANE_LOG_INFO ? "" : "warning: ", line);
+}

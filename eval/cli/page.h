@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "store/base/log.h"
 #include "store/base/status.h"
 #include "store/base/text.h"
 
@@ -39,5 +40,9 @@ char *wane_page_count(char out[32], size_t value);
 
 /* Writes the page to stdout and frees it; WANE_ENOMEM if it could not be built. */
 WANE_MUST_CHECK wane_status wane_page_print(wane_text *page, wane_error *err);
+
+/* A wane_log's function: "wane: [warning: ]LINE" to stderr; a line that was said already is not
+ * said again, as by two readers of one checkpoint. From one thread at a time. */
+void wane_page_say(void *context, wane_level level, const char *line);
 
 #endif

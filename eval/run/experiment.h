@@ -40,7 +40,7 @@ typedef struct wane_experiment_corpus {
     size_t builtin_documents;
     const char *role;  /* "pretraining" (the axis of pretraining_forgetting) or "other" */
     bool role_assumed; /* the file gives its only corpus no role: taken as pretraining */
-    double weight;    /* in the mean over the corpora of one role; > 0 */
+    double weight;     /* in the mean over the corpora of one role; > 0 */
     size_t tokens, stride, window; /* 0: all tokens, no overlap, the model's context */
 } wane_experiment_corpus;
 

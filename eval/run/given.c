@@ -170,6 +170,39 @@ static wane_status replace_by_model(wane_model *model, const wane_package *packa
     return st;
 }
 
+void wane_given_tell_both(const wane_package *package, bool base, const wane_log *log)
+{
+    if (!wane_package_holds_both(package)) return;
+    wane_log_line(log, WANE_LOG_WARNING,
+                  base ? "%s: holds a model and an adapter: named as the base, it is the model "
+                         "without the adapter"
+                       : "%s: holds a model and an adapter: named as what was tuned, it is the "
+                         "adapter (name the file of the model's tensors to read those)",
+                  wane_package_path(package));
+}
+
+/* Modules the adapter's configuration names and its file has nothing for: peft leaves them as they
+ * are, with a warning. */
+static wane_status tell_lacking(const wane_update *update, const wane_model *model,
+                                const char *path, const wane_log *log, wane_error *err)
+{
+    size_t count = 0, first = 0;
+    for (size_t i = 0; i < model->parameters.count; i++) {
+        const wane_parameter *p = &model->parameters.parameter[i];
+        bool lacks = false;
+        wane_status st = p->linear ? wane_update_lacks(&lacks, update, p->name, err) : WANE_OK;
+        if (st != WANE_OK) return st;
+        if (lacks && count++ == 0) first = i;
+    }
+    if (count)
+        wane_log_line(log, WANE_LOG_WARNING,
+                      "%s: no factors for %zu %s that target_modules names (the first is %s): left "
+                      "as in the base",
+                      path, count, count == 1 ? "weight" : "weights",
+                      model->parameters.parameter[first].name);
+    return WANE_OK;
+}
+
 static void warn(void *context, const char *line)
 {
     wane_log_line(context, WANE_LOG_WARNING, "%s", line);
@@ -187,10 +220,12 @@ wane_status wane_given_apply(wane_update *update, wane_model *model, const char 
             st = replace_by_model(model, package, err);
             goto done;
         }
+        wane_given_tell_both(package, false, log);
         WANE_TRY(wane_update_load_package(&loaded, package, false, warn, (void *)log, err));
     } else {
         WANE_TRY(wane_update_load(&loaded, path, warn, (void *)log, err));
     }
+    if (loaded.lowrank) WANE_TRY(tell_lacking(&loaded, model, path, log, err));
     WANE_TRY(wane_model_apply(model, &loaded, pool, err));
     if (loaded.lowrank) {
         *update = loaded;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/run/given.h"
 #include "eval/run/pretrain.h"
 #include "eval/run/work.h"
 #include "store/base/memory.h"
@@ -124,6 +125,7 @@ static wane_status read_model(wane_inputs *in, const char *builtin_folder, wane_
     }
     wane_package *package = NULL;
     if (st == WANE_OK) st = wane_package_open(&package, in->model_path, err);
+    if (st == WANE_OK) wane_given_tell_both(package, true, log);
     if (st == WANE_OK) st = wane_model_load_package(&in->base, package, err);
     if (st == WANE_OK) st = wane_tokenizer_load_package(&in->tokenizer, package, err);
     wane_package_close(package);

@@ -341,6 +341,16 @@ const char *wane_package_name(const wane_package *package, size_t index)
     return package->archived ? package->members[index].inside : package->names[index];
 }
 
+bool wane_package_holds_both(const wane_package *package)
+{
+    bool model = false;
+    for (size_t i = 0; i < wane_package_count(package); i++) {
+        const char *name = wane_package_name(package, i);
+        model = model || (wane_package_tensor_name(name) && strncmp(name, "adapter_", 8) != 0);
+    }
+    return model && wane_package_has(package, "adapter_config.json");
+}
+
 /* ---------------------------------------------------------------------------------------- reading
  */
 

@@ -63,6 +63,10 @@ WANE_MUST_CHECK wane_status wane_package_stream(const wane_package *package,
                                                 wane_package_sink sink, void *context,
                                                 wane_error *err);
 
+/* Whether it holds a model and an adapter: adapter_config.json, and tensors besides the adapter's.
+ */
+bool wane_package_holds_both(const wane_package *package);
+
 /* Whether a file's name ends as one of tensors (.safetensors, .bin, .pt, .pth, .ckpt) and is not
  * one of a trainer's own (training_args.bin, optimizer.pt, scheduler.pt, rng_state*.pth, ...). */
 bool wane_package_tensor_name(const char *name);

@@ -302,6 +302,7 @@ wane_status wane_peft_load(wane_update *out, const wane_package *package, bool l
     update.facts = *wane_peft_config_facts(config);
     update.facts.base_model = wane_arena_strdup(memory->arena, update.facts.base_model);
     if (!update.facts.base_model) WANE_TRY(wane_fail_memory(err, "read", folder));
+    memory->targets = wane_peft_config_take_targets(config);
     update.memory = memory;
     memory = NULL;
     *out = update;

@@ -25,6 +25,7 @@ WANE_MUST_CHECK wane_status wane_peft_save(const wane_update *update, const char
 /* Understood: the facts, and what it says of each module. Owned by the caller, free with
  * wane_peft_config_free. */
 typedef struct wane_peft_config wane_peft_config;
+typedef struct wane_peft_targets wane_peft_targets;
 WANE_MUST_CHECK wane_status wane_peft_config_read(wane_peft_config **out, const wane_json *root,
                                                   const char *path, bool loose,
                                                   void (*warning)(void *context, const char *line),
@@ -44,6 +45,9 @@ WANE_MUST_CHECK wane_status wane_peft_config_module(wane_peft_module *out,
                                                     const char *module, wane_error *err);
 /* Whether the module, or one that it lies in, is saved whole (modules_to_save). */
 bool wane_peft_config_saves(const wane_peft_config *config, const char *module);
+/* Hands the targets over to the caller; the configuration has none then. NULL when target_modules
+ * is not set. */
+wane_peft_targets *wane_peft_config_take_targets(wane_peft_config *config);
 /* Whether biases were trained along (bias: all, lora_only, ...). */
 bool wane_peft_config_biases(const wane_peft_config *config);
 
@@ -52,13 +56,13 @@ WANE_MUST_CHECK wane_status wane_peft_config_write(wane_text *out, const wane_up
                                                    const char *path, wane_error *err);
 
 /* target_modules and what restricts it; part of a configuration. */
-typedef struct wane_peft_targets wane_peft_targets;
 WANE_MUST_CHECK wane_status wane_peft_targets_read(wane_peft_targets **out, const wane_json *root,
                                                    const char *path, wane_error *err);
 void wane_peft_targets_free(wane_peft_targets *targets); /* NULL allowed */
 WANE_MUST_CHECK wane_status wane_peft_targets_hold(bool *out, const wane_peft_targets *targets,
                                                    const char *module, wane_error *err);
 bool wane_peft_targets_save(const wane_peft_targets *targets, const char *module);
+bool wane_peft_targets_set(const wane_peft_targets *targets); /* whether target_modules is there */
 
 /* What Python's `if value` is. */
 bool wane_peft_truth(const wane_json *value);

@@ -379,3 +379,11 @@ bool wane_peft_config_biases(const wane_peft_config *config)
 {
     return config->biases;
 }
+
+wane_peft_targets *wane_peft_config_take_targets(wane_peft_config *config)
+{
+    wane_peft_targets *targets = config->targets;
+    if (!wane_peft_targets_set(targets)) return NULL;
+    config->targets = NULL;
+    return targets;
+}

@@ -282,3 +282,8 @@ bool wane_peft_targets_save(const wane_peft_targets *t, const char *module)
     }
     return false;
 }
+
+bool wane_peft_targets_set(const wane_peft_targets *t)
+{
+    return t->targets.set || t->all_linear;
+}

@@ -28,6 +28,7 @@ void wane_update_memory_free(wane_update_memory *memory)
 {
     if (!memory) return;
     wane_tensors_close(memory->tensors);
+    wane_peft_targets_free(memory->targets);
     wane_arena_free(memory->arena);
     wane_free(memory);
 }
@@ -195,6 +196,23 @@ wane_status wane_update_save(const wane_update *update, const char *path, wane_e
                              path, t->name);
     }
     return update->lowrank ? wane_peft_save(update, path, err) : save_tensors(update, path, err);
+}
+
+wane_status wane_update_lacks(bool *out, const wane_update *update, const char *weight,
+                              wane_error *err)
+{
+    const wane_update_memory *memory = update->memory;
+    size_t length = strlen(weight), tail = strlen(".weight");
+    char module[256];
+    *out = false;
+    if (!memory || !memory->targets || length < tail || length - tail >= sizeof module ||
+        strcmp(weight + length - tail, ".weight") != 0)
+        return WANE_OK;
+    memcpy(module, weight, length - tail);
+    module[length - tail] = '\0';
+    for (size_t i = 0; i < update->count; i++)
+        if (strcmp(update->tensors[i].name, weight) == 0) return WANE_OK;
+    return wane_peft_targets_hold(out, memory->targets, module, err);
 }
 
 bool wane_update_claim_holds(const wane_update_claim *claim, const float *weight)

@@ -104,6 +104,11 @@ WANE_MUST_CHECK wane_status wane_update_sha256(char out[WANE_SHA256_HEX], const 
 WANE_MUST_CHECK wane_status wane_update_save(const wane_update *update, const char *path,
                                              wane_error *err);
 
+/* *out: whether the configuration of an adapter that was read puts factors on the module of the
+ * weight ("model.layers.0.mlp.up_proj.weight"), and the file has none for it. */
+WANE_MUST_CHECK wane_status wane_update_lacks(bool *out, const wane_update *update,
+                                              const char *weight, wane_error *err);
+
 /* Whether `weight` (rows x cols of the claim) is what the claim says: equal but for the rounding of
  * the claim's type and 1e-6 of the largest weight, which merging in another order makes. */
 bool wane_update_claim_holds(const wane_update_claim *claim, const float *weight);

@@ -6,11 +6,13 @@
 
 #include "store/base/memory.h"
 #include "store/base/status.h"
+#include "store/files/peft.h"
 #include "store/files/safetensors.h"
 
 typedef struct wane_update_memory {
-    wane_arena *arena;     /* names, lists, widened values */
-    wane_tensors *tensors; /* the map that fp32 values are borrowed from */
+    wane_arena *arena;          /* names, lists, widened values */
+    wane_tensors *tensors;      /* what fp32 values are borrowed from */
+    wane_peft_targets *targets; /* of an adapter */
 } wane_update_memory;
 
 WANE_MUST_CHECK wane_status wane_update_memory_new(wane_update_memory **out, wane_error *err);

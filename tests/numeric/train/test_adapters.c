@@ -10,6 +10,7 @@
 #include "eval/model/pass.h"
 #include "eval/train/train.h"
 #include "store/base/memory.h"
+#include "store/files/file.h"
 #include "store/files/json.h"
 #include "store/files/safetensors.h"
 #include "store/files/update.h"
@@ -191,6 +192,74 @@ static void rounded_claims_hold(void **state)
     assert_false(wane_update_claim_holds(&claim, weight));
 }
 
+/* Modules that the configuration names and the file has nothing for are told apart. */
+static void lacking_factors_are_known(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_update update = {0};
+    static const struct {
+        const char *folder, *weight;
+        bool lacks;
+    } asked[] = {{"head", "model.layers.0.self_attn.q_proj.weight", false},
+                 {"head", "model.layers.7.self_attn.q_proj.weight", true},
+                 {"head", "model.layers.0.self_attn.v_proj.weight", false},
+                 {"head", "model.layers.7.self_attn.q_proj.bias", false},
+                 {"layers", "model.layers.0.self_attn.q_proj.weight", false},
+                 {"linear", "model.layers.7.mlp.up_proj.weight", true},
+                 {"regex", "model.layers.9.mlp.up_proj.weight", true},
+                 {"regex", "model.layers.1.mlp.up_proj.weight", false}};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        char path[128];
+        bool lacks = !asked[i].lacks;
+        (void)snprintf(path, sizeof path, FIXTURES "%s", asked[i].folder);
+        CHECK_OK(wane_update_load(&update, path, NULL, NULL, &err));
+        CHECK_OK(wane_update_lacks(&lacks, &update, asked[i].weight, &err));
+        if (lacks != asked[i].lacks) fail_msg("%s: %s", asked[i].folder, asked[i].weight);
+        wane_update_free(&update);
+    }
+}
+
+/* Any byte of either file is under the seal. */
+static void the_seal_is_over_both_files(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_update update = {0};
+    char seals[3][WANE_SHA256_HEX];
+    static const char *const files[] = {"adapter_config.json", "adapter_model.safetensors"};
+    CHECK_OK(wane_folder_make(scratch_path("sealed"), &err));
+    for (size_t n = 0; n < 3; n++) {
+        for (size_t f = 0; f < 2; f++) {
+            char from[128], to[128];
+            size_t count = 0;
+            (void)snprintf(from, sizeof from, FIXTURES "head/%s", files[f]);
+            (void)snprintf(to, sizeof to, "sealed/%s", files[f]);
+            char *bytes = read_file(from, &count);
+            char *alpha = strstr(bytes, "\"lora_alpha\": 4");
+            assert_true(f == 1 || alpha);
+            if (n == 1 && f == 0) alpha[14] = '5';
+            if (n == 2 && f == 1) bytes[count - 1] ^= 1;
+            write_file(scratch_path(to), bytes, count);
+            free(bytes);
+        }
+        CHECK_OK(wane_update_load(&update, scratch_path("sealed"), NULL, NULL, &err));
+        CHECK_OK(wane_update_sha256(seals[n], &update, &err));
+        assert_int_equal(strlen(update.config_sha256), 64);
+        assert_int_equal(strlen(update.weights_sha256), 64);
+        /* What was read does not follow the file. */
+        write_file(scratch_path("sealed/adapter_model.safetensors"), "", 0);
+        double sum = 0;
+        for (size_t k = 0; k < update.tensors[0].term.rank * update.tensors[0].cols; k++)
+            sum += (double)update.tensors[0].term.a[k];
+        assert_true(isfinite(sum));
+        wane_update_free(&update);
+    }
+    assert_string_not_equal(seals[0], seals[1]);
+    assert_string_not_equal(seals[0], seals[2]);
+    assert_string_not_equal(seals[1], seals[2]);
+}
+
 /* Biases that the model does not have, and modules it does not have, are refused by name. */
 static void what_the_model_lacks_is_refused(void **state)
 {
@@ -217,6 +286,8 @@ int main(void)
         cmocka_unit_test(ties_are_parted_and_mended),
         cmocka_unit_test(claims_on_the_base_are_checked),
         cmocka_unit_test(rounded_claims_hold),
+        cmocka_unit_test(lacking_factors_are_known),
+        cmocka_unit_test(the_seal_is_over_both_files),
         cmocka_unit_test(what_the_model_lacks_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/run/given.h"
 #include "store/base/text.h"
 #include "store/files/file.h"
 #include "store/files/safetensors.h"
@@ -322,6 +323,107 @@ static void models_that_do_not_fit_are_refused(void **state)
         wane_text_free(&methods);
         wane_text_free(&yaml);
     }
+
+/* An adapter's key is of all its files; one that changes behind the plan is not read as what it
+ * was.
+ */
+static void what_changes_is_another_checkpoint(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_model *model = NULL;
+    wane_update update = {0};
+    char before[WANE_SHA256_HEX], after[WANE_SHA256_HEX], *path = NULL;
+    CHECK_OK(wane_model_load(&model, scratch_path("model"), &err));
+    path = strdup(scratch_path("one"));
+    CHECK_OK(wane_folder_make(path, &err));
+    static const char *const files[] = {"adapter_config.json", "adapter_model.safetensors"};
+    for (size_t f = 0; f < 2; f++) {
+        char from[64], to[64];
+        size_t count = 0;
+        (void)snprintf(from, sizeof from, "reference/peft/layers/%s", files[f]);
+        (void)snprintf(to, sizeof to, "one/%s", files[f]);
+        char *bytes = read_file(from, &count);
+        write_file(scratch_path(to), bytes, count);
+        free(bytes);
+    }
+    CHECK_OK(wane_given_sha256(before, path, &err));
+    CHECK_OK(wane_update_load(&update, path, NULL, NULL, &err));
+    CHECK_OK(wane_given_unchanged(before, path, &update, &err));
+    /* By the bytes that were read, whatever the files have become. */
+    char *config = read_file(scratch_path("one/adapter_config.json"), NULL);
+    char *alpha = strstr(config, "\"lora_alpha\": 4");
+    assert_non_null(alpha);
+    alpha[14] = '8';
+    write_file(scratch_path("one/adapter_config.json"), config, strlen(config));
+    CHECK_OK(wane_given_unchanged(before, path, &update, &err));
+    wane_update_free(&update);
+    CHECK_OK(wane_given_sha256(after, path, &err));
+    assert_string_not_equal(before, after);
+    CHECK_OK(wane_update_load(&update, path, NULL, NULL, &err));
+    CHECK_FAILS(wane_given_unchanged(before, path, &update, &err), WANE_EFORMAT,
+                "changed since the run was planned");
+    CHECK_OK(wane_given_unchanged(after, path, &update, &err));
+    wane_update_free(&update);
+    wane_model_free(model);
+    free(config);
+    free(path);
+}
+
+/* In a folder with both, what was tuned is the adapter, as a base it is the model; both is said. */
+static void a_model_and_an_adapter_in_one_folder(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_text methods = {0};
+    char from[512], to[512];
+    assert_int_equal(run("trained.yaml", trained, "protocol.adapter=merge", "trained.db"), 0);
+    given_stages(&methods, "again", "trained.db", "lora");
+    char *first = strstr(methods.data, "stages: [") + 9, *end = strchr(first, ',');
+    CHECK_OK(wane_folder_make(scratch_path("both"), &err));
+    static const char *const files[] = {"adapter_config.json", "adapter_model.safetensors",
+                                        "config.json", "model.safetensors", "tokenizer.json"};
+    for (size_t f = 0; f < 5; f++) {
+        size_t count = 0;
+        if (f < 2)
+            (void)snprintf(from, sizeof from, "%.*s/%s", (int)(end - first), first, files[f]);
+        else (void)snprintf(from, sizeof from, "%s/%s", scratch_path("model"), files[f]);
+        (void)snprintf(to, sizeof to, "both/%s", files[f]);
+        char *bytes = read_file(from, &count);
+        write_file(scratch_path(to), bytes, count);
+        free(bytes);
+    }
+    static const char *const calls[][4] = {{"perplexity", "both", NULL, "named as the base"},
+                                           {"perplexity", "model", "both", "what was tuned"},
+                                           {"intruders", "model", "both", "what was tuned"},
+                                           {"intruders", "both", "both", "named as the base"},
+                                           {"diff", "both", "both", "what was tuned"}};
+    for (size_t c = 0; c < sizeof calls / sizeof *calls; c++) {
+        char base[512], tuned[512];
+        bool asks = strcmp(calls[c][0], "perplexity") == 0;
+        (void)snprintf(base, sizeof base, "%s", scratch_path(calls[c][1]));
+        (void)snprintf(tuned, sizeof tuned, "%s", scratch_path(calls[c][2] ? calls[c][2] : ""));
+        const char *const alone[] = {"perplexity", base, "builtin", NULL};
+        const char *const with[] = {"perplexity", base, "builtin", "--adapter", tuned, NULL};
+        const char *const two[] = {calls[c][0], base, tuned, NULL};
+        assert_int_equal(process_run(!asks ? two : calls[c][2] ? with : alone, "out", "err"), 0);
+        char *said = read_file(scratch_path("err"), NULL);
+        if (!strstr(said, "holds a model and an adapter") || !strstr(said, calls[c][3]))
+            fail_msg("%s %s: %s", calls[c][0], base, said);
+        free(said);
+    }
+    wane_text_clear(&methods);
+    wane_text_printf(&methods, "  - {name: mixed, kind: given, stages: [%s, %s]}\n",
+                     scratch_path("both"), scratch_path("both"));
+    assert_int_equal(run("mixed.yaml", methods.data, "protocol.adapter=continue", "mixed.db"), 0);
+    char *said = read_file(scratch_path("err"), NULL);
+    assert_non_null(strstr(said, "holds a model and an adapter: named as what was tuned"));
+    free(said);
+    assert_int_equal(query_integer_at(scratch_path("mixed.db"),
+                                      "SELECT count(*) FROM pretraining_forgetting WHERE position "
+                                      "> 0 AND forgetting <> 0"),
+                     2);
+    wane_text_free(&methods);
 }
 
 static void what_cannot_be_read_is_said(void **state)
@@ -353,6 +455,8 @@ int main(void)
         cmocka_unit_test(a_model_is_computed_under_its_own_configuration),
         cmocka_unit_test(a_model_behind_an_adapter_on_the_head),
         cmocka_unit_test(models_that_do_not_fit_are_refused),
+        cmocka_unit_test(what_changes_is_another_checkpoint),
+        cmocka_unit_test(a_model_and_an_adapter_in_one_folder),
         cmocka_unit_test(what_cannot_be_read_is_said),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
