@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "eval/run/given.h"
+#include "store/base/random.h"
 #include "store/base/text.h"
 #include "store/files/file.h"
 #include "store/files/safetensors.h"
@@ -426,6 +427,75 @@ static void a_model_and_an_adapter_in_one_folder(void **state)
     wane_text_free(&methods);
 }
 
+/* An adapter on the head of a tied model leaves the embedding alone, stage after stage: the numbers
+ * of perplexity, which the next stage's do not depend on where each adds to the base. */
+static void a_tied_head_goes_its_own_way(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_model *model = NULL;
+    wane_update update = {0};
+    wane_text methods = {0};
+    wane_random where = {.seed = 3, .purpose = WANE_RANDOM_TEST};
+    CHECK_OK(wane_model_load(&model, scratch_path("model"), &err));
+    assert_true(model->config.tied);
+    const wane_parameter *table = model->parameters.parameter;
+    size_t rows = table[0].rows, cols = table[0].cols;
+    float *values = calloc(2 * (rows + cols), sizeof *values);
+    wane_random_normal_fill(values, 2 * (rows + cols), 0.2, &where);
+    CHECK_OK(wane_update_new(&update, 1, true, &err));
+    update.facts.alpha = 2;
+    update.facts.rank = 2;
+    update.tensors[0] = (wane_update_tensor){.name = "lm_head.weight",
+                                             .rows = rows,
+                                             .cols = cols,
+                                             .term = {values, values + 2 * rows, 2, 1}};
+    CHECK_OK(wane_update_save(&update, scratch_path("head"), &err));
+    update.tensors[0].name = table[2].name;
+    update.tensors[0].rows = table[2].rows;
+    update.tensors[0].cols = table[2].cols;
+    CHECK_OK(wane_update_save(&update, scratch_path("query"), &err));
+    wane_text_printf(&methods, "  - {name: ends, kind: given, stages: [%s, ", scratch_path("head"));
+    wane_text_printf(&methods, "%s]}\n", scratch_path("query"));
+    wane_text_printf(&methods, "  - {name: back, kind: given, stages: [%s, ", scratch_path("head"));
+    wane_text_printf(&methods, "%s]}\n", scratch_path("model"));
+    assert_int_equal(run("tied.yaml", methods.data, "protocol.adapter=continue", "tied.db"), 0);
+    static const char sql[] = "SELECT CAST(1e9 * l.nll AS INTEGER) FROM run r JOIN run_stage z ON "
+                              "z.run = r.id JOIN likelihood l ON l.stage = z.stage WHERE r.method "
+                              "= '%s' AND z.position = %d";
+    int64_t nll[2][3];
+    for (int m = 0; m < 2; m++)
+        for (int p = 0; p < 3; p++) {
+            char text[256];
+            (void)snprintf(text, sizeof text, sql, m ? "back" : "ends", p);
+            nll[m][p] = query_integer_at(scratch_path("tied.db"), text);
+        }
+    assert_int_equal(nll[1][1], nll[0][1]);
+    assert_int_equal(nll[1][2], nll[1][0]); /* the model again, tied again */
+    assert_int_not_equal(nll[0][1], nll[0][0]);
+    assert_int_not_equal(nll[0][2], nll[0][1]);
+    static const char *const names[] = {"head", "query"};
+    for (int p = 1; p < 3; p++) {
+        char adapter[512], base[512], tokens[32];
+        (void)snprintf(
+            tokens, sizeof tokens, "%d",
+            (int)query_integer_at(scratch_path("tied.db"), "SELECT max(tokens) FROM likelihood"));
+        (void)snprintf(base, sizeof base, "%s", scratch_path("model"));
+        (void)snprintf(adapter, sizeof adapter, "%s", scratch_path(names[p - 1]));
+        const char *const arguments[] = {"perplexity", base,   "builtin", "--adapter", adapter,
+                                         "--tokens",   tokens, "--json",  NULL};
+        assert_int_equal(process_run(arguments, "out", "err"), 0);
+        char *said = read_file(scratch_path("out"), NULL), *place = strstr(said, "\"nll\": ");
+        assert_non_null(place);
+        CHECK_NEAR(1e-9 * (double)nll[0][p], strtod(place + 7, NULL), 1e-8, 0);
+        free(said);
+    }
+    free(values);
+    wane_update_free(&update);
+    wane_model_free(model);
+    wane_text_free(&methods);
+}
+
 static void what_cannot_be_read_is_said(void **state)
 {
     (void)state;
@@ -457,6 +527,7 @@ int main(void)
         cmocka_unit_test(models_that_do_not_fit_are_refused),
         cmocka_unit_test(what_changes_is_another_checkpoint),
         cmocka_unit_test(a_model_and_an_adapter_in_one_folder),
+        cmocka_unit_test(a_tied_head_goes_its_own_way),
         cmocka_unit_test(what_cannot_be_read_is_said),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
