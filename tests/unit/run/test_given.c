@@ -324,6 +324,7 @@ static void models_that_do_not_fit_are_refused(void **state)
         wane_text_free(&methods);
         wane_text_free(&yaml);
     }
+}
 
 /* An adapter's key is of all its files; one that changes behind the plan is not read as what it
  * was.
@@ -474,6 +475,10 @@ static void a_tied_head_goes_its_own_way(void **state)
     assert_int_equal(nll[1][2], nll[1][0]); /* the model again, tied again */
     assert_int_not_equal(nll[0][1], nll[0][0]);
     assert_int_not_equal(nll[0][2], nll[0][1]);
+    assert_int_equal(run("merged.yaml", methods.data, "protocol.adapter=merge", "merged.db"), 0);
+    char back[256];
+    (void)snprintf(back, sizeof back, sql, "back", 2);
+    assert_int_equal(query_integer_at(scratch_path("merged.db"), back), nll[1][0]);
     static const char *const names[] = {"head", "query"};
     for (int p = 1; p < 3; p++) {
         char adapter[512], base[512], tokens[32];
