@@ -253,9 +253,10 @@ void wane_results_patience(wane_results *db, int milliseconds)
 
 static wane_status connect_file(wane_results *db, wane_error *err)
 {
-    /* Every name is a file: SQLite gives a meaning of its own to ":memory:". */
+    /* Every name is a file: SQLite gives a meaning of its own to ":memory:", and, where it was
+     * built so, to "file:NAME?mode=ro". */
     wane_text name = {0};
-    wane_text_printf(&name, "%s%s", *db->path == ':' ? "./" : "", db->path);
+    wane_text_printf(&name, "%s%s", *db->path == '/' ? "" : "./", db->path);
     wane_status st = wane_text_check(&name, "open", db->path, err);
     if (st != WANE_OK) return st;
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;

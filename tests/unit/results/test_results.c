@@ -352,17 +352,37 @@ static void what_is_no_database_is_refused(void **state)
     free(after);
 }
 
-static void a_colon_is_a_name(void **state)
+/* What SQLite would read as something else than a file's name. */
+static void every_path_is_a_file(void **state)
 {
     (void)state;
+    static const char *const names[] = {":memory:",
+                                        ":",
+                                        "file:uri.db?mode=ro",
+                                        "file:uri.db",
+                                        "file::memory:?cache=shared",
+                                        "file:",
+                                        "a?mode=memory",
+                                        "50%41.db",
+                                        "part#two.db",
+                                        "-x.db"};
     wane_error err = {0};
-    wane_results *db = NULL;
-    char here[4096];
+    char here[4096], whole[512];
     assert_non_null(getcwd(here, sizeof here));
     assert_int_equal(chdir(scratch_folder()), 0);
-    CHECK_OK(wane_results_open(&db, ":memory:", WANE_RESULTS_CREATE, &err));
-    wane_results_close(db);
-    assert_int_equal(access("./:memory:", F_OK), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        wane_results *db = NULL;
+        CHECK_OK(wane_results_open(&db, names[i], WANE_RESULTS_CREATE, &err));
+        assert_string_equal(wane_results_path(db), names[i]);
+        wane_results_close(db);
+        assert_int_equal(access(names[i], F_OK), 0);
+        CHECK_OK(wane_results_open(&db, names[i], WANE_RESULTS_READ, &err));
+        wane_results_close(db);
+        (void)snprintf(whole, sizeof whole, "%s/%s", scratch_folder(), names[i]);
+        CHECK_OK(wane_results_open(&db, whole, WANE_RESULTS_WRITE, &err));
+        wane_results_close(db);
+        assert_int_equal(unlink(names[i]), 0);
+    }
     assert_int_equal(chdir(here), 0);
 }
 
@@ -417,7 +437,7 @@ int main(void)
         cmocka_unit_test(finding_runs),
         cmocka_unit_test(migrations_go_forward_or_not_at_all),
         cmocka_unit_test(what_is_no_database_is_refused),
-        cmocka_unit_test(a_colon_is_a_name),
+        cmocka_unit_test(every_path_is_a_file),
         cmocka_unit_test(network_file_systems_are_known),
         cmocka_unit_test(memory_may_run_out),
     };
