@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/run/experiment.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,11 +59,46 @@ static wane_status rename_keys(wane_yaml *node, wane_error *err)
     return WANE_OK;
 }
 
+/* An item of these lists may be given short, by its path or its kind alone. Before overrides, so
+ * that they reach its settings, and after them, which may write short items too. */
+static wane_status expand_items(wane_yaml *root, wane_error *err)
+{
+    static const char *const lists[][2] = {
+        {"corpora", "path"}, {"tasks", "path"}, {"watch", "path"}, {"methods", "kind"}};
+    wane_status st = WANE_OK;
+    for (size_t l = 0; l < COUNT(lists); l++) {
+        const wane_yaml *list = wane_yaml_get(root, lists[l][0]);
+        for (size_t i = 0; list && i < list->count && st == WANE_OK; i++)
+            if (list->kind == WANE_YAML_LIST && list->children[i]->kind == WANE_YAML_SCALAR)
+                st = wane_yaml_wrap(list->children[i], lists[l][1], err);
+    }
+    return st;
+}
+
+/* "seeds: 3" is 0, 1, 2. */
+static wane_status count_seeds(wane_experiment *x, const wane_yaml *node, wane_error *err)
+{
+    enum { MOST_SEEDS = 10000 };
+    double count = 0;
+    bool number = !node->quoted && wane_parse_double(&count, node->text);
+    if (!number || !(count >= 1 && count <= MOST_SEEDS) || count != floor(count))
+        return wane_yaml_fail(node, err,
+                              "'%.60s' is neither a number of seeds (3 is 0, 1, 2; at most %d) nor "
+                              "a list of them",
+                              node->text, MOST_SEEDS);
+    x->seed_count = (size_t)count;
+    x->seeds = wane_arena_alloc(x->memory, x->seed_count, sizeof *x->seeds);
+    if (!x->seeds) return wane_fail_memory(err, "read", x->file);
+    for (size_t i = 0; i < x->seed_count; i++) x->seeds[i] = i;
+    return WANE_OK;
+}
+
 static wane_status read_seeds(wane_experiment *x, const wane_yaml *root, wane_error *err)
 {
     const wane_yaml *list = wane_yaml_get(root, "seeds");
     static const uint64_t usual[] = {0};
     size_t count = list ? list->count : 1;
+    if (list && list->kind == WANE_YAML_SCALAR) return count_seeds(x, list, err);
     if (list) {
         wane_status st = wane_node_is(list, WANE_YAML_LIST, err);
         if (st != WANE_OK) return st;
@@ -360,7 +396,9 @@ wane_status wane_experiment_parse(wane_experiment **out, const char *bytes, size
     }
     WANE_TRY(wane_yaml_parse(&document, bytes, size, name, err));
     WANE_TRY(rename_keys(wane_yaml_root(document), err));
+    WANE_TRY(expand_items(wane_yaml_root(document), err));
     WANE_TRY(apply_overrides(document, overrides, count, err));
+    WANE_TRY(expand_items(wane_yaml_root(document), err));
     WANE_TRY(read_all(x, wane_yaml_root(document), folder, err));
     *out = x;
     x = NULL;

@@ -320,8 +320,10 @@ const wane_yaml *wane_yaml_get(const wane_yaml *map, const char *key)
 static const char *item_name(const wane_yaml *item)
 {
     if (item->kind == WANE_YAML_SCALAR) return item->text;
-    const wane_yaml *name = wane_yaml_get(item, "name");
-    if (!name) name = wane_yaml_get(item, "path");
+    static const char *const keys[] = {"name", "path", "kind"};
+    const wane_yaml *name = NULL;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && !name; i++)
+        name = wane_yaml_get(item, keys[i]);
     return name && name->kind == WANE_YAML_SCALAR ? name->text : NULL;
 }
 
@@ -479,6 +481,20 @@ static void assign(node *n, const node *value)
     n->capacity = value->capacity;
     n->key_line = n->key_column = 0;
     for (size_t i = 0; i < n->view.count; i++) ((node *)(void *)n->view.children[i])->parent = n;
+}
+
+wane_status wane_yaml_wrap(wane_yaml *scalar, const char *key, wane_error *err)
+{
+    node *map = (node *)(void *)scalar, *member = node_new(scalar->document, WANE_YAML_SCALAR);
+    const char *copy = wane_arena_strndup(scalar->document->arena, key, strlen(key));
+    if (!member || !copy) return wane_fail_memory(err, "read", scalar->document->name);
+    member->view = *scalar;
+    member->view.key = copy;
+    if (!node_add(map, member)) return wane_fail_memory(err, "read", scalar->document->name);
+    scalar->kind = WANE_YAML_MAP;
+    scalar->text = "";
+    scalar->quoted = false;
+    return WANE_OK;
 }
 
 /* Hangs `value` below the map `parent` under the rest of an override's path, making maps on the

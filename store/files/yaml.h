@@ -43,10 +43,14 @@ const wane_yaml *wane_yaml_get(const wane_yaml *map, const char *key); /* NULL i
 /* Sets the node at `path` ("training.epochs", "methods.lora-r8.rank", "seeds.0") to `value`: a YAML
  * flow list, flow map or quoted text when it starts with [ { " or ', else a plain scalar as it
  * stands. A list item is named by its number from 0, by its own scalar text, or by the text of its
- * `name` (else `path`) member; names may hold dots (the longest that fits wins). Maps on the way
+ * `name` (else `path`, else `kind`) member; names may hold dots (the longest that fits wins). Maps on the way
  * are made where missing; list items are not. On failure the document is as it was. */
 WANE_MUST_CHECK wane_status wane_yaml_override(wane_yaml_document *document, const char *path,
                                                const char *value, wane_error *err);
+
+/* Makes of a scalar the map whose only member, under `key`, is that scalar; both stand where it
+ * stood. For lists whose items may be given short, by their text alone. */
+WANE_MUST_CHECK wane_status wane_yaml_wrap(wane_yaml *scalar, const char *key, wane_error *err);
 
 /* WANE_EINVAL naming the first key of `map` that is not in `names`, with its place and the nearest
  * known name. */

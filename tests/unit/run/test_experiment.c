@@ -101,6 +101,78 @@ static void interventions_have_defaults(void **state)
     }
 }
 
+/* Items given by their text alone are what they are with it spelled out, and overrides reach them.
+ */
+static void short_forms_are_the_long_ones(void **state)
+{
+    (void)state;
+#define HEAD "name: x\nmodel: m\n"
+    static const char shorter[] = HEAD "corpora: [dir/c.txt, builtin]\ntasks: [a]\nseeds: 3\n"
+                                       "methods: [full-matrices, lora, full]\n";
+    static const char longer[] =
+        HEAD "corpora: [{path: dir/c.txt}, {path: builtin}]\ntasks: [{path: a}]\n"
+             "seeds: [0, 1, 2]\nmethods: [{kind: full-matrices}, {kind: lora}, {kind: full}]\n";
+    static const char *const overrides[] = {NULL,
+                                            "seeds=2",
+                                            "seeds=[4]",
+                                            "methods.lora.rank=[1, 2]",
+                                            "methods.1.name=l",
+                                            "methods=[full, lora]",
+                                            "methods.0=lora-not",
+                                            "corpora.builtin.documents=7",
+                                            "tasks.a.train_rows=9",
+                                            "corpora.0=e.txt"};
+    wane_error err, other;
+    for (size_t i = 0; i < sizeof overrides / sizeof *overrides; i++) {
+        wane_experiment *x = NULL, *y = NULL;
+        wane_text first = {0}, second = {0};
+        wane_status st = parse(&x, shorter, overrides[i], &err);
+        /* Of a list in the long form the overrides find every item by the same words. */
+        assert_int_equal(parse(&y, longer, overrides[i], &other), st);
+        assert_int_equal(st == WANE_OK, !overrides[i] || !strstr(overrides[i], "lora-not"));
+        if (st == WANE_OK) {
+            wane_experiment_print(&first, x);
+            wane_experiment_print(&second, y);
+            assert_string_equal(first.data, second.data);
+        } else assert_string_equal(err.message, other.message);
+        wane_text_free(&first);
+        wane_text_free(&second);
+        wane_experiment_free(x);
+        wane_experiment_free(y);
+    }
+    wane_experiment *x = NULL;
+    CHECK_OK(parse(&x, shorter, NULL, &err));
+    assert_int_equal(x->seed_count, 3);
+    assert_true(x->seeds[0] == 0 && x->seeds[1] == 1 && x->seeds[2] == 2);
+    assert_string_equal(x->corpora[0].spec.name, "c");
+    assert_true(x->corpora[1].builtin);
+    assert_string_equal(x->configs[0].name, "full-matrices");
+    assert_true(x->configs[0].settings.kind == WANE_METHOD_FULL_MATRICES);
+    assert_true(x->configs[1].settings.rank == 8 && x->configs[1].settings.alpha == 16);
+    assert_true(x->configs[1].training.learning_rate == 2e-4);
+    wane_experiment_free(x);
+#define ALONE HEAD "tasks: [a]\nmethods: [full]\nseeds: "
+    static const char *const senseless[] = {"0", "-1", "1.5", "many", "\"3\"", "10001", "nan", "~"};
+    for (size_t i = 0; i < sizeof senseless / sizeof *senseless; i++) {
+        char text[128];
+        (void)snprintf(text, sizeof text, ALONE "%s\n", senseless[i]);
+        x = NULL;
+        CHECK_FAILS(parse(&x, text, NULL, &err), WANE_EINVAL, "neither a number of seeds");
+        assert_non_null(strstr(err.message, "line 5, column 8"));
+    }
+    x = NULL;
+    CHECK_FAILS(parse(&x, ALONE "{count: 3}\n", NULL, &err), WANE_EINVAL, "found a map");
+    CHECK_FAILS(parse(&x, HEAD "tasks: [a]\nmethods: [fulls]\n", NULL, &err), WANE_EINVAL,
+                "'fulls' is none of full, full-matrices, lora, given");
+    assert_non_null(strstr(err.message, "line 4, column 11"));
+    CHECK_FAILS(parse(&x, HEAD "tasks: [a]\nmethods: [given]\n", NULL, &err), WANE_EINVAL,
+                "needs 'stages'");
+    CHECK_FAILS(parse(&x, HEAD "tasks: [a]\nmethods: [lora, lora]\n", NULL, &err), WANE_EINVAL,
+                "'lora' is there twice");
+    CHECK_FAILS(parse(&x, HEAD "corpora: [a/c, c.txt]\ntasks: [a]\nmethods: [lora]\n", NULL, &err),
+                WANE_EINVAL, "corpus 'c' is there twice");
+}
+
 static void overrides_reach_any_leaf(void **state)
 {
     (void)state;
@@ -330,6 +402,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_typed_and_expanded),
         cmocka_unit_test(interventions_have_defaults),
+        cmocka_unit_test(short_forms_are_the_long_ones),
         cmocka_unit_test(overrides_reach_any_leaf),
         cmocka_unit_test(every_error_names_its_place),
         cmocka_unit_test(matrices_are_named_by_parts),
