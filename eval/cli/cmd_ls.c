@@ -7,6 +7,15 @@
 #include "eval/cli/lists.h"
 #include "eval/cli/reading.h"
 
+/* The database says 'running' and 'training' of what was begun and not ended; whether a process is
+ * still at it, its lock says. */
+#define RUN_STATUS                                                                                 \
+    "CASE WHEN s.status = 'running' AND held('run-' || s.key || '.lock') = 0 THEN 'stopped' "      \
+    "ELSE s.status END"
+#define STAGE_STATUS                                                                               \
+    "CASE WHEN g.status = 'training' AND held(g.key || '.lock') = 0 THEN 'stopped' "               \
+    "ELSE g.status END"
+
 /* Only what the runs left by --where and --experiment belong to. */
 #define THESE_EXPERIMENTS                                                                          \
     "EXISTS (SELECT 1 FROM run r WHERE r.experiment = e.id AND r.superseded = 0) "
@@ -15,13 +24,14 @@
     "AND p.position > 0 AND g.status = 'done')"
 
 static const char runs_people[] =
-    "s.run, s.status || CASE s.limited WHEN 1 THEN ' (limited)' ELSE '' END AS status, " STAGES_DONE
+    "s.run, " RUN_STATUS
+    " || CASE s.limited WHEN 1 THEN ' (limited)' ELSE '' END AS status, " STAGES_DONE
     " || '/' || s.stages AS stages, s.acc, "
     "s.bwt, s.forgetting, s.pretraining_forgetting, s.intruders, "
     "s.intruders_unresolved AS unresolved, s.intruders_random AS random, "
     "substr(s.key, 1, 8) AS key FROM run_summary s JOIN run r ON r.key = s.key ORDER BY r.id";
 static const char runs_programs[] =
-    "s.run, s.status, " STAGES_DONE " AS stages_done, s.stages, s.method, "
+    "s.run, " RUN_STATUS " AS status, " STAGES_DONE " AS stages_done, s.stages, s.method, "
     "s.kind, s.rank, s.learning_rate, s.order_name, s.seed, s.acc, s.bwt, s.forgetting, "
     "s.pretraining_forgetting, s.intruders, s.intruders_unresolved, s.intruders_existing, "
     "s.intruders_random, s.gates_failed, s.limited, "
@@ -35,12 +45,13 @@ static const char runs_programs[] =
     "LEFT JOIN stage h ON h.id = g.parent ORDER BY g.id"
 static const char stages_people[] =
     "substr(g.key, 1, 8) AS stage, u.position, "
-    "coalesce(g.task_name, '(base)') AS \"trained on\", g.status, coalesce(g.steps, 0) || '/' || "
+    "coalesce(g.task_name, '(base)') AS \"trained on\", " STAGE_STATUS
+    " AS status, coalesce(g.steps, 0) || '/' || "
     "g.steps_planned AS steps, u.runs, r.name AS \"first run\", substr(h.key, 1, 8) AS "
     "parent " STAGES_FROM;
 static const char stages_programs[] =
-    "g.key AS stage, u.position, g.kind, g.task_name AS trained, "
-    "g.status, g.steps, g.steps_planned, g.diverged_at, u.runs, r.name AS first_run, "
+    "g.key AS stage, u.position, g.kind, g.task_name AS trained, " STAGE_STATUS
+    " AS status, g.steps, g.steps_planned, g.diverged_at, u.runs, r.name AS first_run, "
     "h.key AS parent " STAGES_FROM;
 
 static const char tasks_sql[] =

@@ -9,6 +9,15 @@
 #define NUMBER(before, digits, value)                                                              \
     "CASE WHEN " value " IS NOT NULL THEN format('" before "%." digits "f', " value ") END"
 
+/* The database says 'running' and 'training' of what was begun and not ended; whether a process is
+ * still at it, its lock says. */
+#define RUN_STATUS                                                                                 \
+    "CASE WHEN r.status = 'running' AND held('run-' || r.key || '.lock') = 0 THEN 'stopped' "      \
+    "ELSE r.status END"
+#define STAGE_STATUS                                                                               \
+    "CASE WHEN stage_status = 'training' AND held(stage || '.lock') = 0 THEN 'stopped' "           \
+    "ELSE stage_status END"
+
 /* Its last stage that has anything measured. */
 #define LAST_MEASURED                                                                              \
     "(SELECT max(p.position) FROM run_stage p WHERE p.run = ?1 AND EXISTS "                        \
@@ -28,7 +37,7 @@ const char wane_show_head[] =
     "FROM run_stage p JOIN task t ON t.id = p.task WHERE p.run = r.id ORDER BY p.position)), '') "
     "AS \"order\", r.seed, "
     "CASE r.status WHEN 'gate_failed' THEN 'GATE FAILED' WHEN 'failed' THEN 'FAILED' "
-    "ELSE r.status END || CASE WHEN r.status IN ('planned', 'running', 'failed') THEN "
+    "ELSE " RUN_STATUS " END || CASE WHEN r.status IN ('planned', 'running', 'failed') THEN "
     "format(', %d of %d stages done', (SELECT count(*) FROM run_stage p JOIN stage g "
     "ON g.id = p.stage WHERE p.run = r.id AND p.position > 0 AND g.status = 'done'), r.stages) "
     "ELSE '' END || coalesce((SELECT format(': stage %d (%s), step %d', p.position, g.task_name, "
@@ -124,7 +133,7 @@ const char wane_show_corpora[] =
                "corpus";
 
 const char wane_show_stages[] =
-    "SELECT position AS stage, trained AS \"trained on\", stage_status AS status, "
+    "SELECT position AS stage, trained AS \"trained on\", " STAGE_STATUS " AS status, "
     "pretraining_forgetting AS forgetting, intruders, intruders_unresolved AS unresolved, "
     "intruders_existing AS \"of\", intruders_random AS random, "
     "intruder_energy AS energy, intruders_v AS \"side v\", delta_frobenius AS \"|dW|\", "
@@ -149,7 +158,8 @@ const char wane_show_artifacts[] =
 const struct wane_show_object wane_show_objects[WANE_SHOW_OBJECTS] = {
     {"run",
      "SELECT e.key AS experiment, r.name AS run, r.key, m.name AS model, r.method, r.kind, r.rank, "
-     "r.alpha, r.learning_rate, r.order_name, r.seed, r.stages, r.trainable, r.status, r.error, "
+     "r.alpha, r.learning_rate, r.order_name, r.seed, r.stages, r.trainable, " RUN_STATUS
+     " AS status, r.error, "
      "e.limited, r.superseded FROM run r JOIN experiment e ON e.id = r.experiment "
      "JOIN model m ON m.id = e.model WHERE r.id = ?1",
      false},
@@ -175,7 +185,8 @@ const struct wane_show_object wane_show_objects[WANE_SHOW_OBJECTS] = {
      "ORDER BY position, corpus",
      true},
     {"stages",
-     "SELECT position, trained, stage, stage_status, nll, nll_0, pretraining_forgetting, "
+     "SELECT position, trained, stage, " STAGE_STATUS
+     " AS stage_status, nll, nll_0, pretraining_forgetting, "
      "other_forgetting, kl_to_base, learned, acc, bwt, forgetting, held_out_change, matrices, "
      "matrices_changed, intruders, intruders_unresolved, intruders_existing, intruders_random, "
      "intruder_energy, intruders_v, intruders_unresolved_v, intruders_random_v, "

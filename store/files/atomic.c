@@ -256,6 +256,27 @@ struct wane_lock {
     int fd;
 };
 
+/* flock excludes; it cannot be asked about but by taking it. So its holder puts a lock of the other
+ * kind beside it, which can (F_OFD_GETLK). */
+static bool mark_held(int fd)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_OFD_SETLK, &whole) == 0;
+}
+
+wane_status wane_lock_held(bool *out, const char *path, wane_error *err)
+{
+    struct flock asked = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    *out = false;
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return WANE_OK;
+    wane_status st = WANE_OK;
+    if (fd < 0 || fcntl(fd, F_OFD_GETLK, &asked) != 0) st = wane_fail_errno(err, "lock", path);
+    else *out = asked.l_type != F_UNLCK;
+    if (fd >= 0) (void)close(fd);
+    return st;
+}
+
 wane_status wane_lock_take(wane_lock **out, const char *path, bool wait, wane_error *err)
 {
     wane_lock *lock = wane_alloc(1, sizeof *lock);
@@ -279,6 +300,10 @@ wane_status wane_lock_take(wane_lock **out, const char *path, bool wait, wane_er
         struct stat by_fd, by_name;
         if (fstat(lock->fd, &by_fd) == 0 && stat(path, &by_name) == 0 &&
             by_fd.st_dev == by_name.st_dev && by_fd.st_ino == by_name.st_ino) {
+            if (!mark_held(lock->fd)) {
+                st = wane_fail_errno(err, "lock", path);
+                break;
+            }
             *out = lock;
             return WANE_OK;
         }

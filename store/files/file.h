@@ -98,11 +98,15 @@ char *wane_path_join(const char *folder, const char *name);
 WANE_MUST_CHECK wane_status wane_file_sha256(char out[WANE_SHA256_HEX], const char *path,
                                              wane_error *err);
 
-/* An exclusive lock on a file (flock), released by wane_lock_release or by the death of the
- * process. `wait` false gives WANE_EBUSY at once when another process holds it. */
+/* An exclusive lock on a file (flock, and for wane_lock_held an open file description lock beside
+ * it), released by wane_lock_release or by the death of the process. `wait` false gives WANE_EBUSY
+ * at once when another process holds it. */
 typedef struct wane_lock wane_lock;
 WANE_MUST_CHECK wane_status wane_lock_take(wane_lock **out, const char *path, bool wait,
                                            wane_error *err);
+/* Whether anybody holds the lock on `path`, asked without taking or making anything: nobody waits
+ * or is turned away for the question. A file that is not there is held by nobody. */
+WANE_MUST_CHECK wane_status wane_lock_held(bool *out, const char *path, wane_error *err);
 void wane_lock_release(wane_lock *lock); /* NULL allowed */
 
 #endif

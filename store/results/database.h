@@ -39,6 +39,10 @@ struct wane_results {
     size_t kept_count;
 };
 
+/* Gives SQL the function held(name): 1 while a process holds the lock of that name (see
+ * wane_results_lock_path), 0 when none does, NULL when it cannot be told. */
+wane_status wane_results_add_held(wane_results *db, wane_error *err);
+
 /* The last error of SQLite on this handle as "operation: path: cause". Never WANE_OK. */
 wane_status wane_results_fail(wane_results *db, const char *operation, wane_error *err);
 

@@ -54,6 +54,11 @@ typedef enum wane_results_mode {
  * hold; the message says what to do. Owned by the caller, free with wane_results_close. */
 WANE_MUST_CHECK wane_status wane_results_open(wane_results **out, const char *path,
                                               wane_results_mode mode, wane_error *err);
+/* *out = the file whose lock (wane_lock_take) says that a process is at work on a part of the
+ * database at that path: "run-KEY.lock" of a run, "KEY.lock" of a stage. Owned by the caller, free
+ * with wane_free. */
+WANE_MUST_CHECK wane_status wane_results_lock_path(char **out, const char *database,
+                                                   const char *name, wane_error *err);
 void wane_results_close(wane_results *db);             /* rolls back what is open; NULL allowed */
 const char *wane_results_path(const wane_results *db); /* as given; borrowed until close */
 

@@ -143,7 +143,8 @@ CREATE TABLE run (
   seed          INTEGER NOT NULL,      -- of initial factors, order of rows, dropout
   stages        INTEGER NOT NULL,      -- trained stages planned: its last position
   trainable     INTEGER,               -- number of parameters trained
-  -- status: diverged is a result; gate_failed is not to be believed
+  -- status: diverged is a result; gate_failed is not to be believed; running: begun and not ended,
+  -- also when its process has died since (`wane ls` and `wane show` ask its lock, and say stopped)
   status        TEXT NOT NULL DEFAULT 'planned'
                 CHECK (status IN ('planned', 'running', 'done', 'diverged', 'failed', 'gate_failed')),
   error         TEXT,  -- one line, when it failed
@@ -190,7 +191,8 @@ CREATE TABLE event (
 CREATE INDEX event_run ON event (run) WHERE run IS NOT NULL;
 CREATE INDEX event_stage ON event (stage) WHERE stage IS NOT NULL;
 
--- Optimiser steps of a stage.
+-- Optimiser steps of a stage. A step that a process did again, because the one before it died behind
+-- its last checkpoint, has the row of its last time.
 CREATE TABLE step (
   stage         INTEGER NOT NULL REFERENCES stage,  -- the stage
   step          INTEGER NOT NULL,  -- from 1
@@ -202,7 +204,9 @@ CREATE TABLE step (
   PRIMARY KEY (stage, step)
 ) STRICT, WITHOUT ROWID;
 
--- What a phase of a stage has cost, over all processes that worked on it.
+-- What a phase of a stage has cost, over all processes that worked on it, steps that were done twice
+-- counted twice. Not counted is what a killed process had not committed: of a training its last
+-- second or so, of a measurement the cell at work.
 CREATE TABLE usage (
   stage      INTEGER NOT NULL REFERENCES stage,  -- the stage
   phase      TEXT NOT NULL,  -- "train", "likelihood", "score", "spectrum", ...

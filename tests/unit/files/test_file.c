@@ -455,6 +455,37 @@ static void locks_are_on_the_file_of_the_name(void **state)
     wane_lock_release(lock);
 }
 
+static void asking_takes_no_lock(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_lock *lock = NULL;
+    bool held = true;
+    const char *path = scratch_path("asked");
+    CHECK_OK(wane_lock_held(&held, path, &err));
+    assert_false(held || wane_file_exists(path));
+    CHECK_OK(wane_lock_held(&held, scratch_path("no/such/folder"), &err));
+    assert_false(held);
+    CHECK_OK(wane_lock_take(&lock, path, false, &err));
+    CHECK_OK(wane_lock_held(&held, path, &err));
+    assert_true(held);
+    pid_t child = fork(); /* has the lock with its parent until it ends */
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)pause();
+        _exit(0);
+    }
+    wane_lock_release(lock);
+    CHECK_OK(wane_lock_held(&held, path, &err));
+    assert_true(held);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    CHECK_OK(wane_lock_held(&held, path, &err));
+    assert_false(held);
+    CHECK_OK(wane_lock_take(&lock, path, false, &err));
+    wane_lock_release(lock);
+}
+
 static void paths_are_joined(void **state)
 {
     (void)state;
@@ -533,6 +564,7 @@ int main(void)
         cmocka_unit_test(hidden_names),
         cmocka_unit_test(a_walk_passes_over_what_is_hidden),
         cmocka_unit_test(locks_are_on_the_file_of_the_name),
+        cmocka_unit_test(asking_takes_no_lock),
         cmocka_unit_test(paths_are_joined),
         cmocka_unit_test(hashes_are_those_of_the_bytes),
         cmocka_unit_test(locks_exclude_other_processes),
