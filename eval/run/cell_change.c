@@ -162,8 +162,8 @@ wane_status wane_cell_fill_change(wane_work *work, const wane_cell *cell, size_t
         if (!e.reason && finite) WANE_TRY(angles(row, work, chain, position, i, &e, err));
         if (!finite || isinf(response[i])) row->reason = WANE_NOT_FINITE;
     }
-    WANE_TRY(wane_cell_commit(work->db, cell,
-                              &(wane_cell_rows){.changes = rows, .change_count = count}, err));
+    WANE_TRY(wane_work_commit(work, cell, &(wane_cell_rows){.changes = rows, .change_count = count},
+                              err));
 done:
     earlier_free(&e);
     wane_model_free(change);

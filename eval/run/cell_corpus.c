@@ -101,7 +101,7 @@ wane_status wane_cell_fill_corpus(wane_work *work, const wane_cell *cell, size_t
     windows = window_rows(&l, &corpus->windows, base != NULL);
     WANE_TRY(windows ? WANE_OK : wane_fail_memory(err, "measure", corpus->key));
     wane_cell_rows rows = {.likelihood = &row, .windows = windows, .window_count = l.windows};
-    WANE_TRY(wane_cell_commit(work->db, cell, &rows, err));
+    WANE_TRY(wane_work_commit(work, cell, &rows, err));
 done:
     wane_free(windows);
     wane_likelihood_free(&l);

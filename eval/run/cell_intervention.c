@@ -364,7 +364,7 @@ wane_status wane_cell_fill_intervention(wane_work *work, const wane_cell *cell, 
     add_tasks(&f);
     add_norms(&f, set, with);
     wane_cell_rows rows = {.interventions = f.row, .intervention_count = f.rows};
-    WANE_TRY(wane_cell_commit(work->db, cell, &rows, err));
+    WANE_TRY(wane_work_commit(work, cell, &rows, err));
 done:
     wane_free(set);
     wane_free(f.row);

@@ -75,7 +75,7 @@ wane_status wane_cell_fill_overlap(wane_work *work, const wane_cell *cell, size_
     if (rows && !wane_weight_finite(chain->model, parameter)) {
         wane_cell stated = *cell;
         stated.reason = WANE_NOT_FINITE;
-        st = wane_cell_commit(work->db, &stated, &(wane_cell_rows){0}, err);
+        st = wane_work_commit(work, &stated, &(wane_cell_rows){0}, err);
         goto done;
     }
     WANE_TRY(rows ? WANE_OK : wane_fail_memory(err, "overlap", p->name));
@@ -87,7 +87,7 @@ wane_status wane_cell_fill_overlap(wane_work *work, const wane_cell *cell, size_
         count += add_side(rows + count, value, size, side == WANE_SIDE_U ? 'u' : 'v',
                           work->plan->matrix_ids[parameter]);
     }
-    WANE_TRY(wane_cell_commit(work->db, cell,
+    WANE_TRY(wane_work_commit(work, cell,
                               &(wane_cell_rows){.overlaps = rows, .overlap_count = count}, err));
 done:
     wane_spectrum_free(&spectrum);

@@ -25,7 +25,7 @@ wane_status wane_cell_fill_task(wane_work *work, const wane_cell *cell, size_t t
             WANE_SPLIT_TEST, &task->test, work->experiment->tasks[t].per_token, work->pool, err));
     else WANE_TRY(wane_score_by_head(&a, &stated.reason, work, t, run, position, chain, err));
     if (stated.reason) {
-        st = wane_cell_commit(work->db, &stated, &(wane_cell_rows){0}, err);
+        st = wane_work_commit(work, &stated, &(wane_cell_rows){0}, err);
         goto done;
     }
     if (a.reason)
@@ -52,7 +52,7 @@ wane_status wane_cell_fill_task(wane_work *work, const wane_cell *cell, size_t t
                            .score_count = trained_here ? 5 : 3,
                            .examples = examples,
                            .example_count = a.reason ? 0 : a.examples};
-    WANE_TRY(wane_cell_commit(work->db, cell, &rows, err));
+    WANE_TRY(wane_work_commit(work, cell, &rows, err));
 done:
     wane_free(examples);
     wane_accuracy_free(&a);

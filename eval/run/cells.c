@@ -119,20 +119,40 @@ wane_status wane_cells_missing(wane_cells_count *out, wane_work *work, const wan
     return visit_cells(work->plan, run, position, count_cell, &f, err);
 }
 
-static wane_status fill_cell(void *context, const wane_cell *cell, size_t subject, wane_error *err)
+wane_status wane_work_commit(wane_work *work, const wane_cell *cell, const wane_cell_rows *rows,
+                             wane_error *err)
 {
     static const char *const phases[] = {
         [WANE_CELL_SCORE] = "score",       [WANE_CELL_LIKELIHOOD] = "likelihood",
         [WANE_CELL_SPECTRUM] = "spectrum", [WANE_CELL_INTERVENTION] = "intervention",
         [WANE_CELL_CHANGE] = "change",     [WANE_CELL_OVERLAP] = "overlap"};
+    wane_usage_row usage = {.phase = phases[cell->measure],
+                            .wall_s = wane_clock_wall() - work->cell_wall - work->apart_wall,
+                            .cpu_s = wane_clock_cpu() - work->cell_cpu - work->apart_cpu,
+                            .peak_bytes = (int64_t)wane_memory_peak(),
+                            .tokens = 0};
+    /* Looks into a training have their cost counted with it. */
+    if (cell->step != WANE_STEP_SEALED) return wane_cell_commit(work->db, cell, rows, err);
+    wane_status st = wane_results_begin(work->db, err);
+    if (st != WANE_OK) return st;
+    st = wane_cell_commit(work->db, cell, rows, err);
+    if (st == WANE_OK) st = wane_results_add_usage(work->db, cell->stage, &usage, err);
+    if (st == WANE_OK) st = wane_results_commit(work->db, err);
+    if (st != WANE_OK) wane_results_rollback(work->db);
+    return st;
+}
+
+static wane_status fill_cell(void *context, const wane_cell *cell, size_t subject, wane_error *err)
+{
     filling *f = context;
     wane_work *work = f->work;
     bool there = false;
-    double wall = wane_clock_wall(), cpu = wane_clock_cpu();
     wane_status st = wane_cell_exists(work->db, &there, cell, err);
     if (st == WANE_OK && !there) st = stays(&there, f, cell, err);
     if (st != WANE_OK || there) return st;
     if ((st = wane_work_continue(work, err)) != WANE_OK) return st;
+    work->cell_wall = wane_clock_wall();
+    work->cell_cpu = wane_clock_cpu();
     work->apart_wall = work->apart_cpu = 0;
     if (cell->measure == WANE_CELL_LIKELIHOOD)
         st = wane_cell_fill_corpus(work, cell, subject, f->position, f->chain, err);
@@ -147,14 +167,8 @@ static wane_status fill_cell(void *context, const wane_cell *cell, size_t subjec
     else if (strcmp(cell->subject, "previous") == 0)
         st = wane_cell_fill_previous(work, cell, f->run, f->position, f->chain, err);
     else st = wane_cell_fill_spectra(work, cell, f->run, f->position, f->chain, err);
-    if (st != WANE_OK) return st;
-    work->outcome->cells_filled++;
-    wane_usage_row usage = {.phase = phases[cell->measure],
-                            .wall_s = wane_clock_wall() - wall - work->apart_wall,
-                            .cpu_s = wane_clock_cpu() - cpu - work->apart_cpu,
-                            .peak_bytes = (int64_t)wane_memory_peak(),
-                            .tokens = 0};
-    return wane_results_add_usage(work->db, cell->stage, &usage, err);
+    if (st == WANE_OK) work->outcome->cells_filled++;
+    return st;
 }
 
 wane_status wane_cells_fill(wane_work *work, const wane_plan_run *run, size_t position,

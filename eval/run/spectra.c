@@ -218,7 +218,7 @@ wane_status wane_spectra_rows_commit(wane_work *work, const wane_cell *cell,
                           .spectrum_count = rows->spectra,
                           .directions = rows->direction,
                           .direction_count = rows->directions};
-    return wane_cell_commit(work->db, cell, &all, err);
+    return wane_work_commit(work, cell, &all, err);
 }
 
 wane_status wane_spectrum_at(wane_spectrum *out, wane_work *work, const wane_chain *chain,

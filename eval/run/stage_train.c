@@ -23,15 +23,46 @@ typedef struct training {
     char *checkpoint;    /* path */
     wane_step_row *rows; /* of steps not stored yet */
     size_t row_count;
-    size_t tokens;
-    double started, cpu, saved; /* clocks */
-    size_t diverged_at;         /* SIZE_MAX: it did not */
+    size_t tokens;      /* of work whose cost is not stored yet */
+    double wall, cpu;   /* clocks, since when it is not */
+    double next_store;  /* clock: rows and cost of steps are stored then, between checkpoints too */
+    double saved;       /* clock */
+    size_t diverged_at; /* SIZE_MAX: it did not */
 } training;
 
+/* What was spent since it was last added, in the open transaction. */
+static wane_status add_usage(training *t, wane_error *err)
+{
+    double wall = 0, cpu = 0, now = wane_clock_wall(), now_cpu = wane_clock_cpu();
+    wane_usage_row usage = {
+        .phase = "train", .peak_bytes = (int64_t)wane_memory_peak(), .tokens = (int64_t)t->tokens};
+    wane_status st = wane_tracker_usage(t->tracker, &wall, &cpu, err);
+    usage.wall_s = now - t->wall - wall;
+    usage.cpu_s = now_cpu - t->cpu - cpu;
+    if (st == WANE_OK) st = wane_results_add_usage(t->work->db, t->stage->id, &usage, err);
+    if (st != WANE_OK) return st;
+    t->wall = now;
+    t->cpu = now_cpu;
+    t->tokens = 0;
+    return WANE_OK;
+}
+
+/* Rows of steps together with their cost, so that what was spent adds up whenever a process dies.
+ */
 static wane_status store_steps(training *t, wane_error *err)
 {
-    wane_status st = wane_results_put_steps(t->work->db, t->stage->id, t->rows, t->row_count, err);
-    if (st == WANE_OK) t->row_count = 0;
+    enum { SECONDS = 1, SHARE = 50 }; /* of the time at most one part in SHARE goes into storing */
+    double before = wane_clock_wall();
+    wane_results *db = t->work->db;
+    wane_status st = wane_results_begin(db, err);
+    if (st != WANE_OK) return st;
+    st = wane_results_put_steps(db, t->stage->id, t->rows, t->row_count, err);
+    if (st == WANE_OK) st = add_usage(t, err);
+    if (st == WANE_OK) st = wane_results_commit(db, err);
+    if (st != WANE_OK) wane_results_rollback(db);
+    else t->row_count = 0;
+    double now = wane_clock_wall();
+    t->next_store = now + fmax(SECONDS, SHARE * (now - before));
     return st;
 }
 
@@ -68,7 +99,7 @@ static wane_status take_step(training *t, size_t step, wane_error *err)
     return WANE_OK;
 }
 
-static wane_status train_steps(training *t, wane_error *err)
+static wane_status take_steps(training *t, wane_error *err)
 {
     double minutes = t->work->experiment->checkpoint_minutes;
     wane_status st = WANE_OK;
@@ -83,12 +114,23 @@ static wane_status train_steps(training *t, wane_error *err)
         if ((st = wane_tracker_look(t->tracker, s, t->stage->steps, err)) != WANE_OK) return st;
         if ((st = take_step(t, s, err)) != WANE_OK) return st;
         if (t->diverged_at != SIZE_MAX) break;
-        if (minutes > 0 && wane_clock_wall() - t->saved >= 60 * minutes)
-            if ((st = save_checkpoint(t, err)) != WANE_OK) return st;
+        double now = wane_clock_wall();
+        if (minutes > 0 && now - t->saved >= 60 * minutes) st = save_checkpoint(t, err);
+        else if (now >= t->next_store) st = store_steps(t, err);
+        if (st != WANE_OK) return st;
     }
-    if (t->diverged_at == SIZE_MAX)
-        st = wane_tracker_look(t->tracker, t->stage->steps, t->stage->steps, err);
-    return st == WANE_OK ? store_steps(t, err) : st;
+    if (t->diverged_at != SIZE_MAX) return WANE_OK;
+    return wane_tracker_look(t->tracker, t->stage->steps, t->stage->steps, err);
+}
+
+static wane_status train_steps(training *t, wane_error *err)
+{
+    wane_error ignored;
+    wane_status st = take_steps(t, err);
+    if (st == WANE_OK) return store_steps(t, err);
+    /* What ends the training has still cost what it has. */
+    if (t->row_count > 0) (void)!store_steps(t, &ignored);
+    return st;
 }
 
 /* A checkpoint of the same stage is gone on from; a damaged one is said and left behind. */
@@ -179,8 +221,9 @@ static wane_status begin(training *t, wane_chain *chain, const wane_prompts *pro
     WANE_TRY(wane_tracker_new(&t->tracker, t->work, t->run, t->position, chain, t->trainer, err));
     resume(t);
     WANE_TRY(wane_tracker_resume(t->tracker, wane_trainer_done(t->trainer), err));
-    t->started = wane_clock_wall();
+    t->wall = wane_clock_wall();
     t->cpu = wane_clock_cpu();
+    t->next_store = t->wall + 1;
 done:
     wane_adapter_free(continued);
     wane_adapter_free(frozen);
@@ -218,17 +261,8 @@ static wane_status seal(training *t, const wane_saved *saved, wane_error *err)
                            .artifacts = saved ? saved->row : NULL,
                            .artifact_count = saved ? saved->count : 0,
                            .environment = &environment.row};
-    wane_usage_row usage = {.phase = "train",
-                            .wall_s = wane_clock_wall() - t->started,
-                            .cpu_s = wane_clock_cpu() - t->cpu,
-                            .peak_bytes = (int64_t)wane_memory_peak(),
-                            .tokens = (int64_t)t->tokens};
-    double wall = 0, cpu = 0;
     wane_status st = wane_results_begin(t->work->db, err);
-    if (st == WANE_OK) st = wane_tracker_usage(t->tracker, &wall, &cpu, err);
-    usage.wall_s -= wall;
-    usage.cpu_s -= cpu;
-    if (st == WANE_OK) st = wane_results_add_usage(t->work->db, t->stage->id, &usage, err);
+    if (st == WANE_OK) st = add_usage(t, err);
     if (st == WANE_OK) st = wane_results_seal_stage(t->work->db, t->stage->id, &row, err);
     if (st == WANE_OK) st = wane_results_commit(t->work->db, err);
     if (st != WANE_OK) wane_results_rollback(t->work->db);

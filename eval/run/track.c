@@ -205,7 +205,7 @@ static wane_status miss(wane_work *work, wane_cell *cell, const char *measure, b
     wane_cell_rows none = {0};
     cell->reason = "training went on before it was tracked";
     *missed = true;
-    return wane_cell_commit(work->db, cell, &none, err);
+    return wane_work_commit(work, cell, &none, err);
 }
 
 /* Of one stage; *missed is set where something was. */
@@ -292,6 +292,7 @@ wane_status wane_tracker_usage(wane_tracker *tracker, double *wall, double *cpu,
         *wall += tracker->wall[k];
         *cpu += tracker->cpu[k];
         st = wane_results_add_usage(tracker->work->db, tracker->stage, &usage, err);
+        if (st == WANE_OK) tracker->wall[k] = tracker->cpu[k] = 0;
     }
     return st;
 }
@@ -314,7 +315,7 @@ static wane_status look_at_nll(wane_tracker *t, wane_cell *cell, wane_error *err
     /* A window that is cut short holds an unknown part of its text. */
     row.words = row.bytes = row.unk_tokens = WANE_NULL;
     wane_cell_rows rows = {.likelihood = &row};
-    WANE_TRY(wane_cell_commit(t->work->db, cell, &rows, err));
+    WANE_TRY(wane_work_commit(t->work, cell, &rows, err));
 done:
     wane_likelihood_free(&l);
     return st;
@@ -367,7 +368,7 @@ static wane_status look_at_task(wane_tracker *t, wane_cell cell, size_t index, w
     if (sample.rows > x->track.task_rows) sample.rows = x->track.task_rows;
     if (x->head == WANE_HEAD_REPROBE) {
         cell.reason = "no probe is fitted while a stage trains";
-        st = wane_cell_commit(t->work->db, &cell, &rows, err);
+        st = wane_work_commit(t->work, &cell, &rows, err);
         goto done;
     }
     if (x->head == WANE_HEAD_LINEAR) WANE_TRY(score_linear(&a, t, index, &sample, err));
@@ -379,7 +380,7 @@ static wane_status look_at_task(wane_tracker *t, wane_cell cell, size_t index, w
         {"test", "accuracy", a.accuracy, a.stderr_, (int64_t)a.examples, a.reason},
         {"test", "loss", a.loss, NAN, (int64_t)a.examples, a.reason}};
     rows = (wane_cell_rows){.scores = scores, .score_count = 2};
-    WANE_TRY(wane_cell_commit(t->work->db, &cell, &rows, err));
+    WANE_TRY(wane_work_commit(t->work, &cell, &rows, err));
 done:
     wane_accuracy_free(&a);
     return st;
@@ -463,7 +464,7 @@ static wane_status not_finite(wane_tracker *t, wane_cell *cell, wane_error *err)
     const wane_parameters *table = &t->work->inputs->base->parameters;
     wane_cell_rows none = {0};
     cell->reason = WANE_NOT_FINITE;
-    wane_status st = wane_cell_commit(t->work->db, cell, &none, err);
+    wane_status st = wane_work_commit(t->work, cell, &none, err);
     cell->reason = NULL;
     for (size_t i = 0; i < table->count; i++) {
         int64_t issued = t->traces[i].issued;

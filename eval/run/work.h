@@ -36,6 +36,7 @@ typedef struct wane_work {
     struct wane_intervening *intervening; /* the stage whose interventions are measured; owned */
     wane_prompts *probe_rows;             /* per task: training rows a probe is fitted to; owned */
     double deadline;                      /* on wane_clock_wall; 0 = none */
+    double cell_wall, cell_cpu;           /* clocks, when the cell at work was begun */
     double apart_wall, apart_cpu;         /* spent inside the cell at work, on a phase of its own */
 } wane_work;
 
@@ -140,6 +141,10 @@ WANE_MUST_CHECK wane_status wane_cells_missing(wane_cells_count *out, wane_work 
 WANE_MUST_CHECK wane_status wane_cells_fill(wane_work *work, const wane_plan_run *run,
                                             size_t position, const wane_chain *chain,
                                             wane_error *err);
+/* Commits a cell; one of a sealed stage together with what it has cost. All cells of a run go in by
+ * this. */
+WANE_MUST_CHECK wane_status wane_work_commit(wane_work *work, const wane_cell *cell,
+                                             const wane_cell_rows *rows, wane_error *err);
 /* cell_corpus.c, cell_task.c, cell_spectra.c: measure one cell on the chain's weights and commit
  * it. trained_here: the stage trained on this task, so KL to the base is measured too. */
 WANE_MUST_CHECK wane_status wane_cell_fill_corpus(wane_work *work, const wane_cell *cell,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -64,19 +65,57 @@ static int run_to(const char *database, const char *option, const char *value)
     return code;
 }
 
+/* The line that says what was done, out of what a run said; free() it. */
+static char *last_line(void)
+{
+    char *said = read_file(scratch_path("err"), NULL), *line = strstr(said, "small: ");
+    assert_non_null(line);
+    line[strcspn(line, "\n")] = '\0';
+    memmove(said, line, strlen(line) + 1);
+    return said;
+}
+
 static void threads_and_jobs_change_nothing(void **state)
 {
     (void)state;
+    char *alone = last_line(); /* of the run that `make` made */
+    assert_non_null(strstr(alone, " 8 stages trained (128 steps)"));
     assert_int_equal(run_to("threads.db", "--threads", "3"), 0);
     assert_true(databases_equal(scratch_path("whole.db"), scratch_path("threads.db")) > 500);
     assert_int_equal(run_to("jobs.db", "--jobs", "2"), 0);
     assert_true(databases_equal(scratch_path("whole.db"), scratch_path("jobs.db")) > 500);
+    /* Each worker says what it ends, and the parent counts what all of them did. */
+    char *said = read_file(scratch_path("err"), NULL), *together = last_line();
+    assert_non_null(strstr(said, "run 1/4 full/given/s0: stage 1/2 topic: trained, 16 steps"));
+    assert_non_null(strstr(said, "run 4/4 lora/reversed/s0: stage 2/2"));
+    assert_string_equal(together, alone);
+    free(alone);
+    free(said);
+    free(together);
 }
 
 static void wait_milliseconds(uint64_t count)
 {
     struct timespec nap = {(time_t)(count / 1000), (long)(count % 1000) * 1000000L};
     (void)nanosleep(&nap, NULL);
+}
+
+/* Every step has its row, and what was spent on a stage is at least what its steps say: a step that
+ * was done twice has cost twice. */
+static void costs_add_up(const char *database)
+{
+    static const char short_of[] =
+        "SELECT count(*) FROM stage g WHERE g.kind <> 'base' AND (g.steps <> (SELECT count(*) FROM "
+        "step p WHERE p.stage = g.id AND p.seconds > 0) OR NOT EXISTS (SELECT 1 FROM usage u WHERE "
+        "u.stage = g.id AND u.phase = 'train' AND u.tokens >= (SELECT sum(p.tokens) FROM step p "
+        "WHERE p.stage = g.id) AND u.wall_s >= (SELECT sum(p.seconds) FROM step p WHERE p.stage = "
+        "g.id) AND u.cpu_s > 0))";
+    /* Each cell of a sealed stage came in with its cost. */
+    static const char unpaid[] =
+        "SELECT count(*) FROM cell c WHERE c.step = -1 AND NOT EXISTS (SELECT 1 FROM usage u WHERE "
+        "u.stage = c.stage AND u.phase = c.measure AND u.wall_s > 0)";
+    assert_int_equal(query_integer_at(scratch_path(database), short_of), 0);
+    assert_int_equal(query_integer_at(scratch_path(database), unpaid), 0);
 }
 
 static void unexpected(int code)
@@ -117,7 +156,76 @@ static void kills_change_nothing(void **state)
         (void)snprintf(database, sizeof database, "killed%d.db", (int)seed);
         kills += kill_until_done(database, "--threads", "1", seed);
         assert_true(databases_equal(scratch_path("whole.db"), scratch_path(database)) > 500);
+        costs_add_up(database);
     }
+}
+
+/* Waits until the database says that a stage is in training. */
+static void wait_for_training(const char *database)
+{
+    for (int i = 0; i < 4000; i++) {
+        wane_results *db = NULL;
+        int64_t count = 0;
+        if (access(scratch_path(database), F_OK) == 0 &&
+            wane_results_open(&db, scratch_path(database), WANE_RESULTS_READ, NULL) == WANE_OK)
+            count = query_integer(db, "SELECT count(*) FROM stage WHERE status = 'training'");
+        wane_results_close(db);
+        if (count > 0) return;
+        wait_milliseconds(5);
+    }
+    fail_msg("no training");
+}
+
+static void check_said(const char *database, const char *command, const char *more,
+                       const char *wanted)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s", scratch_path(database));
+    const char *const arguments[] = {command, path, more, NULL};
+    assert_int_equal(process_run(arguments, "out", "err"), 0);
+    char *said = read_file(scratch_path("out"), NULL);
+    if (!strstr(said, wanted)) print_error("%s %s: %s\n", command, more, said);
+    assert_non_null(strstr(said, wanted));
+    free(said);
+}
+
+/* What was begun and not ended is running while a process is at it, and stopped when none is. */
+static void a_run_that_nobody_holds_is_stopped(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *command, *more, *at_work, *left;
+    } views[] = {{"ls", "runs", " running  0/2 ", " stopped  0/2 "},
+                 {"ls", "--json", "\"running\"", "\"stopped\""},
+                 {"ls", "stages", " training ", " stopped "},
+                 {"show", "full/given/s0", "running, 0 of 2 stages", "stopped, 0 of 2 stages"}};
+    char path[512], locks[512], yaml[512];
+    (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("small.yaml"));
+    (void)snprintf(path, sizeof path, "%s", scratch_path("held.db"));
+    const char *const arguments[] = {"run", yaml, "training.epochs=4000", "--db", path, NULL};
+    pid_t pid = process_start(arguments, "out1", "err1");
+    wait_for_training("held.db");
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++)
+        check_said("held.db", views[i].command, views[i].more, views[i].at_work);
+    (void)kill(pid, SIGKILL);
+    assert_int_equal(process_wait(pid), 128 + SIGKILL);
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++)
+        check_said("held.db", views[i].command, views[i].more, views[i].left);
+    /* In a folder where nothing can be written, and under another name. */
+    (void)snprintf(locks, sizeof locks, "%s/held.db.artifacts/locks", scratch_folder());
+    assert_int_equal(chmod(locks, 0500), 0);
+    check_said("held.db", "ls", "runs", views[0].left);
+    assert_int_equal(chmod(locks, 0700), 0);
+    char link_[512];
+    (void)snprintf(link_, sizeof link_, "%s", scratch_path("link.db"));
+    assert_int_equal(symlink("held.db", link_), 0);
+    check_said("link.db", "ls", "runs", views[0].left);
+    /* Through the link the locks of a run at work are found too; its cost so far is there. */
+    pid = process_start(arguments, "out1", "err1");
+    wait_milliseconds(1500);
+    check_said("link.db", "ls", "runs", views[0].at_work);
+    (void)kill(pid, SIGKILL);
+    (void)process_wait(pid);
 }
 
 /* SIGTERM stops after the step in hand, with exit code 3; the same line goes on. */
@@ -141,6 +249,7 @@ static void a_stop_is_exit_3(void **state)
     }
     assert_true(stops >= 1);
     assert_true(databases_equal(scratch_path("whole.db"), scratch_path("stopped.db")) > 500);
+    costs_add_up("stopped.db");
 }
 
 /* A new corpus and a new watched task fill cells from kept weights; nothing is trained again. An
@@ -193,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_and_jobs_change_nothing),
         cmocka_unit_test(kills_change_nothing),
+        cmocka_unit_test(a_run_that_nobody_holds_is_stopped),
         cmocka_unit_test(a_stop_is_exit_3),
         cmocka_unit_test(additions_train_nothing_twice),
     };
