@@ -48,7 +48,7 @@ static int run(wane_call *call)
     wane_status st =
         wane_opened_parse(&o, experiment, "demo", NULL, 0, database, (int)threads, true, &err);
     if (st != WANE_OK) return wane_cli_fail(&err);
-    code = wane_opened_run(&o, 1, (int)threads, 0, false, NULL);
+    code = wane_opened_run(&o, 1, (int)threads, 0, NULL, false, NULL);
     if (code == WANE_EXIT_DONE) code = draw(&o);
     wane_opened_close(&o);
     return code;

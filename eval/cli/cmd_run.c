@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,9 +52,13 @@ static char **worker_command(const wane_call *call, const char *database, char *
 }
 
 static int run_opened(wane_call *call, wane_opened *o, size_t jobs, size_t threads, size_t worker,
-                      bool mixed)
+                      size_t report, bool mixed)
 {
     char **command = NULL, share[24];
+    wane_error err;
+    wane_run_outcome *counts = NULL;
+    if (worker && wane_jobs_report(&counts, (int)report, (int)worker, &err) != WANE_OK)
+        return wane_cli_fail(&err);
     if (jobs > 1 && !worker) {
         size_t processors = (size_t)wane_processors();
         size_t all = threads ? threads : processors;
@@ -61,7 +66,7 @@ static int run_opened(wane_call *call, wane_opened *o, size_t jobs, size_t threa
         command = worker_command(call, o->database, share);
         if (!command) return wane_cli_usage(call, "out of memory");
     }
-    int code = wane_opened_run(o, (int)jobs, (int)threads, (int)worker, mixed, command);
+    int code = wane_opened_run(o, (int)jobs, (int)threads, (int)worker, counts, mixed, command);
     wane_free(command);
     return code;
 }
@@ -69,7 +74,7 @@ static int run_opened(wane_call *call, wane_opened *o, size_t jobs, size_t threa
 static int run(wane_call *call)
 {
     const char *database = NULL;
-    size_t jobs = 1, threads = 0, worker = 0;
+    size_t jobs = 1, threads = 0, worker = 0, report = 0;
     bool dry_run = false, mixed = false;
     const wane_option options[] = {
         {"db", 0, WANE_OPTION_TEXT, &database, "FILE", "results go here (NAME.db beside the file)"},
@@ -79,6 +84,7 @@ static int run(wane_call *call)
          "print what is to be trained and filled"},
         {"mixed", 0, WANE_OPTION_FLAG, &mixed, NULL, "go on on another kind of machine; is marked"},
         {"worker", 0, WANE_OPTION_HIDDEN_COUNT, &worker, "N", ""},
+        {"report", 0, WANE_OPTION_HIDDEN_COUNT, &report, "FD", ""},
     };
     int code = 0;
     wane_error err;
@@ -86,7 +92,7 @@ static int run(wane_call *call)
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 1, WANE_OPTION_LIST_MOST,
                          &code))
         return code;
-    if (jobs < 1 || jobs > 64 || threads > 64)
+    if (jobs < 1 || jobs > 64 || threads > 64 || worker > 64 || report > INT_MAX)
         return wane_cli_usage(call, "--jobs is 1 to 64, --threads at most 64");
     wane_status st = wane_opened_load(&o, call->operand[0], call->operand + 1, call->operands - 1,
                                       database, (int)threads, !dry_run, &err);
@@ -98,7 +104,7 @@ static int run(wane_call *call)
     if (dry_run) {
         st = print_need(&o, mixed, &err);
         code = st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
-    } else code = run_opened(call, &o, jobs, threads, worker, mixed);
+    } else code = run_opened(call, &o, jobs, threads, worker, report, mixed);
     wane_opened_close(&o);
     return code;
 }

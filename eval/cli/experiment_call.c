@@ -180,8 +180,8 @@ static wane_status print_summary(const wane_opened *o, wane_error *err)
     return st;
 }
 
-int wane_opened_run(wane_opened *o, int jobs, int threads, int worker, bool mixed,
-                    char *const *command)
+int wane_opened_run(wane_opened *o, int jobs, int threads, int worker, wane_run_outcome *report,
+                    bool mixed, char *const *command)
 {
     wane_error err;
     wane_run_outcome outcome = {0};
@@ -192,6 +192,7 @@ int wane_opened_run(wane_opened *o, int jobs, int threads, int worker, bool mixe
                                 .threads = threads,
                                 .jobs = jobs,
                                 .worker = worker,
+                                .report = report,
                                 .mixed = mixed,
                                 .command = command,
                                 .log = &o->log,
@@ -201,7 +202,7 @@ int wane_opened_run(wane_opened *o, int jobs, int threads, int worker, bool mixe
     wane_progress_clear();
     if (!worker)
         wane_log_line(&o->log, WANE_LOG_INFO,
-                      "%s: %zu stages trained (%zu steps), %zu cells filled here; runs: %zu done, "
+                      "%s: %zu stages trained (%zu steps), %zu cells filled; runs: %zu done, "
                       "%zu diverged, %zu with a failed gate, %zu failed",
                       o->experiment->name, outcome.stages_trained, outcome.steps_trained,
                       outcome.cells_filled, outcome.runs_done, outcome.runs_diverged,

@@ -37,6 +37,8 @@ void wane_progress_start(wane_progress *progress, FILE *log, int worker)
 static void plain(const wane_progress *p, const char *line)
 {
     wane_progress_clear();
+    /* The parent's live line is in the way of a worker's. */
+    if (p->worker && isatty(STDERR_FILENO) == 1) (void)fputs("\r\033[K", stderr);
     (void)fprintf(stderr, "%s\n", line);
     if (p->log) {
         (void)fprintf(p->log, "%s\n", line);
@@ -122,7 +124,24 @@ static void on_stage(void *context, const wane_plan *plan, size_t run, size_t po
     p->trained = false;
 }
 
+/* Lines of stages are the workers' own; on a terminal their parent says how far they are together.
+ */
+static void on_workers(void *context, int workers, const wane_run_outcome *done,
+                       const wane_run_need *need)
+{
+    const double seconds = 0.2;
+    wane_progress *p = context;
+    double now = wane_clock_wall();
+    if (!p->live || now - p->last < seconds) return;
+    p->last = now;
+    wane_progress_live("%d worker%s: %zu of %zu stages trained, %zu of %zu steps, %zu of %zu cells",
+                       workers, plural((size_t)workers), done->stages_trained, need->stages_missing,
+                       done->steps_trained, need->steps_missing, done->cells_filled,
+                       need->cells_missing);
+}
+
 wane_run_progress wane_progress_callbacks(wane_progress *progress)
 {
-    return (wane_run_progress){.context = progress, .step = on_step, .stage = on_stage};
+    return (wane_run_progress){
+        .context = progress, .step = on_step, .stage = on_stage, .workers = on_workers};
 }

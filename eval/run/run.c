@@ -503,12 +503,12 @@ static void close_work(wane_work *work)
 wane_status wane_run(wane_run_outcome *out, wane_plan *plan, const wane_run_options *options,
                      wane_error *err)
 {
-    wane_run_outcome outcome = {0};
+    wane_run_outcome own = {0};
     wane_work work = {.plan = plan,
                       .inputs = plan->inputs,
                       .experiment = plan->inputs->experiment,
                       .options = options,
-                      .outcome = &outcome};
+                      .outcome = options->report ? options->report : &own};
     wane_status st = open_work(&work, err);
     if (st == WANE_OK && !options->worker) st = store_warnings(&work, err);
     if (st == WANE_OK) st = base_stage(&work, err);
@@ -517,6 +517,6 @@ wane_status wane_run(wane_run_outcome *out, wane_plan *plan, const wane_run_opti
     if (st == WANE_OK && !options->worker) st = wane_bounds_finish(&work, err);
     if (st == WANE_OK && !options->worker) st = tell_earlier(&work, err);
     close_work(&work);
-    *out = outcome;
+    *out = *work.outcome;
     return st;
 }

@@ -8,32 +8,6 @@
 
 #include "eval/run/plan.h"
 
-/* What happens, as it happens. Any callback may be NULL; all are called by the thread that called
- * wane_run. */
-typedef struct wane_run_progress {
-    void *context;
-    void (*run)(void *context, const wane_plan *plan, size_t run);
-    void (*step)(void *context, const wane_plan *plan, size_t run, size_t position, size_t step,
-                 size_t steps, const wane_step *result);
-    /* phase: "train" (not where nothing is to be trained), "measure", then "done" or "diverged";
-     * cells: filled since the stage was begun. */
-    void (*stage)(void *context, const wane_plan *plan, size_t run, size_t position,
-                  const char *phase, size_t cells);
-} wane_run_progress;
-
-typedef struct wane_run_options {
-    const char *database; /* path; artifacts beside it in PATH.artifacts */
-    int threads;          /* 0 = all processors, shared between jobs */
-    int jobs;             /* worker processes; 1 = none but this one */
-    int worker;           /* 0, or the number of this worker: then runs others hold are passed by */
-    bool mixed;           /* go on under another BLAS core or numerics than stages were made with */
-    char *const *command; /* of jobs > 1: the program's arguments that start a worker, ended by
-                             NULL; "--worker N" is put behind them */
-    const wane_log *log;
-    wane_run_progress progress;
-    const volatile sig_atomic_t *stop; /* becomes non-zero to stop after the current step */
-} wane_run_options;
-
 /* What is there and what is missing, before anything is done. */
 typedef struct wane_run_need {
     size_t runs, stages, stages_missing, steps_missing;
@@ -47,9 +21,44 @@ typedef struct wane_run_outcome {
     size_t runs_done, runs_diverged, runs_failed, gates_failed;
 } wane_run_outcome;
 
+/* What happens, as it happens. Any callback may be NULL; all are called by the thread that called
+ * wane_run. */
+typedef struct wane_run_progress {
+    void *context;
+    void (*run)(void *context, const wane_plan *plan, size_t run);
+    void (*step)(void *context, const wane_plan *plan, size_t run, size_t position, size_t step,
+                 size_t steps, const wane_step *result);
+    /* phase: "train" (not where nothing is to be trained), "measure", then "done" or "diverged";
+     * cells: filled since the stage was begun. */
+    void (*stage)(void *context, const wane_plan *plan, size_t run, size_t position,
+                  const char *phase, size_t cells);
+    /* By a parent, now and then: what its workers have done so far of what was missing. */
+    void (*workers)(void *context, int workers, const wane_run_outcome *done,
+                    const wane_run_need *need);
+} wane_run_progress;
+
+typedef struct wane_run_options {
+    const char *database; /* path; artifacts beside it in PATH.artifacts */
+    int threads;          /* 0 = all processors, shared between jobs */
+    int jobs;             /* worker processes; 1 = none but this one */
+    int worker;           /* 0, or the number of this worker: then runs others hold are passed by */
+    wane_run_outcome *report; /* a worker's: what it does is counted here (wane_jobs_report) */
+    bool mixed;           /* go on under another BLAS core or numerics than stages were made with */
+    char *const *command; /* of jobs > 1: the program's arguments that start a worker, ended by
+                             NULL; "--worker N --report FD" is put behind the first two */
+    const wane_log *log;
+    wane_run_progress progress;
+    const volatile sig_atomic_t *stop; /* becomes non-zero to stop after the current step */
+} wane_run_options;
+
 /* Counts over the whole plan; `db` may be NULL (nothing is there). `mixed` as in the options. */
 WANE_MUST_CHECK wane_status wane_run_needs(wane_run_need *out, wane_plan *plan, wane_results *db,
                                            bool mixed, wane_error *err);
+
+/* Where worker `worker` counts for its parent, in the memory that both share behind the descriptor
+ * `fd`; mapped until the process ends. WANE_EINVAL when there is nothing of the kind behind it. */
+WANE_MUST_CHECK wane_status wane_jobs_report(wane_run_outcome **out, int fd, int worker,
+                                             wane_error *err);
 
 /* Does it. WANE_ECANCELLED when stopped (the same call goes on from there). A run that fails is
  * recorded in the database, counted, and does not stop the others. */
