@@ -117,12 +117,80 @@ static wane_status literal_escapes(wane_warnings *out, const wane_plan *plan, wa
     return st;
 }
 
+/* Why none of the steps of a stage moves a weight, in words; NULL when one does. */
+static const char *all_at_rate_zero(const wane_plan_stage *stage)
+{
+    wane_training t = stage->config->training;
+    t.total_steps = stage->steps;
+    for (size_t s = 0; s < stage->steps; s++)
+        if (wane_learning_rate(&t, s) != 0) return NULL;
+    return t.learning_rate == 0 ? "at learning rate 0" : "all of it warm-up at rate 0";
+}
+
+/* "stage a + b: 1 step, all of it warm-up at rate 0: nothing is trained"; empty when there is
+ * nothing to say of the stage. */
+static void say_untrained(wane_text *out, const wane_plan *plan, const wane_plan_stage *stage)
+{
+    wane_text_clear(out);
+    const char *why = stage->config && !stage->given ? all_at_rate_zero(stage) : NULL;
+    for (size_t t = 0; why && t < stage->task_count; t++)
+        wane_text_printf(out, "%s%s", t ? " + " : "stage ",
+                         plan->inputs->experiment->tasks[stage->tasks[t]].spec.name);
+    if (why)
+        wane_text_printf(out, ": %zu step%s, %s: nothing is trained", stage->steps,
+                         stage->steps == 1 ? "" : "s", why);
+}
+
+/* " (methods a, b)": those of whose stages `line` is said. */
+static wane_status add_methods(wane_text *line, const wane_plan *plan, wane_error *err)
+{
+    const wane_run_config *last = NULL;
+    size_t count = 0;
+    wane_text other = {0}, names = {0};
+    for (size_t s = 0; s < plan->stage_count; s++) {
+        say_untrained(&other, plan, &plan->stages[s]);
+        if (!other.length || strcmp(other.data, line->data) != 0 || plan->stages[s].config == last)
+            continue;
+        last = plan->stages[s].config; /* the stages of a config follow one another */
+        wane_text_printf(&names, "%s%s", count++ ? ", " : "", last->name);
+    }
+    wane_text_printf(line, " (method%s %s)", count == 1 ? "" : "s", names.data ? names.data : "");
+    wane_status st = wane_text_check(line, "read", "warnings", err);
+    if (st == WANE_OK && (other.failed || names.failed))
+        st = wane_fail_memory(err, "read", "warnings");
+    wane_text_free(&other);
+    wane_text_free(&names);
+    return st;
+}
+
+static bool said(const wane_warnings *warnings, const wane_text *line)
+{
+    for (size_t i = 0; i < warnings->count; i++)
+        if (strncmp(warnings->text[i], line->data, line->length) == 0) return true;
+    return false;
+}
+
+static wane_status nothing_trained(wane_warnings *out, const wane_plan *plan, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_text line = {0};
+    for (size_t s = 0; s < plan->stage_count && st == WANE_OK; s++) {
+        say_untrained(&line, plan, &plan->stages[s]);
+        if (line.failed) st = wane_fail_memory(err, "read", "warnings");
+        if (st != WANE_OK || !line.length || said(out, &line)) continue;
+        st = add_methods(&line, plan, err);
+        if (st == WANE_OK) st = wane_warn(out, err, "%s", line.data);
+    }
+    wane_text_free(&line);
+    return st;
+}
+
 typedef wane_status check(wane_warnings *out, const wane_plan *plan, wane_error *err);
 
 wane_status wane_warnings_find(wane_warnings *out, const wane_plan *plan, wane_error *err)
 {
     static check *const checks[] = {pretraining_corpus, train_rows_measured, hidden_files,
-                                    literal_escapes};
+                                    literal_escapes, nothing_trained};
     wane_status st = WANE_OK;
     wane_warnings found = {0};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

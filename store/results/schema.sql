@@ -195,7 +195,7 @@ CREATE INDEX event_stage ON event (stage) WHERE stage IS NOT NULL;
 -- its last checkpoint, has the row of its last time.
 CREATE TABLE step (
   stage         INTEGER NOT NULL REFERENCES stage,  -- the stage
-  step          INTEGER NOT NULL,  -- from 1
+  step          INTEGER NOT NULL,  -- from 0
   loss          REAL,              -- mean over the step's labelled tokens, nats; NULL: not finite
   learning_rate REAL,              -- the step's, by the schedule
   grad_norm     REAL,              -- before clipping; NULL: not finite

@@ -107,10 +107,10 @@ static void short_forms_are_the_long_ones(void **state)
 {
     (void)state;
 #define HEAD "name: x\nmodel: m\n"
-    static const char shorter[] = HEAD "corpora: [dir/c.txt, builtin]\ntasks: [a]\nseeds: 3\n"
+    static const char shorter[] = HEAD "corpora: [dir/c.txt]\ntasks: [a]\nseeds: 3\n"
                                        "methods: [full-matrices, lora, full]\n";
     static const char longer[] =
-        HEAD "corpora: [{path: dir/c.txt}, {path: builtin}]\ntasks: [{path: a}]\n"
+        HEAD "corpora: [{path: dir/c.txt}]\ntasks: [{path: a}]\n"
              "seeds: [0, 1, 2]\nmethods: [{kind: full-matrices}, {kind: lora}, {kind: full}]\n";
     static const char *const overrides[] = {NULL,
                                             "seeds=2",
@@ -119,9 +119,10 @@ static void short_forms_are_the_long_ones(void **state)
                                             "methods.1.name=l",
                                             "methods=[full, lora]",
                                             "methods.0=lora-not",
-                                            "corpora.builtin.documents=7",
+                                            "corpora.dir/c.txt.tokens=7",
                                             "tasks.a.train_rows=9",
-                                            "corpora.0=e.txt"};
+                                            "corpora.0=e.txt",
+                                            "corpora=[builtin]"};
     wane_error err, other;
     for (size_t i = 0; i < sizeof overrides / sizeof *overrides; i++) {
         wane_experiment *x = NULL, *y = NULL;
@@ -145,7 +146,7 @@ static void short_forms_are_the_long_ones(void **state)
     assert_int_equal(x->seed_count, 3);
     assert_true(x->seeds[0] == 0 && x->seeds[1] == 1 && x->seeds[2] == 2);
     assert_string_equal(x->corpora[0].spec.name, "c");
-    assert_true(x->corpora[1].builtin);
+    assert_string_equal(x->corpora[0].role, "pretraining");
     assert_string_equal(x->configs[0].name, "full-matrices");
     assert_true(x->configs[0].settings.kind == WANE_METHOD_FULL_MATRICES);
     assert_true(x->configs[1].settings.rank == 8 && x->configs[1].settings.alpha == 16);
@@ -171,6 +172,8 @@ static void short_forms_are_the_long_ones(void **state)
                 "'lora' is there twice");
     CHECK_FAILS(parse(&x, HEAD "corpora: [a/c, c.txt]\ntasks: [a]\nmethods: [lora]\n", NULL, &err),
                 WANE_EINVAL, "corpus 'c' is there twice");
+    CHECK_FAILS(parse(&x, HEAD "corpora: [c, builtin]\ntasks: [a]\nmethods: [lora]\n", NULL, &err),
+                WANE_EINVAL, "give one of the 2 'role: pretraining'");
 }
 
 static void overrides_reach_any_leaf(void **state)

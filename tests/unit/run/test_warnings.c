@@ -120,6 +120,44 @@ static void what_is_in_files(void **state)
            "task w: its template holds a backslash and a letter");
 }
 
+/* Stages none of whose steps has a rate: said once for all methods, orders and seeds. */
+static void steps_at_rate_zero_train_nothing(void **state)
+{
+    (void)state;
+    static const char two[] =
+        "methods=[{name: a, kind: lora, rank: 2}, {kind: full, learning_rate: 0, epochs: 2}]";
+    static const struct {
+        const char *override, *more, *wanted; /* NULL: no warning */
+    } cases[] = {
+        {"training.batch_size=24", "training.warmup_ratio=.06",
+         "warned: stage task: 1 step, all of it warm-up at rate 0: nothing is trained (method m)"},
+        {"training.batch_size=1000", "seeds=3", "stage task: 1 step, all of it warm-up"},
+        {"training.batch_size=24", "training.warmup_ratio=0", NULL},
+        {"training.batch_size=12", "training.warmup_ratio=1", NULL}, /* the second has half of it */
+        {"training.batch_size=24", "training.schedule=constant", "stage task: 1 step, all of it"},
+        {"methods.m.learning_rate=0", "training.batch_size=8",
+         "stage task: 3 steps, at learning rate 0: nothing is trained (method m)"},
+        {two, "training.batch_size=8",
+         "stage task: 6 steps, at learning rate 0: nothing is trained (method full)"},
+        {two, "training.batch_size=24", "rate 0: nothing is trained (method a)"},
+        {"methods=[{name: a, kind: lora, rank: [1, 2]}]", "training.batch_size=24",
+         "rate 0: nothing is trained (methods a-r1, a-r2)"},
+    };
+    char yaml[512];
+    free(said_by("validate", good_corpora, "task", ""));
+    (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("x.yaml"));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const arguments[] = {"validate", yaml, cases[i].override, cases[i].more, NULL};
+        assert_int_equal(process_run(arguments, "out", "err"), 0);
+        char *said = read_file(scratch_path("err"), NULL);
+        const char *at = strstr(said, cases[i].wanted ? cases[i].wanted : "warning: ");
+        bool right = cases[i].wanted ? at && !strstr(at + 1, cases[i].wanted) : !at;
+        if (!right) print_error("case %zu: %s\n", i, said);
+        assert_true(right);
+        free(said);
+    }
+}
+
 /* A second call says them again and stores nothing new. */
 static void events_are_stored_once(void **state)
 {
@@ -148,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_seldom_meant),
         cmocka_unit_test(what_is_in_files),
+        cmocka_unit_test(steps_at_rate_zero_train_nothing),
         cmocka_unit_test(events_are_stored_once),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
