@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "eval/cli/correlating.h"
+#include "eval/cli/next.h"
 #include "eval/cli/progress.h"
 #include "eval/cli/summary.h"
 #include "eval/run/warnings.h"
@@ -121,39 +122,6 @@ static void catch_stops(void)
     (void)sigaction(SIGTERM, &action, NULL);
 }
 
-/* A word as a shell takes it: in single quotes where it needs them. */
-static void add_word(wane_text *out, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "./_-+=:,@%";
-    if (*word && strspn(word, plain) == strlen(word)) {
-        wane_text_string(out, word);
-        return;
-    }
-    wane_text_string(out, "'");
-    for (; *word; word++)
-        if (*word == '\'') wane_text_string(out, "'\\''");
-        else wane_text_append(out, word, 1);
-    wane_text_string(out, "'");
-}
-
-static void print_next(const wane_opened *o)
-{
-    wane_text text = {0}, chart = {0};
-    wane_text_printf(&chart, "%s.svg", o->experiment->name);
-    wane_text_string(&text, "\nnext: wane curves ");
-    add_word(&text, o->database);
-    wane_text_string(&text, " -o ");
-    add_word(&text, chart.data ? chart.data : "");
-    wane_text_string(&text, "\n      wane show ");
-    add_word(&text, o->database);
-    wane_text_string(&text, " ");
-    add_word(&text, o->plan->runs[0].name);
-    if (!text.failed && !chart.failed) (void)fprintf(stderr, "%s\n", text.data);
-    wane_text_free(&text);
-    wane_text_free(&chart);
-}
-
 /* The results on stdout, then what to type next on stderr. */
 static wane_status print_summary(const wane_opened *o, wane_error *err)
 {
@@ -171,11 +139,11 @@ static wane_status print_summary(const wane_opened *o, wane_error *err)
             st = WANE_OK;
         }
     }
-    if (st == WANE_OK) {
-        (void)fputs(text.data + (text.data[0] == '\n'), stdout);
-        print_next(o);
-    }
     wane_results_close(db);
+    if (st == WANE_OK) (void)fputs(text.data + (text.data[0] == '\n'), stdout);
+    wane_text_clear(&text);
+    if (st == WANE_OK) st = wane_next_lines(&text, o->database, o->experiment->name, err);
+    if (st == WANE_OK && text.length) (void)fprintf(stderr, "\n%s", text.data);
     wane_text_free(&text);
     return st;
 }
