@@ -16,6 +16,12 @@
     "CASE WHEN g.status = 'training' AND held(g.key || '.lock') = 0 THEN 'stopped' "               \
     "ELSE g.status END"
 
+/* Whether kernels of two machines have a part in its weights or its cells. */
+#define MIXED                                                                                      \
+    "EXISTS (SELECT 1 FROM run_stage p WHERE p.run = r.id AND (EXISTS (SELECT 1 FROM environment " \
+    "n WHERE n.stage = p.stage AND n.mixed = 1) OR EXISTS (SELECT 1 FROM cell c "                  \
+    "WHERE c.stage = p.stage AND c.mixed = 1)))"
+
 /* Only what the runs left by --where and --experiment belong to. */
 #define THESE_EXPERIMENTS                                                                          \
     "EXISTS (SELECT 1 FROM run r WHERE r.experiment = e.id AND r.superseded = 0) "
@@ -24,8 +30,8 @@
     "AND p.position > 0 AND g.status = 'done')"
 
 static const char runs_people[] =
-    "s.run, " RUN_STATUS
-    " || CASE s.limited WHEN 1 THEN ' (limited)' ELSE '' END AS status, " STAGES_DONE
+    "s.run, " RUN_STATUS " || CASE s.limited WHEN 1 THEN ' (limited)' ELSE '' END || "
+    "CASE WHEN " MIXED " THEN ' (mixed)' ELSE '' END AS status, " STAGES_DONE
     " || '/' || s.stages AS stages, s.acc, "
     "s.bwt, s.forgetting, s.pretraining_forgetting, s.intruders, "
     "s.intruders_unresolved AS unresolved, s.intruders_random AS random, "
@@ -35,7 +41,8 @@ static const char runs_programs[] =
     "s.kind, s.rank, s.learning_rate, s.order_name, s.seed, s.acc, s.bwt, s.forgetting, "
     "s.pretraining_forgetting, s.intruders, s.intruders_unresolved, s.intruders_existing, "
     "s.intruders_random, s.gates_failed, s.limited, "
-    "s.error, s.key FROM run_summary s JOIN run r ON r.key = s.key ORDER BY r.id";
+    "s.error, s.key, " MIXED
+    " AS mixed FROM run_summary s JOIN run r ON r.key = s.key ORDER BY r.id";
 
 /* A stage goes by the first run that has it. */
 #define STAGES_FROM                                                                                \

@@ -18,6 +18,14 @@
     "CASE WHEN stage_status = 'training' AND held(stage || '.lock') = 0 THEN 'stopped' "           \
     "ELSE stage_status END"
 
+/* Those in which kernels of two machines have a part. */
+#define MIXED_STAGES                                                                               \
+    "(SELECT count(*) FROM run_stage p JOIN environment n ON n.stage = p.stage AND n.mixed = 1 "   \
+    "WHERE p.run = r.id)"
+#define MIXED_CELLS                                                                                \
+    "(SELECT count(*) FROM run_stage p JOIN cell c ON c.stage = p.stage AND c.mixed = 1 "          \
+    "WHERE p.run = r.id)"
+
 /* Its last stage that has anything measured. */
 #define LAST_MEASURED                                                                              \
     "(SELECT max(p.position) FROM run_stage p WHERE p.run = ?1 AND EXISTS "                        \
@@ -50,9 +58,10 @@ const char wane_show_head[] =
     "AND s.reason = 'not_finite')) ORDER BY p.position LIMIT 1), '') AS status, r.error, "
     "CASE e.limited WHEN 1 THEN 'yes: under limit:, left out of means' END AS limited, "
     "CASE r.superseded WHEN 1 THEN 'yes: the experiment file has changed since' END AS superseded, "
-    "CASE WHEN EXISTS (SELECT 1 FROM run_stage p JOIN environment n ON n.stage = p.stage "
-    "WHERE p.run = r.id AND n.mixed = 1) THEN 'yes: resumed under other kernels or numerics' END "
-    "AS mixed, r.key FROM run r JOIN experiment e ON e.id = r.experiment "
+    "CASE WHEN " MIXED_STAGES " + " MIXED_CELLS " > 0 THEN format('yes: %d stages trained and %d "
+    "cells filled with kernels of two kinds having a part in them', " MIXED_STAGES ", " MIXED_CELLS
+    ") END AS mixed, "
+    "r.key FROM run r JOIN experiment e ON e.id = r.experiment "
     "JOIN model m ON m.id = e.model WHERE r.id = ?1";
 
 const char wane_show_settings[] = "SELECT key, value FROM parameter WHERE run = ?1 ORDER BY key";
@@ -160,7 +169,8 @@ const struct wane_show_object wane_show_objects[WANE_SHOW_OBJECTS] = {
      "SELECT e.key AS experiment, r.name AS run, r.key, m.name AS model, r.method, r.kind, r.rank, "
      "r.alpha, r.learning_rate, r.order_name, r.seed, r.stages, r.trainable, " RUN_STATUS
      " AS status, r.error, "
-     "e.limited, r.superseded FROM run r JOIN experiment e ON e.id = r.experiment "
+     "e.limited, r.superseded, " MIXED_STAGES " AS mixed_stages, " MIXED_CELLS
+     " AS mixed_cells FROM run r JOIN experiment e ON e.id = r.experiment "
      "JOIN model m ON m.id = e.model WHERE r.id = ?1",
      false},
     {"settings", "SELECT key, value FROM parameter WHERE run = ?1 ORDER BY key", true},

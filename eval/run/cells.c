@@ -131,11 +131,13 @@ wane_status wane_work_commit(wane_work *work, const wane_cell *cell, const wane_
                             .cpu_s = wane_clock_cpu() - work->cell_cpu - work->apart_cpu,
                             .peak_bytes = (int64_t)wane_memory_peak(),
                             .tokens = 0};
+    wane_cell marked = *cell;
+    marked.mixed = work->mixed;
     /* Looks into a training have their cost counted with it. */
-    if (cell->step != WANE_STEP_SEALED) return wane_cell_commit(work->db, cell, rows, err);
+    if (cell->step != WANE_STEP_SEALED) return wane_cell_commit(work->db, &marked, rows, err);
     wane_status st = wane_results_begin(work->db, err);
     if (st != WANE_OK) return st;
-    st = wane_cell_commit(work->db, cell, rows, err);
+    st = wane_cell_commit(work->db, &marked, rows, err);
     if (st == WANE_OK) st = wane_results_add_usage(work->db, cell->stage, &usage, err);
     if (st == WANE_OK) st = wane_results_commit(work->db, err);
     if (st != WANE_OK) wane_results_rollback(work->db);
@@ -175,6 +177,14 @@ wane_status wane_cells_fill(wane_work *work, const wane_plan_run *run, size_t po
                             const wane_chain *chain, wane_error *err)
 {
     filling f = {.work = work, .run = run, .position = position, .chain = chain};
+    /* A cell compares its stage with the base, so the kernels of both have a part in it. */
+    const size_t parts[2] = {0, run->stages[position]};
+    work->mixed = false;
+    for (int i = 0; i < 2 && !work->mixed; i++) {
+        int64_t stage = work->plan->stages[parts[i]].id;
+        wane_status st = wane_environment_mixed(&work->mixed, work, stage, err);
+        if (st != WANE_OK) return st;
+    }
     if (!work->base_windows) {
         work->base_windows = wane_alloc(work->experiment->corpus_count, sizeof *work->base_windows);
         if (!work->base_windows) return wane_fail_memory(err, "measure", run->name);

@@ -28,6 +28,7 @@ typedef struct training {
     double next_store;  /* clock: rows and cost of steps are stored then, between checkpoints too */
     double saved;       /* clock */
     size_t diverged_at; /* SIZE_MAX: it did not */
+    bool mixed; /* what it is trained from, or its first steps, were made by other kernels */
 } training;
 
 /* What was spent since it was last added, in the open transaction. */
@@ -147,6 +148,32 @@ static void resume(training *t)
                       err.message);
 }
 
+static wane_environment environment_of(const training *t)
+{
+    wane_environment e;
+    wane_environment_read(&e, wane_pool_threads(t->work->pool), t->work->options->jobs);
+    e.row.mixed = t->mixed;
+    return e;
+}
+
+/* Whether other kernels have a part in it, which is refused unless --mixed was said; and on what it
+ * is trained from here on, so that a resume elsewhere knows. */
+static wane_status note_environment(training *t, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_plan_stage *stages = t->work->plan->stages, *from = t->stage;
+    if (wane_trainer_done(t->trainer) == 0) from = &stages[from->parent];
+    else st = wane_environment_check(t->work, from->id, err);
+    for (; st == WANE_OK && !t->mixed; from = &stages[from->parent]) {
+        st = wane_environment_mixed(&t->mixed, t->work, from->id, err);
+        if (from == stages) break; /* the base */
+    }
+    if (st != WANE_OK) return st;
+    t->work->mixed = t->mixed;
+    wane_environment here = environment_of(t);
+    return wane_results_put_environment(t->work->db, t->stage->id, &here.row, err);
+}
+
 /* Brings the chain to the weights that are trained from, and makes what of earlier adapters is
  * trained on (*continued) or computed with (*frozen); NULL where there is nothing of the kind. */
 static wane_status starting_point(wane_adapter **continued, wane_adapter **frozen, training *t,
@@ -220,6 +247,7 @@ static wane_status begin(training *t, wane_chain *chain, const wane_prompts *pro
     WANE_TRY(t->rows ? WANE_OK : wane_fail_memory(err, "train", "steps"));
     WANE_TRY(wane_tracker_new(&t->tracker, t->work, t->run, t->position, chain, t->trainer, err));
     resume(t);
+    WANE_TRY(note_environment(t, err));
     WANE_TRY(wane_tracker_resume(t->tracker, wane_trainer_done(t->trainer), err));
     t->wall = wane_clock_wall();
     t->cpu = wane_clock_cpu();
@@ -251,9 +279,7 @@ static wane_status keep_update(training *t, wane_chain *chain, const wane_saved 
 
 static wane_status seal(training *t, const wane_saved *saved, wane_error *err)
 {
-    wane_environment environment;
-    wane_environment_read(&environment, wane_pool_threads(t->work->pool), t->work->options->jobs);
-    environment.row.mixed = t->work->options->mixed;
+    wane_environment environment = environment_of(t);
     bool diverged = t->diverged_at != SIZE_MAX;
     wane_stage_seal row = {.status = diverged ? WANE_STAGE_DIVERGED : WANE_STAGE_DONE,
                            .steps = (int64_t)(diverged ? t->diverged_at : t->stage->steps),

@@ -36,6 +36,7 @@ typedef struct wane_work {
     struct wane_intervening *intervening; /* the stage whose interventions are measured; owned */
     wane_prompts *probe_rows;             /* per task: training rows a probe is fitted to; owned */
     double deadline;                      /* on wane_clock_wall; 0 = none */
+    bool mixed;                           /* cells are filled by other kernels than some weights */
     double cell_wall, cell_cpu;           /* clocks, when the cell at work was begun */
     double apart_wall, apart_cpu;         /* spent inside the cell at work, on a phase of its own */
 } wane_work;
@@ -141,8 +142,8 @@ WANE_MUST_CHECK wane_status wane_cells_missing(wane_cells_count *out, wane_work 
 WANE_MUST_CHECK wane_status wane_cells_fill(wane_work *work, const wane_plan_run *run,
                                             size_t position, const wane_chain *chain,
                                             wane_error *err);
-/* Commits a cell; one of a sealed stage together with what it has cost. All cells of a run go in by
- * this. */
+/* Commits a cell, marked when kernels are mixed; one of a sealed stage together with what it has
+ * cost. All cells of a run go in by this. */
 WANE_MUST_CHECK wane_status wane_work_commit(wane_work *work, const wane_cell *cell,
                                              const wane_cell_rows *rows, wane_error *err);
 /* cell_corpus.c, cell_task.c, cell_spectra.c: measure one cell on the chain's weights and commit
@@ -251,7 +252,11 @@ WANE_MUST_CHECK wane_status wane_run_finish(wane_work *work, const wane_plan_run
 WANE_MUST_CHECK wane_status wane_bounds_finish(wane_work *work, wane_error *err);
 
 /* environment.c */
-/* WANE_EVERSION when `stage` was made under another BLAS core, kernel features or numerics. */
+/* WANE_EVERSION when `stage` was made under another BLAS core, kernel features or numerics, and
+ * --mixed was not said. */
 WANE_MUST_CHECK wane_status wane_environment_check(wane_work *work, int64_t stage, wane_error *err);
+/* *out: whether it was, or is mixed itself. A stage of which nothing is known is not. */
+WANE_MUST_CHECK wane_status wane_environment_mixed(bool *out, wane_work *work, int64_t stage,
+                                                   wane_error *err);
 
 #endif

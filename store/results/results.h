@@ -435,8 +435,13 @@ typedef struct wane_environment_row {
     const char *compiler;
     const char *system; /* uname */
     int64_t threads, jobs;
-    bool mixed; /* resumed under another core or numerics, as --mixed allows */
+    bool mixed; /* another core or numerics has a part in the weights, as --mixed allows */
 } wane_environment_row;
+
+/* On what a stage is being trained, before its seal; replaces what was there. */
+WANE_MUST_CHECK wane_status wane_results_put_environment(wane_results *db, int64_t stage,
+                                                         const wane_environment_row *row,
+                                                         wane_error *err);
 
 typedef struct wane_stage_seal {
     wane_stage_status status; /* DONE, DIVERGED, SKIPPED or FAILED */

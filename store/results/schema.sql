@@ -230,7 +230,8 @@ CREATE TABLE environment (
   system       TEXT,     -- kernel and machine
   threads      INTEGER,  -- change no bit
   jobs         INTEGER,  -- change no bit
-  mixed        INTEGER NOT NULL DEFAULT 0 CHECK (mixed IN (0, 1))  -- 1: resumed under other kernels
+  -- mixed: 1: with --mixed trained from weights, or on from steps, that other kernels made
+  mixed        INTEGER NOT NULL DEFAULT 0 CHECK (mixed IN (0, 1))
 ) STRICT;
 
 -- Files kept of a stage, in NAME.db.artifacts/ beside the database.
@@ -282,7 +283,7 @@ CREATE TABLE cell (
   settings_sha256 TEXT NOT NULL,  -- of all settings that decide its numbers
   data_sha256     TEXT NOT NULL,  -- of the data measured; '' where there is none
   reason          TEXT,           -- why it has no rows
-  -- mixed: 1: filled with --mixed by other kernels than those that trained the stage
+  -- mixed: 1: filled with --mixed by other kernels than those that made the stage or its base
   mixed           INTEGER NOT NULL DEFAULT 0 CHECK (mixed IN (0, 1)),
   PRIMARY KEY (stage, step, measure, subject)
 ) STRICT, WITHOUT ROWID;

@@ -51,6 +51,16 @@ static wane_status put_environment(wane_results *db, int64_t stage, const wane_e
         row->mixed);
 }
 
+wane_status wane_results_put_environment(wane_results *db, int64_t stage,
+                                         const wane_environment_row *row, wane_error *err)
+{
+    bool own = false;
+    wane_status st = wane_results_enter(db, &own, err);
+    if (st != WANE_OK) return st;
+    st = put_environment(db, stage, row, err);
+    return wane_results_leave(db, own, st, err);
+}
+
 wane_status wane_results_seal_stage(wane_results *db, int64_t stage, const wane_stage_seal *seal,
                                     wane_error *err)
 {
