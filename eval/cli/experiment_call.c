@@ -170,7 +170,7 @@ int wane_opened_run(wane_opened *o, int jobs, int threads, int worker, wane_run_
     wane_progress_clear();
     if (!worker)
         wane_log_line(&o->log, WANE_LOG_INFO,
-                      "%s: %zu stages trained (%zu steps), %zu cells filled; runs: %zu done, "
+                      "%s: %zu stages trained (%zu steps), %zu cells filled here; runs: %zu done, "
                       "%zu diverged, %zu with a failed gate, %zu failed",
                       o->experiment->name, outcome.stages_trained, outcome.steps_trained,
                       outcome.cells_filled, outcome.runs_done, outcome.runs_diverged,

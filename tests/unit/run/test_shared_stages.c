@@ -86,7 +86,7 @@ static void no_order_undoes_what_another_asks_for(void **state)
                                          "'intervention'"),
                      2);
     assert_int_equal(run("orders.db", "", two_tasks, more), 0);
-    said(" 0 cells filled;");
+    said(" 0 cells filled here");
 }
 
 /* New cells of weights that were let go: an error, and the run stays done with all its numbers. */
