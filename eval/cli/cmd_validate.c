@@ -6,6 +6,7 @@
 #include "eval/cli/experiment_call.h"
 #include "eval/cli/page.h"
 #include "eval/run/estimate.h"
+#include "eval/run/given.h"
 
 /* Everything behind the settings is comments, so that the whole is an experiment file again. */
 static void print_comments(wane_text *out, const wane_text *page)
@@ -99,6 +100,17 @@ static wane_status print_needs(wane_text *page, const wane_opened *o, wane_error
     return WANE_OK;
 }
 
+static wane_status open_given(const wane_opened *o, wane_error *err)
+{
+    const wane_experiment *x = o->experiment;
+    bool from_base = x->policy == WANE_POLICY_CONTINUE;
+    wane_status st = WANE_OK;
+    for (size_t c = 0; c < x->config_count && st == WANE_OK; c++)
+        st = wane_given_check(o->inputs->base, x->configs[c].stages, x->configs[c].stage_count,
+                              from_base, &o->log, err);
+    return st;
+}
+
 static int run(wane_call *call)
 {
     int code = 0;
@@ -107,6 +119,7 @@ static int run(wane_call *call)
     if (!wane_call_parse(call, NULL, 0, 1, WANE_OPTION_LIST_MOST, &code)) return code;
     wane_status st = wane_opened_load(&o, call->operand[0], call->operand + 1, call->operands - 1,
                                       NULL, 0, false, &err);
+    if (st == WANE_OK && (st = open_given(&o, &err)) != WANE_OK) wane_opened_close(&o);
     if (st != WANE_OK) return wane_cli_fail(&err);
     wane_text text = {0}, page = {0};
     wane_experiment_print(&text, o.experiment);

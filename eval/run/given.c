@@ -237,3 +237,22 @@ done:
     wane_package_close(package);
     return st;
 }
+
+wane_status wane_given_check(const wane_model *base, const char *const *paths, size_t count,
+                             bool from_base, const wane_log *log, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_model *model = NULL;
+    for (size_t i = 0; i < count && st == WANE_OK; i++) {
+        wane_update update = {0};
+        if (from_base) {
+            wane_model_free(model);
+            model = NULL;
+        }
+        if (!model) st = wane_model_copy(&model, base, err);
+        if (st == WANE_OK) st = wane_given_apply(&update, model, paths[i], NULL, log, err);
+        wane_update_free(&update);
+    }
+    wane_model_free(model);
+    return st;
+}

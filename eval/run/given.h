@@ -45,4 +45,10 @@ WANE_MUST_CHECK wane_status wane_given_apply(wane_update *update, wane_model *mo
                                              const char *path, wane_pool *pool, const wane_log *log,
                                              wane_error *err);
 
+/* Opens `count` checkpoints one after the other, each on the one before (`from_base`: on the base),
+ * as a run of them will: what it would refuse is refused here. */
+WANE_MUST_CHECK wane_status wane_given_check(const wane_model *base, const char *const *paths,
+                                             size_t count, bool from_base, const wane_log *log,
+                                             wane_error *err);
+
 #endif

@@ -520,6 +520,38 @@ static void what_cannot_be_read_is_said(void **state)
     wane_text_free(&methods);
 }
 
+/* `validate` opens what `run` will open, and says what it would say. */
+static void validate_refuses_what_run_would(void **state)
+{
+    (void)state;
+    static const char other[] = "{\"peft_type\": \"LORA\", \"r\": 2, \"use_dora\": true}";
+    wane_error err;
+    wane_text methods = {0}, text = {0};
+    CHECK_OK(wane_folder_make(scratch_path("dora"), &err));
+    write_file(scratch_path("dora/adapter_config.json"), other, sizeof other - 1);
+    write_file(scratch_path("dora/adapter_model.safetensors"), "x", 1);
+    write_file(scratch_path("words.txt"), "no weights", 10);
+    static const char *const stages[][2] = {
+        {"model", NULL}, {"dora", "dora"}, {"words.txt", "words.txt"}, {"nowhere", "nowhere"}};
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        wane_text_clear(&methods);
+        wane_text_clear(&text);
+        wane_text_printf(&methods, "  - {name: g, kind: given, stages: [%s, %s]}\n",
+                         scratch_path("model"), scratch_path(stages[i][0]));
+        wane_text_printf(&text, experiment, scratch_path("model"), methods.data);
+        write_file(scratch_path("stages.yaml"), text.data, text.length);
+        const char *const arguments[] = {"validate", path_of(0, "stages.yaml"), NULL};
+        int code = process_run(arguments, "out", "err");
+        char *said = read_file(scratch_path("err"), NULL);
+        if (code != (stages[i][1] ? 2 : 0)) print_error("exit code %d: %s\n", code, said);
+        assert_int_equal(code, stages[i][1] ? 2 : 0);
+        if (stages[i][1]) assert_non_null(strstr(said, stages[i][1]));
+        free(said);
+    }
+    wane_text_free(&text);
+    wane_text_free(&methods);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -534,6 +566,7 @@ int main(void)
         cmocka_unit_test(a_model_and_an_adapter_in_one_folder),
         cmocka_unit_test(a_tied_head_goes_its_own_way),
         cmocka_unit_test(what_cannot_be_read_is_said),
+        cmocka_unit_test(validate_refuses_what_run_would),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
 }
