@@ -63,9 +63,11 @@ typedef struct wane_curves {
     /* Of places 0..stages-1: "2", or "2 sst2" where the runs agree; values of epsilon or k. */
     const char **stage_name;
     size_t stages;
-    double *random; /* per place over epsilon or k: what random directions give; or NULL */
-    size_t top;     /* over epsilon or k: how many directions of each matrix are stored */
-    double chance;  /* the same of intruders over stages, NaN else */
+    /* Beside counts of intruders, else NULL: what random directions give, mean over a group's runs,
+     * place by place (groups x stages, NaN where there is none). Groups may have changed other
+     * matrices, so each has its own. */
+    double *random;
+    size_t top; /* over epsilon or k: how many directions of each matrix are stored */
     wane_curves_point *point;
     size_t points, room;
 } wane_curves;
@@ -86,6 +88,9 @@ WANE_MUST_CHECK wane_status wane_curves_rows(wane_query **out, const wane_curves
  * as wane_curves_rows. */
 WANE_MUST_CHECK wane_status wane_curves_means(wane_query **out, const wane_curves *curves,
                                               wane_results *db, wane_error *err);
+
+/* Whether all groups have the same random baseline (to a millionth), so that one line shows it. */
+bool wane_curves_one_random(const wane_curves *curves);
 
 /* Appends how intruders were counted, when they are: "; k = 10, epsilon = 0.5, side u, ...". */
 void wane_curves_say_counting(wane_text *out, const wane_curves *curves);
@@ -109,6 +114,8 @@ WANE_MUST_CHECK wane_status wane_curves_group(wane_curves *curves, size_t *out,
 WANE_MUST_CHECK wane_status wane_curves_add(wane_curves *curves, wane_curves_point point,
                                             wane_error *err);
 WANE_MUST_CHECK wane_status wane_curves_average(wane_curves *curves, wane_error *err);
+/* Room for `random`, all NaN. */
+WANE_MUST_CHECK wane_status wane_curves_random(wane_curves *curves, wane_error *err);
 /* Fills everything but the request and the arena (curves_counts.c). */
 WANE_MUST_CHECK wane_status wane_curves_count(wane_curves *curves, wane_results *db, bool several,
                                               wane_error *err);

@@ -44,11 +44,24 @@ static void write_runs(wane_text *out, const wane_curves *c)
     }
 }
 
+/* The least and the most that random directions give, over all lines. */
+static void write_random(wane_text *out, const wane_curves *c)
+{
+    double least = NAN, most = NAN;
+    for (size_t i = 0; i < c->groups * c->stages; i++) {
+        least = fmin(least, c->random[i]);
+        most = fmax(most, c->random[i]);
+    }
+    if (isnan(least)) return;
+    wane_text_printf(out, "; random directions: %.1f", least);
+    if (most - least >= 0.05) wane_text_printf(out, " to %.1f", most);
+}
+
 static void write_subtitle(wane_text *out, const wane_curves *c, bool log, size_t hidden)
 {
     write_runs(out, c);
     wane_curves_say_counting(out, c);
-    if (isfinite(c->chance)) wane_text_printf(out, "; random directions: %.1f", c->chance);
+    if (c->kind == WANE_CURVES_STAGES && c->random) write_random(out, c);
     if (log) wane_text_string(out, "; logarithmic axis");
     if (hidden)
         wane_text_printf(out, ": %zu point%s at or below 0 not drawn", hidden,
@@ -131,6 +144,34 @@ static const char *label_of(const wane_curves *c, size_t group, wane_arena *aren
     return copy;
 }
 
+/* What random directions give over epsilon or k: one line, or one for each group. */
+static wane_status add_baselines(wane_series *series, size_t *made, const wane_curves *c,
+                                 wane_arena *arena, wane_error *err)
+{
+    bool one = wane_curves_one_random(c);
+    wane_status st = WANE_OK;
+    wane_text label = {0};
+    double *place = wane_arena_alloc(arena, c->stages, sizeof *place);
+    if (!place) return wane_fail_memory(err, "curves", "chart");
+    for (size_t i = 0; i < c->stages; i++) place[i] = strtod(c->stage_name[i], NULL);
+    for (size_t g = 0; g < (one ? 1 : c->groups); g++) {
+        wane_text_clear(&label);
+        wane_text_string(&label, "random directions");
+        if (!one) wane_text_printf(&label, ", %s", c->group[g]);
+        WANE_TRY(wane_text_check(&label, "curves", "chart", err));
+        const char *kept = wane_arena_strdup(arena, label.data);
+        if (!kept) WANE_TRY(wane_fail_memory(err, "curves", "chart"));
+        series[(*made)++] = (wane_series){.label = kept,
+                                          .x = place,
+                                          .y = c->random + g * c->stages,
+                                          .count = c->stages,
+                                          .baseline = true};
+    }
+done:
+    wane_text_free(&label);
+    return st;
+}
+
 /* The columns of all points as arrays of one arena; a series is a part of them. */
 static wane_status make_series(wane_chart *chart, size_t *hidden, const wane_curves *c,
                                wane_arena *arena, wane_error *err)
@@ -139,9 +180,10 @@ static wane_status make_series(wane_chart *chart, size_t *hidden, const wane_cur
     double *y = wane_arena_alloc(arena, c->points, sizeof *y);
     double *low = wane_arena_alloc(arena, c->points, sizeof *low);
     double *high = wane_arena_alloc(arena, c->points, sizeof *high);
-    wane_series *series = wane_arena_alloc(arena, c->groups + 1, sizeof *series);
+    wane_series *series = wane_arena_alloc(arena, 2 * c->groups, sizeof *series);
     if (!x || !y || !low || !high || !series) return wane_fail_memory(err, "curves", "chart");
     size_t made = 0;
+    wane_status st = WANE_OK;
     for (size_t i = 0; i < c->points; i++) {
         const wane_curves_point *p = &c->point[i];
         if (i == 0 || p->group != p[-1].group) {
@@ -159,20 +201,13 @@ static wane_status make_series(wane_chart *chart, size_t *hidden, const wane_cur
         s->low = low + (s->x - x);
         s->high = high + (s->x - x);
     }
-    if (c->random) {
-        double *place = wane_arena_alloc(arena, c->stages, sizeof *place);
-        if (!place) return wane_fail_memory(err, "curves", "chart");
-        for (size_t i = 0; i < c->stages; i++) place[i] = strtod(c->stage_name[i], NULL);
-        series[made++] = (wane_series){.label = "random directions",
-                                       .x = place,
-                                       .y = c->random,
-                                       .count = c->stages,
-                                       .baseline = true};
-    }
+    if (c->random && c->kind != WANE_CURVES_STAGES)
+        WANE_TRY(add_baselines(series, &made, c, arena, err));
     hide(chart, hidden, c, x, y);
     chart->series = series;
     chart->series_count = made;
-    return WANE_OK;
+done:
+    return st;
 }
 
 wane_status wane_curves_draw(wane_text *out, const wane_curves *c, wane_error *err)

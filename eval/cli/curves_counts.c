@@ -17,7 +17,7 @@ typedef struct counts {
     bool several;
     double *place;                /* the values of epsilon or k */
     double *below, *part, *whole; /* of the run being read, at or from each place on */
-    size_t top, runs;
+    size_t top;
 } counts;
 
 /* epsilon: .05, .10, ..., .95; k: every one up to 128, then about 1% apart, the last always. */
@@ -97,7 +97,6 @@ static wane_status end_run(counts *s, size_t group, const char *run, wane_error 
     memset(s->below, 0, (c->stages + 1) * sizeof *s->below);
     memset(s->part, 0, (c->stages + 1) * sizeof *s->part);
     memset(s->whole, 0, (c->stages + 1) * sizeof *s->whole);
-    s->runs++;
     return WANE_OK;
 }
 
@@ -168,66 +167,79 @@ done:
     return st;
 }
 
+/* How many runs a mean of the group is over. */
+static size_t runs_of(const wane_curves *c, size_t group)
+{
+    for (size_t i = 0; i < c->points; i++)
+        if (c->point[i].group == group) return c->point[i].n;
+    return 0;
+}
+
 /* Of a row of read_random's queries: adds the random directions of matrices that have `position` of
  * them or, `absent`, takes off those at that position. */
-static void add_random(counts *s, const wane_query *q, bool absent)
+static void add_random(counts *s, const wane_query *q, size_t group, bool absent)
 {
     enum { LENGTH, BASE, POSITION, COUNT };
     wane_curves *c = s->curves;
     bool epsilon = c->kind == WANE_CURVES_EPSILON;
-    size_t position = (size_t)wane_query_int(q, POSITION);
-    double share = wane_query_double(q, COUNT) / (double)s->runs;
-    for (size_t i = 0; i < c->stages; i++) {
+    size_t position = (size_t)wane_query_int(q, POSITION), runs = runs_of(c, group);
+    double share = wane_query_double(q, COUNT) / (double)runs;
+    double *random = c->random + group * c->stages;
+    for (size_t i = 0; runs > 0 && i < c->stages; i++) {
         size_t k = epsilon ? c->request.counting.k : (size_t)s->place[i], most = k;
         if (absent) most = k >= position;
         else if (position < most) most = position;
-        double random =
+        double given =
             wane_intruder_random((size_t)wane_query_int(q, LENGTH), (size_t)wane_query_int(q, BASE),
                                  most, epsilon ? s->place[i] : c->request.counting.epsilon);
-        c->random[i] += absent ? -share * random : share * random;
-        if (c->random[i] < 0) c->random[i] = 0; /* what rounding leaves of nothing */
+        random[i] += absent ? -share * given : share * given;
+        if (random[i] < 0) random[i] = 0; /* what rounding leaves of nothing */
     }
 }
 
-/* The mean over the runs of what as many random directions as exist in changed matrices would give,
- * unless the runs are of several models: `min(rows, cols)` of each matrix, less those that do not
- * exist. */
+/* The mean over the runs of a group of what as many random directions as exist in changed matrices
+ * would give: min(rows, cols) of each matrix, less those that do not exist. */
 static wane_status read_random(counts *s, wane_results *db, wane_error *err)
 {
-#define SHAPE "CASE :side WHEN 'u' THEN m.\"rows\" ELSE m.cols END, s.base_count, "
-#define THESE_SPECTRA                                                                              \
-    "CROSS JOIN spectrum s ON s.stage = p.stage AND s.step = -1 AND s.against = :against "         \
-    "AND s.changed = 1 AND s.base_count IS NOT NULL CROSS JOIN matrix m ON m.id = s.matrix "
-    static const char *const parts[] = {
-        "SELECT " SHAPE "min(m.\"rows\", m.cols), count(*), m.model " THESE_STAGES THESE_SPECTRA
-        "WHERE " WANE_USABLE_RUNS "GROUP BY 1, 2, 3, 5",
-        "SELECT " SHAPE "d.position, count(*), m.model " THESE_STAGES THESE_SPECTRA
-        "CROSS JOIN direction d " THESE_DIRECTIONS
-        "AND d.max_cosine IS NULL AND d.matrix = m.id WHERE " WANE_USABLE_RUNS
-        "GROUP BY 1, 2, 3, 5"};
-    enum { MODEL = 4 };
+    static const char absent[] =
+        "CROSS JOIN direction d " THESE_DIRECTIONS "AND d.max_cosine IS NULL AND d.matrix = m.id ";
+    enum { EXPERIMENT = 4, GROUP };
     wane_curves *c = s->curves;
-    int64_t model = -1;
-    bool several = false;
+    wane_text sql = {0};
+    wane_query *q = NULL;
+    const size_t groups = c->groups;
     wane_status st = WANE_OK;
     if (strcmp(c->request.metric, "intruders") != 0) return WANE_OK;
-    c->random = wane_alloc(c->stages, sizeof *c->random);
-    if (!c->random) return wane_fail_memory(err, "curves", "random");
+    WANE_TRY(wane_curves_random(c, err));
+    for (size_t i = 0; i < groups * c->stages; i++) c->random[i] = 0;
     for (int part = 0; part < 2 && st == WANE_OK; part++) {
-        wane_query *q = NULL;
-        st = open(&q, s, db, parts[part], err);
-        while (st == WANE_OK && (st = wane_query_next(q, err)) == WANE_OK) {
-            several = several || (model >= 0 && wane_query_int(q, MODEL) != model);
-            model = wane_query_int(q, MODEL);
-            add_random(s, q, part == 1);
+        wane_text_clear(&sql);
+        wane_text_printf(
+            &sql,
+            "SELECT CASE :side WHEN 'u' THEN m.\"rows\" ELSE m.cols END, s.base_count, "
+            "%s, count(*), l.experiment, l.\"%s\" " THESE_STAGES
+            "CROSS JOIN spectrum s ON s.stage = p.stage AND s.step = -1 "
+            "AND s.against = :against AND s.changed = 1 AND s.base_count IS NOT NULL "
+            "CROSS JOIN matrix m ON m.id = s.matrix %sWHERE " WANE_USABLE_RUNS
+            "GROUP BY 1, 2, 3, 5, 6",
+            part ? "d.position" : "min(m.\"rows\", m.cols)", c->request.by, part ? absent : "");
+        WANE_TRY(wane_text_check(&sql, "curves", "query", err));
+        WANE_TRY(open(&q, s, db, sql.data, err));
+        while ((st = wane_query_next(q, err)) == WANE_OK) {
+            size_t group = 0;
+            WANE_TRY(wane_curves_group(c, &group,
+                                       s->several ? wane_query_text(q, EXPERIMENT) : NULL,
+                                       wane_query_text(q, GROUP), err));
+            if (group < groups) add_random(s, q, group, part == 1);
         }
         wane_query_free(q);
+        q = NULL;
         if (st == WANE_DONE) st = WANE_OK;
     }
-    if (several) {
-        wane_free(c->random);
-        c->random = NULL;
-    }
+    c->groups = groups;
+done:
+    wane_query_free(q);
+    wane_text_free(&sql);
     return st;
 }
 

@@ -18,7 +18,9 @@ static void add_line_point(wane_sheet *sheet, const wane_curves *c, const wane_c
     wane_sheet_number(sheet, p->sd);
     wane_sheet_number(sheet, p->low);
     wane_sheet_number(sheet, p->high);
-    if (!stages) wane_sheet_number(sheet, c->random ? c->random[p->stage] : (double)NAN);
+    if (!stages || c->random)
+        wane_sheet_number(sheet,
+                          c->random ? c->random[p->group * c->stages + p->stage] : (double)NAN);
 }
 
 wane_status wane_curves_rows(wane_query **out, const wane_curves *c, wane_results *db,
@@ -30,7 +32,8 @@ wane_status wane_curves_rows(wane_query **out, const wane_curves *c, wane_result
         c->request.x ? c->request.x : "stage", "n", "mean", "sd", "low", "high", "random"};
     const char *const points[] = {"run", "stage", c->request.x, c->request.metric};
     wane_sheet_column(&sheet, c->request.by);
-    for (size_t i = 0; i < (scatter ? 4U : c->kind == WANE_CURVES_STAGES ? 6U : 7U); i++)
+    bool random = c->kind != WANE_CURVES_STAGES || c->random;
+    for (size_t i = 0; i < (scatter ? 4U : random ? 7U : 6U); i++)
         wane_sheet_column(&sheet, scatter ? points[i] : lines[i]);
     for (size_t i = 0; i < c->points; i++) {
         const wane_curves_point *p = &c->point[i];
@@ -89,14 +92,21 @@ static bool has_column(const wane_curves *c, size_t place)
     return false;
 }
 
+/* One row for all groups, or one each. */
 static void add_random(wane_sheet *sheet, const wane_curves *c, int digits)
 {
-    wane_sheet_text(sheet, "(random directions)");
-    wane_sheet_text(sheet, NULL);
-    for (size_t k = 0; k < c->stages; k++) {
-        char text[48];
-        (void)snprintf(text, sizeof text, "%.*f", digits, c->random[k]);
-        if (has_column(c, k)) wane_sheet_text(sheet, text);
+    bool one = wane_curves_one_random(c);
+    for (size_t g = 0; g < (one ? 1 : c->groups); g++) {
+        char text[200];
+        (void)snprintf(text, sizeof text, "(random directions%s%.150s)", one ? "" : ", ",
+                       one ? "" : c->group[g]);
+        wane_sheet_text(sheet, text);
+        wane_sheet_text(sheet, NULL);
+        for (size_t k = 0; k < c->stages; k++) {
+            double value = c->random[g * c->stages + k];
+            (void)snprintf(text, sizeof text, "%.*f", digits, value);
+            if (has_column(c, k)) wane_sheet_text(sheet, isnan(value) ? NULL : text);
+        }
     }
 }
 
@@ -154,7 +164,6 @@ void wane_curves_caption(wane_text *out, const wane_curves *c)
         wane_text_printf(out, ", mean over %s", wane_curves_over(c));
     }
     if (r->counted || r->x) wane_curves_say_counting(out, c);
-    if (isfinite(c->chance)) wane_text_printf(out, "; random directions: %.1f", c->chance);
     wane_text_string(out, "\n");
 }
 

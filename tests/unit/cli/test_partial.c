@@ -102,6 +102,8 @@ static int make(void **state)
     CHECK_OK(wane_model_save(model, scratch_path("base"), &err));
     save_adapter(scratch_path("qv"));
     save_matrices();
+    for (size_t i = 0; i < model->parameters.floats; i++) model->weights[i] *= 1.5f;
+    CHECK_OK(wane_model_save(model, scratch_path("base-moved"), &err));
     return 0;
 }
 
@@ -163,7 +165,8 @@ static void the_baseline_is_over_the_changed_matrices(void **state)
         {"query {qv.db} --name intruders_by_module --json", "random", "intruders", NULL, 0},
         {"curves {qv.db} -m intruders_by_matrix --json", "random", "mean", NULL, 0},
         {"curves {qv.db} -x epsilon --json", "random", "mean", "epsilon", 0.5},
-        {"curves {qv.db} -x k --json", "random", "mean", "k", 10}};
+        {"curves {qv.db} -x k --json", "random", "mean", "k", 10},
+        {"curves {qv.db} -m intruders --json", "random", "mean", "stage", 1}};
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
         const struct question *q = &questions[i];
         CHECK_NEAR(sum(q->line, q->random, q->at, q->place), random, 0, 1e-12);
@@ -179,6 +182,34 @@ static void the_baseline_is_over_the_changed_matrices(void **state)
     CHECK_NEAR(sum("query {qv.db} --name intruders --param k=32 --param epsilon=.4 --json",
                    "existing", NULL, 0),
                64, 0, 0);
+}
+
+/* Methods that change other matrices have baselines of their own. */
+static void every_line_has_its_own_baseline(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"curves {two.db} -x epsilon --json",
+                                        "curves {two.db} -x k --json",
+                                        "curves {two.db} -m intruders --json"};
+    static const char *const at[] = {"epsilon", "k", "stage"};
+    static const double places[] = {0.5, 10, 1};
+    double all =
+        json_number(told_json("intruders {base} {base-moved} --json --db {two.db}"), "random");
+    double some = json_number(told_json("intruders {base} {qv} --json --db {two.db}"), "random");
+    assert_true(all > 130 && some < 20);
+    for (size_t i = 0; i < 3; i++) {
+        CHECK_NEAR(sum(lines[i], "random", at[i], places[i]), all + some, 0, 1e-12);
+        char line[100];
+        (void)snprintf(line, sizeof line, "%.*s", (int)(strlen(lines[i]) - 7), lines[i]);
+        assert_int_equal(told(line), 0);
+        assert_non_null(strstr(told_out(), "(random directions, "));
+    }
+    assert_int_equal(told("curves {two.db} -x epsilon -b rank -o {two.svg}"), 0);
+    char *chart = read_file(scratch_path("two.svg"), NULL);
+    const char *first = strstr(chart, "random directions, ");
+    assert_non_null(first);
+    assert_non_null(strstr(first + 1, "random directions, "));
+    free(chart);
 }
 
 typedef struct pair {
@@ -233,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_baseline_is_over_the_changed_matrices),
+        cmocka_unit_test(every_line_has_its_own_baseline),
         cmocka_unit_test(directions_that_do_not_exist_are_no_intruders),
     };
     return cmocka_run_group_tests(tests, make, unmake);
