@@ -3,6 +3,22 @@
  */
 #include "eval/run/spectra.h"
 
+#include <math.h>
+
+/* Whether a direction among the top k of the interventions is one that max_cosine alone, the
+ * earlier definition, may have called an intruder. */
+static bool judged_anew(const wane_spectra_rows *rows, const wane_interventions *asked)
+{
+    for (size_t i = 0; i < rows->directions; i++) {
+        const wane_direction_row *d = &rows->direction[i];
+        bool among =
+            d->position <= (int64_t)asked->k && (d->side == 'v') == (asked->side == WANE_SIDE_V);
+        bool turned = d->max_cosine < asked->epsilon && d->cluster_overlap >= asked->epsilon;
+        if (among && (turned || isnan(d->max_cosine))) return true;
+    }
+    return false;
+}
+
 wane_status wane_cell_fill_spectra(wane_work *work, const wane_cell *cell, const wane_plan_run *run,
                                    size_t position, const wane_chain *chain, wane_error *err)
 {
@@ -26,6 +42,9 @@ wane_status wane_cell_fill_spectra(wane_work *work, const wane_cell *cell, const
                               work->plan->matrix_ids[i]);
         wane_spectrum_free(&s);
     }
+    /* Interventions measured before on other intruders are measured again, behind this cell. */
+    if (x->interventions.lambda_count > 0 && judged_anew(&rows, &x->interventions))
+        WANE_TRY(wane_cells_drop(work->db, cell->stage, WANE_CELL_INTERVENTION, err));
     WANE_TRY(wane_spectra_rows_commit(work, cell, &rows, err));
 done:
     wane_spectra_rows_free(&rows);

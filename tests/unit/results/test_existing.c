@@ -236,6 +236,33 @@ static void k_beyond_what_is_stored(void **state)
     wane_query_free(query);
 }
 
+/* What was made from directions judged anew goes with its rows; other cells stay. */
+static void interventions_are_dropped(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    const wane_intervention_row row = {.choice = "top",
+                                       .arm = "intruders",
+                                       .lambda = 0,
+                                       .measure = "nll_change",
+                                       .target = "text",
+                                       .value = 1};
+    const wane_cell cell = {.stage = s.stage[1],
+                            .step = WANE_STEP_SEALED,
+                            .measure = WANE_CELL_INTERVENTION,
+                            .subject = "top/intruders/0",
+                            .settings_sha256 = "",
+                            .data_sha256 = ""};
+    int64_t cells = query_integer(db, "SELECT count(*) FROM cell");
+    CHECK_OK(wane_cell_commit(
+        db, &cell, &(wane_cell_rows){.interventions = &row, .intervention_count = 1}, &err));
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM intervention"), 1);
+    CHECK_FAILS(wane_cells_drop(db, s.stage[1], WANE_CELL_SCORE, &err), WANE_EINVAL, "score");
+    CHECK_OK(wane_cells_drop(db, s.stage[1], WANE_CELL_INTERVENTION, &err));
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM intervention"), 0);
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM cell"), cells);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +270,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(views_show_the_stored_totals, prepare, clean),
         cmocka_unit_test_setup_teardown(earlier_cells_count_as_before, prepare, clean),
         cmocka_unit_test_setup_teardown(k_beyond_what_is_stored, prepare, clean),
+        cmocka_unit_test_setup_teardown(interventions_are_dropped, prepare, clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
