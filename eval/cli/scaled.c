@@ -7,6 +7,7 @@
 #include "eval/cli/progress.h"
 #include "store/files/file.h"
 #include "store/files/package.h"
+#include "store/files/tensors.h"
 
 void wane_scaled_free(wane_scaled *scaled)
 {
@@ -45,20 +46,31 @@ static wane_status check_factors(const wane_pair *pair, size_t parameter, wane_e
     return WANE_OK;
 }
 
+/* What the tuned file's 16 bits, if it has them, have left in a number of the weight. */
+static double rounding_of(wane_matrix w)
+{
+    size_t count = w.rows * w.cols;
+    wane_dtype type = wane_dtype_of_values(w.data, count);
+    return sqrt(wane_dtype_rounding(type, w.data, count) / (double)count);
+}
+
 static wane_status find_one(wane_scaled_matrix *m, const wane_pair *pair,
                             const wane_scaled_question *q, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_base_svd *svd = NULL;
-    wane_matrix base = wane_model_matrix(pair->base, m->parameter);
+    wane_matrix base = wane_model_matrix(pair->base, m->parameter), tuned = {0};
+    if (pair->tuned) tuned = wane_model_matrix(pair->tuned, m->parameter);
     if (q->cache) WANE_TRY(wane_base_svd_cached(&svd, base, q->cache, err));
     else WANE_TRY(wane_base_svd_compute(&svd, base, err));
     if (pair->kind == WANE_TUNED_ADAPTER)
         WANE_TRY(wane_scaling_lowrank(&m->scaling, svd, wane_scaled_term(pair, m->parameter), 1,
                                       &q->options, pair->pool, err));
-    else
-        WANE_TRY(wane_scaling_full(&m->scaling, svd, wane_model_matrix(pair->tuned, m->parameter),
-                                   &q->options, pair->pool, err));
+    else {
+        wane_scaling_options options = q->options;
+        options.rounding = rounding_of(tuned);
+        WANE_TRY(wane_scaling_full(&m->scaling, svd, tuned, &options, pair->pool, err));
+    }
     m->what = wane_intervene(m->scaling, q->choice, q->arm, q->lambda);
 done:
     wane_base_svd_free(svd);

@@ -97,9 +97,12 @@ static wane_status one_spectrum(wane_spectrum *out, const wane_base_svd *referen
     if (st == WANE_OK && lowrank && terms.rank < smaller)
         st = wane_spectrum_lowrank(out, reference, terms.term, terms.count, options, work->pool,
                                    err);
-    else if (st == WANE_OK)
-        st = wane_spectrum_full(out, reference, wane_model_matrix(chain->model, parameter), options,
+    else if (st == WANE_OK) {
+        wane_spectrum_options own = *options;
+        own.rounding = wane_chain_rounding(work, chain, parameter).tuned;
+        st = wane_spectrum_full(out, reference, wane_model_matrix(chain->model, parameter), &own,
                                 work->pool, err);
+    }
     wane_free(terms.term);
     return st;
 }

@@ -167,10 +167,13 @@ static wane_status take_scaling(wane_scaling **out, wane_work *work, const wane_
 {
     const wane_experiment *x = work->experiment;
     const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
+    const wane_rounding rounding = wane_chain_rounding(work, chain, parameter);
     const wane_scaling_options options = {.k = x->interventions.k,
                                           .epsilon = x->interventions.epsilon,
                                           .side = x->interventions.side,
-                                          .stored = x->intruders_top};
+                                          .stored = x->intruders_top,
+                                          .rounding = rounding.tuned,
+                                          .base_rounding = rounding.base};
     size_t smaller = p->rows < p->cols ? p->rows : p->cols;
     wane_terms terms = {0};
     bool lowrank = false;

@@ -6,6 +6,7 @@
 
 #include "store/base/memory.h"
 #include "store/files/file.h"
+#include "store/files/tensors.h"
 
 wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_error *err)
 {
@@ -221,6 +222,23 @@ wane_status wane_spectra_rows_commit(wane_work *work, const wane_cell *cell,
     return wane_work_commit(work, cell, &all, err);
 }
 
+static double root_mean_square(wane_dtype dtype, wane_matrix w)
+{
+    size_t count = w.rows * w.cols;
+    return sqrt(wane_dtype_rounding(dtype, w.data, count) / (double)count);
+}
+
+wane_rounding wane_chain_rounding(const wane_work *work, const wane_chain *chain, size_t parameter)
+{
+    if (!chain->given) return (wane_rounding){0};
+    wane_matrix tuned = wane_model_matrix(chain->model, parameter);
+    wane_matrix base = wane_model_matrix(work->inputs->base, parameter);
+    wane_dtype to = wane_dtype_of_values(tuned.data, tuned.rows * tuned.cols);
+    wane_dtype from = wane_dtype_of_values(base.data, base.rows * base.cols);
+    bool coarser = from == WANE_BF16 ? to != WANE_BF16 : from == WANE_F16 && to == WANE_F32;
+    return (wane_rounding){root_mean_square(to, tuned), coarser ? root_mean_square(from, base) : 0};
+}
+
 wane_status wane_spectrum_at(wane_spectrum *out, wane_work *work, const wane_chain *chain,
                              size_t position, size_t parameter,
                              const wane_spectrum_options *options, wane_error *err)
@@ -235,10 +253,14 @@ wane_status wane_spectrum_at(wane_spectrum *out, wane_work *work, const wane_cha
     if (lowrank && terms.rank < smaller)
         st = wane_spectrum_lowrank(out, work->svd[parameter], terms.term, terms.count, options,
                                    work->pool, err);
-    else
+    else {
+        wane_rounding rounding = wane_chain_rounding(work, chain, parameter);
+        wane_spectrum_options own = *options;
+        own.rounding = rounding.tuned;
+        own.base_rounding = rounding.base;
         st = wane_spectrum_full(out, work->svd[parameter],
-                                wane_model_matrix(chain->model, parameter), options, work->pool,
-                                err);
+                                wane_model_matrix(chain->model, parameter), &own, work->pool, err);
+    }
 done:
     wane_free(terms.term);
     return st;

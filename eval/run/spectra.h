@@ -68,6 +68,13 @@ WANE_MUST_CHECK wane_status wane_spectra_rows_commit(wane_work *work, const wane
                                                      const wane_spectra_rows *rows,
                                                      wane_error *err);
 
+/* What rounding to 16 bits has left in the weights of a checkpoint that was given whole, and in the
+ * base's where they are coarser, as wane_spectrum_options has it; 0 for trained ones. */
+typedef struct wane_rounding {
+    double tuned, base;
+} wane_rounding;
+wane_rounding wane_chain_rounding(const wane_work *work, const wane_chain *chain, size_t parameter);
+
 /* Of a matrix after `position` against the base, in the cheapest exact way. */
 WANE_MUST_CHECK wane_status wane_spectrum_at(wane_spectrum *out, wane_work *work,
                                              const wane_chain *chain, size_t position,

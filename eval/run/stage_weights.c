@@ -29,6 +29,7 @@ static wane_status load_given(wane_work *work, const wane_plan_stage *stage, wan
         wane_given_apply(update, chain->model, stage->given, work->pool, work->options->log, err);
     /* The stage's key is of the bytes it was planned with. */
     if (st == WANE_OK) st = wane_given_unchanged(stage->content, stage->given, update, err);
+    chain->given = !update->lowrank;
     return st;
 }
 

@@ -57,6 +57,27 @@ double wane_dtype_rounding(wane_dtype dtype, const float *values, size_t count)
     return sum;
 }
 
+/* Significant bits 8 (BF16) or 11 (F16, at most 65504, multiples of 2^-24). */
+static bool fits(float value, wane_dtype dtype)
+{
+    uint32_t bits = 0;
+    memcpy(&bits, &value, sizeof bits);
+    if (dtype == WANE_BF16) return (bits & 0xffff) == 0;
+    double scaled = ldexp((double)value, 24);
+    return (bits & 0x1fff) == 0 && fabs((double)value) <= 65504 && rint(scaled) == scaled;
+}
+
+wane_dtype wane_dtype_of_values(const float *values, size_t count)
+{
+    static const wane_dtype types[] = {WANE_BF16, WANE_F16};
+    for (size_t t = 0; t < 2; t++) {
+        size_t i = 0;
+        while (i < count && fits(values[i], types[t])) i++;
+        if (i == count) return types[t];
+    }
+    return WANE_F32;
+}
+
 static float from_bits(uint32_t bits)
 {
     float value = 0;

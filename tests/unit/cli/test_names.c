@@ -192,12 +192,14 @@ static void floors_are_what_rounding_does(void **state)
         for (size_t t = 0; t < 2; t++) {
             wane_random where = {.seed = 9, .purpose = WANE_RANDOM_TEST, .tensor = s};
             wane_random_normal_fill(values, COUNT, sigmas[s], &where);
+            assert_int_equal(wane_dtype_of_values(values, COUNT), WANE_F32);
             double square = 0;
             for (size_t i = 0; i < COUNT; i++) {
                 float rounded = round_to(values[i], types[t]);
                 square += pow((double)rounded - (double)values[i], 2);
                 values[i] = rounded;
             }
+            assert_int_equal(wane_dtype_of_values(values, COUNT), types[t]);
             CHECK_NEAR(sqrt(wane_dtype_rounding(types[t], values, COUNT)), sqrt(square), 0, 0.01);
         }
     assert_true(wane_dtype_rounding(WANE_F32, values, COUNT) == 0);

@@ -498,6 +498,40 @@ static void a_tied_head_goes_its_own_way(void **state)
     free(values);
     wane_update_free(&update);
     wane_model_free(model);
+}
+
+/* The model's numbers cut to the 16 bits of BF16, kept in fp32. */
+static void save_rounded(const char *path)
+{
+    size_t count = 0;
+    char name[600];
+    (void)snprintf(name, sizeof name, "%s/model.safetensors", scratch_path("model"));
+    char *bytes = read_file(name, &count);
+    uint64_t header = 0;
+    memcpy(&header, bytes, sizeof header);
+    for (size_t i = 8 + (size_t)header; i + 4 <= count; i += 4) bytes[i] = bytes[i + 1] = 0;
+    write_file(path, bytes, count);
+    free(bytes);
+}
+
+/* What 16 bits leave of a weight decides which of its directions exist. */
+static void rounded_checkpoints_have_their_floor(void **state)
+{
+    (void)state;
+    wane_text methods = {0};
+    save_rounded(scratch_path("rounded.safetensors"));
+    wane_text_printf(&methods, "  - {name: rounded, kind: given, stages: [%s, %s]}\n",
+                     scratch_path("rounded.safetensors"), scratch_path("rounded.safetensors"));
+    assert_int_equal(run("rounded.yaml", methods.data, "protocol.adapter=merge", "rounded.db"), 0);
+    /* Without it the floor would be that of fp32: max(rows, cols) eps sigma_1. */
+    assert_int_equal(
+        query_integer_at(scratch_path("rounded.db"),
+                         "SELECT count(*) FROM spectrum s JOIN matrix m ON m.id = s.matrix "
+                         "JOIN direction d ON d.stage = s.stage AND d.matrix = s.matrix "
+                         "AND d.position = 1 AND d.side = 'u' WHERE s.changed = 1 AND "
+                         "s.\"floor\" BETWEEN 1e-4 * d.sigma AND 1e-2 * d.sigma AND "
+                         "s.\"floor\" > 20 * 1.19209e-07 * d.sigma * max(m.\"rows\", m.cols)"),
+        2 * 14);
     wane_text_free(&methods);
 }
 
@@ -557,6 +591,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checkpoints_give_the_numbers_of_their_training),
         cmocka_unit_test(continued_adapters_are_read_from_the_base),
+        cmocka_unit_test(rounded_checkpoints_have_their_floor),
         cmocka_unit_test(heads_come_with_their_adapters),
         cmocka_unit_test(a_model_in_a_folder),
         cmocka_unit_test(a_model_is_computed_under_its_own_configuration),
