@@ -28,9 +28,11 @@
     "AND d.side = :side AND d.position <= :k "
 #define TOTALS                                                                                     \
     "CROSS JOIN spectrum_total x ON x.stage = p.stage AND x.step = -1 AND x.against = :against "
-/* Whether the side was asked for, of a spectrum or a total. */
+/* Whether the side was asked for, of a spectrum or a total; a matrix that is not finite has
+ * neither. */
 #define MEASURED(row)                                                                              \
-    "CASE :side WHEN 'u' THEN " row ".intruders_u ELSE " row ".intruders_v END IS NOT NULL "
+    "(CASE :side WHEN 'u' THEN " row ".intruders_u ELSE " row ".intruders_v END IS NOT NULL "      \
+    "OR bad > 0) "
 #define COUNTED                                                                                    \
     "count(*) FILTER (WHERE " WANE_SQL_COSINE " < :epsilon) AS counted, "                          \
     "count(*) FILTER (WHERE d.max_cosine < :epsilon AND d.cluster_overlap >= :epsilon) "           \
@@ -43,10 +45,10 @@
     "CASE WHEN directions = expected THEN counted END AS intruders, "                              \
     "CASE WHEN directions = expected AND known = existing THEN turned END AS unresolved, "         \
     "CASE WHEN directions = expected AND known = existing THEN existing END AS existing, "         \
-    "CASE WHEN NOT odd THEN random END AS random"
+    "CASE WHEN bad = 0 THEN random END AS random"
 #define ENERGY_OF "CASE WHEN directions = expected THEN part / nullif(whole, 0) END AS energy"
 #define REASON_OF                                                                                  \
-    "CASE WHEN odd THEN 'not_finite' WHEN directions < expected THEN 'beyond_stored_top' "         \
+    "CASE WHEN bad > 0 THEN 'not_finite' WHEN directions < expected THEN 'beyond_stored_top' "     \
     "WHEN known < existing THEN 'earlier_definition' END AS reason"
 #define RANDOM_OF(count)                                                                           \
     "intruder_random(CASE :side WHEN 'u' THEN m.\"rows\" ELSE m.cols END, s.base_count, " count    \
@@ -56,10 +58,10 @@
 #define OVER_SPECTRA(value)                                                                        \
     "(SELECT sum(" value ") FROM spectrum s JOIN matrix m ON m.id = s.matrix "                     \
     "WHERE " THESE_SPECTRA " AND s.changed = 1)"
+/* Matrices that are not finite have no directions, and their stage has no count. */
+#define STAGE_BAD                                                                                  \
+    "(SELECT count(*) FROM spectrum s WHERE " THESE_SPECTRA " AND s.reason = 'not_finite')"
 #define K_OF_MATRIX "min(:k, m.\"rows\", m.cols)"
-/* Whether a matrix is not finite: it has no directions, and the stage no count. */
-#define NOT_FINITE                                                                                 \
-    "EXISTS (SELECT 1 FROM spectrum s WHERE " THESE_SPECTRA " AND s.reason = 'not_finite') "
 /* One random direction's share is taken off for each that does not exist. */
 #define RANDOM_ABSENT                                                                              \
     "total(CASE WHEN d.max_cosine IS NULL AND d.position > 0 THEN (SELECT " RANDOM_OF(             \
@@ -67,57 +69,41 @@
              " AND s.matrix = d.matrix) END)"
 #define OUTER_COLUMNS "experiment, run, method, order_name, seed, position, trained"
 /* One row per run and stage, also where no matrix changed; none where the side was not measured. */
+#define STAGE_DIRECTIONS                                                                           \
+    "LEFT JOIN direction d ON d.stage = p.stage AND d.step = -1 AND d.against = :against "         \
+    "AND d.side = :side AND d.position <= :k AND " WANE_SQL_CHANGED
+#define STAGE_EXPECTED                                                                             \
+    " AS absent, CAST(coalesce(" OVER_SPECTRA(K_OF_MATRIX) ", 0) AS INTEGER) AS "                  \
+                                                           "expected, " OVER_SPECTRA(RANDOM_OF(    \
+                                                               K_OF_MATRIX)) " AS "                \
+                                                                             "ceiling, " STAGE_BAD \
+                                                                             " AS bad "
 #define OF_STAGES(condition)                                                                       \
     "(SELECT *, CASE WHEN existing = 0 AND directions = expected THEN 0 "                          \
     "ELSE ceiling - absent END AS random FROM (SELECT " RUN_COLUMNS                                \
-    ", r.id, r.status, " COUNTED RANDOM_ABSENT " AS absent, " NOT_FINITE                           \
-    "AS odd, CAST(coalesce(" OVER_SPECTRA(K_OF_MATRIX) ", 0) AS INTEGER) AS "                      \
-                                                       "expected, " OVER_SPECTRA(RANDOM_OF(        \
-                                                           K_OF_MATRIX)) " AS ceiling " RUN_PATH   \
-                                                           TOTALS "LEFT JOIN direction d ON "      \
-                                                                  "d.stage = p.stage AND d.step "  \
-                                                                  "= -1 "                          \
-                                                                         "AND d.against = "        \
-                                                                         ":against AND d.side = "  \
-                                                                         ":side AND d.position "   \
-                                                                         "<= "                     \
-                                                                         ":k "                     \
-                                                                         "AND " WANE_SQL_CHANGED   \
-                                                                         "WHERE " THIS_RUN         \
-                                                                         "AND (" MEASURED(         \
-                                                                             "x") "OR " NOT_FINITE \
-                                                                                  ") "             \
-                                                                                  "AND " condition \
-                                                                                  "GROUP BY "      \
-                                                                                  "r.id, "         \
-                                                                                  "p.position))"
+    ", r.id, r.status, " COUNTED RANDOM_ABSENT STAGE_EXPECTED RUN_PATH TOTALS STAGE_DIRECTIONS     \
+    "WHERE " THIS_RUN "AND " MEASURED("x") "AND " condition "GROUP BY r.id, p.position))"
 /* One row per run, stage and matrix; of an unchanged one there is nothing to count. Directions are
  * sorted into matrices before names come to them: ten million rows of a few numbers sort in half
  * the time. */
-#define OF_MATRICES                                                                                \
-    "(SELECT " RUN_COLUMNS ", r.id, m.name AS matrix, m.layer, m.module, m.\"rows\", m.cols, "     \
-    "s.changed, s.reason IS 'not_finite' AS odd, coalesce(c.counted, 0) AS counted, "              \
-    "coalesce(c.turned, 0) AS turned, "                                                            \
+#define COUNTS_BY_MATRIX                                                                           \
+    "(SELECT r.id, p.position, " COUNTED "d.matrix FROM run r "                                    \
+    "CROSS JOIN run_stage p ON p.run = r.id " TOTALS TOP_DIRECTIONS "AND " WANE_SQL_CHANGED        \
+    "WHERE " THIS_RUN "AND " THIS_POSITION "GROUP BY r.id, p.position, d.matrix) c "
+#define MATRIX_COUNTS                                                                              \
+    "s.changed, coalesce(c.counted, 0) AS counted, coalesce(c.turned, 0) AS turned, "              \
     "coalesce(c.part, 0) AS part, c.whole, coalesce(c.existing, 0) AS existing, "                  \
     "coalesce(c.known, 0) AS known, coalesce(c.directions, 0) AS directions, "                     \
-    "s.changed * " K_OF_MATRIX " AS expected, " RANDOM_OF(                                         \
-        "s.changed * " K_OF_MATRIX                                                                 \
-        " - coalesce(c.directions - c.existing, 0)") " AS random " RUN_PATH                        \
-                                                     "CROSS JOIN spectrum s ON " THESE_SPECTRA     \
-                                                     " CROSS JOIN matrix m ON m.id = s.matrix "    \
-                                                     "LEFT JOIN (SELECT r.id, "                    \
-                                                     "p.position, " COUNTED "d.matrix FROM run r " \
-                                                     "CROSS JOIN run_stage p ON p.run = "          \
-                                                     "r.id " TOTALS TOP_DIRECTIONS                 \
-                                                     "AND " WANE_SQL_CHANGED "WHERE " THIS_RUN     \
-                                                     "AND " THIS_POSITION                          \
-                                                     "GROUP BY r.id, p.position, d.matrix) c "     \
-                                                     "ON c.id = r.id AND c.position = p.position " \
-                                                     "AND c.matrix = s.matrix "                    \
-                                                     "WHERE " THIS_RUN "AND (" MEASURED(           \
-                                                         "s") "OR s.reason = \'not_finite\') "     \
-                                                              "AND " THIS_POSITION                 \
-                                                              "ORDER BY r.id, p.position, m.id)"
+    "s.changed * " K_OF_MATRIX " AS expected, coalesce(s.reason = 'not_finite', 0) AS bad, "
+#define MATRIX_RANDOM                                                                              \
+    RANDOM_OF("s.changed * " K_OF_MATRIX " - coalesce(c.directions - c.existing, 0)")
+#define OF_MATRICES                                                                                \
+    "(SELECT " RUN_COLUMNS                                                                         \
+    ", r.id, m.name AS matrix, m.layer, m.module, m.\"rows\", m.cols, " MATRIX_COUNTS              \
+        MATRIX_RANDOM " AS random " RUN_PATH "CROSS JOIN spectrum s ON " THESE_SPECTRA             \
+    " CROSS JOIN matrix m ON m.id = s.matrix LEFT JOIN " COUNTS_BY_MATRIX                          \
+    "ON c.id = r.id AND c.position = p.position AND c.matrix = s.matrix WHERE " THIS_RUN           \
+    "AND " MEASURED("s") "AND " THIS_POSITION "ORDER BY r.id, p.position, m.id)"
 
 /* Two passes, so that nearly equal values keep their digits. */
 #define MEAN(value) "avg(v." value ") OVER w AS mean_" value ", "
@@ -336,7 +322,7 @@ static const wane_named_query named[] = {
      " FROM (SELECT " OUTER_COLUMNS ", id, module, count(*) AS matrices, sum(changed) AS changed, "
      "sum(counted) AS counted, sum(turned) AS turned, sum(existing) AS existing, "
      "sum(known) AS known, sum(part) AS part, sum(whole) AS whole, sum(directions) AS directions, "
-     "sum(expected) AS expected, sum(random) AS random, max(odd) AS odd FROM " OF_MATRICES
+     "sum(expected) AS expected, sum(bad) AS bad, sum(random) AS random FROM " OF_MATRICES
      " GROUP BY id, position, module)",
      INTRUDERS},
     {"intruders_by_run", "intruders of every run after its last stage",

@@ -223,6 +223,37 @@ static void earlier_cells_count_as_before(void **state)
     wane_query_free(query);
 }
 
+/* Of a stage with a matrix that is not finite neither count nor baseline is known. */
+static void a_stage_that_is_not_finite_has_no_count(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    static const char *const names[] = {"intruders", "intruders_by_run", "intruders_by_matrix"};
+    const wane_spectrum_side_row none = {.intruders = WANE_NULL};
+    wane_spectrum_row spectra[2] = {
+        {.matrix = s.matrix[0],
+         .base_count = WANE_NULL,
+         .side = {none, none},
+         .changed = true,
+         .reason = WANE_NOT_FINITE},
+        {.matrix = s.matrix[1], .base_count = 48, .reason = "unchanged"}};
+    const wane_cell cell = {.stage = s.stage[1],
+                            .step = WANE_STEP_SEALED,
+                            .measure = WANE_CELL_SPECTRUM,
+                            .subject = "base",
+                            .settings_sha256 = "bad",
+                            .data_sha256 = ""};
+    CHECK_OK(wane_cell_commit(db, &cell, &(wane_cell_rows){.spectra = spectra, .spectrum_count = 2},
+                              &err));
+    for (size_t i = 0; i < 3; i++) {
+        wane_query *query = ask(names[i], &cases[0]);
+        CHECK_OK(wane_query_next(query, &err));
+        assert_true(isnan(value(query, "intruders")) && isnan(value(query, "random")));
+        assert_string_equal(text(query, "reason"), "not_finite");
+        wane_query_free(query);
+    }
+}
+
 /* Undefined, not too small: 5 directions of each are stored. */
 static void k_beyond_what_is_stored(void **state)
 {
@@ -271,6 +302,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(earlier_cells_count_as_before, prepare, clean),
         cmocka_unit_test_setup_teardown(k_beyond_what_is_stored, prepare, clean),
         cmocka_unit_test_setup_teardown(interventions_are_dropped, prepare, clean),
+        cmocka_unit_test_setup_teardown(a_stage_that_is_not_finite_has_no_count, prepare, clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
