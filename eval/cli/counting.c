@@ -23,7 +23,7 @@ wane_status wane_counting_top(size_t *top, bool *all, wane_results *db, const wa
                               const char *experiment, wane_error *err)
 {
     static const char sql[] =
-        "SELECT min(CASE WHEN stored < most THEN stored END), max(stored) FROM "
+        "SELECT min(CASE WHEN stored < most THEN stored END), max(stored), count(*) FROM "
         "(SELECT s.stored, (SELECT max(min(m.\"rows\", m.cols)) FROM spectrum x "
         "JOIN matrix m ON m.id = x.matrix WHERE x.stage = s.stage AND x.step = -1 "
         "AND x.against = :against AND x.changed = 1) AS most FROM (SELECT g.stage, (SELECT "
@@ -31,7 +31,9 @@ wane_status wane_counting_top(size_t *top, bool *all, wane_results *db, const wa
         "direction d WHERE d.stage = g.stage AND d.step = -1 AND d.against = :against "
         "AND d.side = :side) AS stored FROM (SELECT DISTINCT p.stage FROM run_list l "
         "JOIN run r ON r.key = l.key JOIN run_stage p ON p.run = r.id "
-        "WHERE p.position > 0 AND " WANE_USABLE_RUNS ") g) s WHERE s.stored IS NOT NULL)";
+        "JOIN spectrum_total x ON x.stage = p.stage AND x.step = -1 AND x.against = :against "
+        "AND CASE :side WHEN 'u' THEN x.intruders_u ELSE x.intruders_v END IS NOT NULL "
+        "WHERE p.position > 0 AND " WANE_USABLE_RUNS ") g) s)";
     const wane_binding bindings[] = {
         {"against", {.type = WANE_VALUE_TEXT, .text = c->against}},
         {"side", {.type = WANE_VALUE_TEXT, .text = c->side}},
@@ -40,13 +42,14 @@ wane_status wane_counting_top(size_t *top, bool *all, wane_results *db, const wa
     wane_query *query = NULL;
     wane_status st = wane_query_open(&query, db, sql, bindings, 3, err);
     if (st == WANE_OK) st = wane_query_next(query, err);
-    if (st == WANE_OK && wane_query_type(query, 1) == WANE_VALUE_NULL)
+    if (st == WANE_OK && wane_query_int(query, 2) == 0)
         st = wane_fail(err, WANE_ENUMERIC,
                        "read: intruders: no finished run has directions of side %s against %s",
                        c->side, c->against);
     if (st == WANE_OK) {
         *all = wane_query_type(query, 0) == WANE_VALUE_NULL;
         *top = (size_t)wane_query_int(query, *all ? 1 : 0);
+        if (*top == 0) *top = 1; /* nothing changed anywhere: there is nothing to store */
     }
     wane_query_free(query);
     return st;

@@ -244,6 +244,20 @@ static void check_pair(const pair *p, int side, const char *k)
     CHECK_NEAR(sum(line, "mean", "epsilon", 0.5), (double)p->intruders, 0, 0);
 }
 
+/* Nothing changed: nothing of nothing, not an error. */
+static void a_weight_against_itself(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"query {same.db} --name intruders --json",
+                                        "query {same.db} --name intruders_by_matrix --json",
+                                        "ls {same.db} --json"};
+    assert_int_equal(told("intruders {dense.safetensors} {dense.safetensors} --db {same.db}"), 0);
+    for (size_t i = 0; i < 3; i++) CHECK_NEAR(sum(lines[i], "intruders", NULL, 0), 0, 0, 0);
+    CHECK_NEAR(sum("curves {same.db} -x epsilon --json", "mean", "epsilon", 0.5), 0, 0, 0);
+    CHECK_NEAR(sum("curves {same.db} -x epsilon --json", "random", "epsilon", 0.5), 0, 0, 0);
+    CHECK_NEAR(sum("curves {same.db} -m intruders_by_matrix --json", "mean", NULL, 0), 0, 0, 0);
+}
+
 static void directions_that_do_not_exist_are_no_intruders(void **state)
 {
     (void)state;
@@ -266,6 +280,7 @@ int main(void)
         cmocka_unit_test(the_baseline_is_over_the_changed_matrices),
         cmocka_unit_test(every_line_has_its_own_baseline),
         cmocka_unit_test(directions_that_do_not_exist_are_no_intruders),
+        cmocka_unit_test(a_weight_against_itself),
     };
     return cmocka_run_group_tests(tests, make, unmake);
 }
