@@ -11,13 +11,13 @@ double wane_direction_floor(size_t rows, size_t cols, double largest, double rou
                 (sqrt((double)rows) + sqrt((double)cols)) * rounding);
 }
 
-void wane_direction_clusters(size_t *cluster, const double *sigma, size_t count, double floor)
+void wane_direction_clusters(size_t *end, const double *sigma, size_t count, double floor)
 {
     const double relative = 1e-3;
-    for (size_t i = 0; i < count; i++) {
-        double apart = i ? sigma[i - 1] - sigma[i] : 0;
-        bool same = i == 0 || apart <= relative * sigma[i - 1] || apart <= 2 * floor;
-        cluster[i] = i == 0 ? 0 : cluster[i - 1] + !same;
+    for (size_t i = 0, next = 0; i < count; i++) {
+        double width = fmax(relative * sigma[i], 2 * floor);
+        while (next < count && sigma[i] - sigma[next] <= width) next++;
+        end[i] = next;
     }
 }
 
@@ -40,11 +40,12 @@ static wane_direction absent(double sigma)
 static double cluster_overlap(const double *cosine, double max_cosine, const wane_reference *r)
 {
     double largest = 0;
-    for (size_t first = 0, next; first < r->count; first = next) {
+    for (size_t first = 0; first < r->count; first++) {
+        size_t end = r->end[first];
         double sum = 0;
-        for (next = first; next < r->count && r->cluster[next] == r->cluster[first]; next++)
-            sum += cosine[next] * cosine[next];
-        if (next - first > 1 && sum > largest) largest = sum;
+        if (end - first == 1 || (first && r->end[first - 1] == end)) continue; /* inside another */
+        for (size_t l = first; l < end; l++) sum += cosine[l] * cosine[l];
+        if (sum > largest) largest = sum;
     }
     return fmax(max_cosine, at_most_one(sqrt(largest)));
 }

@@ -10,15 +10,15 @@
 /* max( max(rows, cols) eps_fp32 largest, (sqrt rows + sqrt cols) rounding ) */
 double wane_direction_floor(size_t rows, size_t cols, double largest, double rounding);
 
-/* cluster[i] for i < count: the number of the cluster of the base direction with sigma[i]
- * (descending); clusters are numbered in order. */
-void wane_direction_clusters(size_t *cluster, const double *sigma, size_t count, double floor);
+/* end[i] for i < count: the cluster that begins with the base direction i (sigma descending) ends
+ * before end[i]. */
+void wane_direction_clusters(size_t *end, const double *sigma, size_t count, double floor);
 
 /* What the base is to the tuned directions. */
 typedef struct wane_reference {
-    size_t count;          /* base directions */
-    const size_t *cluster; /* of each */
-    double floor;          /* tuned directions with a sigma up to it do not exist */
+    size_t count;      /* base directions */
+    const size_t *end; /* of the cluster that begins with each */
+    double floor;      /* tuned directions with a sigma up to it do not exist */
 } wane_reference;
 
 /* out[j] for j < count from column j of `cosines` (its first reference->count entries, columns ld

@@ -134,14 +134,14 @@ static wane_status fill_directions(wane_spectrum *out, const question *q, wane_e
     const wane_base_svd *base = q->base;
     const wane_spectrum_options *o = q->options;
     wane_direction *room = wane_alloc(2 * q->top, sizeof *room);
-    size_t *cluster = wane_alloc(base->count, sizeof *cluster);
+    size_t *end = wane_alloc(base->count, sizeof *end);
     out->memory = room;
-    if (!room || !cluster) WANE_TRY(wane_fail_memory(err, "spectrum", "directions"));
+    if (!room || !end) WANE_TRY(wane_fail_memory(err, "spectrum", "directions"));
     out->floor = wane_direction_floor(q->rows, q->cols, q->leading.sigma[0], o->rounding);
-    wane_direction_clusters(cluster, base->sigma, base->count,
+    wane_direction_clusters(end, base->sigma, base->count,
                             wane_direction_floor(q->rows, q->cols, base->sigma[0],
                                                  hypot(o->rounding, o->base_rounding)));
-    const wane_reference reference = {base->count, cluster, out->floor};
+    const wane_reference reference = {base->count, end, out->floor};
     if (o->u) {
         out->side[WANE_SIDE_U] = room;
         WANE_TRY(side_directions(room, q, &reference, base->u, q->rows, q->leading.u,
@@ -153,7 +153,7 @@ static wane_status fill_directions(wane_spectrum *out, const question *q, wane_e
                                  q->leading.cols, err));
     }
 done:
-    wane_free(cluster);
+    wane_free(end);
     return st;
 }
 

@@ -48,10 +48,12 @@ typedef enum wane_side { WANE_SIDE_U, WANE_SIDE_V } wane_side;
  * 1011.3027). A direction at or below it is an accident of the arithmetic: all of its numbers but
  * sigma are NaN. The base's directions are those of wane_base_svd, by its own sigma_1.
  *
- * Clusters: runs of base directions whose neighbours differ by at most 1e-3 of the larger sigma or
- * by at most 2 floors (of the base: with sigma_1(W_0), and the rounding of both files). Inside one
- * any small change turns the vectors at will, so that no single cosine says what became of them;
- * the projection on the whole cluster does. A direction near no other is a cluster of one.
+ * Clusters: runs of base directions whose first and last sigma differ by at most 1e-3 of the first
+ * or by at most 2 floors (of the base: with sigma_1(W_0), and the rounding of both files); they may
+ * overlap. Inside one any small change turns the vectors at will, so that no single cosine says
+ * what became of them; the projection on the whole cluster does. A direction near no other is a
+ * cluster of one. It is the width that is bounded and not the gap between neighbours: from some
+ * hundred directions on gaps of 1e-3 are the rule, and a chain of them would be most of a weight.
  *
  * Singular direction `position` (from 1) of the tuned weight, on one side. */
 typedef struct wane_direction {

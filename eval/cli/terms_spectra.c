@@ -21,7 +21,7 @@ const wane_term wane_terms_spectra[] = {
     {"cluster_overlap", "measure",
      "how much of a tuned singular direction lies in one cluster of base directions",
      "max over clusters of sqrt(sum_l <u_j, x_l>^2), a cluster being a run of base singular "
-     "values whose neighbours differ by at most 1e-3 of the larger or by two floors",
+     "values of which the first and the last differ by at most 1e-3 of the first or by two floors",
      "0 to 1, at least max_cosine", "below epsilon = 0.5: an intruder",
      "where the direction does not exist (below_floor); in cells that an earlier wane "
      "measured",

@@ -139,7 +139,8 @@ wane_status wane_cell_fill_change(wane_work *work, const wane_cell *cell, size_t
     wane_model *change = NULL;
     earlier e = {0};
     size_t tokens = 0, count = 0;
-    double *response = wane_alloc(table->count, sizeof *response);
+    /* A model whose adapter has untied the head has one parameter more, behind the others. */
+    double *response = wane_alloc(chain->model->parameters.count, sizeof *response);
     wane_change_row *rows = wane_alloc(table->count, sizeof *rows);
     WANE_TRY(response && rows ? WANE_OK : wane_fail_memory(err, "change", run->name));
     WANE_TRY(change_model(&change, chain->model, work->inputs->base, err));

@@ -148,12 +148,11 @@ static void resume(training *t)
                       err.message);
 }
 
-static wane_environment environment_of(const training *t)
+/* Its row points into it: it is filled in place, never copied. */
+static void read_environment(wane_environment *out, const training *t)
 {
-    wane_environment e;
-    wane_environment_read(&e, wane_pool_threads(t->work->pool), t->work->options->jobs);
-    e.row.mixed = t->mixed;
-    return e;
+    wane_environment_read(out, wane_pool_threads(t->work->pool), t->work->options->jobs);
+    out->row.mixed = t->mixed;
 }
 
 /* Whether other kernels have a part in it, which is refused unless --mixed was said; and on what it
@@ -170,7 +169,8 @@ static wane_status note_environment(training *t, wane_error *err)
     }
     if (st != WANE_OK) return st;
     t->work->mixed = t->mixed;
-    wane_environment here = environment_of(t);
+    wane_environment here;
+    read_environment(&here, t);
     return wane_results_put_environment(t->work->db, t->stage->id, &here.row, err);
 }
 
@@ -279,7 +279,8 @@ static wane_status keep_update(training *t, wane_chain *chain, const wane_saved 
 
 static wane_status seal(training *t, const wane_saved *saved, wane_error *err)
 {
-    wane_environment environment = environment_of(t);
+    wane_environment environment;
+    read_environment(&environment, t);
     bool diverged = t->diverged_at != SIZE_MAX;
     wane_stage_seal row = {.status = diverged ? WANE_STAGE_DIVERGED : WANE_STAGE_DONE,
                            .steps = (int64_t)(diverged ? t->diverged_at : t->stage->steps),

@@ -88,11 +88,12 @@ def weights(kind, rows, cols, rank, seed):
 
 
 def clusters(sigma, floor):
-    number = np.zeros(len(sigma), dtype=int)
-    for i in range(1, len(sigma)):
-        apart = sigma[i - 1] - sigma[i]
-        number[i] = number[i - 1] + (not (apart <= 1e-3 * sigma[i - 1] or apart <= 2 * floor))
-    return number
+    """All runs whose first and last sigma are at most 1e-3 of the first, or two floors, apart."""
+    runs = []
+    for i in range(len(sigma)):
+        near = sigma[i] - sigma[i:] <= max(1e-3 * sigma[i], 2 * floor)
+        runs.append(np.arange(i, i + near.sum()))
+    return runs
 
 
 def main():
@@ -109,7 +110,7 @@ def main():
             count = int((s0 > larger * EPS * s0[0]).sum())
             u, s, v = np.linalg.svd(tuned, full_matrices=False)
             floor = max(larger * EPS * s[0], noise)
-            number = clusters(s0[:count], max(larger * EPS * s0[0], noise))
+            runs = clusters(s0[:count], max(larger * EPS * s0[0], noise))
             print("case", kind, rows, cols, rank, seed, bits, top, file=file)
             print(count, "%.17g %.17g" % (floor, rounding), file=file)
             gaps = np.append(np.append(np.inf, np.abs(np.diff(s))), np.inf)
@@ -119,7 +120,7 @@ def main():
                 side = []
                 for j in range(top):
                     squares = (x.T @ y[:, j]) ** 2
-                    widest = max(squares[number == c].sum() for c in range(number[-1] + 1))
+                    widest = max(squares[run].sum() for run in runs)
                     exists = bool(s[j] > floor)
                     side.append((s[j], exists, np.sqrt(squares.max()), squares.sum(), np.sqrt(widest)))
                     print("%.17g %d %.17g %.17g %.17g %d" % (*side[-1], apart[j]), file=file)

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "analysis/spectra/spectrum.h"
+#include "store/base/memory.h"
+#include "store/base/random.h"
 #include "store/files/tensors.h"
 #include "tests/numeric/spectra/grid.h"
 #include "tests/support/support.h"
@@ -264,10 +266,47 @@ static void an_unchanged_weight_has_the_directions_of_its_base(void **state)
     free(t.a);
 }
 
+/* From some hundred directions on neighbours are closer than 1e-3 nearly everywhere: a chain of
+ * them is no cluster, and a planted direction, 3 sigma_1 x x^T with x drawn anew, is the one
+ * intruder. */
+static void a_dense_spectrum_hides_no_intruder(void **state)
+{
+    (void)state;
+    enum { N = 640, TOP = 10 };
+    wane_error err;
+    wane_base_svd *base = NULL;
+    wane_random where = {.seed = 5, .purpose = WANE_RANDOM_TEST};
+    float *w0 = wane_alloc((size_t)N * N, sizeof *w0), *w = wane_alloc((size_t)N * N, sizeof *w);
+    double x[N], norm = 0;
+    for (size_t i = 0; i < N; i++) {
+        x[i] = wane_random_uniform(&where, i) - 0.5;
+        norm += x[i] * x[i];
+        w0[i * N + i] = (float)(32 / sqrt((double)i + 1));
+    }
+    for (size_t i = 0; i < N; i++)
+        for (size_t j = 0; j < N; j++)
+            w[i * N + j] = w0[i * N + j] + (float)(96 * x[i] * x[j] / norm);
+    CHECK_OK(wane_base_svd_compute(&base, (wane_matrix){w0, N, N, N}, &err));
+    wane_spectrum_options options = {.top = TOP, .u = true, .v = true};
+    wane_spectrum s = {0};
+    CHECK_OK(wane_spectrum_full(&s, base, (wane_matrix){w, N, N, N}, &options, NULL, &err));
+    for (int side = 0; side < 2; side++) {
+        wane_intruder_tally tally = wane_intruder_tally_up(s.side[side], TOP, TOP, 0.5);
+        assert_int_equal(tally.existing, TOP);
+        assert_int_equal(tally.unresolved, 0);
+        assert_int_equal(wane_intruder_count(s.side[side], TOP, TOP, 0.5), 1);
+    }
+    wane_spectrum_free(&s);
+    wane_base_svd_free(base);
+    wane_free(w0);
+    wane_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(existence_and_clusters_equal_numpy),
+        cmocka_unit_test(a_dense_spectrum_hides_no_intruder),
         cmocka_unit_test(an_unchanged_weight_has_the_directions_of_its_base)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
