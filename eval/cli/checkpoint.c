@@ -499,18 +499,12 @@ const float *wane_comparison_floats(const wane_comparison *c, size_t index, bool
     return wane_tensors_floats(tuned ? c->tuned.tensors : c->base.tensors, t);
 }
 
-/* Significant bits; more is finer. */
-static int precision_of(wane_dtype dtype)
-{
-    return dtype == WANE_BF16 ? 8 : dtype == WANE_F16 ? 11 : dtype == WANE_F32 ? 24 : 53;
-}
-
 double wane_comparison_floor(const wane_compared *one, const float *base, const float *tuned)
 {
     size_t count = one->rows * one->cols;
     if (!one->tuned) return 0;
     double square = wane_dtype_rounding(one->tuned->dtype, tuned, count);
-    if (precision_of(one->base->dtype) < precision_of(one->tuned->dtype))
+    if (wane_dtype_coarser(one->base->dtype, one->tuned->dtype))
         square += wane_dtype_rounding(one->base->dtype, base, count);
     return sqrt(square);
 }

@@ -51,8 +51,7 @@ static void write_json(wane_text *out, const wane_task_data *data, const wane_ac
     write_number(out, "loss", a->loss);
     write_number(out, "majority", a->majority);
     wane_text_string(out, ", \"reason\": ");
-    if (a->reason) wane_json_write_string(out, a->reason);
-    else wane_text_string(out, "null");
+    wane_json_write_string(out, a->reason);
     wane_text_printf(out,
                      ", \"labels\": %zu, \"cut_rows\": %zu, \"cut_tokens\": %zu, "
                      "\"unknown_tokens\": %zu, \"apart_rows\": %zu}",

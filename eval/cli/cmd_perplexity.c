@@ -50,8 +50,7 @@ static void write_json(wane_text *out, const wane_text_data *text, const wane_li
     wane_text_string(out, ", \"bos\": ");
     wane_json_write_string(out, row->bos);
     wane_text_printf(out, ", \"out_of_reach\": %d, \"reason\": ", row->out_of_reach);
-    if (row->reason) wane_json_write_string(out, row->reason);
-    else wane_text_string(out, "null");
+    wane_json_write_string(out, row->reason);
     wane_text_string(out, "}\n");
 }
 

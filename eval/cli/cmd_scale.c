@@ -153,12 +153,9 @@ static wane_status check_finite(const wane_pair *pair, wane_error *err)
     const wane_model *models[] = {pair->base, pair->tuned};
     const char *paths[] = {pair->base_path, pair->tuned_path};
     for (size_t i = 0; i < 2; i++) {
-        size_t element = 0;
-        const wane_parameter *p = wane_model_not_finite(models[i], &element);
-        if (p)
-            return wane_fail(err, WANE_ENUMERIC, "scale: %s: value %zu of %s is %s", paths[i],
-                             element, p->name,
-                             isnan(models[i]->weights[p->offset + element]) ? "NaN" : "infinite");
+        char weight[300];
+        if (wane_model_say_not_finite(weight, sizeof weight, models[i]))
+            return wane_fail(err, WANE_ENUMERIC, "scale: %s: %s", paths[i], weight);
     }
     return WANE_OK;
 }

@@ -112,8 +112,7 @@ void wane_compare_write_unmatched_json(wane_text *out, const wane_comparison *c)
         wane_text_string(out, "]");
     }
     wane_text_string(out, ", \"tie\": ");
-    if (c->tie) wane_json_write_string(out, c->tie);
-    else wane_text_string(out, "null");
+    wane_json_write_string(out, c->tie);
     wane_text_string(out, ", \"resized\": [");
     bool some = false;
     for (size_t i = 0; i < c->count; i++) {

@@ -154,21 +154,14 @@ static wane_status put_spectra(storing *s)
     for (size_t i = 0; i < s->all->count; i++) {
         const wane_matrix_spectrum *m = &s->all->matrix[i];
         const wane_compared *one = &s->pair->list[m->index];
-        wane_spectrum_row *row = wane_spectra_rows_put(&rows, &m->spectrum, m->base_count,
-                                                       one->rows, one->cols, s->matrix[i]);
+        wane_spectrum_row *row = m->not_finite
+                                     ? wane_spectra_rows_put_missing(&rows, s->matrix[i])
+                                     : wane_spectra_rows_put(&rows, &m->spectrum, m->base_count,
+                                                             one->rows, one->cols, s->matrix[i]);
         if (m->floor > 0) row->rounding_floor = m->floor;
         row->changed = m->changed;
-        if (m->not_finite) {
-            row->reason = WANE_NOT_FINITE;
-            row->base_count = WANE_NULL;
-            row->top_energy = NAN;
-            for (int side = 0; side < 2; side++)
-                row->side[side] = (wane_spectrum_side_row){.intruders = WANE_NULL,
-                                                           .random = NAN,
-                                                           .energy = NAN,
-                                                           .existing = WANE_NULL,
-                                                           .unresolved = WANE_NULL};
-        } else if (!m->changed) {
+        if (m->not_finite) continue;
+        if (!m->changed) {
             /* Not decomposed: its directions are the base's, whatever they are. */
             row->base_count = WANE_NULL;
             row->base_spectral = row->effective_rank = row->stable_rank = row->top_share =

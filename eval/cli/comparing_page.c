@@ -244,20 +244,13 @@ void wane_comparing_page(wane_text *out, const wane_comparing *c, bool pairs)
 static void json_text(wane_text *out, const char *key, const char *value)
 {
     wane_text_printf(out, "\"%s\":", key);
-    if (value) wane_json_write_string(out, value);
-    else wane_text_string(out, "null");
-}
-
-static void json_value(wane_text *out, double value)
-{
-    if (isfinite(value)) wane_json_write_number(out, value);
-    else wane_text_string(out, "null");
+    wane_json_write_string(out, value);
 }
 
 static void json_number(wane_text *out, const char *key, double value)
 {
     wane_text_printf(out, ",\"%s\":", key);
-    json_value(out, value);
+    wane_json_write_number(out, value);
 }
 
 static void json_side(wane_text *out, const char *key, const wane_compare_side *s)
@@ -292,7 +285,7 @@ static void json_values(wane_text *out, const char *key, const double *values, s
     wane_text_printf(out, ",\"%s\":[", key);
     for (size_t i = 0; i < count; i++) {
         if (i) wane_text_string(out, ",");
-        json_value(out, values[i]);
+        wane_json_write_number(out, values[i]);
     }
     wane_text_string(out, "]");
 }
@@ -346,7 +339,7 @@ static void json_tasks(wane_text *out, const wane_comparing *c)
         wane_text_string(out, ",\"p_of_pairs\":[");
         for (size_t k = 0; k < c->pairs; k++) {
             if (k) wane_text_string(out, ",");
-            json_value(out, wane_mcnemar_exact(t->pair_only[0][k], t->pair_only[1][k]));
+            wane_json_write_number(out, wane_mcnemar_exact(t->pair_only[0][k], t->pair_only[1][k]));
         }
         wane_text_string(out, "]}");
     }

@@ -235,15 +235,13 @@ wane_status wane_correlating_rows(wane_query **out, const wane_correlating *job,
 static void json_text(wane_text *out, const char *key, const char *value)
 {
     wane_text_printf(out, "\"%s\":", key);
-    if (value) wane_json_write_string(out, value);
-    else wane_text_string(out, "null");
+    wane_json_write_string(out, value);
 }
 
 static void json_number(wane_text *out, const char *key, double value)
 {
     wane_text_printf(out, ",\"%s\":", key);
-    if (isfinite(value)) wane_json_write_number(out, value);
-    else wane_text_string(out, "null");
+    wane_json_write_number(out, value);
 }
 
 /* The members of one correlation. */

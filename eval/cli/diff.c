@@ -256,8 +256,7 @@ static void also_number(wane_text *out, const char *key, double value)
 static void also_text(wane_text *out, const char *key, const char *value)
 {
     wane_text_printf(out, ", \"%s\": ", key);
-    if (value) wane_json_write_string(out, value);
-    else wane_text_string(out, "null");
+    wane_json_write_string(out, value);
 }
 
 static void json_broken(wane_text *out, const wane_diff *diff)

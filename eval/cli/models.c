@@ -93,17 +93,11 @@ void wane_pair_close(wane_pair *pair)
 wane_status wane_pair_not_finite(const char *command, const wane_pair *pair, const char *what,
                                  wane_error *err)
 {
-    size_t element = 0;
-    const wane_parameter *p = wane_model_not_finite(wane_pair_model(pair), &element);
-    const char *path = pair->tuned ? pair->tuned_path : pair->base_path;
-    if (!p)
-        return wane_fail(err, WANE_ENUMERIC,
-                         "%s: %s: %s: logits are not finite: sums overflow, the weights are finite",
-                         command, path, what);
-    return wane_fail(err, WANE_ENUMERIC, "%s: %s: %s: logits are not finite: value %zu of %s is %s",
-                     command, path, what, element, p->name,
-                     isnan(wane_pair_model(pair)->weights[p->offset + element]) ? "NaN"
-                                                                                : "infinite");
+    char weight[300];
+    const char *cause = wane_model_say_not_finite(weight, sizeof weight, wane_pair_model(pair));
+    return wane_fail(err, WANE_ENUMERIC, "%s: %s: %s: logits are not finite: %s", command,
+                     pair->tuned ? pair->tuned_path : pair->base_path, what,
+                     cause ? cause : "sums overflow, the weights are finite");
 }
 
 const wane_model *wane_pair_model(const wane_pair *pair)

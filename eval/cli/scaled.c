@@ -50,8 +50,7 @@ static wane_status check_factors(const wane_pair *pair, size_t parameter, wane_e
 static double rounding_of(wane_matrix w)
 {
     size_t count = w.rows * w.cols;
-    wane_dtype type = wane_dtype_of_values(w.data, count);
-    return sqrt(wane_dtype_rounding(type, w.data, count) / (double)count);
+    return wane_dtype_rounding_rms(wane_dtype_of_values(w.data, count), w.data, count);
 }
 
 static wane_status find_one(wane_scaled_matrix *m, const wane_pair *pair,

@@ -73,23 +73,14 @@ static bool is_changed(const finding *f)
     return f->tuned && memcmp(f->base, f->tuned, one->rows * one->cols * sizeof(float)) != 0;
 }
 
-static bool all_finite(const float *values, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(values[i])) return false;
-    return true;
-}
-
 static bool is_finite(const finding *f)
 {
     const wane_compared *one = compared(f);
     const wane_lowrank_term *term = term_of(one);
     size_t count = one->rows * one->cols;
-    if (!all_finite(f->base, count)) return false;
-    if (term)
-        return all_finite(term->b, one->rows * term->rank) &&
-               all_finite(term->a, term->rank * one->cols);
-    return !f->tuned || all_finite(f->tuned, count);
+    if (!wane_all_finite(f->base, count)) return false;
+    if (term) return wane_lowrank_finite(term, one->rows, one->cols);
+    return !f->tuned || wane_all_finite(f->tuned, count);
 }
 
 /* Nothing is known of such a matrix but that it is there. */
@@ -124,16 +115,13 @@ static void find_base(void *context, size_t tile, int thread)
     if (f->status != WANE_OK) return;
     f->matrix->changed = is_changed(f);
     if (!is_finite(f)) {
-        f->matrix->base_not_finite = !all_finite(f->base, count);
+        f->matrix->base_not_finite = !wane_all_finite(f->base, count);
         leave_undefined(f->matrix);
         return;
     }
     if (f->tuned) {
         f->matrix->floor = wane_comparison_floor(one, f->base, f->tuned);
-        f->rounding =
-            one->tuned
-                ? sqrt(wane_dtype_rounding(one->tuned->dtype, f->tuned, count) / (double)count)
-                : 0;
+        if (one->tuned) f->rounding = wane_dtype_rounding_rms(one->tuned->dtype, f->tuned, count);
     }
     if (!f->matrix->changed) {
         f->matrix->spectrum.base_frobenius = frobenius(f->base, count);

@@ -2,9 +2,9 @@
 #include "eval/measure/rows.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "eval/model/kernels.h"
+#include "store/base/matrix.h"
 #include "store/base/memory.h"
 
 struct wane_rows {
@@ -111,29 +111,17 @@ static void compare(const float *logits, float lse, const float *base, float bas
     out->soft_ce = ce[0];
 }
 
-/* Whether every logit of a row is a number. An infinite one may leave the sums finite: -inf is a
- * probability of 0, but no model means that. The exponent's bits are all set in NaN and infinities
- * alone. */
-static bool finite_row(const float *logits, size_t count)
-{
-    const uint32_t exponent = 0x7f800000;
-    uint32_t odd = 0;
-    for (size_t v = 0; v < count; v++) {
-        uint32_t bits = 0;
-        memcpy(&bits, &logits[v], sizeof bits);
-        odd |= (uint32_t)((bits & exponent) == exponent);
-    }
-    return odd == 0;
-}
-
 static void score_row(void *context, size_t row, int thread)
 {
     scoring *s = context;
     size_t vocabulary = s->rows->vocabulary;
     const float *logits = s->rows->logits + row * vocabulary;
     float lse = 0, base_lse = 0;
-    bool finite = finite_row(logits, vocabulary);
-    if (s->with_base) finite &= finite_row(s->rows->base_logits + row * vocabulary, vocabulary);
+    /* An infinite logit may leave the sums finite: -inf is a probability of 0, but no model means
+     * that. */
+    bool finite = wane_all_finite(logits, vocabulary);
+    if (s->with_base)
+        finite = finite && wane_all_finite(s->rows->base_logits + row * vocabulary, vocabulary);
     if (!finite) {
         s->out[row] = (wane_row_score){NAN, s->with_base ? NAN : 0, s->with_base ? NAN : 0};
         return;
@@ -172,7 +160,7 @@ static void choose_row(void *context, size_t row, int thread)
     (void)thread;
     choosing *c = context;
     const float *logits = c->rows->logits + row * c->rows->vocabulary;
-    float lse = finite_row(logits, c->rows->vocabulary) ? 0 : NAN;
+    float lse = wane_all_finite(logits, c->rows->vocabulary) ? 0 : NAN;
     for (size_t j = 0; isnan(lse) && j < c->choices; j++) c->out[row * c->choices + j] = NAN;
     if (isnan(lse)) return;
     wane_kernels_best()->logsumexp(c->rows->vocabulary, logits, &lse, NULL);

@@ -161,39 +161,16 @@ done:
     return st;
 }
 
-static bool same_rope(const wane_rope *a, const wane_rope *b)
-{
-    return a->theta == b->theta && a->llama3 == b->llama3 && a->factor == b->factor &&
-           a->low_frequency_factor == b->low_frequency_factor &&
-           a->high_frequency_factor == b->high_frequency_factor &&
-           a->original_context == b->original_context;
-}
-
-/* What Python takes for false: transformers then looks at the next key. */
-static bool empty(const wane_json *value)
-{
-    double number = 1;
-    size_t bytes = 1;
-    switch (wane_json_kind_of(value)) {
-    case WANE_JSON_NULL: return true;
-    case WANE_JSON_BOOL: return !wane_json_bool(value, true);
-    case WANE_JSON_STRING: return wane_json_string(value, &bytes) && bytes == 0;
-    case WANE_JSON_ARRAY:
-    case WANE_JSON_OBJECT: return wane_json_size(value) == 0;
-    default: return wane_json_number(&number, value) && number == 0;
-    }
-}
-
-/* rope_scaling counts before rope_parameters; either may hold rope_theta, or leave it to the key
- * beside. Parameters per layer type ({"full_attention": {...}}) are read by other families alone,
- * so they must say what the rest says. */
+/* rope_scaling counts before rope_parameters, unless Python takes it for false; either may hold
+ * rope_theta, or leave it to the key beside. Parameters per layer type ({"full_attention": {...}})
+ * are read by other families alone, so they must say what the rest says. */
 static wane_status read_rope(const reader *r, size_t context, wane_rope *out)
 {
     wane_status st = WANE_OK;
     const char *key = "rope_scaling";
     const wane_json *object = wane_json_get(r->root, key);
-    if (empty(object)) object = wane_json_get(r->root, key = "rope_parameters");
-    if (empty(object)) object = NULL;
+    if (!wane_json_truth(object)) object = wane_json_get(r->root, key = "rope_parameters");
+    if (!wane_json_truth(object)) object = NULL;
     if (object && wane_json_kind_of(object) != WANE_JSON_OBJECT)
         return refuse(r, key, "is no object");
     WANE_TRY(read_rope_parameters(r, object, key, context, out));
@@ -203,7 +180,7 @@ static wane_status read_rope(const reader *r, size_t context, wane_rope *out)
         wane_rope nested;
         if (wane_json_kind_of(member) != WANE_JSON_OBJECT) continue;
         WANE_TRY(read_rope_parameters(r, member, key, context, &nested));
-        if (!same_rope(out, &nested))
+        if (!wane_rope_equal(out, &nested))
             return wane_fail(r->err, WANE_EFORMAT,
                              "model configuration: %s: %s: \"%.64s\" has parameters of its own, "
                              "which is not supported",

@@ -107,11 +107,15 @@ size_t wane_config_differences(wane_config_difference out[WANE_CONFIG_SETTINGS],
     return add(out, count, &scaling);
 }
 
+bool wane_rope_equal(const wane_rope *a, const wane_rope *b)
+{
+    return a->theta == b->theta && a->llama3 == b->llama3 && a->factor == b->factor &&
+           a->low_frequency_factor == b->low_frequency_factor &&
+           a->high_frequency_factor == b->high_frequency_factor &&
+           a->original_context == b->original_context;
+}
+
 bool wane_config_computes_alike(const wane_config *a, const wane_config *b)
 {
-    const wane_rope *x = &a->rope, *y = &b->rope;
-    return a->norm_epsilon == b->norm_epsilon && x->theta == y->theta && x->llama3 == y->llama3 &&
-           x->factor == y->factor && x->low_frequency_factor == y->low_frequency_factor &&
-           x->high_frequency_factor == y->high_frequency_factor &&
-           x->original_context == y->original_context;
+    return a->norm_epsilon == b->norm_epsilon && wane_rope_equal(&a->rope, &b->rope);
 }

@@ -81,11 +81,21 @@ const wane_parameter *wane_model_not_finite(const wane_model *model, size_t *ele
         const float *values = model->weights + parameter->offset;
         for (size_t i = 0; i < parameter->rows * parameter->cols; i++)
             if (!isfinite(values[i])) {
-                *element = i;
+                if (element) *element = i;
                 return parameter;
             }
     }
     return NULL;
+}
+
+char *wane_model_say_not_finite(char *out, size_t size, const wane_model *model)
+{
+    size_t element = 0;
+    const wane_parameter *p = wane_model_not_finite(model, &element);
+    if (!p) return NULL;
+    (void)snprintf(out, size, "value %zu of %s is %s", element, p->name,
+                   isnan(model->weights[p->offset + element]) ? "NaN" : "infinite");
+    return out;
 }
 
 wane_status wane_model_untie(wane_model *model, wane_error *err)

@@ -36,9 +36,9 @@ typedef struct wane_config {
 } wane_config;
 
 /* Reads a Hugging Face config.json (model_type llama; anything this family does not cover is
- * refused by name: sliding windows, other activations, ...). A key that is absent has the default of
- * transformers' LlamaConfig; rope_theta is found wherever transformers 4 and 5 write it. `name` is
- * what messages call the file. */
+ * refused by name: sliding windows, other activations, ...). A key that is absent has the default
+ * of transformers' LlamaConfig; rope_theta is found wherever transformers 4 and 5 write it. `name`
+ * is what messages call the file. */
 WANE_MUST_CHECK wane_status wane_config_parse(wane_config *out, const char *bytes, size_t count,
                                               const char *name, wane_error *err);
 
@@ -53,6 +53,8 @@ typedef struct wane_config_difference {
  * value written out are alike); returns how many. */
 size_t wane_config_differences(wane_config_difference out[WANE_CONFIG_SETTINGS],
                                const wane_config *base, const wane_config *other);
+/* Whether the same angles come out at every position. */
+bool wane_rope_equal(const wane_rope *a, const wane_rope *b);
 /* Of two configurations with the same parameters: whether equal weights give equal logits. */
 bool wane_config_computes_alike(const wane_config *a, const wane_config *b);
 
@@ -120,7 +122,8 @@ WANE_MUST_CHECK wane_status wane_model_copy(wane_model **out, const wane_model *
                                             wane_error *err);
 void wane_model_free(wane_model *model);
 /* A tied model gets a head of its own, equal to the embedding (its table one more parameter, behind
- * the others, which stay where they are); tie takes it off again. Nothing where it is so already. */
+ * the others, which stay where they are); tie takes it off again. Nothing where it is so already.
+ */
 WANE_MUST_CHECK wane_status wane_model_untie(wane_model *model, wane_error *err);
 void wane_model_tie(wane_model *model);
 
@@ -134,8 +137,11 @@ WANE_MUST_CHECK wane_status wane_model_sha256(char out[WANE_SHA256_HEX], const w
                                               wane_error *err);
 
 /* The first parameter with a value that is NaN or infinite, in the order of the table, and the
- * place of the value in it, row by row from 0; NULL when every weight is finite. Borrowed. */
+ * place of the value in it, row by row from 0 (element may be NULL); NULL when every weight is
+ * finite. Borrowed. */
 const wane_parameter *wane_model_not_finite(const wane_model *model, size_t *element);
+/* The same in words, "value 5 of model.norm.weight is NaN", in `out`, which it returns; or NULL. */
+char *wane_model_say_not_finite(char *out, size_t size, const wane_model *model);
 
 float *wane_model_weight(wane_model *model, size_t parameter);
 wane_matrix wane_model_matrix(const wane_model *model, size_t parameter); /* borrowed view */

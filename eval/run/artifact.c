@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What sealed stages have left, under their seals.
  */
-#include <math.h>
 #include <string.h>
 
 #include "eval/run/work.h"
@@ -35,8 +34,7 @@ static wane_status check_settings(const wane_update *update, const wane_work *wo
 {
     const wane_method *method = &stage->config->settings;
     const wane_parameters *table = &work->inputs->base->parameters;
-    double rank = (double)method->rank;
-    float scale = (float)(method->alpha / (method->rslora ? sqrt(rank) : rank));
+    float scale = (float)wane_lora_scale(method->alpha, method->rank, method->rslora);
     bool *targets = NULL;
     size_t count = 0;
     wane_status st = wane_method_targets(&targets, method, table, err);

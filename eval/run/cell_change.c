@@ -59,12 +59,9 @@ static bool terms_finite(const wane_update *update, const char *name)
 {
     for (size_t t = 0; t < update->count; t++) {
         const wane_update_tensor *tensor = &update->tensors[t];
-        const wane_lowrank_term *term = &tensor->term;
-        if (strcmp(tensor->name, name) != 0) continue;
-        for (size_t i = 0; i < tensor->rows * term->rank; i++)
-            if (!isfinite(term->b[i])) return false;
-        for (size_t i = 0; i < tensor->cols * term->rank; i++)
-            if (!isfinite(term->a[i])) return false;
+        if (strcmp(tensor->name, name) == 0 &&
+            !wane_lowrank_finite(&tensor->term, tensor->rows, tensor->cols))
+            return false;
     }
     return true;
 }

@@ -138,7 +138,7 @@ wane_status wane_cell_fill_previous(wane_work *work, const wane_cell *cell,
         const wane_base_svd *reference = NULL;
         WANE_TRY(wane_work_continue(work, err));
         if (!wane_weight_finite(chain->model, i) || (r.model && !wane_weight_finite(r.model, i))) {
-            wane_spectra_rows_add_missing(&rows, work->plan->matrix_ids[i]);
+            (void)wane_spectra_rows_put_missing(&rows, work->plan->matrix_ids[i]);
             continue;
         }
         WANE_TRY(next_reference(&reference, &r, i, err));

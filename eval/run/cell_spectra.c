@@ -34,7 +34,7 @@ wane_status wane_cell_fill_spectra(wane_work *work, const wane_cell *cell, const
         if (!table->parameter[i].linear) continue;
         wane_spectrum s = {0};
         if (!wane_weight_finite(chain->model, i)) {
-            wane_spectra_rows_add_missing(&rows, work->plan->matrix_ids[i]);
+            (void)wane_spectra_rows_put_missing(&rows, work->plan->matrix_ids[i]);
             continue;
         }
         WANE_TRY(wane_spectrum_at(&s, work, chain, position, i, &options, err));
@@ -44,7 +44,7 @@ wane_status wane_cell_fill_spectra(wane_work *work, const wane_cell *cell, const
     }
     /* Interventions measured before on other intruders are measured again, behind this cell. */
     if (x->interventions.lambda_count > 0 && judged_anew(&rows, &x->interventions))
-        WANE_TRY(wane_cells_drop(work->db, cell->stage, WANE_CELL_INTERVENTION, err));
+        WANE_TRY(wane_cells_drop_interventions(work->db, cell->stage, err));
     WANE_TRY(wane_spectra_rows_commit(work, cell, &rows, err));
 done:
     wane_spectra_rows_free(&rows);

@@ -84,13 +84,11 @@ static wane_status describe(wane_text *detail, int64_t *count, bool *finite, wan
                             wane_error *err)
 {
     wane_text first = {0};
-    size_t element = 0;
-    const wane_parameter *p = model ? wane_model_not_finite(model, &element) : NULL;
+    char weight[300];
+    const char *bad = model ? wane_model_say_not_finite(weight, sizeof weight, model) : NULL;
     wane_status st = missing_numbers(&first, count, work, stage, err);
-    *finite = !p && *count == 0;
-    if (p)
-        wane_text_printf(detail, "%s: value %zu of %s is %s", path, element, p->name,
-                         isnan(model->weights[p->offset + element]) ? "NaN" : "infinite");
+    *finite = !bad && *count == 0;
+    if (bad) wane_text_printf(detail, "%s: %s", path, bad);
     else if (*count)
         wane_text_printf(detail, "%s: logits are not finite: %s", path,
                          first.data ? first.data : "");

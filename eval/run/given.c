@@ -160,8 +160,7 @@ static wane_status replace_by_model(wane_model *model, const wane_package *packa
     wane_status st = wane_model_load_package(&loaded, package, err);
     if (st != WANE_OK) return st;
     /* An adapter before may have parted head and embedding; this one stands for itself. */
-    if (loaded->config.tied && !model->config.tied) wane_model_tie(model);
-    if (loaded->config.tied) wane_model_tie(model); /* an adapter before may have parted it */
+    if (loaded->config.tied) wane_model_tie(model);
     st = wane_given_fits(&model->config, &loaded->config, wane_package_path(package), err);
     if (st == WANE_OK) {
         memcpy(model->weights, loaded->weights, model->parameters.floats * sizeof(float));

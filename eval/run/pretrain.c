@@ -177,8 +177,7 @@ wane_status wane_pretrain(const wane_pretraining *s, const char *folder, wane_po
                   "%.4f nats/token)",
                   model->parameters.numbers, s->steps, entropy);
     WANE_TRY(train_steps(trainer, s, &windows, log, err));
-    size_t element = 0;
-    const wane_parameter *bad = wane_model_not_finite(model, &element);
+    const wane_parameter *bad = wane_model_not_finite(model, NULL);
     if (bad) { /* the last step's update: no loss has seen it */
         st = wane_fail(err, WANE_ENUMERIC, "pretrain: step %zu: %s is not finite after it",
                        s->steps - 1, bad->name);

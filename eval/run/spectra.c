@@ -22,9 +22,7 @@ wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_error *err
 bool wane_weight_finite(const wane_model *model, size_t parameter)
 {
     const wane_parameter *p = &model->parameters.parameter[parameter];
-    for (size_t i = 0; i < p->rows * p->cols; i++)
-        if (!isfinite(model->weights[p->offset + i])) return false;
-    return true;
+    return wane_all_finite(model->weights + p->offset, p->rows * p->cols);
 }
 
 /* The terms of stages first .. position on one weight. */
@@ -186,30 +184,32 @@ void wane_spectra_rows_add(wane_spectra_rows *rows, const wane_spectrum *spectru
                                 parameter->cols, matrix);
 }
 
-void wane_spectra_rows_add_missing(wane_spectra_rows *rows, int64_t matrix)
+wane_spectrum_row *wane_spectra_rows_put_missing(wane_spectra_rows *rows, int64_t matrix)
 {
     const wane_spectrum_side_row none = {.intruders = WANE_NULL,
                                          .random = NAN,
                                          .energy = NAN,
                                          .existing = WANE_NULL,
                                          .unresolved = WANE_NULL};
-    rows->spectrum[rows->spectra++] = (wane_spectrum_row){.matrix = matrix,
-                                                          .base_count = WANE_NULL,
-                                                          .side = {none, none},
-                                                          .top_energy = NAN,
-                                                          .base_frobenius = NAN,
-                                                          .base_spectral = NAN,
-                                                          .delta_frobenius = NAN,
-                                                          .delta_spectral = NAN,
-                                                          .relative_update = NAN,
-                                                          .effective_rank = NAN,
-                                                          .stable_rank = NAN,
-                                                          .top_share = NAN,
-                                                          .rho_10 = NAN,
-                                                          .rounding_floor = NAN,
-                                                          .reason = WANE_NOT_FINITE,
-                                                          .changed = true,
-                                                          .floor = NAN};
+    wane_spectrum_row *row = &rows->spectrum[rows->spectra++];
+    *row = (wane_spectrum_row){.matrix = matrix,
+                               .base_count = WANE_NULL,
+                               .side = {none, none},
+                               .top_energy = NAN,
+                               .base_frobenius = NAN,
+                               .base_spectral = NAN,
+                               .delta_frobenius = NAN,
+                               .delta_spectral = NAN,
+                               .relative_update = NAN,
+                               .effective_rank = NAN,
+                               .stable_rank = NAN,
+                               .top_share = NAN,
+                               .rho_10 = NAN,
+                               .rounding_floor = NAN,
+                               .reason = WANE_NOT_FINITE,
+                               .changed = true,
+                               .floor = NAN};
+    return row;
 }
 
 wane_status wane_spectra_rows_commit(wane_work *work, const wane_cell *cell,
@@ -222,21 +222,18 @@ wane_status wane_spectra_rows_commit(wane_work *work, const wane_cell *cell,
     return wane_work_commit(work, cell, &all, err);
 }
 
-static double root_mean_square(wane_dtype dtype, wane_matrix w)
-{
-    size_t count = w.rows * w.cols;
-    return sqrt(wane_dtype_rounding(dtype, w.data, count) / (double)count);
-}
-
 wane_rounding wane_chain_rounding(const wane_work *work, const wane_chain *chain, size_t parameter)
 {
     if (!chain->given) return (wane_rounding){0};
     wane_matrix tuned = wane_model_matrix(chain->model, parameter);
     wane_matrix base = wane_model_matrix(work->inputs->base, parameter);
-    wane_dtype to = wane_dtype_of_values(tuned.data, tuned.rows * tuned.cols);
-    wane_dtype from = wane_dtype_of_values(base.data, base.rows * base.cols);
-    bool coarser = from == WANE_BF16 ? to != WANE_BF16 : from == WANE_F16 && to == WANE_F32;
-    return (wane_rounding){root_mean_square(to, tuned), coarser ? root_mean_square(from, base) : 0};
+    size_t count = tuned.rows * tuned.cols;
+    wane_dtype to = wane_dtype_of_values(tuned.data, count);
+    wane_dtype from = wane_dtype_of_values(base.data, count);
+    wane_rounding rounding = {.tuned = wane_dtype_rounding_rms(to, tuned.data, count)};
+    if (wane_dtype_coarser(from, to))
+        rounding.base = wane_dtype_rounding_rms(from, base.data, count);
+    return rounding;
 }
 
 wane_status wane_spectrum_at(wane_spectrum *out, wane_work *work, const wane_chain *chain,

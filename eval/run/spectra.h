@@ -57,9 +57,9 @@ void wane_spectra_rows_free(wane_spectra_rows *rows);
 void wane_spectra_rows_add(wane_spectra_rows *rows, const wane_spectrum *spectrum,
                            const wane_base_svd *svd, const wane_parameter *parameter,
                            int64_t matrix);
-/* Appends a matrix that has no spectrum because a number of it, or of its reference, is not finite.
- */
-void wane_spectra_rows_add_missing(wane_spectra_rows *rows, int64_t matrix);
+/* Appends a matrix that has no spectrum because a number of it, or of its reference, is not finite;
+ * returns its row. */
+wane_spectrum_row *wane_spectra_rows_put_missing(wane_spectra_rows *rows, int64_t matrix);
 /* The same of a weight of rows x cols with `base_count` reference directions; returns its row. */
 wane_spectrum_row *wane_spectra_rows_put(wane_spectra_rows *rows, const wane_spectrum *spectrum,
                                          size_t base_count, size_t weight_rows, size_t weight_cols,

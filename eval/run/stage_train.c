@@ -318,11 +318,10 @@ static wane_status trained_finite(bool *out, training *t, const wane_chain *chai
                                   const wane_adapter *adapter, wane_probe *probe, wane_error *err)
 {
     const wane_class_head *head = wane_trainer_head(t->trainer);
-    size_t element = 0, head_numbers = head ? head->outputs * chain->model->config.width : 0;
-    bool finite = !wane_model_not_finite(chain->model, &element);
-    for (size_t i = 0; adapter && i < adapter->floats; i++)
-        finite = finite && isfinite(adapter->block[i]);
-    for (size_t i = 0; i < head_numbers; i++) finite = finite && isfinite(head->weight[i]);
+    size_t head_numbers = head ? head->outputs * chain->model->config.width : 0;
+    bool finite = !wane_model_not_finite(chain->model, NULL) &&
+                  (!adapter || wane_all_finite(adapter->block, adapter->floats)) &&
+                  (!head || wane_all_finite(head->weight, head_numbers));
     wane_status st = wane_probe_take(probe, t->work, chain->model, adapter, err);
     *out = finite && probe->finite;
     return st;

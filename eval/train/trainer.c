@@ -32,8 +32,7 @@ static wane_status check_settings(const wane_method *method, const wane_training
 
 static double scale_of(const wane_method *method)
 {
-    double rank = (double)method->rank;
-    return method->alpha / (method->rslora ? sqrt(rank) : rank);
+    return wane_lora_scale(method->alpha, method->rank, method->rslora);
 }
 
 /* A continued adapter must be what the method would have made. */

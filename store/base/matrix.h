@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A borrowed view of a matrix of floats in memory.
+ * A borrowed view of a matrix of floats in memory, and whether numbers are finite.
  */
 #ifndef STORE_BASE_MATRIX_H
 #define STORE_BASE_MATRIX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* rows x cols, row-major: element (i, j) is data[i * stride + j], stride >= cols. A weight is
@@ -21,5 +22,10 @@ typedef struct wane_lowrank_term {
     size_t rank;
     float scale;
 } wane_lowrank_term;
+
+/* Whether none of `count` values is NaN or infinite; of a term of a weight of rows x cols, whether
+ * all of its factors are (the scale is not looked at). */
+bool wane_all_finite(const float *values, size_t count);
+bool wane_lowrank_finite(const wane_lowrank_term *term, size_t rows, size_t cols);
 
 #endif

@@ -309,8 +309,26 @@ bool wane_json_bool(const wane_json *value, bool fallback)
     return wane_json_kind_of(value) == WANE_JSON_BOOL ? value->as.truth : fallback;
 }
 
+bool wane_json_truth(const wane_json *value)
+{
+    double number = 0;
+    size_t bytes = 0;
+    switch (wane_json_kind_of(value)) {
+    case WANE_JSON_NULL: return false;
+    case WANE_JSON_BOOL: return wane_json_bool(value, true);
+    case WANE_JSON_ARRAY:
+    case WANE_JSON_OBJECT: return wane_json_size(value) > 0;
+    case WANE_JSON_STRING: return wane_json_string(value, &bytes) && bytes > 0;
+    default: return !wane_json_number(&number, value) || number != 0;
+    }
+}
+
 void wane_json_write_string(wane_text *out, const char *text)
 {
+    if (!text) {
+        wane_text_string(out, "null");
+        return;
+    }
     wane_text_string(out, "\"");
     for (const char *start = text;;) {
         size_t plain = 0;

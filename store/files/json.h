@@ -58,9 +58,11 @@ bool wane_json_integer(int64_t *out, const wane_json *value); /* within int64; a
  * any other. */
 const char *wane_json_written(const wane_json *value);
 bool wane_json_bool(const wane_json *value, bool fallback); /* fallback if no bool */
+/* Whether Python's `if` takes it for true: not null, false, 0, "", [] or {}, and there at all. */
+bool wane_json_truth(const wane_json *value);
 
-/* Appends `text` as a JSON string with quotes; a number as JSON ("null" when not finite; a number
- * reads back to the same bits). */
+/* Appends `text` as a JSON string with quotes ("null" for NULL); a number as JSON ("null" when not
+ * finite; a number reads back to the same bits). */
 void wane_json_write_string(wane_text *out, const char *text);
 void wane_json_write_number(wane_text *out, double value);
 

@@ -10,8 +10,7 @@
 #include "store/files/safetensors.h"
 #include "store/files/update_memory.h"
 
-/* The head of transformers' sequence classifiers, which no causal model has. */
-static const char head_name[] = "score.weight";
+static const char head_name[] = WANE_PEFT_HEAD;
 
 /* An adapter being read. */
 typedef struct reading {
@@ -91,18 +90,6 @@ static wane_status write_names(char **module, char **tensor, const reading *r,
     return WANE_OK;
 }
 
-/* The values of a matrix, transposed, in the arena. */
-static wane_status transpose(const float **out, const reading *r, const float *in, size_t rows,
-                             size_t cols)
-{
-    float *turned = wane_arena_alloc(r->memory->arena, rows * cols, sizeof *turned);
-    if (!turned) return wane_fail_memory(r->err, "read", r->path);
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < cols; j++) turned[j * rows + i] = in[i * cols + j];
-    *out = turned;
-    return WANE_OK;
-}
-
 /* The pair whose A is `a`: the weight's change is s B A, of an embedding's s (B A)^T. */
 static wane_status read_pair(reading *r, const wane_tensor *a, const wane_peft_name *name)
 {
@@ -133,8 +120,11 @@ static wane_status read_pair(reading *r, const wane_tensor *a, const wane_peft_n
     size_t rows = b->shape[0], cols = a->shape[1];
     if (embedding) {
         const float *first = term.a;
-        WANE_TRY(transpose(&term.a, r, term.b, rows, term.rank));
-        WANE_TRY(transpose(&term.b, r, first, term.rank, cols));
+        wane_arena *arena = r->memory->arena;
+        WANE_TRY(
+            wane_peft_transpose(&term.a, term.b, rows, term.rank, arena, "read", r->path, r->err));
+        WANE_TRY(
+            wane_peft_transpose(&term.b, first, term.rank, cols, arena, "read", r->path, r->err));
     }
     r->update->tensors[r->update->count++] = (wane_update_tensor){.name = weight,
                                                                   .rows = embedding ? cols : rows,

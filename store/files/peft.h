@@ -6,6 +6,7 @@
 #ifndef STORE_FILES_PEFT_H
 #define STORE_FILES_PEFT_H
 
+#include "store/base/memory.h"
 #include "store/base/status.h"
 #include "store/base/text.h"
 #include "store/files/json.h"
@@ -64,10 +65,12 @@ WANE_MUST_CHECK wane_status wane_peft_targets_hold(bool *out, const wane_peft_ta
 bool wane_peft_targets_save(const wane_peft_targets *targets, const char *module);
 bool wane_peft_targets_set(const wane_peft_targets *targets); /* whether target_modules is there */
 
-/* What Python's `if value` is. */
-bool wane_peft_truth(const wane_json *value);
-
 /* ------------------------------------------------------------------------- names of tensors */
+
+/* What every name begins with, and (behind it) the head of transformers' sequence classifiers,
+ * which no causal model has. */
+#define WANE_PEFT_PREFIX "base_model.model."
+#define WANE_PEFT_HEAD "score.weight"
 
 /* How the file's tensors are named: base_model.model.MODULE and then
  *   .lora_A[.ADAPTER].weight, .lora_B[.ADAPTER].weight           factors
@@ -95,6 +98,13 @@ typedef struct wane_peft_name {
 } wane_peft_name;
 
 wane_peft_name wane_peft_name_read(const char *name);
+
+/* rows x cols values as cols x rows in the arena, which owns them: peft keeps the factors of an
+ * embedding so. `operation` and `path` are for the message where memory is out. */
+WANE_MUST_CHECK wane_status wane_peft_transpose(const float **out, const float *in, size_t rows,
+                                                size_t cols, wane_arena *arena,
+                                                const char *operation, const char *path,
+                                                wane_error *err);
 
 /* The part of a weight's name before ".weight"; WANE_EINVAL for other names. */
 WANE_MUST_CHECK wane_status wane_peft_module_length(size_t *out, const char *weight,

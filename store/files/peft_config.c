@@ -89,20 +89,6 @@ static bool listed(const char *key, const char *const *names, size_t count)
     return false;
 }
 
-bool wane_peft_truth(const wane_json *value)
-{
-    double number = 0;
-    size_t bytes = 0;
-    switch (wane_json_kind_of(value)) {
-    case WANE_JSON_NULL: return false;
-    case WANE_JSON_BOOL: return wane_json_bool(value, true);
-    case WANE_JSON_ARRAY:
-    case WANE_JSON_OBJECT: return wane_json_size(value) > 0;
-    case WANE_JSON_STRING: return wane_json_string(value, &bytes) && bytes > 0;
-    default: return !wane_json_number(&number, value) || number != 0;
-    }
-}
-
 /* What a reader is told on the way. */
 typedef struct listener {
     void (*warning)(void *context, const char *line);
@@ -123,7 +109,7 @@ static void tell(const listener *l, const char *key, const char *what)
 static wane_status check_key(const char *key, const wane_json *value, const listener *l,
                              wane_error *err)
 {
-    bool set = wane_peft_truth(value);
+    bool set = wane_json_truth(value);
     bool object = wane_json_kind_of(value) != WANE_JSON_NULL && LISTED(key, refused_objects);
     bool plain =
         wane_json_kind_of(value) == WANE_JSON_BOOL || wane_json_kind_of(value) == WANE_JSON_NULL;
@@ -275,7 +261,7 @@ static wane_status read_facts(wane_peft_config *config, const wane_json *root, b
     wane_adapter_facts *facts = &config->facts;
     wane_status st = WANE_OK;
     facts->alpha = 8;
-    facts->fan_in_fan_out = wane_peft_truth(wane_json_get(root, "fan_in_fan_out"));
+    facts->fan_in_fan_out = wane_json_truth(wane_json_get(root, "fan_in_fan_out"));
     if (facts->fan_in_fan_out && !loose) {
         tell(l, "fan_in_fan_out",
              "is set, and the weights are outputs x inputs: taken as false, "
@@ -288,7 +274,7 @@ static wane_status read_facts(wane_peft_config *config, const wane_json *root, b
                        l->path, err));
     WANE_TRY(number_of(&facts->dropout, wane_json_get(root, "lora_dropout"), "lora_dropout", 0, 1,
                        l->path, err));
-    facts->rslora = wane_peft_truth(wane_json_get(root, "use_rslora"));
+    facts->rslora = wane_json_truth(wane_json_get(root, "use_rslora"));
     const char *base = wane_json_string(wane_json_get(root, "base_model_name_or_path"), NULL);
     config->base_model = wane_strdup(base ? base : "");
     if (!config->base_model) WANE_TRY(wane_fail_memory(err, "read", l->path));
@@ -352,11 +338,6 @@ static wane_status lookup(double *out, const patterns *p, const char *module, wa
     return WANE_OK;
 }
 
-static float scale_of(double alpha, size_t rank, bool rslora)
-{
-    return (float)(alpha / (rslora ? sqrt((double)rank) : (double)rank));
-}
-
 wane_status wane_peft_config_module(wane_peft_module *out, const wane_peft_config *config,
                                     const char *module, wane_error *err)
 {
@@ -366,7 +347,7 @@ wane_status wane_peft_config_module(wane_peft_module *out, const wane_peft_confi
     if (st == WANE_OK) st = lookup(&alpha, &config->alphas, module, err);
     if (st != WANE_OK) return st;
     out->rank = (size_t)rank;
-    out->scale = scale_of(alpha, out->rank, config->facts.rslora);
+    out->scale = (float)wane_lora_scale(alpha, out->rank, config->facts.rslora);
     return WANE_OK;
 }
 

@@ -1,9 +1,12 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * How an adapter's file names and lays out its tensors.
+ */
 #include <string.h>
 
+#include "store/base/memory.h"
 #include "store/files/peft.h"
 
-static const char prefix[] = "base_model.model.";
+static const char prefix[] = WANE_PEFT_PREFIX;
 
 static const struct {
     const char *infix;
@@ -75,4 +78,16 @@ wane_peft_name wane_peft_name_read(const char *name)
     }
     read_plain(&out);
     return out;
+}
+
+wane_status wane_peft_transpose(const float **out, const float *in, size_t rows, size_t cols,
+                                wane_arena *arena, const char *operation, const char *path,
+                                wane_error *err)
+{
+    float *turned = wane_arena_alloc(arena, rows * cols, sizeof *turned);
+    if (!turned) return wane_fail_memory(err, operation, path);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < cols; j++) turned[j * rows + i] = in[i * cols + j];
+    *out = turned;
+    return WANE_OK;
 }

@@ -124,7 +124,7 @@ static wane_status read_layers(wane_peft_targets *t, const wane_json *root, cons
         return wane_fail(err, WANE_EFORMAT,
                          "read: %s: %s cannot be used when target_modules is a text", path,
                          given ? "layers_to_transform" : key);
-    if (!given && wane_peft_truth(pattern))
+    if (!given && wane_json_truth(pattern))
         return wane_fail(err, WANE_EFORMAT, "read: %s: %s without layers_to_transform", path, key);
     t->layer_count = list ? wane_json_size(value) : given;
     t->layers = wane_alloc(t->layer_count + 1, sizeof *t->layers);
@@ -134,7 +134,7 @@ static wane_status read_layers(wane_peft_targets *t, const wane_json *root, cons
     t->by_layer = t->layer_count > 0;
     if (st != WANE_OK || !t->by_layer) return st;
     const char *name = wane_json_string(pattern, NULL);
-    if (!name && wane_peft_truth(pattern))
+    if (!name && wane_json_truth(pattern))
         WANE_TRY(read_names(parents, root, key, false, path, err));
     if (name && name[0]) {
         parents->list = wane_alloc(1, sizeof *parents->list);
@@ -161,7 +161,7 @@ wane_status wane_peft_targets_read(wane_peft_targets **out, const wane_json *roo
     if (!t) return wane_fail_memory(err, "read", path);
     const char *text = wane_json_string(wane_json_get(root, targets), NULL);
     t->all_linear = text && strcasecmp(text, "all-linear") == 0;
-    t->tied = wane_peft_truth(wane_json_get(root, "ensure_weight_tying"));
+    t->tied = wane_json_truth(wane_json_get(root, "ensure_weight_tying"));
     if (!t->all_linear) WANE_TRY(read_names(&t->targets, root, targets, true, path, err));
     WANE_TRY(read_names(&t->excluded, root, "exclude_modules", true, path, err));
     WANE_TRY(read_names(&t->saved, root, saved, false, path, err));

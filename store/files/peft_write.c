@@ -10,10 +10,7 @@
 #include "store/files/peft.h"
 #include "store/files/safetensors.h"
 
-static const char prefix[] = "base_model.model.";
-
-/* The head of transformers' sequence classifiers, saved whole (modules_to_save). */
-static const char whole_head_name[] = "base_model.model.score.weight";
+static const char prefix[] = WANE_PEFT_PREFIX, head_name[] = WANE_PEFT_HEAD;
 
 static bool ends_with(const char *text, const char *suffix)
 {
@@ -31,11 +28,6 @@ wane_status wane_peft_module_length(size_t *out, const char *weight, const char 
 }
 
 /* ----------------------------------------------------------------------- adapter_config.json */
-
-static float scale_of(double alpha, size_t rank, bool rslora)
-{
-    return (float)(alpha / (rslora ? sqrt((double)rank) : (double)rank));
-}
 
 static void write_key(wane_text *out, const char *weight, size_t length, bool first)
 {
@@ -62,9 +54,10 @@ static wane_status write_pattern(wane_text *out, const wane_update *update, bool
         double value = (double)term->rank;
         if (ranks && term->rank == update->facts.rank) continue;
         if (!ranks) {
-            if (scale_of(update->facts.alpha, term->rank, rslora) == term->scale) continue;
+            if ((float)wane_lora_scale(update->facts.alpha, term->rank, rslora) == term->scale)
+                continue;
             value = term->scale * (rslora ? sqrt(value) : value);
-            if (scale_of(value, term->rank, rslora) != term->scale)
+            if ((float)wane_lora_scale(value, term->rank, rslora) != term->scale)
                 return wane_fail(err, WANE_EINVAL, "write: %s: %s: no alpha gives its scale", path,
                                  update->tensors[i].name);
         }
@@ -160,9 +153,7 @@ wane_status wane_peft_config_write(wane_text *out, const wane_update *update, co
     return wane_text_check(out, "write", path, err);
 }
 
-/* ------------------------------------------------------------------------
- * adapter_model.safetensors
- */
+/* ------------------------------------------------------------------ adapter_model.safetensors */
 
 /* What is to be written, and where its names and turned factors live. */
 typedef struct writing {
@@ -187,17 +178,6 @@ static wane_status add(writing *w, const char *name, size_t length, const char *
     return WANE_OK;
 }
 
-static wane_status transposed(const float **out, writing *w, const float *in, size_t rows,
-                              size_t cols)
-{
-    float *turned = wane_arena_alloc(w->arena, rows * cols, sizeof *turned);
-    if (!turned) return wane_fail_memory(w->err, "write", w->path);
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < cols; j++) turned[j * rows + i] = in[i * cols + j];
-    *out = turned;
-    return WANE_OK;
-}
-
 static wane_status add_factors(writing *w, const wane_update_tensor *t)
 {
     size_t length = 0, rank = t->term.rank;
@@ -209,8 +189,8 @@ static wane_status add_factors(writing *w, const wane_update_tensor *t)
         if (st != WANE_OK) return st;
         return add(w, t->name, length, ".lora_B.weight", t->term.b, t->rows, rank);
     }
-    WANE_TRY(transposed(&a, w, t->term.b, t->rows, rank));
-    WANE_TRY(transposed(&b, w, t->term.a, rank, t->cols));
+    WANE_TRY(wane_peft_transpose(&a, t->term.b, t->rows, rank, w->arena, "write", w->path, w->err));
+    WANE_TRY(wane_peft_transpose(&b, t->term.a, rank, t->cols, w->arena, "write", w->path, w->err));
     WANE_TRY(add(w, t->name, length, ".lora_embedding_A", a, rank, t->rows));
     WANE_TRY(add(w, t->name, length, ".lora_embedding_B", b, t->cols, rank));
 done:
@@ -231,7 +211,7 @@ static wane_status add_whole(writing *w, const wane_update *update, const wane_u
 {
     const char *leaf = strrchr(t->name, '.');
     size_t length = leaf ? (size_t)(leaf - t->name) : 0, cols = t->cols == 1 ? 0 : t->cols;
-    if (!leaf || strcmp(t->name, "score.weight") == 0)
+    if (!leaf || strcmp(t->name, head_name) == 0)
         return leaf ? WANE_OK
                     : wane_fail(w->err, WANE_EINVAL, "write: %s: %s: no module's tensor", w->path,
                                 t->name);
@@ -252,7 +232,7 @@ static wane_status write_factors(const wane_update *update, const char *path, wa
     }
     if (update->head)
         w.sources[w.count++] =
-            (wane_tensor_source){.name = whole_head_name,
+            (wane_tensor_source){.name = WANE_PEFT_PREFIX WANE_PEFT_HEAD,
                                  .data = update->head,
                                  .dimensions = 2,
                                  .shape = {update->head_rows, update->head_cols}};

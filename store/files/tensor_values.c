@@ -57,6 +57,21 @@ double wane_dtype_rounding(wane_dtype dtype, const float *values, size_t count)
     return sum;
 }
 
+double wane_dtype_rounding_rms(wane_dtype dtype, const float *values, size_t count)
+{
+    return sqrt(wane_dtype_rounding(dtype, values, count) / (double)count);
+}
+
+static int significant_bits(wane_dtype dtype)
+{
+    return dtype == WANE_BF16 ? 8 : dtype == WANE_F16 ? 11 : dtype == WANE_F32 ? 24 : 53;
+}
+
+bool wane_dtype_coarser(wane_dtype dtype, wane_dtype other)
+{
+    return significant_bits(dtype) < significant_bits(other);
+}
+
 /* Significant bits 8 (BF16) or 11 (F16, at most 65504, multiples of 2^-24). */
 static bool fits(float value, wane_dtype dtype)
 {

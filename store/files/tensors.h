@@ -43,6 +43,11 @@ const char *wane_dtype_name(wane_dtype dtype); /* "F32", ...; "other" */
  * many u). 0 for F32, F64 and others. */
 double wane_dtype_rounding(wane_dtype dtype, const float *values, size_t count);
 
+/* Of one number, their root mean square. */
+double wane_dtype_rounding_rms(wane_dtype dtype, const float *values, size_t count);
+/* Whether a number keeps fewer significant bits in `dtype` than in `other`. */
+bool wane_dtype_coarser(wane_dtype dtype, wane_dtype other);
+
 /* The 16-bit type (BF16 first) that holds every value exactly, else F32: what a file was rounded to
  * shows in its values, whatever they are kept in since. */
 wane_dtype wane_dtype_of_values(const float *values, size_t count);

@@ -144,6 +144,11 @@ wane_status wane_update_load(wane_update *out, const char *path,
     return st;
 }
 
+double wane_lora_scale(double alpha, size_t rank, bool rslora)
+{
+    return alpha / (rslora ? sqrt((double)rank) : (double)rank);
+}
+
 wane_status wane_update_sha256(char out[WANE_SHA256_HEX], const wane_update *update,
                                wane_error *err)
 {

@@ -92,6 +92,9 @@ WANE_MUST_CHECK wane_status wane_update_load_package(
     void (*warning)(void *context, const char *line), void *context, wane_error *err);
 void wane_update_free(wane_update *update); /* {0} allowed */
 
+/* What an adapter's B A is multiplied by: alpha / rank, or alpha / sqrt(rank) under rsLoRA. */
+double wane_lora_scale(double alpha, size_t rank, bool rslora);
+
 /* The seal of an update as it was read: that of its file of tensors; of an adapter, over both its
  * files, for both decide what it computes. */
 WANE_MUST_CHECK wane_status wane_update_sha256(char out[WANE_SHA256_HEX], const wane_update *update,

@@ -327,20 +327,16 @@ done:
     return wane_results_leave(db, own, st, err);
 }
 
-wane_status wane_cells_drop(wane_results *db, int64_t stage, wane_cell_measure measure,
-                            wane_error *err)
+wane_status wane_cells_drop_interventions(wane_results *db, int64_t stage, wane_error *err)
 {
     bool own = false;
-    if (measure != WANE_CELL_INTERVENTION)
-        return wane_fail(err, WANE_EINVAL, "write: %s: cells of '%s' are not dropped", db->path,
-                         measures[measure]);
     wane_status st = wane_results_enter(db, &own, err);
     if (st != WANE_OK) return st;
     WANE_TRY(wane_results_run(db, err, "DELETE FROM intervention WHERE stage = ? AND step = ?",
                               "ri", stage, (int64_t)WANE_STEP_SEALED));
-    WANE_TRY(wane_results_run(db, err,
-                              "DELETE FROM cell WHERE stage = ? AND step = ? AND measure = ?",
-                              "rit", stage, (int64_t)WANE_STEP_SEALED, measures[measure]));
+    WANE_TRY(wane_results_run(
+        db, err, "DELETE FROM cell WHERE stage = ? AND step = ? AND measure = ?", "rit", stage,
+        (int64_t)WANE_STEP_SEALED, measures[WANE_CELL_INTERVENTION]));
 done:
     return wane_results_leave(db, own, st, err);
 }

@@ -415,10 +415,10 @@ WANE_MUST_CHECK wane_status wane_cell_exists(wane_results *db, bool *out, const 
 WANE_MUST_CHECK wane_status wane_cell_commit(wane_results *db, const wane_cell *cell,
                                              const wane_cell_rows *rows, wane_error *err);
 
-/* Takes away all cells of a measure of the sealed stage, with their rows: what they were made from
- * has changed. WANE_CELL_INTERVENTION alone, else WANE_EINVAL. */
-WANE_MUST_CHECK wane_status wane_cells_drop(wane_results *db, int64_t stage,
-                                            wane_cell_measure measure, wane_error *err);
+/* Takes away all intervention cells of the sealed stage, with their rows: they stand on a count of
+ * intruders that another has replaced. */
+WANE_MUST_CHECK wane_status wane_cells_drop_interventions(wane_results *db, int64_t stage,
+                                                          wane_error *err);
 
 /* -------------------------------------------------------------------- stages and runs in work */
 

@@ -288,8 +288,7 @@ static void interventions_are_dropped(void **state)
     CHECK_OK(wane_cell_commit(
         db, &cell, &(wane_cell_rows){.interventions = &row, .intervention_count = 1}, &err));
     assert_int_equal(query_integer(db, "SELECT count(*) FROM intervention"), 1);
-    CHECK_FAILS(wane_cells_drop(db, s.stage[1], WANE_CELL_SCORE, &err), WANE_EINVAL, "score");
-    CHECK_OK(wane_cells_drop(db, s.stage[1], WANE_CELL_INTERVENTION, &err));
+    CHECK_OK(wane_cells_drop_interventions(db, s.stage[1], &err));
     assert_int_equal(query_integer(db, "SELECT count(*) FROM intervention"), 0);
     assert_int_equal(query_integer(db, "SELECT count(*) FROM cell"), cells);
 }
