@@ -40,8 +40,10 @@ wane_status wane_change_of_terms(wane_change *out, size_t rows, size_t cols,
     WANE_TRY(wane_delta_factor(&delta, rows, cols, terms, count, pool, err));
     size_t kept = delta.numerical < WANE_ANGLE_DIRECTIONS ? delta.numerical : WANE_ANGLE_DIRECTIONS;
     WANE_TRY(change_room(out, rows, cols, kept, err));
-    memcpy(out->u, delta.x, rows * kept * sizeof *out->u);
-    memcpy(out->v, delta.y, cols * kept * sizeof *out->v);
+    if (kept > 0) { /* nothing at all where no term touches the matrix */
+        memcpy(out->u, delta.x, rows * kept * sizeof *out->u);
+        memcpy(out->v, delta.y, cols * kept * sizeof *out->v);
+    }
 done:
     wane_delta_free(&delta);
     return st;

@@ -495,6 +495,7 @@ static void a_tied_head_goes_its_own_way(void **state)
         CHECK_NEAR(1e-9 * (double)nll[0][p], strtod(place + 7, NULL), 1e-8, 0);
         free(said);
     }
+    wane_text_free(&methods);
     free(values);
     wane_update_free(&update);
     wane_model_free(model);
