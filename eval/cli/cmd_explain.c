@@ -130,30 +130,36 @@ static bool print_table(wane_text *out, const char *name, bool json)
     return false;
 }
 
-/* "acc_sd": the spread of acc; "nll_change_stderr": its standard error. */
-static bool print_spread(wane_text *out, const char *name, bool json)
+/* "acc_sd": the spread of acc; "nll_change_stderr": its standard error; "acc_n": over how many runs
+ * its mean is. */
+static bool print_derived(wane_text *out, const char *name, bool json)
 {
-    static const char *const endings[][2] = {{"_sd", "for one run"}, {"_stderr", "where that is"}};
+    static const struct {
+        const char *ending, *what, *missing;
+        bool has_unit; /* the unit of what it is of */
+    } endings[] = {
+        {"_sd", "standard deviation of %s over the runs of a mean (n - 1)", "for one run", true},
+        {"_stderr", "standard error of %s", "where that is", true},
+        {"_n", "how many runs a mean of %s is over: those that have the value", NULL, false}};
     char base[64];
     size_t length = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t tail = strlen(endings[i][0]);
+        size_t tail = strlen(endings[i].ending);
         if (length <= tail || length >= sizeof base ||
-            strcmp(name + length - tail, endings[i][0]) != 0)
+            strcmp(name + length - tail, endings[i].ending) != 0)
             continue;
         (void)snprintf(base, sizeof base, "%.*s", (int)(length - tail), name);
         const wane_term *term = wane_term_find(base, NULL);
         if (!term) continue;
         wane_text what = {0};
-        wane_text_printf(&what,
-                         i == 0 ? "standard deviation of %s over the runs of a mean (n - 1)"
-                                : "standard error of %s",
-                         term->name);
+        const char *gap = strstr(endings[i].what, "%s");
+        wane_text_printf(&what, "%.*s%s%s", (int)(gap - endings[i].what), endings[i].what,
+                         term->name, gap + 2);
         const field fields[] = {{"name", name},
                                 {"kind", "column"},
                                 {"what", what.data},
-                                {"unit", term->unit},
-                                {"null", endings[i][1]}};
+                                {"unit", endings[i].has_unit ? term->unit : "count"},
+                                {"null", endings[i].missing}};
         print_fields(out, fields, 5, json);
         if (what.failed) out->failed = true;
         wane_text_free(&what);
@@ -177,7 +183,7 @@ static wane_status explain(wane_text *out, const char *name, bool json, wane_err
     const wane_named_query *query = wane_named_query_find(name, NULL);
     if (term) print_term(out, term, json);
     if (query && (!term || !json)) print_query(out, query, json);
-    if (!term && !query && !print_spread(out, name, json) && !print_table(out, name, json) &&
+    if (!term && !query && !print_derived(out, name, json) && !print_table(out, name, json) &&
         !print_columns(out, name, json)) {
         near = nearest_of_all(name, near);
         return wane_fail(err, WANE_ENOTFOUND, "explain: %s: not known%s%s", name,

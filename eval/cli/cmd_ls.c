@@ -7,14 +7,8 @@
 #include "eval/cli/lists.h"
 #include "eval/cli/reading.h"
 
-/* The database says 'running' and 'training' of what was begun and not ended; whether a process is
- * still at it, its lock says. */
-#define RUN_STATUS                                                                                 \
-    "CASE WHEN s.status = 'running' AND held('run-' || s.key || '.lock') = 0 THEN 'stopped' "      \
-    "ELSE s.status END"
-#define STAGE_STATUS                                                                               \
-    "CASE WHEN g.status = 'training' AND held(g.key || '.lock') = 0 THEN 'stopped' "               \
-    "ELSE g.status END"
+#define RUN_STATUS WANE_SQL_RUN_STATUS("s.status", "s.key")
+#define STAGE_STATUS WANE_SQL_STAGE_STATUS("g.status", "g.key")
 
 /* Whether kernels of two machines have a part in its weights or its cells. */
 #define MIXED                                                                                      \

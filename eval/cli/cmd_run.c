@@ -82,7 +82,8 @@ static int run(wane_call *call)
         {"threads", 't', WANE_OPTION_COUNT, &threads, "N", "threads in all (every processor)"},
         {"dry-run", 'n', WANE_OPTION_FLAG, &dry_run, NULL,
          "print what is to be trained and filled"},
-        {"mixed", 0, WANE_OPTION_FLAG, &mixed, NULL, "go on on another kind of machine; is marked"},
+        {"mixed", 0, WANE_OPTION_FLAG, &mixed, NULL,
+         "go on on another kind of machine; what is trained or filled there is marked"},
         {"worker", 0, WANE_OPTION_HIDDEN_COUNT, &worker, "N", ""},
         {"report", 0, WANE_OPTION_HIDDEN_COUNT, &report, "FD", ""},
     };

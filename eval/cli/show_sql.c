@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/cli/show_sql.h"
 
+#include "store/results/query.h"
+
 /* Names of the run ?1, to find it in the views. */
 #define THIS_RUN                                                                                   \
     "run = (SELECT name FROM run WHERE id = ?1) AND experiment = "                                 \
@@ -9,14 +11,8 @@
 #define NUMBER(before, digits, value)                                                              \
     "CASE WHEN " value " IS NOT NULL THEN format('" before "%." digits "f', " value ") END"
 
-/* The database says 'running' and 'training' of what was begun and not ended; whether a process is
- * still at it, its lock says. */
-#define RUN_STATUS                                                                                 \
-    "CASE WHEN r.status = 'running' AND held('run-' || r.key || '.lock') = 0 THEN 'stopped' "      \
-    "ELSE r.status END"
-#define STAGE_STATUS                                                                               \
-    "CASE WHEN stage_status = 'training' AND held(stage || '.lock') = 0 THEN 'stopped' "           \
-    "ELSE stage_status END"
+#define RUN_STATUS WANE_SQL_RUN_STATUS("r.status", "r.key")
+#define STAGE_STATUS WANE_SQL_STAGE_STATUS("stage_status", "stage")
 
 /* Those in which kernels of two machines have a part. */
 #define MIXED_STAGES                                                                               \

@@ -46,12 +46,10 @@ static const wane_term terms[] = {
      "without an adapter", "LoRA (2106.09685)", NULL},
     {"angle_u", "measure", "how far a stage's update turns away from the one before, left side",
      "largest principal angle between the first min(rank, 8) left singular vectors of W_i - "
-     "W_(i-1) "
-     "and of W_(i-1) - W_(i-2); of a stage: mean",
+     "W_(i-1) and of W_(i-1) - W_(i-2); of a stage: mean",
      "radians, 0 to pi/2", "higher: the update points elsewhere",
      "at a first stage (first_stage), for an unchanged weight, where the weights before are not "
-     "kept "
-     "or every stage starts from the base",
+     "kept or every stage starts from the base",
      "Bjorck and Golub 1973", "random subspaces are close to pi/2 already"},
     {"angle_v", "measure", "angle_u of the right singular vectors", NULL, "radians, 0 to pi/2",
      NULL, "as angle_u", NULL, NULL},
@@ -84,9 +82,8 @@ static const wane_term terms[] = {
     {"bounds", "setting",
      "runs beside each method that bound what it could reach: METHOD-joint, METHOD-single",
      "joint: all (true), last or none: stage k trains the tasks 1..k of the order together, from "
-     "the "
-     "base, steps as for their rows together; single: true: stage k trains task k alone, from the "
-     "base",
+     "the base, steps as for their rows together; single: true: stage k trains task k alone, from "
+     "the base",
      NULL, NULL, NULL, "joint training and independent experts, as in RWalk and Avalanche",
      "joint is shared by orders once they have come to the same tasks; intransigence needs joint: "
      "all; wane correlate leaves bounds out"},
@@ -112,9 +109,8 @@ static const wane_term terms[] = {
     {"defined", "column", "of how many runs the means are: those in which the arm has a value",
      NULL, "count", NULL, NULL, NULL, "runs less these had none; the column reason says why"},
     {"delta_frobenius", "measure", "size of the update",
-     "||W - W_0||_F; of a stage: root of the "
-     "sum of squares over its matrices",
-     NULL, MORE_CHANGED, NULL, NULL, "of an intervention: ||W_arm - W_0||_F"},
+     "||W - W_0||_F; of a stage: root of the sum of squares over its matrices", NULL, MORE_CHANGED,
+     NULL, NULL, "of an intervention: ||W_arm - W_0||_F"},
     {"delta_spectral", "measure", "largest singular value of the update",
      "sigma_1(W - W_0); of a stage: root of the sum of squares", NULL, MORE_CHANGED, NULL, NULL,
      NULL},
@@ -123,8 +119,7 @@ static const wane_term terms[] = {
     {"effective_rank", "measure", "how many directions the update spreads over",
      "exp(-sum p ln p), p = s / sum s, s the singular values of W - W_0; of a stage: mean", NULL,
      "higher: spread wider",
-     "for an unchanged weight (unchanged), and below the rounding of a "
-     "16-bit file",
+     "for an unchanged weight (unchanged), and below the rounding of a 16-bit file",
      "Roy and Vetterli 2007", NULL},
     {"energy", "intervention",
      "arm: as much energy as `intruders` takes, taken from what is no intruder",
@@ -137,8 +132,7 @@ static const wane_term terms[] = {
     {"experiment", "column", "name of the experiment file", NULL, NULL, NULL, NULL, NULL, NULL},
     {"f_delta", "measure", "how strongly the update acts on what the task feeds a weight",
      "mean over tokens of ||dW x|| / ||x||, dW = W - W_0, x the weight's inputs in the tuned model "
-     "on "
-     "the prompts of the trained task's first 64 measured rows; of a stage: mean over matrices",
+     "on the prompts of the trained task's first 64 measured rows; of a stage: mean over matrices",
      "ratio", MORE_CHANGED, NULL, NULL, "delta_spectral bounds it"},
     {"final", "column", "score of a task after the last stage", "R[T][j]", "share of 1", NULL, NULL,
      NULL, NULL},
@@ -146,8 +140,7 @@ static const wane_term terms[] = {
      "cells without a number, bound 0; a weight that is NaN or infinite fails too", "count",
      "any: failed", NULL, NULL,
      "a trained stage that is not finite has diverged: a result, no failure; the cells are NULL "
-     "with "
-     "reason not_finite"},
+     "with reason not_finite"},
     {"forgetting", "metric", "how far each task fell from its best since it was learned",
      "(1/(T-1)) sum_{j<T} (max_{l in j..T-1} R[l][j] - R[T][j])", OVER_TASKS,
      MORE_FORGOTTEN "; negative when the last stage is the best", AFTER_ONE, "the common variant",
@@ -185,6 +178,8 @@ static const wane_term terms[] = {
     {"held_out_change", "metric", "what training did to a task that is only watched",
      "R[i][watched] - R[0][watched]", OVER_TASKS, "lower: more forgotten", NEEDS_ALL,
      ILLUSION ", Fig 6; TRACE's deltas", NULL},
+    {"high", "column", "upper end of a 95% t interval over runs; of a band: its upper edge", NULL,
+     NULL, NULL, "for one run", NULL, NULL},
     {"holm", "test", "p after Holm's step-down correction over all rows of a table that have one",
      "sorted, the i-th of m: max over j <= i of min(1, (m - j + 1) p_j)", "0 to 1",
      "lower: less likely that any of the rows is by chance", "where p is", "Holm 1979", NULL},
@@ -199,8 +194,7 @@ static const wane_term terms[] = {
      "replacement, 10,000 times",
      NULL, NULL, "below 6 blocks (few_blocks), or when the resamples do not vary", "Efron 1987",
      "in a simulation it held the true Spearman coefficient 84% of the time with 6 configs, 89% "
-     "with "
-     "12, 93% with 24 and with 48 (tests/bench/bench_coverage.c)"},
+     "with 12, 93% with 24 and with 48 (tests/bench/bench_coverage.c)"},
     {"interventions", "setting",
      "the intruders of finished stages scaled, beside arms that compare",
      "interventions: {choices: [top, all], arms: [intruders, neighbour, shrink, rescale, energy], "
@@ -218,13 +212,12 @@ static const wane_term terms[] = {
     {"joint_acc", "metric", "acc of joint training on the tasks so far: the usual upper bound",
      "(1/T) sum_j a[j], a[j] = accuracy of task j after joint training on tasks 1..T", "share of 1",
      "higher: better",
-     "until METHOD-joint is measured (bound_missing); under joint: last before "
-     "the last stage (joint_last)",
+     "until METHOD-joint is measured (bound_missing); under joint: last before the last stage "
+     "(joint_last)",
      "RWalk (1801.10112)", "there with bounds: {joint: ...} alone"},
     {"keep", "setting", "which updates of the weights stay on disk",
      "all: of every stage; adapters: adapters of every stage, full updates of last stages; last: "
-     "of "
-     "last stages; none",
+     "of last stages; none",
      NULL, NULL, NULL, NULL, NULL},
     {"kendall_tau_b", "test", "rank correlation by concordant and discordant pairs, ties accounted",
      NULL, "-1 to 1", "above 0: y rises with x", "for a constant x or y", NULL, NULL},
@@ -263,21 +256,16 @@ static const wane_term terms[] = {
     {"like", "test", "wane perplexity --like TOOL: the number by the rule of another tool",
      "lm-eval-wikitext: pages of a plain WikiText file (a page begins at its = heading =), "
      "detokenised, encoded without special tokens; behind one prefix token (BOS, else EOS) windows "
-     "of "
-     "the context predict every token once, each begins with the last token of the one before, the "
-     "last is filled up with context to the left; words = runs of white space + 1 and bytes are "
-     "those "
-     "of the page as it was. gptq: all lines (blank ones as nothing) joined by two line ends, "
-     "encoded "
-     "with special tokens, windows of 2,048 (or the context) without overlap, each predicts all "
-     "but "
-     "its first token, the rest is dropped. llama.cpp: the text without its last line end, encoded "
-     "with special tokens, windows of 512 without overlap, BOS (if any) in place of each one's "
-     "first "
-     "token, only tokens behind the middle are predicted (255 of 512), the rest is dropped",
+     "of the context predict every token once, each begins with the last token of the one before, "
+     "the last is filled up with context to the left; words = runs of white space + 1 and bytes "
+     "are those of the page as it was. gptq: all lines (blank ones as nothing) joined by two line "
+     "ends, encoded with special tokens, windows of 2,048 (or the context) without overlap, each "
+     "predicts all but its first token, the rest is dropped. llama.cpp: the text without its last "
+     "line end, encoded with special tokens, windows of 512 without overlap, BOS (if any) in place "
+     "of each one's first token, only tokens behind the middle are predicted (255 of 512), the "
+     "rest is dropped",
      NULL, NULL, NULL,
-     "lm-evaluation-harness, task wikitext; IST-DASLab/gptq, llama.py; llama.cpp, "
-     "llama-perplexity",
+     "lm-evaluation-harness, task wikitext; IST-DASLab/gptq, llama.py; llama.cpp, llama-perplexity",
      "--window overrides the tool's own; its plain token perplexity is exp(nll)"},
     {"limited", "column", "1: the experiment runs under limit:, a try-out; left out of means", NULL,
      NULL, NULL, NULL, NULL, NULL},
@@ -285,6 +273,8 @@ static const wane_term terms[] = {
      "-log softmax over a row's labels, of the true one; of a step: training loss",
      "mean over rows; of a step: mean nll of its labelled tokens", "nats", "higher: worse", NULL,
      NULL, NULL},
+    {"low", "column", "lower end of a 95% t interval over runs; of a band: its lower edge", NULL,
+     NULL, NULL, "for one run", NULL, NULL},
     {"majority", "measure", "share of the most frequent label of a task", NULL, "share of 1", NULL,
      NULL, NULL, "an accuracy of about this much has learned nothing"},
     {"margin", "measure", "score of the true label minus the best other score of a row", NULL,
@@ -301,8 +291,9 @@ static const wane_term terms[] = {
      "the first, only the second answers right",
      "0 to 1", "lower: less likely by chance", NULL, "McNemar 1947",
      "over several pairs of runs the counts add up, as if an example under another seed were "
-     "another "
-     "example: wane explain sign_test counts each once"},
+     "another example: wane explain sign_test counts each once"},
+    {"mean", "column", "mean of the metric named beside it, over the runs that have it", NULL, NULL,
+     NULL, "where none has it", NULL, NULL},
     {"merged_logits", "gate", "merging an adapter must not change the logits",
      "largest change of a logit / largest logit, bound 1e-4", NULL, "above the bound: failed", NULL,
      NULL, NULL},
@@ -321,8 +312,7 @@ static const wane_term terms[] = {
      "after the first stage (first_stage), where a stage was not tracked (not_tracked), behind a "
      "divergence (diverged)",
      "De Lange et al., ICLR 2023 (2205.13452)",
-     "the stability gap: what acc at the ends of stages "
-     "does not show"},
+     "the stability gap: what acc at the ends of stages does not show"},
     {"minus_intruders", "column", "mean of nll_minus_intruders over runs", NULL, "nats per token",
      "above 0: scaling the intruders forgets less", "for the arm intruders itself", NULL, NULL},
     {"moved_frobenius", "intervention", "how far an arm moves the weights", "||W_arm - W||_F", NULL,
@@ -363,8 +353,8 @@ static const wane_term terms[] = {
      "the table of this name is another thing: |U_0^T U| of the matrices that 'matrices:' names, "
      "|cosine| of base direction i with tuned direction j (" ILLUSION ", Figs 9 and 18)"},
     {"p", "test", "how often the permutations give a coefficient as far out as the one observed",
-     "min(1, 2 min(P(perm >= observed), P(perm <= observed))); all permutations up to 9!, else "
-     "(1 + count) / (1 + 100,000) from a fixed seed",
+     "min(1, 2 min(P(perm >= observed), P(perm <= observed))); all permutations up to 9!, else (1 "
+     "+ count) / (1 + 100,000) from a fixed seed",
      "0 to 1", "lower: less likely by chance", "for undefined coefficients", NULL,
      "cannot be smaller than p_min"},
     {"p_min", "test", "the smallest p that so many blocks can give", NULL, "0 to 1", NULL, NULL,
@@ -389,8 +379,7 @@ static const wane_term terms[] = {
      "when they tell all of x or y, or nothing, or leave too few points",
      "permutation: Freedman and Lane 1983",
      "its p is approximate: without any link 5% rejects 6.9% of the time with 6 configs, 5.5% with "
-     "12 "
-     "(tests/bench/bench_null.c)"},
+     "12 (tests/bench/bench_null.c)"},
     {"pearson", "test", "linear correlation of the values themselves", NULL, "-1 to 1",
      "above 0: y rises with x", "for a constant x or y", NULL, NULL},
     {"position", "column", "stage of a run: 0 the base, p after the p-th task", NULL, NULL, NULL,
@@ -410,34 +399,30 @@ static const wane_term terms[] = {
     {"protocol.adapter", "setting", "what becomes of a stage's adapter when the next stage trains",
      "merge: merged into the weights, rounded to fp32, the next one is fresh; continue: the same "
      "adapter is trained on over the base's weights; stack: it is frozen and a fresh one is added "
-     "to "
-     "it, y = x (W_0 + sum_i s B_i A_i)^T, dropout on the fresh one alone",
+     "to it, y = x (W_0 + sum_i s B_i A_i)^T, dropout on the fresh one alone",
      NULL, NULL, NULL, "stack: as O-LoRA (2310.14152) and peft compute several adapters, unmerged",
      "stack and merge differ in rounding alone: stack's measured weights are W_0 plus the exact "
-     "sum, "
-     "rounded once; artifact 'stack' is that sum as one PEFT adapter of summed rank"},
+     "sum, rounded once; artifact 'stack' is that sum as one PEFT adapter of summed rank"},
     {"protocol.head", "setting", "what says the label of a prompt",
      "verbalizer: log-likelihood of the label's tokens; linear: softmax of W_task h, no bias, h "
-     "the "
-     "final hidden state of the prompt's last token, W_task drawn normal(0, initializer_range), "
-     "trained with its stage and kept; reprobe: trained as linear, measured by a multinomial "
-     "logistic regression fitted after each stage to h of the task's training rows (standardised, "
-     "L2 1e-3 per example, Newton)",
+     "the final hidden state of the prompt's last token, W_task drawn normal(0, "
+     "initializer_range), trained with its stage and kept; reprobe: trained as linear, measured by "
+     "a multinomial logistic regression fitted after each stage to h of the task's training rows "
+     "(standardised, L2 1e-3 per example, Newton)",
      NULL, NULL, NULL, "linear: transformers' LlamaForSequenceClassification",
      "under linear a task not yet trained has no score (head_not_trained); under reprobe every "
-     "task "
-     "has one after every stage, watched and future ones too; random_copy is checked under "
+     "task has one after every stage, watched and future ones too; random_copy is checked under "
      "verbalizer, kl_on_task_* measured under it alone"},
     {"rank", "column", "rank of the adapter", NULL, NULL, NULL, "without an adapter", NULL, NULL},
     {"reason", "column", "why a value is NULL",
      "first_stage: nothing can be forgotten yet; missing_cell: a score is not there; diverged: the "
      "training was not finite; not_finite: a logit or weight it stands on is NaN or infinite; "
-     "no_joint_training, joint_last, bound_missing: no bound to hold it "
-     "against (yet); joint_training, single_tasks: of a bound; head_not_trained: under head: "
-     "linear; "
+     "no_joint_training, joint_last, bound_missing: no bound to hold it against (yet); "
+     "joint_training, single_tasks: of a bound; head_not_trained: under head: linear; "
      "probe_failed; not_tracked: 'track' was not asked for before the training; unchanged: W = "
-     "W_0; "
-     "tracked: a look leaves out what needs all singular values",
+     "W_0; below_floor, beyond_stored_top, earlier_definition: of directions and their counts "
+     "(wane explain NAME); vocabularies_differ: no KL between models of other vocabularies (wane "
+     "diff); tracked: a look leaves out what needs all singular values",
      NULL, NULL, "when the value is there", NULL, NULL},
     {"relative_update", "measure", "size of the update relative to the weight",
      "||W - W_0||_F / ||W_0||_F; of a stage: ratio of the totals", "ratio", MORE_CHANGED, NULL,
@@ -454,6 +439,8 @@ static const wane_term terms[] = {
      NULL, NULL},
     {"run_key", "column", "key of the run", NULL, NULL, NULL, NULL, NULL, NULL},
     {"runs", "column", "how many runs a mean is over", NULL, "count", NULL, NULL, NULL, NULL},
+    {"sd", "column", "standard deviation of the metric named beside it over runs (n - 1)", NULL,
+     NULL, NULL, "for one run", NULL, "+- in tables"},
     {"seed", "column", "seed of initial factors, order of rows and dropout", NULL, NULL, NULL, NULL,
      NULL, NULL},
     {"seen_accuracy_change", "intervention", "accuracy_change, mean of the tasks trained so far",
@@ -489,7 +476,9 @@ static const wane_term terms[] = {
      NULL, NULL, NULL},
     {"status", "column", "planned, running, done, diverged, failed or gate_failed", NULL, NULL,
      NULL, NULL, NULL,
-     "diverged is a result; gate_failed is not to be believed; means are over done runs"},
+     "diverged is a result; gate_failed is not to be believed; means are over done runs; wane ls "
+     "and wane show say stopped of a run or stage that was begun and that no process is at, "
+     "(limited) under limit:, (mixed) where kernels of two machines have a part"},
     {"stderr", "column", "standard error of the value beside it",
      "accuracy: sqrt(p (1 - p) / n); nll and its change: bootstrap of documents", NULL, NULL, NULL,
      NULL, NULL},
@@ -505,8 +494,7 @@ static const wane_term terms[] = {
      "for an unchanged weight", NULL, NULL},
     {"track", "setting", "what is measured while a stage trains",
      "track: {every: STEPS, spectra: true, top: 10, nll_tokens: 1024, task_rows: 64}: every so "
-     "many "
-     "steps, the top directions of each matrix, the nll of the first so many tokens of the "
+     "many steps, the top directions of each matrix, the nll of the first so many tokens of the "
      "pretraining corpus and the score of the first rows of every task trained so far",
      NULL, NULL, NULL, NULL, "wane curves DB -m rise --matrix NAME; min_acc and wc_acc need it"},
     {"trainable", "column", "how many numbers a method trains", NULL, "count", NULL, NULL, NULL,

@@ -16,72 +16,66 @@ const wane_term wane_terms_spectra[] = {
     {"changed", "column",
      "1: the matrix differs from its reference in some number; of a stage: how many do", NULL,
      "count", NULL, NULL, NULL,
-     "in an unchanged matrix there is nothing to count: 0 intruders of 0, and 0 at random; "
-     "its directions are the reference's, max_cosine 1"},
+     "in an unchanged matrix there is nothing to count: 0 intruders of 0, and 0 at random; its "
+     "directions are the reference's, max_cosine 1"},
     {"cluster_overlap", "measure",
      "how much of a tuned singular direction lies in one cluster of base directions",
-     "max over clusters of sqrt(sum_l <u_j, x_l>^2), a cluster being a run of base singular "
-     "values of which the first and the last differ by at most 1e-3 of the first or by two floors",
+     "max over clusters of sqrt(sum_l <u_j, x_l>^2), a cluster being a run of base singular values "
+     "of which the first and the last differ by at most 1e-3 of the first or by two floors",
      "0 to 1, at least max_cosine", "below epsilon = 0.5: an intruder",
-     "where the direction does not exist (below_floor); in cells that an earlier wane "
-     "measured",
+     "where the direction does not exist (below_floor); in cells that an earlier wane measured",
      NULL,
-     "among near-equal singular values any small change turns the vectors at will: see "
-     "unresolved"},
+     "among near-equal singular values any small change turns the vectors at will: see unresolved"},
     {"earlier_definition", "column",
      "why unresolved is NULL: an earlier wane measured the cell, by max_cosine alone", NULL, NULL,
      NULL, NULL, NULL,
-     "run the experiment again: where weights are kept, the cell is measured again and "
-     "nothing is trained"},
+     "run the experiment again: where weights are kept, the cell is measured again and nothing is "
+     "trained"},
     {"epsilon", "setting",
      "a direction is an intruder when its max_cosine and cluster_overlap are below this",
-     "0.5 in views; any other in the intruders queries and wane curves --epsilon, --x "
-     "epsilon",
+     "0.5 in views; any other in the intruders queries and wane curves --epsilon, --x epsilon",
      "cosine, 0 to 1", "higher: more directions count", NULL, ILLUSION,
      "in small matrices random directions reach higher cosines: see intruders_random"},
     {"existing", "column",
-     "of the top k directions of the changed matrices, how many exist: what intruders are "
-     "counted of",
+     "of the top k directions of the changed matrices, how many exist: what intruders are counted "
+     "of",
      "sigma_j > floor (strict)", "count", NULL, "in cells that an earlier wane measured", NULL,
      "see floor; fewer than k where the tuned weight is of lower rank"},
     {"floor", "column",
-     "of a matrix: a singular value at or below it has no direction; of a built-in corpus: "
-     "its exact entropy, which no nll is below",
-     "of a matrix m x n: max( max(m, n) eps_fp32 sigma_1, (sqrt m + sqrt n) rms(ulp / sqrt "
-     "12) ), sigma_1 and the second term, which is 0 for fp32, of the tuned weight; the "
-     "base's directions go by its own sigma_1 and the first term",
+     "of a matrix: a singular value at or below it has no direction; of a built-in corpus: its "
+     "exact entropy, which no nll is below",
+     "of a matrix m x n: max( max(m, n) eps_fp32 sigma_1, (sqrt m + sqrt n) rms(ulp / sqrt 12) ), "
+     "sigma_1 and the second term, which is 0 for fp32, of the tuned weight; the base's directions "
+     "go by its own sigma_1 and the first term",
      "of a corpus: nats per token", NULL,
      "of a corpus whose entropy is not known, and in cells that an earlier wane measured",
      "(sqrt m + sqrt n) rms is the expected norm of noise: Vershynin (1011.3027)",
      "rounding_floor is a norm of the change"},
     {"intruder_energy", "measure", "share of the top spectrum that lies in intruder dimensions",
-     "sum over intruders in the top 10 of sigma^2 / sum over those of the top 10 that "
-     "exist; of a stage: ratio of sums over changed matrices",
+     "sum over intruders in the top 10 of sigma^2 / sum over those of the top 10 that exist; of a "
+     "stage: ratio of sums over changed matrices",
      "share of 1", "higher: intruders weigh more", NULL, NULL, "counts saturate, this does not"},
     {"intruder_energy_v", "measure", "intruder_energy of the right singular vectors", NULL,
      "share of 1", NULL, "when side v was not asked for", NULL, NULL},
     {"intruders", "measure", "new directions among the top 10 that the base has nothing close to",
      "how many of the top k = 10 left singular vectors have cluster_overlap < epsilon = 0.5 "
-     "(strict), "
-     "against the base, summed over the changed linear weights without embeddings and "
-     "heads; the paper "
-     "has max_cosine, which is the same but for near-equal singular values of the base",
+     "(strict), against the base, summed over the changed linear weights without embeddings and "
+     "heads; the paper has max_cosine, which is the same but for near-equal singular values of the "
+     "base",
      "count", "higher: more intruder dimensions", NULL, ILLUSION ", Definition 3.1",
-     "read beside intruders_random and intruders_unresolved, of intruders_existing; other "
-     "k, epsilon, side: wane query DB --name intruders "
-     "--param k=20"},
+     "read beside intruders_random and intruders_unresolved, of intruders_existing; other k, "
+     "epsilon, side: wane query DB --name intruders --param k=20"},
     {"intruders_existing", "measure",
-     "of the top 10 directions of the changed matrices, how many exist: what intruders are "
-     "counted of",
+     "of the top 10 directions of the changed matrices, how many exist: what intruders are counted "
+     "of",
      "sigma_j > floor (strict)", "count", NULL, "in cells that an earlier wane measured", NULL,
      "see floor"},
     {"intruders_random", "measure", "the count that as many random directions would give",
-     "sum over changed matrices of n P(max_i |cos| < epsilon) for random unit vectors, n of "
-     "the top k directions exist",
+     "sum over changed matrices of n P(max_i |cos| < epsilon) for random unit vectors, n of the "
+     "top k directions exist",
      "count", NULL, NULL, NULL,
-     "close to the largest count possible for wide weights; at width 64, epsilon = 0.5 is "
-     "close "
-     "to noise"},
+     "close to the largest count possible for wide weights; at width 64, epsilon = 0.5 is close to "
+     "noise"},
     {"intruders_random_v", "measure", "intruders_random of the right singular vectors", NULL,
      "count", NULL, NULL, NULL, NULL},
     {"intruders_unresolved", "measure",
@@ -97,8 +91,7 @@ const wane_term wane_terms_spectra[] = {
     {"intruders_v", "measure", "intruders among the right singular vectors", NULL, "count",
      "higher: more intruder dimensions", "when side v was not asked for", NULL, NULL},
     {"k", "setting", "how many top directions of each matrix are looked at for intruders",
-     "10 in views; any other up to what is stored (intruders: {top: 32}) in the intruders "
-     "queries "
+     "10 in views; any other up to what is stored (intruders: {top: 32}) in the intruders queries "
      "and wane curves --k, --x k",
      "count", "higher: more directions count", NULL, ILLUSION, "see beyond_stored_top"},
     {"matrices_changed", "measure",
@@ -114,22 +107,17 @@ const wane_term wane_terms_spectra[] = {
      "span tells how much of the direction lies in the base's span at all"},
     {"random", "column", "short for intruders_random", NULL, "count", NULL, NULL, NULL, NULL},
     {"rounding_floor", "measure",
-     "size of an update that rounding of a 16-bit file alone could make: the expected norm "
-     "of "
+     "size of an update that rounding of a 16-bit file alone could make: the expected norm of "
      "round(W) - W",
-     "sqrt(sum u^2 / 12) over the elements, u = the distance of two neighbours of the "
-     "file's type; "
-     "of "
-     "the tuned file, and of the base's too where that keeps fewer bits",
+     "sqrt(sum u^2 / 12) over the elements, u = the distance of two neighbours of the file's type; "
+     "of the tuned file, and of the base's too where that keeps fewer bits",
      NULL, NULL, "for fp32 weights and adapters", NULL,
      "below ten floors the effective rank is that of rounding, and NULL"},
     {"sigma", "measure", "singular value of the tuned weight at a position", NULL, NULL, NULL, NULL,
      NULL, NULL},
     {"span", "measure", "share of a tuned direction inside the span of the base's directions",
      "||X^T u_j||^2, X the base's singular vectors", "0 to 1",
-     "below 1 only for tall weights or "
-     "bases without full rank",
-     NULL, NULL, NULL},
+     "below 1 only for tall weights or bases without full rank", NULL, NULL, NULL},
     {"subspace_overlap", "measure", "max_cosine against neighbourhoods of seven base directions",
      "max_i sqrt(sum_{|l - i| <= 3} <u_j, x_l>^2)", "0 to 1",
      "high beside a low max_cosine: only a rotation among near-equal singular values", NULL, NULL,

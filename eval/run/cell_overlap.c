@@ -72,13 +72,13 @@ wane_status wane_cell_fill_overlap(wane_work *work, const wane_cell *cell, size_
     overlap_sides(sides, work->experiment, p->name,
                   wane_plan_ends(work->plan, run->stages[position]));
     wane_overlap_row *rows = wane_alloc(2 * size * size, sizeof *rows);
-    if (rows && !wane_weight_finite(chain->model, parameter)) {
+    WANE_TRY(rows ? WANE_OK : wane_fail_memory(err, "overlap", p->name));
+    if (!wane_weight_finite(chain->model, parameter)) {
         wane_cell stated = *cell;
         stated.reason = WANE_NOT_FINITE;
         st = wane_work_commit(work, &stated, &(wane_cell_rows){0}, err);
         goto done;
     }
-    WANE_TRY(rows ? WANE_OK : wane_fail_memory(err, "overlap", p->name));
     WANE_TRY(wane_spectrum_at(&spectrum, work, chain, position, parameter, &options, err));
     for (int side = 0; side < 2; side++) {
         if (!sides[side]) continue;

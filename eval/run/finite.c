@@ -39,44 +39,6 @@ wane_status wane_stage_finite(bool *out, wane_work *work, int64_t stage, wane_er
     return st;
 }
 
-/* The first column of the gate's row; *out is left alone where there is none. */
-static wane_status read_gate(int64_t *out, const char *sql, wane_work *work,
-                             const wane_plan_run *run, const char *name, const char *subject,
-                             wane_error *err)
-{
-    wane_binding keys[3] = {{NULL, {.type = WANE_VALUE_INTEGER, .integer = run->id}},
-                            {NULL, {.type = WANE_VALUE_TEXT, .text = name}},
-                            {NULL, {.type = WANE_VALUE_TEXT, .text = subject}}};
-    wane_query *query = NULL;
-    wane_status st = wane_query_open(&query, work->db, sql, keys, 3, err);
-    if (st == WANE_OK) st = wane_query_next(query, err);
-    if (st == WANE_OK) *out = wane_query_int(query, 0);
-    wane_query_free(query);
-    return st == WANE_DONE ? WANE_OK : st;
-}
-
-wane_status wane_gate_there(bool *out, wane_work *work, const wane_plan_run *run, const char *name,
-                            const char *subject, wane_error *err)
-{
-    int64_t count = 0;
-    wane_status st =
-        read_gate(&count, "SELECT 1 FROM gate WHERE run = ?1 AND name = ?2 AND subject = ?3", work,
-                  run, name, subject, err);
-    *out = count > 0;
-    return st;
-}
-
-wane_status wane_gate_passed(bool *out, wane_work *work, const wane_plan_run *run, const char *name,
-                             const char *subject, wane_error *err)
-{
-    int64_t passed = 1;
-    wane_status st =
-        read_gate(&passed, "SELECT passed FROM gate WHERE run = ?1 AND name = ?2 AND subject = ?3",
-                  work, run, name, subject, err);
-    *out = passed != 0;
-    return st;
-}
-
 /* "path: value 5 of model.norm.weight is NaN", "path: logits are not finite: corpus c, document 3".
  * *count: how many cells lack a number; 0 too where a weight is bad that nothing measured met. */
 static wane_status describe(wane_text *detail, int64_t *count, bool *finite, wane_work *work,

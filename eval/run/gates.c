@@ -103,6 +103,46 @@ done:
     return st;
 }
 
+/* ---------------------------------------------------------------------------- what is stored */
+
+/* The first column of the gate's row; *out is left alone where there is none. */
+static wane_status read_gate(int64_t *out, const char *sql, wane_work *work,
+                             const wane_plan_run *run, const char *name, const char *subject,
+                             wane_error *err)
+{
+    wane_binding keys[3] = {{NULL, {.type = WANE_VALUE_INTEGER, .integer = run->id}},
+                            {NULL, {.type = WANE_VALUE_TEXT, .text = name}},
+                            {NULL, {.type = WANE_VALUE_TEXT, .text = subject}}};
+    wane_query *query = NULL;
+    wane_status st = wane_query_open(&query, work->db, sql, keys, 3, err);
+    if (st == WANE_OK) st = wane_query_next(query, err);
+    if (st == WANE_OK) *out = wane_query_int(query, 0);
+    wane_query_free(query);
+    return st == WANE_DONE ? WANE_OK : st;
+}
+
+wane_status wane_gate_there(bool *out, wane_work *work, const wane_plan_run *run, const char *name,
+                            const char *subject, wane_error *err)
+{
+    int64_t count = 0;
+    wane_status st =
+        read_gate(&count, "SELECT 1 FROM gate WHERE run = ?1 AND name = ?2 AND subject = ?3", work,
+                  run, name, subject, err);
+    *out = count > 0;
+    return st;
+}
+
+wane_status wane_gate_passed(bool *out, wane_work *work, const wane_plan_run *run, const char *name,
+                             const char *subject, wane_error *err)
+{
+    int64_t passed = 1;
+    wane_status st =
+        read_gate(&passed, "SELECT passed FROM gate WHERE run = ?1 AND name = ?2 AND subject = ?3",
+                  work, run, name, subject, err);
+    *out = passed != 0;
+    return st;
+}
+
 /* ------------------------------------------------------------------------- around a training */
 
 wane_status wane_gate_put_for_stage(wane_work *work, const wane_plan_run *run, size_t position,

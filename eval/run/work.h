@@ -208,6 +208,12 @@ WANE_MUST_CHECK wane_status wane_gates_of_run(bool *finite, wane_work *work,
 WANE_MUST_CHECK wane_status wane_gate_put_for_stage(wane_work *work, const wane_plan_run *run,
                                                     size_t position, wane_gate_row *gate,
                                                     wane_error *err);
+/* Whether a gate of the run is stored, and whether it has passed (true where it is not stored). */
+WANE_MUST_CHECK wane_status wane_gate_there(bool *out, wane_work *work, const wane_plan_run *run,
+                                            const char *name, const char *subject, wane_error *err);
+WANE_MUST_CHECK wane_status wane_gate_passed(bool *out, wane_work *work, const wane_plan_run *run,
+                                             const char *name, const char *subject,
+                                             wane_error *err);
 /* finite.c: "finite": weights and logits of what was given (the base, a stage trained elsewhere)
  * are. A trained stage that is not is a result, and no gate. The cells of the stage must be there;
  * model: its weights, or NULL where they are not at hand. */
@@ -216,12 +222,6 @@ WANE_MUST_CHECK wane_status wane_gate_base_finite(bool *finite, wane_work *work,
 WANE_MUST_CHECK wane_status wane_gate_given_finite(wane_work *work, const wane_plan_run *run,
                                                    size_t position, const wane_model *model,
                                                    wane_error *err);
-/* Whether a gate of the run is stored, and whether it has passed (true where it is not stored). */
-WANE_MUST_CHECK wane_status wane_gate_there(bool *out, wane_work *work, const wane_plan_run *run,
-                                            const char *name, const char *subject, wane_error *err);
-WANE_MUST_CHECK wane_status wane_gate_passed(bool *out, wane_work *work, const wane_plan_run *run,
-                                             const char *name, const char *subject,
-                                             wane_error *err);
 /* Whether no likelihood and no accuracy of the sealed stage is missing as not finite. */
 WANE_MUST_CHECK wane_status wane_stage_finite(bool *out, wane_work *work, int64_t stage,
                                               wane_error *err);

@@ -43,8 +43,8 @@ const wane_yaml *wane_yaml_get(const wane_yaml *map, const char *key); /* NULL i
 /* Sets the node at `path` ("training.epochs", "methods.lora-r8.rank", "seeds.0") to `value`: a YAML
  * flow list, flow map or quoted text when it starts with [ { " or ', else a plain scalar as it
  * stands. A list item is named by its number from 0, by its own scalar text, or by the text of its
- * `name` (else `path`, else `kind`) member; names may hold dots (the longest that fits wins). Maps on the way
- * are made where missing; list items are not. On failure the document is as it was. */
+ * `name` (else `path`, else `kind`) member; names may hold dots (the longest that fits wins). Maps
+ * on the way are made where missing; list items are not. On failure the document is as it was. */
 WANE_MUST_CHECK wane_status wane_yaml_override(wane_yaml_document *document, const char *path,
                                                const char *value, wane_error *err);
 

@@ -73,11 +73,11 @@
     "LEFT JOIN direction d ON d.stage = p.stage AND d.step = -1 AND d.against = :against "         \
     "AND d.side = :side AND d.position <= :k AND " WANE_SQL_CHANGED
 #define STAGE_EXPECTED                                                                             \
-    " AS absent, CAST(coalesce(" OVER_SPECTRA(K_OF_MATRIX) ", 0) AS INTEGER) AS "                  \
-                                                           "expected, " OVER_SPECTRA(RANDOM_OF(    \
-                                                               K_OF_MATRIX)) " AS "                \
-                                                                             "ceiling, " STAGE_BAD \
-                                                                             " AS bad "
+    " AS absent, CAST(coalesce(" OVER_SPECTRA(                                                     \
+        K_OF_MATRIX) ", 0) AS INTEGER) AS "                                                        \
+                     "expected, " OVER_SPECTRA(RANDOM_OF(K_OF_MATRIX)) " AS "                      \
+                                                                       "ceiling, " STAGE_BAD       \
+                                                                       " AS bad "
 #define OF_STAGES(condition)                                                                       \
     "(SELECT *, CASE WHEN existing = 0 AND directions = expected THEN 0 "                          \
     "ELSE ceiling - absent END AS random FROM (SELECT " RUN_COLUMNS                                \

@@ -106,6 +106,14 @@ WANE_MUST_CHECK wane_status wane_results_restrict(wane_results *db, int64_t *run
     "(x.changed = x.matrices OR EXISTS (SELECT 1 FROM spectrum y WHERE y.stage = d.stage "         \
     "AND y.step = d.step AND y.against = d.against AND y.matrix = d.matrix AND y.changed = 1)) "
 
+/* The status of a run or stage in SQL, of a column and of the key: the database says 'running' and
+ * 'training' of what was begun and not ended; whether a process is still at it, its lock says. */
+#define WANE_SQL_STATUS_(status, begun, lock)                                                      \
+    "CASE WHEN " status " = '" begun "' AND held(" lock                                            \
+    " || '.lock') = 0 THEN 'stopped' ELSE " status " END"
+#define WANE_SQL_RUN_STATUS(status, key) WANE_SQL_STATUS_(status, "running", "'run-' || " key)
+#define WANE_SQL_STAGE_STATUS(status, key) WANE_SQL_STATUS_(status, "training", key)
+
 /* Gives SQL the function intruder_random(n, base_count, k, epsilon), the expected number of random
  * intruders, for the named query `intruders`; without this it is NULL. */
 typedef double (*wane_intruder_random_function)(size_t n, size_t base_count, size_t k,
@@ -133,8 +141,8 @@ WANE_MUST_CHECK wane_status wane_render_format_parse(wane_render_format *out, co
                                                      wane_error *err);
 
 /* Appends the rest of the query to `text`, from the row behind the current one. csv, json and jsonl
- * give doubles in their shortest form that reads back to the same bits; an infinite one (of SQL, or of
- * a file of version 1) is no number in any format and stands as NULL does. */
+ * give doubles in their shortest form that reads back to the same bits; an infinite one (of SQL, or
+ * of a file of version 1) is no number in any format and stands as NULL does. */
 WANE_MUST_CHECK wane_status wane_query_render(wane_query *query, wane_render_format format,
                                               wane_text *text, wane_error *err);
 

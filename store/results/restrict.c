@@ -204,7 +204,7 @@ static void intruder_random(sqlite3_context *context, int count, sqlite3_value *
     int64_t n = sqlite3_value_int64(values[0]), base = sqlite3_value_int64(values[1]);
     int64_t k = sqlite3_value_int64(values[2]);
     double epsilon = sqlite3_value_double(values[3]);
-    bool unknown = sqlite3_value_type(values[1]) == SQLITE_NULL && k != 0; /* of none it is 0 */
+    bool unknown = sqlite3_value_type(values[1]) == SQLITE_NULL && k != 0;     /* of none it is 0 */
     if (!db->intruder_random || n < 1 || base < 0 || k < 0 || unknown) return; /* NULL */
     uint64_t hash = (uint64_t)n * 31 + (uint64_t)base * 17 + (uint64_t)k;
     struct wane_random_answer *answer = &db->random_answer[hash % WANE_RANDOM_ANSWERS];

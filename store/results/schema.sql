@@ -119,7 +119,8 @@ CREATE TABLE stage (
 ) STRICT;
 CREATE INDEX stage_parent ON stage (parent);
 
--- Where the config.json of a given checkpoint differs from the base's: each is computed under its own.
+-- Where the config.json of a given checkpoint differs from the base's: each is computed under its
+-- own.
 CREATE TABLE difference (
   stage   INTEGER NOT NULL REFERENCES stage,  -- the given stage
   setting TEXT NOT NULL,                      -- "rope_theta", "rms_norm_eps", ...
@@ -144,7 +145,7 @@ CREATE TABLE run (
   stages        INTEGER NOT NULL,      -- trained stages planned: its last position
   trainable     INTEGER,               -- number of parameters trained
   -- status: diverged is a result; gate_failed is not to be believed; running: begun and not ended,
-  -- also when its process has died since (`wane ls` and `wane show` ask its lock, and say stopped)
+  -- also when its process has died since (`wane ls` and `wane show` ask its lock and say stopped)
   status        TEXT NOT NULL DEFAULT 'planned'
                 CHECK (status IN ('planned', 'running', 'done', 'diverged', 'failed', 'gate_failed')),
   error         TEXT,  -- one line, when it failed
@@ -392,7 +393,7 @@ CREATE TABLE spectrum (
   "floor"         REAL,     -- a singular value at or below it has no direction
   existing_u      INTEGER,  -- directions among the top k that exist: what intruders are counted of
   existing_v      INTEGER,  -- the same for right vectors
-  unresolved_u    INTEGER,  -- of them inside a cluster of near-equal reference directions: no side taken
+  unresolved_u    INTEGER,  -- of those turned in a cluster of near-equal ones: in neither side
   unresolved_v    INTEGER,  -- the same for right vectors
   PRIMARY KEY (stage, step, against, matrix)
 ) STRICT, WITHOUT ROWID;

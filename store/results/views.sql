@@ -93,7 +93,8 @@ CREATE VIEW pretraining_forgetting AS
 SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
        r.order_name, r.seed, p.position, t.name AS trained, c.name AS corpus, x.role,
        b.out_of_reach, l.nll, b.nll AS nll_0, l.nll - b.nll AS forgetting,
-       l.change_stderr AS stderr, l.kl_to_base, l.soft_ce, c.floor, coalesce(l.reason, b.reason) AS reason
+       l.change_stderr AS stderr, l.kl_to_base, l.soft_ce, c.floor,
+       coalesce(l.reason, b.reason) AS reason
 FROM run r CROSS JOIN experiment e ON e.id = r.experiment
      CROSS JOIN run_stage z ON z.run = r.id AND z.position = 0
      CROSS JOIN run_stage p ON p.run = r.id
@@ -105,10 +106,9 @@ FROM run r CROSS JOIN experiment e ON e.id = r.experiment
 WHERE r.superseded = 0;
 
 -- Intruder dimensions after each trained stage, summed over its matrices: k = 10, epsilon = .5,
--- left vectors, against the base, over the matrices that changed. existing: how many directions it is
--- a count of; unresolved: more of them, in neither side (NULL in cells of an earlier wane, as
--- existing); random: what as many random directions would give; reason:
--- why they are NULL.
+-- left vectors, against the base, over the matrices that changed. existing: how many directions it
+-- is a count of; unresolved: more of them, in neither side (NULL in cells of an earlier wane, as
+-- existing); random: what as many random directions would give; reason: why they are NULL.
 CREATE VIEW intruders AS
 SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
        r.order_name, r.seed, p.position, t.name AS trained, s.matrices, s.changed,
@@ -130,12 +130,11 @@ WHERE r.superseded = 0;
 -- pretraining_forgetting, kl_to_base: weighted mean over the experiment's pretraining corpora in
 -- reach; pretraining_forgetting_stderr: its standard error, the corpora's paired bootstrap errors
 -- combined as independent; other_forgetting: over its other corpora; NULL while one of them is
--- missing. learned: score
--- of the task just trained; acc, bwt, forgetting, held_out_change: the metrics of that name with
--- this stage as the last. Spectra are against the base, norms over all matrices, counts as in the view
--- intruders; f_delta, angle_u and angle_v are means over matrices. not_finite: how many likelihoods,
--- accuracies and matrices of the stage are NULL because a logit or weight is NaN or infinite (NULL
--- before anything is measured).
+-- missing. learned: score of the task just trained; acc, bwt, forgetting, held_out_change: the
+-- metrics of that name with this stage as the last. Spectra are against the base, norms over all
+-- matrices, counts as in the view intruders; f_delta, angle_u and angle_v are means over matrices.
+-- not_finite: how many likelihoods, accuracies and matrices of the stage are NULL because a logit or
+-- weight is NaN or infinite (NULL before anything is measured).
 CREATE VIEW stage_summary AS
 SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
        r.order_name, r.seed, r.status, e.limited, r.key AS run_key, r.stages, p.position,
@@ -206,13 +205,16 @@ SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_
        s.energy_v AS intruder_energy_v, s.delta_frobenius, s.delta_spectral, s.relative_update,
        s.effective_rank, s.stable_rank, s.top_share, s.rho_10,
        (SELECT CASE WHEN NOT sum(c.reason IS 'not_finite') THEN avg(c.f_delta) END
-        FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage AND c.step = -1 AND c.task = x.task
+        FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage AND c.step = -1
+             AND c.task = x.task
         WHERE x.experiment = r.experiment) AS f_delta,
        (SELECT CASE WHEN NOT sum(c.reason IS 'not_finite') THEN avg(c.angle_u) END
-        FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage AND c.step = -1 AND c.task = x.task
+        FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage AND c.step = -1
+             AND c.task = x.task
         WHERE x.experiment = r.experiment) AS angle_u,
        (SELECT CASE WHEN NOT sum(c.reason IS 'not_finite') THEN avg(c.angle_v) END
-        FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage AND c.step = -1 AND c.task = x.task
+        FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage AND c.step = -1
+             AND c.task = x.task
         WHERE x.experiment = r.experiment) AS angle_v,
        CASE WHEN EXISTS (SELECT 1 FROM cell c WHERE c.stage = p.stage AND c.step = -1) THEN
        (SELECT count(*) FROM experiment_corpus x CROSS JOIN likelihood l ON l.stage = p.stage
@@ -362,7 +364,8 @@ FROM half h JOIN counted c ON c.experiment = h.experiment AND c.method = h.metho
 CREATE VIEW correlation_points AS
 SELECT experiment, run, method AS config, kind, rank, learning_rate, order_name, seed, status,
        position, trained, intruders, intruders_unresolved, intruders_existing, intruders_random,
-       intruder_energy, intruders_v, intruders_unresolved_v, intruders_random_v, intruder_energy_v, delta_frobenius, delta_spectral, relative_update,
+       intruder_energy, intruders_v, intruders_unresolved_v, intruders_random_v, intruder_energy_v,
+       delta_frobenius, delta_spectral, relative_update,
        effective_rank, stable_rank, top_share, rho_10, kl_on_task_prompt, kl_on_task_answer,
        learned, nll, pretraining_forgetting, other_forgetting, kl_to_base, acc, bwt, forgetting,
        held_out_change, f_delta, angle_u, angle_v
