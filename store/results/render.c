@@ -33,6 +33,7 @@ wane_status wane_render_format_parse(wane_render_format *out, const char *name, 
 char *wane_format_short(char out[32], double value)
 {
     double size = fabs(value);
+    if (value == 0) value = 0; /* a mean of losses and gains is no -0 to people */
     if (!isfinite(value) || value == 0) return wane_format_double(out, value);
     /* Round to four digits first, so that 9999.6 counts as 10000. */
     char rounded[32];

@@ -491,7 +491,7 @@ static void short_numbers(void **state)
                   {12345.6, "12346"},        {1, "1"},         {0.5, "0.5"},
                   {3.14159265, "3.142"},     {2.9999999, "3"}, {1e20, "1e+20"},
                   {0.00012346, "0.0001235"}, {0.99999, "1"},   {-1e-9, "-1e-09"},
-                  {123456789, "123456789"}};
+                  {123456789, "123456789"},  {-0.0, "0"}};
     char out[32];
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         assert_string_equal(wane_format_short(out, wanted[i].value), wanted[i].text);
