@@ -368,7 +368,8 @@ static wane_status choose(wane_comparison *c, const char *match, wane_error *err
     wane_status st = WANE_OK;
     wane_pattern *pattern = NULL;
     wane_search search = {0};
-    wane_part part = {.file = "--match", .name = "pattern", .arena = c->arena};
+    wane_part part = {
+        .operation = "compare", .file = "--match", .name = "pattern", .arena = c->arena};
     if (match) {
         WANE_TRY(wane_pattern_compile(&pattern, match, strlen(match), WANE_PCRE2, &part, err));
         WANE_TRY(wane_search_open(&search, pattern, err));

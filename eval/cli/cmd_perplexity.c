@@ -65,21 +65,25 @@ static void write_unit(wane_text *out, const char *name, double value, const cha
 static void write_page(wane_text *out, const wane_pair *pair, const wane_text_data *text,
                        const wane_likelihood_row *row, const char *like)
 {
-    char a[32], b[32], c[32];
+    char a[32], b[32], c[32], d[32], e[32], f[32];
     bool known = text->windows.unknown_tokens == 0 || like, units = row->bytes != WANE_NULL;
     const char *undefined = row->reason ? "-" : known ? NULL : "undefined";
     wane_page_line(out, "model", "%s%s%s", pair->base_path, pair->tuned ? " + " : "",
                    pair->tuned ? pair->tuned_path : "");
     if (units)
-        wane_page_line(out, "corpus", "%s: %s documents, %s words, %s bytes", text->corpus.name,
+        wane_page_line(out, "corpus", "%s: %s %s, %s %s, %s %s", text->corpus.name,
                        wane_page_count(a, text->windows.documents),
+                       wane_page_plural(d, text->windows.documents, "document"),
                        wane_page_count(b, (size_t)row->words),
-                       wane_page_count(c, (size_t)row->bytes));
+                       wane_page_plural(e, (size_t)row->words, "word"),
+                       wane_page_count(c, (size_t)row->bytes),
+                       wane_page_plural(f, (size_t)row->bytes, "byte"));
     else wane_page_line(out, "corpus", "%s, as one text", text->corpus.name);
     if (like) wane_page_line(out, "rule", "%s", like);
     if (text->corpus.filtered_out)
-        wane_page_line(out, "", "%s documents left out by the filter",
-                       wane_page_count(a, text->corpus.filtered_out));
+        wane_page_line(out, "", "%s %s left out by the filter",
+                       wane_page_count(a, text->corpus.filtered_out),
+                       wane_page_plural(d, text->corpus.filtered_out, "document"));
     wane_page_line(out, "sha256", "%s", text->corpus.sha256);
     wane_page_line(out, "tokens", "%s scored, each once", wane_page_count(a, (size_t)row->tokens));
     wane_page_line(out, "window, stride", "%" PRId64 ", %" PRId64, row->window, row->stride);

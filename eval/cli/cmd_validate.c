@@ -74,15 +74,18 @@ static wane_status print_needs(wane_text *page, const wane_opened *o, wane_error
     wane_estimate e = {0};
     wane_run_need need = {0};
     wane_pool *pool = NULL;
-    char a[48];
+    char a[48], runs[32], stages[32], steps[32], cells[32];
     wane_status st = wane_pool_new(&pool, 0, err);
     if (st == WANE_OK) st = wane_plan_estimate(&e, o->plan, pool, err);
     if (st == WANE_OK) st = wane_run_needs(&need, o->plan, NULL, false, err);
     wane_pool_free(pool);
     if (st != WANE_OK) return st;
     wane_text_string(page, "\n");
-    wane_page_line(page, "plan", "%zu runs, %zu stages to train, %zu steps, %zu cells", need.runs,
-                   need.stages_missing, need.steps_missing, need.cells_missing);
+    wane_page_line(page, "plan", "%zu %s, %zu %s to train, %zu %s, %zu %s", need.runs,
+                   wane_page_plural(runs, need.runs, "run"), need.stages_missing,
+                   wane_page_plural(stages, need.stages_missing, "stage"), need.steps_missing,
+                   wane_page_plural(steps, need.steps_missing, "step"), need.cells_missing,
+                   wane_page_plural(cells, need.cells_missing, "cell"));
     wane_page_line(page, "memory",
                    "about %.0f MiB a process for weights, optimiser and activations; tens "
                    "more for the program",

@@ -169,13 +169,15 @@ static char *perplexity(char out[32], double nll, int digits)
 static void write_corpus(wane_text *out, const wane_diff *diff)
 {
     const wane_diff_corpus *c = diff->corpus;
-    char a[32], b[32], e[32];
+    char a[32], b[32], e[32], f[32], g[32];
     wane_text rows = {0};
     double change = c->after.nll - c->before.nll;
     wane_text_string(out, "\n");
-    wane_page_line(out, "corpus", "%s: %s documents, %s tokens, window %zu, BOS %s",
-                   c->text.corpus.name, wane_page_count(a, c->text.windows.documents),
-                   wane_page_count(b, c->after.tokens), c->text.rule.window,
+    wane_page_line(out, "corpus", "%s: %s %s, %s %s, window %zu, BOS %s", c->text.corpus.name,
+                   wane_page_count(a, c->text.windows.documents),
+                   wane_page_plural(f, c->text.windows.documents, "document"),
+                   wane_page_count(b, c->after.tokens),
+                   wane_page_plural(g, c->after.tokens, "token"), c->text.rule.window,
                    c->text.windows.bos >= 0 ? "one per document" : "none");
     wane_text_string(&rows, "likelihood\tbase\ttuned\tchange\n");
     wane_text_printf(&rows, "nll, nats/token\t%s\t%s\t", wane_page_fixed(a, c->before.nll, 4),

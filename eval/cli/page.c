@@ -72,10 +72,11 @@ void wane_page_floor(wane_text *out, double floor_, const char *type, size_t wit
     char number[32];
     if (!(floor_ > 0)) return;
     wane_page_line(out, "rounding floor", "%s: what rounding to %s alone makes of ||dW||",
-                   wane_page_number(number, floor_, 3), type);
+                   wane_page_number(number, floor_, 3),
+                   strcmp(type, "mixed") == 0 ? "16 bits" : type);
     if (within)
-        wane_page_line(out, "", "%zu changed matrices are within 10 floors: no effective rank",
-                       within);
+        wane_page_line(out, "", "%zu changed %s within 10 floors: no effective rank", within,
+                       within == 1 ? "matrix is" : "matrices are");
 }
 
 char *wane_page_number(char out[32], double value, int digits)
@@ -110,6 +111,12 @@ char *wane_page_count(char out[32], size_t value)
         *to++ = plain[i];
     }
     *to = '\0';
+    return out;
+}
+
+const char *wane_page_plural(char out[32], size_t count, const char *word)
+{
+    (void)snprintf(out, 32, "%.30s%s", word, count == 1 ? "" : "s");
     return out;
 }
 

@@ -37,6 +37,8 @@ char *wane_page_number(char out[32], double value, int digits);
 
 /* 1234567 as "1,234,567"; `out` must have room for 32 bytes; returns out. */
 char *wane_page_count(char out[32], size_t value);
+/* `word`, with an s behind it unless `count` is 1. */
+const char *wane_page_plural(char out[32], size_t count, const char *word);
 
 /* Writes the page to stdout and frees it; WANE_ENOMEM if it could not be built. */
 WANE_MUST_CHECK wane_status wane_page_print(wane_text *page, wane_error *err);

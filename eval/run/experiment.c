@@ -323,6 +323,7 @@ static wane_status read_header(wane_experiment *x, const wane_yaml *root, const 
 wane_status wane_experiment_path(const char **out, const wane_experiment *x, const char *path,
                                  wane_error *err)
 {
+    if (!path[0]) return wane_fail(err, WANE_EINVAL, "read: %s: a path is empty", x->file);
     char *joined = wane_path_join(x->root, path);
     const char *kept = joined ? wane_arena_strdup(x->memory, joined) : NULL;
     wane_free(joined);

@@ -181,15 +181,16 @@ void wane_given_tell_both(const wane_package *package, bool base, const wane_log
                   wane_package_path(package));
 }
 
-/* Modules the adapter's configuration names and its file has nothing for: peft leaves them as they
- * are, with a warning. */
+/* Modules the adapter's configuration names and its file has nothing for. Peft leaves those that
+ * lack factors as they are, with a warning; of those to be saved whole it fails. */
 static wane_status tell_lacking(const wane_update *update, const wane_model *model,
                                 const char *path, const wane_log *log, wane_error *err)
 {
-    size_t count = 0, first = 0;
+    size_t count = 0, first = 0, whole = 0, first_whole = 0;
     for (size_t i = 0; i < model->parameters.count; i++) {
         const wane_parameter *p = &model->parameters.parameter[i];
         bool lacks = false;
+        if (wane_update_lacks_whole(update, p->name) && whole++ == 0) first_whole = i;
         wane_status st = p->linear ? wane_update_lacks(&lacks, update, p->name, err) : WANE_OK;
         if (st != WANE_OK) return st;
         if (lacks && count++ == 0) first = i;
@@ -200,6 +201,12 @@ static wane_status tell_lacking(const wane_update *update, const wane_model *mod
                       "as in the base",
                       path, count, count == 1 ? "weight" : "weights",
                       model->parameters.parameter[first].name);
+    if (whole)
+        wane_log_line(log, WANE_LOG_WARNING,
+                      "%s: no values for %zu %s that modules_to_save names (the first is %s): left "
+                      "as in the base",
+                      path, whole, whole == 1 ? "tensor" : "tensors",
+                      model->parameters.parameter[first_whole].name);
     return WANE_OK;
 }
 

@@ -203,21 +203,37 @@ wane_status wane_update_save(const wane_update *update, const char *path, wane_e
     return update->lowrank ? wane_peft_save(update, path, err) : save_tensors(update, path, err);
 }
 
+/* The weight's module, where the file has nothing for it. */
+static bool module_without(char module[256], const wane_update *update, const char *weight)
+{
+    const wane_update_memory *memory = update->memory;
+    size_t length = strlen(weight), tail = strlen(".weight");
+    if (!memory || !memory->targets || length < tail || length - tail >= 256 ||
+        strcmp(weight + length - tail, ".weight") != 0)
+        return false;
+    memcpy(module, weight, length - tail);
+    module[length - tail] = '\0';
+    for (size_t i = 0; i < update->count; i++)
+        if (strcmp(update->tensors[i].name, weight) == 0) return false;
+    return true;
+}
+
 wane_status wane_update_lacks(bool *out, const wane_update *update, const char *weight,
                               wane_error *err)
 {
     const wane_update_memory *memory = update->memory;
-    size_t length = strlen(weight), tail = strlen(".weight");
     char module[256];
     *out = false;
-    if (!memory || !memory->targets || length < tail || length - tail >= sizeof module ||
-        strcmp(weight + length - tail, ".weight") != 0)
-        return WANE_OK;
-    memcpy(module, weight, length - tail);
-    module[length - tail] = '\0';
-    for (size_t i = 0; i < update->count; i++)
-        if (strcmp(update->tensors[i].name, weight) == 0) return WANE_OK;
+    if (!module_without(module, update, weight)) return WANE_OK;
     return wane_peft_targets_hold(out, memory->targets, module, err);
+}
+
+bool wane_update_lacks_whole(const wane_update *update, const char *weight)
+{
+    const wane_update_memory *memory = update->memory;
+    char module[256];
+    return module_without(module, update, weight) &&
+           wane_peft_targets_save(memory->targets, module);
 }
 
 bool wane_update_claim_holds(const wane_update_claim *claim, const float *weight)

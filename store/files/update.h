@@ -111,6 +111,9 @@ WANE_MUST_CHECK wane_status wane_update_save(const wane_update *update, const ch
  * weight ("model.layers.0.mlp.up_proj.weight"), and the file has none for it. */
 WANE_MUST_CHECK wane_status wane_update_lacks(bool *out, const wane_update *update,
                                               const char *weight, wane_error *err);
+/* Whether that configuration says the weight's module is saved whole (modules_to_save), and the
+ * file does not have it. */
+bool wane_update_lacks_whole(const wane_update *update, const char *weight);
 
 /* Whether `weight` (rows x cols of the claim) is what the claim says: equal but for the rounding of
  * the claim's type and 1e-6 of the largest weight, which merging in another order makes. */

@@ -206,17 +206,28 @@ static wane_status check_spec(const wane_corpus_spec *spec, wane_error *err)
     return WANE_OK;
 }
 
+/* Nothing to measure, and what it is that was left out. */
+static wane_status fail_empty(const collection *c, wane_error *err)
+{
+    char left_out[128] = "";
+    size_t filtered = c->filtered_out, hidden = c->hidden.count;
+    if (filtered)
+        (void)snprintf(left_out, sizeof left_out, "%zu %s not ASCII%s", filtered,
+                       filtered == 1 ? "is" : "are", hidden ? ", " : "");
+    if (hidden)
+        (void)snprintf(left_out + strlen(left_out), sizeof left_out - strlen(left_out),
+                       "%zu hidden file%s passed over", hidden, hidden == 1 ? " is" : "s are");
+    return wane_fail(err, WANE_EFORMAT, "open corpus: %s: no document is in it%s%s%s",
+                     c->spec->path, *left_out ? " (" : "", left_out, *left_out ? ")" : "");
+}
+
 /* Makes the corpus of what was collected and takes it over; on failure all of it is freed too. */
 static wane_status finish(wane_corpus *out, collection *c, wane_status st, wane_error *err)
 {
     wane_corpus corpus = {0};
     holder *h = wane_alloc(1, sizeof *h);
     if (st == WANE_OK && !h) st = wane_fail_memory(err, "open corpus", c->spec->path);
-    if (st == WANE_OK && c->count == 0)
-        st = wane_fail(err, WANE_EFORMAT,
-                       "open corpus: %s: no document is left (%zu were not ASCII, %zu files are "
-                       "hidden)",
-                       c->spec->path, c->filtered_out, c->hidden.count);
+    if (st == WANE_OK && c->count == 0) st = fail_empty(c, err);
     if (st == WANE_OK) {
         size_t bytes = 0;
         const char *last = wane_path_name(c->spec->path, true, &bytes);

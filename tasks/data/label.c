@@ -97,6 +97,12 @@ wane_status wane_label_set_find(size_t *out, wane_label_set *set, const char *va
                                 "the label column has more than %d values, which is no label set "
                                 "(name another column with `label`, or give `labels`)",
                                 WANE_MOST_LABELS);
+    /* A cell without anything is a value that is missing (null in JSON, NaN in pandas), no class.
+     */
+    if (index == set->count && !*value)
+        return wane_source_fail(source, err, WANE_EFORMAT,
+                                "the label is empty: leave the row out, or name the empty label "
+                                "under `labels`");
     if (index == set->count) WANE_TRY(add(set, value, err));
     if (name && !set->given) WANE_TRY(check_name(set, index, name, source, err));
     *out = index;

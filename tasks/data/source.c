@@ -48,6 +48,35 @@ bool wane_format_of(wane_format *out, const char *name)
     return false;
 }
 
+/* What else is met where text is wanted, by its first bytes, and the way out. Asked only of bytes
+ * that are no text: a text may begin with "PAR1". */
+static const char *kind_of_bytes(const char *bytes, size_t count)
+{
+    static const struct {
+        const char *magic;
+        size_t length;
+        const char *is;
+    } known[] = {{"PAR1", 4, "Parquet, not text (write its rows as JSON lines or CSV)"},
+                 {"ARROW1", 6, "Arrow, not text (write its rows as JSON lines or CSV)"},
+                 {"\xff\xff\xff\xff", 4, "Arrow, not text (write its rows as JSON lines or CSV)"},
+                 {"PK\3\4", 4,
+                  "a zip archive, not text (give its name the ending .zip; of an office document, "
+                  "save the text)"},
+                 {"\x1f\x8b", 2, "gzip, not text (give its name the ending .gz)"},
+                 {"\x28\xb5\x2f\xfd", 4, "Zstandard, not text (give its name the ending .zst)"},
+                 {"BZh", 3, "bzip2, not text (give its name the ending .bz2)"},
+                 {"\xfd"
+                  "7zXZ",
+                  5, "xz, not text (give its name the ending .xz)"},
+                 {"%PDF-", 5, "PDF, not text (save the text)"},
+                 {"\xff\xfe", 2, "UTF-16, not UTF-8 (convert the file to UTF-8)"},
+                 {"\xfe\xff", 2, "UTF-16, not UTF-8 (convert the file to UTF-8)"}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (count >= known[i].length && memcmp(bytes, known[i].magic, known[i].length) == 0)
+            return known[i].is;
+    return NULL;
+}
+
 wane_status wane_source_check_text(const char *bytes, size_t count, const char *name,
                                    wane_error *err)
 {
@@ -59,6 +88,8 @@ wane_status wane_source_check_text(const char *bytes, size_t count, const char *
         bad = (size_t)(nul - bytes);
         cause = "a NUL character";
     }
+    const char *kind = kind_of_bytes(bytes, count);
+    if (kind) return wane_fail(err, WANE_EFORMAT, "read: %s: %s", name, kind);
     long line = 1;
     size_t start = 0;
     for (size_t i = 0; i < bad; i++) {
@@ -285,8 +316,9 @@ static wane_status next_record(wane_source *source, wane_error *err)
     source->line = source->csv.record_line;
     if (source->csv.fields != source->headers)
         return wane_source_fail(source, err, WANE_EFORMAT,
-                                "%zu fields where the header has %zu columns", source->csv.fields,
-                                source->headers);
+                                "%zu field%s where the header has %zu column%s", source->csv.fields,
+                                source->csv.fields == 1 ? "" : "s", source->headers,
+                                source->headers == 1 ? "" : "s");
     return WANE_OK;
 }
 

@@ -14,7 +14,9 @@ wane_status wane_part_fail(const wane_part *part, wane_error *err, const char *f
     va_start(arguments, format);
     (void)vsnprintf(cause, sizeof cause, format, arguments);
     va_end(arguments);
-    return wane_fail(err, WANE_EFORMAT, "tokenizer: %s: %s: %s", part->file, part->name, cause);
+    return wane_fail(err, WANE_EFORMAT, "%s: %s: %s: %s",
+                     part->operation ? part->operation : "tokenizer", part->file, part->name,
+                     cause);
 }
 
 static bool absent(const wane_json *value)

@@ -16,9 +16,10 @@
 typedef struct wane_part {
     const char *file, *name; /* "tokenizer.json", "pre_tokenizer" */
     wane_arena *arena;
+    const char *operation; /* what errors begin with; NULL: "tokenizer" */
 } wane_part;
 
-/* "tokenizer: FILE: PART: <cause>", WANE_EFORMAT. */
+/* "OPERATION: FILE: PART: <cause>", WANE_EFORMAT. */
 wane_status wane_part_fail(const wane_part *part, wane_error *err, const char *format, ...)
     WANE_PRINTF(3, 4);
 

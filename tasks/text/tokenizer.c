@@ -201,7 +201,7 @@ static wane_status read_parts(wane_tokenizer *made, const wane_json *root,
         "version",       "truncation",     "padding", "added_tokens", "normalizer",
         "pre_tokenizer", "post_processor", "decoder", "model",        NULL};
     wane_status st = WANE_OK;
-    wane_part part = {name, "file", made->arena};
+    wane_part part = {.file = name, .name = "file", .arena = made->arena};
     if (wane_json_kind_of(root) != WANE_JSON_OBJECT)
         return wane_part_fail(&part, err, "not an object");
     WANE_TRY(wane_part_keys(root, keys, &part, err));

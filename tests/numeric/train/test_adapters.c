@@ -208,7 +208,8 @@ static void lacking_factors_are_known(void **state)
                  {"layers", "model.layers.0.self_attn.q_proj.weight", false},
                  {"linear", "model.layers.7.mlp.up_proj.weight", true},
                  {"regex", "model.layers.9.mlp.up_proj.weight", true},
-                 {"regex", "model.layers.1.mlp.up_proj.weight", false}};
+                 {"regex", "model.layers.1.mlp.up_proj.weight", false},
+                 {"saved", "lm_head.weight", false}};
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
         char path[128];
         bool lacks = !asked[i].lacks;
@@ -218,6 +219,12 @@ static void lacking_factors_are_known(void **state)
         if (lacks != asked[i].lacks) fail_msg("%s: %s", asked[i].folder, asked[i].weight);
         wane_update_free(&update);
     }
+    CHECK_OK(wane_update_load(&update, FIXTURES "saved", NULL, NULL, &err));
+    assert_false(wane_update_lacks_whole(&update, "lm_head.weight"));
+    assert_true(wane_update_lacks_whole(&update, "model.other.lm_head.weight"));
+    assert_false(wane_update_lacks_whole(&update, "model.layers.0.mlp.up_proj.weight"));
+    assert_false(wane_update_lacks_whole(&update, "model.norm.bias"));
+    wane_update_free(&update);
 }
 
 /* Any byte of either file is under the seal. */

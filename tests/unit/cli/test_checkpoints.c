@@ -311,7 +311,7 @@ static void bad_calls(void **state)
         {"intruders {gpt2} {odd}", "no tensor in common with"},
         {"intruders {gpt2} {odd} --strip even.", "no tensor in common with"},
         {"intruders {gpt2} {tuned} --match none", "no matrix in common matches \"none\""},
-        {"intruders {gpt2} {tuned} --match [", "--match"},
+        {"intruders {gpt2} {tuned} --match [", "compare: --match: pattern: "},
         {"intruders {gpt2} {tuned} --conv1d maybe", "--conv1d is yes, no or auto"},
         {"intruders {gpt2} {tuned} --csv --json", "--csv or --json, not both"},
         {"intruders {llama} {linear}", "tensor transformer.h.0.attn.c_attn.weight is 72 x 24, in "},

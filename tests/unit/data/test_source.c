@@ -65,7 +65,7 @@ static void csv_follows_rfc_4180(void **state)
     reads("", WANE_FORMAT_CSV, "");
     reads("a,b\n", WANE_FORMAT_CSV, "");
     FAILS("a,b\n1\n", WANE_FORMAT_CSV,
-          "read: file: 1 fields where the header has 2 columns (line 2, column 1)");
+          "read: file: 1 field where the header has 2 columns (line 2, column 1)");
     FAILS("a,b\n\"1\n\n\",2\n1,2,3\n", WANE_FORMAT_CSV, "(line 5, column 1)");
     FAILS("a,b\n1,\"x\ny", WANE_FORMAT_CSV,
           "never closed (a field that begins with a "
@@ -75,6 +75,22 @@ static void csv_follows_rfc_4180(void **state)
     FAILS("a,b,a\n1,2,3\n", WANE_FORMAT_CSV, "column \"a\" is named twice (line 1, column 1)");
     FAILS("a\nx\xff\n", WANE_FORMAT_CSV, "broken UTF-8 (convert the file to UTF-8) (line 2, colu");
     FAILS("a\nx\0y\n", WANE_FORMAT_CSV, "a NUL character (line 2, column 2)");
+}
+
+/* Of other kinds of file the kind is said, where their bytes are no text. */
+static void kinds_that_are_no_text(void **state)
+{
+    (void)state;
+    FAILS("PAR1\x15\x04\0\xff", WANE_FORMAT_CSV,
+          "read: file: Parquet, not text (write its rows as JSON lines or CSV)");
+    FAILS("PK\x03\x04\x14\0\0", WANE_FORMAT_JSONL, "read: file: a zip archive, not text");
+    FAILS("\x1f\x8b\x08\0", WANE_FORMAT_TSV, "gzip, not text (give its name the ending .gz)");
+    FAILS("\xff\xfe"
+          "a\0",
+          WANE_FORMAT_CSV, "UTF-16, not UTF-8 (convert the file to UTF-8)");
+    FAILS("\xff\xff\xff\xff\x10\0\0\0", WANE_FORMAT_CSV, "Arrow, not text");
+    FAILS("PAR1 a\x01\xff", WANE_FORMAT_JSONL, "Parquet");
+    reads("PAR1,b\n1,2\n", WANE_FORMAT_CSV, "PAR1=1;b=2;/");
 }
 
 static void tsv_is_csv_between_tabs(void **state)
@@ -338,6 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(csv_follows_rfc_4180),
+        cmocka_unit_test(kinds_that_are_no_text),
         cmocka_unit_test(tsv_is_csv_between_tabs),
         cmocka_unit_test(a_quote_inside_a_field_is_a_character),
         cmocka_unit_test(lines_end_in_lf_crlf_or_cr),

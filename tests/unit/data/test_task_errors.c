@@ -88,6 +88,22 @@ static void bad_labels(void **state)
     put("test.csv", TWO);
     put("train.csv", "text,label\na,1\nb,1\n");
     opens_with((wane_task_spec){0}, WANE_EINVAL, "at least two labels are wanted, there is 1");
+    put("train.csv", "text,label\na,1\nb,\n");
+    opens_with((wane_task_spec){0}, WANE_EFORMAT,
+               "/t/train.csv: the label is empty: leave the row out, or name the empty label under "
+               "`labels` (line 3, column 1)");
+    put("train.csv", TWO);
+    put("test.csv", "text,label\na,1\nb,\n");
+    opens_with((wane_task_spec){0}, WANE_EFORMAT, "label \"\" is not in the set: 0, 1 (line 3, co");
+    labels[0] = (wane_label){"", " no"};
+    labels[1] = (wane_label){"1", " yes"};
+    put("train.csv", "text,label\na,1\nb,\n");
+    wane_task task = {0};
+    wane_task_spec named = {.path = folder, .labels = labels, .label_count = 2};
+    wane_error err = {0};
+    CHECK_OK(wane_task_open(&task, &named, &err));
+    wane_task_free(&task);
+    put("test.csv", TWO);
 }
 
 static void too_many_labels(void **state)

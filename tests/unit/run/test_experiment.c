@@ -205,6 +205,8 @@ static void every_error_names_its_place(void **state)
         {"model: m\n", "'name' is missing"},
         {"name: x\ntasks: [a]\n", "'model' is missing"},
         {"name: x\nmodel: m\ntasks: []\nmethods: []\n", "empty list"},
+        {"name: x\nmodel: ''\ntasks: [a]\nmethods: [lora]\n", "a path is empty"},
+        {"name: x\nmodel: m\ntasks: [a]\nmethods: [lora]\ncorpora: ['']\n", "a path is empty"},
         {"name: x\nmodel: m\ntasks: [a, b/a]\nmethods: [{kind: full}]\n", "there twice"},
         {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: fool}]\n", "full"},
         {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full, rank: 4}]\n", "rank"},
