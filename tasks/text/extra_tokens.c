@@ -37,7 +37,7 @@ enum { STANDARD = sizeof standard / sizeof *standard, PAD = 4, MOST_NAMES = 1024
 
 static wane_part part_of(const reading *r, enum source source, const char *key)
 {
-    return (wane_part){r->paths[source], key, r->arena};
+    return (wane_part){.file = r->paths[source], .name = key, .arena = r->arena};
 }
 
 static bool absent(const wane_json *value)
