@@ -2,6 +2,7 @@
 #include "tasks/data/corpus.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
