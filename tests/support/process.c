@@ -5,10 +5,12 @@
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
 #include "store/base/text.h"
+#include "store/files/file.h"
 #include "store/results/query.h"
 #include "tests/support/support.h"
 
@@ -50,6 +52,49 @@ int process_wait(pid_t pid)
 int process_run(const char *const *arguments, const char *out, const char *err)
 {
     return process_wait(process_start(arguments, out, err));
+}
+
+int process_pretrain(const char *name)
+{
+    char folder[512];
+    (void)snprintf(folder, sizeof folder, "%s", scratch_path(name));
+    const char *const arguments[] = {"pretrain",    "-o",  folder,    "--steps", "60",
+                                     "--documents", "200", "--width", "32",      NULL};
+    return process_run(arguments, "out", "err");
+}
+
+/* The first `from` in the text becomes `to`. */
+static void replace(wane_text *text, const char *from, const char *to)
+{
+    char *at = strstr(text->data, from);
+    assert_non_null(at);
+    wane_text made = {0};
+    wane_text_append(&made, text->data, (size_t)(at - text->data));
+    wane_text_string(&made, to);
+    wane_text_string(&made, at + strlen(from));
+    wane_text_free(text);
+    *text = made;
+}
+
+void copy_model(const char *from, const char *to, const file_change *changes)
+{
+    static const char *const files[] = {"config.json", "tokenizer.json", "model.safetensors"};
+    wane_error err;
+    char path[300];
+    CHECK_OK(wane_folder_make(scratch_path(to), &err));
+    for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
+        size_t bytes = 0;
+        (void)snprintf(path, sizeof path, "%s/%s", from, files[f]);
+        char *content = read_file(scratch_path(path), &bytes);
+        wane_text out = {0};
+        wane_text_append(&out, content, bytes);
+        for (const file_change *c = changes; c->file; c++)
+            if (strcmp(c->file, files[f]) == 0) replace(&out, c->from, c->to);
+        (void)snprintf(path, sizeof path, "%s/%s", to, files[f]);
+        write_file(scratch_path(path), out.data, out.length);
+        wane_text_free(&out);
+        free(content);
+    }
 }
 
 static bool left_out(const char *column)

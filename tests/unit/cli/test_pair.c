@@ -10,47 +10,12 @@
 #include "store/files/file.h"
 #include "store/files/safetensors.h"
 #include "store/results/results.h"
+#include "tests/support/process.h"
 #include "tests/support/support.h"
 #include "tests/unit/cli/told.h"
 
 static const char text[] = "tom sees the big cow .\nthe cow sleeps .\n\n"
                            "two hens digs at the barn .\n";
-
-/* What is changed in a file of a copied folder; `from` must be in it. */
-typedef struct change {
-    const char *file, *from, *to;
-} change;
-
-/* The model `base` as `name`, with changes ended by an empty one. */
-static void copy_model(const char *name, const change *changes)
-{
-    static const char *const files[] = {"config.json", "tokenizer.json", "model.safetensors"};
-    wane_error err;
-    char path[300];
-    CHECK_OK(wane_folder_make(scratch_path(name), &err));
-    for (size_t f = 0; f < 3; f++) {
-        size_t bytes = 0;
-        (void)snprintf(path, sizeof path, "base/%s", files[f]);
-        char *content = read_file(scratch_path(path), &bytes);
-        wane_text out = {0};
-        wane_text_append(&out, content, bytes);
-        for (const change *c = changes; c->file; c++) {
-            if (strcmp(c->file, files[f]) != 0) continue;
-            char *at = strstr(out.data, c->from);
-            assert_non_null(at);
-            wane_text next = {0};
-            wane_text_append(&next, out.data, (size_t)(at - out.data));
-            wane_text_string(&next, c->to);
-            wane_text_string(&next, at + strlen(c->from));
-            wane_text_free(&out);
-            out = next;
-        }
-        (void)snprintf(path, sizeof path, "%s/%s", name, files[f]);
-        write_file(scratch_path(path), out.data, out.length);
-        wane_text_free(&out);
-        free(content);
-    }
-}
 
 static int make(void **state)
 {
@@ -60,10 +25,10 @@ static int make(void **state)
         0)
         return -1;
     write_file(scratch_path("text.txt"), text, sizeof text - 1);
-    copy_model("theta",
-               (change[]){{"config.json", "\"rope_theta\": 1e+04", "\"rope_theta\": 2.5"},
-                          {"config.json", "\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 0.1"},
-                          {NULL, NULL, NULL}});
+    copy_model("base", "theta",
+               (file_change[]){{"config.json", "\"rope_theta\": 1e+04", "\"rope_theta\": 2.5"},
+                               {"config.json", "\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 0.1"},
+                               {NULL, NULL, NULL}});
     return 0;
 }
 
@@ -124,10 +89,11 @@ static void what_differs_is_stored(void **state)
 static void equal_settings_are_not_listed(void **state)
 {
     (void)state;
-    copy_model("same", (change[]){{"config.json", "\"rope_theta\": 1e+04",
-                                   "\"rope_theta\": 10000, \"use_cache\": false"},
-                                  {"config.json", "  \"head_dim\": 8,\n", ""},
-                                  {NULL, NULL, NULL}});
+    copy_model("base", "same",
+               (file_change[]){{"config.json", "\"rope_theta\": 1e+04",
+                                "\"rope_theta\": 10000, \"use_cache\": false"},
+                               {"config.json", "  \"head_dim\": 8,\n", ""},
+                               {NULL, NULL, NULL}});
     const wane_json *all = told_json("diff {base} {same} --corpus {text.txt} --json");
     assert_int_equal(wane_json_size(wane_json_get(all, "settings")), 0);
     assert_true(json_number(wane_json_get(all, "likelihood"), "change") == 0);
@@ -140,12 +106,14 @@ static void both_tokenizers_must_agree_on_the_text(void **state)
     static const char added[] = "\"added_tokens\": [{\"id\": 220, \"content\": \"<pad>\", "
                                 "\"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
                                 "\"normalized\": false, \"special\": true}, ";
-    copy_model("swapped", (change[]){{"tokenizer.json", "\"at\": 4", "\"at\": 999"},
-                                     {"tokenizer.json", "\"the\": 5", "\"the\": 4"},
-                                     {"tokenizer.json", "\"at\": 999", "\"at\": 5"},
-                                     {NULL, NULL, NULL}});
-    copy_model("added",
-               (change[]){{"tokenizer.json", "\"added_tokens\": [", added}, {NULL, NULL, NULL}});
+    copy_model("base", "swapped",
+               (file_change[]){{"tokenizer.json", "\"at\": 4", "\"at\": 999"},
+                               {"tokenizer.json", "\"the\": 5", "\"the\": 4"},
+                               {"tokenizer.json", "\"at\": 999", "\"at\": 5"},
+                               {NULL, NULL, NULL}});
+    copy_model(
+        "base", "added",
+        (file_change[]){{"tokenizer.json", "\"added_tokens\": [", added}, {NULL, NULL, NULL}});
     static const told_refusal calls[] = {
         {"diff {base} {swapped} --corpus {text.txt}",
          "text: the tokenizers give other ids: document 1, position 4: id 5 by "},
@@ -233,17 +201,18 @@ static double save_tuned(const char *name, keeping how, size_t *tensors)
         add_source(&count, "model.layers.0.self_attn.rotary_emb.inv_freq", 4, 1);
     CHECK_OK(wane_folder_make(scratch_path(name), &err));
     if (how != NO_CONFIG)
-        copy_model(name,
-                   how == UNTIED
-                       ? (change[]){{"config.json", "embeddings\": true", "embeddings\": false"},
-                                    {NULL, NULL, NULL}}
-                   : how == MORE_ROWS
-                       ? (change[]){{"config.json", "\"vocab_size\": 220", "\"vocab_size\": 223"},
-                                    {NULL, NULL, NULL}}
-                   : how == FEWER_ROWS
-                       ? (change[]){{"config.json", "\"vocab_size\": 220", "\"vocab_size\": 217"},
-                                    {NULL, NULL, NULL}}
-                       : (change[]){{NULL, NULL, NULL}});
+        copy_model(
+            "base", name,
+            how == UNTIED
+                ? (file_change[]){{"config.json", "embeddings\": true", "embeddings\": false"},
+                                  {NULL, NULL, NULL}}
+            : how == MORE_ROWS
+                ? (file_change[]){{"config.json", "\"vocab_size\": 220", "\"vocab_size\": 223"},
+                                  {NULL, NULL, NULL}}
+            : how == FEWER_ROWS
+                ? (file_change[]){{"config.json", "\"vocab_size\": 220", "\"vocab_size\": 217"},
+                                  {NULL, NULL, NULL}}
+                : (file_change[]){{NULL, NULL, NULL}});
     (void)snprintf(path, sizeof path, "%s/model.safetensors", name);
     CHECK_OK(wane_tensors_write(scratch_path(path), sources, count, NULL, 0, &err));
     wane_tensors_close(base);
@@ -385,7 +354,7 @@ static void save_spoiled(const char *name, const char *tensor, size_t at, float 
     wane_tensors *base = NULL;
     char path[300];
     size_t count = 0;
-    copy_model(name, (change[]){{NULL, NULL, NULL}});
+    copy_model("base", name, (file_change[]){{NULL, NULL, NULL}});
     CHECK_OK(wane_tensors_open(&base, scratch_path("base/model.safetensors"), &err));
     for (size_t i = 0; i < wane_tensors_count(base); i++) {
         const wane_tensor *t = wane_tensors_at(base, i);

@@ -57,9 +57,7 @@ static int run(const char *yaml, const char *methods, const char *adapter, const
 static int make(void **state)
 {
     if (scratch_make(state) != 0) return -1;
-    const char *const arguments[] = {"pretrain",    "-o",  path_of(0, "model"), "--steps", "60",
-                                     "--documents", "200", "--width",           "32",      NULL};
-    return process_run(arguments, "out", "err");
+    return process_pretrain("model");
 }
 
 /* What is asked of both databases: every score and likelihood of the method's run, in order. */
@@ -207,39 +205,15 @@ static void a_model_in_a_folder(void **state)
     wane_text_free(&methods);
 }
 
-/* The model of a run again, with `from` in one of its files replaced. */
-static void copy_model(const char *name, const char *file, const char *from, const char *to)
-{
-    static const char *const files[] = {"config.json", "tokenizer.json", "model.safetensors"};
-    wane_error err;
-    char path[300];
-    CHECK_OK(wane_folder_make(scratch_path(name), &err));
-    for (size_t f = 0; f < 3; f++) {
-        size_t bytes = 0;
-        (void)snprintf(path, sizeof path, "model/%s", files[f]);
-        char *content = read_file(scratch_path(path), &bytes), *at = NULL;
-        wane_text out = {0};
-        if (strcmp(files[f], file) == 0) {
-            at = strstr(content, from);
-            assert_non_null(at);
-            wane_text_append(&out, content, (size_t)(at - content));
-            wane_text_string(&out, to);
-            wane_text_string(&out, at + strlen(from));
-        } else wane_text_append(&out, content, bytes);
-        (void)snprintf(path, sizeof path, "%s/%s", name, files[f]);
-        write_file(scratch_path(path), out.data, out.length);
-        wane_text_free(&out);
-        free(content);
-    }
-}
-
 /* Equal weights under another configuration: computed under it, and what differs is stored; the
  * base behind it is computed under its own again. */
 static void a_model_is_computed_under_its_own_configuration(void **state)
 {
     (void)state;
     wane_text methods = {0};
-    copy_model("theta", "config.json", "\"rope_theta\": 1e+04", "\"rope_theta\": 2.5");
+    copy_model(
+        "model", "theta",
+        (file_change[]){{"config.json", "\"rope_theta\": 1e+04", "\"rope_theta\": 2.5"}, {0}});
     wane_text_printf(&methods, "  - {name: theta, kind: given, stages: [%s, %s]}\n",
                      scratch_path("theta"), scratch_path("model"));
     assert_int_equal(run("theta.yaml", methods.data, "protocol.adapter=merge", "theta.db"), 0);
@@ -299,16 +273,20 @@ static void models_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
     static const struct {
-        const char *name, *file, *from, *to, *says;
+        const char *name;
+        file_change changes[2];
+        const char *says;
     } cases[] = {
-        {"wide", "config.json", "\"hidden_size\": 32", "\"hidden_size\": 64",
+        {"wide",
+         {{"config.json", "\"hidden_size\": 32", "\"hidden_size\": 64"}, {0}},
          "its shape is not that of the base model: hidden_size 64, the base's 32"},
-        {"reads", "tokenizer.json", "\"at\": 4, \"the\": 5", "\"at\": 5, \"the\": 4",
+        {"reads",
+         {{"tokenizer.json", "\"at\": 4, \"the\": 5", "\"at\": 5, \"the\": 4"}, {0}},
          "the tokenizers give other ids: document 1, position "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         wane_text methods = {0}, yaml = {0};
-        copy_model(cases[i].name, cases[i].file, cases[i].from, cases[i].to);
+        copy_model("model", cases[i].name, cases[i].changes);
         wane_text_printf(&methods, "  - {name: m, kind: given, stages: [%s]}\n",
                          scratch_path(cases[i].name));
         wane_text_printf(&yaml, experiment, scratch_path("model"), methods.data);

@@ -14,7 +14,7 @@ static const char usual[] =
     "model: builtin\n"
     "pretraining: {width: 32, layers: 2, heads: 2, kv_heads: 1, hidden: 64, steps: 20,\n"
     "              documents: 200, batch_tokens: 512, context: 96}\n"
-    "corpora: [builtin]\n"
+    "corpora: [{path: builtin, documents: 20}]\n"
     "tasks: [{path: builtin/topic, train_rows: 32, test_rows: 30}, {path: builtin/counting,\n"
     "        train_rows: 32, test_rows: 30}]\n"
     "methods: [{name: m, kind: lora, rank: 2, learning_rate: 1e-3}]\n"
@@ -22,8 +22,8 @@ static const char usual[] =
 
 static const char elsewhere[] = "name: usual\n"
                                 "model: there\n"
-                                "corpora: [builtin]\n"
-                                "tasks: [builtin/topic]\n"
+                                "corpora: [{path: builtin, documents: 20}]\n"
+                                "tasks: [{path: builtin/topic, test_rows: 40}]\n"
                                 "methods: [{kind: given, stages: [there]}]\n";
 
 static void wait_for(const char *const *arguments, int wanted)
@@ -90,10 +90,7 @@ static void every_line_answers(void **state)
     write_file(scratch_path("usual.yaml"), usual, sizeof usual - 1);
     write_file(scratch_path("given.yaml"), elsewhere, sizeof elsewhere - 1);
     (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("usual.yaml"));
-    (void)snprintf(given, sizeof given, "%s", scratch_path("there"));
-    const char *const pretrain[] = {"pretrain",    "-o",  given,     "--steps", "60",
-                                    "--documents", "200", "--width", "32",      NULL};
-    wait_for(pretrain, 0);
+    assert_int_equal(process_pretrain("there"), 0);
     (void)snprintf(given, sizeof given, "%s", scratch_path("given.yaml"));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         (void)snprintf(database, sizeof database, "%s", scratch_path(cases[i].database));

@@ -36,12 +36,8 @@ static void write_rows(const char *name, int count, const char *word)
 static int make(void **state)
 {
     if (scratch_make(state) != 0) return -1;
-    char folder[512];
     wane_error err;
-    (void)snprintf(folder, sizeof folder, "%s", scratch_path("model"));
-    const char *const arguments[] = {"pretrain",    "-o",  folder,    "--steps", "60",
-                                     "--documents", "200", "--width", "32",      NULL};
-    if (process_run(arguments, "out", "err") != 0) return -1;
+    if (process_pretrain("model") != 0) return -1;
     CHECK_OK(wane_folder_make(scratch_path("task"), &err));
     write_rows("task/train.jsonl", 40, "a");
     write_rows("task/test.jsonl", 20, "the");

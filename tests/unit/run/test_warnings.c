@@ -35,12 +35,8 @@ static void write_rows(const char *name, int first, int count)
 static int make(void **state)
 {
     if (scratch_make(state) != 0) return -1;
-    char folder[512];
     wane_error err;
-    (void)snprintf(folder, sizeof folder, "%s", scratch_path("model"));
-    const char *const arguments[] = {"pretrain",    "-o",  folder,    "--steps", "60",
-                                     "--documents", "200", "--width", "32",      NULL};
-    if (process_run(arguments, "out", "err") != 0) return -1;
+    if (process_pretrain("model") != 0) return -1;
     CHECK_OK(wane_folder_make(scratch_path("task"), &err));
     CHECK_OK(wane_folder_make(scratch_path("seen"), &err));
     write_rows("task/train.jsonl", 0, 24);
@@ -50,14 +46,16 @@ static int make(void **state)
     return 0;
 }
 
-/* What the command says on stderr. Free it. */
-static char *said_by(const char *command, const char *corpora, const char *task, const char *more)
+/* What the command says on stderr. Free it. (validate also measures how fast the machine is, run
+ * --dry-run only reads.) */
+static char *said_by(const char *command, const char *option, const char *corpora, const char *task,
+                     const char *more)
 {
     char text[2048], yaml[512];
     int length = snprintf(text, sizeof text, experiment, corpora, task, more);
     write_file(scratch_path("x.yaml"), text, (size_t)length);
     (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("x.yaml"));
-    const char *const arguments[] = {command, yaml, NULL};
+    const char *const arguments[] = {command, yaml, option, NULL};
     int code = process_run(arguments, "out", "err");
     char *said = read_file(scratch_path("err"), NULL);
     if (code > 1) print_error("exit code %d: %s\n", code, said);
@@ -68,7 +66,7 @@ static char *said_by(const char *command, const char *corpora, const char *task,
 /* The one warning holds `message`; NULL: there is none. */
 static void warned(const char *corpora, const char *task, const char *more, const char *message)
 {
-    char *said = said_by("validate", corpora, task, more);
+    char *said = said_by("run", "--dry-run", corpora, task, more);
     const char *first = strstr(said, "warning: warned: ");
     const char *at = message ? strstr(said, message) : NULL;
     bool right = message ? first && at && !strstr(first + 1, "warning: ") : !first;
@@ -82,6 +80,9 @@ static void what_is_seldom_meant(void **state)
     (void)state;
     warned(good_corpora, "task", "", NULL);
     warned("corpora: []", "task", "", "no corpora: no likelihood");
+    char *said = said_by("validate", NULL, "corpora: []", "task", "");
+    assert_non_null(strstr(said, "warning: warned: no corpora: no likelihood"));
+    free(said);
     warned("", "task", "", "no corpora: no likelihood");
     warned("corpora: [{name: c, path: builtin, documents: 10}]", "task", "",
            "corpus c has no role and is taken as 'role: pretraining'");
@@ -144,10 +145,11 @@ static void steps_at_rate_zero_train_nothing(void **state)
          "rate 0: nothing is trained (methods a-r1, a-r2)"},
     };
     char yaml[512];
-    free(said_by("validate", good_corpora, "task", ""));
+    free(said_by("run", "--dry-run", good_corpora, "task", ""));
     (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("x.yaml"));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *const arguments[] = {"validate", yaml, cases[i].override, cases[i].more, NULL};
+        const char *const arguments[] = {"run",         yaml, "--dry-run", cases[i].override,
+                                         cases[i].more, NULL};
         assert_int_equal(process_run(arguments, "out", "err"), 0);
         char *said = read_file(scratch_path("err"), NULL);
         const char *at = strstr(said, cases[i].wanted ? cases[i].wanted : "warning: ");
@@ -166,7 +168,7 @@ static void events_are_stored_once(void **state)
     (void)snprintf(database, sizeof database, "%s", scratch_path("warned.db"));
     const char *const query[] = {"query", database, "--name", "events", "--format", "csv", NULL};
     for (int i = 0; i < 2; i++) {
-        char *said = said_by("run", "", "seen", "");
+        char *said = said_by("run", NULL, "", "seen", "");
         assert_non_null(strstr(said, "warning: warned: no corpora"));
         assert_non_null(strstr(said, "warning: warned: task seen: 20 of the 20"));
         free(said);
