@@ -111,8 +111,7 @@ wane_status wane_pair_tokenizer(wane_pair *pair, wane_error *err)
     if (st != WANE_OK) return st;
     size_t rows = pair->base->config.vocabulary, tuned = wane_pair_model(pair)->config.vocabulary;
     wane_tokenizer_set_rows(pair->tokenizer, rows < tuned ? rows : tuned);
-    if (pair->kind != WANE_TUNED_MODEL || !holds(pair->tuned_path, "tokenizer.json"))
-        return WANE_OK;
+    if (!pair->tuned || !holds(pair->tuned_path, "tokenizer.json")) return WANE_OK;
     return wane_tokenizer_load(&pair->own, pair->tuned_path, err);
 }
 

@@ -28,7 +28,7 @@ typedef struct wane_pair {
     wane_tuned_kind kind;
     wane_update update;        /* of an adapter: its low-rank terms */
     wane_tokenizer *tokenizer; /* of the base; NULL until wane_pair_tokenizer */
-    wane_tokenizer *own;       /* of a tuned model that brings one; else NULL */
+    wane_tokenizer *own;       /* that lies with what was tuned, adapters too; else NULL */
     wane_pool *pool;
     wane_log log; /* warnings to stderr */
 } wane_pair;

@@ -406,6 +406,41 @@ static void a_model_and_an_adapter_in_one_folder(void **state)
     wane_text_free(&methods);
 }
 
+/* The tokenizer that trainers leave beside an adapter must read the data as the base's does. */
+static void an_adapter_that_reads_otherwise(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_text methods = {0}, yaml = {0};
+    static const char *const files[][2] = {
+        {"both/adapter_config.json", "beside/adapter_config.json"},
+        {"both/adapter_model.safetensors", "beside/adapter_model.safetensors"},
+        {"reads/tokenizer.json", "beside/tokenizer.json"}};
+    CHECK_OK(wane_folder_make(scratch_path("beside"), &err));
+    for (size_t f = 0; f < 3; f++) {
+        size_t count = 0;
+        char *bytes = read_file(scratch_path(files[f][0]), &count);
+        write_file(scratch_path(files[f][1]), bytes, count);
+        free(bytes);
+    }
+    wane_text_printf(&methods, "  - {name: m, kind: given, stages: [%s, %s]}\n",
+                     scratch_path("beside"), scratch_path("beside"));
+    wane_text_printf(&yaml, experiment, scratch_path("model"), methods.data);
+    write_file(scratch_path("b.yaml"), yaml.data, yaml.length);
+    const char *const calls[][6] = {
+        {"run", path_of(0, "b.yaml"), "--db", path_of(1, "b.db"), NULL},
+        {"perplexity", path_of(2, "model"), "builtin", "--adapter", path_of(3, "beside"), NULL}};
+    for (size_t c = 0; c < 2; c++) {
+        assert_int_equal(process_run(calls[c], "out", "err"), 2);
+        char *said = read_file(scratch_path("err"), NULL);
+        if (!strstr(said, "the tokenizers give other ids")) fail_msg("%s: %s", calls[c][0], said);
+        free(said);
+    }
+    assert_false(wane_file_exists(scratch_path("b.db")));
+    wane_text_free(&methods);
+    wane_text_free(&yaml);
+}
+
 /* An adapter on the head of a tied model leaves the embedding alone, stage after stage: the numbers
  * of perplexity, which the next stage's do not depend on where each adds to the base. */
 static void a_tied_head_goes_its_own_way(void **state)
@@ -578,6 +613,7 @@ int main(void)
         cmocka_unit_test(models_that_do_not_fit_are_refused),
         cmocka_unit_test(what_changes_is_another_checkpoint),
         cmocka_unit_test(a_model_and_an_adapter_in_one_folder),
+        cmocka_unit_test(an_adapter_that_reads_otherwise),
         cmocka_unit_test(a_tied_head_goes_its_own_way),
         cmocka_unit_test(what_cannot_be_read_is_said),
         cmocka_unit_test(validate_refuses_what_run_would),
