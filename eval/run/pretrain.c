@@ -125,6 +125,40 @@ static wane_status save_all(const wane_model *model, const char *tokenizer, size
     return st;
 }
 
+static wane_config config_of(const wane_pretraining *s, const wane_tokenizer *tokenizer)
+{
+    return (wane_config){.vocabulary = wane_tokenizer_size(tokenizer),
+                         .width = s->width,
+                         .layers = s->layers,
+                         .heads = s->heads,
+                         .kv_heads = s->kv_heads,
+                         .head_width = s->width / s->heads,
+                         .hidden = s->hidden,
+                         .context = s->context,
+                         .norm_epsilon = 1e-6,
+                         .rope = {.theta = 10000},
+                         .tied = true,
+                         /* By width (LeCun): at .02 so small a model loses its first steps to
+                          * growing. */
+                         .initializer_range = 1 / sqrt((double)s->width),
+                         .bos = wane_tokenizer_bos(tokenizer),
+                         .eos = wane_tokenizer_eos(tokenizer)};
+}
+
+static wane_training training_of(const wane_pretraining *s)
+{
+    return (wane_training){.learning_rate = s->learning_rate,
+                           .weight_decay = s->weight_decay,
+                           .clip = s->clip,
+                           .beta1 = 0.9,
+                           .beta2 = 0.99,
+                           .epsilon = 1e-8,
+                           .schedule = WANE_SCHEDULE_COSINE,
+                           .warmup_ratio = s->warmup_ratio,
+                           .total_steps = s->steps,
+                           .micro_tokens = s->batch_tokens};
+}
+
 wane_status wane_pretrain(const wane_pretraining *s, const char *folder, wane_pool *pool,
                           const wane_log *log, wane_error *err)
 {
@@ -143,34 +177,10 @@ wane_status wane_pretrain(const wane_pretraining *s, const char *folder, wane_po
                                  &entropy, err));
     wane_window_rule rule = {.window = s->context};
     WANE_TRY(wane_corpus_encode(&windows, &corpus, tokenizer, &rule, err));
-    wane_config config = {.vocabulary = wane_tokenizer_size(tokenizer),
-                          .width = s->width,
-                          .layers = s->layers,
-                          .heads = s->heads,
-                          .kv_heads = s->kv_heads,
-                          .head_width = s->width / s->heads,
-                          .hidden = s->hidden,
-                          .context = s->context,
-                          .norm_epsilon = 1e-6,
-                          .rope = {.theta = 10000},
-                          .tied = true,
-                          /* By width (LeCun): at .02 so small a model loses its first
- steps to growing. */
-                          .initializer_range = 1 / sqrt((double)s->width),
-                          .bos = wane_tokenizer_bos(tokenizer),
-                          .eos = wane_tokenizer_eos(tokenizer)};
+    const wane_config config = config_of(s, tokenizer);
     WANE_TRY(wane_model_random(&model, &config, s->seed, err));
-    wane_method method = {.kind = WANE_METHOD_FULL};
-    wane_training training = {.learning_rate = s->learning_rate,
-                              .weight_decay = s->weight_decay,
-                              .clip = s->clip,
-                              .beta1 = 0.9,
-                              .beta2 = 0.99,
-                              .epsilon = 1e-8,
-                              .schedule = WANE_SCHEDULE_COSINE,
-                              .warmup_ratio = s->warmup_ratio,
-                              .total_steps = s->steps,
-                              .micro_tokens = s->batch_tokens};
+    const wane_method method = {.kind = WANE_METHOD_FULL};
+    const wane_training training = training_of(s);
     WANE_TRY(wane_trainer_new(&trainer, model, &method, &training, NULL, s->seed, 0, pool, err));
     wane_log_line(log, WANE_LOG_INFO,
                   "pretrain: the built-in model, %zu numbers, %zu steps (entropy of the language: "

@@ -441,6 +441,23 @@ static void an_adapter_that_reads_otherwise(void **state)
     wane_text_free(&yaml);
 }
 
+/* An adapter of rank 2 on one parameter. */
+static void save_adapter(const wane_parameter *p, const char *name, const char *folder,
+                         const float *values)
+{
+    wane_error err;
+    wane_update update = {0};
+    CHECK_OK(wane_update_new(&update, 1, true, &err));
+    update.facts.alpha = 2;
+    update.facts.rank = 2;
+    update.tensors[0] = (wane_update_tensor){.name = name,
+                                             .rows = p->rows,
+                                             .cols = p->cols,
+                                             .term = {values, values + 2 * p->rows, 2, 1}};
+    CHECK_OK(wane_update_save(&update, scratch_path(folder), &err));
+    wane_update_free(&update);
+}
+
 /* An adapter on the head of a tied model leaves the embedding alone, stage after stage: the numbers
  * of perplexity, which the next stage's do not depend on where each adds to the base. */
 static void a_tied_head_goes_its_own_way(void **state)
@@ -448,7 +465,6 @@ static void a_tied_head_goes_its_own_way(void **state)
     (void)state;
     wane_error err;
     wane_model *model = NULL;
-    wane_update update = {0};
     wane_text methods = {0};
     wane_random where = {.seed = 3, .purpose = WANE_RANDOM_TEST};
     CHECK_OK(wane_model_load(&model, scratch_path("model"), &err));
@@ -457,18 +473,8 @@ static void a_tied_head_goes_its_own_way(void **state)
     size_t rows = table[0].rows, cols = table[0].cols;
     float *values = calloc(2 * (rows + cols), sizeof *values);
     wane_random_normal_fill(values, 2 * (rows + cols), 0.2, &where);
-    CHECK_OK(wane_update_new(&update, 1, true, &err));
-    update.facts.alpha = 2;
-    update.facts.rank = 2;
-    update.tensors[0] = (wane_update_tensor){.name = "lm_head.weight",
-                                             .rows = rows,
-                                             .cols = cols,
-                                             .term = {values, values + 2 * rows, 2, 1}};
-    CHECK_OK(wane_update_save(&update, scratch_path("head"), &err));
-    update.tensors[0].name = table[2].name;
-    update.tensors[0].rows = table[2].rows;
-    update.tensors[0].cols = table[2].cols;
-    CHECK_OK(wane_update_save(&update, scratch_path("query"), &err));
+    save_adapter(&table[0], "lm_head.weight", "head", values);
+    save_adapter(&table[2], table[2].name, "query", values);
     wane_text_printf(&methods, "  - {name: ends, kind: given, stages: [%s, ", scratch_path("head"));
     wane_text_printf(&methods, "%s]}\n", scratch_path("query"));
     wane_text_printf(&methods, "  - {name: back, kind: given, stages: [%s, ", scratch_path("head"));
@@ -510,7 +516,6 @@ static void a_tied_head_goes_its_own_way(void **state)
     }
     wane_text_free(&methods);
     free(values);
-    wane_update_free(&update);
     wane_model_free(model);
 }
 
