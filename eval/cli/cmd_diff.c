@@ -51,18 +51,18 @@ static size_t count_not_finite(const float *values, size_t count)
 
 /* Notes what is not finite of one tensor; x and y: its values, y NULL for an adapter's term or for
  * nothing. */
-static bool note_broken(wane_diff *diff, size_t index, const float *x, const float *y)
+static bool note_not_finite(wane_diff *diff, size_t index, const float *x, const float *y)
 {
     const wane_compared *one = &diff->comparison.list[index];
     const wane_lowrank_term *t = one->update ? &one->update->term : NULL;
     size_t count = one->rows * one->cols;
-    wane_diff_broken bad = {.index = index, .count = {count_not_finite(x, count), 0}};
+    wane_diff_not_finite bad = {.index = index, .count = {count_not_finite(x, count), 0}};
     if (y) bad.count[1] = count_not_finite(y, count);
     else if (t)
         bad.count[1] = count_not_finite(t->b, one->rows * t->rank) +
                        count_not_finite(t->a, t->rank * one->cols);
     if (bad.count[0] + bad.count[1] == 0) return false;
-    diff->broken[diff->broken_count++] = bad;
+    diff->not_finite[diff->not_finite_count++] = bad;
     return true;
 }
 
@@ -81,7 +81,7 @@ static wane_status compare_tensor(wane_diff *diff, size_t index, wane_error *err
     WANE_TRY(wane_comparison_read(x, c, index, false, err));
     if (whole) WANE_TRY(wane_comparison_read(y, c, index, true, err));
     g->tensors++;
-    if (note_broken(diff, index, x, whole ? y : NULL)) {
+    if (note_not_finite(diff, index, x, whole ? y : NULL)) {
         g->changed += term || (whole && memcmp(x, y, count * sizeof *x) != 0);
         g->base_square = g->delta_square = NAN;
         goto done;
@@ -105,8 +105,8 @@ static wane_status compare_tensors(wane_diff *diff, wane_error *err)
     wane_status st = WANE_OK;
     for (int g = 0; g < WANE_DIFF_GROUPS; g++)
         diff->group[g].name = wane_tensor_kind_name((wane_tensor_kind)g);
-    diff->broken = wane_alloc(diff->comparison.count, sizeof *diff->broken);
-    if (!diff->broken) return wane_fail_memory(err, "diff", diff->comparison.base.path);
+    diff->not_finite = wane_alloc(diff->comparison.count, sizeof *diff->not_finite);
+    if (!diff->not_finite) return wane_fail_memory(err, "diff", diff->comparison.base.path);
     for (size_t i = 0; i < diff->comparison.count && st == WANE_OK; i++)
         st = compare_tensor(diff, i, err);
     return st;
@@ -205,7 +205,7 @@ void wane_diff_free(wane_diff *diff)
     }
     wane_free(diff->task);
     wane_free(diff->corpus);
-    wane_free(diff->broken);
+    wane_free(diff->not_finite);
     wane_pair_spectra_free(&diff->spectra);
     wane_comparison_close(&diff->comparison);
     wane_pair_close(&diff->pair);
@@ -223,8 +223,8 @@ wane_status wane_diff_finite(const wane_diff *diff, wane_error *err)
 {
     const wane_comparison *c = &diff->comparison;
     const char *path[2] = {c->base.path, c->tuned.path};
-    for (size_t i = 0; i < diff->broken_count; i++) {
-        const wane_diff_broken *b = &diff->broken[i];
+    for (size_t i = 0; i < diff->not_finite_count; i++) {
+        const wane_diff_not_finite *b = &diff->not_finite[i];
         return not_finite(path[b->count[0] == 0], "tensor", c->list[b->index].name, err);
     }
     if (isinf(diff->merge_difference)) return not_finite(path[1], "the logits of", path[1], err);

@@ -20,12 +20,12 @@ static size_t numbers_of(const wane_comparison *c)
 }
 
 /* Names of what has no norm. */
-static void write_broken(wane_text *out, const wane_diff *diff)
+static void write_not_finite(wane_text *out, const wane_diff *diff)
 {
     enum { LISTED = 6 };
     static const char *const sides[] = {"base", "tuned"};
-    for (size_t i = 0; i < diff->broken_count && i < LISTED; i++) {
-        const wane_diff_broken *b = &diff->broken[i];
+    for (size_t i = 0; i < diff->not_finite_count && i < LISTED; i++) {
+        const wane_diff_not_finite *b = &diff->not_finite[i];
         const wane_compared *one = &diff->comparison.list[b->index];
         for (int s = 0; s < 2; s++)
             if (b->count[s])
@@ -33,8 +33,8 @@ static void write_broken(wane_text *out, const wane_diff *diff)
                                one->name, sides[s], b->count[s],
                                b->count[s] == 1 ? "value is" : "values are");
     }
-    if (diff->broken_count > LISTED)
-        wane_page_line(out, "", "and of %zu more tensors", diff->broken_count - LISTED);
+    if (diff->not_finite_count > LISTED)
+        wane_page_line(out, "", "and of %zu more tensors", diff->not_finite_count - LISTED);
 }
 
 static void write_head(wane_text *out, const wane_diff *diff)
@@ -56,7 +56,7 @@ static void write_head(wane_text *out, const wane_diff *diff)
                        "largest",
                        wane_page_number(a, diff->merge_difference, 2));
     wane_compare_write_unmatched(out, c);
-    write_broken(out, diff);
+    write_not_finite(out, diff);
     wane_text_free(&what);
 }
 
@@ -261,11 +261,11 @@ static void also_text(wane_text *out, const char *key, const char *value)
     wane_json_write_string(out, value);
 }
 
-static void json_broken(wane_text *out, const wane_diff *diff)
+static void json_not_finite(wane_text *out, const wane_diff *diff)
 {
     wane_text_string(out, "\"not_finite\": [");
-    for (size_t i = 0; i < diff->broken_count; i++) {
-        const wane_diff_broken *b = &diff->broken[i];
+    for (size_t i = 0; i < diff->not_finite_count; i++) {
+        const wane_diff_not_finite *b = &diff->not_finite[i];
         wane_text_string(out, i ? ", {" : "{");
         key_text(out, "name", diff->comparison.list[b->index].name);
         wane_text_printf(out, ", \"base\": %zu, \"tuned\": %zu}", b->count[0], b->count[1]);
@@ -401,7 +401,7 @@ void wane_diff_write_json(wane_text *out, const wane_diff *diff)
     wane_text_string(out, ", ");
     wane_compare_write_unmatched_json(out, &diff->comparison);
     wane_text_string(out, ", ");
-    json_broken(out, diff);
+    json_not_finite(out, diff);
     json_spectra(out, diff);
     if (diff->corpus) json_corpus(out, diff->corpus);
     if (diff->task_count) json_tasks(out, diff);

@@ -15,10 +15,10 @@ typedef struct wane_diff_group {
 } wane_diff_group;
 
 /* A tensor with values that are NaN or infinite. */
-typedef struct wane_diff_broken {
+typedef struct wane_diff_not_finite {
     size_t index;    /* in the comparison's list */
     size_t count[2]; /* such values of base and tuned (of an adapter: of its factors) */
-} wane_diff_broken;
+} wane_diff_not_finite;
 
 enum { WANE_DIFF_GROUPS = WANE_KINDS };
 
@@ -45,8 +45,8 @@ typedef struct wane_diff {
     wane_pair_question question;
     double merge_difference; /* NaN where it is no adapter on a model */
     wane_diff_group group[WANE_DIFF_GROUPS];
-    wane_diff_broken *broken; /* owned */
-    size_t broken_count;
+    wane_diff_not_finite *not_finite; /* owned */
+    size_t not_finite_count;
     wane_pair_spectra spectra;
     wane_diff_corpus *corpus; /* NULL when none was asked for; owned */
     size_t task_count;

@@ -224,12 +224,12 @@ static void accuracy_change(double *points, double *stderr_, const wane_evaluati
 /* Sums over tasks; examples of different tasks are different rows, so errors add in squares. */
 typedef struct mean {
     double value, one, change, square, contrast, contrast_square, count;
-    bool odd; /* one is not finite, and so is the mean */
+    bool not_finite; /* one is not finite, and so is the mean */
 } mean;
 
 static void add_mean(filling *f, const char *const names[4], const char *target, const mean *m)
 {
-    const char *empty = m->odd ? WANE_NOT_FINITE : m->count > 0 ? NULL : "no_score";
+    const char *empty = m->not_finite ? WANE_NOT_FINITE : m->count > 0 ? NULL : "no_score";
     double n = m->count, change = m->change / n, error = sqrt(m->square) / n;
     add(f, names[0], target, m->value / n, NAN, empty);
     add(f, names[1], target, change, error, empty);
@@ -246,9 +246,9 @@ static mean of_task(const filling *f, size_t t)
     mean m = {.count = 1};
     double error = NAN;
     if (f->none) return m;
-    m.odd = f->own->accuracy[t].reason || f->one->accuracy[t].reason ||
-            (f->intruders && f->intruders->accuracy[t].reason);
-    if (m.odd) return m;
+    m.not_finite = f->own->accuracy[t].reason || f->one->accuracy[t].reason ||
+                   (f->intruders && f->intruders->accuracy[t].reason);
+    if (m.not_finite) return m;
     if (!f->own->accuracy[t].examples || !f->one->accuracy[t].examples ||
         (f->intruders && !f->intruders->accuracy[t].examples))
         return (mean){0};
@@ -271,7 +271,7 @@ static void add_up(mean *sum, const mean *m)
     sum->contrast += m->contrast;
     sum->contrast_square += m->contrast_square;
     sum->count += m->count;
-    sum->odd = sum->odd || m->odd;
+    sum->not_finite = sum->not_finite || m->not_finite;
 }
 
 /* Every task; the one just trained; the mean of those trained so far. */

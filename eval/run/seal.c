@@ -14,13 +14,13 @@
 typedef struct accuracies {
     size_t stages, tasks, watched, columns;
     double *value;
-    bool *odd; /* there, and not finite: NaN in value for that alone */
+    bool *not_finite; /* there, and not finite: NaN in value for that alone */
 } accuracies;
 
 static void accuracies_free(accuracies *a)
 {
     wane_free(a->value);
-    wane_free(a->odd);
+    wane_free(a->not_finite);
 }
 
 /* The column of a task, or SIZE_MAX. */
@@ -47,8 +47,8 @@ static wane_status read_accuracies(accuracies *out, wane_work *work, const wane_
                     .watched = x->task_count - x->trained_tasks};
     a.columns = a.tasks + a.watched;
     a.value = wane_alloc((a.stages + 1) * a.columns, sizeof *a.value);
-    a.odd = wane_alloc((a.stages + 1) * a.columns, sizeof *a.odd);
-    if (!a.value || !a.odd) {
+    a.not_finite = wane_alloc((a.stages + 1) * a.columns, sizeof *a.not_finite);
+    if (!a.value || !a.not_finite) {
         accuracies_free(&a);
         return wane_fail_memory(err, "seal", run->name);
     }
@@ -61,7 +61,7 @@ static wane_status read_accuracies(accuracies *out, wane_work *work, const wane_
         size_t column = column_of(work, run, a.tasks, wane_query_int(query, 1));
         if (position > a.stages || column == SIZE_MAX) continue;
         a.value[position * a.columns + column] = wane_query_double(query, 2);
-        a.odd[position * a.columns + column] = wane_query_text(query, 3) != NULL;
+        a.not_finite[position * a.columns + column] = wane_query_text(query, 3) != NULL;
     }
     wane_query_free(query);
     if (st == WANE_DONE) {
@@ -77,8 +77,8 @@ typedef struct reference {
     const wane_plan_run *run; /* NULL: none is planned */
     bool ended;               /* all that can be measured is there */
     accuracies a;
-    double *score; /* joint: per stage k, of task k after training on 1..k together */
-    bool *odd;     /* the same, of a.odd */
+    double *score;    /* joint: per stage k, of task k after training on 1..k together */
+    bool *not_finite; /* the same, of a.not_finite */
 } reference;
 
 typedef struct sealing {
@@ -89,7 +89,7 @@ typedef struct sealing {
     const char **unsound;     /* per stage of the run, from 1: why it has no metrics, or NULL */
     double *matrix, *mended;  /* the trained tasks' columns of a; with 0 for what is not finite */
     double *min_acc, *wc_acc; /* per stage of the run, from 0 */
-    bool *odd_looks;          /* likewise: a look that they stand on is not finite */
+    bool *looks_not_finite;   /* likewise: a look that they stand on is not finite */
     bool base_finite;
     wane_metric_row *rows;
     size_t count;
@@ -101,11 +101,11 @@ static void sealing_free(sealing *s)
     accuracies_free(&s->joint.a);
     accuracies_free(&s->single.a);
     wane_free(s->joint.score);
-    wane_free(s->joint.odd);
+    wane_free(s->joint.not_finite);
     wane_free(s->unsound);
     wane_free(s->min_acc);
     wane_free(s->wc_acc);
-    wane_free(s->odd_looks);
+    wane_free(s->looks_not_finite);
     wane_free(s->matrix);
     wane_free(s->mended);
     wane_free(s->rows);
@@ -127,11 +127,11 @@ static wane_status read_reference(reference *out, const sealing *s, wane_bound b
     if (st == WANE_OK) st = read_accuracies(&out->a, s->work, out->run, err);
     if (st != WANE_OK || bound == WANE_BOUND_SINGLE) return st;
     out->score = wane_alloc(out->a.tasks, sizeof *out->score);
-    out->odd = wane_alloc(out->a.tasks, sizeof *out->odd);
-    if (!out->score || !out->odd) return wane_fail_memory(err, "seal", s->run->name);
+    out->not_finite = wane_alloc(out->a.tasks, sizeof *out->not_finite);
+    if (!out->score || !out->not_finite) return wane_fail_memory(err, "seal", s->run->name);
     for (size_t k = 1; k <= out->a.tasks; k++) {
         out->score[k - 1] = out->a.value[k * out->a.columns + k - 1];
-        out->odd[k - 1] = out->a.odd[k * out->a.columns + k - 1];
+        out->not_finite[k - 1] = out->a.not_finite[k * out->a.columns + k - 1];
     }
     return WANE_OK;
 }
@@ -170,16 +170,16 @@ static void head_reasons(wane_metric metrics[WANE_FORGETTING_METRICS], size_t k)
 }
 
 /* A metric that would be there if scores that are not finite were numbers is missing for them. */
-static void odd_reasons(wane_metric metrics[WANE_FORGETTING_METRICS], sealing *s, size_t k,
-                        bool joint)
+static void not_finite_reasons(wane_metric metrics[WANE_FORGETTING_METRICS], sealing *s, size_t k,
+                               bool joint)
 {
     wane_metric mended[WANE_FORGETTING_METRICS];
     double *score = joint ? s->joint.score : NULL;
     for (size_t j = 0; joint && j < s->joint.a.tasks; j++)
-        if (s->joint.odd[j]) score[j] = 0;
+        if (s->joint.not_finite[j]) score[j] = 0;
     wane_forgetting_metrics(mended, s->mended, k, s->a.tasks, score);
     for (size_t j = 0; joint && j < s->joint.a.tasks; j++)
-        if (s->joint.odd[j]) score[j] = NAN;
+        if (s->joint.not_finite[j]) score[j] = NAN;
     for (size_t m = 0; m < WANE_FORGETTING_METRICS; m++)
         if (isnan(metrics[m].value) && !isnan(mended[m].value)) metrics[m].reason = WANE_NOT_FINITE;
 }
@@ -195,7 +195,7 @@ static void fill_forgetting(sealing *s, size_t k)
             metrics[m].reason = !all             ? "joint_last"
                                 : s->joint.ended ? "missing_cell"
                                                  : "bound_missing";
-    odd_reasons(metrics, s, k, all);
+    not_finite_reasons(metrics, s, k, all);
     if (x->head == WANE_HEAD_LINEAR) head_reasons(metrics, k);
     if (s->run->config->bound) bound_metrics(metrics, s->run->config->bound);
     for (size_t m = 0; m < WANE_FORGETTING_METRICS; m++)
@@ -209,14 +209,14 @@ static void fill_bounds(sealing *s, size_t k)
     for (int single = 0; single < 2; single++) {
         const reference *r = single ? &s->single : &s->joint;
         double sum = 0;
-        bool odd = false;
+        bool not_finite = false;
         if (!r->run) continue;
         for (size_t j = 0; j < k; j++) {
             size_t at = (single ? j + 1 : k) * r->a.columns + j;
             sum += r->a.value[at];
-            odd = odd || r->a.odd[at];
+            not_finite = not_finite || r->a.not_finite[at];
         }
-        const char *reason = odd                             ? WANE_NOT_FINITE
+        const char *reason = not_finite                      ? WANE_NOT_FINITE
                              : !r->ended                     ? "bound_missing"
                              : !single && k <= r->run->shift ? "joint_last"
                                                              : "missing_cell";
@@ -231,9 +231,9 @@ static void fill_watched(sealing *s, size_t k)
     for (size_t w = 0; w < s->a.watched; w++) {
         size_t before = s->a.tasks + w, after = k * s->a.columns + before;
         double change = s->a.value[after] - s->a.value[before];
-        const char *missing = s->a.odd[after] || s->a.odd[before] ? WANE_NOT_FINITE
-                              : x->head == WANE_HEAD_LINEAR       ? "head_not_trained"
-                                                                  : "missing_cell";
+        const char *missing = s->a.not_finite[after] || s->a.not_finite[before] ? WANE_NOT_FINITE
+                              : x->head == WANE_HEAD_LINEAR                     ? "head_not_trained"
+                                                                                : "missing_cell";
         add(s, k, "held_out_change", x->tasks[x->trained_tasks + w].spec.name, change,
             isnan(change) ? missing : NULL);
     }
@@ -244,7 +244,7 @@ static void fill_tracked(sealing *s, size_t k)
     static const char *const of_bound[] = {NULL, "joint_training", "single_tasks"};
     double lowest = s->min_acc[k - s->run->shift - 1], combined = s->wc_acc[k - s->run->shift - 1];
     const char *bound = of_bound[s->run->config->bound], *first = k == 1 ? "first_stage" : NULL;
-    const char *none = s->odd_looks[k - s->run->shift - 1] ? WANE_NOT_FINITE : "not_tracked";
+    const char *none = s->looks_not_finite[k - s->run->shift - 1] ? WANE_NOT_FINITE : "not_tracked";
     const char *missing = bound ? bound : first ? first : none;
     add(s, k, "min_acc", "", bound ? NAN : lowest, bound || isnan(lowest) ? missing : NULL);
     missing = bound ? bound : none;
@@ -282,20 +282,20 @@ static wane_status fill_metrics(sealing *s, wane_error *err)
     s->matrix = wane_alloc((s->a.stages + 1) * s->a.tasks, sizeof *s->matrix);
     s->unsound = wane_alloc(run->length + 1, sizeof *s->unsound);
     s->mended = wane_alloc((s->a.stages + 1) * s->a.tasks, sizeof *s->mended);
-    s->odd_looks = wane_alloc(run->length, sizeof *s->odd_looks);
+    s->looks_not_finite = wane_alloc(run->length, sizeof *s->looks_not_finite);
     s->min_acc = wane_alloc(run->length, sizeof *s->min_acc);
     s->wc_acc = wane_alloc(run->length, sizeof *s->wc_acc);
     WANE_TRY(s->rows && s->matrix && s->mended && s->unsound && s->min_acc && s->wc_acc &&
-                     s->odd_looks
+                     s->looks_not_finite
                  ? WANE_OK
                  : wane_fail_memory(err, "seal", run->name));
-    WANE_TRY(wane_track_worst(s->min_acc, s->wc_acc, s->odd_looks, s->work, run, err));
+    WANE_TRY(wane_track_worst(s->min_acc, s->wc_acc, s->looks_not_finite, s->work, run, err));
     WANE_TRY(look_for_divergence(s, err));
     for (size_t i = 0; i <= s->a.stages; i++)
         for (size_t j = 0; j < s->a.tasks; j++) {
             size_t from = i * s->a.columns + j, to = i * s->a.tasks + j;
             s->matrix[to] = s->a.value[from];
-            s->mended[to] = s->a.odd[from] ? 0 : s->a.value[from];
+            s->mended[to] = s->a.not_finite[from] ? 0 : s->a.value[from];
         }
     for (size_t k = run->shift + 1; k <= s->a.stages; k++) {
         fill_forgetting(s, k);

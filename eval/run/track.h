@@ -45,9 +45,9 @@ WANE_MUST_CHECK wane_status wane_track_missed(wane_work *work, const wane_plan_r
                                               wane_error *err);
 
 /* track_metrics.c: min_acc and wc_acc after every stage (run->length values each); NaN where a look
- * that they need is not there or not finite (then odd[stage] is true), and min_acc after the first
- * stage. */
-WANE_MUST_CHECK wane_status wane_track_worst(double *min_acc, double *wc_acc, bool *odd,
+ * that they need is not there or not finite (then not_finite[stage] is true), and min_acc after the
+ * first stage. */
+WANE_MUST_CHECK wane_status wane_track_worst(double *min_acc, double *wc_acc, bool *not_finite,
                                              wane_work *work, const wane_plan_run *run,
                                              wane_error *err);
 

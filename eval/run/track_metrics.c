@@ -70,7 +70,7 @@ static double worst_mean(const looks *l, size_t k)
     return sum / (double)(k - 1);
 }
 
-wane_status wane_track_worst(double *min_acc, double *wc_acc, bool *odd, wane_work *work,
+wane_status wane_track_worst(double *min_acc, double *wc_acc, bool *not_finite, wane_work *work,
                              const wane_plan_run *run, wane_error *err)
 {
     size_t n = run->length;
@@ -82,10 +82,10 @@ wane_status wane_track_worst(double *min_acc, double *wc_acc, bool *odd, wane_wo
                                                   : wane_fail_memory(err, "seal", run->name);
     for (size_t k = 1; k <= n && st == WANE_OK; k++) {
         double share = 1 / (double)k, own = l.last[(k - 1) * n + k - 1];
-        odd[k - 1] = false;
+        not_finite[k - 1] = false;
         for (size_t i = 0; i < k; i++)
             for (size_t stage = i; stage < k; stage++)
-                odd[k - 1] |= l.seen[i * n + stage] && isnan(l.lowest[i * n + stage]);
+                not_finite[k - 1] |= l.seen[i * n + stage] && isnan(l.lowest[i * n + stage]);
         min_acc[k - 1] = k > 1 ? worst_mean(&l, k) : NAN;
         wc_acc[k - 1] = share * own + (k > 1 ? (1 - share) * min_acc[k - 1] : 0);
     }

@@ -216,7 +216,8 @@ static wane_status open_archive(wane_entries *e, size_t bytes, wane_error *err)
 {
     char head[64];
     ssize_t got = pread(e->fd, head, sizeof head, 0);
-    wane_status st = wane_file_no_pointer(head, got > 0 ? (size_t)got : 0, bytes, e->path, err);
+    wane_status st =
+        wane_file_refuse_lfs_pointer(head, got > 0 ? (size_t)got : 0, bytes, e->path, err);
     if (st != WANE_OK) return st;
     e->outer = reader_new(0);
     if (!e->outer) return out_of_memory(e, err);
@@ -335,15 +336,15 @@ static la_ssize_t feed(struct archive *a, void *context, const void **buffer)
 }
 
 /* Of the current file, whose content is `bytes` or begins with them. */
-static wane_status no_pointer(const wane_entries *e, const void *bytes, size_t count,
-                              wane_error *err)
+static wane_status refuse_lfs_pointer(const wane_entries *e, const void *bytes, size_t count,
+                                      wane_error *err)
 {
-    wane_status st = wane_file_no_pointer(bytes, count, count, e->name, NULL);
+    wane_status st = wane_file_refuse_lfs_pointer(bytes, count, count, e->name, NULL);
     if (st == WANE_OK) return st;
     bool inside = e->outer || e->names;
     char *path = inside ? wane_path_join(e->path, e->name) : wane_strdup(e->path);
     if (!path) return out_of_memory(e, err);
-    st = wane_file_no_pointer(bytes, count, count, path, err);
+    st = wane_file_refuse_lfs_pointer(bytes, count, count, path, err);
     wane_free(path);
     return st;
 }
@@ -359,7 +360,7 @@ static wane_status open_compressed(wane_entries *e, const ending *end, wane_erro
     int result = archive_read_open(e->inner, e, NULL, feed, NULL);
     bool known = archive_filter_code(e->inner, 0) == end->filter;
     if (result == ARCHIVE_OK && known) result = archive_read_next_header(e->inner, &entry);
-    wane_status st = known ? WANE_OK : no_pointer(e, e->block, e->fed, err);
+    wane_status st = known ? WANE_OK : refuse_lfs_pointer(e, e->block, e->fed, err);
     if (st != WANE_OK) return st;
     if (!known)
         return wane_fail(err, WANE_EFORMAT, "read: %s: %s: not %s data", e->path, e->name,
@@ -540,7 +541,7 @@ wane_status wane_entries_read_all(wane_entries *e, char **out, size_t *bytes, wa
         WANE_TRY(wane_entries_read(e, data + length, capacity - 1 - length, &got, err));
         length += got;
     } while (got);
-    WANE_TRY(no_pointer(e, data, length, err));
+    WANE_TRY(refuse_lfs_pointer(e, data, length, err));
     data[length] = '\0';
     *out = data;
     *bytes = length;

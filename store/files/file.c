@@ -57,8 +57,8 @@ static wane_status read_to_end(char **out, size_t *bytes, int fd, size_t guess, 
     return WANE_OK;
 }
 
-wane_status wane_file_no_pointer(const void *head, size_t head_bytes, size_t bytes,
-                                 const char *path, wane_error *err)
+wane_status wane_file_refuse_lfs_pointer(const void *head, size_t head_bytes, size_t bytes,
+                                         const char *path, wane_error *err)
 {
     static const char version[] = "version https://git-lfs.github.com/spec/v";
     enum { LARGEST_POINTER = 1024, BEGINNING = sizeof version - 1 };
@@ -86,7 +86,7 @@ wane_status wane_file_read(char **out, size_t *bytes, const char *path, size_t l
     }
     (void)close(fd);
     if (st != WANE_OK) return st;
-    st = wane_file_no_pointer(*out, *bytes, *bytes, path, err);
+    st = wane_file_refuse_lfs_pointer(*out, *bytes, *bytes, path, err);
     if (st == WANE_OK) return st;
     wane_free(*out);
     *out = NULL;
@@ -112,7 +112,8 @@ wane_status wane_map_open(wane_map *out, const char *path, wane_error *err)
         else *out = (wane_map){data, (size_t)info.st_size};
     }
     (void)close(fd);
-    if (st == WANE_OK) st = wane_file_no_pointer(out->data, out->bytes, out->bytes, path, err);
+    if (st == WANE_OK)
+        st = wane_file_refuse_lfs_pointer(out->data, out->bytes, out->bytes, path, err);
     if (st != WANE_OK) wane_map_close(out);
     return st;
 }

@@ -15,8 +15,9 @@
  * of a few lines that stands for the file in a clone made without Git LFS. `head` is its beginning,
  * `bytes` the size of the whole, `path` what messages call it. Whoever reads content by other means
  * than the functions of this header asks it. */
-WANE_MUST_CHECK wane_status wane_file_no_pointer(const void *head, size_t head_bytes, size_t bytes,
-                                                 const char *path, wane_error *err);
+WANE_MUST_CHECK wane_status wane_file_refuse_lfs_pointer(const void *head, size_t head_bytes,
+                                                         size_t bytes, const char *path,
+                                                         wane_error *err);
 
 /* The whole file, NUL-terminated after *bytes bytes. At most `limit` bytes (0 = 1 GiB), else
  * WANE_EFORMAT. Owned by the caller, free with wane_free. */

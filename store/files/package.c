@@ -368,7 +368,7 @@ wane_status wane_package_read(char **out, size_t *bytes, const wane_package *pac
     const member *m = find(package, name);
     if (!m || m->kept_bytes != m->bytes)
         st = wane_fail(err, WANE_ENOTFOUND, "read: %s: not in the archive", file);
-    else st = wane_file_no_pointer(m->kept, m->kept_bytes, m->bytes, file, err);
+    else st = wane_file_refuse_lfs_pointer(m->kept, m->kept_bytes, m->bytes, file, err);
     wane_free(file);
     if (st != WANE_OK) return st;
     char *copy = wane_alloc(m->bytes + 1, 1);

@@ -42,7 +42,7 @@ static wane_status read_shard(wane_tensors *tensors, size_t index, wane_error *e
 {
     const wane_shard *file = &tensors->shards[index];
     wane_status st =
-        wane_file_no_pointer(file->head, file->head_bytes, file->bytes, file->path, err);
+        wane_file_refuse_lfs_pointer(file->head, file->head_bytes, file->bytes, file->path, err);
     if (st != WANE_OK) return st;
     bool zip = file->head_bytes >= 4 && memcmp(file->head, "PK\x03\x04", 4) == 0;
     /* A safetensors file that began like this would have a header of over 2 GiB. */
