@@ -83,17 +83,23 @@ static const char corpora_sql[] =
 #define FORGETTING METRIC("forgetting", "3")
 #define PRETRAINING METRIC("pretraining_forgetting", "3")
 #define INTRUDERS METRIC("intruders", "1")
+/* A method none of whose runs is done is listed too: one row without a metric. */
+#define METHODS_FROM                                                                               \
+    "FROM (SELECT m.experiment, m.method, m.kind, m.rank, m.learning_rate, m.first, "              \
+    "v.order_name, "                                                                               \
+    "v.metric, coalesce(v.runs, m.runs) AS runs, coalesce(v.left_out, m.left_out) AS left_out, "   \
+    "v.n, v.mean, v.sd, v.low, v.high FROM (SELECT e.key AS experiment, r.method, r.kind, "        \
+    "r.rank, r.learning_rate, min(r.id) AS first, sum(r.status = 'done') AS runs, "                \
+    "sum(r.status <> 'done') AS left_out FROM run r JOIN experiment e ON e.id = r.experiment "     \
+    "WHERE r.superseded = 0 GROUP BY r.experiment, r.method) m LEFT JOIN seed_interval v "         \
+    "ON v.experiment = m.experiment AND v.method = m.method) i "
 static const char methods_people[] =
     "i.method, max(i.runs) AS runs, max(i.left_out) AS \"left out\", " ACC ", " FORGETTING
-    ", " PRETRAINING ", " INTRUDERS
-    "FROM seed_interval i WHERE i.order_name IS NULL GROUP BY i.experiment, i.method "
-    "ORDER BY (SELECT min(r.id) FROM run r JOIN experiment e ON e.id = r.experiment "
-    "WHERE e.key = i.experiment AND r.method = i.method)";
+    ", " PRETRAINING ", " INTRUDERS METHODS_FROM
+    "WHERE i.order_name IS NULL GROUP BY i.experiment, i.method ORDER BY min(i.first)";
 static const char methods_programs[] =
     "i.method, i.kind, i.rank, i.learning_rate, i.order_name, i.metric, i.runs, i.left_out, i.n, "
-    "i.mean, i.sd, i.low, i.high FROM seed_interval i "
-    "ORDER BY (SELECT min(r.id) FROM run r JOIN experiment e ON e.id = r.experiment "
-    "WHERE e.key = i.experiment AND r.method = i.method), i.order_name, i.metric";
+    "i.mean, i.sd, i.low, i.high " METHODS_FROM "ORDER BY i.first, i.order_name, i.metric";
 
 /* The experiment's name is the first column; people see it only when there are several. */
 typedef struct list {

@@ -168,7 +168,8 @@ int wane_opened_run(wane_opened *o, int jobs, int threads, int worker, wane_run_
                                 .stop = &stop_signal};
     wane_status st = wane_run(&outcome, o->plan, &options, &err);
     wane_progress_clear();
-    if (!worker)
+    /* Not of a run that was refused: its count of runs would be no count of the database's. */
+    if (!worker && (st != WANE_EVERSION || outcome.stages_trained || outcome.cells_filled))
         wane_log_line(&o->log, WANE_LOG_INFO,
                       "%s: %zu stages trained (%zu steps), %zu cells filled here; runs: %zu done, "
                       "%zu diverged, %zu with a failed gate, %zu failed",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/cli/summary.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,11 +50,12 @@ static const char methods_sql[] =
     "CASE WHEN s.status = 'done' THEN s.nll END AS nll, "
     "CASE WHEN s.status = 'done' THEN s.intruders END AS intruders, "
     "CASE WHEN s.status = 'done' THEN s.intruders_unresolved END AS unresolved, "
-    "s.intruders_random, "
-    "(SELECT sum(u.wall_s) FROM run_stage p JOIN usage u ON u.stage = p.stage "
-    "WHERE p.run = r.id AND p.position > 0) AS wall, "
-    "(SELECT max(u.peak_bytes) / 1048576.0 FROM run_stage p JOIN usage u ON u.stage = p.stage "
-    "WHERE p.run = r.id AND p.position > 0) AS peak, r.id AS id "
+    "CASE WHEN s.status = 'done' THEN s.intruders_random END AS intruders_random, "
+    "CASE WHEN s.status = 'done' THEN (SELECT sum(u.wall_s) FROM run_stage p "
+    "JOIN usage u ON u.stage = p.stage WHERE p.run = r.id AND p.position > 0) END AS wall, "
+    "CASE WHEN s.status = 'done' THEN (SELECT max(u.peak_bytes) / 1048576.0 FROM run_stage p "
+    "JOIN usage u ON u.stage = p.stage WHERE p.run = r.id AND p.position > 0) END AS peak, "
+    "r.id AS id "
     "FROM run_summary s JOIN run r ON r.key = s.key WHERE s.experiment = :experiment) "
     "GROUP BY method ORDER BY min(id)";
 
@@ -93,16 +95,42 @@ static wane_status read_names(names *out, wane_results *db, const char *sql,
     return st == WANE_DONE ? WANE_OK : st;
 }
 
-/* Rows = after stage, columns = tasks in the first order; means over the seeds of that order. */
+/* The runs of one method and order. */
+#define RUNS_OF                                                                                    \
+    "FROM run_list WHERE experiment = :experiment AND method = :method AND order_name = :order "   \
+    "AND superseded = 0 "
+
+/* How many runs of a method and order are done, and how many are not. */
+static wane_status count_runs(int64_t *done, int64_t *others, wane_results *db,
+                              const wane_binding *bindings, size_t count, wane_error *err)
+{
+    wane_query *query = NULL;
+    wane_status st = wane_query_open(
+        &query, db, "SELECT total(status = 'done'), total(status <> 'done') " RUNS_OF, bindings,
+        count, err);
+    if (st == WANE_OK) st = wane_query_next(query, err);
+    if (st == WANE_OK) {
+        *done = (int64_t)wane_query_double(query, 0);
+        *others = (int64_t)wane_query_double(query, 1);
+    }
+    wane_query_free(query);
+    return st;
+}
+
+/* Rows = after stage, columns = tasks in the first order; means over the seeds of that order whose
+ * runs are done; nothing when there are none. */
 static wane_status print_matrix(wane_text *out, wane_results *db, const char *experiment,
                                 const char *method, const char *order, wane_error *err)
 {
     names tasks = {0};
     wane_text sql = {0}, scores = {0};
+    int64_t done = 0, others = 0;
     wane_binding b[3] = {experiment_binding(experiment),
                          {"method", {.type = WANE_VALUE_TEXT, .text = method}},
                          {"order", {.type = WANE_VALUE_TEXT, .text = order}}};
-    wane_status st = read_names(
+    wane_status st = count_runs(&done, &others, db, b, 3, err);
+    if (st != WANE_OK || !done) return st;
+    st = read_names(
         &tasks, db,
         "SELECT task FROM accuracy_matrix WHERE experiment = :experiment AND method = :method AND "
         "order_name = :order GROUP BY task ORDER BY min(task_position IS NULL), "
@@ -128,13 +156,16 @@ static wane_status print_matrix(wane_text *out, wane_results *db, const char *ex
         wane_text_string(&sql, "\"");
     }
     wane_text_string(&sql,
-                     " FROM accuracy_matrix, (SELECT count(*) AS runs FROM run_list WHERE "
-                     "experiment = :experiment AND method = :method AND order_name = :order AND "
-                     "superseded = 0) WHERE experiment = :experiment AND method = :method AND "
-                     "order_name = :order GROUP BY position ORDER BY position");
+                     " FROM accuracy_matrix, (SELECT count(*) AS runs " RUNS_OF "AND status = "
+                     "'done') WHERE experiment = :experiment AND run IN (SELECT run " RUNS_OF
+                     "AND status = 'done') GROUP BY position ORDER BY position");
     WANE_TRY(wane_text_check(&sql, "summary", method, err));
-    wane_text_printf(out, "\naccuracy after each stage, %s, order %s, mean over seeds\n", method,
+    wane_text_printf(out, "\naccuracy after each stage, %s, order %s, mean over seeds", method,
                      order);
+    if (others)
+        wane_text_printf(out, " (%" PRId64 " of %" PRId64 " runs; %" PRId64 " %s not done)", done,
+                         done + others, others, others == 1 ? "is" : "are");
+    wane_text_string(out, "\n");
     st = print_query(out, db, sql.data, b, 3, err);
 done:
     names_free(&tasks);
