@@ -71,11 +71,12 @@ static wane_status train_rows_measured(wane_warnings *out, const wane_plan *plan
     for (size_t t = 0; t < count && st == WANE_OK; t++) {
         const wane_input_task *task = &in->tasks[t];
         if (task->overlap.normalised == 0) continue;
-        st = wane_warn(out, err,
-                       "task %s: %zu of the %zu measured rows are in train too (the first is row "
-                       "%zu of its split): their accuracy is not that of unseen rows",
-                       task->task.name, task->overlap.normalised, task->overlap.rows,
-                       task->overlap.first_test_row + 1);
+        st = wane_warn(
+            out, err,
+            "task %s: %zu of the %zu measured rows are in train too (the first is row "
+            "%zu of its split, counted from 0): their accuracy is not that of unseen rows",
+            task->task.name, task->overlap.normalised, task->overlap.rows,
+            task->overlap.first_test_row);
     }
     return st;
 }

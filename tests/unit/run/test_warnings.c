@@ -89,7 +89,7 @@ static void what_is_seldom_meant(void **state)
     warned("corpora: [{name: c, path: builtin, documents: 10, role: other}]", "task", "",
            "no corpus has 'role: pretraining'");
     warned(good_corpora, "seen", "",
-           "task seen: 20 of the 20 measured rows are in train too (the first is row 1 of");
+           "task seen: 20 of the 20 measured rows are in train too (the first is row 0 of");
     warned(good_corpora, "seen", "limit: 5", "task seen: 5 of the 5 measured rows");
     warned(good_corpora, "task",
            "watch: [{path: seen, template: \"{text} where ?\", labels: {0: \" yes\", 1: \" no\"}}]",
