@@ -3,19 +3,15 @@
 
 #include <string.h>
 
+#include "eval/cli/places.h"
 #include "store/base/memory.h"
 
 /* The base's tensor for a claim, or NULL. */
 static const wane_tensor *tensor_of(const wane_tensors *base, const char *name)
 {
-    static const char *const head = "lm_head.weight";
-    static const char *const embeddings[] = {"model.embed_tokens.weight", "embed_tokens.weight"};
     const wane_tensor *found = wane_tensors_find(base, name);
     if (!found && strncmp(name, "model.", 6) == 0) found = wane_tensors_find(base, name + 6);
-    for (size_t i = 0; i < 2 && !found; i++)
-        if (strcmp(name, head) == 0) found = wane_tensors_find(base, embeddings[i]);
-    if (!found && strcmp(name, embeddings[0]) == 0) found = wane_tensors_find(base, head);
-    return found;
+    return found ? found : wane_places_other_end(base, name);
 }
 
 static wane_status check(const wane_update_claim *claim, const wane_tensors *base,

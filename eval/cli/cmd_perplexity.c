@@ -49,7 +49,8 @@ static void write_json(wane_text *out, const wane_text_data *text, const wane_li
         else wane_text_printf(out, ", \"%s\": %" PRId64, counts[i].name, counts[i].value);
     wane_text_string(out, ", \"bos\": ");
     wane_json_write_string(out, row->bos);
-    wane_text_printf(out, ", \"out_of_reach\": %d, \"reason\": ", row->out_of_reach);
+    if (row->reason) wane_text_string(out, ", \"out_of_reach\": null, \"reason\": ");
+    else wane_text_printf(out, ", \"out_of_reach\": %d, \"reason\": ", row->out_of_reach);
     wane_json_write_string(out, row->reason);
     wane_text_string(out, "}\n");
 }

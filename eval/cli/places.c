@@ -70,6 +70,24 @@ static const char *const pairs[][ENDS] = {
     {"word_embeddings.weight", "vocab_projector.weight"},
 };
 
+const wane_tensor *wane_places_other_end(const wane_tensors *tensors, const char *name)
+{
+    for (size_t p = 0; p < sizeof pairs / sizeof *pairs; p++)
+        for (size_t e = 0; e < ENDS; e++) {
+            const wane_tensor *found = NULL;
+            size_t count = 0;
+            if (!ends_with(name, pairs[p][e])) continue;
+            for (size_t i = 0; i < wane_tensors_count(tensors); i++) {
+                const wane_tensor *t = wane_tensors_at(tensors, i);
+                if (!ends_with(t->name, pairs[p][e == EMBEDDING ? HEAD : EMBEDDING])) continue;
+                found = t;
+                count++;
+            }
+            if (count == 1) return found;
+        }
+    return NULL;
+}
+
 /* One side's two ends, as positions in its places. */
 typedef struct ends {
     size_t at[ENDS];

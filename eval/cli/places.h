@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which tensors of two checkpoints are one another's, for eval/cli/checkpoint.c alone: the names
- * that are matched, without buffers, and with the matrix that a model ties found under either of
- * its names.
+ * Which tensors of two checkpoints are one another's, for eval/cli/checkpoint.c and claims.c alone:
+ * the names that are matched, without buffers, and with the matrix that a model ties found under
+ * either of its names.
  */
 #ifndef EVAL_CLI_PLACES_H
 #define EVAL_CLI_PLACES_H
@@ -31,5 +31,9 @@ WANE_MUST_CHECK wane_status wane_places_find(wane_places *out, const wane_checkp
 WANE_MUST_CHECK wane_status wane_places_tie(wane_places *base, wane_places *tuned,
                                             const char **note, const wane_comparison *comparison,
                                             wane_error *err);
+
+/* The tensor under the other of the two names that a tied matrix goes by ("transformer.wte.weight"
+ * for "lm_head.weight"); NULL where none or several end so. */
+const wane_tensor *wane_places_other_end(const wane_tensors *tensors, const char *name);
 
 #endif

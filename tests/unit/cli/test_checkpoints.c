@@ -289,6 +289,41 @@ static void adapters_of_other_models(void **state)
     assert_int_equal(told("perplexity {gpt2} {gpt2/config.json} --adapter {adapter}"), 2);
 }
 
+/* Peft keeps a copy of the head beside LoRA on it; a base that ties it has it as its embedding. */
+static void a_copy_of_a_tied_head_is_held_against_the_embedding(void **state)
+{
+    (void)state;
+    enum { ROWS = 32 };
+    static float a[WIDTH], b[ROWS];
+    static const char config[] = "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1, "
+                                 "\"target_modules\": [\"lm_head\"]}";
+    wane_error err;
+    wane_tensors *base = NULL;
+    CHECK_OK(wane_tensors_open(&base, scratch_path("gpt2"), &err));
+    const wane_tensor *wte = wane_tensors_find(base, "transformer.wte.weight");
+    assert_non_null(wte);
+    float *copy = wane_alloc(wte->elements, sizeof *copy);
+    CHECK_OK(wane_tensors_read(base, wte, copy, &err));
+    wane_tensors_close(base);
+    CHECK_OK(wane_folder_make(scratch_path("on-head"), &err));
+    write_file(scratch_path("on-head/adapter_config.json"), config, sizeof config - 1);
+    a[0] = b[0] = 1;
+    for (int other = 0; other < 2; other++) {
+        copy[3] += (float)other;
+        const wane_tensor_source list[] = {
+            {"base_model.model.lm_head.base_layer.weight", copy, 2, {ROWS, WIDTH}},
+            {"base_model.model.lm_head.lora_A.weight", a, 2, {1, WIDTH}},
+            {"base_model.model.lm_head.lora_B.weight", b, 2, {ROWS, 1}}};
+        CHECK_OK(wane_tensors_write(scratch_path("on-head/adapter_model.safetensors"), list, 3,
+                                    NULL, 0, &err));
+        assert_int_equal(told("diff {gpt2} {on-head}"), other ? 2 : 0);
+        const char *said = strstr(told_err(), "base_layer.weight: is not the base's transformer.wte.w");
+        assert_true(other ? said != NULL : said == NULL);
+        assert_null(strstr(told_err(), "to hold it against"));
+    }
+    wane_free(copy);
+}
+
 static void archives_and_torch_files(void **state)
 {
     (void)state;
@@ -336,6 +371,7 @@ int main(void)
         cmocka_unit_test(tables_as_csv),
         cmocka_unit_test(a_database_gathers),
         cmocka_unit_test(adapters_of_other_models),
+        cmocka_unit_test(a_copy_of_a_tied_head_is_held_against_the_embedding),
         cmocka_unit_test(archives_and_torch_files),
         cmocka_unit_test(bad_calls),
     };
