@@ -298,13 +298,13 @@ static void a_copy_of_a_tied_head_is_held_against_the_embedding(void **state)
     static const char config[] = "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1, "
                                  "\"target_modules\": [\"lm_head\"]}";
     wane_error err;
-    wane_tensors *base = NULL;
-    CHECK_OK(wane_tensors_open(&base, scratch_path("gpt2"), &err));
-    const wane_tensor *wte = wane_tensors_find(base, "transformer.wte.weight");
+    wane_tensors *files = NULL;
+    CHECK_OK(wane_tensors_open(&files, scratch_path("gpt2"), &err));
+    const wane_tensor *wte = wane_tensors_find(files, "transformer.wte.weight");
     assert_non_null(wte);
     float *copy = wane_alloc(wte->elements, sizeof *copy);
-    CHECK_OK(wane_tensors_read(base, wte, copy, &err));
-    wane_tensors_close(base);
+    CHECK_OK(wane_tensors_read(files, wte, copy, &err));
+    wane_tensors_close(files);
     CHECK_OK(wane_folder_make(scratch_path("on-head"), &err));
     write_file(scratch_path("on-head/adapter_config.json"), config, sizeof config - 1);
     a[0] = b[0] = 1;
@@ -317,7 +317,8 @@ static void a_copy_of_a_tied_head_is_held_against_the_embedding(void **state)
         CHECK_OK(wane_tensors_write(scratch_path("on-head/adapter_model.safetensors"), list, 3,
                                     NULL, 0, &err));
         assert_int_equal(told("diff {gpt2} {on-head}"), other ? 2 : 0);
-        const char *said = strstr(told_err(), "base_layer.weight: is not the base's transformer.wte.w");
+        const char *said =
+            strstr(told_err(), "base_layer.weight: is not the base's transformer.wte.w");
         assert_true(other ? said != NULL : said == NULL);
         assert_null(strstr(told_err(), "to hold it against"));
     }
