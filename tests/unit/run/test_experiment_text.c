@@ -121,12 +121,7 @@ static void characters_read_back(unsigned first, unsigned count)
 static void every_character_reads_back(void **state)
 {
     (void)state;
-    for (unsigned first = 0; first < 0x10000; first += 1024) characters_read_back(first, 1024);
-    /* YAML and UTF-8 tell planes beyond the first apart and nothing inside them: their ends do. */
-    for (unsigned plane = 0x10000; plane < 0x110000; plane += 0x10000) {
-        characters_read_back(plane, 1024);
-        characters_read_back(plane + 0x10000 - 1024, 1024);
-    }
+    for (unsigned first = 0; first < 0x110000; first += 1024) characters_read_back(first, 1024);
 }
 
 /* `length` pieces drawn from what YAML, UTF-8 and C treat apart. */
