@@ -52,13 +52,22 @@ wane_status wane_curves_rows(wane_query **out, const wane_curves *c, wane_result
     return st;
 }
 
-/* Decimals that show four digits of the largest value. */
-static int decimals(const wane_curves *c)
+/* Decimals that show four digits of the largest value, of all groups or of one of them. */
+static int decimals(const wane_curves *c, size_t group, bool all)
 {
     double most = 0;
-    for (size_t i = 0; i < c->points; i++) most = fmax(most, fabs(c->point[i].y));
+    for (size_t i = 0; i < c->points; i++)
+        if (all || c->point[i].group == group) most = fmax(most, fabs(c->point[i].y));
     int digits = most > 0 && isfinite(most) ? 3 - (int)floor(log10(most)) : 0;
     return digits < 0 ? 0 : digits > 9 ? 9 : digits;
+}
+
+/* Those of all groups, so that columns read well; of a group that is far below the largest its own:
+ * beside a method that blew up the others are not 0. */
+static int decimals_of_group(const wane_curves *c, size_t group)
+{
+    int all = decimals(c, 0, true), own = decimals(c, group, false);
+    return own > all + 1 ? own : all;
 }
 
 /* Stage 0 is one and the same for all runs: no spread is shown. */
@@ -115,7 +124,6 @@ wane_status wane_curves_means(wane_query **out, const wane_curves *c, wane_resul
 {
     if (c->kind == WANE_CURVES_SCATTER) return wane_curves_rows(out, c, db, err);
     wane_sheet sheet = {0};
-    int digits = decimals(c);
     wane_sheet_column(&sheet, c->request.by);
     wane_sheet_column(&sheet, "runs");
     for (size_t k = 0; k < c->stages; k++)
@@ -124,6 +132,7 @@ wane_status wane_curves_means(wane_query **out, const wane_curves *c, wane_resul
         size_t group = c->point[i].group, runs = 0;
         for (size_t j = i; j < c->points && c->point[j].group == group; j++)
             if (c->point[j].n > runs) runs = c->point[j].n;
+        int digits = decimals_of_group(c, group);
         wane_sheet_text(&sheet, c->group[group]);
         wane_sheet_whole(&sheet, (int64_t)runs);
         for (size_t k = 0; k < c->stages; k++) {
@@ -133,7 +142,7 @@ wane_status wane_curves_means(wane_query **out, const wane_curves *c, wane_resul
             i += here;
         }
     }
-    if (c->random) add_random(&sheet, c, digits);
+    if (c->random) add_random(&sheet, c, decimals(c, 0, true));
     wane_status st = wane_sheet_open(out, &sheet, db, err);
     wane_sheet_free(&sheet);
     return st;

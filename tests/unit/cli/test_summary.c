@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The page that a run ends with: its means are over the runs that are done, in every table.
+ * Tables of means: over the runs that are done, a baseline with the weights of its count, digits
+ * enough.
  */
 #include "eval/cli/summary.h"
 
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/cli/curves.h"
 #include "store/base/text.h"
 #include "store/results/query.h"
 #include "tests/support/support.h"
@@ -108,9 +110,41 @@ static void a_baseline_has_the_weights_of_its_count(void **state)
     sample_close(db, &s);
 }
 
+/* Beside a method whose likelihood blew up the other's forgetting is not printed as 0. */
+static void no_method_is_rounded_away(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    sample s = {0};
+    wane_text out = {0};
+    wane_curves *curves = NULL;
+    wane_query *query = NULL;
+    wane_results *db = sample_open(&s, scratch_path("c.db"), &shape);
+    sample_fill(db, &s);
+    weigh(scratch_path("c.db"),
+          "UPDATE likelihood SET nll = 1e6 WHERE stage IN (SELECT p.stage FROM run_stage p JOIN "
+          "run r ON r.id = p.run WHERE p.position > 0 AND r.method = 'lora-r1')");
+    const wane_curves_request request = {.metric = "pretraining_forgetting", .by = "method"};
+    CHECK_OK(wane_curves_read(&curves, db, &request, &err));
+    CHECK_OK(wane_curves_means(&query, curves, db, &err));
+    CHECK_OK(wane_query_render(query, WANE_RENDER_TABLE, &out, &err));
+    const char *row = strstr(out.data, "\nfull ");
+    assert_non_null(row);
+    double mean = 0, printed[2] = {0};
+    for (int run = 0; run < 3; run++) mean += (sample_nll(run, 1, 0) - sample_nll(run, 0, 0)) / 3;
+    assert_int_equal(sscanf(row, " full 3 %lf %lf +- ", &printed[0], &printed[1]), 2);
+    CHECK_NEAR(printed[1], mean, 5e-4, 0);
+    assert_non_null(strstr(out.data, "999997 +- 0"));
+    wane_query_free(query);
+    wane_curves_free(curves);
+    wane_text_free(&out);
+    sample_close(db, &s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(means_are_over_runs_that_are_done),
-                                       cmocka_unit_test(a_baseline_has_the_weights_of_its_count)};
+                                       cmocka_unit_test(a_baseline_has_the_weights_of_its_count),
+                                       cmocka_unit_test(no_method_is_rounded_away)};
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
