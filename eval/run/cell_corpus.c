@@ -79,7 +79,8 @@ static wane_window_row *window_rows(const wane_likelihood *l, const wane_windows
     return rows;
 }
 
-wane_status wane_cell_fill_corpus(wane_work *work, const wane_cell *cell, size_t c, size_t position,
+wane_status wane_cell_fill_corpus(wane_work *work, const wane_cell *cell, size_t c,
+                                  const wane_plan_run *run, size_t position,
                                   const wane_chain *chain, wane_error *err)
 {
     wane_status st = WANE_OK;
@@ -92,9 +93,10 @@ wane_status wane_cell_fill_corpus(wane_work *work, const wane_cell *cell, size_t
         wane_measure_likelihood(&l, chain->model, NULL, base, &corpus->windows, work->pool, err));
     wane_likelihood_columns(&row, &l, &corpus->windows, &corpus->rule);
     if (l.reason)
-        wane_log_line(work->options->log, WANE_LOG_WARNING,
-                      "stage %zu: corpus %s, document %zu: logits are not finite: no likelihood",
-                      position, work->experiment->corpora[c].spec.name, l.document);
+        wane_log_line(
+            work->options->log, WANE_LOG_WARNING,
+            "%s: stage %zu: corpus %s, document %zu: logits are not finite: no likelihood",
+            run->name, position, work->experiment->corpora[c].spec.name, l.document);
     double base_nll = l.nll;
     if (position) WANE_TRY(paired_change(work, c, &l, &row.change_stderr, &base_nll, err));
     row.out_of_reach = base_nll >= log((double)work->inputs->base->config.vocabulary);

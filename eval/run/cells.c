@@ -157,7 +157,7 @@ static wane_status fill_cell(void *context, const wane_cell *cell, size_t subjec
     work->cell_cpu = wane_clock_cpu();
     work->apart_wall = work->apart_cpu = 0;
     if (cell->measure == WANE_CELL_LIKELIHOOD)
-        st = wane_cell_fill_corpus(work, cell, subject, f->position, f->chain, err);
+        st = wane_cell_fill_corpus(work, cell, subject, f->run, f->position, f->chain, err);
     else if (cell->measure == WANE_CELL_SCORE)
         st = wane_cell_fill_task(work, cell, subject, f->run, f->position, f->chain, err);
     else if (cell->measure == WANE_CELL_INTERVENTION)

@@ -150,8 +150,9 @@ WANE_MUST_CHECK wane_status wane_work_commit(wane_work *work, const wane_cell *c
 /* cell_corpus.c, cell_task.c, cell_spectra.c: measure one cell on the chain's weights and commit
  * it. trained_here: the stage trained on this task, so KL to the base is measured too. */
 WANE_MUST_CHECK wane_status wane_cell_fill_corpus(wane_work *work, const wane_cell *cell,
-                                                  size_t corpus, size_t position,
-                                                  const wane_chain *chain, wane_error *err);
+                                                  size_t corpus, const wane_plan_run *run,
+                                                  size_t position, const wane_chain *chain,
+                                                  wane_error *err);
 WANE_MUST_CHECK wane_status wane_cell_fill_task(wane_work *work, const wane_cell *cell, size_t task,
                                                 const wane_plan_run *run, size_t position,
                                                 const wane_chain *chain, wane_error *err);

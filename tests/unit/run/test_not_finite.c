@@ -116,6 +116,7 @@ static void given_models(void **state)
         assert_int_equal(run("model", methods, "protocol.adapter=merge", db), 1);
         assert_true(said("err", says[i]));
         assert_true(said("err", "1 with a failed gate"));
+        assert_true(said("err", "warning: broken/given/s0: stage 1: corpus text, document "));
         assert_false(said("out", "nan ") || said("out", "inf "));
         assert_false(said("out", "accuracy after each stage")); /* no run is done: no mean */
         assert_true(said("out", "\nbroken     0         1 "));
