@@ -90,7 +90,7 @@ wane_status wane_lapack_svd(const double *a, size_t m, size_t n, double *sigma, 
         st = wane_fail(err, WANE_ENUMERIC, "singular values: matrix %zu x %zu: not finite", m, n);
         goto done;
     }
-    wane_blas_one_thread();
+    WANE_TRY(wane_blas_reserve(1, err));
     call.copy = wane_alloc_aligned(m * n, sizeof *call.copy);
     integers = wane_alloc(8 * call.least, sizeof *integers);
     if (!call.copy || !integers) {
@@ -153,7 +153,7 @@ wane_status wane_lapack_qr(double *a, size_t m, size_t n, double *r, wane_error 
         st = wane_fail_memory(err, "linear algebra", "work space");
         goto done;
     }
-    wane_blas_one_thread();
+    WANE_TRY(wane_blas_reserve(1, err));
     info = LAPACKE_dgeqrf_work(LAPACK_COL_MAJOR, rows, cols, a, rows, tau, &wanted, -1);
     if (info == 0) {
         WANE_TRY(scratch(&work, wanted, err));
@@ -185,7 +185,7 @@ wane_status wane_lapack_qr_rank(double *a, size_t m, size_t n, double tolerance,
         st = wane_fail_memory(err, "linear algebra", "work space");
         goto done;
     }
-    wane_blas_one_thread();
+    WANE_TRY(wane_blas_reserve(1, err));
     info = LAPACKE_dgeqp3_work(LAPACK_COL_MAJOR, rows, cols, a, rows, order, tau, &wanted, -1);
     if (info == 0) {
         WANE_TRY(scratch(&work, wanted, err));
@@ -229,7 +229,7 @@ wane_status wane_lapack_symmetric(double *a, size_t n, int *pivots, size_t *nega
     wane_status st = WANE_OK;
     double wanted = 0, *work = NULL;
     lapack_int order = (lapack_int)n;
-    wane_blas_one_thread();
+    WANE_TRY(wane_blas_reserve(1, err));
     lapack_int info =
         LAPACKE_dsytrf_work(LAPACK_COL_MAJOR, 'L', order, a, order, pivots, &wanted, -1);
     if (info == 0) {

@@ -7,6 +7,7 @@
 #include "eval/cli/page.h"
 #include "eval/run/estimate.h"
 #include "eval/run/given.h"
+#include "store/base/blas.h"
 
 /* Everything behind the settings is comments, so that the whole is an experiment file again. */
 static void print_comments(wane_text *out, const wane_text *page)
@@ -78,6 +79,7 @@ static wane_status print_needs(wane_text *page, const wane_opened *o, wane_error
     wane_status st = wane_pool_new(&pool, 0, err);
     if (st == WANE_OK) st = wane_plan_estimate(&e, o->plan, pool, err);
     if (st == WANE_OK) st = wane_run_needs(&need, o->plan, NULL, false, err);
+    size_t threads = (size_t)wane_pool_threads(pool);
     wane_pool_free(pool);
     if (st != WANE_OK) return st;
     wane_text_string(page, "\n");
@@ -90,6 +92,11 @@ static wane_status print_needs(wane_text *page, const wane_opened *o, wane_error
                    "about %.0f MiB a process for weights, optimiser and activations; tens "
                    "more for the program",
                    e.memory_bytes / 1048576);
+    wane_page_line(page, "address space",
+                   "about %.0f MiB a process of %zu %s, %d MiB of it a thread for OpenBLAS (ulimit "
+                   "-v must allow it)",
+                   e.address_bytes / 1048576, threads, wane_page_plural(a, threads, "thread"),
+                   WANE_BLAS_BUFFER_BYTES >> 20);
     wane_page_line(page, "disk", "about %.0f MiB", e.disk_bytes / 1048576);
     wane_page_line(page, "time", "about %s here: %.0f%% of %.0f GFLOP/s of sgemm",
                    duration(a, e.seconds), 100 * WANE_ESTIMATE_SHARE, e.flops_per_second / 1e9);

@@ -8,6 +8,7 @@
 #include "eval/model/pass.h"
 #include "eval/run/interventions.h"
 #include "eval/train/trainer.h"
+#include "store/base/blas.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
 
@@ -181,6 +182,10 @@ static wane_status sgemm_rate(double *out, wane_pool *pool, wane_error *err)
     return WANE_OK;
 }
 
+/* Address space as measured on x86-64: the program with its libraries, the database's cache and
+ * small blocks; a thread's stack and its part of malloc. */
+enum { PROGRAM_ADDRESSES = 200 << 20, THREAD_ADDRESSES = 72 << 20 };
+
 wane_status wane_plan_estimate(wane_estimate *out, const wane_plan *plan, wane_pool *pool,
                                wane_error *err)
 {
@@ -193,6 +198,8 @@ wane_status wane_plan_estimate(wane_estimate *out, const wane_plan *plan, wane_p
         st = memory_of(&memory, plan, &x->configs[c], err);
         if (memory > e.memory_bytes) e.memory_bytes = memory;
     }
+    e.address_bytes = e.memory_bytes + PROGRAM_ADDRESSES +
+                      (double)wane_pool_threads(pool) * (WANE_BLAS_BUFFER_BYTES + THREAD_ADDRESSES);
     if (st == WANE_OK) st = updates_bytes(&e.disk_bytes, plan, err);
     if (st != WANE_OK) return st;
     e.disk_bytes += database_bytes(plan);

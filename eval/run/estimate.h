@@ -7,8 +7,9 @@
 #include "eval/run/plan.h"
 
 typedef struct wane_estimate {
-    double memory_bytes; /* weights, optimiser and passes of the largest method, one process */
-    double disk_bytes;   /* updates that `keep` keeps, and the database */
+    double memory_bytes;  /* weights, optimiser and passes of the largest method, one process */
+    double address_bytes; /* that, the program and its database, and what each thread maps */
+    double disk_bytes;    /* updates that `keep` keeps, and the database */
     double train_flops, measure_flops; /* of the whole plan, each stage once */
     double intervention_flops; /* if every stage looked at had intruders; not in `seconds` */
     size_t interventions;      /* measurements of that kind, at most */

@@ -33,6 +33,15 @@ void wane_sgemm_tile(bool transpose_a, bool transpose_b, size_t m, size_t n, siz
  * first. */
 void wane_blas_one_thread(void);
 
+/* What one thread's product or factorisation maps: BUFFER_SIZE of OpenBLAS on x86-64 and arm64. */
+enum { WANE_BLAS_BUFFER_BYTES = 128 << 20 };
+
+/* Room for products and factorisations in `threads` (1..WANE_MAX_THREADS) threads at once, for the
+ * life of the process: address space, of which only what a product touches becomes memory. Where
+ * OpenBLAS finds no room for a buffer it tries again without end, so the room is taken before the
+ * first call. Says wane_blas_one_thread too. WANE_ENOMEM where there is no room. */
+WANE_MUST_CHECK wane_status wane_blas_reserve(int threads, wane_error *err);
+
 /* What decides the bits of a product: the kernel's name and the build, for `environment` rows.
  * Borrowed, valid for the life of the process. */
 const char *wane_blas_core(void);

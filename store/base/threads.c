@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "store/base/blas.h"
 #include "store/base/memory.h"
@@ -70,19 +71,26 @@ int wane_processors(void)
 }
 
 /* Helpers take no signals: the main thread decides when to stop. */
-static bool start_helper(wane_pool *pool)
+static wane_status start_helper(wane_pool *pool, int threads, wane_error *err)
 {
     helper_start *start = wane_alloc(1, sizeof *start);
-    if (!start) return false;
+    if (!start) return wane_fail_memory(err, "threads", "pool");
     *start = (helper_start){pool, pool->threads};
     sigset_t all, before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&pool->helpers[pool->threads], NULL, helper_main, start);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed) wane_free(start);
-    else pool->threads++;
-    return !failed;
+    if (failed) {
+        char text[128];
+        wane_free(start);
+        return wane_fail(err, WANE_ENOMEM,
+                         "threads: %d of %d could not be started: %s (out of memory, or more than "
+                         "this user or container may have; fewer with --threads)",
+                         pool->threads + 1, threads, strerror_r(failed, text, sizeof text));
+    }
+    pool->threads++;
+    return WANE_OK;
 }
 
 wane_status wane_pool_new(wane_pool **out, int threads, wane_error *err)
@@ -90,18 +98,19 @@ wane_status wane_pool_new(wane_pool **out, int threads, wane_error *err)
     if (threads < 0 || threads > WANE_MAX_THREADS)
         return wane_fail(err, WANE_EINVAL, "threads: %d: not in 1..%d", threads, WANE_MAX_THREADS);
     if (threads == 0) threads = wane_processors();
+    wane_status st = wane_blas_reserve(threads, err);
+    if (st != WANE_OK) return st;
     wane_pool *pool = wane_alloc(1, sizeof *pool);
     if (!pool) return wane_fail_memory(err, "threads", "pool");
     (void)pthread_mutex_init(&pool->lock, NULL);
     (void)pthread_cond_init(&pool->start, NULL);
     (void)pthread_cond_init(&pool->finish, NULL);
     pool->threads = 1;
-    wane_blas_one_thread();
-    while (pool->threads < threads)
-        if (!start_helper(pool)) {
-            wane_pool_free(pool);
-            return wane_fail(err, WANE_ENOMEM, "threads: pool: thread could not be started");
-        }
+    while (pool->threads < threads && st == WANE_OK) st = start_helper(pool, threads, err);
+    if (st != WANE_OK) {
+        wane_pool_free(pool);
+        return st;
+    }
     *out = pool;
     return WANE_OK;
 }

@@ -19,7 +19,9 @@ int wane_processors(void);
 typedef struct wane_pool wane_pool;
 
 /* A pool that runs tiles on `threads` threads, the caller among them (1..64; 0 = all processors
- * this process may use). Sets OpenBLAS to one thread per call. WANE_EINVAL beyond 64.
+ * this process may use). Sets OpenBLAS to one thread per call and takes the room it needs for that
+ * many (wane_blas_reserve). WANE_EINVAL beyond 64; WANE_ENOMEM where that room or a thread is not
+ * to be had.
  * Owned by the caller, free with wane_pool_free (NULL allowed). */
 WANE_MUST_CHECK wane_status wane_pool_new(wane_pool **out, int threads, wane_error *err);
 void wane_pool_free(wane_pool *pool);

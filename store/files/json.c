@@ -7,6 +7,8 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,6 +153,67 @@ static bool convert(wane_json *out, json_t *from, conversion *c)
     return false;
 }
 
+/* The parser's memory. jansson takes no notice of most allocations that fail: it calls the text
+ * bad, leaves characters out, or stops the process with an assertion. So a failed one leaves the
+ * parser at once, and what it held until then, kept in a list, is freed behind it. */
+typedef struct parser_block {
+    struct parser_block *before, *after;
+} parser_block;
+
+typedef struct parser_memory {
+    parser_block first; /* of no use but to hold the ends of the list */
+    jmp_buf out_of_memory;
+} parser_memory;
+
+static _Thread_local parser_memory *parsing;
+
+static void *parser_alloc(size_t bytes)
+{
+    parser_memory *memory = parsing;
+    size_t whole = 0;
+    parser_block *block = wane_size_add(&whole, bytes, sizeof *block) /* aligned as malloc's are */
+                              ? wane_realloc(NULL, 1, whole)
+                              : NULL;
+    if (!block) longjmp(memory->out_of_memory, 1);
+    *block = (parser_block){.before = &memory->first, .after = memory->first.after};
+    if (block->after) block->after->before = block;
+    memory->first.after = block;
+    return block + 1;
+}
+
+static void parser_free(void *held)
+{
+    if (!held) return;
+    parser_block *block = (parser_block *)held - 1;
+    block->before->after = block->after;
+    if (block->after) block->after->before = block->before;
+    wane_free(block);
+}
+
+static void parser_free_all(parser_memory *memory)
+{
+    while (memory->first.after) parser_free(memory->first.after + 1);
+}
+
+static void set_parser_memory(void)
+{
+    json_set_alloc_funcs(parser_alloc, parser_free);
+}
+
+/* The tree lies in `memory` (zeroed before). false: out of memory; a NULL tree: bad input, which
+ * *fault tells. */
+static bool load_tree(json_t **tree, parser_memory *memory, const char *text, size_t count,
+                      json_error_t *fault)
+{
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, set_parser_memory);
+    parsing = memory;
+    if (setjmp(memory->out_of_memory)) return false;
+    *tree = json_loadb(text, count, flags, fault);
+    return true;
+}
+
 /* The parser's message, with what stands in the file where it names a stand-in. */
 static wane_status parse_failure(const json_error_t *fault, const wane_json_scan *scan,
                                  const char *bytes, const char *name, wane_error *err)
@@ -174,15 +237,21 @@ static wane_status parse_failure(const json_error_t *fault, const wane_json_scan
 static wane_status parse_tree(conversion *c, const char *bytes, size_t count, const char *name,
                               wane_error *err)
 {
-    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
+    parser_memory memory = {0};
     json_error_t fault;
-    json_t *tree = json_loadb(c->scan.copy ? c->scan.copy : bytes, count, flags, &fault);
-    if (!tree) return parse_failure(&fault, &c->scan, bytes, name, err);
-    c->arena = wane_arena_new();
+    json_t *tree = NULL;
+    document *whole = NULL;
+    const char *text = c->scan.copy ? c->scan.copy : bytes;
+    bool good = load_tree(&tree, &memory, text, count, &fault);
+    if (good && !tree) {
+        parser_free_all(&memory);
+        return parse_failure(&fault, &c->scan, bytes, name, err);
+    }
+    if (good) c->arena = wane_arena_new();
     c->text = bytes;
-    document *whole = c->arena ? wane_arena_alloc(c->arena, 1, sizeof *whole) : NULL;
-    bool good = whole && convert(&whole->root, tree, c);
-    json_decref(tree);
+    if (c->arena) whole = wane_arena_alloc(c->arena, 1, sizeof *whole);
+    good = whole && convert(&whole->root, tree, c);
+    parser_free_all(&memory);
     if (!good) {
         wane_arena_free(c->arena);
         return wane_fail_memory(err, "read", name);
