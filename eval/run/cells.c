@@ -28,10 +28,8 @@ static wane_status spectrum_settings(char out[WANE_SHA256_HEX], const char *defi
     return wane_sha256_bytes(out, text, (size_t)length, err);
 }
 
-/* Calls `visit` for each cell that belongs to the stage at `position`. `settings` lives as long as
- * the call. */
-static wane_status visit_cells(const wane_plan *plan, const wane_plan_run *run, size_t position,
-                               wane_visit_cell *visit, void *context, wane_error *err)
+wane_status wane_cells_visit(const wane_plan *plan, const wane_plan_run *run, size_t position,
+                             wane_visit_cell *visit, void *context, wane_error *err)
 {
     const wane_inputs *in = plan->inputs;
     const wane_experiment *x = in->experiment;
@@ -116,7 +114,7 @@ wane_status wane_cells_missing(wane_cells_count *out, wane_work *work, const wan
 {
     *out = (wane_cells_count){0};
     filling f = {.work = work, .run = run, .position = position, .count = out};
-    return visit_cells(work->plan, run, position, count_cell, &f, err);
+    return wane_cells_visit(work->plan, run, position, count_cell, &f, err);
 }
 
 wane_status wane_work_commit(wane_work *work, const wane_cell *cell, const wane_cell_rows *rows,
@@ -189,5 +187,5 @@ wane_status wane_cells_fill(wane_work *work, const wane_plan_run *run, size_t po
         work->base_windows = wane_alloc(work->experiment->corpus_count, sizeof *work->base_windows);
         if (!work->base_windows) return wane_fail_memory(err, "measure", run->name);
     }
-    return visit_cells(work->plan, run, position, fill_cell, &f, err);
+    return wane_cells_visit(work->plan, run, position, fill_cell, &f, err);
 }

@@ -196,21 +196,30 @@ static wane_status count_cells(int64_t *out, wane_work *work, int64_t stage, con
     return st;
 }
 
-static wane_status miss(wane_work *work, wane_cell *cell, const char *measure, bool *missed,
-                        wane_error *err)
+typedef struct missing {
+    wane_work *work;
+    bool *missed; /* set where something was */
+} missing;
+
+static wane_status miss(void *context, const wane_cell *look, size_t subject, wane_error *err)
 {
+    static const char *const measures[] = {[WANE_CELL_SCORE] = "score",
+                                           [WANE_CELL_LIKELIHOOD] = "likelihood",
+                                           [WANE_CELL_SPECTRUM] = "spectrum"};
+    const missing *m = context;
     int64_t looks = 0;
-    wane_status st = count_cells(&looks, work, cell->stage, measure, err);
+    wane_cell cell = *look;
+    (void)subject;
+    wane_status st = count_cells(&looks, m->work, cell.stage, measures[cell.measure], err);
     if (st != WANE_OK || looks > 0) return st;
     wane_cell_rows none = {0};
-    cell->reason = "training went on before it was tracked";
-    *missed = true;
-    return wane_work_commit(work, cell, &none, err);
+    cell.reason = "training went on before it was tracked";
+    *m->missed = true;
+    return wane_work_commit(m->work, &cell, &none, err);
 }
 
-/* Of one stage; *missed is set where something was. */
-static wane_status miss_all(wane_work *work, const wane_plan_stage *stage, bool *missed,
-                            wane_error *err)
+wane_status wane_track_visit(const wane_work *work, const wane_plan_stage *stage,
+                             wane_visit_cell *visit, void *context, wane_error *err)
 {
     const wane_experiment *x = work->experiment;
     wane_cell cell = {.stage = stage->id, .step = 0};
@@ -218,17 +227,24 @@ static wane_status miss_all(wane_work *work, const wane_plan_stage *stage, bool 
     wane_status st = WANE_OK;
     if (tracks_nll(x)) {
         st = nll_cell(&cell, settings, work, err);
-        if (st == WANE_OK) st = miss(work, &cell, "likelihood", missed, err);
+        if (st == WANE_OK) st = visit(context, &cell, probe_corpus(x), err);
     }
     if (st == WANE_OK && x->track.task_rows) {
         st = task_cell(&cell, settings, work, stage->tasks[0], err);
-        if (st == WANE_OK) st = miss(work, &cell, "score", missed, err);
+        if (st == WANE_OK) st = visit(context, &cell, stage->tasks[0], err);
     }
     if (st == WANE_OK && x->track.spectra) {
         st = spectra_cell(&cell, settings, work, err);
-        if (st == WANE_OK) st = miss(work, &cell, "spectrum", missed, err);
+        if (st == WANE_OK) st = visit(context, &cell, 0, err);
     }
     return st;
+}
+
+static wane_status miss_all(wane_work *work, const wane_plan_stage *stage, bool *missed,
+                            wane_error *err)
+{
+    missing m = {work, missed};
+    return wane_track_visit(work, stage, miss, &m, err);
 }
 
 wane_status wane_tracker_resume(wane_tracker *tracker, size_t done, wane_error *err)

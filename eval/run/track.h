@@ -40,6 +40,13 @@ WANE_MUST_CHECK wane_status wane_tracker_usage(wane_tracker *tracker, double *wa
 /* The stage is over: nothing is to be resumed. */
 WANE_MUST_CHECK wane_status wane_tracker_end(wane_tracker *tracker, wane_error *err);
 
+/* Calls `visit` for the cells that the first look into the training of `stage` fills (those of
+ * later looks differ in the step and, of tasks, in the subject). Of `work` the experiment and its
+ * inputs are read; needs no database, and track.every > 0. */
+WANE_MUST_CHECK wane_status wane_track_visit(const wane_work *work, const wane_plan_stage *stage,
+                                             wane_visit_cell *visit, void *context,
+                                             wane_error *err);
+
 /* Says, in cells and in the log, what stages that were trained untracked cannot tell any more. */
 WANE_MUST_CHECK wane_status wane_track_missed(wane_work *work, const wane_plan_run *run,
                                               wane_error *err);
