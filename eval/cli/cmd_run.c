@@ -56,8 +56,9 @@ static int run_opened(wane_call *call, wane_opened *o, size_t jobs, size_t threa
 {
     char **command = NULL, share[24];
     wane_error err;
-    wane_run_outcome *counts = NULL;
-    if (worker && wane_jobs_report(&counts, (int)report, (int)worker, &err) != WANE_OK)
+    wane_run_shared shared = {0};
+    if (worker &&
+        wane_jobs_report(&shared, (int)report, (int)worker, o->plan->run_count, &err) != WANE_OK)
         return wane_cli_fail(&err);
     if (jobs > 1 && !worker) {
         size_t processors = (size_t)wane_processors();
@@ -66,7 +67,7 @@ static int run_opened(wane_call *call, wane_opened *o, size_t jobs, size_t threa
         command = worker_command(call, o->database, share);
         if (!command) return wane_cli_usage(call, "out of memory");
     }
-    int code = wane_opened_run(o, (int)jobs, (int)threads, (int)worker, counts, mixed, command);
+    int code = wane_opened_run(o, (int)jobs, (int)threads, (int)worker, &shared, mixed, command);
     wane_free(command);
     return code;
 }

@@ -148,8 +148,8 @@ static wane_status print_summary(const wane_opened *o, wane_error *err)
     return st;
 }
 
-int wane_opened_run(wane_opened *o, int jobs, int threads, int worker, wane_run_outcome *report,
-                    bool mixed, char *const *command)
+int wane_opened_run(wane_opened *o, int jobs, int threads, int worker,
+                    const wane_run_shared *shared, bool mixed, char *const *command)
 {
     wane_error err;
     wane_run_outcome outcome = {0};
@@ -160,7 +160,7 @@ int wane_opened_run(wane_opened *o, int jobs, int threads, int worker, wane_run_
                                 .threads = threads,
                                 .jobs = jobs,
                                 .worker = worker,
-                                .report = report,
+                                .shared = shared ? *shared : (wane_run_shared){0},
                                 .mixed = mixed,
                                 .command = command,
                                 .log = &o->log,

@@ -37,8 +37,9 @@ void wane_opened_close(wane_opened *opened);
 WANE_MUST_CHECK wane_status wane_opened_warn(const wane_opened *opened, wane_error *err);
 
 /* Runs the plan with progress on stderr, stopping on SIGINT and SIGTERM; says how it ended. Returns
- * the exit code. `worker`: the hidden number of a worker, else 0; `report`: where one counts. */
+ * the exit code. `worker`: the hidden number of a worker, else 0; `shared`: what one shares with
+ * its parent, or NULL. */
 int wane_opened_run(wane_opened *opened, int jobs, int threads, int worker,
-                    wane_run_outcome *report, bool mixed, char *const *command);
+                    const wane_run_shared *shared, bool mixed, char *const *command);
 
 #endif

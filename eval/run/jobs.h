@@ -6,9 +6,12 @@
 
 #include "eval/run/work.h"
 
-/* Starts options->jobs workers, waits for all, passes a stop on to them, counts what they did (also
- * those that died) and the runs' ends. A worker that dies leaves its run marked failed; the others
- * go on. WANE_ECANCELLED when stopped. */
+/* Starts options->jobs workers, waits for all, passes a stop on to them, and starts more while runs
+ * are free that none of this call has ended: those that another call's processes had in hand and
+ * left are taken over, those they still hold are waited for. Counts what the workers did (also
+ * those that died) and the runs' ends. A run that two workers died at is marked failed, unless
+ * another process has it in hand; no other run is marked here. What a worker met that would hit
+ * every run (a full disk) ends the call with its status, WANE_ECANCELLED a stop. */
 WANE_MUST_CHECK wane_status wane_jobs_run(wane_work *work, wane_error *err);
 
 #endif

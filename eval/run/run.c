@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "analysis/spectra/spectrum.h"
 #include "eval/run/interventions.h"
@@ -39,6 +40,24 @@ char *wane_work_path(const wane_work *work, const char *kind, const char *name)
     char *path = folder ? wane_path_join(folder, name) : NULL;
     wane_free(folder);
     return path;
+}
+
+/* The lock of that name beside the database. Who waits for it can be stopped meanwhile, so it asks
+ * again and again instead of sleeping in the kernel. */
+static wane_status take_lock(wane_lock **out, wane_work *work, const char *name, bool wait,
+                             wane_error *err)
+{
+    const struct timespec nap = {0, 20 * 1000 * 1000};
+    char *path = wane_work_path(work, "locks", name);
+    if (!path) return wane_fail_memory(err, "lock", name);
+    wane_status st = wane_lock_take(out, path, false, err);
+    while (wait && st == WANE_EBUSY) {
+        (void)nanosleep(&nap, NULL);
+        st = wane_work_continue(work, err);
+        if (st == WANE_OK) st = wane_lock_take(out, path, false, err);
+    }
+    wane_free(path);
+    return st;
 }
 
 /* `cells`: how many were filled here before the stage was begun. */
@@ -178,11 +197,12 @@ static bool may_be_passed(wane_work *work, const wane_plan_run *run, size_t posi
     return count.missing == 0 && next.status == WANE_STAGE_DONE;
 }
 
-bool wane_run_waits(wane_work *work, const wane_plan_run *run)
+wane_status wane_run_left(bool *out, wane_work *work, const wane_plan_run *run, wane_error *err)
 {
-    path_state state;
-    wane_error ignored;
-    return look_at(&state, work, run, &ignored) != WANE_OK || state.last > 0;
+    path_state state = {0};
+    wane_status st = look_at(&state, work, run, err);
+    *out = !state.sealed || state.last > 0;
+    return st;
 }
 
 /* Whether the weights that new cells of a sealed run need are there: asked before anything of it is
@@ -274,12 +294,9 @@ static wane_status locked_stage(wane_work *work, size_t r, size_t position, size
     char name[WANE_SHA256_HEX + 16];
     wane_lock *lock = NULL;
     (void)snprintf(name, sizeof name, "%s.lock", work->plan->stages[run->stages[position]].key);
-    char *path = wane_work_path(work, "locks", name);
-    if (!path) return wane_fail_memory(err, "run", run->name);
-    wane_status st = wane_lock_take(&lock, path, true, err);
+    wane_status st = take_lock(&lock, work, name, true, err);
     if (st == WANE_OK) st = stage_at(work, r, position, last, chain, diverged, err);
     wane_lock_release(lock);
-    wane_free(path);
     return st;
 }
 
@@ -360,37 +377,49 @@ static wane_status record_failure(wane_work *work, const wane_plan_run *run, con
     return wane_results_add_event(work->db, run->id, 0, "error", why->message, err);
 }
 
-static wane_status take_run(wane_lock **lock, wane_work *work, const wane_plan_run *run, bool wait,
-                            wane_error *err)
+enum { RUN_LOCK = WANE_SHA256_HEX + 16 };
+
+static const char *lock_of(char name[RUN_LOCK], const wane_plan_run *run)
 {
-    char name[WANE_SHA256_HEX + 16];
-    (void)snprintf(name, sizeof name, "run-%s.lock", run->key);
-    char *path = wane_work_path(work, "locks", name);
-    if (!path) return wane_fail_memory(err, "run", run->name);
-    wane_status st = wane_lock_take(lock, path, wait, err);
-    wane_free(path);
-    return st;
+    (void)snprintf(name, RUN_LOCK, "run-%s.lock", run->key);
+    return name;
+}
+
+wane_status wane_run_take(wane_lock **out, wane_work *work, const wane_plan_run *run, bool wait,
+                          wane_error *err)
+{
+    char name[RUN_LOCK];
+    return take_lock(out, work, lock_of(name, run), wait, err);
 }
 
 bool wane_run_held(wane_work *work, const wane_plan_run *run)
 {
-    wane_lock *lock = NULL;
+    char name[RUN_LOCK], *path = wane_work_path(work, "locks", lock_of(name, run));
     wane_error ignored;
-    wane_status st = take_run(&lock, work, run, false, &ignored);
-    wane_lock_release(lock);
-    return st == WANE_EBUSY;
+    bool held = false;
+    if (path && wane_lock_held(&held, path, &ignored) != WANE_OK) held = false;
+    wane_free(path);
+    return held;
 }
 
-wane_status wane_run_locked(wane_work *work, size_t r, bool wait, wane_error *err)
+/* Works on the run under its lock, or passes it by (*held) when another process is at it and it is
+ * not to be waited for. A worker says meanwhile which run it has in hand, and then that it ended
+ * it: its parent knows by this whose death has hit which run. */
+static wane_status locked_run(wane_work *work, size_t r, bool wait, bool *held, wane_error *err)
 {
+    const wane_run_shared *shared = &work->options->shared;
     const wane_plan_run *run = &work->plan->runs[r];
     wane_lock *lock = NULL;
     wane_error why = {0};
-    wane_status st = take_run(&lock, work, run, wait, err);
-    if (st != WANE_OK) return st;
+    wane_status st = wane_run_take(&lock, work, run, wait, err);
+    *held = st == WANE_EBUSY && !wait;
+    if (st != WANE_OK) return *held ? WANE_OK : st;
+    if (shared->report) shared->report->run = r + 1;
     st = work_on_run(work, r, &why);
     if (st != WANE_OK && concerns_all(st)) *err = why;
     else if (st != WANE_OK) st = record_failure(work, run, &why, err);
+    if (st == WANE_OK && shared->ended) shared->ended[r] = 1;
+    if (st == WANE_OK && shared->report) shared->report->run = 0;
     wane_lock_release(lock);
     return st;
 }
@@ -404,9 +433,7 @@ static wane_status base_stage(wane_work *work, wane_error *err)
     wane_stage_state state = {0};
     wane_chain chain = {.model = work->inputs->base};
     wane_lock *lock = NULL;
-    char *path = wane_work_path(work, "locks", "base.lock");
-    WANE_TRY(path ? WANE_OK : wane_fail_memory(err, "run", "base"));
-    WANE_TRY(wane_lock_take(&lock, path, true, err));
+    WANE_TRY(take_lock(&lock, work, "base.lock", true, err));
     WANE_TRY(wane_results_stage_state(work->db, &state, work->plan->stages[0].id, err));
     if (state.status == WANE_STAGE_DONE)
         WANE_TRY(wane_environment_check(work, work->plan->stages[0].id, err));
@@ -419,23 +446,24 @@ static wane_status base_stage(wane_work *work, wane_error *err)
     if (count.missing) tell(work, 0, 0, "done", before);
 done:
     wane_lock_release(lock);
-    wane_free(path);
     return st;
 }
 
+/* What other processes have in hand is passed by at first, then waited for, and taken over where
+ * they left it; of a worker's rest its parent takes care. */
 static wane_status all_runs(wane_work *work, wane_error *err)
 {
     wane_status st = WANE_OK;
-    bool *busy = wane_alloc(work->plan->run_count, sizeof *busy);
-    if (!busy) return wane_fail_memory(err, "run", work->experiment->name);
+    const unsigned char *ended = work->options->shared.ended;
+    bool *held = wane_alloc(work->plan->run_count, sizeof *held);
+    if (!held) return wane_fail_memory(err, "run", work->experiment->name);
     for (int pass = 0; pass < 2 && st == WANE_OK; pass++)
         for (size_t r = 0; r < work->plan->run_count && st == WANE_OK; r++) {
-            if (pass == 1 && (!busy[r] || work->options->worker)) continue;
-            st = wane_run_locked(work, r, pass == 1, err);
-            busy[r] = st == WANE_EBUSY;
-            if (pass == 0 && st == WANE_EBUSY) st = WANE_OK;
+            if (pass == 1 && (!held[r] || work->options->worker)) continue;
+            if (ended && ended[r]) continue;
+            st = locked_run(work, r, pass == 1, &held[r], err);
         }
-    wane_free(busy);
+    wane_free(held);
     return st;
 }
 
@@ -504,11 +532,12 @@ wane_status wane_run(wane_run_outcome *out, wane_plan *plan, const wane_run_opti
                      wane_error *err)
 {
     wane_run_outcome own = {0};
+    wane_run_report *report = options->shared.report;
     wane_work work = {.plan = plan,
                       .inputs = plan->inputs,
                       .experiment = plan->inputs->experiment,
                       .options = options,
-                      .outcome = options->report ? options->report : &own};
+                      .outcome = report ? &report->done : &own};
     wane_status st = open_work(&work, err);
     if (st == WANE_OK && !options->worker) st = store_warnings(&work, err);
     if (st == WANE_OK) st = base_stage(&work, err);
@@ -518,5 +547,7 @@ wane_status wane_run(wane_run_outcome *out, wane_plan *plan, const wane_run_opti
     if (st == WANE_OK && !options->worker) st = tell_earlier(&work, err);
     close_work(&work);
     *out = *work.outcome;
+    if (report) report->status = st;
+    if (report) report->returned = true;
     return st;
 }

@@ -21,6 +21,20 @@ typedef struct wane_run_outcome {
     size_t runs_done, runs_diverged, runs_failed, gates_failed;
 } wane_run_outcome;
 
+/* What a worker tells its parent, in memory that outlives it: it alone writes here. */
+typedef struct wane_run_report {
+    wane_run_outcome done; /* of all workers that had this place */
+    size_t run;            /* 1 + the run in hand; 0: none. What a dead worker says here it had */
+    wane_status status;    /* with `returned`: what wane_run gave it */
+    bool returned;
+} wane_run_report;
+
+typedef struct wane_run_shared {
+    wane_run_report *report; /* the worker's own; NULL in a process without a parent */
+    unsigned char *ended; /* per run of the plan: 1 = a process of this call has ended it, well or
+                             not, and none of them begins it again */
+} wane_run_shared;
+
 /* What happens, as it happens. Any callback may be NULL; all are called by the thread that called
  * wane_run. */
 typedef struct wane_run_progress {
@@ -42,7 +56,7 @@ typedef struct wane_run_options {
     int threads;          /* 0 = all processors, shared between jobs */
     int jobs;             /* worker processes; 1 = none but this one */
     int worker;           /* 0, or the number of this worker: then runs others hold are passed by */
-    wane_run_outcome *report; /* a worker's: what it does is counted here (wane_jobs_report) */
+    wane_run_shared shared; /* a worker's (wane_jobs_report) */
     bool mixed;           /* go on under another BLAS core or numerics than stages were made with */
     char *const *command; /* of jobs > 1: the program's arguments that start a worker, ended by
                              NULL; "--worker N --report FD" is put behind the first two */
@@ -55,9 +69,10 @@ typedef struct wane_run_options {
 WANE_MUST_CHECK wane_status wane_run_needs(wane_run_need *out, wane_plan *plan, wane_results *db,
                                            bool mixed, wane_error *err);
 
-/* Where worker `worker` counts for its parent, in the memory that both share behind the descriptor
- * `fd`; mapped until the process ends. WANE_EINVAL when there is nothing of the kind behind it. */
-WANE_MUST_CHECK wane_status wane_jobs_report(wane_run_outcome **out, int fd, int worker,
+/* Where worker `worker` of a plan of `runs` runs tells its parent what it does: the memory that
+ * both share behind the descriptor `fd`; mapped until the process ends. WANE_EINVAL when there is
+ * nothing of the kind behind it. */
+WANE_MUST_CHECK wane_status wane_jobs_report(wane_run_shared *out, int fd, int worker, size_t runs,
                                              wane_error *err);
 
 /* Does it. WANE_ECANCELLED when stopped (the same call goes on from there). A run that fails is

@@ -8,6 +8,7 @@
 #include "eval/run/environment.h"
 #include "eval/run/run.h"
 #include "eval/train/train.h"
+#include "store/files/file.h"
 #include "store/files/tensors.h"
 #include "store/files/update.h"
 
@@ -54,13 +55,15 @@ typedef struct wane_chain {
 /* WANE_ECANCELLED once a stop was asked for or the deadline has passed. */
 WANE_MUST_CHECK wane_status wane_work_continue(const wane_work *work, wane_error *err);
 
-/* run.c: whether a stage of the run is still to be trained or measured. */
-bool wane_run_waits(wane_work *work, const wane_plan_run *run);
-/* Whether another process is at work on it. */
+/* run.c: whether anything of the run is still to be trained, measured or sealed. */
+WANE_MUST_CHECK wane_status wane_run_left(bool *out, wane_work *work, const wane_plan_run *run,
+                                          wane_error *err);
+/* Whether a process is at work on it: its lock is asked about, not taken. */
 bool wane_run_held(wane_work *work, const wane_plan_run *run);
-/* Does run r under its lock; WANE_EBUSY when another process has it and `wait` is false. A failure
- * that concerns it alone is recorded and counted. */
-WANE_MUST_CHECK wane_status wane_run_locked(wane_work *work, size_t r, bool wait, wane_error *err);
+/* Takes its lock; without `wait` WANE_EBUSY when another process has it, with it WANE_ECANCELLED
+ * once a stop was asked for. */
+WANE_MUST_CHECK wane_status wane_run_take(wane_lock **out, wane_work *work,
+                                          const wane_plan_run *run, bool wait, wane_error *err);
 
 /* "artifacts/name". Owned by the caller, free with wane_free; NULL when memory is out. */
 char *wane_work_path(const wane_work *work, const char *kind, const char *name);

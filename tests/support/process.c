@@ -20,7 +20,7 @@
 
 extern char **environ;
 
-pid_t process_start(const char *const *arguments, const char *out, const char *err)
+static pid_t start(const char *const *arguments, const char *out, const char *err, short of_process)
 {
     const char *argv[64] = {WANE_PROGRAM};
     size_t count = 1;
@@ -35,11 +35,25 @@ pid_t process_start(const char *const *arguments, const char *out, const char *e
                      0);
     assert_int_equal(posix_spawn_file_actions_addopen(&actions, 2, scratch_path(err), flags, 0600),
                      0);
+    posix_spawnattr_t attributes;
+    assert_int_equal(posix_spawnattr_init(&attributes), 0);
+    assert_int_equal(posix_spawnattr_setflags(&attributes, of_process), 0);
     pid_t pid = 0;
-    assert_int_equal(posix_spawn(&pid, WANE_PROGRAM, &actions, NULL, (char *const *)argv, environ),
-                     0);
+    assert_int_equal(
+        posix_spawn(&pid, WANE_PROGRAM, &actions, &attributes, (char *const *)argv, environ), 0);
     (void)posix_spawn_file_actions_destroy(&actions);
+    (void)posix_spawnattr_destroy(&attributes);
     return pid;
+}
+
+pid_t process_start(const char *const *arguments, const char *out, const char *err)
+{
+    return start(arguments, out, err, 0);
+}
+
+pid_t process_start_group(const char *const *arguments, const char *out, const char *err)
+{
+    return start(arguments, out, err, POSIX_SPAWN_SETPGROUP);
 }
 
 int process_wait(pid_t pid)

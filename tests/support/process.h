@@ -11,6 +11,8 @@
 /* Starts the program wane (its path is the build's) with these arguments, ended by NULL; stdout and
  * stderr go to the files of that name in the scratch folder. */
 pid_t process_start(const char *const *arguments, const char *out, const char *err);
+/* The same as the leader of a process group of its own. */
+pid_t process_start_group(const char *const *arguments, const char *out, const char *err);
 /* Waits; the exit code, or 128 + signal. */
 int process_wait(pid_t pid);
 /* Both. */
