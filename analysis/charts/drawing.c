@@ -127,7 +127,8 @@ void wane_draw_area(wane_drawing *d, const wane_place *points, size_t count, wan
                count);
 }
 
-/* The length of the well-formed sequence at `bytes`, or 0; *code is its character. */
+/* The length of the well-formed sequence at `bytes`, or 0; *code is its character, U+FFFD for what
+ * is not to be seen as it is (store/base/text.h). */
 static size_t decode(const char *bytes, uint32_t *code)
 {
     const unsigned char *b = (const unsigned char *)bytes;
@@ -137,12 +138,8 @@ static size_t decode(const char *bytes, uint32_t *code)
     if (length == 0 || !wane_utf8_valid(bytes, length, NULL)) return 0;
     *code = b[0] & (length == 1 ? 0x7f : 0xffu >> (length + 1));
     for (size_t i = 1; i < length; i++) *code = *code << 6 | (b[i] & 0x3f);
+    if (wane_visible_span(bytes, length) != length) *code = 0xfffd;
     return length;
-}
-
-static bool in_xml(uint32_t code)
-{
-    return code >= 0x20 && code != 0x7f && code != 0xfffe && code != 0xffff;
 }
 
 const char *wane_words_clean(wane_drawing *d, const char *words)
@@ -152,13 +149,13 @@ const char *wane_words_clean(wane_drawing *d, const char *words)
     char *copy = arena_block(d, 3 * strlen(words) + 1, 1), *to = copy;
     if (!copy) return "";
     while (*words) {
-        uint32_t code = 0;
+        uint32_t code = 0xfffd;
         size_t length = decode(words, &code);
-        if (length > 0 && in_xml(code)) {
+        if (*words == '\t' || *words == '\n' || *words == '\r') {
+            *to++ = ' ';
+        } else if (code != 0xfffd) {
             memcpy(to, words, length);
             to += length;
-        } else if (code == '\t' || code == '\n' || code == '\r') {
-            *to++ = ' ';
         } else {
             memcpy(to, replacement, 3);
             to += 3;

@@ -91,7 +91,8 @@ void wane_draw_mark(wane_drawing *d, double x, double y, size_t shape, double ra
 /* Moves the primitives from number `first` on. */
 void wane_drawing_shift(wane_drawing *d, size_t first, double right, double down);
 
-/* A copy in the arena in which what XML refuses, malformed UTF-8 too, has become U+FFFD. */
+/* A copy in the arena in which what XML refuses, malformed UTF-8 too, and what turns text around
+ * has become U+FFFD. */
 const char *wane_words_clean(wane_drawing *d, const char *words);
 
 /* An upper estimate of the width of `words` in a common sans-serif face. */

@@ -4,6 +4,7 @@
 
 #include "eval/cli/commands.h"
 #include "eval/cli/correlating.h"
+#include "eval/cli/page.h"
 #include "eval/cli/reading.h"
 
 static void say_left_out(const wane_reading *r, const wane_correlating *job)
@@ -12,8 +13,8 @@ static void say_left_out(const wane_reading *r, const wane_correlating *job)
     size_t missing = 0;
     for (size_t i = 0; i < job->groups; i++) missing += job->group[i].missing;
     if (missing)
-        (void)fprintf(stderr, "wane: left out: %zu point%s without %s or %s\n", missing,
-                      missing == 1 ? "" : "s", job->x, job->y);
+        wane_tell("wane: left out: %zu point%s without %s or %s\n", missing,
+                  missing == 1 ? "" : "s", job->x, job->y);
 }
 
 /* JSON is one object; the other formats are rows, one per coefficient. */
@@ -30,7 +31,7 @@ static wane_status print(const wane_reading *r, const wane_correlating *job, wan
         WANE_TRY(wane_reading_append(&text, query, r->format, NULL, err));
     }
     WANE_TRY(wane_text_check(&text, "correlate", "output", err));
-    (void)fputs(text.data, stdout);
+    wane_put(stdout, text.data, text.length);
 done:
     wane_text_free(&text);
     return st;

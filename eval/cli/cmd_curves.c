@@ -10,6 +10,7 @@
 #include "eval/cli/layers.h"
 #include "eval/cli/looks.h"
 #include "eval/cli/matrices.h"
+#include "eval/cli/page.h"
 #include "eval/cli/reading.h"
 #include "store/base/text.h"
 
@@ -44,7 +45,8 @@ static wane_status finish(const wane_reading *r, wane_query *query, const wane_t
             wane_query_free(query);
             return st;
         }
-        (void)printf("%s\n", caption->data);
+        wane_text_string(caption, "\n");
+        wane_put(stdout, caption->data, caption->length);
     }
     return write(r, query, chart, path, err);
 }

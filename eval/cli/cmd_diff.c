@@ -301,7 +301,7 @@ static wane_status measure(const wane_call *call, diff_call *asked,
     else if (compare->csv)
         wane_pair_spectra_write_csv(&page, &diff.spectra, &diff.comparison, &diff.question, shown);
     else wane_diff_write_page(&page, &diff);
-    WANE_TRY(wane_page_print(&page, err));
+    WANE_TRY(compare->csv ? wane_page_print_data(&page, err) : wane_page_print(&page, err));
     st = wane_diff_finite(&diff, err);
 done:
     wane_diff_free(&diff);

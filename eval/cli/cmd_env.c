@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "eval/cli/commands.h"
+#include "eval/cli/page.h"
 #include "eval/run/environment.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
@@ -63,7 +64,7 @@ static int run(wane_call *call)
     wane_error err;
     (json ? print_json : print_text)(&text, entries, sizeof entries / sizeof *entries);
     wane_status st = wane_text_check(&text, "env", "text", &err);
-    if (st == WANE_OK) (void)fputs(text.data, stdout);
+    if (st == WANE_OK) wane_put(stdout, text.data, text.length);
     wane_text_free(&text);
     return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
 }

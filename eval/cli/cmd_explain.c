@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "eval/cli/commands.h"
+#include "eval/cli/page.h"
 #include "eval/cli/schema_parts.h"
 #include "eval/cli/terms.h"
 #include "store/base/memory.h"
@@ -234,7 +235,7 @@ static int run(wane_call *call)
     if (call->operands) st = explain(&text, call->operand[0], json, &err);
     else print_list(&text, json);
     if (st == WANE_OK) st = wane_text_check(&text, "explain", "text", &err);
-    if (st == WANE_OK) (void)fputs(text.data, stdout);
+    if (st == WANE_OK) wane_put(stdout, text.data, text.length);
     wane_text_free(&text);
     return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
 }

@@ -190,7 +190,7 @@ static wane_status measure(const wane_call *call, intruders_call *asked,
     if (asked->compare.csv)
         wane_pair_spectra_write_csv(&page, &all, &pair, &asked->question, asked->shown);
     else write_page(&page, &pair, &all, asked);
-    WANE_TRY(wane_page_print(&page, err));
+    WANE_TRY(asked->compare.csv ? wane_page_print_data(&page, err) : wane_page_print(&page, err));
     st = wane_pair_spectra_finite(&all, &pair, err);
 done:
     wane_pair_spectra_free(&all);

@@ -12,7 +12,7 @@
 static void say(void *context, wane_level level, const char *line)
 {
     (void)context;
-    (void)fprintf(stderr, "%s%s\n", level == WANE_LOG_INFO ? "" : "warning: ", line);
+    wane_tell("%s%s\n", level == WANE_LOG_INFO ? "" : "warning: ", line);
 }
 
 static bool holds_weights(const char *folder)

@@ -5,6 +5,7 @@
 
 #include "eval/cli/commands.h"
 #include "eval/cli/experiment_call.h"
+#include "eval/cli/page.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
 #include "store/results/results.h"
@@ -20,7 +21,9 @@ static wane_status print_need(wane_opened *o, bool mixed, wane_error *err)
         WANE_TRY(wane_plan_find(o->plan, db, err));
     }
     WANE_TRY(wane_run_needs(&need, o->plan, db, mixed, err));
-    (void)printf("database  %s\n", o->database);
+    (void)fputs("database  ", stdout);
+    wane_put(stdout, o->database, strlen(o->database));
+    (void)fputs("\n", stdout);
     (void)printf("runs      %zu\n", need.runs);
     (void)printf("stages    %zu, %zu to train (%zu steps)\n", need.stages, need.stages_missing,
                  need.steps_missing);

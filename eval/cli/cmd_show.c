@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "eval/cli/commands.h"
+#include "eval/cli/page.h"
 #include "eval/cli/reading.h"
 #include "eval/cli/show.h"
 
@@ -21,7 +22,7 @@ static int run(wane_call *call)
     if (st == WANE_OK) st = wane_results_find_run(r.db, &id, call->operand[1], r.experiment, &err);
     if (st == WANE_OK)
         st = r.json ? wane_show_json(&text, r.db, id, &err) : wane_show_page(&text, r.db, id, &err);
-    if (st == WANE_OK) (void)fputs(text.data, stdout);
+    if (st == WANE_OK) wane_put(stdout, text.data, text.length);
     wane_reading_close(&r);
     wane_text_free(&text);
     return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);

@@ -5,11 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/cli/page.h"
 #include "store/base/text.h"
 
 int wane_cli_fail(const wane_error *err)
 {
-    (void)fprintf(stderr, "wane: %s\n", err->message);
+    wane_tell("wane: %s\n", err->message);
     if (err->code == WANE_ECANCELLED) return WANE_EXIT_STOPPED;
     bool ours = err->code == WANE_EINTERNAL || err->code == WANE_ENOMEM || err->code == WANE_EIO ||
                 err->code == WANE_EBUSY || err->code == WANE_ENUMERIC;
@@ -18,12 +19,13 @@ int wane_cli_fail(const wane_error *err)
 
 int wane_cli_usage(const wane_call *call, const char *format, ...)
 {
+    char words[4096];
     va_list arguments;
     va_start(arguments, format);
-    (void)fprintf(stderr, "wane %s: ", call->command->name);
-    (void)vfprintf(stderr, format, arguments);
-    (void)fprintf(stderr, " (wane %s -h says more)\n", call->command->name);
+    (void)vsnprintf(words, sizeof words, format, arguments);
     va_end(arguments);
+    wane_tell("wane %s: %s (wane %s -h says more)\n", call->command->name, words,
+              call->command->name);
     return WANE_EXIT_USAGE;
 }
 

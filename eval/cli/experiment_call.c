@@ -6,6 +6,7 @@
 
 #include "eval/cli/correlating.h"
 #include "eval/cli/next.h"
+#include "eval/cli/page.h"
 #include "eval/cli/progress.h"
 #include "eval/cli/summary.h"
 #include "eval/run/warnings.h"
@@ -26,7 +27,7 @@ static void write_line(void *context, wane_level level, const char *line)
     wane_opened *opened = context;
     char now[24];
     wane_progress_clear();
-    (void)fprintf(stderr, "%s%s\n", words[level], line);
+    wane_tell("%s%s\n", words[level], line);
     if (!opened->log_file) return;
     wane_clock_utc(now);
     (void)fprintf(opened->log_file, "%s %s%s\n", now, words[level], line);
@@ -140,10 +141,14 @@ static wane_status print_summary(const wane_opened *o, wane_error *err)
         }
     }
     wane_results_close(db);
-    if (st == WANE_OK) (void)fputs(text.data + (text.data[0] == '\n'), stdout);
+    if (st == WANE_OK)
+        wane_put(stdout, text.data + (text.data[0] == '\n'), text.length - (text.data[0] == '\n'));
     wane_text_clear(&text);
     if (st == WANE_OK) st = wane_next_lines(&text, o->database, o->experiment->name, err);
-    if (st == WANE_OK && text.length) (void)fprintf(stderr, "\n%s", text.data);
+    if (st == WANE_OK && text.length) {
+        wane_tell("\n");
+        wane_put(stderr, text.data, text.length);
+    };
     wane_text_free(&text);
     return st;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "eval/cli/command.h"
+#include "eval/cli/page.h"
 #include "store/base/text.h"
 
 #ifndef WANE_VERSION
@@ -25,8 +26,8 @@ static int unknown_command(const char *name)
     size_t count = wane_command_count < 64 ? wane_command_count : 64;
     for (size_t i = 0; i < count; i++) names[i] = wane_commands[i]->name;
     const char *nearest = wane_nearest(name, names, count);
-    (void)fprintf(stderr, "wane: unknown command '%s'%s%s (wane -h lists them)\n", name,
-                  nearest ? "; did you mean " : "", nearest ? nearest : "");
+    wane_tell("wane: unknown command '%s'%s%s (wane -h lists them)\n", name,
+              nearest ? "; did you mean " : "", nearest ? nearest : "");
     return WANE_EXIT_USAGE;
 }
 
@@ -52,7 +53,7 @@ int main(int argc, char **argv)
         wane_call call = {.command = wane_commands[i], .argc = argc - 2, .argv = argv + 2};
         int code = wane_commands[i]->run(&call);
         if (fflush(stdout) != 0 || ferror(stdout)) {
-            (void)fprintf(stderr, "wane: standard output: could not be written\n");
+            wane_tell("wane: standard output: could not be written\n");
             return code ? code : WANE_EXIT_FAILED;
         }
         return code;

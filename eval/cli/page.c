@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { COLUMNS = 32, NAME_WIDTH = 20 };
 
@@ -22,15 +23,17 @@ void wane_page_table(wane_text *out, const wane_text *rows, const char *sides)
 {
     size_t width[COLUMNS] = {0}, bytes = 0, column = 0, count = strlen(sides);
     bool last = false;
-    if (rows->failed) out->failed = true;
-    if (rows->failed || !rows->data || count > COLUMNS) return;
-    for (const char *at = rows->data; *at; column = last ? 0 : column + 1) {
+    wane_text shown = {0}; /* measured as it is shown */
+    if (rows->data) wane_text_visible(&shown, rows->data, rows->length);
+    if (rows->failed || shown.failed) out->failed = true;
+    if (out->failed || !rows->data || count > COLUMNS) goto done;
+    for (const char *at = shown.data; *at; column = last ? 0 : column + 1) {
         const char *cell = next_cell(&at, &bytes, &last);
         size_t wide = wane_utf8_width(cell, bytes);
         if (column < count && wide > width[column]) width[column] = wide;
     }
     column = 0;
-    for (const char *at = rows->data; *at; column = last ? 0 : column + 1) {
+    for (const char *at = shown.data; *at; column = last ? 0 : column + 1) {
         const char *cell = next_cell(&at, &bytes, &last);
         size_t wide = wane_utf8_width(cell, bytes);
         int pad = column < count && wide < width[column] ? (int)(width[column] - wide) : 0;
@@ -40,16 +43,19 @@ void wane_page_table(wane_text *out, const wane_text *rows, const char *sides)
         if (last) wane_text_string(out, "\n");
         else if (column < count && sides[column] == 'l') wane_text_printf(out, "%*s", pad, "");
     }
+done:
+    wane_text_free(&shown);
 }
 
 void wane_page_line(wane_text *out, const char *name, const char *format, ...)
 {
-    char line[1024];
+    char line[1024], shown[4096];
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    wane_text_printf(out, "%-*s %s\n", NAME_WIDTH, name, line);
+    wane_text_printf(out, "%-*s %s\n", NAME_WIDTH, name,
+                     wane_visible_line(shown, sizeof shown, line));
 }
 
 void wane_page_nll(wane_text *out, double nll, double stderr_, const char *reason)
@@ -120,10 +126,48 @@ const char *wane_page_plural(char out[32], size_t count, const char *word)
     return out;
 }
 
+void wane_put(FILE *to, const char *bytes, size_t count)
+{
+    char piece[WANE_VISIBLE_BYTES];
+    for (;;) {
+        size_t same = wane_visible_span(bytes, count);
+        if (same) (void)fwrite(bytes, 1, same, to);
+        if (same == count) return;
+        size_t step = wane_visible_next(piece, bytes + same, count - same);
+        (void)fputs(piece, to);
+        bytes += same + step;
+        count -= same + step;
+    }
+}
+
+void wane_put_data(const char *bytes, size_t count)
+{
+    if (isatty(STDOUT_FILENO) == 1) wane_put(stdout, bytes, count);
+    else (void)fwrite(bytes, 1, count, stdout);
+}
+
+void wane_tell(const char *format, ...)
+{
+    char line[8192];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    wane_put(stderr, line, strlen(line));
+}
+
 wane_status wane_page_print(wane_text *page, wane_error *err)
 {
     wane_status st = wane_text_check(page, "print", "page", err);
-    if (st == WANE_OK) (void)fputs(page->data, stdout);
+    if (st == WANE_OK) wane_put(stdout, page->data, page->length);
+    wane_text_free(page);
+    return st;
+}
+
+wane_status wane_page_print_data(wane_text *page, wane_error *err)
+{
+    wane_status st = wane_text_check(page, "print", "page", err);
+    if (st == WANE_OK) wane_put_data(page->data, page->length);
     wane_text_free(page);
     return st;
 }
@@ -137,5 +181,5 @@ void wane_page_say(void *context, wane_level level, const char *line)
     for (size_t i = 0; i < count && i < MOST; i++)
         if (strncmp(said[i], line, LENGTH - 1) == 0) return;
     (void)snprintf(said[count++ % MOST], LENGTH, "%s", line);
-    (void)fprintf(stderr, "wane: %s%s\n", level == WANE_LOG_INFO ? "" : "warning: ", line);
+    wane_tell("wane: %s%s\n", level == WANE_LOG_INFO ? "" : "warning: ", line);
 }

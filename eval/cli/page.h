@@ -6,6 +6,7 @@
 #define EVAL_CLI_PAGE_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "store/base/log.h"
 #include "store/base/status.h"
@@ -40,8 +41,18 @@ char *wane_page_count(char out[32], size_t value);
 /* `word`, with an s behind it unless `count` is 1. */
 const char *wane_page_plural(char out[32], size_t count, const char *word);
 
-/* Writes the page to stdout and frees it; WANE_ENOMEM if it could not be built. */
+/* Everything that wane writes for people goes through these: what a terminal would obey is made
+ * visible (store/base/text.h). wane_put writes to any stream; wane_put_data writes what programs
+ * read to stdout, byte by byte unless that is a terminal; wane_tell writes a formatted message of
+ * at most 8 KB to stderr. */
+void wane_put(FILE *to, const char *bytes, size_t count);
+void wane_put_data(const char *bytes, size_t count);
+void wane_tell(const char *format, ...) WANE_PRINTF(1, 2);
+
+/* Writes the page to stdout and frees it; WANE_ENOMEM if it could not be built.
+ * wane_page_print_data: of csv. */
 WANE_MUST_CHECK wane_status wane_page_print(wane_text *page, wane_error *err);
+WANE_MUST_CHECK wane_status wane_page_print_data(wane_text *page, wane_error *err);
 
 /* A wane_log's function: "wane: [warning: ]LINE" to stderr; a line that was said already is not
  * said again, as by two readers of one checkpoint. From one thread at a time. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "eval/cli/page.h"
 #include "store/base/clock.h"
 #include "store/base/text.h"
 
@@ -20,11 +21,13 @@ void wane_progress_clear(void)
 void wane_progress_live(const char *format, ...)
 {
     if (isatty(STDERR_FILENO) != 1) return;
+    char line[1024];
     va_list arguments;
     va_start(arguments, format);
-    (void)fputs("\r\033[K", stderr);
-    (void)vfprintf(stderr, format, arguments);
+    (void)vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    (void)fputs("\r\033[K", stderr);
+    wane_put(stderr, line, strlen(line));
     live_line = true;
 }
 
@@ -39,9 +42,10 @@ static void plain(const wane_progress *p, const char *line)
     wane_progress_clear();
     /* The parent's live line is in the way of a worker's. */
     if (p->worker && isatty(STDERR_FILENO) == 1) (void)fputs("\r\033[K", stderr);
-    (void)fprintf(stderr, "%s\n", line);
+    wane_tell("%s\n", line);
     if (p->log) {
-        (void)fprintf(p->log, "%s\n", line);
+        wane_put(p->log, line, strlen(line));
+        (void)fputs("\n", p->log);
         (void)fflush(p->log);
     }
 }
@@ -76,7 +80,8 @@ static void on_step(void *context, const wane_plan *plan, size_t run, size_t pos
         plain(p, line);
         return;
     }
-    (void)fprintf(stderr, "\r\033[K%s", line);
+    (void)fputs("\r\033[K", stderr);
+    wane_tell("%s", line);
     live_line = true;
 }
 

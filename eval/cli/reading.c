@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/spectra/spectrum.h"
+#include "eval/cli/page.h"
 #include "store/files/file.h"
 
 wane_status wane_reading_open(wane_reading *r, const char *path, wane_error *err)
@@ -37,10 +38,10 @@ bool wane_reading_for_people(const wane_reading *r)
 
 void wane_reading_nothing(const wane_reading *r, const char *nothing)
 {
-    (void)fprintf(stderr, "wane: %s: %s", wane_results_path(r->db), nothing);
-    if (r->where) (void)fprintf(stderr, " where %s", r->where);
-    if (r->experiment) (void)fprintf(stderr, " in experiment %s", r->experiment);
-    (void)fprintf(stderr, "\n");
+    wane_tell("wane: %s: %s", wane_results_path(r->db), nothing);
+    if (r->where) wane_tell(" where %s", r->where);
+    if (r->experiment) wane_tell(" in experiment %s", r->experiment);
+    wane_tell("\n");
 }
 
 static bool ends_with(const wane_text *text, size_t from, const char *end)
@@ -87,8 +88,8 @@ typedef struct printed {
 static wane_status print_piece(void *context, const char *bytes, size_t count, wane_error *err)
 {
     printed *p = context;
-    if (fwrite(bytes, 1, count, stdout) != count)
-        return wane_fail_errno(err, "print", "standard output");
+    wane_put_data(bytes, count);
+    if (ferror(stdout)) return wane_fail_errno(err, "print", "standard output");
     for (size_t i = 0; i < count; i++) p->lines += bytes[i] == '\n';
     for (size_t i = count < 4 ? 0 : count - 4; i < count; i++) {
         memmove(p->end, p->end + 1, 3);
@@ -121,7 +122,7 @@ wane_status wane_reading_print(const wane_reading *r, wane_query *query, const c
     if (!wane_reading_for_people(r)) st = print_for_programs(r, query, &rows, err);
     else {
         st = wane_reading_append(&text, query, r->format, &rows, err);
-        if (st == WANE_OK && rows) (void)fputs(text.data, stdout);
+        if (st == WANE_OK && rows) wane_put(stdout, text.data, text.length);
     }
     /* An empty table is no use to people, an empty csv or JSON is to programs. */
     if (st == WANE_OK && !rows) wane_reading_nothing(r, nothing);
@@ -173,12 +174,12 @@ void wane_reading_left_out(const wane_reading *r)
             if (strcmp(wane_query_text(query, 0), why[i][0]) != 0) continue;
             int64_t count = wane_query_int(query, 1);
             if (first)
-                (void)fprintf(stderr, "wane: left out: %lld run%s %s", (long long)count,
-                              count == 1 ? "" : "s", why[i][1]);
-            else (void)fprintf(stderr, ", %lld %s", (long long)count, why[i][1]);
+                wane_tell("wane: left out: %lld run%s %s", (long long)count, count == 1 ? "" : "s",
+                          why[i][1]);
+            else wane_tell(", %lld %s", (long long)count, why[i][1]);
             first = false;
         }
-    if (!first) (void)fputs("\n", stderr);
+    if (!first) wane_tell("\n");
     wane_query_free(query);
 }
 

@@ -8,7 +8,8 @@
 
 typedef enum wane_level { WANE_LOG_INFO, WANE_LOG_WARNING, WANE_LOG_ERROR } wane_level;
 
-/* A listener. `write` gets one finished line without its newline; it may be called from any thread
+/* A listener. `write` gets one finished line without its newline, in which
+ * nothing is left that a terminal would obey (wane_visible_line); it may be called from any thread
  * and must not fail. A NULL wane_log, or one with a NULL write, swallows everything. */
 typedef struct wane_log {
     void (*write)(void *context, wane_level level, const char *line);

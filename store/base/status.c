@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/base/text.h"
+
 static void fill(wane_error *err, wane_status code, long line, long column, const char *format,
                  va_list arguments)
 {
@@ -17,12 +19,11 @@ static void fill(wane_error *err, wane_status code, long line, long column, cons
     if (line > 0 && (size_t)used < sizeof text)
         (void)snprintf(text + used, sizeof text - (size_t)used, " (line %ld, column %ld)", line,
                        column);
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = ' '; /* one line, whatever the input */
     err->code = code;
     err->line = line;
     err->column = column;
-    memcpy(err->message, text, sizeof text);
+    /* One line, whatever the input. */
+    (void)wane_visible_line(err->message, sizeof err->message, text);
 }
 
 wane_status wane_fail(wane_error *err, wane_status code, const char *format, ...)

@@ -178,6 +178,14 @@ bool wane_utf8_valid(const char *bytes, size_t count, size_t *bad)
     return true;
 }
 
+/* The code point of the well-formed sequence of `step` bytes. */
+static uint32_t code_point(const unsigned char *s, size_t step)
+{
+    uint32_t c = step < 2 ? s[0] : s[0] & (0xffU >> (step + 1));
+    for (size_t k = 1; k < step; k++) c = c << 6 | (s[k] & 0x3fU);
+    return c;
+}
+
 static bool within(uint32_t c, const uint32_t (*ranges)[2], size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -199,14 +207,73 @@ size_t wane_utf8_width(const char *bytes, size_t count)
     for (size_t i = 0; i < count; i += step) {
         const unsigned char *s = (const unsigned char *)bytes + i;
         step = utf8_sequence(s, count - i);
-        uint32_t c = step < 2 ? s[0] : s[0] & (0xffU >> (step + 1));
-        for (size_t k = 1; k < step; k++) c = c << 6 | (s[k] & 0x3fU);
+        uint32_t c = code_point(s, step);
         bool combines = step > 1 && within(c, none, sizeof none / sizeof *none);
         bool wide = step > 2 && within(c, two, sizeof two / sizeof *two);
         width += combines ? 0 : wide ? 2 : 1;
         if (step == 0) step = 1;
     }
     return width;
+}
+
+size_t wane_visible_next(char piece[WANE_VISIBLE_BYTES], const char *bytes, size_t left)
+{
+    static const uint32_t hidden[][2] = {
+        {0x7f, 0x9f}, {0x2028, 0x202e}, {0x2066, 0x2069}, {0xfffe, 0xffff}};
+    const unsigned char *s = (const unsigned char *)bytes;
+    size_t step = utf8_sequence(s, left);
+    uint32_t c = code_point(s, step);
+    if (step == 0 || (c < 0x20 && c != '\t' && c != '\n'))
+        (void)snprintf(piece, WANE_VISIBLE_BYTES, "\\x%02x", s[0]);
+    else if (within(c, hidden, sizeof hidden / sizeof *hidden))
+        (void)snprintf(piece, WANE_VISIBLE_BYTES, "\\u%04x", (unsigned)(c & 0xffff));
+    else {
+        memcpy(piece, bytes, step);
+        piece[step] = '\0';
+    }
+    return step ? step : 1;
+}
+
+size_t wane_visible_span(const char *bytes, size_t count)
+{
+    char piece[WANE_VISIBLE_BYTES];
+    size_t at = 0, step;
+    for (; at < count; at += step) {
+        step = wane_visible_next(piece, bytes + at, count - at);
+        if (piece[0] != bytes[at] || strlen(piece) != step) break;
+    }
+    return at;
+}
+
+void wane_text_visible(wane_text *text, const char *bytes, size_t count)
+{
+    char piece[WANE_VISIBLE_BYTES];
+    for (;;) {
+        size_t same = wane_visible_span(bytes, count);
+        wane_text_append(text, bytes, same);
+        if (same == count) return;
+        size_t step = wane_visible_next(piece, bytes + same, count - same);
+        wane_text_string(text, piece);
+        bytes += same + step;
+        count -= same + step;
+    }
+}
+
+char *wane_visible_line(char *out, size_t room, const char *line)
+{
+    char piece[WANE_VISIBLE_BYTES];
+    size_t left = strlen(line), used = 0;
+    while (left) {
+        size_t step = wane_visible_next(piece, line, left), length = strlen(piece);
+        if (used + length >= room) break;
+        if (*piece == '\n' || *piece == '\t') *piece = ' ';
+        memcpy(out + used, piece, length);
+        used += length;
+        line += step;
+        left -= step;
+    }
+    out[used] = '\0';
+    return out;
 }
 
 enum { LONGEST_NAME = 63 };

@@ -51,6 +51,23 @@ bool wane_utf8_valid(const char *bytes, size_t count, size_t *bad);
  * that combine, else 1; a byte that is no UTF-8 counts as one. Unicode 15, by blocks. */
 size_t wane_utf8_width(const char *bytes, size_t count);
 
+/* What a terminal or an XML reader would obey, or what would turn a line of text around, made
+ * visible: \xNN for C0 controls and for bytes that are no UTF-8, \uNNNN for DEL, C1 controls, line
+ * separators, overrides of direction (U+2028-202E, U+2066-2069) and U+FFFE, U+FFFF, which are the
+ * escapes of JSON too, so that JSON made visible says the same. Line breaks and tabs lay a page out
+ * and stay; in a line they become spaces, so that no input makes a line of its own. */
+enum { WANE_VISIBLE_BYTES = 8 };
+
+/* The next character of `bytes`, as it is to be shown, into `piece` (NUL-terminated); returns how
+ * many bytes it took of `left`, which is not 0. */
+size_t wane_visible_next(char piece[WANE_VISIBLE_BYTES], const char *bytes, size_t left);
+/* How many bytes from the start on need no change. */
+size_t wane_visible_span(const char *bytes, size_t count);
+void wane_text_visible(wane_text *text, const char *bytes, size_t count);
+/* `line` as one line into `out`, which has `room` > 0 bytes: cut between two characters. The two do
+ * not overlap; returns out. */
+char *wane_visible_line(char *out, size_t room, const char *line);
+
 /* The name of `names` nearest to `word` by edit distance, or NULL when none is near enough to be a
  * misspelling (distance <= 2, or <= a third of the word). Borrowed from `names`. */
 const char *wane_nearest(const char *word, const char *const *names, size_t count);

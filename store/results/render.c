@@ -217,15 +217,15 @@ static size_t width_of(const char *text)
 /* The text on one line and without what a terminal would obey. */
 static char *one_line(wane_arena *arena, const char *value)
 {
-    char *copy = wane_arena_strdup(arena, value);
-    if (!copy) return NULL;
-    size_t left = strlen(copy), bad = 0;
-    for (char *c = copy; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = ' ';
-    for (char *c = copy; !wane_utf8_valid(c, left, &bad); c += bad + 1, left -= bad + 1)
-        c[bad] = '?';
-    for (char *c = copy; *c; c++) /* C1 controls: C2 80 to C2 9F */
-        if ((unsigned char)*c == 0xc2 && (unsigned char)c[1] < 0xa0) c[0] = c[1] = '?';
+    size_t count = strlen(value);
+    if (!value[strcspn(value, "\t\n")] && wane_visible_span(value, count) == count)
+        return wane_arena_strdup(arena, value);
+    wane_text shown = {0};
+    wane_text_visible(&shown, value, count);
+    for (char *c = shown.data; c && *c; c++)
+        if (*c == '\t' || *c == '\n') *c = ' ';
+    char *copy = shown.failed || !shown.data ? NULL : wane_arena_strdup(arena, shown.data);
+    wane_text_free(&shown);
     return copy;
 }
 

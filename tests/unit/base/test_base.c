@@ -89,6 +89,41 @@ static void error_is_one_line(void **state)
     assert_int_equal(wane_fail(NULL, WANE_EIO, "nobody listens"), WANE_EIO);
 }
 
+static void controls_are_made_visible(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"plain \xc3\xa9 \xe4\xb8\xad \xf0\x9f\x98\x80 \\x1b",
+         "plain \xc3\xa9 \xe4\xb8\xad \xf0\x9f\x98\x80 \\x1b"},
+        {"\x1b[2J\x07\r\x01\x1f\b", "\\x1b[2J\\x07\\x0d\\x01\\x1f\\x08"},
+        {"\x7f\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0", "\\u007f\\u0080\\u009b\\u009f\xc2\xa0"},
+        {"\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xaa\xe2\x80\xae\xe2\x80\xaf",
+         "\xe2\x80\xa7\\u2028\\u202a\\u202e\xe2\x80\xaf"},
+        {"\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa",
+         "\xe2\x81\xa5\\u2066\\u2069\xe2\x81\xaa"},
+        {"\xef\xbf\xbd\xef\xbf\xbe\xef\xbf\xbf", "\xef\xbf\xbd\\ufffe\\uffff"},
+        {"\x9b"
+         "1m\xff\xe2\x80",
+         "\\x9b"
+         "1m\\xff\\xe2\\x80"},
+    };
+    char line[64];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wane_text text = {0};
+        wane_text_visible(&text, cases[i][0], strlen(cases[i][0]));
+        assert_string_equal(text.data, cases[i][1]);
+        assert_int_equal(wane_visible_span(text.data, text.length), text.length);
+        wane_text_free(&text);
+        assert_string_equal(wane_visible_line(line, sizeof line, cases[i][0]), cases[i][1]);
+    }
+    assert_string_equal(wane_visible_line(line, sizeof line, "a\n\tb"), "a  b");
+    assert_string_equal(wane_visible_line(line, 5, "ab\x1b"), "ab"); /* no half of an escape */
+    assert_string_equal(wane_visible_line(line, 3, "a\xc3\xa9"), "a");
+    wane_error err;
+    wane_fail(&err, WANE_EIO, "open: %s: no", "\x1b[31m\n");
+    assert_string_equal(err.message, "open: \\x1b[31m : no");
+}
+
 static void numbers_parse_strictly(void **state)
 {
     (void)state;
@@ -275,7 +310,7 @@ int main(void)
         cmocka_unit_test(misspellings_find_their_name), cmocka_unit_test(philox_known_answer),
         cmocka_unit_test(draws_have_their_moments),     cmocka_unit_test(sha256_known_answer),
         cmocka_unit_test(arena_and_overflow),           cmocka_unit_test(pool_runs_every_tile_once),
-        cmocka_unit_test(gemm_is_right_and_stable),
+        cmocka_unit_test(gemm_is_right_and_stable),     cmocka_unit_test(controls_are_made_visible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

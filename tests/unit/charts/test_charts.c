@@ -21,6 +21,8 @@ static void check_well_formed(const char *svg)
     assert_true(wane_utf8_valid(svg, strlen(svg), NULL));
     for (const char *c = svg; *c; c++) {
         assert_true((unsigned char)*c >= 0x20 || *c == '\n');
+        assert_false((unsigned char)*c == 0xc2 && (unsigned char)c[1] < 0xa0);
+        assert_int_not_equal(strncmp(c, "\xe2\x80\xae", 3), 0);
         if (in_quotes) {
             assert_true(*c != '<' && *c != '\n');
             in_quotes = *c != '"';
@@ -156,7 +158,8 @@ static void long_labels_are_not_clipped(void **state)
             for (size_t i = 0; i < 5; i++) series[i].label = long_names[i];
             chart.title = chart.subtitle = chart.x_label = chart.y_label =
                 "a sentence of unusual length that says at once what is measured, on which data, "
-                "in which unit, and how it was averaged, <tags> & \"quotes\" \x7f included";
+                "in which unit, and how it was averaged, <tags> & \"quotes\" \x7f included \x1b "
+                "\xc2\x9b \xff \xef\xbf\xbf \xe2\x80\xae";
             chart.x_names = long_names;
             chart.x_name_count = names;
             chart.marks = (wane_marks)marks;

@@ -465,14 +465,14 @@ static void formats_for_people(void **state)
                    "| x,y | sum | none | n | inf |\n"
                    "| --- | ---: | ---: | ---: | ---: |\n"
                    "| a,\"b\" | 0.3 | - | 12 | - |\n"
-                   "| l1 \\|_&\\\\  | 1e-05 | - | -3 | -0.5 |\n");
+                   "| l1 \\|_&\\\\\\\\x1b | 1e-05 | - | -3 | -0.5 |\n");
     check_rendered(
         ODD, WANE_RENDER_LATEX,
         "\\begin{tabular}{lrrrr}\n\\toprule\nx,y & sum & none & n & inf \\\\\n\\midrule\n"
         "a,\"b\" & 0.3 & - & 12 & - \\\\\n"
-        "l1 |\\_\\&\\textbackslash{}  & 1e-05 & - & $-3$ & $-0.5$ \\\\\n"
+        "l1 |\\_\\&\\textbackslash{}\\textbackslash{}x1b & 1e-05 & - & $-3$ & $-0.5$ \\\\\n"
         "\\bottomrule\n\\end{tabular}\n");
-    check_rendered("SELECT 'a' || char(155) || 'b' AS c", WANE_RENDER_TABLE, "c\na??b\n");
+    check_rendered("SELECT 'a' || char(155) || 'b' AS c", WANE_RENDER_TABLE, "c\na\\u009bb\n");
     wane_error err = {0};
     wane_render_format format = WANE_RENDER_TABLE;
     CHECK_OK(wane_render_format_parse(&format, "markdown", &err));
