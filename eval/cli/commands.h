@@ -14,6 +14,7 @@ extern const wane_command wane_command_query;
 extern const wane_command wane_command_schema;
 extern const wane_command wane_command_show;
 extern const wane_command wane_command_validate;
+extern const wane_command wane_command_verify;
 extern const wane_command wane_command_curves;
 extern const wane_command wane_command_correlate;
 extern const wane_command wane_command_compare;

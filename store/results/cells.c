@@ -167,37 +167,55 @@ static wane_status write_likelihood(const work *w)
 }
 
 /* Counts add, norms are roots of sums of squares, energies and the relative update are ratios of
- * sums, the rest are means over the matrices that have them. */
-static const char total[] =
-    "INSERT INTO spectrum_total (stage, step, against, matrices, intruders_u, intruders_v, "
-    "random_u, "
-    "random_v, energy_u, energy_v, base_frobenius, delta_frobenius, delta_spectral, "
-    "relative_update, effective_rank, stable_rank, top_share, rho_10, changed, existing_u, "
-    "existing_v, unresolved_u, unresolved_v) "
-    "SELECT stage, step, against, count(*), sum(intruders_u), sum(intruders_v), sum(random_u), "
-    "sum(random_v), "
-    "sum(energy_u * top_energy) / nullif(sum(CASE WHEN energy_u IS NOT NULL THEN top_energy END), "
-    "0), "
-    "sum(energy_v * top_energy) / nullif(sum(CASE WHEN energy_v IS NOT NULL THEN top_energy END), "
-    "0), "
-    "sqrt(sum(base_frobenius * base_frobenius)), sqrt(sum(delta_frobenius * delta_frobenius)), "
-    "sqrt(sum(delta_spectral * delta_spectral)), "
-    "sqrt(sum(delta_frobenius * delta_frobenius)) "
-    "/ nullif(sqrt(sum(base_frobenius * base_frobenius)), 0), "
-    "avg(effective_rank), avg(stable_rank), avg(top_share), avg(rho_10), sum(changed), "
-    "sum(existing_u), sum(existing_v), sum(unresolved_u), sum(unresolved_v) "
-    "FROM (SELECT * FROM spectrum WHERE stage = ? AND step = ? AND against = ? ORDER BY matrix) "
-    "GROUP BY stage, step, against";
+ * sums, the rest are means over the matrices that have them. A total over fewer matrices than there
+ * are would be none: `bad`. */
+#define FINITE(value) "iif(bad, NULL, " value "), "
+#define SQUARES(norm) "sqrt(sum(" norm " * " norm "))"
+#define ENERGY(energy)                                                                             \
+    "sum(" energy " * top_energy) / "                                                              \
+    "nullif(sum(CASE WHEN " energy " IS NOT NULL THEN top_energy END), 0)"
+#define TOTAL                                                                                                                                                                                                                                                              \
+    "SELECT stage, step, against, matrices, " FINITE("iu") FINITE("iv") FINITE("ru") FINITE("rv")                                                                                                                                                                          \
+        FINITE("eu") FINITE("ev") FINITE("bf") FINITE("df") FINITE("ds") FINITE("ru_") FINITE(                                                                                                                                                                             \
+            "er") FINITE("sr") FINITE("ts") FINITE("rho") "changed, " FINITE("xu") FINITE("xv")                                                                                                                                                                            \
+            FINITE(                                                                                                                                                                                                                                                        \
+                "uu") "iif(bad, NULL, uv) FROM (SELECT stage, step, "                                                                                                                                                                                                      \
+                      "against, "                                                                                                                                                                                                                                          \
+                      "count(*) AS matrices, max(reason IS "                                                                                                                                                                                                               \
+                      "'" WANE_NOT_FINITE "') AS bad, "                                                                                                                                                                                                                    \
+                      "sum(intruders_u) AS iu, sum(intruders_v) AS iv, "                                                                                                                                                                                                   \
+                      "sum(random_u) AS ru, sum(random_v) AS "                                                                                                                                                                                                             \
+                      "rv, " ENERGY("energy_u") " AS eu, " ENERGY(                                                                                                                                                                                                         \
+                          "energ"                                                                                                                                                                                                                                          \
+                          "y_v") " AS ev, " SQUARES("base_frobenius") " AS bf, " SQUARES("delta_"                                                                                                                                                                          \
+                                                                                         "frobeni"                                                                                                                                                                         \
+                                                                                         "us") " "                                                                                                                                                                         \
+                                                                                               "A"                                                                                                                                                                         \
+                                                                                               "S"                                                                                                                                                                         \
+                                                                                               " "                                                                                                                                                                         \
+                                                                                               "d"                                                                                                                                                                         \
+                                                                                               "f"                                                                                                                                                                         \
+                                                                                               ","                                                                                                                                                                         \
+                                                                                               " " SQUARES("delta_spectral") " AS ds, " SQUARES("delta_"                                                                                                                   \
+                                                                                                                                                "frobeniu"                                                                                                                 \
+                                                                                                                                                "s") " / "                                                                                                                 \
+                                                                                                                                                     "nul"                                                                                                                 \
+                                                                                                                                                     "lif"                                                                                                                 \
+                                                                                                                                                     "(" SQUARES(                                                                                                          \
+                                                                                                                                                         "base_frobenius") ", 0) AS ru_, "                                                                                 \
+                                                                                                                                                                           "avg(effective_rank) AS er, avg(stable_rank) AS sr, avg(top_share) AS ts, avg(rho_10) AS rho, " \
+                                                                                                                                                                           "sum(changed) AS changed, sum(existing_u) AS xu, sum(existing_v) AS xv, "                       \
+                                                                                                                                                                           "sum(unresolved_u) AS uu, sum(unresolved_v) AS uv "                                             \
+                                                                                                                                                                           "FROM (SELECT * FROM spectrum WHERE stage = ? AND step = ? AND against = ? ORDER BY matrix) "   \
+                                                                                                                                                                           "GROUP BY stage, step, against)"
 
-/* A total over fewer matrices than there are would be none. */
-static const char total_not_finite[] =
-    "UPDATE spectrum_total SET intruders_u = NULL, intruders_v = NULL, random_u = NULL, random_v = "
-    "NULL, energy_u = NULL, energy_v = NULL, base_frobenius = NULL, delta_frobenius = NULL, "
-    "delta_spectral = NULL, relative_update = NULL, effective_rank = NULL, stable_rank = NULL, "
-    "top_share = NULL, rho_10 = NULL, existing_u = NULL, existing_v = NULL, unresolved_u = NULL, "
-    "unresolved_v = NULL WHERE stage = ?1 AND step = ?2 AND against = ?3 AND EXISTS (SELECT 1 FROM "
-    "spectrum s WHERE s.stage = ?1 AND s.step = ?2 AND s.against = ?3 AND s.reason = "
-    "'" WANE_NOT_FINITE "')";
+const char wane_spectrum_total_sql[] = TOTAL;
+
+static const char insert_total[] =
+    "INSERT INTO spectrum_total (stage, step, against, matrices, intruders_u, intruders_v, "
+    "random_u, random_v, energy_u, energy_v, base_frobenius, delta_frobenius, delta_spectral, "
+    "relative_update, effective_rank, stable_rank, top_share, rho_10, changed, existing_u, "
+    "existing_v, unresolved_u, unresolved_v) " TOTAL;
 
 static wane_status write_directions(const work *w)
 {
@@ -247,10 +265,7 @@ static wane_status write_spectra(const work *w)
     }
     if (st == WANE_OK) st = write_directions(w);
     if (st == WANE_OK && w->rows->spectrum_count > 0)
-        st = wane_results_run(w->db, w->err, total, "rit", c->stage, c->step, c->subject);
-    if (st == WANE_OK && w->rows->spectrum_count > 0)
-        st =
-            wane_results_run(w->db, w->err, total_not_finite, "rit", c->stage, c->step, c->subject);
+        st = wane_results_run(w->db, w->err, insert_total, "rit", c->stage, c->step, c->subject);
     return st;
 }
 
@@ -307,6 +322,7 @@ wane_status wane_cell_commit(wane_results *db, const wane_cell *cell, const wane
 {
     work w = {.db = db, .cell = cell, .rows = rows, .err = err};
     bool own = false, there = false;
+    wane_rows_hash hash;
     wane_status st = check_rows(&w);
     if (st == WANE_OK) st = wane_results_enter(db, &own, err);
     if (st != WANE_OK) return st;
@@ -314,15 +330,21 @@ wane_status wane_cell_commit(wane_results *db, const wane_cell *cell, const wane
     if (there) goto done;
     WANE_TRY(find_subject(&w));
     WANE_TRY(remove_older(&w));
-    WANE_TRY(wane_results_run(db, err, "INSERT INTO cell VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                              "ritttttb", cell->stage, cell->step, measures[cell->measure],
-                              cell->subject, cell->settings_sha256, cell->data_sha256, cell->reason,
-                              cell->mixed));
     WANE_TRY(write_scores(&w));
     WANE_TRY(write_likelihood(&w));
     WANE_TRY(write_spectra(&w));
     WANE_TRY(write_others(&w));
     WANE_TRY(write_changes(&w));
+    WANE_TRY(wane_cell_hash(db, &hash, cell->stage, cell->step, measures[cell->measure],
+                            cell->subject, err));
+    WANE_TRY(wane_results_run(db, err,
+                              "INSERT INTO cell (stage, step, measure, subject, settings_sha256, "
+                              "data_sha256, reason, mixed, \"rows\", rows_sha256) "
+                              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              "ritttttbit", cell->stage, cell->step, measures[cell->measure],
+                              cell->subject, cell->settings_sha256, cell->data_sha256, cell->reason,
+                              cell->mixed, hash.rows, hash.sha256));
+    WANE_TRY(wane_part_seal(db, WANE_PART_CELL, cell->stage, err));
 done:
     return wane_results_leave(db, own, st, err);
 }
@@ -337,6 +359,7 @@ wane_status wane_cells_drop_interventions(wane_results *db, int64_t stage, wane_
     WANE_TRY(wane_results_run(
         db, err, "DELETE FROM cell WHERE stage = ? AND step = ? AND measure = ?", "rit", stage,
         (int64_t)WANE_STEP_SEALED, measures[WANE_CELL_INTERVENTION]));
+    WANE_TRY(wane_part_reseal(db, WANE_PART_CELL, stage, err));
 done:
     return wane_results_leave(db, own, st, err);
 }

@@ -139,6 +139,21 @@ static int bind_all(sqlite3_stmt *statement, const char *format, va_list values)
     return code;
 }
 
+wane_status wane_results_start(wane_results *db, sqlite3_stmt **out, wane_error *err,
+                               const char *sql, const char *format, ...)
+{
+    va_list values;
+    wane_status st = keep(db, out, sql, err);
+    if (st != WANE_OK) return st;
+    va_start(values, format);
+    int code = bind_all(*out, format, values);
+    va_end(values);
+    if (code == SQLITE_OK) return WANE_OK;
+    (void)sqlite3_clear_bindings(*out);
+    return code == SQLITE_NOMEM ? wane_fail_memory(err, operation_of(db), db->path)
+                                : wane_results_fail(db, operation_of(db), err);
+}
+
 static wane_status run_statement(wane_results *db, int64_t *out, int count, wane_error *err,
                                  const char *sql, const char *format, va_list values)
 {

@@ -11,12 +11,13 @@
 
 #include <sqlite3.h>
 
+#include "store/results/hashes.h"
 #include "store/results/query.h"
 #include "store/results/results.h"
 
 enum {
     WANE_RESULTS_APPLICATION = 0x77616e65, /* application_id of the file: "wane" */
-    WANE_RESULTS_STATEMENTS = 80           /* prepared statements kept per handle */
+    WANE_RESULTS_STATEMENTS = 160          /* prepared statements kept per handle */
 };
 
 enum { WANE_RANDOM_ANSWERS = 256 };
@@ -64,6 +65,11 @@ wane_status wane_results_run(wane_results *db, wane_error *err, const char *sql,
 wane_status wane_results_get(wane_results *db, int64_t *out, int count, wane_error *err,
                              const char *sql, const char *format, ...);
 
+/* *out = the statement, bound and not yet run; the caller steps it, resets it and clears its
+ * bindings. It belongs to the handle. */
+wane_status wane_results_start(wane_results *db, sqlite3_stmt **out, wane_error *err,
+                               const char *sql, const char *format, ...);
+
 /* Opens a transaction unless one is open; *own says whether. wane_results_leave commits an own one
  * when st is WANE_OK and rolls it back otherwise; it returns the status to go on with. */
 wane_status wane_results_enter(wane_results *db, bool *own, wane_error *err);
@@ -71,6 +77,23 @@ wane_status wane_results_leave(wane_results *db, bool own, wane_status st, wane_
 
 /* Binds text; bytes that are no UTF-8 become U+FFFD. Returns SQLite's code. */
 int wane_results_bind_text(sqlite3_stmt *statement, int position, const char *text);
+
+/* A table under a hash: its name, and the SELECT of the rows that belong together. Of the tables of
+ * cells: ?1 stage, ?2 step, ?3 subject (of interventions ?3 choice, ?4 arm, ?5 lambda); of parts:
+ * ?1 the id. Column lists are written out, so that a later column changes no hash. */
+typedef struct wane_hashed_table {
+    const char *name, *sql;
+} wane_hashed_table;
+const wane_hashed_table *wane_hashed_tables(size_t *cells, const wane_hashed_table **parts);
+
+/* Inside a transaction: writes the seal of a part; writes it again if there is one (what an earlier
+ * wane wrote stays unsealed); takes it away. */
+wane_status wane_part_seal(wane_results *db, wane_part part, int64_t id, wane_error *err);
+wane_status wane_part_reseal(wane_results *db, wane_part part, int64_t id, wane_error *err);
+wane_status wane_part_unseal(wane_results *db, wane_part part, int64_t id, wane_error *err);
+
+/* The row of spectrum_total from the spectra of (?1 stage, ?2 step, ?3 against). */
+extern const char wane_spectrum_total_sql[];
 
 /* One step of the way from an older version to the next. */
 typedef struct wane_migration {

@@ -33,6 +33,13 @@ const char *wane_run_status_name(wane_run_status status)
     return "?";
 }
 
+/* Writes the seal of a part again that the last statement has changed. What it left as it was keeps
+ * its seal: planning again must not seal what somebody else has changed. */
+static wane_status reseal_changed(wane_results *db, wane_part part, int64_t id, wane_error *err)
+{
+    return sqlite3_changes(db->sql) > 0 ? wane_part_reseal(db, part, id, err) : WANE_OK;
+}
+
 wane_status wane_results_put_model(wane_results *db, int64_t *id, const wane_model_row *row,
                                    wane_error *err)
 {
@@ -137,12 +144,19 @@ wane_status wane_results_put_stage(wane_results *db, int64_t *id, const wane_sta
         "INSERT INTO stage (key, parent, model, kind, task_name, anchor, steps_planned) "
         "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
         "task_name = excluded.task_name, steps_planned = excluded.steps_planned RETURNING id";
+    static const char same[] = "SELECT id FROM stage WHERE key = ? AND task_name IS ? AND "
+                               "steps_planned IS ?";
     bool own = false;
     int64_t made = 0;
     wane_status st = wane_results_enter(db, &own, err);
     if (st != WANE_OK) return st;
-    st = wane_results_get(db, &made, 1, err, sql, "trrttri", row->key, row->parent, row->model,
-                          row->kind, row->task_name, row->anchor, row->steps_planned);
+    st = wane_results_get(db, &made, 1, err, same, "tti", row->key, row->task_name,
+                          row->steps_planned);
+    if (st == WANE_DONE) {
+        st = wane_results_get(db, &made, 1, err, sql, "trrttri", row->key, row->parent, row->model,
+                              row->kind, row->task_name, row->anchor, row->steps_planned);
+        if (st == WANE_OK) st = wane_part_reseal(db, WANE_PART_STAGE, made, err);
+    }
     st = wane_results_leave(db, own, st, err);
     if (st == WANE_OK) *id = made;
     return st;
@@ -151,7 +165,7 @@ wane_status wane_results_put_stage(wane_results *db, int64_t *id, const wane_sta
 wane_status wane_results_put_run(wane_results *db, int64_t *id, const wane_run_row *row,
                                  wane_error *err)
 {
-    static const char older[] = "UPDATE run SET superseded = 1 WHERE experiment = ? AND name = ? "
+    static const char older[] = "SELECT id FROM run WHERE experiment = ? AND name = ? "
                                 "AND key <> ? AND superseded = 0";
     static const char sql[] =
         "INSERT INTO run (key, experiment, name, method, kind, rank, alpha, learning_rate, "
@@ -160,16 +174,29 @@ wane_status wane_results_put_run(wane_results *db, int64_t *id, const wane_run_r
         "ON CONFLICT (key) DO UPDATE SET experiment = excluded.experiment, name = excluded.name, "
         "method = excluded.method, order_name = excluded.order_name, stages = excluded.stages, "
         "trainable = coalesce(excluded.trainable, trainable), superseded = 0, "
-        "bound = excluded.bound, bounds = excluded.bounds RETURNING id";
+        "bound = excluded.bound, bounds = excluded.bounds "
+        "WHERE experiment <> excluded.experiment OR name <> excluded.name OR "
+        "method <> excluded.method OR order_name <> excluded.order_name OR "
+        "stages <> excluded.stages OR trainable IS NOT coalesce(excluded.trainable, trainable) OR "
+        "superseded <> 0 OR bound IS NOT excluded.bound OR bounds IS NOT excluded.bounds";
     bool own = false;
-    int64_t made = 0;
+    int64_t made = 0, other = 0;
     wane_status st = wane_results_enter(db, &own, err);
     if (st != WANE_OK) return st;
-    WANE_TRY(wane_results_run(db, err, older, "rtt", row->experiment, row->name, row->key));
-    WANE_TRY(wane_results_get(db, &made, 1, err, sql, "trtttiddtiiitr", row->key, row->experiment,
-                              row->name, row->method, row->kind, row->rank, row->alpha,
-                              row->learning_rate, row->order_name, row->seed, row->stages,
-                              row->trainable, row->bound, row->bounds));
+    st = wane_results_get(db, &other, 1, err, older, "rtt", row->experiment, row->name, row->key);
+    if (st == WANE_OK) {
+        WANE_TRY(
+            wane_results_run(db, err, "UPDATE run SET superseded = 1 WHERE id = ?", "r", other));
+        WANE_TRY(wane_part_reseal(db, WANE_PART_RUN, other, err));
+    } else if (st != WANE_DONE) goto done;
+    WANE_TRY(wane_results_run(db, err, sql, "trtttiddtiiitr", row->key, row->experiment, row->name,
+                              row->method, row->kind, row->rank, row->alpha, row->learning_rate,
+                              row->order_name, row->seed, row->stages, row->trainable, row->bound,
+                              row->bounds));
+    bool changed = sqlite3_changes(db->sql) > 0;
+    WANE_TRY(
+        wane_results_get(db, &made, 1, err, "SELECT id FROM run WHERE key = ?", "t", row->key));
+    if (changed) WANE_TRY(wane_part_reseal(db, WANE_PART_RUN, made, err));
 done:
     st = wane_results_leave(db, own, st, err);
     if (st == WANE_OK) *id = made;
@@ -214,11 +241,13 @@ wane_status wane_results_put_run_stage(wane_results *db, int64_t run, int64_t po
                                        int64_t stage, int64_t task, wane_error *err)
 {
     static const char sql[] = "INSERT INTO run_stage VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-                              "stage = excluded.stage, task = excluded.task";
+                              "stage = excluded.stage, task = excluded.task "
+                              "WHERE stage <> excluded.stage OR task IS NOT excluded.task";
     bool own = false;
     wane_status st = wane_results_enter(db, &own, err);
     if (st != WANE_OK) return st;
     st = wane_results_run(db, err, sql, "rirr", run, position, stage, task);
+    if (st == WANE_OK) st = reseal_changed(db, WANE_PART_RUN_STAGE, run, err);
     return wane_results_leave(db, own, st, err);
 }
 
@@ -227,11 +256,13 @@ wane_status wane_results_put_difference(wane_results *db, int64_t stage, const c
 {
     static const char sql[] = "INSERT INTO difference (stage, setting, base, value) "
                               "VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-                              "base = excluded.base, value = excluded.value";
+                              "base = excluded.base, value = excluded.value "
+                              "WHERE base IS NOT excluded.base OR value IS NOT excluded.value";
     bool own = false;
     wane_status st = wane_results_enter(db, &own, err);
     if (st != WANE_OK) return st;
     st = wane_results_run(db, err, sql, "rttt", stage, setting, base, value);
+    if (st == WANE_OK) st = reseal_changed(db, WANE_PART_DIFFERENCE, stage, err);
     return wane_results_leave(db, own, st, err);
 }
 
@@ -239,7 +270,8 @@ wane_status wane_results_put_parameter(wane_results *db, int64_t run, const char
                                        const wane_value *value, wane_error *err)
 {
     static const char sql[] = "INSERT INTO parameter VALUES (?, ?, coalesce(?, ?, ?)) "
-                              "ON CONFLICT DO UPDATE SET value = excluded.value";
+                              "ON CONFLICT DO UPDATE SET value = excluded.value "
+                              "WHERE value IS NOT excluded.value";
     bool own = false;
     wane_status st = wane_results_enter(db, &own, err);
     if (st != WANE_OK) return st;
@@ -249,6 +281,7 @@ wane_status wane_results_put_parameter(wane_results *db, int64_t run, const char
     double real = value->type == WANE_VALUE_REAL ? value->real : (double)NAN;
     const char *text = value->type == WANE_VALUE_TEXT ? value->text : NULL;
     st = wane_results_run(db, err, sql, "rtidt", run, key, whole, real, text);
+    if (st == WANE_OK) st = reseal_changed(db, WANE_PART_PARAMETER, run, err);
     return wane_results_leave(db, own, st, err);
 }
 

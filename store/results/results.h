@@ -35,7 +35,7 @@
 #define WANE_NOT_FINITE "not_finite"
 
 enum {
-    WANE_RESULTS_VERSION = 2, /* user_version of the files this wane writes */
+    WANE_RESULTS_VERSION = 3, /* user_version of the files this wane writes */
     WANE_STEP_SEALED = -1     /* `step` of everything measured on the sealed stage */
 };
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The results database of wane, version 2. One file holds one or more experiments.
+-- The results database of wane, version 3. One file holds one or more experiments.
 --
 -- Words. A STAGE is one training on top of another stage; stage 0 of every run is the bare base
 -- model. A RUN is a path of stages: one config (method) in one order of tasks under one seed. Runs
@@ -270,6 +270,20 @@ CREATE TABLE gate (
   PRIMARY KEY (run, name, subject)
 ) STRICT, WITHOUT ROWID;
 
+-- Hashes over rows that stay as they are from some moment on, and are written anew where wane itself
+-- changes them later; `wane verify` compares them. Cells have their own.
+CREATE TABLE seal (
+  -- part: a table: stage, step, artifact, environment, difference, cell of a stage; run, run_stage,
+  -- parameter, metric, gate of a run
+  part        TEXT NOT NULL
+              CHECK (part IN ('stage', 'step', 'artifact', 'environment', 'difference', 'cell',
+                              'run', 'run_stage', 'parameter', 'metric', 'gate')),
+  id          INTEGER NOT NULL,  -- of the stage or run
+  "rows"      INTEGER,           -- how many it has in the table; NULL: an earlier wane wrote them
+  rows_sha256 TEXT,              -- over them; NULL likewise
+  PRIMARY KEY (part, id)
+) STRICT, WITHOUT ROWID;
+
 -- ------------------------------------------------------------------------ what was measured
 
 -- Which measurements are there. The rows are in the tables below, under the same stage and step.
@@ -286,6 +300,8 @@ CREATE TABLE cell (
   reason          TEXT,           -- why it has no rows
   -- mixed: 1: filled with --mixed by other kernels than those that made the stage or its base
   mixed           INTEGER NOT NULL DEFAULT 0 CHECK (mixed IN (0, 1)),
+  "rows"          INTEGER,  -- how many it has in its tables; NULL: an earlier wane measured it
+  rows_sha256     TEXT,     -- over them, as wane verify compares them; NULL likewise
   PRIMARY KEY (stage, step, measure, subject)
 ) STRICT, WITHOUT ROWID;
 

@@ -23,6 +23,10 @@ wane_status wane_results_set_stage_status(wane_results *db, int64_t stage, wane_
     WANE_TRY(wane_results_run(db, err, "UPDATE stage SET status = ? WHERE id = ?", "tr",
                               wane_stage_status_name(status), stage));
     WANE_TRY(touched(db, "stage", stage, err));
+    if (status == WANE_STAGE_PLANNED || status == WANE_STAGE_TRAINING)
+        for (int p = WANE_PART_STAGE; p <= WANE_PART_DIFFERENCE; p++)
+            WANE_TRY(wane_part_unseal(db, (wane_part)p, stage, err));
+    else WANE_TRY(wane_part_reseal(db, WANE_PART_STAGE, stage, err));
 done:
     return wane_results_leave(db, own, st, err);
 }
@@ -58,6 +62,7 @@ wane_status wane_results_put_environment(wane_results *db, int64_t stage,
     wane_status st = wane_results_enter(db, &own, err);
     if (st != WANE_OK) return st;
     st = put_environment(db, stage, row, err);
+    if (st == WANE_OK) st = wane_part_reseal(db, WANE_PART_ENVIRONMENT, stage, err);
     return wane_results_leave(db, own, st, err);
 }
 
@@ -77,6 +82,8 @@ wane_status wane_results_seal_stage(wane_results *db, int64_t stage, const wane_
     for (size_t i = 0; i < seal->artifact_count; i++)
         WANE_TRY(put_artifact(db, stage, &seal->artifacts[i], err));
     if (seal->environment) WANE_TRY(put_environment(db, stage, seal->environment, err));
+    for (int p = WANE_PART_STAGE; p <= WANE_PART_DIFFERENCE; p++)
+        WANE_TRY(wane_part_seal(db, (wane_part)p, stage, err));
 done:
     return wane_results_leave(db, own, st, err);
 }
@@ -148,6 +155,7 @@ wane_status wane_results_reseal_artifact(wane_results *db, int64_t stage, const 
                               "UPDATE artifact SET sha256 = ? WHERE stage = ? AND kind = ?", "trt",
                               sha256, stage, kind));
     WANE_TRY(touched(db, "artifact of stage", stage, err));
+    WANE_TRY(wane_part_reseal(db, WANE_PART_ARTIFACT, stage, err));
 done:
     return wane_results_leave(db, own, st, err);
 }
@@ -161,6 +169,7 @@ wane_status wane_results_drop_artifact(wane_results *db, int64_t stage, const ch
     WANE_TRY(wane_results_run(db, err, "UPDATE artifact SET gone = 1 WHERE stage = ? AND kind = ?",
                               "rt", stage, kind));
     WANE_TRY(touched(db, "artifact of stage", stage, err));
+    WANE_TRY(wane_part_reseal(db, WANE_PART_ARTIFACT, stage, err));
 done:
     return wane_results_leave(db, own, st, err);
 }
@@ -182,6 +191,12 @@ wane_status wane_results_set_run_status(wane_results *db, int64_t run, wane_run_
     wane_status st = wane_results_enter(db, &own, err);
     if (st != WANE_OK) return st;
     st = run_status(db, run, status, error, err);
+    /* A run that is at work again is sealed at its end. */
+    if (st == WANE_OK && status != WANE_RUN_PLANNED && status != WANE_RUN_RUNNING)
+        st = wane_part_reseal(db, WANE_PART_RUN, run, err);
+    for (int p = WANE_PART_RUN; st == WANE_OK && p <= WANE_PART_GATE; p++)
+        if (status == WANE_RUN_PLANNED || status == WANE_RUN_RUNNING)
+            st = wane_part_unseal(db, (wane_part)p, run, err);
     return wane_results_leave(db, own, st, err);
 }
 
@@ -203,6 +218,7 @@ wane_status wane_results_put_gate(wane_results *db, int64_t run, const wane_gate
     wane_status st = wane_results_enter(db, &own, err);
     if (st != WANE_OK) return st;
     st = put_gate(db, run, gate, err);
+    if (st == WANE_OK) st = wane_part_reseal(db, WANE_PART_GATE, run, err);
     return wane_results_leave(db, own, st, err);
 }
 
@@ -223,6 +239,8 @@ wane_status wane_results_seal_run(wane_results *db, int64_t run, const wane_run_
                              "rittdt", run, m->position, m->name, m->subject, m->value, m->reason));
     }
     for (size_t i = 0; i < seal->gate_count; i++) WANE_TRY(put_gate(db, run, &seal->gates[i], err));
+    for (int p = WANE_PART_RUN; p <= WANE_PART_GATE; p++)
+        WANE_TRY(wane_part_seal(db, (wane_part)p, run, err));
 done:
     return wane_results_leave(db, own, st, err);
 }
@@ -262,6 +280,7 @@ wane_status wane_results_put_steps(wane_results *db, int64_t stage, const wane_s
                                   "ridddid", stage, steps[i].step, steps[i].loss,
                                   steps[i].learning_rate, steps[i].grad_norm, steps[i].tokens,
                                   steps[i].seconds));
+    WANE_TRY(wane_part_reseal(db, WANE_PART_STEP, stage, err));
 done:
     return wane_results_leave(db, own, st, err);
 }

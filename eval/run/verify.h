@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Whether a results database and the files beside it are as they were when they were written.
+ *
+ * Every cell's rows and every sealed row against their hashes, every artifact against its own,
+ * every total from its rows. Hashes stand in the same file as the rows: they tell damage and
+ * careless changes, and not a forger who rewrites both. Against one, only measuring again helps.
+ */
+#ifndef EVAL_RUN_VERIFY_H
+#define EVAL_RUN_VERIFY_H
+
+#include "store/results/hashes.h"
+
+typedef struct wane_verified {
+    int64_t cells, cells_unsealed, rows; /* unsealed: written by a wane that kept no hashes */
+    int64_t totals;                      /* of spectra, computed again */
+    int64_t seals, seals_unsealed;       /* parts of stages and runs */
+    int64_t artifacts, artifacts_gone, artifact_bytes;
+    int64_t unexpected; /* files in the artifacts folder that no row names */
+    int64_t found;
+} wane_verified;
+
+typedef struct wane_verifying {
+    wane_results *db; /* opened for reading */
+    void *context;
+    wane_found_function found; /* what is wrong, and where: "cell", "stage", ... */
+    wane_found_function
+        unexpected; /* a file that no row names: nothing is wrong with the results */
+    wane_verified count;
+} wane_verifying;
+
+/* Errors are those that keep it from looking further (memory, another process at work); damage is
+ * found, not an error. Nothing is written. */
+WANE_MUST_CHECK wane_status wane_verify(wane_verifying *v, wane_error *err);
+
+#endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/results/hashes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "store/base/text.h"
+#include "store/results/database.h"
+
+#define ROWS(table, columns, where, order)                                                         \
+    {                                                                                              \
+        table, "SELECT " columns " FROM \"" table "\" WHERE " where " ORDER BY " order             \
+    }
+#define HERE "stage = ?1 AND step = ?2 AND "
+#define TASK HERE "task = (SELECT id FROM task WHERE key = ?3)"
+#define CORPUS HERE "corpus = (SELECT id FROM corpus WHERE key = ?3)"
+#define AGAINST HERE "against = ?3"
+#define MATRIX                                                                                     \
+    HERE "matrix = (SELECT m.id FROM matrix m JOIN stage s ON s.model = m.model "                  \
+         "WHERE s.id = ?1 AND m.name = ?3)"
+#define ARM HERE "choice = ?3 AND arm = ?4 AND lambda = ?5"
+
+#define TOTAL_COLUMNS                                                                              \
+    "stage, step, against, matrices, intruders_u, intruders_v, random_u, random_v, energy_u, "     \
+    "energy_v, base_frobenius, delta_frobenius, delta_spectral, relative_update, effective_rank, " \
+    "stable_rank, top_share, rho_10, changed, existing_u, existing_v, unresolved_u, unresolved_v"
+
+static const wane_hashed_table cell_tables[] = {
+    ROWS("score", "stage, step, metric, split, task, value, stderr, n, reason", TASK,
+         "metric, split"),
+    ROWS("example", "stage, step, task, split, \"row\", label, predicted, margin, loss", TASK,
+         "split, \"row\""),
+    ROWS("likelihood",
+         "stage, step, corpus, nll, stderr, change_stderr, token_perplexity, word_perplexity, "
+         "byte_perplexity, bits_per_byte, kl_to_base, soft_ce, tokens, words, bytes, unk_tokens, "
+         "\"window\", stride, bos, out_of_reach, reason",
+         CORPUS, "corpus"),
+    ROWS("window", "stage, step, corpus, document, position, nll, kl, soft_ce, tokens", CORPUS,
+         "document, position"),
+    ROWS("spectrum",
+         "stage, step, against, matrix, base_count, intruders_u, intruders_v, random_u, random_v, "
+         "energy_u, energy_v, top_energy, base_frobenius, base_spectral, delta_frobenius, "
+         "delta_spectral, relative_update, effective_rank, stable_rank, top_share, rho_10, "
+         "rounding_floor, reason, changed, \"floor\", existing_u, existing_v, unresolved_u, "
+         "unresolved_v",
+         AGAINST, "matrix"),
+    ROWS("direction",
+         "stage, step, against, side, position, matrix, sigma, max_cosine, span, subspace_overlap, "
+         "argmax, identity, cluster_overlap, reason",
+         AGAINST, "side, position, matrix"),
+    ROWS("spectrum_total", TOTAL_COLUMNS, AGAINST, "against"),
+    ROWS("intervention",
+         "stage, step, choice, arm, lambda, measure, target, value, stderr, matrices, reason", ARM,
+         "measure, target"),
+    ROWS("sample", "stage, step, task, \"row\", prompt, response, reward", TASK, "\"row\""),
+    ROWS("change",
+         "stage, step, matrix, task, f_delta, tokens, directions, angle_u, angle_v, reason", TASK,
+         "matrix"),
+    ROWS("overlap", "stage, step, matrix, side, i, j, value", MATRIX, "side, i, j"),
+};
+enum { CELL_TABLES = sizeof cell_tables / sizeof *cell_tables, TOTAL = 6 };
+
+static const struct {
+    const char *measure;
+    size_t first, count; /* in cell_tables */
+} measures[] = {{"score", 0, 2},  {"likelihood", 2, 2}, {"spectrum", 4, 3}, {"intervention", 7, 1},
+                {"sample", 8, 1}, {"change", 9, 1},     {"overlap", 10, 1}};
+
+static const wane_hashed_table parts[WANE_PARTS] = {
+    [WANE_PART_STAGE] = ROWS("stage",
+                             "id, key, parent, model, kind, task_name, anchor, status, "
+                             "steps_planned, steps, diverged_at",
+                             "id = ?1", "id"),
+    [WANE_PART_STEP] = ROWS("step", "stage, step, loss, learning_rate, grad_norm, tokens, seconds",
+                            "stage = ?1", "step"),
+    [WANE_PART_ARTIFACT] =
+        ROWS("artifact", "stage, kind, path, sha256, bytes, gone", "stage = ?1", "kind"),
+    [WANE_PART_ENVIRONMENT] = ROWS("environment",
+                                   "stage, version, numbers, blas_core, blas_build, cpu, "
+                                   "cpu_features, compiler, system, threads, jobs, mixed",
+                                   "stage = ?1", "stage"),
+    [WANE_PART_DIFFERENCE] =
+        ROWS("difference", "stage, setting, base, value", "stage = ?1", "setting"),
+    [WANE_PART_CELL] = ROWS("cell",
+                            "stage, step, measure, subject, settings_sha256, data_sha256, reason, "
+                            "mixed, \"rows\", rows_sha256",
+                            "stage = ?1", "step, measure, subject"),
+    [WANE_PART_RUN] =
+        ROWS("run",
+             "id, key, experiment, name, method, kind, rank, alpha, learning_rate, order_name, "
+             "seed, stages, trainable, status, error, superseded, bound, bounds",
+             "id = ?1", "id"),
+    [WANE_PART_RUN_STAGE] = ROWS("run_stage", "run, position, stage, task", "run = ?1", "position"),
+    [WANE_PART_PARAMETER] = ROWS("parameter", "run, key, value", "run = ?1", "key"),
+    [WANE_PART_METRIC] = ROWS("metric", "run, position, name, subject, value, reason", "run = ?1",
+                              "position, name, subject"),
+    [WANE_PART_GATE] = ROWS("gate", "run, name, subject, passed, value, bound, detail", "run = ?1",
+                            "name, subject"),
+};
+
+const wane_hashed_table *wane_hashed_tables(size_t *cells, const wane_hashed_table **of_parts)
+{
+    *cells = CELL_TABLES;
+    *of_parts = parts;
+    return cell_tables;
+}
+
+const char *wane_part_table(wane_part part)
+{
+    return parts[part].name;
+}
+
+/* ----------------------------------------------------------------------------------- hashing */
+
+static void add_word(wane_sha256 *hash, uint64_t word)
+{
+    unsigned char bytes[8];
+    for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)(word >> (8 * i));
+    wane_sha256_add(hash, bytes, sizeof bytes);
+}
+
+static void add_value(wane_sha256 *hash, sqlite3_stmt *row, int column)
+{
+    int type = sqlite3_column_type(row, column);
+    unsigned char tag = 0;
+    uint64_t word = 0;
+    const void *bytes = NULL;
+    size_t length = 0;
+    double real = 0;
+    switch (type) {
+    case SQLITE_INTEGER:
+        tag = 1;
+        word = (uint64_t)sqlite3_column_int64(row, column);
+        break;
+    case SQLITE_FLOAT:
+        tag = 2;
+        real = sqlite3_column_double(row, column);
+        memcpy(&word, &real, sizeof word);
+        break;
+    case SQLITE_TEXT:
+    case SQLITE_BLOB:
+        tag = type == SQLITE_TEXT ? 3 : 4;
+        bytes = type == SQLITE_TEXT ? (const void *)sqlite3_column_text(row, column)
+                                    : sqlite3_column_blob(row, column);
+        word = length = (size_t)sqlite3_column_bytes(row, column);
+        break;
+    default: break;
+    }
+    wane_sha256_add(hash, &tag, 1);
+    if (tag) add_word(hash, word);
+    if (length && bytes) wane_sha256_add(hash, bytes, length);
+}
+
+/* Adds the rows of a statement that was started, to its end. */
+static wane_status add_rows(wane_results *db, wane_sha256 *hash, int64_t *rows, const char *table,
+                            sqlite3_stmt *statement, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    int code = SQLITE_ROW, columns = sqlite3_column_count(statement);
+    wane_sha256_text(hash, table);
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+        for (int c = 0; c < columns; c++) add_value(hash, statement, c);
+        ++*rows;
+    }
+    if (code != SQLITE_DONE) st = wane_results_fail(db, "read", err);
+    (void)sqlite3_reset(statement);
+    (void)sqlite3_clear_bindings(statement);
+    return st;
+}
+
+static wane_status unknown(wane_results *db, const char *measure, const char *subject,
+                           wane_error *err)
+{
+    return wane_fail(err, WANE_EFORMAT, "read: %s: no measure and subject of a cell: '%s', '%s'",
+                     db->path, measure, subject);
+}
+
+/* "choice/arm/lambda" */
+typedef struct arm {
+    char choice[64], name[64];
+    double lambda;
+} arm;
+
+static bool split_arm(arm *out, const char *subject)
+{
+    const char *first = strchr(subject, '/'), *second = first ? strchr(first + 1, '/') : NULL;
+    if (!second || first - subject >= (ptrdiff_t)sizeof out->choice ||
+        second - first > (ptrdiff_t)sizeof out->name)
+        return false;
+    (void)snprintf(out->choice, sizeof out->choice, "%.*s", (int)(first - subject), subject);
+    (void)snprintf(out->name, sizeof out->name, "%.*s", (int)(second - first - 1), first + 1);
+    return wane_parse_double(&out->lambda, second + 1);
+}
+
+wane_status wane_cell_hash(wane_results *db, wane_rows_hash *out, int64_t stage, int64_t step,
+                           const char *measure, const char *subject, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_sha256 *hash = NULL;
+    wane_rows_hash made = {0};
+    arm a = {0};
+    size_t m = 0, kinds = sizeof measures / sizeof *measures;
+    while (m < kinds && strcmp(measures[m].measure, measure) != 0) m++;
+    if (m == kinds) return unknown(db, measure, subject, err);
+    bool intervention = strcmp(measure, "intervention") == 0;
+    if (intervention && !split_arm(&a, subject)) return unknown(db, measure, subject, err);
+    WANE_TRY(wane_sha256_begin(&hash, err));
+    for (size_t i = 0; i < measures[m].count; i++) {
+        const wane_hashed_table *table = &cell_tables[measures[m].first + i];
+        sqlite3_stmt *statement = NULL;
+        if (intervention)
+            WANE_TRY(wane_results_start(db, &statement, err, table->sql, "rittd", stage, step,
+                                        a.choice, a.name, a.lambda));
+        else
+            WANE_TRY(
+                wane_results_start(db, &statement, err, table->sql, "rit", stage, step, subject));
+        WANE_TRY(add_rows(db, hash, &made.rows, table->name, statement, err));
+    }
+    st = wane_sha256_end(made.sha256, hash, err);
+    hash = NULL;
+    if (st == WANE_OK) *out = made;
+done:
+    wane_sha256_free(hash);
+    return st;
+}
+
+wane_status wane_part_hash(wane_results *db, wane_rows_hash *out, wane_part part, int64_t id,
+                           wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_sha256 *hash = NULL;
+    sqlite3_stmt *statement = NULL;
+    wane_rows_hash made = {0};
+    WANE_TRY(wane_sha256_begin(&hash, err));
+    WANE_TRY(wane_results_start(db, &statement, err, parts[part].sql, "r", id));
+    WANE_TRY(add_rows(db, hash, &made.rows, parts[part].name, statement, err));
+    st = wane_sha256_end(made.sha256, hash, err);
+    hash = NULL;
+    if (st == WANE_OK) *out = made;
+done:
+    wane_sha256_free(hash);
+    return st;
+}
+
+/* ------------------------------------------------------------------------------------- seals */
+
+wane_status wane_part_sealed(wane_results *db, wane_rows_hash *out, wane_part part, int64_t id,
+                             wane_error *err)
+{
+    static const char sql[] = "SELECT \"rows\", rows_sha256 FROM seal WHERE part = ? AND id = ?";
+    sqlite3_stmt *statement = NULL;
+    wane_status st = wane_results_start(db, &statement, err, sql, "tr", wane_part_table(part), id);
+    if (st != WANE_OK) return st;
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(statement, 1);
+        out->rows = text ? sqlite3_column_int64(statement, 0) : WANE_NULL;
+        (void)snprintf(out->sha256, sizeof out->sha256, "%s", text ? text : "");
+    } else st = code == SQLITE_DONE ? WANE_DONE : wane_results_fail(db, "read", err);
+    (void)sqlite3_reset(statement);
+    (void)sqlite3_clear_bindings(statement);
+    return st;
+}
+
+wane_status wane_part_seal(wane_results *db, wane_part part, int64_t id, wane_error *err)
+{
+    wane_rows_hash now;
+    wane_status st = wane_part_hash(db, &now, part, id, err);
+    if (st != WANE_OK) return st;
+    return wane_results_run(
+        db, err,
+        "INSERT OR REPLACE INTO seal (part, id, \"rows\", rows_sha256) VALUES (?, ?, ?, ?)", "trit",
+        wane_part_table(part), id, now.rows, now.sha256);
+}
+
+wane_status wane_part_reseal(wane_results *db, wane_part part, int64_t id, wane_error *err)
+{
+    wane_rows_hash sealed;
+    wane_status st = wane_part_sealed(db, &sealed, part, id, err);
+    if (st == WANE_DONE) return WANE_OK;
+    return st == WANE_OK && *sealed.sha256 ? wane_part_seal(db, part, id, err) : st;
+}
+
+wane_status wane_part_unseal(wane_results *db, wane_part part, int64_t id, wane_error *err)
+{
+    return wane_results_run(db, err, "DELETE FROM seal WHERE part = ? AND id = ?", "tr",
+                            wane_part_table(part), id);
+}
+
+/* ------------------------------------------------------------------------------------ totals */
+
+wane_status wane_spectrum_total_hashes(wane_results *db, wane_rows_hash *stored,
+                                       wane_rows_hash *computed, int64_t stage, int64_t step,
+                                       const char *against, wane_error *err)
+{
+    const char *const sql[2] = {cell_tables[TOTAL].sql, wane_spectrum_total_sql};
+    wane_rows_hash *const out[2] = {stored, computed};
+    wane_status st = WANE_OK;
+    wane_sha256 *hash = NULL;
+    for (int i = 0; i < 2; i++) {
+        sqlite3_stmt *statement = NULL;
+        *out[i] = (wane_rows_hash){0};
+        WANE_TRY(wane_sha256_begin(&hash, err));
+        WANE_TRY(wane_results_start(db, &statement, err, sql[i], "rit", stage, step, against));
+        WANE_TRY(add_rows(db, hash, &out[i]->rows, "spectrum_total", statement, err));
+        st = wane_sha256_end(out[i]->sha256, hash, err);
+        hash = NULL;
+        if (st != WANE_OK) goto done;
+    }
+done:
+    wane_sha256_free(hash);
+    return st;
+}
