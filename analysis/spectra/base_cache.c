@@ -163,6 +163,16 @@ static bool same_values(const wane_base_svd *svd, wane_matrix base)
     return true;
 }
 
+bool wane_base_svd_named(const char *name)
+{
+    const char *at = name + strspn(name, "0123456789abcdef");
+    if (at - name != WANE_SHA256_HEX - 1 || *at++ != '-') return false;
+    at += strspn(at, "0123456789");
+    if (*at++ != 'x') return false;
+    at += strspn(at, "0123456789");
+    return strcmp(at, ".svd") == 0;
+}
+
 wane_status wane_base_svd_cached(wane_base_svd **out, wane_matrix base, const char *folder,
                                  wane_error *err)
 {

@@ -37,6 +37,8 @@ WANE_MUST_CHECK wane_status wane_base_svd_load(wane_base_svd **out, const char *
  * there. The file is named by the values; one that is damaged is written anew. */
 WANE_MUST_CHECK wane_status wane_base_svd_cached(wane_base_svd **out, wane_matrix base,
                                                  const char *folder, wane_error *err);
+/* Whether a file in such a folder has the form of these names. */
+bool wane_base_svd_named(const char *name);
 
 typedef enum wane_side { WANE_SIDE_U, WANE_SIDE_V } wane_side;
 

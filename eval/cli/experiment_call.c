@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/cli/experiment_call.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "eval/cli/correlating.h"
 #include "eval/cli/next.h"
@@ -12,6 +16,7 @@
 #include "eval/run/warnings.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
+#include "store/files/enclosed.h"
 #include "store/files/file.h"
 
 static volatile sig_atomic_t stop_signal;
@@ -34,6 +39,26 @@ static void write_line(void *context, wane_level level, const char *line)
     (void)fflush(opened->log_file);
 }
 
+/* The log is appended to, so it is a file of its own: no link to another, nothing that is waited
+ * for. */
+static wane_status open_log(FILE **out, const char *path, wane_error *err)
+{
+    struct stat info;
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (fd < 0 && errno == ELOOP)
+        return wane_fail(err, WANE_EINVAL, "open: %s: a link, and a log is appended to none", path);
+    if (fd < 0 && errno == ENXIO)
+        return wane_fail(err, WANE_EINVAL, "open: %s: not a regular file", path);
+    if (fd < 0) return wane_fail_errno(err, "open", path);
+    wane_status st = WANE_OK;
+    if (fstat(fd, &info) != 0) st = wane_fail_errno(err, "open", path);
+    else if (!S_ISREG(info.st_mode))
+        st = wane_fail(err, WANE_EINVAL, "open: %s: not a regular file", path);
+    else if (!(*out = fdopen(fd, "a"))) st = wane_fail_errno(err, "open", path);
+    if (st != WANE_OK) (void)close(fd);
+    return st;
+}
+
 static wane_status open_rest(wane_opened *o, const char *file, const char *database, int threads,
                              bool with_log, wane_error *err)
 {
@@ -49,21 +74,20 @@ static wane_status open_rest(wane_opened *o, const char *file, const char *datab
     path = (wane_text){0};
     wane_text_printf(&builtin, "%s.artifacts", o->database);
     WANE_TRY(wane_text_check(&builtin, "open", o->database, err));
+    WANE_TRY(wane_enclose(builtin.data, err));
+    o->artifacts = builtin.data;
+    builtin = (wane_text){0};
     if (with_log) {
         wane_text_printf(&path, "%s.log", o->database);
         WANE_TRY(wane_text_check(&path, "open", "log", err));
         size_t length = path.length;
         if (length > 7 && strcmp(path.data + length - 7, ".db.log") == 0)
             memcpy(path.data + length - 7, ".log", 5);
-        o->log_file = fopen(path.data, "ae");
-        if (!o->log_file) {
-            st = wane_fail_errno(err, "open", path.data);
-            goto done;
-        }
+        WANE_TRY(open_log(&o->log_file, path.data, err));
     }
     o->log = (wane_log){write_line, o};
     WANE_TRY(wane_pool_new(&o->pool, threads, err));
-    WANE_TRY(wane_inputs_open(&o->inputs, o->experiment, builtin.data, o->pool, &o->log, err));
+    WANE_TRY(wane_inputs_open(&o->inputs, o->experiment, o->artifacts, o->pool, &o->log, err));
     WANE_TRY(wane_plan_make(&o->plan, o->inputs, err));
     wane_pool_free(o->pool); /* a run has its own */
     o->pool = NULL;
@@ -99,6 +123,8 @@ void wane_opened_close(wane_opened *opened)
     wane_inputs_free(opened->inputs);
     wane_experiment_free(opened->experiment);
     wane_pool_free(opened->pool);
+    wane_enclose_end(opened->artifacts);
+    wane_free(opened->artifacts);
     wane_free(opened->database);
     if (opened->log_file) (void)fclose(opened->log_file);
     *opened = (wane_opened){0};

@@ -14,7 +14,8 @@ typedef struct wane_opened {
     wane_experiment *experiment;
     wane_inputs *inputs;
     wane_plan *plan;
-    char *database; /* path */
+    char *database;  /* path */
+    char *artifacts; /* the folder beside it, enclosed (store/files/enclosed.h) */
     wane_pool *pool;
     wane_log log;
     FILE *log_file; /* NAME.log beside the database, or NULL */

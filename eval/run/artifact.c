@@ -6,19 +6,46 @@
 #include "eval/run/work.h"
 #include "eval/train/trainer.h"
 #include "store/base/memory.h"
+#include "store/files/artifacts.h"
 #include "store/files/file.h"
 #include "store/files/safetensors.h"
+#include "store/results/query.h"
 
-/* Where the artifact is, and the seal it has. */
-static wane_status find(char **path, char **sealed, wane_work *work, const wane_plan_stage *stage,
-                        const char *kind, wane_error *err)
+wane_status wane_artifact_find(char **path, char **sealed, wane_work *work,
+                               const wane_plan_stage *stage, const char *kind, wane_error *err)
 {
-    char *inside = NULL;
-    wane_status st = wane_results_find_artifact(work->db, &inside, sealed, stage->id, kind, err);
+    char *inside = NULL, *seal = NULL;
+    wane_status st = wane_results_find_artifact(work->db, &inside, &seal, stage->id, kind, err);
     if (st != WANE_OK) return st;
+    WANE_TRY(wane_artifact_check(inside, kind, stage->key, err));
+    if (sealed && !seal)
+        WANE_TRY(wane_fail(err, WANE_EFORMAT, "read: the %s of stage %.12s: no sha256 in its row",
+                           kind, stage->key));
     *path = wane_path_join(work->artifacts, inside);
+    if (!*path) WANE_TRY(wane_fail_memory(err, "read", kind));
+    if (sealed) {
+        *sealed = seal;
+        seal = NULL;
+    }
+done:
     wane_free(inside);
-    return *path && *sealed ? WANE_OK : wane_fail_memory(err, "read", kind);
+    wane_free(seal);
+    return st;
+}
+
+wane_status wane_artifacts_check(wane_results *db, wane_error *err)
+{
+    wane_query *q = NULL;
+    wane_status st =
+        wane_query_open(&q, db,
+                        "SELECT a.path, a.kind, s.key FROM artifact a LEFT JOIN stage "
+                        "s ON s.id = a.stage WHERE NOT a.gone ORDER BY a.stage, a.kind",
+                        NULL, 0, err);
+    while (st == WANE_OK && (st = wane_query_next(q, err)) == WANE_OK)
+        st = wane_artifact_check(wane_query_text(q, 0), wane_query_text(q, 1),
+                                 wane_query_text(q, 2), err);
+    wane_query_free(q);
+    return st == WANE_DONE ? WANE_OK : st;
 }
 
 static wane_status broken(const char *path, wane_error *err)
@@ -67,7 +94,7 @@ wane_status wane_artifact_update(wane_update *out, wane_work *work, const wane_p
     char *path = NULL, *sealed = NULL, sha[WANE_SHA256_HEX];
     wane_update update = {0};
     wane_status st = WANE_OK;
-    WANE_TRY(find(&path, &sealed, work, stage, kind, err));
+    WANE_TRY(wane_artifact_find(&path, &sealed, work, stage, kind, err));
     WANE_TRY(wane_update_load(&update, path, NULL, NULL, err));
     WANE_TRY(wane_update_sha256(sha, &update, err));
     if (strcmp(sha, sealed) != 0) {
@@ -91,7 +118,7 @@ wane_status wane_artifact_tensors(wane_tensors **out, wane_work *work, const wan
     char *path = NULL, *sealed = NULL, sha[WANE_SHA256_HEX];
     wane_tensors *tensors = NULL;
     wane_status st = WANE_OK;
-    WANE_TRY(find(&path, &sealed, work, stage, kind, err));
+    WANE_TRY(wane_artifact_find(&path, &sealed, work, stage, kind, err));
     WANE_TRY(wane_tensors_open_copy(&tensors, sha, NULL, path, err));
     if (strcmp(sha, sealed) != 0) WANE_TRY(broken(path, err));
     *out = tensors;

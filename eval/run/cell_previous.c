@@ -160,7 +160,7 @@ wane_status wane_previous_let_go(wane_work *work, const wane_plan_run *run, size
 {
     char *folder = folder_of(work, run, position);
     if (!folder) return wane_fail_memory(err, "keep", run->name);
-    wane_status st = wane_remove(folder, err);
+    wane_status st = wane_folder_remove(folder, wane_base_svd_named, err);
     wane_free(folder);
     return st;
 }

@@ -16,6 +16,7 @@
 #include "eval/run/work.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
+#include "store/files/enclosed.h"
 #include "store/files/file.h"
 
 wane_status wane_work_continue(const wane_work *work, wane_error *err)
@@ -71,13 +72,22 @@ static void tell(const wane_work *work, size_t run, size_t position, const char 
 
 /* ------------------------------------------------------------------------------- what is there */
 
+/* The folder of artifacts, enclosed until artifacts_leave: it may be anybody's. */
 static wane_status artifacts_of(char **out, const char *database, wane_error *err)
 {
     wane_text path = {0};
     wane_text_printf(&path, "%s.artifacts", database);
     wane_status st = wane_text_check(&path, "run", database, err);
-    *out = path.data;
+    if (st == WANE_OK) st = wane_enclose(path.data, err);
+    if (st == WANE_OK) *out = path.data;
+    else wane_text_free(&path);
     return st;
+}
+
+static void artifacts_leave(char *artifacts)
+{
+    wane_enclose_end(artifacts);
+    wane_free(artifacts);
 }
 
 /* Over the stages, each once, with a work that can look at them. */
@@ -121,10 +131,11 @@ wane_status wane_run_needs(wane_run_need *out, wane_plan *plan, wane_results *db
     bool *seen = wane_alloc(plan->stage_count, sizeof *seen);
     if (!seen) return wane_fail_memory(err, "plan", plan->inputs->experiment->name);
     if (db) WANE_TRY(artifacts_of(&work.artifacts, wane_results_path(db), err));
+    if (db) WANE_TRY(wane_artifacts_check(db, err));
     WANE_TRY(count_needs(&need, &work, seen, err));
     *out = need;
 done:
-    wane_free(work.artifacts);
+    artifacts_leave(work.artifacts);
     wane_free(seen);
     return st;
 }
@@ -474,7 +485,8 @@ static wane_status open_work(wane_work *work, wane_error *err)
     wane_status st = WANE_OK;
     WANE_TRY(artifacts_of(&work->artifacts, work->options->database, err));
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        char *path = wane_path_join(work->artifacts, folders[i]);
+        char *path = folders[i][0] ? wane_path_join(work->artifacts, folders[i])
+                                   : wane_strdup(work->artifacts);
         st = path ? wane_folder_make(path, err) : wane_fail_memory(err, "run", work->artifacts);
         wane_free(path);
         if (st != WANE_OK) goto done;
@@ -483,6 +495,7 @@ static wane_status open_work(wane_work *work, wane_error *err)
     WANE_TRY(work->svd ? WANE_OK : wane_fail_memory(err, "run", "spectra"));
     WANE_TRY(wane_pool_new(&work->pool, work->options->threads, err));
     WANE_TRY(wane_results_open(&work->db, work->options->database, WANE_RESULTS_CREATE, err));
+    WANE_TRY(wane_artifacts_check(work->db, err));
     WANE_TRY(wane_plan_store(work->plan, work->db, err));
     if (work->experiment->stop_wall_seconds > 0)
         work->deadline = wane_clock_wall() + work->experiment->stop_wall_seconds;
@@ -525,7 +538,7 @@ static void close_work(wane_work *work)
     wane_free(work->random_scores);
     wane_results_close(work->db);
     wane_pool_free(work->pool);
-    wane_free(work->artifacts);
+    artifacts_leave(work->artifacts);
 }
 
 wane_status wane_run(wane_run_outcome *out, wane_plan *plan, const wane_run_options *options,

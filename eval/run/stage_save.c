@@ -6,6 +6,7 @@
 
 #include "eval/run/work.h"
 #include "store/base/memory.h"
+#include "store/files/artifacts.h"
 #include "store/files/file.h"
 #include "store/files/safetensors.h"
 
@@ -31,13 +32,10 @@ wane_status wane_save_update(wane_saved *saved, const wane_work *work, const wan
                              const char *kind, const wane_update *update, wane_error *err)
 {
     wane_status st = WANE_OK;
-    bool stack = strcmp(kind, "stack") == 0;
-    char name[128];
-    (void)snprintf(name, sizeof name, "%s%s", stage->key,
-                   stack             ? ".stack"
-                   : update->lowrank ? ""
-                                     : ".safetensors");
-    char *whole = wane_work_path(work, "updates", name), *path = wane_path_join("updates", name);
+    char place[WANE_ARTIFACT_PATH], *whole = NULL, *path = NULL;
+    WANE_TRY(wane_artifact_path(place, kind, stage->key, err));
+    whole = wane_path_join(work->artifacts, place);
+    path = wane_strdup(place);
     WANE_TRY(whole && path ? WANE_OK : wane_fail_memory(err, "train", "artifact"));
     WANE_TRY(wane_update_save(update, whole, err));
     size_t bytes = 0;
@@ -66,10 +64,12 @@ wane_status wane_save_head(wane_saved *saved, const wane_work *work, const wane_
     static const char *const metadata[] = {"format", "pt"};
     wane_status st = WANE_OK;
     size_t width = work->inputs->base->config.width;
-    char name[128], (*names)[40] = wane_alloc(head->groups, sizeof *names);
+    char place[WANE_ARTIFACT_PATH], *whole = NULL, *path = NULL;
+    char(*names)[40] = wane_alloc(head->groups, sizeof *names);
     wane_tensor_source *tensors = wane_alloc(head->groups, sizeof *tensors);
-    (void)snprintf(name, sizeof name, "%s.head.safetensors", stage->key);
-    char *whole = wane_work_path(work, "updates", name), *path = wane_path_join("updates", name);
+    WANE_TRY(wane_artifact_path(place, "head", stage->key, err));
+    whole = wane_path_join(work->artifacts, place);
+    path = wane_strdup(place);
     WANE_TRY(names && tensors && whole && path ? WANE_OK : wane_fail_memory(err, "train", "head"));
     for (size_t g = 0; g < head->groups; g++) {
         head_name(names[g], g, head->groups);

@@ -7,6 +7,7 @@
 #include "eval/run/given.h"
 #include "eval/run/work.h"
 #include "store/base/memory.h"
+#include "store/files/artifacts.h"
 #include "store/files/file.h"
 #include "store/results/query.h"
 
@@ -52,16 +53,13 @@ static wane_status update_there(bool *out, wane_work *work, const wane_plan_stag
                                 wane_error *err)
 {
     bool lora = stage->config->settings.kind == WANE_METHOD_LORA;
-    char *path = NULL, *whole = NULL;
-    wane_status st = wane_results_find_artifact(work->db, &path, NULL, stage->id,
-                                                lora ? "adapter" : "tensors", err);
+    char *path = NULL;
+    wane_status st =
+        wane_artifact_find(&path, NULL, work, stage, lora ? "adapter" : "tensors", err);
     *out = false;
     if (st == WANE_ENOTFOUND) return WANE_OK;
-    if (st == WANE_OK && !(whole = wane_path_join(work->artifacts, path)))
-        st = wane_fail_memory(err, "read", path);
-    if (st == WANE_OK) *out = wane_file_exists(whole) || wane_folder_exists(whole);
+    if (st == WANE_OK) *out = wane_file_exists(path) || wane_folder_exists(path);
     wane_free(path);
-    wane_free(whole);
     return st;
 }
 
@@ -144,16 +142,12 @@ static wane_status still_needed(bool *out, wane_work *work, size_t stage, const 
 static wane_status let_go(wane_work *work, const wane_plan_stage *stage, const char *kind,
                           wane_error *err)
 {
-    char *path = NULL, *whole = NULL;
-    wane_status st = wane_results_find_artifact(work->db, &path, NULL, stage->id, kind, err);
+    char *path = NULL;
+    wane_status st = wane_artifact_find(&path, NULL, work, stage, kind, err);
     if (st == WANE_ENOTFOUND) return WANE_OK;
     if (st == WANE_OK) st = wane_results_drop_artifact(work->db, stage->id, kind, err);
-    if (st == WANE_OK) {
-        whole = wane_path_join(work->artifacts, path);
-        st = whole ? wane_remove(whole, err) : wane_fail_memory(err, "keep", path);
-    }
+    if (st == WANE_OK) st = wane_artifact_remove(path, err);
     wane_free(path);
-    wane_free(whole);
     return st;
 }
 

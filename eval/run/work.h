@@ -98,7 +98,15 @@ WANE_MUST_CHECK wane_status wane_load_head(float **out, wane_work *work,
                                            const wane_plan_stage *stage, size_t task,
                                            wane_error *err);
 
-/* artifact.c: what a sealed stage has left, read from bytes that are those that were sealed: they
+/* artifact.c: where an artifact lies, and the seal of it (sealed may be NULL); both owned by the
+ * caller. WANE_ENOTFOUND when there is none or it was let go, WANE_EFORMAT when its row says
+ * anything but the place of its stage and kind (artifacts.h). */
+WANE_MUST_CHECK wane_status wane_artifact_find(char **path, char **sealed, wane_work *work,
+                                               const wane_plan_stage *stage, const char *kind,
+                                               wane_error *err);
+/* The same WANE_EFORMAT for any row of the database: it may come from anybody. */
+WANE_MUST_CHECK wane_status wane_artifacts_check(wane_results *db, wane_error *err);
+/* What a sealed stage has left, read from bytes that are those that were sealed: they
  * are brought to memory once, hashed and read there. WANE_EFORMAT when they are others.
  * "adapter", "tensors". An adapter's seal is over both its files. One sealed before, over the
  * factors alone, must have the rank, scale and targets that the stage was trained with, and is

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "store/base/memory.h"
+#include "store/files/enclosed.h"
 #include "store/files/file.h"
 
 static atomic_long operations_left = -1;
@@ -47,7 +48,7 @@ static char *folder_of(const char *path)
 static int sync_folder(const char *folder)
 {
     if (refuse()) return -1;
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = wane_at_open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (fd < 0) return -1;
     int result = fsync(fd), cause = errno;
     (void)close(fd);
@@ -73,7 +74,7 @@ static void atomic_free(wane_atomic *file)
 void wane_atomic_abort(wane_atomic *file)
 {
     if (!file) return;
-    if (file->temporary) (void)unlink(file->temporary);
+    if (file->temporary) (void)wane_at_unlink(file->temporary, false);
     atomic_free(file);
 }
 
@@ -81,7 +82,7 @@ void wane_atomic_abort(wane_atomic *file)
 static bool still_named(int fd, const char *name, bool single)
 {
     struct stat by_fd, by_name;
-    return fstat(fd, &by_fd) == 0 && lstat(name, &by_name) == 0 && S_ISREG(by_fd.st_mode) &&
+    return fstat(fd, &by_fd) == 0 && wane_at_lstat(name, &by_name) == 0 && S_ISREG(by_fd.st_mode) &&
            by_fd.st_dev == by_name.st_dev && by_fd.st_ino == by_name.st_ino &&
            (!single || by_fd.st_nlink == 1);
 }
@@ -99,7 +100,8 @@ static wane_status claim_temporary(wane_atomic *file, wane_error *err)
     if (!temporary) return wane_fail_memory(err, "write", file->path);
     for (int attempt = 0; attempt < 4 * NAMES; attempt++) {
         (void)snprintf(temporary, capacity, "%s/.%s.%d.tmp", file->folder, name, attempt / 4);
-        int fd = open(temporary, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+        int fd =
+            wane_at_open(temporary, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
         if (fd < 0) {
             cause = errno;
             if (cause == EACCES || cause == ELOOP || cause == EISDIR || cause == ENXIO) continue;
@@ -117,7 +119,7 @@ static wane_status claim_temporary(wane_atomic *file, wane_error *err)
     }
     wane_free(temporary);
     errno = cause;
-    return wane_fail_errno(err, "write", file->path);
+    return wane_at_fail(err, "write", file->path);
 }
 
 /* A link is written through; what is no regular file (a device, a folder) is never replaced. */
@@ -127,9 +129,14 @@ static wane_status resolve(char **out, const char *path, wane_error *err)
     size_t length = strlen(path);
     if (length == 0 || path[length - 1] == '/')
         return wane_fail(err, WANE_EINVAL, "write: %s: no file name", path);
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+    bool there = wane_at_stat(path, &info) == 0;
+    if (there && S_ISLNK(info.st_mode)) {
+        errno = ELOOP;
+        return wane_at_fail(err, "write", path);
+    }
+    if (there && !S_ISREG(info.st_mode))
         return wane_fail(err, WANE_EEXIST, "write: %s: is there and is not a regular file", path);
-    if (lstat(path, &info) == 0 && S_ISLNK(info.st_mode)) {
+    if (wane_at_lstat(path, &info) == 0 && S_ISLNK(info.st_mode)) {
         char *real = realpath(path, NULL);
         if (!real) return wane_fail_errno(err, "write", path);
         *out = wane_strdup(real);
@@ -191,7 +198,7 @@ wane_status wane_atomic_commit(wane_atomic *file, wane_error *err)
     if (file->broken)
         st = wane_fail(err, WANE_EIO, "write: %s: an earlier write failed", file->path);
     else if (refuse() || fsync(file->fd) != 0) st = wane_fail_errno(err, "write", file->path);
-    else if (refuse() || rename(file->temporary, file->path) != 0)
+    else if (refuse() || wane_at_rename(file->temporary, file->path) != 0)
         st = wane_fail_errno(err, "write", file->path);
     if (st != WANE_OK) {
         wane_atomic_abort(file);
@@ -218,11 +225,14 @@ done:
 /* One level; its parent is there. */
 static wane_status make_one(const char *path, wane_error *err)
 {
-    if (mkdir(path, 0777) != 0) {
+    if (wane_at_mkdir(path, 0777) != 0) {
         int cause = errno;
+        struct stat info;
         if (wane_folder_exists(path)) return WANE_OK;
-        errno = cause;
-        return wane_fail_errno(err, "make folder", path);
+        bool link = cause == EEXIST && wane_enclosed(path) && wane_at_lstat(path, &info) == 0 &&
+                    S_ISLNK(info.st_mode);
+        errno = link ? ELOOP : cause;
+        return wane_at_fail(err, "make folder", path);
     }
     char *parent = folder_of(path);
     if (!parent) return wane_fail_memory(err, "make folder", path);
@@ -267,7 +277,7 @@ static bool mark_held(int fd)
 wane_status wane_lock_held(bool *out, const char *path, wane_error *err)
 {
     struct flock asked = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = wane_at_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
     *out = false;
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return WANE_OK;
     wane_status st = WANE_OK;
@@ -283,9 +293,9 @@ wane_status wane_lock_take(wane_lock **out, const char *path, bool wait, wane_er
     if (!lock) return wane_fail_memory(err, "lock", path);
     wane_status st = WANE_OK;
     for (;;) {
-        lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        lock->fd = wane_at_open(path, O_RDWR | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666);
         if (lock->fd < 0) {
-            st = wane_fail_errno(err, "lock", path);
+            st = wane_at_fail(err, "lock", path);
             break;
         }
         int taken;
@@ -298,7 +308,7 @@ wane_status wane_lock_take(wane_lock **out, const char *path, bool wait, wane_er
             break;
         }
         struct stat by_fd, by_name;
-        if (fstat(lock->fd, &by_fd) == 0 && stat(path, &by_name) == 0 &&
+        if (fstat(lock->fd, &by_fd) == 0 && wane_at_stat(path, &by_name) == 0 &&
             by_fd.st_dev == by_name.st_dev && by_fd.st_ino == by_name.st_ino) {
             if (!mark_held(lock->fd)) {
                 st = wane_fail_errno(err, "lock", path);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/files/file.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 
 #include "store/base/memory.h"
 #include "store/base/text.h"
+#include "store/files/enclosed.h"
 
 static ssize_t read_some(int fd, void *buffer, size_t count)
 {
@@ -73,8 +76,8 @@ wane_status wane_file_read(char **out, size_t *bytes, const char *path, size_t l
 {
     wane_status st;
     if (limit == 0) limit = (size_t)1 << 30;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return wane_fail_errno(err, "read", path);
+    int fd = wane_at_open(path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0) return wane_at_fail(err, "read", path);
     struct stat info;
     if (fstat(fd, &info) != 0) {
         st = wane_fail_errno(err, "read", path);
@@ -97,8 +100,8 @@ wane_status wane_map_open(wane_map *out, const char *path, wane_error *err)
 {
     static const unsigned char nothing[1] = {0};
     wane_status st = WANE_OK;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return wane_fail_errno(err, "read", path);
+    int fd = wane_at_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+    if (fd < 0) return wane_at_fail(err, "read", path);
     struct stat info;
     if (fstat(fd, &info) != 0) {
         st = wane_fail_errno(err, "read", path);
@@ -127,68 +130,53 @@ void wane_map_close(wane_map *map)
 bool wane_file_exists(const char *path)
 {
     struct stat info;
-    return stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
+    return wane_at_stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
 }
 
 bool wane_folder_exists(const char *path)
 {
     struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-/* Removes `name` in the folder `parent`; `path` is for messages. */
-static wane_status remove_at(int parent, const char *name, int depth, const char *path,
-                             wane_error *err);
-
-static wane_status remove_content(int fd, int depth, const char *path, wane_error *err)
-{
-    wane_status st = WANE_OK;
-    DIR *folder = fdopendir(fd);
-    if (!folder) {
-        st = wane_fail_errno(err, "remove", path);
-        (void)close(fd);
-        return st;
-    }
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(folder);
-        if (!entry) {
-            if (errno) st = wane_fail_errno(err, "remove", path);
-            break;
-        }
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
-        st = remove_at(dirfd(folder), entry->d_name, depth + 1, path, err);
-        if (st != WANE_OK) break;
-    }
-    (void)closedir(folder);
-    return st;
-}
-
-static wane_status remove_at(int parent, const char *name, int depth, const char *path,
-                             wane_error *err)
-{
-    enum { DEEPEST = 256 }; /* one descriptor and one frame per level */
-    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) return WANE_OK;
-    int cause = errno;
-    if (cause != EISDIR && cause != EPERM) return wane_fail_errno(err, "remove", path);
-    if (depth > DEEPEST)
-        return wane_fail(err, WANE_EIO, "remove: %s: more than %d folders deep", path, DEEPEST);
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) {
-        if (errno == ENOTDIR) errno = cause;
-        return wane_fail_errno(err, "remove", path);
-    }
-    wane_status st = remove_content(fd, depth, path, err);
-    if (st == WANE_OK && unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
-        st = wane_fail_errno(err, "remove", path);
-    return st;
+    return wane_at_stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 wane_status wane_remove(const char *path, wane_error *err)
 {
-    struct stat info;
-    if (lstat(path, &info) != 0 && (errno == ENOENT || errno == ENOTDIR)) return WANE_OK;
-    return remove_at(AT_FDCWD, path, 0, path, err);
+    if (wane_at_unlink(path, false) == 0 || errno == ENOENT || errno == ENOTDIR) return WANE_OK;
+    return wane_at_fail(err, "remove", path);
+}
+
+/* The name that `name` is the temporary of, ".NAME.0.tmp" (wane_atomic_open), else `name` itself.
+ */
+static void of_temporary(char out[NAME_MAX + 1], const char *name)
+{
+    char *end = out + snprintf(out, NAME_MAX + 1, "%s", name + (name[0] == '.'));
+    size_t length = (size_t)(end - out);
+    if (name[0] != '.' || length < 7 || strcmp(end - 4, ".tmp") != 0) {
+        (void)snprintf(out, NAME_MAX + 1, "%s", name);
+        return;
+    }
+    for (end -= 5; end > out && isdigit((unsigned char)*end); end--) continue;
+    *end = '\0';
+}
+
+wane_status wane_folder_remove(const char *path, bool (*made)(const char *name), wane_error *err)
+{
+    char **names = NULL, own[NAME_MAX + 1];
+    size_t count = 0;
+    if (!wane_folder_exists(path)) return wane_remove(path, err);
+    wane_status st = wane_folder_list(&names, &count, path, err);
+    if (st != WANE_OK) return st;
+    for (size_t i = 0; i < count && st == WANE_OK; i++) {
+        of_temporary(own, names[i]);
+        if (!made(own)) continue;
+        char *file = wane_path_join(path, names[i]);
+        st = file ? wane_remove(file, err) : wane_fail_memory(err, "remove", path);
+        wane_free(file);
+    }
+    wane_names_free(names, count);
+    if (st != WANE_OK || wane_at_unlink(path, true) == 0) return st;
+    if (errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST) return WANE_OK;
+    return wane_at_fail(err, "remove", path);
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -246,8 +234,14 @@ wane_status wane_folder_list(char ***out, size_t *count, const char *path, wane_
 {
     wane_status st = WANE_OK;
     name_list list = {0};
-    DIR *folder = opendir(path);
-    if (!folder) return wane_fail_errno(err, "list", path);
+    int fd = wane_at_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (fd < 0) return wane_at_fail(err, "list", path);
+    DIR *folder = fdopendir(fd);
+    if (!folder) {
+        st = wane_fail_errno(err, "list", path);
+        (void)close(fd);
+        return st;
+    }
     while (st == WANE_OK) {
         errno = 0;
         const struct dirent *entry = readdir(folder);
@@ -315,7 +309,7 @@ static wane_status count_hidden(walking *w, const char *relative, int depth, wan
     size_t count = 0;
     char *path = wane_path_join(w->root, relative);
     if (!path) return wane_fail_memory(err, "list", w->root);
-    bool folder = lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && depth < DEEPEST;
+    bool folder = wane_at_lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && depth < DEEPEST;
     if (folder) st = wane_folder_list(&names, &count, path, err);
     if (st != WANE_OK && st != WANE_ENOMEM) {
         folder = false;
@@ -346,11 +340,11 @@ static wane_status walk_one(walking *w, char *relative, int depth, wane_error *e
         st = wane_fail_memory(err, "list", w->root);
     } else if (w->hidden && wane_name_hidden(relative)) {
         st = count_hidden(w, relative, depth, err);
-    } else if (lstat(path, &info) != 0) {
+    } else if (wane_at_lstat(path, &info) != 0) {
         st = wane_fail_errno(err, "list", path);
     } else if (S_ISDIR(info.st_mode)) {
         st = walk(w, relative, depth + 1, err);
-    } else if (S_ISLNK(info.st_mode) && stat(path, &info) != 0) {
+    } else if (S_ISLNK(info.st_mode) && wane_at_stat(path, &info) != 0) {
         st = wane_fail_errno(err, "list", path);
     } else if (!S_ISREG(info.st_mode)) {
         st = wane_fail(err, WANE_EFORMAT, "list: %s: %s", path,
@@ -416,8 +410,8 @@ wane_status wane_file_sha256(char out[WANE_SHA256_HEX], const char *path, wane_e
     wane_status st = WANE_OK;
     wane_sha256 *hash = NULL;
     unsigned char *piece = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return wane_fail_errno(err, "read", path);
+    int fd = wane_at_open(path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0) return wane_at_fail(err, "read", path);
     WANE_TRY(wane_sha256_begin(&hash, err));
     piece = wane_alloc(PIECE, 1);
     if (!piece) {

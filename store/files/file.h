@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Plain files: whole reads, read-only maps, atomic writes, folders, locks.
+ * Plain files: whole reads, read-only maps, atomic writes, folders, locks. In enclosed folders
+ * (enclosed.h) none of them follows a link.
  */
 #ifndef STORE_FILES_FILE_H
 #define STORE_FILES_FILE_H
@@ -58,8 +59,13 @@ bool wane_file_exists(const char *path); /* anything but a folder */
 bool wane_folder_exists(const char *path);
 /* Makes `path` and its parents (0777 & ~umask); existing folders are fine. */
 WANE_MUST_CHECK wane_status wane_folder_make(const char *path, wane_error *err);
-/* Removes a file, or a folder with all in it; what is not there is fine. Never follows links. */
+/* Removes a file or a link; what is not there is fine, a folder is an error. */
 WANE_MUST_CHECK wane_status wane_remove(const char *path, wane_error *err);
+/* Removes those files in a folder whose names `made` knows, with what killed writers of them left
+ * as temporaries, and then the folder. It is not walked into: what else is there stays, and the
+ * folder with it. What is not there is fine; a file of that name is removed. */
+WANE_MUST_CHECK wane_status wane_folder_remove(const char *path, bool (*made)(const char *name),
+                                               wane_error *err);
 /* Names in a folder but . and .., sorted by byte value. Free with wane_names_free. */
 WANE_MUST_CHECK wane_status wane_folder_list(char ***out, size_t *count, const char *path,
                                              wane_error *err);

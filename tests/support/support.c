@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support/support.h"
 
+#include <errno.h>
 #include <ftw.h>
 #include <math.h>
 #include <stdio.h>
@@ -53,6 +54,12 @@ int scratch_remove(void **state)
 {
     (void)state;
     return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void remove_tree(const char *path)
+{
+    if (access(path, F_OK) == 0 || errno != ENOENT)
+        assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 const char *scratch_folder(void)

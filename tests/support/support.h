@@ -40,6 +40,8 @@ void check_near(double actual, double expected, double absolute, double relative
 int scratch_make(void **state);
 int scratch_remove(void **state);
 const char *scratch_folder(void);
+/* Removes a file, or a folder with all in it; what is not there is fine. */
+void remove_tree(const char *path);
 const char *scratch_path(const char *name);
 
 /* Writes / reads a whole file of the test, failing the test on error. */

@@ -493,7 +493,7 @@ static void updates_carry_what_was_learned(void **state)
             assert_memory_equal(applied, tuned, sizeof tuned);
             wane_adapter_free(adapter);
         }
-        CHECK_OK(wane_remove(scratch_path("learned"), &err));
+        remove_tree(scratch_path("learned"));
         wane_update_free(&update);
         wane_update_free(&loaded);
         wane_trainer_free(trainer);

@@ -150,9 +150,8 @@ static double scaled(const char *options, size_t added)
 
 static void again(void)
 {
-    wane_error err;
-    CHECK_OK(wane_remove(scratch_path("adapter"), &err));
-    CHECK_OK(wane_remove(scratch_path("model"), &err));
+    remove_tree(scratch_path("adapter"));
+    remove_tree(scratch_path("model"));
 }
 
 static void what_is_written_is_what_was_asked(void **state)

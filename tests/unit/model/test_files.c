@@ -71,7 +71,7 @@ static const char *write_folder(const wane_model *model, const listing *tensors)
 {
     wane_error err;
     const char *folder = scratch_path("model");
-    CHECK_OK(wane_remove(folder, &err));
+    remove_tree(folder);
     CHECK_OK(wane_model_save(model, folder, &err));
     CHECK_OK(wane_tensors_write(scratch_path("model/model.safetensors"), tensors->tensor,
                                 tensors->count, NULL, 0, &err));

@@ -200,7 +200,6 @@ static void change(const char *sql)
 
 static void remove_update(int stage)
 {
-    wane_error err;
     char sql[120], path[1000];
     sqlite3 *plain = open_plain(database);
     sqlite3_stmt *rows = NULL;
@@ -211,7 +210,7 @@ static void remove_update(int stage)
                    (const char *)sqlite3_column_text(rows, 0));
     (void)sqlite3_finalize(rows);
     (void)sqlite3_close(plain);
-    CHECK_OK(wane_remove(path, &err));
+    remove_tree(path);
 }
 
 /* Directions that exist and clusters are found from the weights; counts stay as they were. */

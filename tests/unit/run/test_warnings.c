@@ -114,7 +114,7 @@ static void what_is_in_files(void **state)
            "corpus corpus: skipped 2 hidden files (the first: ._a.txt)");
     write_file(scratch_path("task/.train.jsonl"), "x", 1);
     warned(good_corpora, "task", "", "task task: skipped 1 hidden file (.train.jsonl)");
-    CHECK_OK(wane_remove(scratch_path("task/.train.jsonl"), &err));
+    remove_tree(scratch_path("task/.train.jsonl"));
     warned(good_corpora, "task",
            "watch: [{name: w, path: task, template: '{text}\\nso', labels: {0: \" yes\", 1: \" "
            "no\"}}]",
