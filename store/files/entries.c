@@ -4,12 +4,10 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <locale.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/base/memory.h"
@@ -71,6 +69,8 @@ struct wane_entries {
     bool hollow;           /* there is nothing in what `inner` decompresses */
     unsigned char *block;  /* what `inner` is fed from */
     size_t fed;            /* bytes of its first block */
+    uint64_t stored;       /* bytes `inner` was fed with */
+    uint64_t began;        /* of an archive: where the current file begins in it */
     char **seen;           /* names so far, sorted */
     size_t seen_count, seen_capacity;
 };
@@ -230,7 +230,8 @@ wane_status wane_entries_open(wane_entries **out, const char *path,
                               const wane_entries_limits *limits, wane_error *err)
 {
     wane_status st = WANE_OK;
-    struct stat info;
+    uint64_t bytes = 0;
+    bool folder = false;
     wane_entries *e = wane_alloc(1, sizeof *e);
     if (!e) return wane_fail_memory(err, "read", path);
     e->fd = -1;
@@ -244,13 +245,9 @@ wane_status wane_entries_open(wane_entries **out, const char *path,
         st = wane_fail_memory(err, "read", path);
         goto done;
     }
-    e->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (e->fd < 0 || fstat(e->fd, &info) != 0) {
-        st = wane_fail_errno(err, "read", path);
-        goto done;
-    }
+    WANE_TRY(wane_input_open(&e->fd, &bytes, &folder, path, err));
     const ending *end = ending_of(base_name(path));
-    if (S_ISDIR(info.st_mode)) {
+    if (folder) {
         (void)close(e->fd);
         e->fd = -1;
         WANE_TRY(wane_folder_walk_visible(&e->names, &e->name_count,
@@ -258,7 +255,7 @@ wane_status wane_entries_open(wane_entries **out, const char *path,
                                           e->limits.entries, err));
     } else if (end && end->archive) {
         locale_t before = enter(e);
-        st = open_archive(e, (size_t)info.st_size, err);
+        st = open_archive(e, (size_t)bytes, err);
         leave(before);
         if (st != WANE_OK) goto done;
     }
@@ -331,6 +328,7 @@ static la_ssize_t feed(struct archive *a, void *context, const void **buffer)
         return -1;
     }
     if (!e->fed) e->fed = got;
+    e->stored += got;
     *buffer = e->block;
     return (la_ssize_t)got;
 }
@@ -357,6 +355,7 @@ static wane_status open_compressed(wane_entries *e, const ending *end, wane_erro
     e->inner = reader_new(end->filter);
     if (!e->inner) return out_of_memory(e, err);
     e->fed = 0;
+    e->stored = 0;
     int result = archive_read_open(e->inner, e, NULL, feed, NULL);
     bool known = archive_filter_code(e->inner, 0) == end->filter;
     if (result == ARCHIVE_OK && known) result = archive_read_next_header(e->inner, &entry);
@@ -378,6 +377,7 @@ static wane_status begin(wane_entries *e, const char *raw, wane_error *err)
     if (st != WANE_OK) return st;
     if (!e->name[0]) return refuse(e, raw, "a file without a name", err);
     e->open = true;
+    e->began = e->outer ? (uint64_t)archive_filter_bytes(e->outer, -1) : 0;
     const ending *end = ending_of(base_name(e->name));
     if (end && !end->archive) {
         locale_t before = enter(e);
@@ -391,15 +391,13 @@ static wane_status begin(wane_entries *e, const char *raw, wane_error *err)
 
 static wane_status next_in_folder(wane_entries *e, wane_error *err)
 {
-    struct stat info;
+    uint64_t bytes = 0;
     if (e->next_name == e->name_count) return WANE_DONE;
     const char *name = e->names[e->next_name++];
     char *path = wane_path_join(e->path, name);
     if (!path) return out_of_memory(e, err);
     wane_status st = WANE_OK;
-    e->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (e->fd < 0 || fstat(e->fd, &info) != 0) st = wane_fail_errno(err, "read", path);
-    else if (!S_ISREG(info.st_mode)) st = refuse(e, name, "not a regular file", err);
+    st = wane_input_open(&e->fd, &bytes, NULL, path, err);
     wane_free(path);
     return st == WANE_OK ? begin(e, name, err) : st;
 }
@@ -494,6 +492,20 @@ wane_status wane_entries_next(wane_entries *e, const char **name, wane_error *er
     return st;
 }
 
+/* `bytes` of the current file have come out. What lies decompressed ahead of the reader would make
+ * a file look better than it is, so the last word is at its end. */
+static wane_status check_ratio(const wane_entries *e, uint64_t bytes, bool end, wane_error *err)
+{
+    uint64_t stored = e->stored;
+    if (bytes <= WANE_RATIO_FLOOR || (!e->inner && !e->outer)) return WANE_OK;
+    if (!e->inner) stored = (uint64_t)archive_filter_bytes(e->outer, -1) - e->began;
+    if (!end) stored += e->inner ? 0 : BLOCK; /* what was read ahead of its beginning */
+    if (bytes / WANE_LARGEST_RATIO <= stored) return WANE_OK;
+    return wane_fail(err, WANE_EFORMAT,
+                     "read: %s: %s: over %d times as large as its compressed form", e->path,
+                     e->name, WANE_LARGEST_RATIO);
+}
+
 wane_status wane_entries_read(wane_entries *e, void *buffer, size_t capacity, size_t *got,
                               wane_error *err)
 {
@@ -513,6 +525,7 @@ wane_status wane_entries_read(wane_entries *e, void *buffer, size_t capacity, si
     if (st == WANE_OK && count > e->limits.entry_bytes - e->delivered)
         st = too_large(e, e->name, err);
     if (st == WANE_OK && (e->inner || !e->outer)) st = charge(e, count, err);
+    if (st == WANE_OK) st = check_ratio(e, e->delivered + count, count == 0, err);
     if (st != WANE_OK) {
         e->failed = true;
         return st;
@@ -520,6 +533,16 @@ wane_status wane_entries_read(wane_entries *e, void *buffer, size_t capacity, si
     e->delivered += count;
     *got = count;
     return WANE_OK;
+}
+
+static wane_status whole_exceeded(const wane_entries *e, wane_error *err)
+{
+    bool inside = e->outer || e->names;
+    char *path = inside ? wane_path_join(e->path, e->name) : wane_strdup(e->path);
+    if (!path) return out_of_memory(e, err);
+    wane_status st = wane_limit_exceeded(err, path, *e->limits.whole);
+    wane_free(path);
+    return st;
 }
 
 wane_status wane_entries_read_all(wane_entries *e, char **out, size_t *bytes, wane_error *err)
@@ -540,6 +563,8 @@ wane_status wane_entries_read_all(wane_entries *e, char **out, size_t *bytes, wa
         }
         WANE_TRY(wane_entries_read(e, data + length, capacity - 1 - length, &got, err));
         length += got;
+        if (e->limits.whole && length > wane_limit_bytes(*e->limits.whole))
+            WANE_TRY(whole_exceeded(e, err));
     } while (got);
     WANE_TRY(refuse_lfs_pointer(e, data, length, err));
     data[length] = '\0';

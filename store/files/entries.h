@@ -10,11 +10,12 @@
  * Refused with WANE_EFORMAT: absolute names, "..", names that are not UTF-8 or over 4096 bytes,
  * links and devices, encrypted entries, duplicate names, an entry over `entry_bytes`, more than
  * `entries` entries (folders count), a whole over `total_bytes`, compression of what is compressed,
- * a tar without its end mark, a zip entry neither stored nor deflated, anything libarchive warns
- * about, a Git LFS pointer in place of an archive, of what is compressed, or of what
- * wane_entries_read_all is asked for. After a failure only wane_entries_close is of use. The
- * checksums of zip, xz, bzip2, lz4 and zstd are verified where given, that of gzip is not
- * (libarchive 3.6 passes over it). Names from pax headers come in Unicode's NFC.
+ * what is over 1,000 times as large as its compressed form (limits.h), a tar without its end mark,
+ * a zip entry neither stored nor deflated, anything libarchive warns about, a Git LFS pointer in
+ * place of an archive, of what is compressed, or of what wane_entries_read_all is asked for. After
+ * a failure only wane_entries_close is of use. The checksums of zip, xz, bzip2, lz4 and zstd are
+ * verified where given, that of gzip is not (libarchive 3.6 passes over it). Names from pax headers
+ * come in Unicode's NFC.
  */
 #ifndef STORE_FILES_ENTRIES_H
 #define STORE_FILES_ENTRIES_H
@@ -30,7 +31,8 @@ typedef struct wane_entries_limits {
     /* Decompressed; 0 = 4 GiB and 64 GiB. A compressed file inside an archive counts in both forms
      * towards the total. */
     uint64_t entry_bytes, total_bytes;
-    size_t entries; /* 0 = 10,000 */
+    const wane_limit *whole; /* of what wane_entries_read_all reads; NULL = entry_bytes. Borrowed */
+    size_t entries;          /* 0 = 10,000 */
     bool visible; /* pass over what is hidden in a folder or an archive (wane_name_hidden), whatever
                      it is; a path that is one file is read even so */
 } wane_entries_limits;

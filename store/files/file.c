@@ -25,9 +25,63 @@ static ssize_t read_some(int fd, void *buffer, size_t count)
     return got;
 }
 
-/* Reads to the end, whatever size the file claims: it may be a pipe, or grow meanwhile. */
+wane_status wane_file_refuse_lfs_pointer(const void *head, size_t head_bytes, size_t bytes,
+                                         const char *path, wane_error *err)
+{
+    static const char version[] = "version https://git-lfs.github.com/spec/v";
+    enum { LARGEST_POINTER = 1024, BEGINNING = sizeof version - 1 };
+    if (bytes > LARGEST_POINTER || head_bytes < BEGINNING || memcmp(head, version, BEGINNING) != 0)
+        return WANE_OK;
+    return wane_fail(err, WANE_EFORMAT,
+                     "read: %s: a Git LFS pointer in place of the file (run git lfs pull)", path);
+}
+
+/* What stands at the path, when it is no input. */
+static wane_status refuse_special(mode_t mode, bool folder, const char *path, wane_error *err)
+{
+    if (S_ISREG(mode) || (folder && S_ISDIR(mode))) return WANE_OK;
+    if (S_ISDIR(mode)) {
+        errno = EISDIR;
+        return wane_fail_errno(err, "read", path);
+    }
+    const char *what = S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
+    return wane_fail(err, WANE_EFORMAT, "read: %s: %s, not a regular file", path, what);
+}
+
+wane_status wane_input_open(int *fd, uint64_t *bytes, bool *folder, const char *path,
+                            wane_error *err)
+{
+    struct stat info;
+    wane_status st = WANE_OK;
+    /* Asked before it is opened, since opening a device may do something, and again of what was
+     * opened, which may be another. */
+    if (wane_at_stat(path, &info) == 0 && !S_ISLNK(info.st_mode))
+        st = refuse_special(info.st_mode, folder != NULL, path, err);
+    if (st != WANE_OK) return st;
+    int opened = wane_at_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0);
+    if (opened < 0) return wane_at_fail(err, "read", path);
+    if (fstat(opened, &info) != 0) st = wane_fail_errno(err, "read", path);
+    else st = refuse_special(info.st_mode, folder != NULL, path, err);
+    if (st != WANE_OK) {
+        (void)close(opened);
+        return st;
+    }
+    *fd = opened;
+    *bytes = (uint64_t)info.st_size;
+    if (folder) *folder = S_ISDIR(info.st_mode);
+    return WANE_OK;
+}
+
+static wane_status too_large(const char *path, size_t limit, const wane_limit *kind,
+                             wane_error *err)
+{
+    if (kind) return wane_limit_exceeded(err, path, *kind);
+    return wane_fail(err, WANE_EFORMAT, "read: %s: larger than %zu bytes", path, limit);
+}
+
+/* Reads to the end, whatever size the file claims: it may grow meanwhile. */
 static wane_status read_to_end(char **out, size_t *bytes, int fd, size_t guess, size_t limit,
-                               const char *path, wane_error *err)
+                               const wane_limit *kind, const char *path, wane_error *err)
 {
     size_t capacity = guess + 2, length = 0;
     char *data = wane_alloc(capacity, 1);
@@ -43,7 +97,7 @@ static wane_status read_to_end(char **out, size_t *bytes, int fd, size_t guess, 
         length += (size_t)got;
         if (length > limit) {
             wane_free(data);
-            return wane_fail(err, WANE_EFORMAT, "read: %s: larger than %zu bytes", path, limit);
+            return too_large(path, limit, kind, err);
         }
         if (length < capacity - 1) continue;
         char *grown = capacity <= SIZE_MAX / 2 ? wane_realloc(data, capacity, 2) : NULL;
@@ -60,33 +114,15 @@ static wane_status read_to_end(char **out, size_t *bytes, int fd, size_t guess, 
     return WANE_OK;
 }
 
-wane_status wane_file_refuse_lfs_pointer(const void *head, size_t head_bytes, size_t bytes,
-                                         const char *path, wane_error *err)
+static wane_status read_whole(char **out, size_t *bytes, const char *path, size_t limit,
+                              const wane_limit *kind, wane_error *err)
 {
-    static const char version[] = "version https://git-lfs.github.com/spec/v";
-    enum { LARGEST_POINTER = 1024, BEGINNING = sizeof version - 1 };
-    if (bytes > LARGEST_POINTER || head_bytes < BEGINNING || memcmp(head, version, BEGINNING) != 0)
-        return WANE_OK;
-    return wane_fail(err, WANE_EFORMAT,
-                     "read: %s: a Git LFS pointer in place of the file (run git lfs pull)", path);
-}
-
-wane_status wane_file_read(char **out, size_t *bytes, const char *path, size_t limit,
-                           wane_error *err)
-{
-    wane_status st;
-    if (limit == 0) limit = (size_t)1 << 30;
-    int fd = wane_at_open(path, O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0) return wane_at_fail(err, "read", path);
-    struct stat info;
-    if (fstat(fd, &info) != 0) {
-        st = wane_fail_errno(err, "read", path);
-    } else if (S_ISREG(info.st_mode) && (uint64_t)info.st_size > limit) {
-        st = wane_fail(err, WANE_EFORMAT, "read: %s: larger than %zu bytes", path, limit);
-    } else {
-        bool sized = S_ISREG(info.st_mode) && info.st_size > 0;
-        st = read_to_end(out, bytes, fd, sized ? (size_t)info.st_size : 4096, limit, path, err);
-    }
+    int fd = -1;
+    uint64_t size = 0;
+    wane_status st = wane_input_open(&fd, &size, NULL, path, err);
+    if (st != WANE_OK) return st;
+    if (size > limit) st = too_large(path, limit, kind, err);
+    else st = read_to_end(out, bytes, fd, size ? (size_t)size : 4096, limit, kind, path, err);
     (void)close(fd);
     if (st != WANE_OK) return st;
     st = wane_file_refuse_lfs_pointer(*out, *bytes, *bytes, path, err);
@@ -96,23 +132,32 @@ wane_status wane_file_read(char **out, size_t *bytes, const char *path, size_t l
     return st;
 }
 
+wane_status wane_file_read(char **out, size_t *bytes, const char *path, size_t limit,
+                           wane_error *err)
+{
+    return read_whole(out, bytes, path, limit ? limit : (size_t)1 << 30, NULL, err);
+}
+
+wane_status wane_file_read_kind(char **out, size_t *bytes, const char *path, wane_limit kind,
+                                wane_error *err)
+{
+    return read_whole(out, bytes, path, (size_t)wane_limit_bytes(kind), &kind, err);
+}
+
 wane_status wane_map_open(wane_map *out, const char *path, wane_error *err)
 {
     static const unsigned char nothing[1] = {0};
     wane_status st = WANE_OK;
-    int fd = wane_at_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-    if (fd < 0) return wane_at_fail(err, "read", path);
-    struct stat info;
-    if (fstat(fd, &info) != 0) {
-        st = wane_fail_errno(err, "read", path);
-    } else if (!S_ISREG(info.st_mode)) {
-        st = wane_fail(err, WANE_EFORMAT, "read: %s: not a regular file", path);
-    } else if (info.st_size == 0) {
+    int fd = -1;
+    uint64_t size = 0;
+    st = wane_input_open(&fd, &size, NULL, path, err);
+    if (st != WANE_OK) return st;
+    if (size == 0) {
         *out = (wane_map){nothing, 0};
     } else {
-        void *data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        void *data = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (data == MAP_FAILED) st = wane_fail_errno(err, "read", path);
-        else *out = (wane_map){data, (size_t)info.st_size};
+        else *out = (wane_map){data, (size_t)size};
     }
     (void)close(fd);
     if (st == WANE_OK)
@@ -410,8 +455,9 @@ wane_status wane_file_sha256(char out[WANE_SHA256_HEX], const char *path, wane_e
     wane_status st = WANE_OK;
     wane_sha256 *hash = NULL;
     unsigned char *piece = NULL;
-    int fd = wane_at_open(path, O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0) return wane_at_fail(err, "read", path);
+    int fd = -1;
+    uint64_t size = 0;
+    if ((st = wane_input_open(&fd, &size, NULL, path, err)) != WANE_OK) return st;
     WANE_TRY(wane_sha256_begin(&hash, err));
     piece = wane_alloc(PIECE, 1);
     if (!piece) {

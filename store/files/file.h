@@ -11,6 +11,7 @@
 
 #include "store/base/hash.h"
 #include "store/base/status.h"
+#include "store/files/limits.h"
 
 /* WANE_EFORMAT, with the remedy, when what should be a file's content is a Git LFS pointer: a text
  * of a few lines that stands for the file in a clone made without Git LFS. `head` is its beginning,
@@ -20,10 +21,19 @@ WANE_MUST_CHECK wane_status wane_file_refuse_lfs_pointer(const void *head, size_
                                                          size_t bytes, const char *path,
                                                          wane_error *err);
 
+/* Opens an input for reading: a regular file (of any size), or, with `folder` not NULL, a folder,
+ * which *folder then says. A FIFO, a device or a socket is WANE_EFORMAT at once: none is opened and
+ * waited for. Every reader of a path opens it by this. The descriptor is the caller's. */
+WANE_MUST_CHECK wane_status wane_input_open(int *fd, uint64_t *bytes, bool *folder,
+                                            const char *path, wane_error *err);
+
 /* The whole file, NUL-terminated after *bytes bytes. At most `limit` bytes (0 = 1 GiB), else
  * WANE_EFORMAT. Owned by the caller, free with wane_free. */
 WANE_MUST_CHECK wane_status wane_file_read(char **out, size_t *bytes, const char *path,
                                            size_t limit, wane_error *err);
+/* The same with the limit of its kind. */
+WANE_MUST_CHECK wane_status wane_file_read_kind(char **out, size_t *bytes, const char *path,
+                                                wane_limit kind, wane_error *err);
 
 /* A read-only map of a regular file. */
 typedef struct wane_map {

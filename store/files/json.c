@@ -280,7 +280,7 @@ wane_status wane_json_load(wane_json **out, const char *path, wane_error *err)
 {
     char *bytes = NULL;
     size_t count = 0;
-    wane_status st = wane_file_read(&bytes, &count, path, 0, err);
+    wane_status st = wane_file_read_kind(&bytes, &count, path, wane_limit_of_name(path), err);
     if (st == WANE_OK) st = wane_json_parse(out, bytes, count, path, err);
     wane_free(bytes);
     return st;

@@ -86,7 +86,7 @@ static size_t wanted(const member *m)
 {
     enum { LENGTH = 8, POINTER = 1024 };
     uint64_t claimed = 0;
-    if (ends_with(m->name, ".json")) return SIZE_MAX;
+    if (ends_with(m->name, ".json")) return (size_t)wane_limit_bytes(wane_limit_of_name(m->name));
     if (m->kept_bytes >= LENGTH && memcmp(m->kept, "version ", LENGTH) == 0)
         return POINTER; /* of Git LFS, perhaps */
     if (!ends_with(m->name, ".safetensors") || m->kept_bytes < LENGTH) return LENGTH;
@@ -361,12 +361,14 @@ wane_status wane_package_read(char **out, size_t *bytes, const wane_package *pac
     char *file = wane_package_file(package, name);
     if (!file) return no_memory(package, err);
     if (!package->archived) {
-        st = wane_file_read(out, bytes, file, 0, err);
+        st = wane_file_read_kind(out, bytes, file, wane_limit_of_name(name), err);
         wane_free(file);
         return st;
     }
     const member *m = find(package, name);
-    if (!m || m->kept_bytes != m->bytes)
+    if (m && m->kept_bytes != m->bytes && ends_with(m->name, ".json"))
+        st = wane_limit_exceeded(err, file, wane_limit_of_name(name));
+    else if (!m || m->kept_bytes != m->bytes)
         st = wane_fail(err, WANE_ENOTFOUND, "read: %s: not in the archive", file);
     else st = wane_file_refuse_lfs_pointer(m->kept, m->kept_bytes, m->bytes, file, err);
     wane_free(file);

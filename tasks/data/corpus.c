@@ -273,7 +273,9 @@ wane_status wane_corpus_open(wane_corpus *out, const wane_corpus_spec *spec, wan
     if (st != WANE_OK) return st;
     c.arena = wane_arena_new();
     if (!c.arena) return wane_fail_memory(err, "open corpus", spec->path);
-    st = wane_entries_open(&entries, spec->path, &(wane_entries_limits){.visible = true}, err);
+    static const wane_limit text = WANE_LIMIT_TEXT;
+    const wane_entries_limits limits = {.visible = true, .whole = &text};
+    st = wane_entries_open(&entries, spec->path, &limits, err);
     while (st == WANE_OK) {
         const char *name = NULL;
         st = wane_entries_next(entries, &name, err);

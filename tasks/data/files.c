@@ -163,7 +163,9 @@ wane_status wane_task_files_read(wane_task_files *out, const char *path, wane_ar
     wane_status st = WANE_OK;
     wane_entries *entries = NULL;
     collector c = {.path = path, .folder = wane_folder_exists(path)};
-    WANE_TRY(wane_entries_open(&entries, path, &(wane_entries_limits){.visible = true}, err));
+    static const wane_limit table = WANE_LIMIT_TABLE;
+    const wane_entries_limits limits = {.visible = true, .whole = &table};
+    WANE_TRY(wane_entries_open(&entries, path, &limits, err));
     for (;;) {
         const char *name = NULL;
         st = wane_entries_next(entries, &name, err);

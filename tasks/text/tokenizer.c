@@ -329,7 +329,7 @@ wane_status wane_tokenizer_load(wane_tokenizer **out, const char *path, wane_err
     }
     char *bytes = NULL;
     size_t count = 0;
-    WANE_TRY(wane_file_read(&bytes, &count, path, 0, err));
+    WANE_TRY(wane_file_read_kind(&bytes, &count, path, WANE_LIMIT_TOKENIZER, err));
     WANE_TRY(wane_tokenizer_parse(out, bytes, count, path, err));
 done:
     wane_free(bytes);

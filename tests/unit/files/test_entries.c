@@ -357,6 +357,7 @@ static void limits_stop_bombs(void **state)
     wane_error err;
     char *zeros = calloc(BOMB, 1);
     assert_non_null(zeros);
+    for (size_t i = 0; i < BOMB; i += 256) zeros[i] = (char)(i >> 8); /* below the largest ratio */
     const wane_entries_limits entry = {.entry_bytes = 100000}, total = {.total_bytes = 100000},
                               number = {.entries = 2},
                               enough = {.entry_bytes = BOMB, .total_bytes = 2 * BOMB};
@@ -385,6 +386,52 @@ static void limits_stop_bombs(void **state)
     write_file(scratch_path("nested.tar"), tar.data, tar.length);
     CHECK_FAILS(listing(text, sizeof text, scratch_path("nested.tar"), &entry, &err), WANE_EFORMAT,
                 "inner: larger than 100000 bytes");
+    wane_text_free(&tar);
+    free(zeros);
+}
+
+/* What is over 1,000 times as large as its compressed form is refused before its end, in every
+ * format; small files and what compresses well are not. */
+static void ratios_stop_bombs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int filter;
+    } files[] = {{"ratio.gz", ARCHIVE_FILTER_GZIP},
+                 {"ratio.zst", ARCHIVE_FILTER_ZSTD},
+                 {"ratio.xz", ARCHIVE_FILTER_XZ},
+                 {"ratio.bz2", ARCHIVE_FILTER_BZIP2}};
+    static const char cause[] = "over 1000 times as large as its compressed form";
+    enum { BOMB = 8 << 20, SMALL = 1 << 20 };
+    char text[1024];
+    wane_error err;
+    char *zeros = malloc(BOMB + 1);
+    assert_non_null(zeros);
+    memset(zeros, '0', BOMB);
+    zeros[BOMB] = '\0';
+    wane_text tar = {0};
+    tar_member(&tar, "zeros", '0', NULL, zeros, BOMB);
+    tar_end(&tar);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char name[64];
+        CHECK_FAILS(listing(text, sizeof text,
+                            write_filtered(files[i].name, files[i].filter, zeros, BOMB), NULL,
+                            &err),
+                    WANE_EFORMAT, cause);
+        CHECK_OK(listing(text, sizeof text,
+                         write_filtered(files[i].name, files[i].filter, zeros, SMALL), NULL, &err));
+        (void)snprintf(name, sizeof name, "ratio.tar%s", strrchr(files[i].name, '.'));
+        CHECK_FAILS(listing(text, sizeof text,
+                            write_filtered(name, files[i].filter, tar.data, tar.length), NULL,
+                            &err),
+                    WANE_EFORMAT, cause);
+    }
+    const char *const zipped[][2] = {{"zeros", zeros}};
+    expect_refusal(write_zip("ratio.zip", zipped, 1), WANE_EFORMAT, cause);
+    for (size_t i = 0; i < BOMB; i += 512) zeros[i] = (char)('a' + i / 512 % 23);
+    CHECK_OK(listing(text, sizeof text, write_filtered("fine.gz", ARCHIVE_FILTER_GZIP, zeros, BOMB),
+                     NULL, &err));
     wane_text_free(&tar);
     free(zeros);
 }
@@ -564,6 +611,7 @@ int main(void)
         cmocka_unit_test(lzma_in_a_zip_is_refused),
         cmocka_unit_test(long_names_are_refused),
         cmocka_unit_test(limits_stop_bombs),
+        cmocka_unit_test(ratios_stop_bombs),
         cmocka_unit_test(cut_archives_are_refused),
         cmocka_unit_test(cut_files_are_refused),
         cmocka_unit_test(damage_is_refused),

@@ -7,12 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "store/base/memory.h"
+#include "store/files/entries.h"
 #include "store/files/file.h"
+#include "store/files/package.h"
+#include "store/files/tensors.h"
 #include "tests/support/support.h"
 
 static void expect_content(const char *path, const char *content)
@@ -57,7 +62,7 @@ static void files_are_read_whole(void **state)
     CHECK_FAILS(wane_file_read(&bytes, &count, scratch_folder(), 0, &err), WANE_EINVAL,
                 "Is a directory");
     CHECK_FAILS(wane_file_read(&bytes, &count, "/dev/zero", 100000, &err), WANE_EFORMAT,
-                "larger than 100000 bytes");
+                "/dev/zero: a device, not a regular file");
     CHECK_OK(wane_file_read(&bytes, &count, "/proc/self/status", 0, &err)); /* claims 0 bytes */
     assert_true(count > 100 && strlen(bytes) == count);
     wane_free(bytes);
@@ -66,6 +71,65 @@ static void files_are_read_whole(void **state)
     assert_int_equal(count, 0);
     assert_string_equal(bytes, "");
     wane_free(bytes);
+}
+
+/* Nothing that is no regular file is opened and waited for, whoever reads it and through a link. */
+static void special_files_are_refused(void **state)
+{
+    (void)state;
+    wane_error err;
+    char *bytes = NULL, hex[WANE_SHA256_HEX];
+    size_t count = 0;
+    wane_map map = {0};
+    wane_entries *entries = NULL;
+    wane_package *package = NULL;
+    wane_tensors *tensors = NULL;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", scratch_path("special.socket"));
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(mkfifo(scratch_path("special.pipe"), 0600), 0);
+    assert_int_equal(mkfifo(scratch_path("special.tar.gz"), 0600), 0);
+    assert_int_equal(symlink("special.pipe", scratch_path("special.link")), 0);
+    static const char *const names[][2] = {{"special.pipe", "a pipe, not a regular file"},
+                                           {"special.tar.gz", "a pipe, not a regular file"},
+                                           {"special.link", "a pipe, not a regular file"},
+                                           {"special.socket", "a socket, not a regular file"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *path = scratch_path(names[i][0]), *cause = names[i][1];
+        CHECK_FAILS(wane_file_read(&bytes, &count, path, 0, &err), WANE_EFORMAT, cause);
+        CHECK_FAILS(wane_map_open(&map, path, &err), WANE_EFORMAT, cause);
+        CHECK_FAILS(wane_file_sha256(hex, path, &err), WANE_EFORMAT, cause);
+        CHECK_FAILS(wane_entries_open(&entries, path, NULL, &err), WANE_EFORMAT, cause);
+        CHECK_FAILS(wane_tensors_open(&tensors, path, &err), WANE_EFORMAT, cause);
+    }
+    CHECK_FAILS(wane_package_open(&package, scratch_path("special.tar.gz"), &err), WANE_EFORMAT,
+                "a pipe, not a regular file");
+    (void)close(fd);
+}
+
+/* Limits are by kind, and the message says which. */
+static void kinds_have_limits(void **state)
+{
+    (void)state;
+    wane_error err;
+    char *bytes = NULL;
+    size_t count = 0;
+    const char *path = scratch_path("config.json");
+    write_file(path, "{}", 2);
+    CHECK_OK(wane_file_read_kind(&bytes, &count, path, WANE_LIMIT_CONFIG, &err));
+    wane_free(bytes);
+    assert_int_equal(truncate(path, (8 << 20) + 1), 0);
+    CHECK_FAILS(wane_file_read_kind(&bytes, &count, path, WANE_LIMIT_CONFIG, &err), WANE_EFORMAT,
+                "config.json: larger than 8 MiB, the limit of a configuration");
+    assert_int_equal(truncate(path, (128 << 20) + 1), 0);
+    CHECK_FAILS(wane_file_read_kind(&bytes, &count, path, WANE_LIMIT_TOKENIZER, &err), WANE_EFORMAT,
+                "larger than 128 MiB, the limit of a tokenizer");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(wane_limit_of_name("a/config.json"), WANE_LIMIT_CONFIG);
+    assert_int_equal(wane_limit_of_name("adapter_config.json"), WANE_LIMIT_CONFIG);
+    assert_int_equal(wane_limit_of_name("a/tokenizer.json"), WANE_LIMIT_TOKENIZER);
+    assert_int_equal(wane_limit_of_name("model.safetensors.index.json"), WANE_LIMIT_INDEX);
 }
 
 static void files_are_mapped(void **state)
@@ -85,7 +149,7 @@ static void files_are_mapped(void **state)
     assert_int_equal(map.bytes, 0);
     assert_non_null(map.data);
     wane_map_close(&map);
-    CHECK_FAILS(wane_map_open(&map, scratch_folder(), &err), WANE_EFORMAT, "not a regular file");
+    CHECK_FAILS(wane_map_open(&map, scratch_folder(), &err), WANE_EINVAL, "Is a directory");
     CHECK_FAILS(wane_map_open(&map, scratch_path("none"), &err), WANE_ENOTFOUND, "none: ");
     assert_int_equal(mkfifo(scratch_path("fifo"), 0600), 0);
     CHECK_FAILS(wane_map_open(&map, scratch_path("fifo"), &err), WANE_EFORMAT,
@@ -571,6 +635,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_read_whole),
+        cmocka_unit_test(special_files_are_refused),
+        cmocka_unit_test(kinds_have_limits),
         cmocka_unit_test(files_are_mapped),
         cmocka_unit_test(writes_are_atomic),
         cmocka_unit_test(two_writers_do_not_meet),
