@@ -30,6 +30,8 @@ static wane_status print_need(wane_opened *o, bool mixed, wane_error *err)
     (void)printf("cells     %zu, %zu to fill\n", need.cells, need.cells_missing);
     if (need.cells_earlier)
         (void)printf("earlier   %zu spectra cannot be measured again\n", need.cells_earlier);
+    if (need.cells_gone)
+        (void)printf("gone      %zu cells cannot be filled: weights_gone\n", need.cells_gone);
 done:
     wane_results_close(db);
     return st;

@@ -209,5 +209,6 @@ int wane_opened_run(wane_opened *o, int jobs, int threads, int worker,
                       outcome.gates_failed, outcome.runs_failed);
     if (st != WANE_OK) return wane_cli_fail(&err);
     if (!worker && (st = print_summary(o, &err)) != WANE_OK) return wane_cli_fail(&err);
-    return outcome.runs_failed || outcome.gates_failed ? WANE_EXIT_FAILED : WANE_EXIT_DONE;
+    bool short_of = outcome.runs_failed || outcome.gates_failed || outcome.cells_gone;
+    return short_of ? WANE_EXIT_FAILED : WANE_EXIT_DONE;
 }

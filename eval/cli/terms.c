@@ -422,7 +422,8 @@ static const wane_term terms[] = {
      "probe_failed; not_tracked: 'track' was not asked for before the training; unchanged: W = "
      "W_0; below_floor, beyond_stored_top, earlier_definition: of directions and their counts "
      "(wane explain NAME); vocabularies_differ: no KL between models of other vocabularies (wane "
-     "diff); tracked: a look leaves out what needs all singular values",
+     "diff); tracked: a look leaves out what needs all singular values; weights_gone: in events, "
+     "of cells that cannot be filled",
      NULL, NULL, "when the value is there", NULL, NULL},
     {"relative_update", "measure", "size of the update relative to the weight",
      "||W - W_0||_F / ||W_0||_F; of a stage: ratio of the totals", "ratio", MORE_CHANGED, NULL,
@@ -512,6 +513,11 @@ static const wane_term terms[] = {
      "(1/T) A(task T, last look) + (1 - 1/T) min_acc", "share of 1", "higher: better",
      "where a stage was not tracked (not_tracked), behind a divergence (diverged)",
      "De Lange et al., ICLR 2023 (2205.13452)", "needs 'track'"},
+    {"weights_gone", "column",
+     "why a cell cannot be filled: the weights or heads it would be measured on are not on disk",
+     NULL, NULL, NULL, NULL, NULL,
+     "they were let go under keep, or deleted by hand; the run and all that was measured stay. Put "
+     "the files back, or run in another database with 'keep: all', and the cell is filled"},
     {"where", "test",
      "what --where may speak of: any SQL expression over these columns of run_list",
      "experiment, run, key, method, kind, rank, alpha, learning_rate, order_name, seed, stages, "

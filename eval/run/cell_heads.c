@@ -10,8 +10,8 @@
 
 /* The last stage at or before `position`, on the way from the base, that trains the task; 0: none.
  */
-static size_t trained_at(const wane_work *work, const wane_plan_run *run, size_t position,
-                         size_t task)
+size_t wane_head_position(const wane_work *work, const wane_plan_run *run, size_t position,
+                          size_t task)
 {
     size_t first = wane_plan_from_base(run) ? position : 1;
     for (size_t p = position; p >= first && p > 0; p--)
@@ -24,7 +24,7 @@ static wane_status score_linear(wane_accuracy *out, const char **reason, wane_wo
                                 const wane_chain *chain, wane_error *err)
 {
     const wane_input_task *in = &work->inputs->tasks[task];
-    size_t at = trained_at(work, run, position, task);
+    size_t at = wane_head_position(work, run, position, task);
     const wane_plan_stage *stage = &work->plan->stages[run->stages[at]];
     float *weight = NULL;
     /* A given adapter may have brought its head. */

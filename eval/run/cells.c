@@ -74,38 +74,85 @@ typedef struct filling {
     size_t position;
     const wane_chain *chain;
     wane_cells_count *count; /* of those that are there and missing, or NULL */
+    wane_reach reach[2];     /* of the weights at `position`, and of those before it */
+    bool reach_known, sealed;
 } filling;
 
-/* A spectrum of the earlier definition is there, and its weights are not. */
-static wane_status stays(bool *out, const filling *f, const wane_cell *cell, wane_error *err)
+/* What is on disk of the stage, found out once, when a cell is not there. */
+static wane_status find_reach(filling *f, wane_error *err)
+{
+    wane_stage_state state = {0};
+    int64_t stage = f->work->plan->stages[f->run->stages[f->position]].id;
+    if (f->reach_known) return WANE_OK;
+    wane_status st = wane_results_stage_state(f->work->db, &state, stage, err);
+    f->sealed = state.status == WANE_STAGE_DONE && f->position > 0;
+    for (size_t i = 0; i < 2 && st == WANE_OK && f->sealed; i++)
+        st = wane_stage_reachable(&f->reach[i], f->work, f->run, f->position - i, err);
+    f->reach_known = st == WANE_OK;
+    return st;
+}
+
+/* Whether a spectrum of the earlier definition is there. */
+static wane_status measured_earlier(bool *out, const filling *f, const wane_cell *cell,
+                                    wane_error *err)
 {
     wane_cell earlier = *cell;
     char settings[WANE_SHA256_HEX];
-    bool reachable = false;
     *out = false;
     if (cell->measure != WANE_CELL_SPECTRUM) return WANE_OK;
     earlier.settings_sha256 = settings;
     wane_status st =
         spectrum_settings(settings, WANE_SPECTRUM_EARLIER, f->work->experiment, cell->subject, err);
-    if (st == WANE_OK) st = wane_cell_exists(f->work->db, out, &earlier, err);
-    if (st != WANE_OK || !*out) return st;
-    st = wane_stage_reachable(&reachable, f->work, f->run, f->position, err);
-    if (st == WANE_OK && reachable && strcmp(cell->subject, "previous") == 0)
-        st = wane_stage_reachable(&reachable, f->work, f->run, f->position - 1, err);
-    *out = !reachable;
+    return st == WANE_OK ? wane_cell_exists(f->work->db, out, &earlier, err) : st;
+}
+
+/* The head that scores a cell may be gone though the weights are there. */
+static wane_status find_head(wane_reach *reach, const filling *f, const wane_cell *cell,
+                             size_t subject, wane_error *err)
+{
+    bool kept = true;
+    wane_status st = WANE_OK;
+    if (cell->measure != WANE_CELL_SCORE || f->work->experiment->head != WANE_HEAD_LINEAR)
+        return WANE_OK;
+    size_t at = wane_head_position(f->work, f->run, f->position, subject);
+    if (at) st = wane_head_kept(&kept, f->work, &f->work->plan->stages[f->run->stages[at]], err);
+    if (!kept) *reach = WANE_REACH_GONE;
+    return st;
+}
+
+typedef enum standing { THERE, MISSING, EARLIER, GONE } standing;
+
+/* How it stands with a cell. What was sealed stays so where its weights cannot be read back: there
+ * a spectrum of the earlier definition is kept, and a cell that was never measured cannot be. */
+static wane_status look_at_cell(standing *out, filling *f, const wane_cell *cell, size_t subject,
+                                wane_error *err)
+{
+    bool exists = false, earlier = false;
+    *out = MISSING;
+    if (!f->work->db || !cell->stage) return WANE_OK;
+    wane_status st = wane_cell_exists(f->work->db, &exists, cell, err);
+    if (st == WANE_OK && exists) *out = THERE;
+    if (st != WANE_OK || exists || (st = find_reach(f, err)) != WANE_OK || !f->sealed) return st;
+    bool previous = cell->measure == WANE_CELL_SPECTRUM && strcmp(cell->subject, "previous") == 0;
+    wane_reach reach = f->reach[0];
+    if (previous && f->reach[1] > reach) reach = f->reach[1];
+    if (reach == WANE_REACH_HERE) st = find_head(&reach, f, cell, subject, err);
+    if (st != WANE_OK || reach == WANE_REACH_HERE) return st;
+    st = measured_earlier(&earlier, f, cell, err);
+    /* Of other kernels they are there, and the run says what --mixed would do. */
+    *out = earlier ? EARLIER : reach == WANE_REACH_GONE ? GONE : MISSING;
     return st;
 }
 
 static wane_status count_cell(void *context, const wane_cell *cell, size_t subject, wane_error *err)
 {
-    (void)subject;
-    const filling *f = context;
-    bool there = false, kept = false, known = f->work->db && cell->stage;
-    wane_status st = known ? wane_cell_exists(f->work->db, &there, cell, err) : WANE_OK;
-    if (st == WANE_OK && known && !there) st = stays(&kept, f, cell, err);
+    filling *f = context;
+    standing at;
+    wane_status st = look_at_cell(&at, f, cell, subject, err);
     f->count->cells++;
-    f->count->missing += !there && !kept;
-    f->count->earlier += kept;
+    f->count->missing += at == MISSING;
+    f->count->earlier += at == EARLIER;
+    f->count->gone += at == GONE;
     return st;
 }
 
@@ -146,10 +193,9 @@ static wane_status fill_cell(void *context, const wane_cell *cell, size_t subjec
 {
     filling *f = context;
     wane_work *work = f->work;
-    bool there = false;
-    wane_status st = wane_cell_exists(work->db, &there, cell, err);
-    if (st == WANE_OK && !there) st = stays(&there, f, cell, err);
-    if (st != WANE_OK || there) return st;
+    standing at;
+    wane_status st = look_at_cell(&at, f, cell, subject, err);
+    if (st != WANE_OK || at != MISSING) return st;
     if ((st = wane_work_continue(work, err)) != WANE_OK) return st;
     work->cell_wall = wane_clock_wall();
     work->cell_cpu = wane_clock_cpu();

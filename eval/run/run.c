@@ -109,6 +109,7 @@ static wane_status count_needs(wane_run_need *need, wane_work *work, bool *seen,
             bool done = state.status == WANE_STAGE_DONE || ended;
             need->cells += count.cells;
             need->cells_earlier += count.earlier;
+            need->cells_gone += count.gone;
             if (!ended) need->cells_missing += count.missing;
             if (!done) need->stages_missing += p > 0;
             if (!done) need->steps_missing += stage->steps;
@@ -213,21 +214,6 @@ wane_status wane_run_left(bool *out, wane_work *work, const wane_plan_run *run, 
     path_state state = {0};
     wane_status st = look_at(&state, work, run, err);
     *out = !state.sealed || state.last > 0;
-    return st;
-}
-
-/* Whether the weights that new cells of a sealed run need are there: asked before anything of it is
- * touched, so that what cannot be measured any more does not undo the seal. */
-static wane_status check_weights(wane_work *work, const wane_plan_run *run, size_t last,
-                                 wane_error *err)
-{
-    wane_status st = WANE_OK;
-    for (size_t p = 1; p <= last && st == WANE_OK; p++) {
-        wane_stage_state state = {0};
-        st = wane_results_stage_state(work->db, &state, work->plan->stages[run->stages[p]].id, err);
-        if (st == WANE_OK && state.status == WANE_STAGE_DONE && !may_be_passed(work, run, p, last))
-            st = wane_stage_kept(work, run, p, err);
-    }
     return st;
 }
 
@@ -353,11 +339,11 @@ static wane_status work_on_run(wane_work *work, size_t r, wane_error *err)
         /* A process killed behind the seal may have left what `keep` does not keep. */
         return st == WANE_OK ? wane_stage_let_go(work, run, err) : st;
     }
-    if (state.sealed && !state.untrained) st = check_weights(work, run, state.last, err);
-    if (st != WANE_OK) return st;
     const wane_run_progress *p = &work->options->progress;
     if (p->run) p->run(p->context, work->plan, r);
-    st = wane_results_set_run_status(work->db, run->id, WANE_RUN_RUNNING, NULL, err);
+    /* A run that is asked for more cells alone stays what it is, whatever comes of them. */
+    if (!state.sealed || state.untrained)
+        st = wane_results_set_run_status(work->db, run->id, WANE_RUN_RUNNING, NULL, err);
     bool finite = true;
     if (st == WANE_OK) st = wane_gates_of_run(&finite, work, run, err);
     if (st == WANE_OK && finite) st = walk(work, r, &state, &diverged, err);
@@ -503,19 +489,59 @@ done:
     return st;
 }
 
-/* What was measured by an earlier definition and cannot be measured again here. */
-static wane_status tell_earlier(wane_work *work, wane_error *err)
+/* Why cells of the run's stage are not there, with the run and the stage, once. */
+static wane_status record_gone(wane_work *work, const wane_plan_run *run, size_t position,
+                               size_t cells, wane_error *err)
 {
+    wane_text line = {0};
+    const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
+    wane_text_printf(&line,
+                     "%s: %zu cell%s of stage %zu cannot be filled: weights_gone: the weights or "
+                     "heads they would be measured on are not on disk",
+                     run->name, cells, cells == 1 ? "" : "s", position);
+    wane_status st = wane_text_check(&line, "run", run->name, err);
+    if (st == WANE_OK) st = wane_results_add_warning(work->db, run->id, stage->id, line.data, err);
+    wane_text_free(&line);
+    return st;
+}
+
+static wane_status record_all_gone(wane_work *work, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    for (size_t r = 0; r < work->plan->run_count; r++)
+        for (size_t p = 1; p <= work->plan->runs[r].length; p++) {
+            const wane_plan_run *run = &work->plan->runs[r];
+            wane_cells_count count = {0};
+            st = wane_cells_missing(&count, work, run, p, err);
+            if (st == WANE_OK && count.gone) st = record_gone(work, run, p, count.gone, err);
+            if (st != WANE_OK) return st;
+        }
+    return st;
+}
+
+/* What was measured by an earlier definition and cannot be measured again here, and what cannot be
+ * measured at all. */
+static wane_status tell_unreachable(wane_work *work, wane_error *err)
+{
+    const wane_log *log = work->options->log;
     wane_run_need need = {0};
     wane_status st = wane_run_needs(&need, work->plan, work->db, work->options->mixed, err);
     if (st == WANE_OK && need.cells_earlier)
         wane_log_line(
-            work->options->log, WANE_LOG_WARNING,
+            log, WANE_LOG_WARNING,
             "%zu %s as an earlier wane measured %s: the weights are not on disk, or of other "
             "kernels (wane explain earlier_definition)",
             need.cells_earlier, need.cells_earlier == 1 ? "spectrum stays" : "spectra stay",
             need.cells_earlier == 1 ? "it" : "them");
-    return st;
+    if (st != WANE_OK || !need.cells_gone) return st;
+    work->outcome->cells_gone = need.cells_gone;
+    wane_log_line(log, WANE_LOG_WARNING,
+                  "%s: %zu cell%s cannot be filled: weights_gone: the weights or heads they would "
+                  "be measured on are not on disk; their runs stay as they are (wane query %s "
+                  "--name events; wane explain weights_gone)",
+                  work->experiment->name, need.cells_gone, need.cells_gone == 1 ? "" : "s",
+                  work->options->database);
+    return record_all_gone(work, err);
 }
 
 static wane_status store_warnings(const wane_work *work, wane_error *err)
@@ -557,7 +583,7 @@ wane_status wane_run(wane_run_outcome *out, wane_plan *plan, const wane_run_opti
     if (st == WANE_OK && options->jobs > 1 && !options->worker) st = wane_jobs_run(&work, err);
     else if (st == WANE_OK) st = all_runs(&work, err);
     if (st == WANE_OK && !options->worker) st = wane_bounds_finish(&work, err);
-    if (st == WANE_OK && !options->worker) st = tell_earlier(&work, err);
+    if (st == WANE_OK && !options->worker) st = tell_unreachable(&work, err);
     close_work(&work);
     *out = *work.outcome;
     if (report) report->status = st;

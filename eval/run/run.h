@@ -14,11 +14,14 @@ typedef struct wane_run_need {
     size_t cells, cells_missing;
     size_t cells_earlier; /* spectra of an earlier definition that stay: they cannot be measured
                              again from what is on disk, on this machine */
+    size_t cells_gone;    /* cells of sealed stages that cannot be filled: what they would be
+                             measured on is not on disk */
 } wane_run_need;
 
 typedef struct wane_run_outcome {
     size_t stages_trained, steps_trained, cells_filled;
     size_t runs_done, runs_diverged, runs_failed, gates_failed;
+    size_t cells_gone; /* asked for, and not to be filled: of no worker's, of the whole plan */
 } wane_run_outcome;
 
 /* What a worker tells its parent, in memory that outlives it: it alone writes here. */

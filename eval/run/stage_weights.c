@@ -34,8 +34,9 @@ static wane_status load_given(wane_work *work, const wane_plan_stage *stage, wan
     return st;
 }
 
-wane_status wane_stage_kept(wane_work *work, const wane_plan_run *run, size_t position,
-                            wane_error *err)
+/* WANE_ENOTFOUND when the weights of the sealed stage were let go. */
+static wane_status check_kept(wane_work *work, const wane_plan_run *run, size_t position,
+                              wane_error *err)
 {
     const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
     if (stage->given) return WANE_OK;
@@ -49,13 +50,11 @@ wane_status wane_stage_kept(wane_work *work, const wane_plan_run *run, size_t po
                      run->name, position);
 }
 
-static wane_status update_there(bool *out, wane_work *work, const wane_plan_stage *stage,
-                                wane_error *err)
+static wane_status there(bool *out, wane_work *work, const wane_plan_stage *stage, const char *kind,
+                         wane_error *err)
 {
-    bool lora = stage->config->settings.kind == WANE_METHOD_LORA;
     char *path = NULL;
-    wane_status st =
-        wane_artifact_find(&path, NULL, work, stage, lora ? "adapter" : "tensors", err);
+    wane_status st = wane_artifact_find(&path, NULL, work, stage, kind, err);
     *out = false;
     if (st == WANE_ENOTFOUND) return WANE_OK;
     if (st == WANE_OK) *out = wane_file_exists(path) || wane_folder_exists(path);
@@ -63,21 +62,34 @@ static wane_status update_there(bool *out, wane_work *work, const wane_plan_stag
     return st;
 }
 
-wane_status wane_stage_reachable(bool *out, wane_work *work, const wane_plan_run *run,
+wane_status wane_head_kept(bool *out, wane_work *work, const wane_plan_stage *stage,
+                           wane_error *err)
+{
+    *out = true;
+    return stage->given ? WANE_OK : there(out, work, stage, "head", err);
+}
+
+wane_status wane_stage_reachable(wane_reach *out, wane_work *work, const wane_plan_run *run,
                                  size_t position, wane_error *err)
 {
     const wane_plan_stage *last = &work->plan->stages[run->stages[position]];
-    *out = true;
+    *out = WANE_REACH_HERE;
     if (position == 0) return WANE_OK;
     /* A stage that tuned whole tensors holds all its run has tuned. */
     bool alone = wane_plan_from_base(run) ||
                  (!last->given && last->config->settings.kind != WANE_METHOD_LORA);
-    for (size_t p = alone ? position : 1; *out && p <= position; p++) {
+    for (size_t p = alone ? position : 1; *out != WANE_REACH_GONE && p <= position; p++) {
         const wane_plan_stage *stage = &work->plan->stages[run->stages[p]];
-        wane_status st = stage->given ? WANE_OK : update_there(out, work, stage, err);
-        if (st == WANE_OK && *out) st = wane_environment_check(work, stage->id, err);
-        if (st == WANE_EVERSION) {
-            *out = false;
+        bool kept = true;
+        wane_status st = WANE_OK;
+        if (!stage->given) {
+            bool lora = stage->config->settings.kind == WANE_METHOD_LORA;
+            st = there(&kept, work, stage, lora ? "adapter" : "tensors", err);
+        }
+        if (st == WANE_OK && kept) st = wane_environment_check(work, stage->id, err);
+        if (!kept) *out = WANE_REACH_GONE;
+        else if (st == WANE_EVERSION) {
+            *out = WANE_REACH_OTHER_KERNELS;
             st = WANE_OK;
         }
         if (st != WANE_OK) return st;
@@ -97,7 +109,7 @@ wane_status wane_stage_load(wane_work *work, const wane_plan_run *run, size_t po
         return st;
     }
     bool lora = stage->config->settings.kind == WANE_METHOD_LORA;
-    WANE_TRY(wane_stage_kept(work, run, position, err));
+    WANE_TRY(check_kept(work, run, position, err));
     WANE_TRY(wane_artifact_update(&update, work, stage, lora ? "adapter" : "tensors", err));
     wane_policy policy = work->experiment->policy;
     if (wane_plan_from_base(run) || (lora && policy != WANE_POLICY_MERGE))

@@ -212,7 +212,7 @@ wane_status wane_warnings_store(const wane_warnings *warnings, wane_results *db,
         wane_text_clear(&line);
         wane_text_printf(&line, "%s: %s", experiment, warnings->text[i]);
         WANE_TRY(wane_text_check(&line, "run", experiment, err));
-        WANE_TRY(wane_results_add_warning(db, line.data, err));
+        WANE_TRY(wane_results_add_warning(db, 0, 0, line.data, err));
     }
 done:
     wane_text_free(&line);

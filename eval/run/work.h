@@ -119,14 +119,16 @@ WANE_MUST_CHECK wane_status wane_artifact_tensors(wane_tensors **out, wane_work 
                                                   const wane_plan_stage *stage, const char *kind,
                                                   wane_error *err);
 
-/* stage_weights.c: WANE_ENOTFOUND when the weights of the sealed stage were let go. */
-WANE_MUST_CHECK wane_status wane_stage_kept(wane_work *work, const wane_plan_run *run,
-                                            size_t position, wane_error *err);
-/* Whether the weights of the sealed stage can be read back here: all updates that make them are on
- * disk and, without --mixed, of this machine's kernels. Position 0 always is. */
-WANE_MUST_CHECK wane_status wane_stage_reachable(bool *out, wane_work *work,
+/* stage_weights.c: whether the weights of the sealed stage can be read back here: all updates that
+ * make them are on disk (else GONE) and, without --mixed, of this machine's kernels. Position 0 is
+ * always HERE. */
+typedef enum wane_reach { WANE_REACH_HERE, WANE_REACH_OTHER_KERNELS, WANE_REACH_GONE } wane_reach;
+WANE_MUST_CHECK wane_status wane_stage_reachable(wane_reach *out, wane_work *work,
                                                  const wane_plan_run *run, size_t position,
                                                  wane_error *err);
+/* Whether the head that the sealed stage trained is on disk. */
+WANE_MUST_CHECK wane_status wane_head_kept(bool *out, wane_work *work, const wane_plan_stage *stage,
+                                           wane_error *err);
 /* Moves the chain from position - 1 to the sealed stage at `position`. */
 WANE_MUST_CHECK wane_status wane_stage_load(wane_work *work, const wane_plan_run *run,
                                             size_t position, wane_chain *chain, wane_error *err);
@@ -151,11 +153,14 @@ typedef struct wane_cells_count {
     size_t cells, missing; /* all of them; those to be measured */
     size_t earlier; /* spectra of the earlier definition (spectra.h) that stay as they are, because
                        they cannot be measured again (wane_stage_reachable) */
+    size_t gone;    /* cells of a sealed stage that are not there and cannot be filled, because the
+                       weights they would be measured on are not on disk */
 } wane_cells_count;
 WANE_MUST_CHECK wane_status wane_cells_missing(wane_cells_count *out, wane_work *work,
                                                const wane_plan_run *run, size_t position,
                                                wane_error *err);
-/* Measures what is missing on the chain's weights, each cell in its own transaction. */
+/* Measures what is missing on the chain's weights, each cell in its own transaction; what counts as
+ * `earlier` or `gone` is passed by. */
 WANE_MUST_CHECK wane_status wane_cells_fill(wane_work *work, const wane_plan_run *run,
                                             size_t position, const wane_chain *chain,
                                             wane_error *err);
@@ -174,6 +179,9 @@ WANE_MUST_CHECK wane_status wane_cell_fill_task(wane_work *work, const wane_cell
                                                 const wane_chain *chain, wane_error *err);
 /* cell_heads.c: the same under `head: linear` and `head: reprobe`; *reason (a constant) says why
  * there is no score. */
+/* The position whose head scores the task at `position` under `head: linear`; 0: none does. */
+size_t wane_head_position(const wane_work *work, const wane_plan_run *run, size_t position,
+                          size_t task);
 WANE_MUST_CHECK wane_status wane_score_by_head(wane_accuracy *out, const char **reason,
                                                wane_work *work, size_t task,
                                                const wane_plan_run *run, size_t position,

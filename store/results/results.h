@@ -556,8 +556,9 @@ WANE_MUST_CHECK wane_status wane_results_add_usage(wane_results *db, int64_t sta
 WANE_MUST_CHECK wane_status wane_results_add_event(wane_results *db, int64_t run, int64_t stage,
                                                    const char *level, const char *message,
                                                    wane_error *err);
-/* An event of level "warning" of no run, unless the same message is there. */
-WANE_MUST_CHECK wane_status wane_results_add_warning(wane_results *db, const char *message,
-                                                     wane_error *err);
+/* An event of level "warning", of a run and a stage or (0) of none, unless the same message is
+ * there. */
+WANE_MUST_CHECK wane_status wane_results_add_warning(wane_results *db, int64_t run, int64_t stage,
+                                                     const char *message, wane_error *err);
 
 #endif

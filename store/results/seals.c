@@ -317,7 +317,8 @@ wane_status wane_results_add_event(wane_results *db, int64_t run, int64_t stage,
     return wane_results_leave(db, own, st, err);
 }
 
-wane_status wane_results_add_warning(wane_results *db, const char *message, wane_error *err)
+wane_status wane_results_add_warning(wane_results *db, int64_t run, int64_t stage,
+                                     const char *message, wane_error *err)
 {
     char now[24];
     bool own = false;
@@ -325,9 +326,9 @@ wane_status wane_results_add_warning(wane_results *db, const char *message, wane
     if (st != WANE_OK) return st;
     wane_clock_utc(now);
     st = wane_results_run(db, err,
-                          "INSERT INTO event (time, level, message) SELECT ?1, 'warning', ?2 WHERE "
-                          "NOT EXISTS (SELECT 1 FROM event WHERE level = 'warning' AND message = "
-                          "?2)",
-                          "tt", now, message);
+                          "INSERT INTO event (run, stage, time, level, message) SELECT ?1, ?2, ?3, "
+                          "'warning', ?4 WHERE NOT EXISTS (SELECT 1 FROM event WHERE level = "
+                          "'warning' AND message = ?4)",
+                          "rrtt", run, stage, now, message);
     return wane_results_leave(db, own, st, err);
 }
