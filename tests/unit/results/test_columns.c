@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every column of every view, on a database whose numbers are computed by hand: what is asked of a
+ * view is written here as arithmetic on what was put in. A view or column that is not here fails
+ * the test.
+ */
+#include "tests/support/support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "store/results/query.h"
+#include "store/results/results.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Two runs of two tasks that are done, "a" and "b", and one that failed. Beside what is to be seen
+ * stands what must not be: looks into a training (step 10), other splits, a run that was
+ * superseded, spectra against the stage before. */
+static const char plan[] =
+    "INSERT INTO model (id, key, name, architecture) VALUES (1, 'm', 'small', 'llama');"
+    "INSERT INTO matrix (id, model, position, name, module, layer, \"rows\", cols) VALUES"
+    " (1, 1, 0, 'm.a', 'a', 0, 40, 60), (2, 1, 1, 'm.b', 'b', 0, 50, 50),"
+    " (3, 1, 2, 'm.c', 'c', 0, 30, 20);"
+    "INSERT INTO task (id, key, name, kind, split) VALUES (1, 'sst@', 'sst', 'classification',"
+    " 'test'), (2, 'cola@', 'cola', 'classification', 'validation'),"
+    " (3, 'qqp@', 'qqp', 'classification', 'test');"
+    "INSERT INTO corpus (id, key, name, floor) VALUES (1, 'c4@', 'c4', 1.5),"
+    " (2, 'wiki@', 'wiki', NULL), (3, 'code@', 'code', NULL), (4, 'math@', 'math', NULL);"
+    "INSERT INTO experiment (id, key, model, limited, source) VALUES (1, 'e', 1, 0, 'name: e');"
+    "INSERT INTO experiment_task (experiment, task, watched) VALUES (1, 1, 0), (1, 2, 0),"
+    " (1, 3, 1);"
+    "INSERT INTO experiment_corpus (experiment, corpus, role, weight) VALUES"
+    " (1, 1, 'pretraining', 1), (1, 2, 'pretraining', 3), (1, 3, 'other', 1), (1, 4, 'other', 2);"
+    "INSERT INTO stage (id, key, parent, model, kind, task_name, status) VALUES"
+    " (1, 'base', NULL, 1, 'base', NULL, 'done'), (2, 'a1', 1, 1, 'sft', 'sst', 'done'),"
+    " (3, 'a2', 2, 1, 'sft', 'cola', 'done'), (4, 'b1', 1, 1, 'sft', 'sst', 'done'),"
+    " (5, 'b2', 4, 1, 'sft', 'cola', 'done'), (6, 'c1', 1, 1, 'sft', 'sst', 'planned'),"
+    " (7, 'c2', 6, 1, 'sft', 'cola', 'planned');"
+    "INSERT INTO run (id, key, experiment, name, method, kind, rank, alpha, learning_rate,"
+    " order_name, seed, stages, trainable, status, error, superseded) VALUES"
+    " (1, 'key-a', 1, 'l4/given/s0', 'l4', 'lora', 4, 8, 0.01, 'given', 0, 2, 100, 'done', NULL, "
+    "0),"
+    " (2, 'key-b', 1, 'l4/given/s1', 'l4', 'lora', 4, 8, 0.01, 'given', 1, 2, 100, 'done', NULL, "
+    "0),"
+    " (3, 'key-c', 1, 'l4/given/s2', 'l4', 'lora', 4, 8, 0.01, 'given', 2, 2, 100, 'failed',"
+    "  'out of disk', 0),"
+    " (4, 'key-d', 1, 'l4/given/s0', 'l4', 'lora', 4, 8, 0.01, 'given', 0, 2, 100, 'done', NULL, "
+    "1);"
+    "INSERT INTO run_stage (run, position, stage, task) VALUES (1, 0, 1, NULL), (1, 1, 2, 1),"
+    " (1, 2, 3, 2), (2, 0, 1, NULL), (2, 1, 4, 1), (2, 2, 5, 2), (3, 0, 1, NULL), (3, 1, 6, 1),"
+    " (3, 2, 7, 2), (4, 0, 1, NULL), (4, 1, 4, 1), (4, 2, 5, 2);"
+    "INSERT INTO cell (stage, step, measure, subject, settings_sha256, data_sha256) VALUES"
+    " (1, -1, 'score', 'sst@', 's', 'd'), (2, -1, 'score', 'sst@', 's', 'd'),"
+    " (3, -1, 'score', 'sst@', 's', 'd'), (4, -1, 'score', 'sst@', 's', 'd'),"
+    " (5, -1, 'score', 'sst@', 's', 'd');"
+    "INSERT INTO score (stage, step, metric, split, task, value, stderr, n) VALUES"
+    " (1, -1, 'accuracy', 'test', 1, .5, .05, 100), (1, -1, 'accuracy', 'validation', 2, .4, .06, "
+    "50),"
+    " (1, -1, 'accuracy', 'test', 3, .3, .07, 70), (2, -1, 'accuracy', 'test', 1, .8, .04, 100),"
+    " (2, -1, 'accuracy', 'validation', 2, .45, .06, 50), (2, -1, 'accuracy', 'test', 3, .35, .07, "
+    "70),"
+    " (3, -1, 'accuracy', 'test', 1, .7, .04, 100), (3, -1, 'accuracy', 'validation', 2, .9, .03, "
+    "50),"
+    " (3, -1, 'accuracy', 'test', 3, .25, .07, 70), (4, -1, 'accuracy', 'test', 1, .6, .04, 100),"
+    " (4, -1, 'accuracy', 'validation', 2, .5, .06, 50), (5, -1, 'accuracy', 'test', 1, .55, .04, "
+    "100),"
+    " (5, -1, 'accuracy', 'validation', 2, .75, .03, 50),"
+    " (3, -1, 'majority', 'validation', 2, .66, NULL, 50), (3, -1, 'majority', 'test', 1, .51, "
+    "NULL, 9),"
+    " (3, -1, 'loss', 'validation', 2, .33, NULL, 50), (3, -1, 'accuracy', 'train', 2, .99, NULL, "
+    "9),"
+    " (3, 10, 'accuracy', 'validation', 2, .01, NULL, 9),"
+    " (3, -1, 'kl_on_task_prompt', 'validation', 2, .11, NULL, 50),"
+    " (3, -1, 'kl_on_task_answer', 'validation', 2, .22, NULL, 50);";
+
+static const char measured[] =
+    "INSERT INTO likelihood (stage, step, corpus, nll, change_stderr, kl_to_base, soft_ce) VALUES"
+    " (1, -1, 1, 3, NULL, NULL, NULL), (1, -1, 2, 4, NULL, NULL, NULL), (1, -1, 3, 5, NULL, NULL, "
+    "NULL),"
+    " (1, -1, 4, 2, NULL, NULL, NULL), (2, -1, 1, 3.5, .05, .3, 3.1), (2, -1, 2, 4.25, .06, .4, "
+    "4.1),"
+    " (2, -1, 3, 5.5, .07, .5, 5.1), (2, -1, 4, 2.5, .08, .6, 2.1), (3, -1, 1, 4, .09, .5, 3.2),"
+    " (3, -1, 2, 4.5, .04, .7, 4.2), (3, -1, 3, 6, .3, .9, 5.2), (3, -1, 4, 2.75, .4, 1.1, 2.2),"
+    " (5, -1, 1, 3.75, .1, .2, 3.3), (5, -1, 2, 4.75, .1, .3, 3.3), (5, -1, 3, 5.75, .1, .2, 3.3),"
+    " (5, -1, 4, 2.5, .1, .2, 3.3), (3, 10, 1, 9, .9, .9, 9);"
+    "UPDATE likelihood SET out_of_reach = 0;"
+    "INSERT INTO metric (run, position, name, subject, value, reason) VALUES"
+    " (1, 1, 'acc', '', .83, NULL), (1, 1, 'bwt', '', NULL, 'one_task'), (1, 2, 'acc', '', .81, "
+    "NULL),"
+    " (1, 2, 'bwt', '', -.12, NULL), (1, 2, 'forgetting', '', .13, NULL),"
+    " (1, 2, 'held_out_change', '', -.06, NULL), (1, 2, 'acc', 'sst', .99, NULL),"
+    " (2, 2, 'acc', '', .65, NULL), (2, 2, 'bwt', '', -.05, NULL), (2, 2, 'forgetting', '', .06, "
+    "NULL);"
+    "INSERT INTO gate (run, name, subject, passed, value, bound) VALUES (1, 'g', '', 1, 1, 2),"
+    " (1, 'h', '', 0, 1, 2), (1, 'i', '', 1, 1, 2), (2, 'g', '', 1, 1, 2);"
+    "INSERT INTO change (stage, step, matrix, task, f_delta, tokens, directions, angle_u, angle_v)"
+    " VALUES (3, -1, 1, 2, .1, 9, 8, .2, .3), (3, -1, 2, 2, .3, 9, 8, .6, .9);"
+    "INSERT INTO intervention (stage, step, choice, arm, lambda, measure, target, value, stderr,"
+    " matrices) VALUES"
+    " (3, -1, 'top', 'shrink', .5, 'delta_frobenius', '', 9.5, NULL, 2),"
+    " (3, -1, 'top', 'shrink', .5, 'matrices_with_intruders', '', 1, NULL, 2),"
+    " (3, -1, 'top', 'shrink', .5, 'nll_change', 'c4', -.2, .05, 2),"
+    " (3, -1, 'top', 'shrink', .5, 'nll_change', 'wiki', -.4, .04, 2),"
+    " (3, -1, 'top', 'shrink', .5, 'nll_change', 'code', 7, 7, 2),"
+    " (3, -1, 'top', 'shrink', .5, 'nll_minus_intruders', 'c4', .1, .08, 2),"
+    " (3, -1, 'top', 'shrink', .5, 'nll_minus_intruders', 'wiki', .3, .05, 2),"
+    " (3, -1, 'top', 'shrink', .5, 'latest_accuracy_change', '', 2, .5, 2),"
+    " (3, -1, 'top', 'shrink', .5, 'seen_accuracy_change', '', -1, .25, 2),"
+    " (3, -1, 'top', 'shrink', .5, 'latest_accuracy_minus_intruders', '', 3, .75, 2),"
+    " (3, -1, 'all', 'shrink', .5, 'nll_change', 'c4', 5, 5, 2),"
+    " (3, -1, 'top', 'energy', .5, 'nll_change', 'c4', 6, 6, 2);";
+
+/* Matrix "a" and "b" changed, "c" did not. scale: of the norms of the changes. */
+static void put_spectra(wane_results *db, int64_t stage, int64_t step, const char *against,
+                        int64_t intruders_a, double scale)
+{
+    wane_error err;
+    const wane_spectrum_row spectra[] = {
+        {.matrix = 1,
+         .changed = true,
+         .base_count = 40,
+         .side = {{intruders_a, 8, .5, 10, 1}, {3, 9, .25, 9, 2}},
+         .top_energy = 10,
+         .base_frobenius = 3,
+         .base_spectral = 2,
+         .delta_frobenius = 6 * scale,
+         .delta_spectral = 2 * scale,
+         .relative_update = 2,
+         .effective_rank = 4,
+         .stable_rank = 1.5,
+         .top_share = .4,
+         .rho_10 = .2,
+         .rounding_floor = NAN},
+        {.matrix = 2,
+         .changed = true,
+         .base_count = 50,
+         .side = {{1, 7, .1, 8, 0}, {4, 5, .2, 7, 3}},
+         .top_energy = 30,
+         .base_frobenius = 4,
+         .base_spectral = 3,
+         .delta_frobenius = 8 * scale,
+         .delta_spectral = 1.5 * scale,
+         .relative_update = 2,
+         .effective_rank = 6,
+         .stable_rank = 2.5,
+         .top_share = .6,
+         .rho_10 = .7,
+         .rounding_floor = NAN},
+        {.matrix = 3,
+         .base_count = 20,
+         .side = {{0, 5, NAN, 0, 0}, {0, 5, NAN, 0, 0}},
+         .top_energy = NAN,
+         .base_frobenius = 12,
+         .base_spectral = 9,
+         .effective_rank = NAN,
+         .stable_rank = NAN,
+         .top_share = NAN,
+         .rho_10 = NAN,
+         .rounding_floor = NAN,
+         .reason = "unchanged"},
+    };
+    CHECK_OK(wane_cell_commit(db,
+                              &(wane_cell){.stage = stage,
+                                           .step = step,
+                                           .measure = WANE_CELL_SPECTRUM,
+                                           .subject = against,
+                                           .settings_sha256 = "s",
+                                           .data_sha256 = ""},
+                              &(wane_cell_rows){.spectra = spectra, .spectrum_count = 3}, &err));
+}
+
+static sqlite3 *sql;
+
+static int set_up(void **state)
+{
+    wane_error err;
+    wane_results *db = NULL;
+    char *why = NULL;
+    if (scratch_make(state) != 0) return -1;
+    CHECK_OK(wane_results_open(&db, scratch_path("c.db"), WANE_RESULTS_CREATE, &err));
+    wane_results_close(db);
+    assert_int_equal(sqlite3_open(scratch_path("c.db"), &sql), SQLITE_OK);
+    if (sqlite3_exec(sql, plan, NULL, NULL, &why) == SQLITE_OK)
+        (void)sqlite3_exec(sql, measured, NULL, NULL, &why);
+    if (why) print_error("%s\n", why);
+    assert_null(why);
+    CHECK_OK(wane_results_open(&db, scratch_path("c.db"), WANE_RESULTS_WRITE, &err));
+    put_spectra(db, 3, WANE_STEP_SEALED, "base", 2, 1);
+    put_spectra(db, 3, WANE_STEP_SEALED, "previous", 9, 3);
+    put_spectra(db, 3, 10, "base", 8, 5);
+    put_spectra(db, 5, WANE_STEP_SEALED, "base", 6, .5);
+    wane_results_close(db);
+    return 0;
+}
+
+static int clean_up(void **state)
+{
+    (void)sqlite3_close(sql);
+    return scratch_remove(state);
+}
+
+/* ------------------------------------------------------------------------- what must be seen */
+
+typedef struct column {
+    const char *name;
+    const char *text; /* NULL: a number */
+    double number;    /* NaN: NULL */
+} column;
+
+#define T(name, text)                                                                              \
+    {                                                                                              \
+        name, text, 0                                                                              \
+    }
+#define N(name, number)                                                                            \
+    {                                                                                              \
+        name, NULL, number                                                                         \
+    }
+#define NONE(name) N(name, NAN)
+#define RUN_A                                                                                      \
+    T("experiment", "e"), T("run", "l4/given/s0"), T("method", "l4"), T("kind", "lora"),           \
+        N("rank", 4), N("learning_rate", .01), T("order_name", "given"), N("seed", 0)
+
+/* Of stage a2: means weighed 1 (c4) and 3 (wiki), other corpora 1 (code) and 2 (math). */
+#define NLL_A ((1 * 4 + 3 * 4.5) / 4)
+#define NLL_0 ((1 * 3.0 + 3 * 4) / 4)
+#define FORGETTING_A (NLL_A - NLL_0)
+#define FORGETTING_STDERR_A (.15 / 4) /* .15^2 = (1 * .09)^2 + (3 * .04)^2 */
+#define OTHER_A ((1 * (6 - 5.0) + 2 * (2.75 - 2)) / 3)
+#define KL_A ((1 * .5 + 3 * .7) / 4)
+/* and of stage b2 */
+#define NLL_B ((1 * 3.75 + 3 * 4.75) / 4)
+#define FORGETTING_B (NLL_B - NLL_0)
+
+/* Counts add over all three matrices, random ones over the two that changed; energies by
+ * top_energy; norms by squares; ranks and shares are means over the two that have them. */
+#define INTRUDERS_A (2 + 1 + 0)
+#define INTRUDERS_B (6 + 1 + 0)
+#define RANDOM_U (8.0 + 7)
+#define RANDOM_V (9.0 + 5)
+#define ENERGY_U ((.5 * 10 + .1 * 30) / (10 + 30))
+#define ENERGY_V ((.25 * 10 + .2 * 30) / (10 + 30))
+#define DELTA_A 10.0 /* 10^2 = 6^2 + 8^2 */
+#define DELTA_B 5.0
+#define DELTA_SPECTRAL_A 2.5      /* 2.5^2 = 2^2 + 1.5^2 */
+#define RELATIVE_A (DELTA_A / 13) /* 13^2 = 3^2 + 4^2 + 12^2 */
+#define EFFECTIVE ((4 + 6) / 2.0)
+#define STABLE ((1.5 + 2.5) / 2)
+#define SHARE ((.4 + .6) / 2)
+#define RHO ((.2 + .7) / 2)
+
+#define MEAN(a, b) (((a) + (b)) / 2)
+#define ROOT_HALF 0.70710678118654752440
+#define DEVIATION(a, b) (((a) > (b) ? (a) - (b) : (b) - (a)) * ROOT_HALF) /* of two */
+
+static const struct {
+    const char *view, *row;
+    column columns[64];
+} views[] = {
+    {"spectrum_total", /* a table that the views read; all three matrices are in its random counts
+                        */
+     "stage = 3 AND step = -1 AND against = 'base'",
+     {N("stage", 3),
+      N("step", -1),
+      T("against", "base"),
+      N("matrices", 3),
+      N("changed", 2),
+      N("intruders_u", INTRUDERS_A),
+      N("intruders_v", 3 + 4),
+      N("random_u", RANDOM_U + 5),
+      N("random_v", RANDOM_V + 5),
+      N("energy_u", ENERGY_U),
+      N("energy_v", ENERGY_V),
+      N("base_frobenius", 13),
+      N("delta_frobenius", DELTA_A),
+      N("delta_spectral", DELTA_SPECTRAL_A),
+      N("relative_update", RELATIVE_A),
+      N("effective_rank", EFFECTIVE),
+      N("stable_rank", STABLE),
+      N("top_share", SHARE),
+      N("rho_10", RHO),
+      N("existing_u", 10 + 8),
+      N("existing_v", 9 + 7),
+      N("unresolved_u", 1 + 0),
+      N("unresolved_v", 2 + 3)}},
+    {"run_list",
+     "run = 'l4/given/s0' AND superseded = 0",
+     {RUN_A, T("key", "key-a"), N("alpha", 8), N("stages", 2), N("trainable", 100), N("limited", 0),
+      N("superseded", 0), T("status", "done"), NONE("error"), NONE("bound")}},
+    {"accuracy_matrix",
+     "run = 'l4/given/s0' AND position = 2 AND task = 'cola'",
+     {RUN_A, N("position", 2), T("trained", "cola"), T("task", "cola"), N("task_position", 2),
+      N("watched", 0), N("stages", 2), N("accuracy", .9), N("stderr", .03), N("n", 50),
+      N("majority", .66), NONE("reason")}},
+    {"accuracy_matrix",
+     "run = 'l4/given/s0' AND position = 1 AND task = 'qqp'",
+     {RUN_A, N("position", 1), T("trained", "sst"), T("task", "qqp"), NONE("task_position"),
+      N("watched", 1), N("stages", 2), N("accuracy", .35), N("stderr", .07), N("n", 70),
+      NONE("majority"), NONE("reason")}},
+    {"task_forgetting",
+     "run = 'l4/given/s0' AND task = 'sst'",
+     {RUN_A, T("task", "sst"), N("task_position", 1), N("watched", 0), N("stages", 2),
+      N("baseline", .5), N("learned", .8), N("best", .8), N("final", .7), N("bwt", .7 - .8),
+      N("forgetting", .8 - .7), N("change", .7 - .5)}},
+    {"forgetting",
+     "run = 'l4/given/s0' AND metric = 'bwt' AND task = ''",
+     {RUN_A, T("metric", "bwt"), T("task", ""), N("value", -.12), NONE("reason")}},
+    {"forgetting",
+     "run = 'l4/given/s0' AND metric = 'forgetting' AND task = 'sst'",
+     {RUN_A, T("metric", "forgetting"), T("task", "sst"), N("value", .8 - .7), NONE("reason")}},
+    {"pretraining_forgetting",
+     "run = 'l4/given/s0' AND position = 2 AND corpus = 'c4'",
+     {RUN_A, N("position", 2), T("trained", "cola"), T("corpus", "c4"), T("role", "pretraining"),
+      N("out_of_reach", 0), N("nll", 4), N("nll_0", 3), N("forgetting", 4 - 3), N("stderr", .09),
+      N("kl_to_base", .5), N("soft_ce", 3.2), N("floor", 1.5), NONE("reason")}},
+    {"intruders",
+     "run = 'l4/given/s0' AND position = 2",
+     {RUN_A, N("position", 2), T("trained", "cola"), N("matrices", 3), N("changed", 2),
+      N("intruders", INTRUDERS_A), N("unresolved", 1 + 0), N("existing", 10 + 8),
+      N("random", RANDOM_U), N("energy", ENERGY_U), NONE("reason")}},
+#define SHARED                                                                                     \
+    N("position", 2), T("trained", "cola"), N("intruders", INTRUDERS_A),                           \
+        N("intruders_unresolved", 1 + 0), N("intruders_existing", 10 + 8),                         \
+        N("intruders_random", RANDOM_U), N("intruder_energy", ENERGY_U), N("intruders_v", 3 + 4),  \
+        N("intruders_unresolved_v", 2 + 3), N("intruders_random_v", RANDOM_V),                     \
+        N("intruder_energy_v", ENERGY_V), N("delta_frobenius", DELTA_A),                           \
+        N("delta_spectral", DELTA_SPECTRAL_A), N("relative_update", RELATIVE_A),                   \
+        N("effective_rank", EFFECTIVE), N("stable_rank", STABLE), N("top_share", SHARE),           \
+        N("rho_10", RHO), N("kl_on_task_prompt", .11), N("kl_on_task_answer", .22),                \
+        N("learned", .9), N("nll", NLL_A), N("pretraining_forgetting", FORGETTING_A),              \
+        N("other_forgetting", OTHER_A), N("kl_to_base", KL_A), N("acc", .81), N("bwt", -.12),      \
+        N("forgetting", .13), N("held_out_change", -.06), N("f_delta", MEAN(.1, .3)),              \
+        N("angle_u", MEAN(.2, .6)), N("angle_v", MEAN(.3, .9)), T("status", "done")
+    {"stage_summary",
+     "run = 'l4/given/s0' AND position = 2",
+     {RUN_A, SHARED, N("limited", 0), T("run_key", "key-a"), N("stages", 2), T("stage", "a2"),
+      T("stage_status", "done"), N("nll_0", NLL_0),
+      N("pretraining_forgetting_stderr", FORGETTING_STDERR_A), N("matrices", 3),
+      N("matrices_changed", 2), N("not_finite", 0)}},
+    {"correlation_points",
+     "run = 'l4/given/s0' AND position = 2",
+     {T("experiment", "e"), T("run", "l4/given/s0"), T("config", "l4"), T("kind", "lora"),
+      N("rank", 4), N("learning_rate", .01), T("order_name", "given"), N("seed", 0), SHARED}},
+    {"run_summary",
+     "run = 'l4/given/s0'",
+     {RUN_A,
+      T("status", "done"),
+      N("stages", 2),
+      N("trainable", 100),
+      N("limited", 0),
+      N("acc", .81),
+      N("bwt", -.12),
+      N("forgetting", .13),
+      N("held_out_change", -.06),
+      N("nll_0", NLL_0),
+      N("nll", NLL_A),
+      N("pretraining_forgetting", FORGETTING_A),
+      N("other_forgetting", OTHER_A),
+      N("kl_to_base", KL_A),
+      N("matrices", 3),
+      N("matrices_changed", 2),
+      N("intruders", INTRUDERS_A),
+      N("intruders_unresolved", 1),
+      N("intruders_existing", 18),
+      N("intruders_random", RANDOM_U),
+      N("intruder_energy", ENERGY_U),
+      N("delta_frobenius", DELTA_A),
+      N("relative_update", RELATIVE_A),
+      N("effective_rank", EFFECTIVE),
+      N("gates", 3),
+      N("gates_failed", 1),
+      NONE("error"),
+      T("key", "key-a"),
+      N("not_finite", 0)}},
+    {"seed_summary",
+     "method = 'l4'",
+     {T("experiment", "e"),
+      T("method", "l4"),
+      T("kind", "lora"),
+      N("rank", 4),
+      N("learning_rate", .01),
+      T("order_name", "given"),
+      N("limited", 0),
+      N("runs", 2),
+      N("left_out", 1),
+      N("acc", MEAN(.81, .65)),
+      N("acc_sd", DEVIATION(.81, .65)),
+      N("bwt", MEAN(-.12, -.05)),
+      N("bwt_sd", DEVIATION(-.12, -.05)),
+      N("forgetting", MEAN(.13, .06)),
+      N("forgetting_sd", DEVIATION(.13, .06)),
+      N("nll_0", NLL_0),
+      N("nll", MEAN(NLL_A, NLL_B)),
+      N("pretraining_forgetting", MEAN(FORGETTING_A, FORGETTING_B)),
+      N("pretraining_forgetting_sd", DEVIATION(FORGETTING_A, FORGETTING_B)),
+      N("intruders", MEAN(INTRUDERS_A, INTRUDERS_B)),
+      N("intruders_sd", DEVIATION(INTRUDERS_A, INTRUDERS_B)),
+      N("intruders_random", RANDOM_U),
+      N("delta_frobenius", MEAN(DELTA_A, DELTA_B)),
+      N("delta_frobenius_sd", DEVIATION(DELTA_A, DELTA_B)),
+      N("acc_n", 2),
+      N("bwt_n", 2),
+      N("forgetting_n", 2),
+      N("nll_n", 2),
+      N("pretraining_forgetting_n", 2),
+      N("intruders_n", 2),
+      N("delta_frobenius_n", 2)}},
+#define OF_NLL                                                                                     \
+    T("experiment", "e"), T("method", "l4"), T("kind", "lora"), N("rank", 4),                      \
+        N("learning_rate", .01), T("metric", "nll"), N("runs", 2), N("left_out", 1), N("n", 2),    \
+        N("mean", MEAN(NLL_A, NLL_B)), N("sd", DEVIATION(NLL_A, NLL_B)),                           \
+        N("low", MEAN(NLL_A, NLL_B) - 12.7062047362 * DEVIATION(NLL_A, NLL_B) * ROOT_HALF),        \
+        N("high", MEAN(NLL_A, NLL_B) + 12.7062047362 * DEVIATION(NLL_A, NLL_B) * ROOT_HALF)
+    {"seed_interval",
+     "metric = 'nll' AND order_name = 'given'",
+     {OF_NLL, T("order_name", "given")}},
+    {"seed_interval", "metric = 'nll' AND order_name IS NULL", {OF_NLL, NONE("order_name")}},
+    {"intervention_effect",
+     "run = 'l4/given/s0'",
+     {RUN_A,
+      N("position", 2),
+      T("trained", "cola"),
+      T("choice", "top"),
+      T("arm", "shrink"),
+      N("lambda", .5),
+      N("matrices", 2),
+      N("matrices_with_intruders", 1),
+      N("nll_change", (1 * -.2 + 3 * -.4) / 4),
+      N("nll_change_stderr", .13 / 4), /* .13^2 = (1 * .05)^2 + (3 * .04)^2 */
+      N("forgetting_change_pct", 100 * ((1 * -.2 + 3 * -.4) / 4) / FORGETTING_A),
+      N("nll_minus_intruders", (1 * .1 + 3 * .3) / 4),
+      N("nll_minus_intruders_stderr", .17 / 4), /* .17^2 = (1 * .08)^2 + (3 * .05)^2 */
+      N("latest_accuracy_change", 2),
+      N("latest_accuracy_change_stderr", .5),
+      N("seen_accuracy_change", -1),
+      N("seen_accuracy_change_stderr", .25),
+      N("latest_accuracy_minus_intruders", 3),
+      N("latest_accuracy_minus_intruders_stderr", .75),
+      N("delta_frobenius", 9.5),
+      NONE("reason")}},
+};
+
+/* ----------------------------------------------------------------------------------- the tests */
+
+static bool as_wanted(sqlite3_stmt *row, int at, const column *wanted)
+{
+    if (wanted->text)
+        return sqlite3_column_type(row, at) == SQLITE_TEXT &&
+               strcmp((const char *)sqlite3_column_text(row, at), wanted->text) == 0;
+    if (isnan(wanted->number)) return sqlite3_column_type(row, at) == SQLITE_NULL;
+    return sqlite3_column_type(row, at) != SQLITE_NULL &&
+           fabs(sqlite3_column_double(row, at) - wanted->number) <=
+               1e-13 * fmax(1, fabs(wanted->number));
+}
+
+static size_t check_row(sqlite3_stmt *row, const char *view, const column *columns)
+{
+    size_t wrong = 0, listed = 0;
+    for (; columns[listed].name; listed++) {
+        const column *wanted = &columns[listed];
+        int at = 0;
+        while (at < sqlite3_column_count(row) &&
+               strcmp(sqlite3_column_name(row, at), wanted->name) != 0)
+            at++;
+        if (at < sqlite3_column_count(row) && as_wanted(row, at, wanted)) continue;
+        const char *seen =
+            at < sqlite3_column_count(row) ? (const char *)sqlite3_column_text(row, at) : "nowhere";
+        print_error("%s.%s: %s, should be %s %.15g\n", view, wanted->name, seen ? seen : "NULL",
+                    wanted->text ? wanted->text : "", wanted->number);
+        wrong++;
+    }
+    for (int at = 0; at < sqlite3_column_count(row); at++) {
+        size_t i = 0;
+        while (i < listed && strcmp(columns[i].name, sqlite3_column_name(row, at)) != 0) i++;
+        if (i < listed) continue;
+        print_error("%s.%s: a column nobody has computed\n", view, sqlite3_column_name(row, at));
+        wrong++;
+    }
+    return wrong;
+}
+
+static void every_column_is_what_it_should_be(void **state)
+{
+    (void)state;
+    size_t wrong = 0;
+    for (size_t v = 0; v < COUNT(views); v++) {
+        char text[300];
+        sqlite3_stmt *row = NULL;
+        (void)snprintf(text, sizeof text, "SELECT * FROM %s WHERE %s", views[v].view, views[v].row);
+        assert_int_equal(sqlite3_prepare_v2(sql, text, -1, &row, NULL), SQLITE_OK);
+        if (sqlite3_step(row) == SQLITE_ROW) {
+            wrong += check_row(row, views[v].view, views[v].columns);
+            if (sqlite3_step(row) == SQLITE_DONE) {
+                (void)sqlite3_finalize(row);
+                continue;
+            }
+        }
+        print_error("%s: not one row where %s\n", views[v].view, views[v].row);
+        wrong++;
+        (void)sqlite3_finalize(row);
+    }
+    assert_int_equal(wrong, 0);
+}
+
+static void every_view_is_here(void **state)
+{
+    (void)state;
+    size_t wrong = 0;
+    sqlite3_stmt *row = NULL;
+    assert_int_equal(sqlite3_prepare_v2(sql, "SELECT name FROM sqlite_schema WHERE type = 'view'",
+                                        -1, &row, NULL),
+                     SQLITE_OK);
+    while (sqlite3_step(row) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(row, 0);
+        size_t v = 0;
+        while (v < COUNT(views) && strcmp(views[v].view, name) != 0) v++;
+        if (v < COUNT(views)) continue;
+        print_error("%s: a view nobody has computed\n", name);
+        wrong++;
+    }
+    (void)sqlite3_finalize(row);
+    assert_int_equal(wrong, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_view_is_here),
+        cmocka_unit_test(every_column_is_what_it_should_be),
+    };
+    return cmocka_run_group_tests_name("columns", tests, set_up, clean_up);
+}
