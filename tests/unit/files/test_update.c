@@ -166,6 +166,36 @@ static void heads_are_kept_beside_the_factors(void **state)
     wane_update_free(&update);
 }
 
+/* Stacked, the root of the rank is no longer what alpha is divided by: the flag goes, the scale
+ * stays. */
+static void a_stack_of_rslora_adapters_is_none(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_update one = {0}, stack = {0}, again = {0};
+    CHECK_OK(wane_update_load(&one, FIXTURES "adapter-rslora", NULL, NULL, &err));
+    const wane_update list[] = {one, one, one};
+    CHECK_OK(wane_update_stack(&stack, list, 3, &err));
+    assert_true(one.facts.rslora);
+    assert_false(stack.facts.rslora);
+    assert_int_equal(stack.facts.rank, 3 * 4);
+    assert_true(stack.facts.alpha == 3.0 * 12); /* scale 6 / sqrt(4), times the rank */
+    CHECK_OK(wane_update_save(&stack, scratch_path("stack"), &err));
+    char *config = read_file(scratch_path("stack/adapter_config.json"), NULL);
+    assert_non_null(strstr(config, "\"use_rslora\": false"));
+    assert_non_null(strstr(config, "\"lora_alpha\": 36,"));
+    free(config);
+    CHECK_OK(wane_update_load(&again, scratch_path("stack"), NULL, NULL, &err));
+    assert_int_equal(again.count, one.count);
+    for (size_t i = 0; i < again.count; i++) {
+        assert_int_equal(again.tensors[i].term.rank, 3 * one.tensors[i].term.rank);
+        assert_true(again.tensors[i].term.scale == one.tensors[i].term.scale);
+    }
+    wane_update_free(&again);
+    wane_update_free(&stack);
+    wane_update_free(&one);
+}
+
 static void what_cannot_be_honoured_is_refused(void **state)
 {
     (void)state;
@@ -600,6 +630,7 @@ int main(void)
         cmocka_unit_test(adapters_of_peft_are_read),
         cmocka_unit_test(facts_of_an_adapter_are_read),
         cmocka_unit_test(heads_are_kept_beside_the_factors),
+        cmocka_unit_test(a_stack_of_rslora_adapters_is_none),
         cmocka_unit_test(what_cannot_be_honoured_is_refused),
         cmocka_unit_test(unpaired_factors_are_refused),
         cmocka_unit_test(patterns_match_as_pefts),

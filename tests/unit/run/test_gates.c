@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The gates around a training, on an adapter that is not what it should be.
  */
+#include <stdio.h>
+
 #include "eval/run/work.h"
 #include "store/base/memory.h"
 #include "tests/support/support.h"
@@ -93,8 +95,60 @@ static void adapter_not_zero_at_the_start(void **state)
     wane_adapter_free(adapter);
 }
 
+/* A probe of that nll whose first logit is the largest. */
+static wane_probe probe_of(double nll, float largest)
+{
+    size_t vocabulary = at.inputs->base->config.vocabulary;
+    wane_probe probe = {.nll = nll, .finite = true};
+    probe.logits = wane_alloc(vocabulary, sizeof *probe.logits);
+    assert_non_null(probe.logits);
+    probe.logits[0] = largest;
+    return probe;
+}
+
+/* Parts in 10^7 of the value, and 10^8 where it passed: both in one whole number. */
+static int64_t gate(const char *name)
+{
+    char sql[200];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT round(value * 1e7) + passed * 100000000 FROM gate WHERE name = '%s'",
+                   name);
+    return query_integer(at.work.db, sql);
+}
+
+/* What gates hold against their bounds are changes of the value before, not of 1. */
+static void errors_are_relative(void **state)
+{
+    (void)state;
+    enum { PASSED = 100000000 };
+    wane_error err;
+    const wane_plan_run *run = &at.plan->runs[0];
+    static const struct {
+        double nll, merged;
+        float largest, other; /* logits */
+        int64_t of_nll, of_logits;
+    } cases[] = {
+        /* Far from 1 on both sides: small beside a large value, large beside a small one. */
+        {4, 4 + 2e-5, 64, 64 - 0x1p-8f, 50 + PASSED, 610 + PASSED}, /* 5e-6, 2^-14 */
+        {.125, .125 + 5e-6, .125f, .125f - 0x1p-14f, 400, 4883},    /* 4e-5, 2^-11 */
+        {-4, -4 - 2e-5, -64, -64 + 0x1p-8f, 50 + PASSED, 610 + PASSED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wane_probe before = probe_of(cases[i].nll, cases[i].largest);
+        wane_probe after = probe_of(cases[i].merged, cases[i].other);
+        CHECK_OK(wane_gate_merged(&at.work, run, 1, &before, &after, &err));
+        assert_int_equal(gate("merged_nll"), cases[i].of_nll);
+        assert_int_equal(gate("merged_logits"), cases[i].of_logits);
+        CHECK_OK(wane_gate_adapter_init(&at.work, run, 1, &before, &after, &err));
+        assert_int_equal(gate("adapter_init"), cases[i].of_nll % PASSED); /* not 0: not passed */
+        wane_free(before.logits);
+        wane_free(after.logits);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(adapter_not_zero_at_the_start)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(adapter_not_zero_at_the_start),
+                                       cmocka_unit_test(errors_are_relative)};
     return cmocka_run_group_tests(tests, open_room, close_room);
 }

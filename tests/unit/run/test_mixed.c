@@ -109,6 +109,31 @@ static void cells_by_other_kernels_are_marked(void **state)
     shown("show", "m/given/s0", "yes: 1 stages trained and ");
 }
 
+/* Not the base: the trained stages alone. It ends the run of all, and is no failure of the first.
+ */
+static void a_stage_made_elsewhere_ends_all(void **state)
+{
+    (void)state;
+    static const char two[] = "methods=[{name: m, kind: lora, rank: 2, learning_rate: 1e-3}, "
+                              "{name: n, kind: lora, rank: 1, learning_rate: 1e-3}]";
+    assert_int_equal(run(two, NULL, NULL), 0);
+    int64_t cells = count("SELECT count(*) FROM cell WHERE stage > 1");
+    int64_t events = count("SELECT count(*) FROM event");
+    sqlite3 *sql = NULL;
+    assert_int_equal(sqlite3_open(database, &sql), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(sql,
+                                  "UPDATE environment SET blas_core = 'Elsewhere' WHERE stage > 1",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_changes(sql), 2);
+    assert_int_equal(sqlite3_close(sql), SQLITE_OK);
+    assert_int_equal(run(two, another_corpus, NULL), 2);
+    said("err", "made with BLAS core Elsewhere");
+    assert_int_equal(count("SELECT count(*) FROM cell WHERE stage > 1"), cells);
+    assert_int_equal(count("SELECT count(*) FROM event"), events);
+    assert_int_equal(count("SELECT count(*) FROM run WHERE status = 'failed'"), 0);
+}
+
 /* The checkpoint of a stage that was begun on another kind of machine. */
 static void a_training_is_not_gone_on_with_elsewhere_in_silence(void **state)
 {
@@ -150,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(cells_by_other_kernels_are_marked, make, scratch_remove),
+        cmocka_unit_test_setup_teardown(a_stage_made_elsewhere_ends_all, make, scratch_remove),
         cmocka_unit_test_setup_teardown(a_training_is_not_gone_on_with_elsewhere_in_silence, make,
                                         scratch_remove),
     };
