@@ -61,6 +61,8 @@ struct wane_entries {
     char **names; /* of the files of a folder */
     size_t name_count, next_name;
     struct archive *outer; /* of an archive */
+    unsigned char *stored; /* what `outer` is fed from */
+    int unread;            /* errno of a read that failed; 0 = none did */
 
     bool open;             /* there is a current file */
     int fd;                /* of a folder's or the single file, or of the archive; -1 = none */
@@ -108,6 +110,10 @@ static wane_status archive_failure(const wane_entries *e, struct archive *a, wan
     const char *cause = archive_error_string(a);
     int number = archive_errno(a);
     if (number == ENOMEM) return out_of_memory(e, err);
+    if (e->unread) {
+        errno = e->unread;
+        return wane_fail_errno(err, "read", e->path);
+    }
     return wane_fail(err, number == EIO ? WANE_EIO : WANE_EFORMAT, "read: %s: %s%s%s", e->path,
                      e->open ? e->name : "", e->open ? ": " : "", cause ? cause : "damaged");
 }
@@ -212,6 +218,36 @@ static struct archive *reader_new(int only_filter)
     return NULL;
 }
 
+/* The bytes of an archive. libarchive calls data cut short that could not be read, so what the
+ * system said is kept in `unread`. */
+static la_ssize_t feed_outer(struct archive *a, void *context, const void **buffer)
+{
+    wane_entries *e = context;
+    ssize_t count;
+    do count = read(e->fd, e->stored, BLOCK);
+    while (count < 0 && errno == EINTR);
+    *buffer = e->stored;
+    if (count >= 0) return count;
+    e->unread = errno;
+    archive_set_error(a, errno, "could not be read");
+    return ARCHIVE_FATAL;
+}
+
+static la_int64_t seek_outer(struct archive *a, void *context, la_int64_t offset, int whence)
+{
+    (void)a;
+    const wane_entries *e = context;
+    off_t at = lseek(e->fd, offset, whence);
+    return at < 0 ? ARCHIVE_FATAL : at;
+}
+
+static la_int64_t skip_outer(struct archive *a, void *context, la_int64_t bytes)
+{
+    (void)a;
+    const wane_entries *e = context;
+    return lseek(e->fd, bytes, SEEK_CUR) < 0 ? 0 : bytes; /* 0: it reads them then */
+}
+
 static wane_status open_archive(wane_entries *e, size_t bytes, wane_error *err)
 {
     char head[64];
@@ -220,8 +256,13 @@ static wane_status open_archive(wane_entries *e, size_t bytes, wane_error *err)
         wane_file_refuse_lfs_pointer(head, got > 0 ? (size_t)got : 0, bytes, e->path, err);
     if (st != WANE_OK) return st;
     e->outer = reader_new(0);
-    if (!e->outer) return out_of_memory(e, err);
-    int result = archive_read_open_fd(e->outer, e->fd, BLOCK);
+    e->stored = wane_alloc(BLOCK, 1);
+    if (!e->outer || !e->stored) return out_of_memory(e, err);
+    int result = archive_read_set_callback_data(e->outer, e);
+    if (result == ARCHIVE_OK) result = archive_read_set_read_callback(e->outer, feed_outer);
+    if (result == ARCHIVE_OK) result = archive_read_set_seek_callback(e->outer, seek_outer);
+    if (result == ARCHIVE_OK) result = archive_read_set_skip_callback(e->outer, skip_outer);
+    if (result == ARCHIVE_OK) result = archive_read_open1(e->outer);
     if (result != ARCHIVE_OK) return archive_failure(e, e->outer, err);
     return WANE_OK;
 }
@@ -290,6 +331,7 @@ void wane_entries_close(wane_entries *e)
     wane_names_free(e->seen, e->seen_count);
     if (e->locale) freelocale(e->locale);
     wane_free(e->hidden.first);
+    wane_free(e->stored);
     wane_free(e->block);
     wane_free(e->path);
     wane_free(e);
@@ -313,7 +355,10 @@ static wane_status read_stored(wane_entries *e, void *buffer, size_t capacity, s
     ssize_t count;
     do count = read(e->fd, buffer, capacity);
     while (count < 0 && errno == EINTR);
-    if (count < 0) return wane_fail_errno(err, "read", e->path);
+    if (count < 0) {
+        e->unread = errno;
+        return wane_fail_errno(err, "read", e->path);
+    }
     *got = (size_t)count;
     return WANE_OK;
 }
@@ -359,6 +404,7 @@ static wane_status open_compressed(wane_entries *e, const ending *end, wane_erro
     int result = archive_read_open(e->inner, e, NULL, feed, NULL);
     bool known = archive_filter_code(e->inner, 0) == end->filter;
     if (result == ARCHIVE_OK && known) result = archive_read_next_header(e->inner, &entry);
+    if (e->unread) return archive_failure(e, e->inner, err);
     wane_status st = known ? WANE_OK : refuse_lfs_pointer(e, e->block, e->fed, err);
     if (st != WANE_OK) return st;
     if (!known)

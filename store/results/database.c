@@ -17,6 +17,7 @@ enum { PATIENCE_MS = 60000, LARGEST_VALUE = 256 << 20 };
 static wane_status fail_io(wane_results *db, const char *operation, int code, wane_error *err)
 {
     int cause = sqlite3_system_errno(db->sql);
+    if (cause == EBADF) cause = 0; /* of a file that could not be opened, by its closing */
     char text[128] = "";
     const char *reason = cause ? strerror_r(cause, text, sizeof text) : sqlite3_errmsg(db->sql);
     if (cause == ENOSPC || cause == EDQUOT || code == SQLITE_FULL)
@@ -27,6 +28,34 @@ static wane_status fail_io(wane_results *db, const char *operation, int code, wa
         return wane_fail(err, WANE_EIO, "%s: %s: no permission to write it and files beside it",
                          operation, db->path);
     return wane_fail(err, WANE_EIO, "%s: %s: %s", operation, db->path, reason);
+}
+
+/* The device's own words where it could not read the file or the journal beside it: SQLite calls
+ * such a file damaged. 0: it has none. */
+static int failed_read(sqlite3 *sql)
+{
+    for (int op = SQLITE_FCNTL_FILE_POINTER;; op = SQLITE_FCNTL_JOURNAL_POINTER) {
+        sqlite3_file *file = NULL;
+        int cause = 0;
+        if (sqlite3_file_control(sql, "main", op, &file) == SQLITE_OK && file && file->pMethods &&
+            file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &cause) == SQLITE_OK &&
+            (cause == EIO || cause == ENXIO || cause == ERANGE))
+            return cause;
+        if (op == SQLITE_FCNTL_JOURNAL_POINTER) return 0;
+    }
+}
+
+static wane_status fail_damaged(wane_results *db, const char *operation, wane_error *err)
+{
+    int cause = failed_read(db->sql);
+    char text[128];
+    if (cause)
+        return wane_fail(err, WANE_EIO, "%s: %s: could not be read: %s", operation, db->path,
+                         strerror_r(cause, text, sizeof text));
+    return wane_fail(err, WANE_EFORMAT,
+                     "%s: %s: the file is damaged; take a copy that is whole, or save what can "
+                     "be read with `sqlite3 FILE .recover`",
+                     operation, db->path);
 }
 
 wane_status wane_results_fail(wane_results *db, const char *operation, wane_error *err)
@@ -46,11 +75,7 @@ wane_status wane_results_fail(wane_results *db, const char *operation, wane_erro
     case SQLITE_CANTOPEN: return fail_io(db, operation, code, err);
     case SQLITE_NOTADB:
         return wane_fail(err, WANE_EFORMAT, "%s: %s: not a database", operation, db->path);
-    case SQLITE_CORRUPT:
-        return wane_fail(err, WANE_EFORMAT,
-                         "%s: %s: the file is damaged; take a copy that is whole, or save what can "
-                         "be read with `sqlite3 FILE .recover`",
-                         operation, db->path);
+    case SQLITE_CORRUPT: return fail_damaged(db, operation, err);
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
     case SQLITE_TOOBIG:
