@@ -4,6 +4,7 @@
 
 #include "analysis/statistics/distribution.h"
 #include "analysis/statistics/sample.h"
+#include "store/base/clock.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
 
@@ -65,10 +66,12 @@ const char *wane_bca(double *low, double *high, double value, double *resampled,
 }
 
 /* values[c * count + i]: coefficient c of resample i. */
-static void resample(double *values, size_t count, const wane_sample *s, uint64_t seed,
-                     size_t *chosen, wane_workspace *w)
+static wane_status resample(double *values, size_t count, const wane_sample *s, uint64_t seed,
+                            size_t *chosen, wane_workspace *w, wane_error *err)
 {
     for (size_t i = 0; i < count; i++) {
+        wane_status st = wane_deadline_check("correlate", "bootstrap", err);
+        if (st != WANE_OK) return st;
         const wane_random where = {seed, WANE_RANDOM_RESAMPLE, 2, i, 0};
         double one[WANE_COEFFICIENTS];
         for (size_t b = 0; b < s->blocks; b++)
@@ -76,18 +79,23 @@ static void resample(double *values, size_t count, const wane_sample *s, uint64_
         wane_sample_coefficients(one, NULL, s, chosen, s->blocks, w);
         for (size_t c = 0; c < WANE_COEFFICIENTS; c++) values[c * count + i] = one[c];
     }
+    return WANE_OK;
 }
 
 /* values[c * blocks + b]: coefficient c without block b. */
-static void leave_one_out(double *values, const wane_sample *s, size_t *chosen, wane_workspace *w)
+static wane_status leave_one_out(double *values, const wane_sample *s, size_t *chosen,
+                                 wane_workspace *w, wane_error *err)
 {
     for (size_t b = 0; b < s->blocks; b++) {
+        wane_status st = wane_deadline_check("correlate", "bootstrap", err);
+        if (st != WANE_OK) return st;
         double one[WANE_COEFFICIENTS];
         for (size_t i = 0, next = 0; i < s->blocks; i++)
             if (i != b) chosen[next++] = i;
         wane_sample_coefficients(one, NULL, s, chosen, s->blocks - 1, w);
         for (size_t c = 0; c < WANE_COEFFICIENTS; c++) values[c * s->blocks + b] = one[c];
     }
+    return WANE_OK;
 }
 
 wane_status wane_bootstrap(wane_correlation *out, const wane_sample *s,
@@ -110,8 +118,8 @@ wane_status wane_bootstrap(wane_correlation *out, const wane_sample *s,
         goto done;
     }
     WANE_TRY(wane_workspace_make(&w, s, err));
-    resample(values, count, s, options->seed, chosen, &w);
-    leave_one_out(left_out, s, chosen, &w);
+    WANE_TRY(resample(values, count, s, options->seed, chosen, &w, err));
+    WANE_TRY(leave_one_out(left_out, s, chosen, &w, err));
     for (size_t c = 0; c < out->count; c++) {
         wane_coefficient *k = &out->coefficient[c];
         if (k->reason) continue;

@@ -5,6 +5,7 @@
 
 #include "analysis/statistics/distribution.h"
 #include "analysis/statistics/sample.h"
+#include "store/base/clock.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
 
@@ -70,9 +71,12 @@ static double weight(const losses *l, size_t i)
 }
 
 /* The difference of each resample, units drawn at elements 0 .. units - 1 of the counter's step. */
-static void resample(double *values, size_t count, const losses *l, uint64_t seed)
+static wane_status resample(double *values, size_t count, const losses *l, uint64_t seed,
+                            wane_error *err)
 {
     for (size_t r = 0; r < count; r++) {
+        wane_status st = wane_deadline_check("paired bootstrap", "resamples", err);
+        if (st != WANE_OK) return st;
         const wane_random where = {seed, WANE_RANDOM_RESAMPLE, 3, r, 0};
         double sum = 0, total = 0;
         for (size_t k = 0; k < l->units; k++) {
@@ -82,6 +86,7 @@ static void resample(double *values, size_t count, const losses *l, uint64_t see
         }
         values[r] = sum / total / l->scale;
     }
+    return WANE_OK;
 }
 
 static void leave_one_out(double *values, const losses *l, double sum, double total)
@@ -116,7 +121,7 @@ static wane_status resample_all(wane_paired_loss *out, const losses *l, double s
         st = wane_fail_memory(err, "paired bootstrap", "resamples");
         goto done;
     }
-    resample(values, count, l, seed);
+    WANE_TRY(resample(values, count, l, seed, err));
     leave_one_out(left_out, l, sum, total);
     test_difference(out, sum / total / l->scale, values, count);
     out->reason =

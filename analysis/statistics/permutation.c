@@ -6,6 +6,7 @@
 #include "analysis/statistics/coefficients.h"
 #include "analysis/statistics/ranks.h"
 #include "analysis/statistics/sample.h"
+#include "store/base/clock.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
 
@@ -149,22 +150,32 @@ static bool next_permutation(size_t *items, size_t n)
     return more;
 }
 
-static void run_all(permuter *p)
+static wane_status in_time(wane_error *err)
+{
+    return wane_deadline_check("correlate", "permutations", err);
+}
+
+static wane_status run_all(permuter *p, wane_error *err)
 {
     const wane_sample *s = p->sample;
+    wane_status st = WANE_OK;
     bool more = true;
     while (more) {
+        if ((st = in_time(err)) != WANE_OK) return st;
         evaluate(p);
         more = false;
         for (size_t g = 0; g < s->groups && !more; g++)
             more = next_permutation(p->source + s->first[g], s->first[g + 1] - s->first[g]);
     }
+    return WANE_OK;
 }
 
-static void run_sampled(permuter *p, size_t permutations, uint64_t seed)
+static wane_status run_sampled(permuter *p, size_t permutations, uint64_t seed, wane_error *err)
 {
     const wane_sample *s = p->sample;
+    wane_status st = WANE_OK;
     for (size_t i = 0; i < permutations; i++) {
+        if ((st = in_time(err)) != WANE_OK) return st;
         for (size_t g = 0; g < s->groups; g++) {
             const wane_random where = {seed, WANE_RANDOM_RESAMPLE, 1, i, g};
             size_t *source = p->source + s->first[g], size = s->first[g + 1] - s->first[g];
@@ -173,6 +184,7 @@ static void run_sampled(permuter *p, size_t permutations, uint64_t seed)
         }
         evaluate(p);
     }
+    return WANE_OK;
 }
 
 /* How many permutations there are, or 0 when more than EXACT_LIMIT. */
@@ -217,11 +229,13 @@ static int32_t pair_sum(const wane_sample *s, size_t b, size_t c, size_t d, size
     return sum;
 }
 
-static void fill_table(permuter *p)
+static wane_status fill_table(permuter *p, wane_error *err)
 {
     const wane_sample *s = p->sample;
+    wane_status st = WANE_OK;
     size_t pair = 0, next = 0;
     for (size_t b = 0; b < s->blocks; b++) {
+        if ((st = in_time(err)) != WANE_OK) return st;
         const size_t *gb = &s->first[p->group[b]];
         p->table.inside[b] = next;
         for (size_t d = gb[0]; d < gb[1]; d++) p->table.cells[next++] = pair_sum(s, b, b, d, d);
@@ -233,6 +247,7 @@ static void fill_table(permuter *p)
                     p->table.cells[next++] = d == e ? 0 : pair_sum(s, b, c, d, e);
         }
     }
+    return WANE_OK;
 }
 
 /* Chooses and prepares the cheaper way to Kendall's sum; neither leaves both unset. */
@@ -256,7 +271,8 @@ static wane_status prepare_kendall(permuter *p, size_t permutations, wane_error 
         p->table.inside = wane_alloc(s->blocks, sizeof *p->table.inside);
         if (!p->table.cells || !p->table.between || !p->table.inside)
             return wane_fail_memory(err, "correlate", "pairs of blocks");
-        fill_table(p);
+        wane_status st = fill_table(p, err);
+        if (st != WANE_OK) return st;
         p->table_used = true;
     } else if (by_count <= kendall_budget) {
         p->order = wane_alloc(s->n, sizeof *p->order);
@@ -397,8 +413,7 @@ wane_status wane_permute(wane_correlation *out, const wane_sample *s,
     bool partial = out->count > PARTIAL && !out->coefficient[PARTIAL].reason;
     WANE_TRY(prepare(&out->null_mean, &p, partial, room, counts, err));
     WANE_TRY(prepare_kendall(&p, out->permutations, err));
-    if (all) run_all(&p);
-    else run_sampled(&p, out->permutations, options->seed);
+    WANE_TRY(all ? run_all(&p, err) : run_sampled(&p, out->permutations, options->seed, err));
     report(out, &p, all);
 done:
     wane_free(counts);

@@ -43,8 +43,7 @@ static int run(wane_call *call)
     }
     wane_comparing_free(&comparing);
     wane_text_free(&page);
-    wane_reading_close(&r);
-    return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
+    return wane_reading_end(&r, st, &err);
 }
 
 const wane_command wane_command_compare = {

@@ -77,8 +77,7 @@ static int run(wane_call *call)
     if (st == WANE_OK || st == WANE_ENUMERIC) say_left_out(&r, &job);
     if (st == WANE_OK) st = print(&r, &job, &err);
     wane_correlating_free(&job);
-    wane_reading_close(&r);
-    return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
+    return wane_reading_end(&r, st, &err);
 }
 
 const wane_command wane_command_correlate = {

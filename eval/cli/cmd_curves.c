@@ -28,7 +28,8 @@ static wane_status write(const wane_reading *r, wane_query *query, const wane_te
     wane_status st = WANE_OK;
     if (chart) return wane_reading_write(path, chart, err);
     if (!path) return wane_reading_print(r, query, "no points", err);
-    WANE_TRY(wane_reading_append(&text, query, WANE_RENDER_CSV, NULL, err));
+    WANE_TRY(wane_reading_append(
+        &text, query, r->csv_plain ? WANE_RENDER_CSV_PLAIN : WANE_RENDER_CSV, NULL, err));
     WANE_TRY(wane_reading_write(path, &text, err));
 done:
     wane_text_free(&text);
@@ -373,12 +374,12 @@ static int run(wane_call *call)
     wane_error err;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 1, 1, &code)) return code;
     if (!settle(call, &c)) return WANE_EXIT_USAGE;
+    c.reading.csv_file = c.path && ends_with(c.path, ".csv");
     wane_status st = wane_reading_open(&c.reading, call->operand[0], &err);
     c.request.experiment = c.reading.experiment;
     if (st == WANE_OK) st = show(&c, &err);
     if (st == WANE_OK || st == WANE_ENUMERIC) wane_reading_left_out(&c.reading);
-    wane_reading_close(&c.reading);
-    return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
+    return wane_reading_end(&c.reading, st, &err);
 }
 
 const wane_command wane_command_curves = {

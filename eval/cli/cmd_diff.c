@@ -299,7 +299,8 @@ static wane_status measure(const wane_call *call, diff_call *asked,
     if (compare->csv) wane_compare_tell_settings(&diff.comparison);
     if (compare->json) wane_diff_write_json(&page, &diff);
     else if (compare->csv)
-        wane_pair_spectra_write_csv(&page, &diff.spectra, &diff.comparison, &diff.question, shown);
+        wane_pair_spectra_write_csv(&page, &diff.spectra, &diff.comparison, &diff.question, shown,
+                                    compare->csv_plain);
     else wane_diff_write_page(&page, &diff);
     WANE_TRY(compare->csv ? wane_page_print_data(&page, err) : wane_page_print(&page, err));
     st = wane_diff_finite(&diff, err);

@@ -188,7 +188,8 @@ static wane_status measure(const wane_call *call, intruders_call *asked,
                                     asked->compare.threads, err));
     if (asked->compare.csv) wane_compare_tell_settings(&pair);
     if (asked->compare.csv)
-        wane_pair_spectra_write_csv(&page, &all, &pair, &asked->question, asked->shown);
+        wane_pair_spectra_write_csv(&page, &all, &pair, &asked->question, asked->shown,
+                                    asked->compare.csv_plain);
     else write_page(&page, &pair, &all, asked);
     WANE_TRY(asked->compare.csv ? wane_page_print_data(&page, err) : wane_page_print(&page, err));
     st = wane_pair_spectra_finite(&all, &pair, err);

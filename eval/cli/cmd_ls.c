@@ -195,8 +195,7 @@ static int run(wane_call *call)
     wane_status st = wane_reading_open(&r, call->operand[0], &err);
     if (st == WANE_OK)
         st = again ? watch(&r, call->operand[0], which, &err) : print_list(&r, which, &err);
-    wane_reading_close(&r);
-    return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
+    return wane_reading_end(&r, st, &err);
 }
 
 const wane_command wane_command_ls = {

@@ -84,9 +84,8 @@ static int run(wane_call *call)
     wane_status st = split(&a, &parameters, &err);
     if (st == WANE_OK) st = wane_reading_open(&r, call->operand[0], &err);
     if (st == WANE_OK) st = answer(&r, sql, name, &a, &err);
-    wane_reading_close(&r);
     assignments_free(&a);
-    return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
+    return wane_reading_end(&r, st, &err);
 }
 
 const wane_command wane_command_query = {

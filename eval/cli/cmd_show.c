@@ -23,9 +23,8 @@ static int run(wane_call *call)
     if (st == WANE_OK)
         st = r.json ? wane_show_json(&text, r.db, id, &err) : wane_show_page(&text, r.db, id, &err);
     if (st == WANE_OK) wane_put(stdout, text.data, text.length);
-    wane_reading_close(&r);
     wane_text_free(&text);
-    return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
+    return wane_reading_end(&r, st, &err);
 }
 
 const wane_command wane_command_show = {

@@ -13,7 +13,7 @@ int wane_cli_fail(const wane_error *err)
     wane_tell("wane: %s\n", err->message);
     if (err->code == WANE_ECANCELLED) return WANE_EXIT_STOPPED;
     bool ours = err->code == WANE_EINTERNAL || err->code == WANE_ENOMEM || err->code == WANE_EIO ||
-                err->code == WANE_EBUSY || err->code == WANE_ENUMERIC;
+                err->code == WANE_EBUSY || err->code == WANE_ENUMERIC || err->code == WANE_ELIMIT;
     return ours ? WANE_EXIT_FAILED : WANE_EXIT_USAGE;
 }
 

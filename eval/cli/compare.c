@@ -23,6 +23,8 @@ bool wane_compare_options(wane_comparison_options *out, const wane_call *call,
         }
     if (!known) *code = wane_cli_usage(call, "--conv1d is yes, no or auto");
     else if (asked->csv && asked->json) *code = wane_cli_usage(call, "--csv or --json, not both");
+    else if (asked->csv_plain && !asked->csv)
+        *code = wane_cli_usage(call, "--csv-plain goes with --csv");
     else if (asked->threads > WANE_MAX_THREADS)
         *code = wane_cli_usage(call, "--threads: at most %d", WANE_MAX_THREADS);
     else return true;

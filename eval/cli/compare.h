@@ -6,13 +6,14 @@
 #define EVAL_CLI_COMPARE_H
 
 #include "eval/cli/command.h"
+#include "eval/cli/page.h"
 #include "eval/cli/spectra_of_pair.h"
 
 typedef struct wane_compare_call {
     wane_option_list strip;
     const char *match, *conv1d, *db;
     size_t threads;
-    bool json, csv;
+    bool json, csv, csv_plain;
 } wane_compare_call;
 
 /* Rows of an option table. */
@@ -33,6 +34,7 @@ typedef struct wane_compare_call {
          &(c)->db, "FILE", "also keep spectra and directions in this database"},                     \
         {"threads", 't', WANE_OPTION_COUNT, &(c)->threads, "N", "threads (every processor)"},        \
         {"csv", 0, WANE_OPTION_FLAG, &(c)->csv, NULL, "the matrices as CSV"},                        \
+        WANE_CSV_PLAIN((c)->csv_plain),                                                              \
     {                                                                                                \
         "json", 0, WANE_OPTION_FLAG, &(c)->json, NULL, "all of it as JSON"                           \
     }

@@ -267,7 +267,7 @@ static void json_side(wane_text *out, const char *key, const wane_compare_side *
 static void json_pairs(wane_text *out, const wane_comparing *c)
 {
     wane_text_string(out, ",\"pairs\":[");
-    for (size_t i = 0; i < c->pairs; i++) {
+    for (size_t i = 0; i < wane_page_shown(c->pairs); i++) {
         const wane_compare_pair *p = &c->pair[i];
         wane_text_string(out, i ? ",{" : "{");
         json_text(out, "shared", p->label);
@@ -293,7 +293,7 @@ static void json_values(wane_text *out, const char *key, const double *values, s
 static void json_metrics(wane_text *out, const wane_comparing *c)
 {
     wane_text_string(out, ",\"metrics\":[");
-    for (size_t i = 0; i < c->metrics; i++) {
+    for (size_t i = 0; i < wane_page_shown(c->metrics); i++) {
         const wane_compare_metric *m = &c->metric[i];
         wane_text_string(out, i ? ",{" : "{");
         json_text(out, "name", m->name);
@@ -324,7 +324,7 @@ static void json_counts(wane_text *out, const char *key, const size_t *values, s
 static void json_tasks(wane_text *out, const wane_comparing *c)
 {
     wane_text_string(out, ",\"tasks\":[");
-    for (size_t i = 0; i < c->tasks; i++) {
+    for (size_t i = 0; i < wane_page_shown(c->tasks); i++) {
         const wane_compare_task *t = &c->task[i];
         wane_text_string(out, i ? ",{" : "{");
         json_text(out, "task", t->name);
@@ -349,7 +349,7 @@ static void json_tasks(wane_text *out, const wane_comparing *c)
 static void json_losses(wane_text *out, const wane_comparing *c)
 {
     wane_text_string(out, ",\"losses\":[");
-    for (size_t i = 0; i < c->losses; i++) {
+    for (size_t i = 0; i < wane_page_shown(c->losses); i++) {
         const wane_compare_loss *l = &c->loss[i];
         const wane_paired_loss *p = &l->loss;
         const char *reason = l->reason ? l->reason : p->reason;

@@ -257,7 +257,8 @@ static void json_result(wane_text *out, const wane_correlating_group *g, bool ho
     json_number(out, "low", r->within_runs.low);
     json_number(out, "high", r->within_runs.high);
     wane_text_string(out, "},\"coefficients\":[");
-    for (size_t i = 0; i < r->count; i++) {
+    size_t shown = holm ? r->count : wane_page_shown(r->count);
+    for (size_t i = 0; i < shown; i++) {
         const wane_coefficient *c = &r->coefficient[i];
         wane_text_string(out, i ? ",{" : "{");
         json_text(out, "name", c->name);
@@ -294,7 +295,7 @@ void wane_correlating_json(wane_text *out, const wane_correlating *job)
     } else {
         json_text(out, "per", job->per);
         wane_text_string(out, ",\"groups\":[");
-        for (size_t i = 0; i < job->groups; i++) {
+        for (size_t i = 0; i < wane_page_shown(job->groups); i++) {
             wane_text_string(out, i ? ",{" : "{");
             json_text(out, job->per, job->group[i].name);
             wane_text_printf(out, ",\"matrices\":%zu,", job->group[i].matrices);

@@ -9,6 +9,47 @@
 
 enum { COLUMNS = 32, NAME_WIDTH = 20 };
 
+static struct {
+    size_t rows;
+    bool cut;
+} limit;
+
+void wane_page_limit(size_t rows)
+{
+    limit.rows = rows;
+    limit.cut = false;
+}
+
+size_t wane_page_rows_most(void)
+{
+    return limit.rows;
+}
+
+size_t wane_page_shown(size_t count)
+{
+    if (limit.rows == 0 || count <= limit.rows) return count;
+    limit.cut = true;
+    return limit.rows;
+}
+
+bool wane_page_cut(void)
+{
+    return limit.cut;
+}
+
+/* Ends the text of a table, a line of names and one for each row, where no more rows are shown. */
+static void cut_rows(wane_text *rows)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < rows->length; i++) lines += rows->data[i] == '\n';
+    size_t shown = lines ? wane_page_shown(lines - 1) : 0;
+    if (lines == 0 || shown == lines - 1) return;
+    char *end = rows->data;
+    for (size_t i = 0; i <= shown; i++) end = strchr(end, '\n') + 1;
+    rows->length = (size_t)(end - rows->data);
+    *end = '\0';
+}
+
 /* The cell that starts at *at; *at moves behind its separator, *last says whether it ends a row. */
 static const char *next_cell(const char **at, size_t *bytes, bool *last)
 {
@@ -27,6 +68,7 @@ void wane_page_table(wane_text *out, const wane_text *rows, const char *sides)
     if (rows->data) wane_text_visible(&shown, rows->data, rows->length);
     if (rows->failed || shown.failed) out->failed = true;
     if (out->failed || !rows->data || count > COLUMNS) goto done;
+    cut_rows(&shown);
     for (const char *at = shown.data; *at; column = last ? 0 : column + 1) {
         const char *cell = next_cell(&at, &bytes, &last);
         size_t wide = wane_utf8_width(cell, bytes);

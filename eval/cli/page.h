@@ -5,12 +5,21 @@
 #ifndef EVAL_CLI_PAGE_H
 #define EVAL_CLI_PAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
 #include "store/base/log.h"
 #include "store/base/status.h"
 #include "store/base/text.h"
+
+/* --max-rows: how many rows a table or list of this process shows at most; 0, as it starts, all. */
+void wane_page_limit(size_t rows);
+size_t wane_page_rows_most(void);
+/* How many of `count` rows are shown; remembers when that is not all. */
+size_t wane_page_shown(size_t count);
+/* Whether anything was cut since the limit was set. */
+bool wane_page_cut(void);
 
 /* Appends `rows` as a table: cells separated by tabs, rows ended by newlines, the first row names
  * the columns. sides[i]: 'l' or 'r', how column i is aligned. Width counts characters of UTF-8. */
@@ -40,6 +49,13 @@ char *wane_page_number(char out[32], double value, int digits);
 char *wane_page_count(char out[32], size_t value);
 /* `word`, with an s behind it unless `count` is 1. */
 const char *wane_page_plural(char out[32], size_t count, const char *word);
+
+/* The entry of the option that every command writing csv has. */
+#define WANE_CSV_PLAIN(flag)                                                                       \
+    {                                                                                              \
+        "csv-plain", 0, WANE_OPTION_FLAG, &(flag), NULL,                                           \
+            "csv: no ' before texts that begin with = + - @ (spreadsheets compute them)"           \
+    }
 
 /* Everything that wane writes for people goes through these: what a terminal would obey is made
  * visible (store/base/text.h). wane_put writes to any stream; wane_put_data writes what programs

@@ -1,21 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/cli/reading.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include "analysis/spectra/spectrum.h"
 #include "eval/cli/page.h"
+#include "store/base/clock.h"
 #include "store/files/file.h"
+
+/* Something that looks at no clock, a comparison of texts inside SQLite, has computed past the
+ * deadline. A reading command may end anywhere: what it makes in files comes whole or not at all.
+ */
+static char late_line[96];
+
+static void end_late(int signal_)
+{
+    (void)signal_;
+    if (write(STDERR_FILENO, late_line, strlen(late_line)) < 0) _exit(WANE_EXIT_FAILED);
+    _exit(WANE_EXIT_FAILED);
+}
+
+static wane_status set_limits(const wane_reading *r, wane_error *err)
+{
+    enum { LONGEST = 10000000, GRACE = 1 };
+    double seconds = 60;
+    uint64_t rows = 0;
+    if (r->timeout &&
+        (!wane_parse_double(&seconds, r->timeout) || !(seconds > 0) || seconds > LONGEST))
+        return wane_fail(err, WANE_EINVAL,
+                         "--timeout: %s: no number of seconds above 0, at most %d", r->timeout,
+                         LONGEST);
+    if (r->max_rows && (!wane_parse_whole(&rows, r->max_rows) || rows == 0 || rows > SIZE_MAX))
+        return wane_fail(err, WANE_EINVAL, "--max-rows: %s: no number of rows from 1 on",
+                         r->max_rows);
+    wane_deadline_set(seconds);
+    wane_page_limit((size_t)rows);
+    (void)snprintf(late_line, sizeof late_line,
+                   "wane: stopped after %g s; --timeout SECONDS gives it more\n", seconds);
+    struct sigaction action = {.sa_handler = end_late};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGPROF, &action, NULL);
+    /* Of processor time: one that waits for the reader of its output is not late. */
+    const struct itimerval timer = {.it_value = {.tv_sec = (time_t)seconds + GRACE}};
+    (void)setitimer(ITIMER_PROF, &timer, NULL);
+    return WANE_OK;
+}
 
 wane_status wane_reading_open(wane_reading *r, const char *path, wane_error *err)
 {
     wane_status st = WANE_OK;
     r->format = WANE_RENDER_TABLE;
+    if ((st = set_limits(r, err)) != WANE_OK) return st;
     if (r->json && r->format_name && strcmp(r->format_name, "json") != 0)
         return wane_fail(err, WANE_EINVAL, "format: %s: --json asks for another", r->format_name);
     if (r->json) r->format = WANE_RENDER_JSON;
     else if (r->format_name) WANE_TRY(wane_render_format_parse(&r->format, r->format_name, err));
+    if (r->csv_plain && r->format == WANE_RENDER_CSV) r->format = WANE_RENDER_CSV_PLAIN;
+    else if (r->csv_plain && !r->csv_file)
+        return wane_fail(err, WANE_EINVAL, "format: --csv-plain: goes with csv");
     WANE_TRY(wane_results_open(&r->db, path, WANE_RESULTS_READ, err));
     WANE_TRY(wane_results_intruder_random(r->db, wane_intruder_random, err));
     WANE_TRY(wane_results_restrict(r->db, &r->runs, r->where, r->experiment, err));
@@ -28,6 +74,16 @@ void wane_reading_close(wane_reading *r)
 {
     wane_results_close(r->db);
     r->db = NULL;
+}
+
+int wane_reading_end(wane_reading *r, wane_status st, const wane_error *err)
+{
+    if (st == WANE_OK && wane_page_cut())
+        wane_tell("wane: %s: cut after %s row%s (--max-rows)\n", wane_results_path(r->db),
+                  r->max_rows, wane_page_rows_most() == 1 ? "" : "s");
+    wane_reading_close(r);
+    if (st != WANE_OK) return wane_cli_fail(err);
+    return wane_page_cut() ? WANE_EXIT_FAILED : WANE_EXIT_DONE;
 }
 
 bool wane_reading_for_people(const wane_reading *r)
@@ -59,7 +115,8 @@ static bool has_rows(const wane_text *text, size_t from, wane_render_format form
     for (size_t i = from; i < text->length; i++) lines += text->data[i] == '\n';
     switch (format) {
     case WANE_RENDER_TABLE:
-    case WANE_RENDER_CSV: return lines > 1;
+    case WANE_RENDER_CSV:
+    case WANE_RENDER_CSV_PLAIN: return lines > 1;
     case WANE_RENDER_MARKDOWN: return lines > 2;
     case WANE_RENDER_JSON: return !ends_with(text, from, "\"rows\":[]}\n");
     case WANE_RENDER_JSONL: return text->length > from;
@@ -73,7 +130,9 @@ wane_status wane_reading_append(wane_text *out, wane_query *query, wane_render_f
                                 bool *rows, wane_error *err)
 {
     size_t from = out->length;
+    wane_query_limit(query, wane_page_rows_most());
     wane_status st = wane_query_render(query, format, out, err);
+    if (wane_query_cut(query)) (void)wane_page_shown(SIZE_MAX);
     if (st == WANE_OK && rows) *rows = has_rows(out, from, format);
     wane_query_free(query);
     return st;
@@ -88,7 +147,9 @@ typedef struct printed {
 static wane_status print_piece(void *context, const char *bytes, size_t count, wane_error *err)
 {
     printed *p = context;
+    double start = wane_clock_wall();
     wane_put_data(bytes, count);
+    wane_deadline_extend(wane_clock_wall() - start); /* a pager may read slowly */
     if (ferror(stdout)) return wane_fail_errno(err, "print", "standard output");
     for (size_t i = 0; i < count; i++) p->lines += bytes[i] == '\n';
     for (size_t i = count < 4 ? 0 : count - 4; i < count; i++) {
@@ -103,10 +164,14 @@ static wane_status print_for_programs(const wane_reading *r, wane_query *query, 
                                       wane_error *err)
 {
     printed p = {0};
+    wane_query_limit(query, wane_page_rows_most());
     wane_status st = wane_query_write(query, r->format, print_piece, &p, err);
+    if (wane_query_cut(query)) (void)wane_page_shown(SIZE_MAX);
+    if (st == WANE_ELIMIT && p.lines) wane_tell("wane: what was printed is not the whole\n");
     wane_query_free(query);
     switch (r->format) {
-    case WANE_RENDER_CSV: *rows = p.lines > 1; break;
+    case WANE_RENDER_CSV:
+    case WANE_RENDER_CSV_PLAIN: *rows = p.lines > 1; break;
     case WANE_RENDER_JSON: *rows = memcmp(p.end, "\n]}\n", 4) == 0; break;
     default: *rows = p.lines > 0;
     }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "eval/cli/command.h"
+#include "eval/cli/page.h"
 #include "store/base/text.h"
 #include "store/results/query.h"
 #include "store/results/results.h"
@@ -17,13 +18,16 @@
 /* Start with {0}; the first four are set by options. */
 typedef struct wane_reading {
     const char *where, *experiment, *format_name;
-    bool json; /* --json: --format json */
+    const char *timeout, *max_rows; /* as given, NULL: 60 seconds, all rows */
+    bool json;                      /* --json: --format json */
+    bool csv_plain;                 /* --csv-plain */
+    bool csv_file;                  /* set by a command whose -o is a csv */
     wane_render_format format;
     wane_results *db;
     int64_t runs; /* how many --where and --experiment leave */
 } wane_reading;
 
-/* Entries of an option table. */
+/* Entries of an option table; the first are those of every command that reads. */
 #define WANE_READING_WHERE(r)                                                                      \
     {"where",                                                                                      \
      'w',                                                                                          \
@@ -32,8 +36,11 @@ typedef struct wane_reading {
      "SQL",                                                                                        \
      "only runs for which this holds; wane "                                                       \
      "explain where names the columns"},                                                           \
+        {"experiment", 'e', WANE_OPTION_TEXT, &(r).experiment, "NAME", "only this experiment"},    \
+        {"timeout", 0, WANE_OPTION_TEXT, &(r).timeout, "SECONDS", "give up after so long (60)"},   \
     {                                                                                              \
-        "experiment", 'e', WANE_OPTION_TEXT, &(r).experiment, "NAME", "only this experiment"       \
+        "max-rows", 0, WANE_OPTION_TEXT, &(r).max_rows, "N",                                       \
+            "no more rows of a table or list than this (all)"                                      \
     }
 #define WANE_READING_JSON(r)                                                                       \
     {                                                                                              \
@@ -42,12 +49,16 @@ typedef struct wane_reading {
 #define WANE_READING_FORMAT(r)                                                                     \
     {"format",         'f',      WANE_OPTION_TEXT,                                                 \
      &(r).format_name, "FORMAT", "table, csv, json, jsonl, markdown or latex"},                    \
-        WANE_READING_JSON(r)
+        WANE_CSV_PLAIN((r).csv_plain), WANE_READING_JSON(r)
 
-/* Reads the format and opens `path` for reading, restricted. Close with wane_reading_close. */
+/* Sets the limits of time and rows, reads the format and opens `path` for reading, restricted.
+ * Close with wane_reading_close. */
 WANE_MUST_CHECK wane_status wane_reading_open(wane_reading *reading, const char *path,
                                               wane_error *err);
 void wane_reading_close(wane_reading *reading);
+/* Closes; the exit code of the command, said what was cut or what `err` holds unless st is WANE_OK.
+ */
+int wane_reading_end(wane_reading *reading, wane_status st, const wane_error *err);
 
 /* Whether a table is made for people, so that long keys may be cut. */
 bool wane_reading_for_people(const wane_reading *reading);

@@ -324,21 +324,9 @@ static void write_field(wane_text *out, double value)
     if (!isnan(value)) wane_text_string(out, wane_format_double(number, value));
 }
 
-/* A name with a comma or quote in it is quoted. */
-static void write_name(wane_text *out, const char *name)
-{
-    if (!strpbrk(name, ",\"\r\n")) {
-        wane_text_string(out, name);
-        return;
-    }
-    wane_text_string(out, "\"");
-    for (; *name; name++) wane_text_printf(out, *name == '"' ? "\"%c" : "%c", *name);
-    wane_text_string(out, "\"");
-}
-
 void wane_pair_spectra_write_csv(wane_text *out, const wane_pair_spectra *spectra,
                                  const wane_comparison *comparison, const wane_pair_question *q,
-                                 const bool shown[2])
+                                 const bool shown[2], bool plain)
 {
     char epsilon[32];
     wane_text_string(out, "name,rows,cols,side,k,epsilon,changed,intruders,random,energy,"
@@ -349,7 +337,7 @@ void wane_pair_spectra_write_csv(wane_text *out, const wane_pair_spectra *spectr
             const wane_matrix_spectrum *m = &spectra->matrix[i];
             const wane_compared *one = &comparison->list[m->index];
             const wane_spectrum *s = &m->spectrum;
-            write_name(out, one->name);
+            wane_text_csv(out, one->name, plain);
             wane_text_printf(out, ",%zu,%zu,%c,%zu,%s,%d", one->rows, one->cols,
                              side == 0 ? 'u' : 'v', q->k, wane_format_double(epsilon, q->epsilon),
                              m->changed);

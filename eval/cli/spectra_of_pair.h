@@ -66,6 +66,7 @@ void wane_pair_spectra_free(wane_pair_spectra *spectra);
 /* One line per matrix and side to be shown, with a header. Appends to `out`. */
 void wane_pair_spectra_write_csv(wane_text *out, const wane_pair_spectra *spectra,
                                  const wane_comparison *comparison,
-                                 const wane_pair_question *question, const bool shown[2]);
+                                 const wane_pair_question *question, const bool shown[2],
+                                 bool plain);
 
 #endif

@@ -2,6 +2,7 @@
 #include "store/base/clock.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -48,4 +49,30 @@ void wane_clock_utc(char out[24])
     struct tm parts = {0};
     (void)gmtime_r(&now, &parts);
     (void)strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &parts);
+}
+
+static double deadline, allowed; /* of wane_clock_wall; 0: none */
+
+void wane_deadline_set(double seconds)
+{
+    allowed = seconds;
+    deadline = wane_clock_wall() + seconds;
+}
+
+void wane_deadline_extend(double seconds)
+{
+    if (deadline > 0) deadline += seconds;
+}
+
+double wane_deadline_left(void)
+{
+    return deadline > 0 ? fmax(0, deadline - wane_clock_wall()) : (double)INFINITY;
+}
+
+wane_status wane_deadline_check(const char *operation, const char *object, wane_error *err)
+{
+    if (wane_deadline_left() > 0) return WANE_OK;
+    return wane_fail(err, WANE_ELIMIT,
+                     "%s: %s: stopped after %g s; --timeout SECONDS gives it more", operation,
+                     object, allowed);
 }

@@ -7,8 +7,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/base/status.h"
+
 double wane_clock_wall(void); /* seconds on a clock that never goes back */
 double wane_clock_cpu(void);  /* seconds of processor time of all threads */
+
+/* A time by which the process wants an answer, for commands that only read: SQL and long loops look
+ * at it and give up. `seconds` from now, > 0; set it before any thread starts. Without one nothing
+ * gives up. */
+void wane_deadline_set(double seconds);
+void wane_deadline_extend(double seconds); /* what was spent waiting for others */
+/* Seconds left, 0 when it has passed; infinite without one. */
+double wane_deadline_left(void);
+/* WANE_ELIMIT "operation: object: stopped after N s; --timeout SECONDS gives it more" once it has
+ * passed. */
+WANE_MUST_CHECK wane_status wane_deadline_check(const char *operation, const char *object,
+                                                wane_error *err);
 
 /* The largest resident size in bytes since the start or the last reset (VmHWM); 0 if unknown. */
 uint64_t wane_memory_peak(void);

@@ -80,6 +80,7 @@ const char *wane_status_name(wane_status status)
     case WANE_ENUMERIC: return "no numeric answer";
     case WANE_ECANCELLED: return "stopped";
     case WANE_EINTERNAL: return "internal error";
+    case WANE_ELIMIT: return "limit reached";
     }
     return "unknown status";
 }

@@ -276,6 +276,22 @@ char *wane_visible_line(char *out, size_t room, const char *line)
     return out;
 }
 
+void wane_text_csv(wane_text *text, const char *value, bool plain)
+{
+    bool guard = !plain && *value && strchr("=+-@\t\r\n", *value);
+    if (!value[strcspn(value, ",\"\r\n")] && *value != ' ' && *value) {
+        wane_text_printf(text, "%s%s", guard ? "'" : "", value);
+        return;
+    }
+    wane_text_string(text, guard ? "\"'" : "\"");
+    for (const char *quote; (quote = strchr(value, '"')); value = quote + 1) {
+        wane_text_append(text, value, (size_t)(quote - value));
+        wane_text_string(text, "\"\"");
+    }
+    wane_text_string(text, value);
+    wane_text_string(text, "\"");
+}
+
 enum { LONGEST_NAME = 63 };
 
 static size_t edit_distance(const char *a, const char *b)

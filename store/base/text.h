@@ -68,6 +68,11 @@ void wane_text_visible(wane_text *text, const char *bytes, size_t count);
  * not overlap; returns out. */
 char *wane_visible_line(char *out, size_t room, const char *line);
 
+/* A text as a cell of CSV, quoted where RFC 4180 wants it. Spreadsheets compute what begins with
+ * = + - @ and skip a tab or line break before it; such a text gets a ' in front, which they take as
+ * the sign of a text, unless `plain`. */
+void wane_text_csv(wane_text *text, const char *value, bool plain);
+
 /* The name of `names` nearest to `word` by edit distance, or NULL when none is near enough to be a
  * misspelling (distance <= 2, or <= a third of the word). Borrowed from `names`. */
 const char *wane_nearest(const char *word, const char *const *names, size_t count);

@@ -8,9 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "store/base/clock.h"
 #include "store/base/memory.h"
 
-enum { PATIENCE_MS = 60000, LARGEST_VALUE = 256 << 20 };
+enum { PATIENCE_MS = 60000, LARGEST_VALUE = 256 << 20, LATE_STEPS = 1000 };
 
 /* ------------------------------------------------------------------------------------ errors */
 
@@ -82,6 +83,7 @@ wane_status wane_results_fail(wane_results *db, const char *operation, wane_erro
     case SQLITE_RANGE: return wane_fail(err, WANE_EINVAL, "%s: %s: %s", operation, db->path, words);
     case SQLITE_NOMEM: return wane_fail_memory(err, operation, db->path);
     case SQLITE_INTERRUPT:
+        if (wane_deadline_check(operation, db->path, err) != WANE_OK) return WANE_ELIMIT;
         return wane_fail(err, WANE_ECANCELLED, "%s: %s: stopped", operation, db->path);
     case SQLITE_ERROR:
         return wane_fail(err, WANE_EFORMAT, "%s: %s: its tables are not as wane makes them: %s",
@@ -291,6 +293,13 @@ void wane_results_patience(wane_results *db, int milliseconds)
     (void)sqlite3_busy_timeout(db->sql, milliseconds);
 }
 
+/* A handle that reads gives up at the deadline; one that writes is never cut short. */
+static int late(void *nothing)
+{
+    (void)nothing;
+    return wane_deadline_left() > 0 ? 0 : 1;
+}
+
 static wane_status connect_file(wane_results *db, wane_error *err)
 {
     /* Every name is a file: SQLite gives a meaning of its own to ":memory:", and, where it was
@@ -307,7 +316,9 @@ static wane_status connect_file(wane_results *db, wane_error *err)
     wane_text_free(&name);
     if (!db->sql) return wane_fail_memory(err, "open", db->path);
     if (code != SQLITE_OK) return wane_results_fail(db, "open", err);
-    wane_results_patience(db, PATIENCE_MS);
+    double left_ms = 1000 * wane_deadline_left();
+    wane_results_patience(db, left_ms < PATIENCE_MS ? (int)left_ms : PATIENCE_MS);
+    if (db->mode == WANE_RESULTS_READ) sqlite3_progress_handler(db->sql, LATE_STEPS, late, NULL);
     /* The file may be anybody's: nothing in it may run code or reach beyond it. */
     (void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);

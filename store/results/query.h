@@ -33,8 +33,13 @@ WANE_MUST_CHECK wane_status wane_query_open(wane_query **out, wane_results *db, 
                                             wane_error *err);
 void wane_query_free(wane_query *query); /* NULL allowed */
 
-/* The next row: WANE_OK, or WANE_DONE behind the last. */
+/* The next row: WANE_OK, or WANE_DONE behind the last. WANE_ELIMIT at the deadline of the process
+ * (store/base/clock.h), if the database is open for reading. */
 WANE_MUST_CHECK wane_status wane_query_next(wane_query *query, wane_error *err);
+
+/* No more than so many rows (0: all); afterwards, whether there were more. */
+void wane_query_limit(wane_query *query, size_t rows);
+bool wane_query_cut(const wane_query *query);
 
 size_t wane_query_columns(const wane_query *query);
 const char *wane_query_name(const wane_query *query, size_t column); /* borrowed until freed */
@@ -129,11 +134,13 @@ const char *wane_results_sqlite(void);
 
 typedef enum wane_render_format {
     WANE_RENDER_TABLE,    /* aligned columns, about four significant digits, "-" for NULL */
-    WANE_RENDER_CSV,      /* RFC 4180's quoting, a header line, NULL empty, lines end in LF */
+    WANE_RENDER_CSV,      /* RFC 4180's quoting, a header line, NULL empty, lines end in LF;
+                           * texts that a spreadsheet would compute begin with ' */
     WANE_RENDER_JSON,     /* {"columns":[...],"rows":[[...],...]} */
     WANE_RENDER_JSONL,    /* one object per line */
     WANE_RENDER_MARKDOWN, /* a pipe table, digits as in a table */
-    WANE_RENDER_LATEX     /* a tabular with booktabs rules */
+    WANE_RENDER_LATEX,    /* a tabular with booktabs rules */
+    WANE_RENDER_CSV_PLAIN /* as csv, texts as they are: what follows is no name of a format */
 } wane_render_format;
 
 /* "table", "csv", "json", "jsonl", "markdown", "latex"; WANE_EINVAL with the nearest otherwise. */

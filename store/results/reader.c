@@ -4,14 +4,15 @@
 #include <math.h>
 #include <string.h>
 
+#include "store/base/clock.h"
 #include "store/base/memory.h"
 #include "store/results/database.h"
 
 struct wane_query {
     wane_results *db;
     sqlite3_stmt *statement;
-    size_t columns;
-    bool done;
+    size_t columns, rows, most; /* rows so far; most 0: as many as there are */
+    bool done, cut;
 };
 
 int wane_results_authorize(void *context, int action, const char *first, const char *second,
@@ -127,11 +128,30 @@ void wane_query_free(wane_query *query)
 wane_status wane_query_next(wane_query *query, wane_error *err)
 {
     if (query->done) return WANE_DONE;
+    if (query->db->mode == WANE_RESULTS_READ) {
+        wane_status st = wane_deadline_check("query", query->db->path, err);
+        if (st != WANE_OK) return st;
+    }
     int code = sqlite3_step(query->statement);
-    if (code == SQLITE_ROW) return WANE_OK;
+    query->cut = code == SQLITE_ROW && query->most && query->rows == query->most;
+    if (code == SQLITE_ROW && !query->cut) {
+        query->rows++;
+        return WANE_OK;
+    }
     query->done = true;
+    if (query->cut) return WANE_DONE;
     if (code == SQLITE_DONE) return WANE_DONE;
     return bad_sql(query->db, err);
+}
+
+void wane_query_limit(wane_query *query, size_t rows)
+{
+    query->most = rows;
+}
+
+bool wane_query_cut(const wane_query *query)
+{
+    return query->cut;
 }
 
 size_t wane_query_columns(const wane_query *query)

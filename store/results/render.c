@@ -72,21 +72,6 @@ static wane_status spill(output *to, size_t above, wane_error *err)
     return st;
 }
 
-static void csv_text(wane_text *text, const char *value)
-{
-    if (!value[strcspn(value, ",\"\r\n")] && *value != ' ' && *value) {
-        wane_text_string(text, value);
-        return;
-    }
-    wane_text_string(text, "\"");
-    for (const char *quote; (quote = strchr(value, '"')); value = quote + 1) {
-        wane_text_append(text, value, (size_t)(quote - value));
-        wane_text_string(text, "\"\"");
-    }
-    wane_text_string(text, value);
-    wane_text_string(text, "\"");
-}
-
 static void json_text(wane_text *text, const char *value)
 {
     size_t left = strlen(value), bad = 0;
@@ -110,8 +95,10 @@ static void json_text(wane_text *text, const char *value)
 }
 
 /* A value of the current row as csv or JSON writes it. */
-static void machine_value(wane_text *text, const wane_query *query, size_t column, bool json)
+static void machine_value(wane_text *text, const wane_query *query, size_t column,
+                          wane_render_format format)
 {
+    bool json = format == WANE_RENDER_JSON;
     char number[32];
     double real = 0;
     switch (wane_query_type(query, column)) {
@@ -129,26 +116,27 @@ static void machine_value(wane_text *text, const wane_query *query, size_t colum
         const char *value = wane_query_text(query, column);
         if (!value) text->failed = true; /* SQLite ran out of memory on the conversion */
         else if (json) json_text(text, value);
-        else csv_text(text, value);
+        else wane_text_csv(text, value, format == WANE_RENDER_CSV_PLAIN);
         break;
     }
     }
 }
 
-static wane_status render_csv(wane_query *query, output *to, wane_error *err)
+static wane_status render_csv(wane_query *query, wane_render_format format, output *to,
+                              wane_error *err)
 {
     wane_text *text = to->text;
     size_t columns = wane_query_columns(query);
     for (size_t i = 0; i < columns; i++) {
         if (i) wane_text_string(text, ",");
-        csv_text(text, wane_query_name(query, i));
+        wane_text_csv(text, wane_query_name(query, i), format == WANE_RENDER_CSV_PLAIN);
     }
     wane_text_string(text, "\n");
     wane_status st;
     while ((st = wane_query_next(query, err)) == WANE_OK) {
         for (size_t i = 0; i < columns; i++) {
             if (i) wane_text_string(text, ",");
-            machine_value(text, query, i, false);
+            machine_value(text, query, i, format);
         }
         wane_text_string(text, "\n");
         if ((st = spill(to, SPILL_BYTES, err)) != WANE_OK) return st;
@@ -171,7 +159,7 @@ static wane_status render_json(wane_query *query, output *to, wane_error *err)
         wane_text_string(text, rows++ ? ",\n[" : "\n[");
         for (size_t i = 0; i < columns; i++) {
             if (i) wane_text_string(text, ",");
-            machine_value(text, query, i, true);
+            machine_value(text, query, i, WANE_RENDER_JSON);
         }
         wane_text_string(text, "]");
         if ((st = spill(to, SPILL_BYTES, err)) != WANE_OK) return st;
@@ -190,7 +178,7 @@ static wane_status render_jsonl(wane_query *query, output *to, wane_error *err)
             wane_text_string(text, i ? "," : "{");
             json_text(text, wane_query_name(query, i));
             wane_text_string(text, ":");
-            machine_value(text, query, i, true);
+            machine_value(text, query, i, WANE_RENDER_JSON);
         }
         wane_text_string(text, "}\n");
         if ((st = spill(to, SPILL_BYTES, err)) != WANE_OK) return st;
@@ -400,7 +388,8 @@ static wane_status render(wane_query *query, wane_render_format format, output *
 {
     wane_status st = WANE_OK;
     switch (format) {
-    case WANE_RENDER_CSV: st = render_csv(query, to, err); break;
+    case WANE_RENDER_CSV:
+    case WANE_RENDER_CSV_PLAIN: st = render_csv(query, format, to, err); break;
     case WANE_RENDER_JSON: st = render_json(query, to, err); break;
     case WANE_RENDER_JSONL: st = render_jsonl(query, to, err); break;
     default: st = render_grid(query, format, to->text, err);

@@ -27,7 +27,7 @@ set(system
   assert.h complex.h ctype.h dirent.h errno.h fcntl.h float.h getopt.h inttypes.h limits.h locale.h
   malloc.h math.h poll.h pthread.h regex.h sched.h setjmp.h signal.h spawn.h stdalign.h stdarg.h stdatomic.h
   stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h strings.h sys/file.h
-  sys/ioctl.h sys/mman.h sys/resource.h sys/stat.h sys/statfs.h sys/sysmacros.h sys/statvfs.h sys/types.h sys/utsname.h
+  sys/ioctl.h sys/mman.h sys/resource.h sys/stat.h sys/time.h sys/statfs.h sys/sysmacros.h sys/statvfs.h sys/types.h sys/utsname.h
   sys/vfs.h sys/wait.h termios.h time.h unistd.h cpuid.h immintrin.h linux/magic.h sys/random.h)
 set(failures 0)
 macro(bad text)
