@@ -61,7 +61,7 @@ struct wane_entries {
     char **names; /* of the files of a folder */
     size_t name_count, next_name;
     struct archive *outer; /* of an archive */
-    unsigned char *stored; /* what `outer` is fed from */
+    unsigned char *raw;    /* what `outer` is fed from */
     int unread;            /* errno of a read that failed; 0 = none did */
 
     bool open;             /* there is a current file */
@@ -224,9 +224,9 @@ static la_ssize_t feed_outer(struct archive *a, void *context, const void **buff
 {
     wane_entries *e = context;
     ssize_t count;
-    do count = read(e->fd, e->stored, BLOCK);
+    do count = read(e->fd, e->raw, BLOCK);
     while (count < 0 && errno == EINTR);
-    *buffer = e->stored;
+    *buffer = e->raw;
     if (count >= 0) return count;
     e->unread = errno;
     archive_set_error(a, errno, "could not be read");
@@ -256,8 +256,8 @@ static wane_status open_archive(wane_entries *e, size_t bytes, wane_error *err)
         wane_file_refuse_lfs_pointer(head, got > 0 ? (size_t)got : 0, bytes, e->path, err);
     if (st != WANE_OK) return st;
     e->outer = reader_new(0);
-    e->stored = wane_alloc(BLOCK, 1);
-    if (!e->outer || !e->stored) return out_of_memory(e, err);
+    e->raw = wane_alloc(BLOCK, 1);
+    if (!e->outer || !e->raw) return out_of_memory(e, err);
     int result = archive_read_set_callback_data(e->outer, e);
     if (result == ARCHIVE_OK) result = archive_read_set_read_callback(e->outer, feed_outer);
     if (result == ARCHIVE_OK) result = archive_read_set_seek_callback(e->outer, seek_outer);
@@ -331,7 +331,7 @@ void wane_entries_close(wane_entries *e)
     wane_names_free(e->seen, e->seen_count);
     if (e->locale) freelocale(e->locale);
     wane_free(e->hidden.first);
-    wane_free(e->stored);
+    wane_free(e->raw);
     wane_free(e->block);
     wane_free(e->path);
     wane_free(e);
