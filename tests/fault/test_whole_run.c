@@ -126,9 +126,8 @@ static void remove_database(const char *name)
     static const char *const ends[] = {"", "-wal", "-shm", "-journal", ".artifacts"};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         char path[560];
-        wane_error err;
         (void)snprintf(path, sizeof path, "%s%s", scratch_path(name), ends[i]);
-        if (access(path, F_OK) == 0) CHECK_OK(wane_remove(path, &err));
+        remove_tree(path);
     }
 }
 
