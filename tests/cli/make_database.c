@@ -8,10 +8,20 @@
  */
 #include "tests/cli/database.h"
 
+#include <errno.h>
+#include <ftw.h>
 #include <stdio.h>
 
 #include "store/base/memory.h"
 #include "store/files/file.h"
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+    (void)info;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
 
 static void open_in(fixture *f, const char *folder, const char *name)
 {
@@ -40,7 +50,7 @@ int main(int argc, char **argv)
                    limited = {.experiment = "try", .limited = true},
                    planned = {.experiment = "demo"};
     if (argc != 2) return 2;
-    MUST(wane_remove(argv[1], &err));
+    if (nftw(argv[1], remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT) return 1;
     MUST(wane_folder_make(argv[1], &err));
 
     open_in(&demo, argv[1], "results.db");
