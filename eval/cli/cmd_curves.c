@@ -366,7 +366,8 @@ static int run(wane_call *call)
          "around the mean: 1 standard deviation, or a 95% t interval (sd)"},
         {"x-scale", 0, WANE_OPTION_TEXT, &c.x_scale, "SCALE", "linear, log or auto (auto)"},
         {"y-scale", 0, WANE_OPTION_TEXT, &c.y_scale, "SCALE", "the same of the other axis"},
-        {"output", 'o', WANE_OPTION_TEXT, &c.path, "FILE", "a chart (.svg) or its numbers (.csv)"},
+        {"output", 'o', WANE_OPTION_OUTPUT, &c.path, "FILE",
+         "a chart (.svg) or its numbers (.csv)"},
         WANE_READING_FORMAT(c.reading),
         WANE_READING_WHERE(c.reading),
     };

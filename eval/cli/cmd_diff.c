@@ -313,7 +313,7 @@ static int run(wane_call *call)
 {
     diff_call asked = {.question = {.k = 10, .epsilon = 0.5, .u = true, .v = true}};
     const wane_option options[] = {
-        {"corpus", 0, WANE_OPTION_TEXT, &asked.text.path, "FILE",
+        {"corpus", 0, WANE_OPTION_INPUT, &asked.text.path, "FILE",
          "also the likelihood of this text before and after"},
         {"tokens", 0, WANE_OPTION_COUNT, &asked.text.tokens, "N",
          "of the text: documents until so many tokens are scored (all)"},

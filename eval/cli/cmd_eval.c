@@ -162,12 +162,12 @@ static int run(wane_call *call)
     eval_call asked = {.split = "test"};
     const wane_option options[] = {
         WANE_TASK_OPTIONS(&asked.tasks, "task folders or archives; builtin/NAME", ""),
-        {"adapter", 'a', WANE_OPTION_TEXT, &asked.adapter, "PATH",
+        {"adapter", 'a', WANE_OPTION_INPUT, &asked.adapter, "PATH",
          "with this adapter or these tuned tensors on the model"},
         {"split", 0, WANE_OPTION_TEXT, &asked.split, "test|train", "rows to measure (test)"},
         {"per-token", 0, WANE_OPTION_FLAG, &asked.per_token, NULL,
          "a label's score is the mean over its tokens, not the sum"},
-        {"examples", 0, WANE_OPTION_TEXT, &asked.examples, "FILE",
+        {"examples", 0, WANE_OPTION_OUTPUT, &asked.examples, "FILE",
          "write every row's label, prediction, margin and loss here (JSON lines)"},
         {"threads", 't', WANE_OPTION_COUNT, &asked.threads, "N", "threads (every processor)"},
         {"json", 0, WANE_OPTION_FLAG, &asked.json, NULL, "a list of the tasks as JSON"},

@@ -159,7 +159,7 @@ static int run(wane_call *call)
 {
     perplexity_call asked = {0};
     const wane_option options[] = {
-        {"adapter", 'a', WANE_OPTION_TEXT, &asked.adapter, "PATH",
+        {"adapter", 'a', WANE_OPTION_INPUT, &asked.adapter, "PATH",
          "with this adapter or these tuned tensors on the model"},
         {"window", 0, WANE_OPTION_COUNT, &asked.text.window, "N",
          "tokens a window holds (the model's context)"},

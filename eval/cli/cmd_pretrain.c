@@ -68,7 +68,7 @@ static int run(wane_call *call)
     const char *folder = "builtin-model";
     size_t seed = 0, threads = 0;
     const wane_option options[] = {
-        {"output", 'o', WANE_OPTION_TEXT, &folder, "DIR", "the model's folder (builtin-model)"},
+        {"output", 'o', WANE_OPTION_OUTPUT, &folder, "DIR", "the model's folder (builtin-model)"},
         {"seed", 0, WANE_OPTION_COUNT, &seed, "N", "makes the model and its text (0)"},
         {"steps", 0, WANE_OPTION_COUNT, &s.steps, "N", "optimiser steps"},
         {"width", 0, WANE_OPTION_COUNT, &s.width, "N", "of the hidden states"},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/cli/command.h"
+#include "eval/cli/outputs.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -87,8 +88,11 @@ static bool set_option(const wane_call *call, const wane_option *o, char *text)
     int64_t count = 0;
     switch (o->kind) {
     case WANE_OPTION_FLAG: *(bool *)o->value = true; return true;
-    case WANE_OPTION_TEXT: *(const char **)o->value = text; return true;
+    case WANE_OPTION_TEXT:
+    case WANE_OPTION_INPUT:
+    case WANE_OPTION_OUTPUT: *(const char **)o->value = text; return true;
     case WANE_OPTION_LIST:
+    case WANE_OPTION_INPUTS:
         if (add_items(o->value, text)) return true;
         break;
     case WANE_OPTION_REPEAT: {
@@ -177,7 +181,12 @@ bool wane_call_parse(wane_call *call, const wane_option *options, size_t count, 
             return false;
         } else call->operand[call->operands++] = word;
     }
-    if (call->operands >= least && call->operands <= most) return true;
+    if (call->operands >= least && call->operands <= most) {
+        wane_error err;
+        if (wane_outputs_check(call, options, count, &err) == WANE_OK) return true;
+        *exit_code = wane_cli_fail(&err);
+        return false;
+    }
     (void)wane_cli_usage(call,
                          call->operands < least ? "something is missing: wane %s"
                                                 : "too many operands: wane %s",

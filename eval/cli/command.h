@@ -18,7 +18,10 @@ enum { WANE_EXIT_DONE = 0, WANE_EXIT_FAILED = 1, WANE_EXIT_USAGE = 2, WANE_EXIT_
 typedef enum wane_option_kind {
     WANE_OPTION_FLAG,        /* bool * */
     WANE_OPTION_TEXT,        /* const char ** */
+    WANE_OPTION_INPUT,       /* as TEXT: the path of what is read */
+    WANE_OPTION_OUTPUT,      /* as TEXT: the path of what is written (outputs.h) */
     WANE_OPTION_LIST,        /* wane_option_list *: may be given again, or hold commas */
+    WANE_OPTION_INPUTS,      /* as LIST: paths of what is read */
     WANE_OPTION_REPEAT,      /* wane_option_list *: may be given again, commas are its own */
     WANE_OPTION_COUNT,       /* size_t * */
     WANE_OPTION_NUMBER,      /* double * */
@@ -63,7 +66,8 @@ extern const wane_command *const wane_commands[];
 extern const size_t wane_command_count;
 
 /* Reads options and operands. Returns true to go on; false when the call is finished (help printed,
- * or a usage error said), and then *exit_code is set. At least `least` and at most `most` operands
+ * or a usage error said, or an output that would replace an input or a database, outputs.h), and
+ * then *exit_code is set. At least `least` and at most `most` operands
  * are wanted. */
 bool wane_call_parse(wane_call *call, const wane_option *options, size_t count, size_t least,
                      size_t most, int *exit_code);

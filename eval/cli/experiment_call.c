@@ -41,9 +41,9 @@ static void write_line(void *context, wane_level level, const char *line)
 
 /* The log is appended to, so it is a file of its own: no link to another, nothing that is waited
  * for. */
-static wane_status open_log(FILE **out, const char *path, wane_error *err)
+static wane_status open_log(FILE **out, const char *path, const char *file, wane_error *err)
 {
-    struct stat info;
+    struct stat info, read;
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
     if (fd < 0 && errno == ELOOP)
         return wane_fail(err, WANE_EINVAL, "open: %s: a link, and a log is appended to none", path);
@@ -54,6 +54,14 @@ static wane_status open_log(FILE **out, const char *path, wane_error *err)
     if (fstat(fd, &info) != 0) st = wane_fail_errno(err, "open", path);
     else if (!S_ISREG(info.st_mode))
         st = wane_fail(err, WANE_EINVAL, "open: %s: not a regular file", path);
+    else if (file && stat(file, &read) == 0 && read.st_dev == info.st_dev &&
+             read.st_ino == info.st_ino)
+        st = wane_fail(err, WANE_EEXIST,
+                       "open: %s: the log would be the experiment's file; give the database "
+                       "another name",
+                       path);
+    else if (wane_file_is_database(path))
+        st = wane_fail(err, WANE_EEXIST, "open: %s: the log would be a database", path);
     else if (!(*out = fdopen(fd, "a"))) st = wane_fail_errno(err, "open", path);
     if (st != WANE_OK) (void)close(fd);
     return st;
@@ -83,7 +91,7 @@ static wane_status open_rest(wane_opened *o, const char *file, const char *datab
         size_t length = path.length;
         if (length > 7 && strcmp(path.data + length - 7, ".db.log") == 0)
             memcpy(path.data + length - 7, ".log", 5);
-        WANE_TRY(open_log(&o->log_file, path.data, err));
+        WANE_TRY(open_log(&o->log_file, path.data, file, err));
     }
     o->log = (wane_log){write_line, o};
     WANE_TRY(wane_pool_new(&o->pool, threads, err));

@@ -15,7 +15,7 @@ typedef struct wane_task_options {
 
 /* Rows of an option table; `of` (a literal) begins the help of those that say how to read. */
 #define WANE_TASK_OPTIONS(o, tasks_help, of)                                                         \
-    {"tasks", 0, WANE_OPTION_LIST, &(o)->tasks, "PATH,...", tasks_help},                             \
+    {"tasks", 0, WANE_OPTION_INPUTS, &(o)->tasks, "PATH,...", tasks_help},                           \
         {"text",     0,        WANE_OPTION_TEXT,                                                     \
          &(o)->text, "COLUMN", of "the column of the text (by its name)"},                           \
         {"label", 0, WANE_OPTION_TEXT, &(o)->label, "COLUMN", of "the column of the label (label)"}, \

@@ -136,6 +136,8 @@ static wane_status resolve(char **out, const char *path, wane_error *err)
     }
     if (there && !S_ISREG(info.st_mode))
         return wane_fail(err, WANE_EEXIST, "write: %s: is there and is not a regular file", path);
+    if (there && wane_file_is_database(path))
+        return wane_fail(err, WANE_EEXIST, "write: %s: is there and is a database", path);
     if (wane_at_lstat(path, &info) == 0 && S_ISLNK(info.st_mode)) {
         char *real = realpath(path, NULL);
         if (!real) return wane_fail_errno(err, "write", path);

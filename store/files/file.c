@@ -178,6 +178,18 @@ bool wane_file_exists(const char *path)
     return wane_at_stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
 }
 
+bool wane_file_is_database(const char *path)
+{
+    static const char magic[] = "SQLite format 3"; /* and its NUL */
+    char head[sizeof magic];
+    uint64_t bytes = 0;
+    int fd = -1;
+    if (wane_input_open(&fd, &bytes, NULL, path, NULL) != WANE_OK) return false;
+    ssize_t got = read_some(fd, head, sizeof head);
+    (void)close(fd);
+    return got == (ssize_t)sizeof head && memcmp(head, magic, sizeof head) == 0;
+}
+
 bool wane_folder_exists(const char *path)
 {
     struct stat info;

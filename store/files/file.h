@@ -47,7 +47,7 @@ void wane_map_close(wane_map *map); /* {0} allowed */
 /* A file that appears whole or not at all: written beside its place as a temporary (.NAME.0.tmp),
  * then synced, renamed, and its folder synced. What a killed writer left as a temporary is taken
  * over by the next writer of that name. A link is written through; anything else that is no regular
- * file is refused. Owned by the caller until commit or abort. */
+ * file, and a database, is refused. Owned by the caller until commit or abort. */
 typedef struct wane_atomic wane_atomic;
 
 WANE_MUST_CHECK wane_status wane_atomic_open(wane_atomic **out, const char *path, wane_error *err);
@@ -66,6 +66,8 @@ WANE_MUST_CHECK wane_status wane_file_write(const char *path, const void *bytes,
                                             wane_error *err);
 
 bool wane_file_exists(const char *path); /* anything but a folder */
+/* Whether it is a database of SQLite: the functions of this header never replace one. */
+bool wane_file_is_database(const char *path);
 bool wane_folder_exists(const char *path);
 /* Makes `path` and its parents (0777 & ~umask); existing folders are fine. */
 WANE_MUST_CHECK wane_status wane_folder_make(const char *path, wane_error *err);
