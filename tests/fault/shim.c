@@ -158,14 +158,16 @@ ssize_t pread64(int file, void *bytes, size_t count, off_t offset)
     return pread(file, bytes, count, offset);
 }
 
+/* Nothing here outlives the system, so nothing need reach the disk: that takes most of the time. */
 int fsync(int file)
 {
-    return fails(FSYNC) ? -1 : (int)syscall(SYS_fsync, file);
+    (void)file;
+    return fails(FSYNC) ? -1 : 0;
 }
 
 int fdatasync(int file)
 {
-    return fails(FSYNC) ? -1 : (int)syscall(SYS_fdatasync, file);
+    return fsync(file);
 }
 
 int rename(const char *from, const char *to)

@@ -101,14 +101,12 @@ static int run_to(const char *database, const fault_kind *kind, long n)
     (void)dup2(open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600), 1);
     (void)dup2(open(err, O_WRONLY | O_CREAT | O_TRUNC, 0600), 2);
     (void)alarm(60);
-    if (kind) {
-        (void)setenv("WANE_FAULT_CALL", kind->call, 1);
-        (void)setenv("WANE_FAULT_AT", where, 1);
-        (void)setenv("WANE_FAULT_ERRNO", error, 1);
-        (void)setenv("WANE_FAULT_LASTS", kind->lasts ? "1" : "0", 1);
-        (void)setenv("WANE_FAULT_COUNT", count, 1);
-        (void)setenv("LD_PRELOAD", WANE_FAULT_SHIM, 1);
-    }
+    (void)setenv("LD_PRELOAD", WANE_FAULT_SHIM, 1);
+    (void)setenv("WANE_FAULT_CALL", kind ? kind->call : "none", 1);
+    (void)setenv("WANE_FAULT_AT", where, 1);
+    (void)setenv("WANE_FAULT_ERRNO", error, 1);
+    (void)setenv("WANE_FAULT_LASTS", kind && kind->lasts ? "1" : "0", 1);
+    (void)setenv("WANE_FAULT_COUNT", count, 1);
     (void)execl(WANE_PROGRAM, WANE_PROGRAM, "run", yaml, "--db", path, "--threads", "2",
                 (char *)NULL);
     _exit(99);
