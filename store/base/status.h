@@ -22,7 +22,7 @@ typedef enum wane_status {
     WANE_ENUMERIC = -9,    /* the question has no numeric answer (NaN input, no convergence) */
     WANE_ECANCELLED = -10, /* stopped on request; the same call may be made again */
     WANE_EINTERNAL = -11,  /* a bug of wane */
-    WANE_ELIMIT = -12      /* stopped at a limit of time that the caller set */
+    WANE_ELIMIT = -12      /* stopped at a limit of time that the caller set, or of size */
 } wane_status;
 
 enum { WANE_MESSAGE_BYTES = 1024 };

@@ -239,6 +239,8 @@ size_t wane_visible_span(const char *bytes, size_t count)
     char piece[WANE_VISIBLE_BYTES];
     size_t at = 0, step;
     for (; at < count; at += step) {
+        step = 1;
+        if (bytes[at] >= 0x20 && bytes[at] < 0x7f) continue; /* nearly all there is */
         step = wane_visible_next(piece, bytes + at, count - at);
         if (piece[0] != bytes[at] || strlen(piece) != step) break;
     }

@@ -133,11 +133,12 @@ const char *wane_results_sqlite(void);
 /* ------------------------------------------------------------------------------------- as text */
 
 typedef enum wane_render_format {
-    WANE_RENDER_TABLE,    /* aligned columns, about four significant digits, "-" for NULL */
-    WANE_RENDER_CSV,      /* RFC 4180's quoting, a header line, NULL empty, lines end in LF;
-                           * texts that a spreadsheet would compute begin with ' */
-    WANE_RENDER_JSON,     /* {"columns":[...],"rows":[[...],...]} */
-    WANE_RENDER_JSONL,    /* one object per line */
+    WANE_RENDER_TABLE, /* aligned columns, about four significant digits, "-" for NULL; WANE_ELIMIT
+                        * beyond 256 MB, as with markdown and latex */
+    WANE_RENDER_CSV,   /* RFC 4180's quoting, a header line, NULL empty, lines end in LF;
+                        * texts that a spreadsheet would compute begin with ' */
+    WANE_RENDER_JSON,  /* {"columns":[...],"rows":[[...],...]} */
+    WANE_RENDER_JSONL, /* one object per line */
     WANE_RENDER_MARKDOWN, /* a pipe table, digits as in a table */
     WANE_RENDER_LATEX,    /* a tabular with booktabs rules */
     WANE_RENDER_CSV_PLAIN /* as csv, texts as they are: what follows is no name of a format */

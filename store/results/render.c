@@ -192,7 +192,7 @@ static wane_status render_jsonl(wane_query *query, output *to, wane_error *err)
 typedef struct grid {
     wane_arena *arena;
     const char **cell; /* rows * columns */
-    size_t rows, columns, room;
+    size_t rows, columns, room, bytes;
     bool *number; /* per column: every value is a number */
     size_t *width;
 } grid;
@@ -240,6 +240,7 @@ static const char *human_value(grid *g, const wane_query *query, size_t column)
 
 static bool grid_add(grid *g, const wane_query *query)
 {
+    enum { CELL_BYTES = 32 }; /* beside its text */
     if (g->rows == g->room) {
         size_t room = 2 * g->room + 64, cells = 0;
         if (!wane_size_mul(&cells, room, g->columns)) return false;
@@ -252,10 +253,22 @@ static bool grid_add(grid *g, const wane_query *query)
         const char *value = human_value(g, query, i);
         if (!value) return false;
         g->cell[g->rows * g->columns + i] = value;
+        g->bytes += strlen(value) + CELL_BYTES;
         if (width_of(value) > g->width[i]) g->width[i] = width_of(value);
     }
     g->rows++;
     return true;
+}
+
+/* A table is laid out in memory, so an endless one must end; nobody reads as much. */
+static wane_status grid_check(const grid *g, wane_error *err)
+{
+    enum { MOST_BYTES = 256 << 20 };
+    if (g->bytes <= MOST_BYTES) return WANE_OK;
+    return wane_fail(err, WANE_ELIMIT,
+                     "query: its result: too much for a table after %zu rows; --max-rows N, or "
+                     "csv, json or jsonl",
+                     g->rows - 1);
 }
 
 static void grid_free(grid *g)
@@ -285,8 +298,10 @@ static wane_status grid_read(grid *g, wane_query *query, wane_error *err)
     }
     g->rows = 1;
     wane_status st;
-    while ((st = wane_query_next(query, err)) == WANE_OK)
+    while ((st = wane_query_next(query, err)) == WANE_OK) {
         if (!grid_add(g, query)) return wane_fail_memory(err, "query", "its result");
+        if ((st = grid_check(g, err)) != WANE_OK) return st;
+    }
     return st == WANE_DONE ? WANE_OK : st;
 }
 

@@ -123,6 +123,17 @@ static void text_of(char out[64], const char *sql)
     free(text);
 }
 
+static void a_table_has_its_bounds(void **state)
+{
+    (void)state;
+    const char *const words[] = {
+        "query",     database, ENDLESS "SELECT i, hex(zeroblob(5000000)) AS x FROM n",
+        "--timeout", "600",    NULL};
+    assert_int_equal(call(words), 1);
+    check_said("err", "too much for a table after 27 rows; --max-rows N, or csv, json or jsonl");
+    check_said("out", "");
+}
+
 /* Every command that reads takes both. */
 static void every_reader_takes_them(void **state)
 {
@@ -205,9 +216,13 @@ static void tables_of_a_page_are_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(endless_questions_end),         cmocka_unit_test(limits_are_checked),
-        cmocka_unit_test(rows_beyond_the_limit_are_cut), cmocka_unit_test(every_reader_takes_them),
-        cmocka_unit_test(spreadsheets_compute_no_text),  cmocka_unit_test(tables_of_a_page_are_cut),
+        cmocka_unit_test(endless_questions_end),
+        cmocka_unit_test(limits_are_checked),
+        cmocka_unit_test(rows_beyond_the_limit_are_cut),
+        cmocka_unit_test(a_table_has_its_bounds),
+        cmocka_unit_test(every_reader_takes_them),
+        cmocka_unit_test(spreadsheets_compute_no_text),
+        cmocka_unit_test(tables_of_a_page_are_cut),
     };
     return cmocka_run_group_tests(tests, prepare, scratch_remove);
 }
