@@ -178,6 +178,7 @@ wane_status wane_show_page(wane_text *out, wane_results *db, int64_t run, wane_e
     WANE_TRY(add_head(out, db, run, err));
     WANE_TRY(add_settings(out, db, run, err));
     WANE_TRY(add_gates(out, db, run, err));
+    WANE_TRY(add_section(out, db, "warnings, when they were given", wane_show_warnings, run, err));
     WANE_TRY(add_matrix(out, db, run, err));
     WANE_TRY(
         add_section(out, db,

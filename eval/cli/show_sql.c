@@ -69,6 +69,12 @@ const char wane_show_failed_gates[] =
     "SELECT 'FAILED' AS result, name AS gate, subject, value, bound, detail FROM gate "
     "WHERE run = ?1 AND passed = 0 ORDER BY name, subject";
 
+/* Without the run's name in front, which the page bears. */
+#define WARNINGS                                                                                   \
+    "SELECT v.time, replace(v.message, r.name || ': ', '') AS warning FROM event v JOIN run r ON " \
+    "r.id = v.run WHERE v.run = ?1 AND v.level = 'warning' ORDER BY v.id"
+const char wane_show_warnings[] = WARNINGS;
+
 /* The tasks of the experiment: trained ones in the order of the run, then watched ones. */
 #define TASKS                                                                                      \
     "SELECT x.task AS id, k.name AS name, k.split AS split, (SELECT min(q.position) "              \
@@ -174,6 +180,7 @@ const struct wane_show_object wane_show_objects[WANE_SHOW_OBJECTS] = {
      "SELECT name AS gate, subject, passed, value, bound, detail FROM gate WHERE run = ?1 "
      "ORDER BY passed, name, subject",
      true},
+    {"warnings", WARNINGS, true},
     {"accuracy_matrix",
      "SELECT position, trained, task, task_position, watched, accuracy, stderr, n, majority, "
      "reason "

@@ -108,6 +108,11 @@ static void deleted_by_hand(void **state)
         /* The base's, and that of the first stage of full updates. */
         if (again == 0) assert_int_equal(number("hand.db", "SELECT count(*) FROM cell"), cells + 2);
     }
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s", scratch_path("hand.db"));
+    const char *const show[] = {"show", path, "lora/given/s0", NULL};
+    assert_int_equal(process_run(show, "err", "out"), 0);
+    said("1 cell of stage 2 cannot be filled: weights_gone");
     /* Not asked for, not missed. */
     assert_int_equal(run("hand.db", "", keep_all, "1"), 0);
     assert_int_equal(rename(away[0], full), 0);
