@@ -61,6 +61,7 @@ static wane_status print_page(const char *path, const verdict *v, const wane_ver
     wane_page_line(&page, "rows of cells", "%s", wane_page_count(number, (size_t)n->rows));
     wane_page_line(&page, "totals of spectra", "%s", wane_page_count(number, (size_t)n->totals));
     wane_page_line(&page, "seals", "%s", of(text, n->seals, n->seals_unsealed));
+    wane_page_line(&page, "metrics", "%s", wane_page_count(number, (size_t)n->metrics));
     (void)snprintf(text, sizeof text, "%s", wane_page_count(number, (size_t)n->artifacts));
     wane_page_line(&page, "artifacts", "%s, %s let go", text,
                    wane_page_count(number, (size_t)n->artifacts_gone));

@@ -307,6 +307,20 @@ done:
     return st;
 }
 
+wane_status wane_run_metrics(wane_metric_row **rows, size_t *count, wane_work *work,
+                             const wane_plan_run *run, wane_error *err)
+{
+    sealing s = {.work = work, .run = run};
+    wane_status st = fill_metrics(&s, err);
+    if (st == WANE_OK) {
+        *rows = s.rows;
+        *count = s.count;
+        s.rows = NULL;
+    }
+    sealing_free(&s);
+    return st;
+}
+
 /* *why: what the gate "finite" says when it failed; else empty. */
 static wane_status failed_gates(size_t *out, wane_text *why, wane_work *work,
                                 const wane_plan_run *run, wane_error *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "eval/run/verify.h"
+#include "eval/run/verify_parts.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,8 +20,7 @@ static void count_found(void *context, const char *where, const char *what)
     v->found(v->context, where, what);
 }
 
-static void report(wane_verifying *v, const char *where, const char *format, ...) WANE_PRINTF(3, 4);
-static void report(wane_verifying *v, const char *where, const char *format, ...)
+void wane_verify_report(wane_verifying *v, const char *where, const char *format, ...)
 {
     char what[600];
     va_list values;
@@ -31,26 +30,23 @@ static void report(wane_verifying *v, const char *where, const char *format, ...
     count_found(v, where, what);
 }
 
-/* Damage is a finding, and the next check goes on. */
-static wane_status damage(wane_verifying *v, const char *where, wane_status st,
-                          const wane_error *err)
+wane_status wane_verify_damage(wane_verifying *v, const char *where, wane_status st,
+                               const wane_error *err)
 {
-    if (st != WANE_EFORMAT && st != WANE_EINVAL && st != WANE_EIO) return st;
-    report(v, where, "%s", err->message);
+    if (st == WANE_OK || st == WANE_ENOMEM || st == WANE_ECANCELLED || st == WANE_EBUSY) return st;
+    wane_verify_report(v, where, "%s", err->message);
     return WANE_OK;
 }
 
-/* Runs `row` for every row of a query. */
-typedef wane_status (*row_function)(wane_verifying *v, wane_query *row, wane_error *err);
-static wane_status for_each(wane_verifying *v, const char *where, const char *sql,
-                            row_function function, wane_error *err)
+wane_status wane_verify_each(wane_verifying *v, const char *where, const char *sql,
+                             wane_verify_row function, wane_error *err)
 {
     wane_query *query = NULL;
     wane_status st = wane_query_open(&query, v->db, sql, NULL, 0, err);
     while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK)
         st = function(v, query, err);
     wane_query_free(query);
-    return st == WANE_DONE ? WANE_OK : damage(v, where, st, err);
+    return st == WANE_DONE ? WANE_OK : wane_verify_damage(v, where, st, err);
 }
 
 /* What differs between rows and their seal; false when nothing does. */
@@ -83,12 +79,12 @@ static wane_status check_total(wane_verifying *v, wane_query *row, const char *n
     wane_status st =
         wane_spectrum_total_hashes(v->db, &stored, &computed, wane_query_int(row, 0),
                                    wane_query_int(row, 1), wane_query_text(row, 3), err);
-    if (st != WANE_OK) return damage(v, "spectrum_total", st, err);
+    if (st != WANE_OK) return wane_verify_damage(v, "spectrum_total", st, err);
     if (stored.rows != computed.rows)
-        report(v, "spectrum_total", "%s: %s", name,
-               stored.rows ? "stands on no spectra" : "is not there");
+        wane_verify_report(v, "spectrum_total", "%s: %s", name,
+                           stored.rows ? "stands on no spectra" : "is not there");
     else if (strcmp(stored.sha256, computed.sha256) != 0)
-        report(v, "spectrum_total", "%s: is not what its spectra give", name);
+        wane_verify_report(v, "spectrum_total", "%s: is not what its spectra give", name);
     v->count.totals++;
     return WANE_OK;
 }
@@ -103,13 +99,13 @@ static wane_status check_cell(wane_verifying *v, wane_query *row, wane_error *er
     v->count.cells++;
     wane_status st = wane_cell_hash(v->db, &now, wane_query_int(row, 0), wane_query_int(row, 1),
                                     measure, subject, err);
-    if (st != WANE_OK) return damage(v, name, st, err);
+    if (st != WANE_OK) return wane_verify_damage(v, name, st, err);
     v->count.rows += now.rows;
     if (now.rows == 0 && !wane_query_text(row, 4))
-        report(v, "cell", "%s: has no rows, and no reason for it", name);
+        wane_verify_report(v, "cell", "%s: has no rows, and no reason for it", name);
     (void)snprintf(sealed.sha256, sizeof sealed.sha256, "%s", sha ? sha : "");
     if (!sha && sealed.rows == WANE_NULL) v->count.cells_unsealed++;
-    else if (differs(what, &sealed, &now)) report(v, "cell", "%s: %s", name, what);
+    else if (differs(what, &sealed, &now)) wane_verify_report(v, "cell", "%s: %s", name, what);
     return strcmp(measure, "spectrum") == 0 ? check_total(v, row, name, err) : WANE_OK;
 }
 
@@ -117,9 +113,10 @@ static wane_status check_cell(wane_verifying *v, wane_query *row, wane_error *er
 static wane_status check_stray(wane_verifying *v, wane_query *row, wane_error *err)
 {
     (void)err;
-    report(v, wane_query_text(row, 0), "stage %lld, step %lld: rows that belong to no cell: %lld",
-           (long long)wane_query_int(row, 1), (long long)wane_query_int(row, 2),
-           (long long)wane_query_int(row, 3));
+    wane_verify_report(v, wane_query_text(row, 0),
+                       "stage %lld, step %lld: rows that belong to no cell: %lld",
+                       (long long)wane_query_int(row, 1), (long long)wane_query_int(row, 2),
+                       (long long)wane_query_int(row, 3));
     return WANE_OK;
 }
 
@@ -153,7 +150,7 @@ static wane_status check_strays(wane_verifying *v, wane_error *err)
          "GROUP BY t.stage, t.step"}};
     wane_status st = WANE_OK;
     for (size_t i = 0; st == WANE_OK && i < sizeof tables / sizeof *tables; i++)
-        st = for_each(v, tables[i][0], tables[i][1], check_stray, err);
+        st = wane_verify_each(v, tables[i][0], tables[i][1], check_stray, err);
     return st;
 }
 
@@ -178,14 +175,14 @@ static wane_status check_part(wane_verifying *v, wane_query *row, wane_part part
     char what[120];
     wane_status st = wane_part_sealed(v->db, &sealed, part, id, err);
     if (st == WANE_DONE) {
-        if (wane_query_int(row, 1)) report(v, table, "%s: its seal is not there", name);
+        if (wane_query_int(row, 1)) wane_verify_report(v, table, "%s: its seal is not there", name);
         return WANE_OK;
     }
     if (st == WANE_OK) st = wane_part_hash(v->db, &now, part, id, err);
-    if (st != WANE_OK) return damage(v, table, st, err);
+    if (st != WANE_OK) return wane_verify_damage(v, table, st, err);
     v->count.seals++;
     if (sealed.rows == WANE_NULL) v->count.seals_unsealed++;
-    else if (differs(what, &sealed, &now)) report(v, table, "%s: %s", name, what);
+    else if (differs(what, &sealed, &now)) wane_verify_report(v, table, "%s: %s", name, what);
     return WANE_OK;
 }
 
@@ -213,23 +210,24 @@ static wane_status check_run_seals(wane_verifying *v, wane_query *row, wane_erro
 static wane_status check_stray_seal(wane_verifying *v, wane_query *row, wane_error *err)
 {
     (void)err;
-    report(v, "seal", "of %s %lld, which is not there", wane_query_text(row, 0),
-           (long long)wane_query_int(row, 1));
+    wane_verify_report(v, "seal", "of %s %lld, which is not there", wane_query_text(row, 0),
+                       (long long)wane_query_int(row, 1));
     return WANE_OK;
 }
 
 static wane_status check_seals(wane_verifying *v, wane_error *err)
 {
-    static const row_function checks[] = {check_stage_seals, check_cell_seal, check_run_seals};
+    static const wane_verify_row checks[] = {check_stage_seals, check_cell_seal, check_run_seals};
     wane_status st = WANE_OK;
     for (size_t i = 0; st == WANE_OK && i < sizeof sealed_parts / sizeof *sealed_parts; i++)
-        st = for_each(v, sealed_parts[i].what, sealed_parts[i].sql, checks[i], err);
+        st = wane_verify_each(v, sealed_parts[i].what, sealed_parts[i].sql, checks[i], err);
     if (st != WANE_OK) return st;
-    return for_each(v, "seal",
-                    "SELECT part, id FROM seal s WHERE CASE WHEN part IN ('run', 'run_stage', "
-                    "'parameter', 'metric', 'gate') THEN NOT EXISTS (SELECT 1 FROM run r WHERE "
-                    "r.id = s.id) ELSE NOT EXISTS (SELECT 1 FROM stage t WHERE t.id = s.id) END",
-                    check_stray_seal, err);
+    return wane_verify_each(
+        v, "seal",
+        "SELECT part, id FROM seal s WHERE CASE WHEN part IN ('run', 'run_stage', "
+        "'parameter', 'metric', 'gate') THEN NOT EXISTS (SELECT 1 FROM run r WHERE "
+        "r.id = s.id) ELSE NOT EXISTS (SELECT 1 FROM stage t WHERE t.id = s.id) END",
+        check_stray_seal, err);
 }
 
 /* --------------------------------------------------------------------------------- artifacts */
@@ -273,7 +271,7 @@ static wane_status read_artifacts(artifacts *out, wane_verifying *v, wane_error 
         if (st == WANE_OK) out->list[out->count++] = a;
     }
     wane_query_free(query);
-    return st == WANE_DONE ? WANE_OK : damage(v, "artifact", st, err);
+    return st == WANE_DONE ? WANE_OK : wane_verify_damage(v, "artifact", st, err);
 }
 
 /* "updates/NAME" and nothing that leads elsewhere: the row may be anybody's. */
@@ -302,8 +300,8 @@ static wane_status check_artifact(wane_verifying *v, const artifact *a, const ch
 {
     char sha[WANE_SHA256_HEX];
     if (!inside(a->path)) {
-        report(v, "artifact", "stage %lld, %s: its path is none of wane's: %s", (long long)a->stage,
-               a->kind, a->path);
+        wane_verify_report(v, "artifact", "stage %lld, %s: its path is none of wane's: %s",
+                           (long long)a->stage, a->kind, a->path);
         return WANE_OK;
     }
     char *whole = wane_path_join(folder, a->path);
@@ -311,16 +309,18 @@ static wane_status check_artifact(wane_verifying *v, const artifact *a, const ch
     wane_status st = WANE_OK;
     if (a->gone) v->count.artifacts_gone++;
     else if (!wane_file_exists(whole) && !wane_folder_exists(whole))
-        report(v, "artifact", "stage %lld, %s: %s is not there", (long long)a->stage, a->kind,
-               whole);
+        wane_verify_report(v, "artifact", "stage %lld, %s: %s is not there", (long long)a->stage,
+                           a->kind, whole);
     else if ((st = hash_artifact(sha, a, whole, err)) != WANE_OK) {
         if (st != WANE_ENOMEM && st != WANE_ECANCELLED) {
-            report(v, "artifact", "stage %lld, %s: %s", (long long)a->stage, a->kind, err->message);
+            wane_verify_report(v, "artifact", "stage %lld, %s: %s", (long long)a->stage, a->kind,
+                               err->message);
             st = WANE_OK;
         }
     } else if (strcmp(sha, a->sha256) != 0)
-        report(v, "artifact", "stage %lld, %s: %s: its bytes are not those that were sealed",
-               (long long)a->stage, a->kind, whole);
+        wane_verify_report(v, "artifact",
+                           "stage %lld, %s: %s: its bytes are not those that were sealed",
+                           (long long)a->stage, a->kind, whole);
     v->count.artifacts += !a->gone;
     wane_free(whole);
     return st;
@@ -358,7 +358,7 @@ static wane_status list_unexpected(wane_verifying *v, const artifacts *all, cons
         }
     wane_names_free(names, count);
     wane_free(updates);
-    return damage(v, "artifact", st, err);
+    return wane_verify_damage(v, "artifact", st, err);
 }
 
 static wane_status check_artifacts(wane_verifying *v, const artifacts *all, wane_error *err)
@@ -385,11 +385,13 @@ wane_status wane_verify(wane_verifying *v, wane_error *err)
     artifacts all = {0};
     wane_status st = WANE_OK;
     WANE_TRY(wane_results_begin_reading(v->db, err));
-    WANE_TRY(damage(v, "file", wane_results_integrity(v->db, count_found, v, err), err));
-    WANE_TRY(damage(v, "file", wane_results_shape(v->db, count_found, v, err), err));
-    WANE_TRY(for_each(v, "cell", every_cell, check_cell, err));
+    WANE_TRY(
+        wane_verify_damage(v, "file", wane_results_integrity(v->db, count_found, v, err), err));
+    WANE_TRY(wane_verify_damage(v, "file", wane_results_shape(v->db, count_found, v, err), err));
+    WANE_TRY(wane_verify_each(v, "cell", every_cell, check_cell, err));
     WANE_TRY(check_strays(v, err));
     WANE_TRY(check_seals(v, err));
+    WANE_TRY(wane_verify_metrics(v, err));
     WANE_TRY(read_artifacts(&all, v, err));
     wane_results_rollback(v->db);
     WANE_TRY(check_artifacts(v, &all, err));

@@ -14,6 +14,7 @@ typedef struct wane_verified {
     int64_t cells, cells_unsealed, rows; /* unsealed: written by a wane that kept no hashes */
     int64_t totals;                      /* of spectra, computed again */
     int64_t seals, seals_unsealed;       /* parts of stages and runs */
+    int64_t metrics;                     /* computed again from their rows */
     int64_t artifacts, artifacts_gone, artifact_bytes;
     int64_t unexpected; /* files in the artifacts folder that no row names */
     int64_t found;

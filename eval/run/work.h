@@ -274,6 +274,10 @@ WANE_MUST_CHECK wane_status wane_gate_merged(wane_work *work, const wane_plan_ru
 /* seal.c: metrics of a run whose cells are all there, its status, its seal. */
 WANE_MUST_CHECK wane_status wane_run_finish(wane_work *work, const wane_plan_run *run,
                                             bool diverged, wane_error *err);
+/* What its rows give now, as its seal would say it. *rows: wane_free; their texts are borrowed from
+ * the experiment. */
+WANE_MUST_CHECK wane_status wane_run_metrics(wane_metric_row **rows, size_t *count, wane_work *work,
+                                             const wane_plan_run *run, wane_error *err);
 /* Metrics of sealed runs that wait for bounds measured since. */
 WANE_MUST_CHECK wane_status wane_bounds_finish(wane_work *work, wane_error *err);
 

@@ -185,6 +185,20 @@ static const char *const tampered[][2] = {
     {"DELETE FROM seal WHERE part = 'metric'", "metric: run lora/"},
     {"UPDATE seal SET rows_sha256 = 'x' WHERE part = 'gate'", "gate: run lora/"},
     {"INSERT INTO seal VALUES ('run', 99, 1, 'x')", "seal: of run 99, which is not there"},
+    /* As an earlier wane would have left them, so that no seal tells. */
+    {"UPDATE seal SET \"rows\" = NULL, rows_sha256 = NULL; UPDATE metric SET value = value * (1 + "
+     "2.3e-16) WHERE name = 'acc' AND position = 2 AND " RUN_1,
+     "metric: run lora/"},
+    {"UPDATE seal SET \"rows\" = NULL, rows_sha256 = NULL; UPDATE metric SET position = 7 WHERE "
+     "name = 'acc' AND position = 2 AND " RUN_1,
+     "its rows give nan"},
+    {"UPDATE seal SET \"rows\" = NULL, rows_sha256 = NULL; UPDATE run_stage SET position = 9 WHERE "
+     "position = 2 AND " RUN_1,
+     "run_stage: run lora/"},
+    {"UPDATE seal SET \"rows\" = NULL, rows_sha256 = NULL; UPDATE cell SET \"rows\" = NULL, "
+     "rows_sha256 = NULL; UPDATE score SET value = value / 2 WHERE metric = 'accuracy' AND step = "
+     "-1",
+     "its rows give "},
     {"DROP TABLE \"window\"", "window: is not there, and belongs to the schema"},
     {"DROP TABLE gate", "gate: is not there"},
     {"DROP VIEW run_summary", "run_summary: is not there"},
@@ -204,6 +218,40 @@ static void changed_rows_are_found(void **state)
         restore();
     }
     assert_int_equal(verify(), 0);
+}
+
+/* Bounds, heads, watched tasks: what metrics are computed from is told by the database alone. */
+static void metrics_of_every_protocol(void **state)
+{
+    (void)state;
+    static const char *const more[] = {
+        "bounds: {single: true, joint: all}\nwatch: [{path: builtin/order, test_rows: 24}]\n",
+        "bounds: {joint: last}\nprotocol: {head: linear}\n",
+        "orders: [{name: a, tasks: [counting, topic]}, {name: b, tasks: [topic]}]\n"};
+    char other[512], path[512];
+    (void)snprintf(other, sizeof other, "%s", database);
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        wane_text text = {0};
+        wane_text_append(&text, experiment, (size_t)(strstr(experiment, "track:") - experiment));
+        wane_text_string(&text, more[i]);
+        (void)snprintf(path, sizeof path, "%s", scratch_path("more.yaml"));
+        (void)snprintf(database, sizeof database, "%s/more%zu.db", scratch_folder(), i);
+        write_file(path, text.data, text.length);
+        wane_text_free(&text);
+        const char *const arguments[] = {"run", path, "--db", database, "--threads", "1", NULL};
+        int code = process_run(arguments, "out", "err");
+        char *said = read_file(scratch_path("err"), NULL);
+        if (code != 0) print_error("%s", said);
+        free(said);
+        assert_int_equal(code, 0);
+        code = verify();
+        said = read_file(scratch_path("page"), NULL);
+        if (code != 0) print_error("%s", said);
+        free(said);
+        assert_int_equal(code, 0);
+        assert_true(query_integer_at(database, "SELECT count(*) FROM metric") > 20);
+    }
+    (void)snprintf(database, sizeof database, "%s", other);
 }
 
 /* ------------------------------------------------------------------------------------- the file */
@@ -341,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_it_was_left_it_is_whole),
         cmocka_unit_test(changed_rows_are_found),
+        cmocka_unit_test(metrics_of_every_protocol),
         cmocka_unit_test(a_damaged_file_is_found),
         cmocka_unit_test(changed_artifacts_are_found),
         cmocka_unit_test(unexpected_files_are_listed),
