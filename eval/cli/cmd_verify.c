@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "eval/cli/commands.h"
+#include "eval/cli/experiment_call.h"
 #include "eval/cli/page.h"
 #include "eval/run/verify.h"
 #include "store/base/clock.h"
@@ -65,12 +66,19 @@ static wane_status print_page(const char *path, const verdict *v, const wane_ver
     (void)snprintf(text, sizeof text, "%s", wane_page_count(number, (size_t)n->artifacts));
     wane_page_line(&page, "artifacts", "%s, %s let go", text,
                    wane_page_count(number, (size_t)n->artifacts_gone));
+    if (n->again || n->not_again) {
+        (void)snprintf(text, sizeof text, "%s", wane_page_count(number, (size_t)n->again));
+        wane_page_line(&page, "measured again", "%s, %s without their weights", text,
+                       wane_page_count(number, (size_t)n->not_again));
+    }
     wane_page_line(&page, "unexpected files", "%s", wane_page_count(number, (size_t)n->unexpected));
     wane_page_line(&page, "found", "%s", wane_page_count(number, (size_t)n->found));
     (void)fprintf(stderr, "wane: verified in %.1f s\n", seconds);
     if (v->unexpected.length) wane_text_printf(&page, "\nno row names\n%s", v->unexpected.data);
     if (v->found.length) wane_text_printf(&page, "\nfound\n%s", v->found.data);
-    wane_text_string(&page, "\nHashes stand beside the rows: who rewrites both is not found so.\n");
+    if (!n->again)
+        wane_text_string(&page, "\nHashes stand beside the rows: who rewrites both is found by "
+                                "--recompute alone.\n");
     if (v->found.failed || v->unexpected.failed) page.failed = true;
     return wane_page_print(&page, err);
 }
@@ -99,14 +107,43 @@ static wane_status print_json(const char *path, const verdict *v, const wane_ver
     return wane_page_print(&page, err);
 }
 
+/* The experiment of the file, and some of its cells measured again. */
+static wane_status measure_again(wane_verifying *v, const wane_call *call, const char *file,
+                                 size_t cells, size_t seed, size_t threads, wane_error *err)
+{
+    wane_opened o = {0};
+    wane_status st = wane_opened_load(&o, file, call->operand + 1, call->operands - 1,
+                                      call->operand[0], (int)threads, false, err);
+    if (st != WANE_OK) return st;
+    const wane_run_options like = {.threads = (int)threads, .log = &o.log};
+    st = wane_verify_again(v, o.plan, cells, seed, &like, err);
+    wane_opened_close(&o);
+    return st;
+}
+
 static int run(wane_call *call)
 {
     verdict v = {0};
+    const char *file = NULL;
+    size_t cells = 0, seed = 0, threads = 0;
     const wane_option options[] = {
+        {"recompute", 'r', WANE_OPTION_COUNT, &cells, "N",
+         "also measure N cells of sealed stages again and compare every bit"},
+        {"experiment", 'e', WANE_OPTION_TEXT, &file, "FILE",
+         "the experiment's file, for --recompute; key=value behind DB as for run"},
+        {"seed", 's', WANE_OPTION_COUNT, &seed, "S", "which cells are drawn (0)"},
+        {"threads", 't', WANE_OPTION_COUNT, &threads, "N", "threads in all (every processor)"},
         {"json", 0, WANE_OPTION_FLAG, &v.json, NULL, "the same as JSON"}};
     int code = 0;
     wane_error err;
-    if (!wane_call_parse(call, options, sizeof options / sizeof *options, 1, 1, &code)) return code;
+    if (!wane_call_parse(call, options, sizeof options / sizeof *options, 1, WANE_OPTION_LIST_MOST,
+                         &code))
+        return code;
+    if (!file != !cells)
+        return wane_cli_usage(call, "--recompute N and --experiment FILE go together");
+    if (!file && call->operands > 1)
+        return wane_cli_usage(call, "key=value goes with --experiment");
+    if (threads > 64) return wane_cli_usage(call, "--threads is at most 64");
     const char *path = call->operand[0];
     double began = wane_clock_wall();
     wane_verifying verifying = {.context = &v, .found = found, .unexpected = unexpected};
@@ -116,6 +153,8 @@ static int run(wane_call *call)
         verifying.count.found = 1;
         st = WANE_OK;
     }
+    if (st == WANE_OK && cells && verifying.db)
+        st = measure_again(&verifying, call, file, cells, seed, threads, &err);
     if (st == WANE_OK)
         st = (v.json ? print_json : print_page)(path, &v, &verifying.count,
                                                 wane_clock_wall() - began, &err);
@@ -126,7 +165,10 @@ static int run(wane_call *call)
     return verifying.count.found ? WANE_EXIT_FAILED : WANE_EXIT_DONE;
 }
 
-const wane_command wane_command_verify = {"verify", "verify DB [--json]",
-                                          "Hold a database and its artifacts against what was "
-                                          "sealed; not against who rewrites seals too.",
-                                          run};
+const wane_command wane_command_verify = {
+    "verify", "verify DB [--recompute N --experiment FILE [key=value ...]] [--json]",
+    "Hold a database and its artifacts against what was sealed. Who rewrites hashes too: "
+    "--recompute.\n"
+    "wane verify results.db\n"
+    "wane verify results.db --recompute 20 --experiment experiment.yaml root=DATA",
+    run};

@@ -8,6 +8,7 @@
 #ifndef EVAL_RUN_VERIFY_H
 #define EVAL_RUN_VERIFY_H
 
+#include "eval/run/run.h"
 #include "store/results/hashes.h"
 
 typedef struct wane_verified {
@@ -16,7 +17,8 @@ typedef struct wane_verified {
     int64_t seals, seals_unsealed;       /* parts of stages and runs */
     int64_t metrics;                     /* computed again from their rows */
     int64_t artifacts, artifacts_gone, artifact_bytes;
-    int64_t unexpected; /* files in the artifacts folder that no row names */
+    int64_t unexpected;       /* files in the artifacts folder that no row names */
+    int64_t again, not_again; /* measured again; could not be: weights are not on disk any more */
     int64_t found;
 } wane_verified;
 
@@ -32,5 +34,14 @@ typedef struct wane_verifying {
 /* Errors are those that keep it from looking further (memory, another process at work); damage is
  * found, not an error. Nothing is written. */
 WANE_MUST_CHECK wane_status wane_verify(wane_verifying *v, wane_error *err);
+
+/* Measures `cells` cells of sealed stages again, drawn by the seed among those of the plan, in a
+ * copy of the database in a folder of its own beside it (hard links for its artifacts), and
+ * compares them bit by bit: rows that a forger has put under hashes of their own are found so.
+ * `like`: threads, log and stop. WANE_EINVAL when the plan's experiment is not finished; what
+ * wane_run refuses (other kernels, another experiment of that name) is refused. */
+WANE_MUST_CHECK wane_status wane_verify_again(wane_verifying *v, wane_plan *plan, size_t cells,
+                                              uint64_t seed, const wane_run_options *like,
+                                              wane_error *err);
 
 #endif

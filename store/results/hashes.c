@@ -224,6 +224,27 @@ done:
     return st;
 }
 
+wane_status wane_cell_forget(wane_results *db, int64_t stage, int64_t step, const char *measure,
+                             const char *subject, wane_error *err)
+{
+    return wane_results_run(db, err,
+                            "UPDATE cell SET settings_sha256 = '' WHERE stage = ? AND step = ? AND "
+                            "measure = ? AND subject = ?",
+                            "ritt", stage, step, measure, subject);
+}
+
+wane_status wane_cell_forgotten(bool *out, wane_results *db, int64_t stage, int64_t step,
+                                const char *measure, const char *subject, wane_error *err)
+{
+    int64_t forgotten = 1;
+    wane_status st = wane_results_get(db, &forgotten, 1, err,
+                                      "SELECT settings_sha256 = '' FROM cell WHERE stage = ? AND "
+                                      "step = ? AND measure = ? AND subject = ?",
+                                      "ritt", stage, step, measure, subject);
+    *out = forgotten != 0;
+    return st == WANE_DONE ? WANE_OK : st;
+}
+
 wane_status wane_part_hash(wane_results *db, wane_rows_hash *out, wane_part part, int64_t id,
                            wane_error *err)
 {

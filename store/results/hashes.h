@@ -27,6 +27,15 @@ WANE_MUST_CHECK wane_status wane_cell_hash(wane_results *db, wane_rows_hash *out
                                            int64_t step, const char *measure, const char *subject,
                                            wane_error *err);
 
+/* Leaves a cell's rows and takes its settings away, so that it counts as not measured; and whether
+ * a cell is left like that, or is not there. */
+WANE_MUST_CHECK wane_status wane_cell_forget(wane_results *db, int64_t stage, int64_t step,
+                                             const char *measure, const char *subject,
+                                             wane_error *err);
+WANE_MUST_CHECK wane_status wane_cell_forgotten(bool *out, wane_results *db, int64_t stage,
+                                                int64_t step, const char *measure,
+                                                const char *subject, wane_error *err);
+
 /* The rows of one table that belong to one stage or run. */
 typedef enum wane_part {
     WANE_PART_STAGE, /* of a stage: from its seal on */

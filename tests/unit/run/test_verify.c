@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "store/base/text.h"
+#include "store/files/file.h"
 #include "store/results/database.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
@@ -358,6 +359,66 @@ static void unexpected_files_are_listed(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+static int again(const char *cells, const char *seed)
+{
+    const char *const arguments[] = {"verify",       database, "--recompute", cells, "--seed", seed,
+                                     "--experiment", yaml,     "--threads",   "1",   NULL};
+    return process_run(arguments, "page", "err");
+}
+
+/* Rows that a forger has put under hashes that fit (here: under none, as an earlier wane left them)
+ * are found by measuring again, and by nothing else. */
+static void forged_rows_are_found_by_measuring_again(void **state)
+{
+    (void)state;
+    static const char unseal[] = "UPDATE seal SET \"rows\" = NULL, rows_sha256 = NULL; "
+                                 "UPDATE cell SET \"rows\" = NULL, rows_sha256 = NULL; ";
+    static const char *const forged[][2] = {
+        {"UPDATE likelihood SET nll = nll * (1 + 2.3e-16) WHERE stage = 3 AND step = -1",
+         "cell: stage 3, likelihood, text@"},
+        {"UPDATE \"window\" SET kl = kl * (1 + 2.3e-16) WHERE stage = 2 AND step = -1 AND "
+         "document = 1",
+         "cell: stage 2, likelihood, text@"},
+        {"UPDATE example SET margin = -margin WHERE stage = 2 AND step = -1 AND \"row\" = 1 AND "
+         "task = 1",
+         "cell: stage 2, score, topic@"},
+        {"UPDATE direction SET max_cosine = 0.4 WHERE stage = 3 AND step = -1 AND position = 1 AND "
+         "matrix = 2",
+         "cell: stage 3, spectrum, base: measured again, it is another"},
+        {"UPDATE overlap SET value = value / 2 WHERE stage = 3 AND i = 2 AND j = 2",
+         "cell: stage 3, overlap, "}};
+    assert_int_equal(again("1000", "0"), 0);
+    char *page = read_file(scratch_path("page"), NULL);
+    assert_non_null(strstr(page, "measured again       "));
+    free(page);
+    assert_int_equal(again("2", "7"), 0);
+    for (size_t i = 0; i < sizeof forged / sizeof *forged; i++) {
+        char sql[600];
+        (void)snprintf(sql, sizeof sql, "%s%s", unseal, forged[i][0]);
+        change(sql);
+        assert_int_equal(verify(), 0);
+        int code = again("1000", "0");
+        page = read_file(scratch_path("page"), NULL);
+        if (!strstr(page, forged[i][1])) print_error("%s: %d\n%s", forged[i][0], code, page);
+        assert_non_null(strstr(page, forged[i][1]));
+        assert_int_equal(code, 1);
+        free(page);
+        restore();
+    }
+    /* Nothing is left beside the database, and nothing is changed in it. */
+    size_t size = 0;
+    char *now = read_file(database, &size);
+    assert_int_equal(size, whole_size);
+    assert_memory_equal(now, whole, size);
+    free(now);
+    char **names = NULL;
+    size_t count = 0;
+    wane_error err;
+    CHECK_OK(wane_folder_list(&names, &count, scratch_folder(), &err));
+    for (size_t i = 0; i < count; i++) assert_null(strstr(names[i], "again"));
+    wane_names_free(names, count);
+}
+
 /* Every column of a table under a hash is under it. */
 static void hashes_cover_every_column(void **state)
 {
@@ -394,6 +455,7 @@ int main(void)
         cmocka_unit_test(changed_artifacts_are_found),
         cmocka_unit_test(unexpected_files_are_listed),
         cmocka_unit_test(hashes_cover_every_column),
+        cmocka_unit_test(forged_rows_are_found_by_measuring_again),
     };
     return cmocka_run_group_tests(tests, measure, clean);
 }

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Some cells measured again, in a copy of the database beside it, over hard links to its artifacts:
+ * whatever the measuring does there, the original stays as it is.
+ */
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "eval/run/verify_parts.h"
+#include "eval/run/work.h"
+#include "store/base/memory.h"
+#include "store/base/random.h"
+#include "store/base/text.h"
+#include "store/files/file.h"
+
+enum { MOST_FILES = 1000000 };
+
+typedef struct drawn {
+    int64_t stage;
+    char *measure, *subject;
+} drawn;
+
+typedef struct again {
+    wane_verifying *v;
+    wane_plan *plan;
+    wane_work work; /* on the original, to ask which weights are there */
+    wane_arena *memory;
+    drawn *cells;
+    size_t count, room;
+    char *folder, *database, *artifacts; /* of the copy; folder NULL before it is made */
+} again;
+
+/* ------------------------------------------------------------------------------------ drawing */
+
+/* Whether the weights that the cell is measured on are there: of its stage, and of the one before
+ * for what compares the two. */
+static wane_status measurable(bool *out, again *a, const drawn *cell, wane_error *err)
+{
+    bool two = strcmp(cell->measure, "change") == 0 || strcmp(cell->subject, "previous") == 0;
+    wane_status st = WANE_OK;
+    *out = false;
+    for (size_t r = 0; r < a->plan->run_count && st == WANE_OK && !*out; r++) {
+        const wane_plan_run *run = &a->plan->runs[r];
+        for (size_t p = 0; p <= run->length && st == WANE_OK && !*out; p++) {
+            if (a->plan->stages[run->stages[p]].id != cell->stage) continue;
+            st = wane_stage_reachable(out, &a->work, run, p, err);
+            if (st == WANE_OK && *out && two && p > 0)
+                st = wane_stage_reachable(out, &a->work, run, p - 1, err);
+        }
+    }
+    return st;
+}
+
+/* Cells of sealed stages of the plan; looks into a training would need the training again. */
+static wane_status list_cells(again *a, wane_error *err)
+{
+    static const char sql[] =
+        "SELECT c.stage, c.measure, c.subject FROM cell c JOIN stage s ON s.id = c.stage AND "
+        "s.status = 'done' WHERE c.step = -1 ORDER BY c.stage, c.measure, c.subject";
+    wane_query *query = NULL;
+    wane_status st = wane_query_open(&query, a->v->db, sql, NULL, 0, err);
+    while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK) {
+        drawn one = {.stage = wane_query_int(query, 0)};
+        if (a->count == a->room) {
+            drawn *more = wane_realloc(a->cells, a->room = 2 * a->room + 64, sizeof *more);
+            if (!more) st = wane_fail_memory(err, "verify", "cells");
+            if (!more) break;
+            a->cells = more;
+        }
+        one.measure = wane_arena_strdup(a->memory, wane_query_text(query, 1));
+        one.subject = wane_arena_strdup(a->memory, wane_query_text(query, 2));
+        if (!one.measure || !one.subject) st = wane_fail_memory(err, "verify", "cells");
+        bool there = false;
+        if (st == WANE_OK) st = measurable(&there, a, &one, err);
+        if (st == WANE_OK && there) a->cells[a->count++] = one;
+        if (st == WANE_OK && !there) a->v->count.not_again++;
+    }
+    wane_query_free(query);
+    return st == WANE_DONE ? WANE_OK : st;
+}
+
+/* The first `wanted` of a random order come first. */
+static wane_status draw(again *a, size_t wanted, uint64_t seed, wane_error *err)
+{
+    const wane_random where = {.seed = seed, .purpose = WANE_RANDOM_RESAMPLE};
+    size_t *order = wane_alloc(a->count + 1, sizeof *order);
+    drawn *chosen = wane_alloc(a->count + 1, sizeof *chosen);
+    wane_status st = order && chosen ? WANE_OK : wane_fail_memory(err, "verify", "cells");
+    if (st == WANE_OK) {
+        wane_random_permutation(order, a->count, &where);
+        for (size_t i = 0; i < a->count; i++) chosen[i] = a->cells[order[i]];
+        if (a->count) memcpy(a->cells, chosen, a->count * sizeof *chosen);
+        if (a->count > wanted) a->count = wanted;
+    }
+    wane_free(order);
+    wane_free(chosen);
+    return st;
+}
+
+/* ------------------------------------------------------------------------------------ the copy */
+
+static int remove_one(const char *path, const struct stat *facts, int type, struct FTW *place)
+{
+    (void)facts;
+    (void)type;
+    (void)place;
+    (void)remove(path);
+    return 0;
+}
+
+static void remove_copy(again *a)
+{
+    if (a->folder) (void)nftw(a->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    wane_free(a->folder);
+    wane_free(a->database);
+    wane_free(a->artifacts);
+}
+
+static wane_status link_file(const char *from, const char *to, wane_error *err)
+{
+    char *parent = wane_strdup(to);
+    if (!parent) return wane_fail_memory(err, "verify", to);
+    *strrchr(parent, '/') = 0;
+    wane_status st = wane_folder_make(parent, err);
+    if (st == WANE_OK && link(from, to) != 0) st = wane_fail_errno(err, "verify: link", to);
+    wane_free(parent);
+    return st;
+}
+
+static wane_status link_artifacts(again *a, wane_error *err)
+{
+    wane_text source = {0};
+    char **names = NULL;
+    size_t count = 0;
+    wane_text_printf(&source, "%s.artifacts", wane_results_path(a->v->db));
+    wane_status st = wane_text_check(&source, "verify", "artifacts", err);
+    if (st == WANE_OK && wane_folder_exists(source.data))
+        st = wane_folder_walk(&names, &count, source.data, MOST_FILES, err);
+    for (size_t i = 0; st == WANE_OK && i < count; i++) {
+        if (strncmp(names[i], "updates/", 8) != 0 && strncmp(names[i], "svd", 3) != 0) continue;
+        char *from = wane_path_join(source.data, names[i]);
+        char *to = wane_path_join(a->artifacts, names[i]);
+        st = from && to ? link_file(from, to, err) : wane_fail_memory(err, "verify", "artifacts");
+        wane_free(from);
+        wane_free(to);
+    }
+    wane_names_free(names, count);
+    wane_text_free(&source);
+    return st;
+}
+
+/* Under a read transaction nobody writes, so that the file's bytes are a whole database. */
+static wane_status copy_database(again *a, wane_error *err)
+{
+    char *bytes = NULL;
+    size_t count = 0;
+    wane_status st = WANE_OK;
+    WANE_TRY(wane_results_begin_reading(a->v->db, err));
+    WANE_TRY(list_cells(a, err)); /* the first read takes the lock */
+    WANE_TRY(wane_file_read(&bytes, &count, wane_results_path(a->v->db), SIZE_MAX / 2, err));
+    WANE_TRY(wane_file_write(a->database, bytes, count, err));
+done:
+    wane_results_rollback(a->v->db);
+    wane_free(bytes);
+    return st;
+}
+
+static wane_status make_copy(again *a, wane_error *err)
+{
+    wane_text path = {0};
+    wane_text_printf(&path, "%s.again-XXXXXX", wane_results_path(a->v->db));
+    wane_status st = wane_text_check(&path, "verify", "copy", err);
+    if (st == WANE_OK && !mkdtemp(path.data)) {
+        st = wane_fail_errno(err, "verify: a folder beside the database", path.data);
+        wane_text_free(&path);
+    }
+    if (st != WANE_OK) return st;
+    a->folder = path.data;
+    a->database = wane_path_join(a->folder, "again.db");
+    a->artifacts = wane_path_join(a->folder, "again.db.artifacts");
+    if (!a->database || !a->artifacts) return wane_fail_memory(err, "verify", "copy");
+    st = copy_database(a, err);
+    return st == WANE_OK ? link_artifacts(a, err) : st;
+}
+
+/* ----------------------------------------------------------------------------------- measuring */
+
+/* A cell under no settings is measured as one that is not there. */
+static wane_status forget(again *a, wane_error *err)
+{
+    wane_results *db = NULL;
+    wane_run_need need = {0};
+    wane_status st = wane_results_open(&db, a->database, WANE_RESULTS_WRITE, err);
+    for (size_t i = 0; st == WANE_OK && i < a->count; i++)
+        st = wane_cell_forget(db, a->cells[i].stage, WANE_STEP_SEALED, a->cells[i].measure,
+                              a->cells[i].subject, err);
+    if (st == WANE_OK) st = wane_run_needs(&need, a->plan, db, false, err);
+    if (st == WANE_OK && (need.stages_missing || need.cells_missing > a->count))
+        st = wane_fail(err, WANE_EINVAL,
+                       "verify: %s: the experiment is not as far as its file says: %zu stages to "
+                       "train, %zu cells to fill",
+                       wane_results_path(a->v->db), need.stages_missing,
+                       need.cells_missing > a->count ? need.cells_missing - a->count : 0);
+    wane_results_close(db);
+    return st;
+}
+
+static wane_status compare(again *a, wane_error *err)
+{
+    wane_results *db = NULL;
+    wane_status st = wane_results_open(&db, a->database, WANE_RESULTS_READ, err);
+    for (size_t i = 0; st == WANE_OK && i < a->count; i++) {
+        const drawn *c = &a->cells[i];
+        wane_rows_hash before, after;
+        bool forgotten = false;
+        st = wane_cell_forgotten(&forgotten, db, c->stage, WANE_STEP_SEALED, c->measure, c->subject,
+                                 err);
+        if (st != WANE_OK) break;
+        if (forgotten) { /* what it needs is not on disk any more */
+            a->v->count.not_again++;
+            continue;
+        }
+        st = wane_cell_hash(a->v->db, &before, c->stage, WANE_STEP_SEALED, c->measure, c->subject,
+                            err);
+        if (st == WANE_OK)
+            st =
+                wane_cell_hash(db, &after, c->stage, WANE_STEP_SEALED, c->measure, c->subject, err);
+        if (st != WANE_OK) break;
+        a->v->count.again++;
+        if (before.rows != after.rows || strcmp(before.sha256, after.sha256) != 0)
+            wane_verify_report(a->v, "cell", "stage %lld, %s, %s: measured again, it is another",
+                               (long long)c->stage, c->measure, c->subject);
+    }
+    wane_results_close(db);
+    return st;
+}
+
+wane_status wane_verify_again(wane_verifying *v, wane_plan *plan, size_t cells, uint64_t seed,
+                              const wane_run_options *like, wane_error *err)
+{
+    again a = {.v = v, .plan = plan, .memory = wane_arena_new()};
+    wane_run_outcome outcome = {0};
+    wane_run_options options = *like;
+    wane_status st = a.memory ? WANE_OK : wane_fail_memory(err, "verify", "cells");
+    if (st != WANE_OK) return st;
+    wane_text artifacts = {0};
+    wane_text_printf(&artifacts, "%s.artifacts", wane_results_path(v->db));
+    WANE_TRY(wane_text_check(&artifacts, "verify", "artifacts", err));
+    a.work = (wane_work){.plan = plan,
+                         .inputs = plan->inputs,
+                         .experiment = plan->inputs->experiment,
+                         .options = &options,
+                         .db = v->db,
+                         .artifacts = artifacts.data};
+    WANE_TRY(wane_plan_find(plan, v->db, err));
+    WANE_TRY(make_copy(&a, err));
+    WANE_TRY(draw(&a, cells, seed, err));
+    WANE_TRY(forget(&a, err));
+    options.database = a.database;
+    options.jobs = 1;
+    WANE_TRY(wane_run(&outcome, plan, &options, err));
+    if (outcome.runs_failed)
+        WANE_TRY(wane_fail(err, WANE_EINTERNAL, "verify: %zu runs failed when measured again",
+                           outcome.runs_failed));
+    WANE_TRY(compare(&a, err));
+done:
+    remove_copy(&a);
+    wane_text_free(&artifacts);
+    wane_free(a.cells);
+    wane_arena_free(a.memory);
+    return st;
+}
