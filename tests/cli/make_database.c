@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
- * make_database FOLDER: the databases the golden cases read, with fixed numbers.
+ * make_database FOLDER: what the golden cases read. Databases with fixed numbers:
  *   results.db  experiment "demo": 8 configs, 2 orders, 2 seeds, 3 tasks and a watched one; one run
  *               diverged, one gate failed, one failed, one still running
  *   two.db      the first runs of "demo", all done, and experiment "try", limited
  *   planned.db  two runs of "demo" before anything ran
  *   newer.db, foreign.db, text.db: what no program of this version may read
+ * and for the commands that compute, a model and its adapter of version1.tar.gz (run it in tests/):
+ *   model, adapter; strong: the adapter with 25 times its scale, which has intruders
+ *   small.yaml, mood, story.txt: an experiment of two stages, a task, a text
  */
 #include "tests/cli/database.h"
 
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "store/base/memory.h"
 #include "store/files/file.h"
+#include "tests/support/pack.h"
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
 {
@@ -42,6 +47,77 @@ static void write_changed(const char *folder, const char *name, size_t offset)
     wane_free(bytes);
     wane_free(from);
     wane_free(to);
+}
+
+static void put(const char *folder, const char *name, const char *text)
+{
+    char *path = wane_path_join(folder, name);
+    MUST(wane_file_write(path, text, strlen(text), &err));
+    wane_free(path);
+}
+
+/* Of version1.tar.gz the file `from`; `old` in it, if it is not NULL, becomes `new`, as long. */
+static void take(const char *folder, const char *from, const char *to, const char *old,
+                 const char *new)
+{
+    char *source = wane_path_join(folder, from), *target = wane_path_join(folder, to);
+    char *bytes = NULL;
+    size_t count = 0;
+    MUST(wane_file_read(&bytes, &count, source, 0, &err));
+    char *at = old ? strstr(bytes, old) : NULL;
+    if (old && !at) abort();
+    if (at) memcpy(at, new, strlen(new));
+    MUST(wane_file_write(target, bytes, count, &err));
+    wane_free(bytes);
+    wane_free(source);
+    wane_free(target);
+}
+
+static const char experiment[] =
+    "name: small\n"
+    "model: model\n"
+    "corpora:\n"
+    "  - {name: text, path: builtin, role: pretraining, documents: 4}\n"
+    "tasks:\n"
+    "  - {path: builtin/topic, train_rows: 16, test_rows: 8}\n"
+    "  - {path: builtin/counting, train_rows: 16, test_rows: 8}\n"
+    "methods:\n"
+    "  - {name: lora, kind: lora, rank: 2, learning_rate: 1e-2}\n"
+    "training: {epochs: 1, batch_size: 8, max_seq_length: 96}\n"
+    "intruders: {top: 10}\n";
+
+static void write_inputs(const char *folder)
+{
+#define UPDATES "v1/small.db.artifacts/updates/"
+#define KEY "517ac53d29e126af04b56a5f27a7fc1f1a2fa6f4ac8e9451a1aa7035bac5289f/"
+    static const char *const made[] = {"v1", "model", "adapter", "strong", "mood"};
+    static const char rows[] = "text,label\nthe hen is happy,yes\nthe cow is sad,no\n"
+                               "tom is happy and old,yes\nanna is sad and slow,no\n";
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        char *path = wane_path_join(folder, made[i]);
+        MUST(wane_folder_make(path, &err));
+        if (i == 0) unpack("unit/run/version1.tar.gz", path);
+        wane_free(path);
+    }
+    take(folder, "v1/model/config.json", "model/config.json", NULL, NULL);
+    take(folder, "v1/model/tokenizer.json", "model/tokenizer.json", NULL, NULL);
+    take(folder, "v1/model/model.safetensors", "model/model.safetensors", NULL, NULL);
+    take(folder, UPDATES KEY "adapter_config.json", "adapter/adapter_config.json", NULL, NULL);
+    take(folder, UPDATES KEY "adapter_model.safetensors", "adapter/adapter_model.safetensors", NULL,
+         NULL);
+    take(folder, UPDATES KEY "adapter_config.json", "strong/adapter_config.json",
+         "\"lora_alpha\": 4,", "\"lora_alpha\":99,");
+    take(folder, UPDATES KEY "adapter_model.safetensors", "strong/adapter_model.safetensors", NULL,
+         NULL);
+    char *path = wane_path_join(folder, "v1");
+    MUST(wane_remove(path, &err));
+    wane_free(path);
+    put(folder, "mood/train.csv", rows);
+    put(folder, "mood/test.csv", rows);
+    put(folder, "small.yaml", experiment);
+    put(folder, "story.txt",
+        "tom sees the cow near the barn .\n\nthe cow waits at the farm and the hen sleeps .\n\n"
+        "anna reads the old book in the library .\n");
 }
 
 int main(int argc, char **argv)
@@ -75,5 +151,6 @@ int main(int argc, char **argv)
     char *text = wane_path_join(argv[1], "text.db");
     MUST(wane_file_write(text, "no database\n", 12, &err));
     wane_free(text);
+    write_inputs(argv[1]);
     return 0;
 }

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # One golden case: runs PROGRAM with the arguments in CASE/cmd, in a fresh folder with copies of the
 # files of DATABASES, and compares what it says and leaves with CASE/stdout, CASE/stderr (or
-# CASE/stderr.glob, in which * stands for anything), CASE/exit (0 without it) and CASE/files/*. With
-# UPDATE, these are written instead.
+# CASE/stdout.glob, CASE/stderr.glob, in which * stands for anything), CASE/exit (0 without it) and
+# CASE/files/*. CASE/left names what it must leave besides, whose bytes are not compared, one a line.
+# With UPDATE, these are written instead, but for *.glob and left.
 cmake_minimum_required(VERSION 3.25)
 foreach(name PROGRAM CASE SCRATCH DATABASES)
   if(NOT DEFINED ${name})
@@ -40,11 +41,22 @@ endfunction()
 
 file(GLOB made RELATIVE "${SCRATCH}/run" "${SCRATCH}/run/*")
 list(REMOVE_ITEM made ${given})
+set(wanted_left "")
+if(EXISTS "${CASE}/left")
+  file(STRINGS "${CASE}/left" wanted_left)
+endif()
+set(seen_left "")
+foreach(name ${made})
+  if(name IN_LIST wanted_left)
+    list(APPEND seen_left "${name}")
+    list(REMOVE_ITEM made "${name}")
+  endif()
+endforeach()
 file(GLOB wanted_files RELATIVE "${CASE}/files" "${CASE}/files/*")
 
 if(UPDATE)
   foreach(stream stdout stderr)
-    if(stream STREQUAL "stderr" AND EXISTS "${CASE}/stderr.glob")
+    if(EXISTS "${CASE}/${stream}.glob")
       continue()
     endif()
     file(REMOVE "${CASE}/${stream}")
@@ -82,9 +94,9 @@ foreach(stream stdout stderr)
   if(EXISTS "${CASE}/${stream}")
     file(READ "${CASE}/${stream}" wanted)
   endif()
-  if(stream STREQUAL "stderr" AND EXISTS "${CASE}/stderr.glob")
-    file(READ "${CASE}/stderr.glob" wanted)
-    glob_matches(same "${wanted}" "${seen_stderr}")
+  if(EXISTS "${CASE}/${stream}.glob")
+    file(READ "${CASE}/${stream}.glob" wanted)
+    glob_matches(same "${wanted}" "${seen_${stream}}")
   elseif("${wanted}" STREQUAL "${seen_${stream}}")
     set(same TRUE)
   else()
@@ -98,6 +110,10 @@ endforeach()
 if(NOT "${made}" STREQUAL "${wanted_files}")
   differs("list of files")
   message("wanted '${wanted_files}', seen '${made}'")
+endif()
+if(NOT "${seen_left}" STREQUAL "${wanted_left}")
+  differs("list of what is left")
+  message("wanted '${wanted_left}', seen '${seen_left}'")
 endif()
 foreach(name ${wanted_files})
   execute_process(COMMAND "${CMAKE_COMMAND}" -E compare_files "${CASE}/files/${name}"
