@@ -47,9 +47,11 @@ static wane_status measurable(bool *out, again *a, const drawn *cell, wane_error
         const wane_plan_run *run = &a->plan->runs[r];
         for (size_t p = 0; p <= run->length && st == WANE_OK && !*out; p++) {
             if (a->plan->stages[run->stages[p]].id != cell->stage) continue;
-            st = wane_stage_reachable(out, &a->work, run, p, err);
-            if (st == WANE_OK && *out && two && p > 0)
-                st = wane_stage_reachable(out, &a->work, run, p - 1, err);
+            wane_reach reach = WANE_REACH_HERE, before = WANE_REACH_HERE;
+            st = wane_stage_reachable(&reach, &a->work, run, p, err);
+            if (st == WANE_OK && two && p > 0)
+                st = wane_stage_reachable(&before, &a->work, run, p - 1, err);
+            *out = st == WANE_OK && reach == WANE_REACH_HERE && before == WANE_REACH_HERE;
         }
     }
     return st;
