@@ -19,6 +19,7 @@
 #include "store/base/memory.h"
 #include "store/files/file.h"
 #include "tests/support/pack.h"
+#include "tests/support/support.h"
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
 {
@@ -110,7 +111,7 @@ static void write_inputs(const char *folder)
     take(folder, UPDATES KEY "adapter_model.safetensors", "strong/adapter_model.safetensors", NULL,
          NULL);
     char *path = wane_path_join(folder, "v1");
-    MUST(wane_remove(path, &err));
+    remove_tree(path);
     wane_free(path);
     put(folder, "mood/train.csv", rows);
     put(folder, "mood/test.csv", rows);

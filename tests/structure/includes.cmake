@@ -24,7 +24,7 @@ set(foreign
   "lapacke.h=analysis/spectra/"
   "xxhash.h=store/base/hash.c")
 set(system
-  assert.h complex.h ctype.h dirent.h errno.h fcntl.h float.h getopt.h inttypes.h limits.h locale.h
+  assert.h complex.h ctype.h dirent.h errno.h fcntl.h float.h ftw.h getopt.h inttypes.h limits.h locale.h
   malloc.h math.h poll.h pthread.h regex.h sched.h setjmp.h signal.h spawn.h stdalign.h stdarg.h stdatomic.h
   stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h strings.h sys/file.h
   sys/ioctl.h sys/mman.h sys/resource.h sys/stat.h sys/time.h sys/statfs.h sys/sysmacros.h sys/statvfs.h sys/types.h sys/utsname.h
