@@ -7,6 +7,7 @@
 
 #include "store/base/memory.h"
 #include "store/base/text.h"
+#include "store/files/enclosed.h"
 #include "store/files/file.h"
 #include "store/files/update.h"
 #include "store/results/query.h"
@@ -366,9 +367,11 @@ static wane_status check_artifacts(wane_verifying *v, const artifacts *all, wane
     wane_text folder = {0};
     wane_text_printf(&folder, "%s.artifacts", wane_results_path(v->db));
     wane_status st = wane_text_check(&folder, "verify", wane_results_path(v->db), err);
+    bool enclosed = st == WANE_OK && (st = wane_enclose(folder.data, err)) == WANE_OK;
     for (size_t i = 0; st == WANE_OK && i < all->count; i++)
         st = check_artifact(v, &all->list[i], folder.data, err);
     if (st == WANE_OK) st = list_unexpected(v, all, folder.data, err);
+    if (enclosed) wane_enclose_end(folder.data);
     wane_text_free(&folder);
     return st;
 }
