@@ -84,10 +84,11 @@ static wane_status start_helper(wane_pool *pool, int threads, wane_error *err)
     if (failed) {
         char text[128];
         wane_free(start);
-        return wane_fail(err, WANE_ENOMEM,
-                         "threads: %d of %d could not be started: %s (out of memory, or more than "
-                         "this user or container may have; fewer with --threads)",
-                         pool->threads + 1, threads, strerror_r(failed, text, sizeof text));
+        return wane_fail(
+            err, WANE_ENOMEM,
+            "threads: thread %d of %d could not be started: %s (out of memory, or more than "
+            "this user or container may have; fewer with --threads)",
+            pool->threads + 1, threads, strerror_r(failed, text, sizeof text));
     }
     pool->threads++;
     return WANE_OK;
