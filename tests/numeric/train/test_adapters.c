@@ -297,5 +297,5 @@ int main(void)
         cmocka_unit_test(the_seal_is_over_both_files),
         cmocka_unit_test(what_the_model_lacks_is_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
