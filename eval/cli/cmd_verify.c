@@ -19,7 +19,16 @@ typedef struct verdict {
 static void add(wane_text *list, bool json, const char *where, const char *what)
 {
     if (!json) {
-        wane_text_printf(list, "%s: %s\n", where, what);
+        wane_text_printf(list, "%s: ", where);
+        /* A line break of a row would begin a line of the page: it is made visible like the rest.
+         */
+        for (const char *rest = what; *rest;) {
+            size_t span = strcspn(rest, "\n\t");
+            wane_text_append(list, rest, span);
+            rest += span;
+            if (*rest) wane_text_string(list, *rest++ == '\n' ? "\\x0a" : "\\x09");
+        }
+        wane_text_string(list, "\n");
         return;
     }
     wane_text_string(list, list->length ? ",{\"where\":" : "{\"where\":");
@@ -89,10 +98,17 @@ static wane_status print_json(const char *path, const verdict *v, const wane_ver
     const struct {
         const char *name;
         int64_t value;
-    } counts[] = {{"cells", n->cells},         {"cells_unsealed", n->cells_unsealed},
-                  {"rows", n->rows},           {"totals", n->totals},
-                  {"seals", n->seals},         {"seals_unsealed", n->seals_unsealed},
-                  {"artifacts", n->artifacts}, {"artifacts_gone", n->artifacts_gone}};
+    } counts[] = {{"cells", n->cells},
+                  {"cells_unsealed", n->cells_unsealed},
+                  {"rows", n->rows},
+                  {"totals", n->totals},
+                  {"seals", n->seals},
+                  {"seals_unsealed", n->seals_unsealed},
+                  {"metrics", n->metrics},
+                  {"again", n->again},
+                  {"not_again", n->not_again},
+                  {"artifacts", n->artifacts},
+                  {"artifacts_gone", n->artifacts_gone}};
     wane_text page = {0};
     wane_text_string(&page, "{\"database\":");
     wane_json_write_string(&page, path);
