@@ -75,7 +75,6 @@ static void address_space(void **state)
     (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("small.yaml"));
     (void)snprintf(whole, sizeof whole, "%s", scratch_path("whole.db"));
     (void)snprintf(few, sizeof few, "%s", scratch_path("few.db"));
-    write_file(yaml, experiment, sizeof experiment - 1);
     const char *const plain[] = {"run", yaml, "--db", whole, NULL};
     assert_int_equal(process_run(plain, "out", "err"), 0);
     static const char *const threads[] = {"1", "2", "3"};
@@ -132,10 +131,17 @@ static void threads_that_are_not_to_be_had(void **state)
     free(said);
 }
 
+static int make(void **state)
+{
+    if (scratch_make(state) != 0) return -1;
+    write_file(scratch_path("small.yaml"), experiment, sizeof experiment - 1);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(address_space),
                                        cmocka_unit_test(validate_counts_it),
                                        cmocka_unit_test(threads_that_are_not_to_be_had)};
-    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+    return cmocka_run_group_tests(tests, make, scratch_remove);
 }
