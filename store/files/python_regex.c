@@ -4,15 +4,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include "store/base/memory.h"
+#include "store/files/pcre.h"
 
 struct wane_regex {
-    pcre2_general_context *context;
-    pcre2_code *code;
-    pcre2_match_context *limits;
+    wane_pcre pcre;
     size_t groups;
     char *path, *expression; /* for messages */
     const char *key;         /* a constant of the caller's */
@@ -20,24 +16,10 @@ struct wane_regex {
 
 enum { MOST_BYTES = 1 << 14, MOST_STEPS = 1000000, HEAP_KILOBYTES = 1 << 14 };
 
-static void *take(size_t bytes, void *unused)
-{
-    (void)unused;
-    return wane_alloc(bytes, 1);
-}
-
-static void give(void *block, void *unused)
-{
-    (void)unused;
-    wane_free(block);
-}
-
 void wane_regex_free(wane_regex *regex)
 {
     if (!regex) return;
-    pcre2_code_free(regex->code);
-    pcre2_match_context_free(regex->limits);
-    pcre2_general_context_free(regex->context);
+    wane_pcre_free(&regex->pcre);
     wane_free(regex->path);
     wane_free(regex->expression);
     wane_free(regex);
@@ -52,31 +34,13 @@ static wane_status not_understood(const wane_regex *r, const char *cause, wane_e
 
 static wane_status compile(wane_regex *r, const wane_text *text, bool whole, wane_error *err)
 {
-    wane_status st = WANE_OK;
-    pcre2_compile_context *settings = NULL;
-    uint32_t options = PCRE2_UTF | PCRE2_ANCHORED | PCRE2_NEVER_BACKSLASH_C;
-    int code = 0;
-    PCRE2_SIZE offset = 0;
-    r->context = pcre2_general_context_create(take, give, NULL);
-    if (r->context) {
-        settings = pcre2_compile_context_create(r->context);
-        r->limits = pcre2_match_context_create(r->context);
-    }
-    if (!settings || !r->limits) WANE_TRY(wane_fail_memory(err, "read", r->path));
-    (void)pcre2_set_newline(settings, PCRE2_NEWLINE_LF);
-    (void)pcre2_set_match_limit(r->limits, MOST_STEPS);
-    (void)pcre2_set_heap_limit(r->limits, HEAP_KILOBYTES);
-    r->code = pcre2_compile((PCRE2_SPTR)text->data, text->length,
-                            options | (whole ? PCRE2_ENDANCHORED : 0), &code, &offset, settings);
-    if (!r->code) {
-        char cause[128] = "";
-        bool memory = code == PCRE2_ERROR_NOMEMORY || code == PCRE2_ERROR_HEAP_FAILED;
-        (void)pcre2_get_error_message(code, (PCRE2_UCHAR *)cause, sizeof cause);
-        st = memory ? wane_fail_memory(err, "read", r->path) : not_understood(r, cause, err);
-    }
-done:
-    pcre2_compile_context_free(settings);
-    return st;
+    char cause[WANE_PCRE_CAUSE_BYTES];
+    uint32_t options = PCRE2_ANCHORED | (whole ? PCRE2_ENDANCHORED : 0);
+    wane_status st = wane_pcre_compile(&r->pcre, text, options, HEAP_KILOBYTES, cause);
+    if (st == WANE_ENOMEM) return wane_fail_memory(err, "read", r->path);
+    if (st != WANE_OK) return not_understood(r, cause, err);
+    (void)pcre2_set_match_limit(r->pcre.limits, MOST_STEPS);
+    return WANE_OK;
 }
 
 wane_status wane_regex_compile(wane_regex **out, const char *expression, bool whole,
@@ -119,9 +83,10 @@ wane_status wane_regex_match(bool *out, size_t span[2], const wane_regex *r, con
                          "read: %s: %s: patterns are matched to names in printable ASCII alone, "
                          "not \"%.100s\"",
                          r->path, r->key, text);
-    pcre2_match_data *data = pcre2_match_data_create_from_pattern(r->code, r->context);
+    pcre2_match_data *data = pcre2_match_data_create_from_pattern(r->pcre.code, r->pcre.context);
     if (!data) return wane_fail_memory(err, "read", r->path);
-    int code = pcre2_match(r->code, (PCRE2_SPTR)text, strlen(text), 0, 0, data, r->limits);
+    int code =
+        pcre2_match(r->pcre.code, (PCRE2_SPTR)text, strlen(text), 0, 0, data, r->pcre.limits);
     *out = code >= 0;
     if (span) span[0] = span[1] = SIZE_MAX;
     if (code >= 0 && span && (size_t)code > r->groups) {

@@ -3,41 +3,23 @@
 
 #include <string.h>
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include "store/base/memory.h"
+#include "store/files/pcre.h"
 #include "tasks/text/unicode.h"
 
 struct wane_pattern {
     char *literal; /* or NULL */
     size_t bytes;
-    pcre2_general_context *context;
-    pcre2_code *code;
-    pcre2_match_context *limits;
+    wane_pcre pcre;
     bool jit;
 };
 
 enum { EXPRESSION_BYTES = 1 << 16, HEAP_KILOBYTES = 1 << 17 };
 
-static void *take(size_t bytes, void *unused)
-{
-    (void)unused;
-    return wane_alloc(bytes, 1);
-}
-
-static void give(void *block, void *unused)
-{
-    (void)unused;
-    wane_free(block);
-}
-
 void wane_pattern_free(wane_pattern *pattern)
 {
     if (!pattern) return;
-    pcre2_code_free(pattern->code);
-    pcre2_match_context_free(pattern->limits);
-    pcre2_general_context_free(pattern->context);
+    wane_pcre_free(&pattern->pcre);
     wane_free(pattern->literal);
     wane_free(pattern);
 }
@@ -45,36 +27,14 @@ void wane_pattern_free(wane_pattern *pattern)
 static wane_status compile(wane_pattern *pattern, const wane_text *expression,
                            const wane_part *part, wane_error *err)
 {
-    pcre2_compile_context *settings = NULL;
-    wane_status st = WANE_OK;
-    pattern->context = pcre2_general_context_create(take, give, NULL);
-    if (pattern->context) {
-        settings = pcre2_compile_context_create(pattern->context);
-        pattern->limits = pcre2_match_context_create(pattern->context);
-    }
-    if (!settings || !pattern->limits) {
-        st = wane_fail_memory(err, "tokenizer", part->file);
-        goto done;
-    }
-    (void)pcre2_set_newline(settings, PCRE2_NEWLINE_LF);
-    (void)pcre2_set_heap_limit(pattern->limits, HEAP_KILOBYTES);
-    int code = 0;
-    PCRE2_SIZE offset = 0;
-    uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
-    pattern->code = pcre2_compile((PCRE2_SPTR)expression->data, expression->length, options, &code,
-                                  &offset, settings);
-    if (!pattern->code) {
-        char cause[128] = "";
-        (void)pcre2_get_error_message(code, (PCRE2_UCHAR *)cause, sizeof cause);
-        st = code == PCRE2_ERROR_NOMEMORY || code == PCRE2_ERROR_HEAP_FAILED
-                 ? wane_fail_memory(err, "tokenizer", part->file)
-                 : wane_part_fail(part, err, "expression \"%.200s\": %s", expression->data, cause);
-        goto done;
-    }
-    pattern->jit = pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE) == 0;
-done:
-    pcre2_compile_context_free(settings);
-    return st;
+    char cause[WANE_PCRE_CAUSE_BYTES];
+    wane_status st = wane_pcre_compile(&pattern->pcre, expression, PCRE2_UCP | PCRE2_MULTILINE,
+                                       HEAP_KILOBYTES, cause);
+    if (st == WANE_ENOMEM) return wane_fail_memory(err, "tokenizer", part->file);
+    if (st != WANE_OK)
+        return wane_part_fail(part, err, "expression \"%.200s\": %s", expression->data, cause);
+    pattern->jit = pcre2_jit_compile(pattern->pcre.code, PCRE2_JIT_COMPLETE) == 0;
+    return WANE_OK;
 }
 
 wane_status wane_pattern_compile(wane_pattern **out, const char *expression, size_t bytes,
@@ -135,8 +95,8 @@ wane_status wane_pattern_read(wane_pattern **out, const wane_json *json, const w
 wane_status wane_search_open(wane_search *out, const wane_pattern *pattern, wane_error *err)
 {
     wane_search search = {.pattern = pattern};
-    if (pattern->code) {
-        search.data = pcre2_match_data_create(1, pattern->context);
+    if (pattern->pcre.code) {
+        search.data = pcre2_match_data_create(1, pattern->pcre.context);
         if (!search.data) return wane_fail_memory(err, "tokenizer", "search");
     }
     *out = search;
@@ -203,11 +163,12 @@ wane_status wane_search_next(wane_search *search, size_t *start, size_t *end, wa
     while (search->from <= search->bytes) {
         int found = PCRE2_ERROR_JIT_STACKLIMIT;
         if (pattern->jit)
-            found = pcre2_jit_match(pattern->code, text, search->bytes, search->from, 0,
-                                    search->data, pattern->limits);
+            found = pcre2_jit_match(pattern->pcre.code, text, search->bytes, search->from, 0,
+                                    search->data, pattern->pcre.limits);
         if (found == PCRE2_ERROR_JIT_STACKLIMIT)
-            found = pcre2_match(pattern->code, text, search->bytes, search->from,
-                                PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, search->data, pattern->limits);
+            found =
+                pcre2_match(pattern->pcre.code, text, search->bytes, search->from,
+                            PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, search->data, pattern->pcre.limits);
         if (found == PCRE2_ERROR_NOMATCH) return WANE_DONE;
         if (found == PCRE2_ERROR_NOMEMORY) return wane_fail_memory(err, "tokenizer", "search");
         if (found < 0) {

@@ -18,8 +18,7 @@ set(foreign
   "archive.h=store/files/entries.c"
   "archive_entry.h=store/files/entries.c"
   "sqlite3.h=store/results/"
-  "pcre2.h=tasks/text/"
-  "pcre2.h=store/files/python_regex.c"
+  "pcre2.h=store/files/pcre.h"
   "utf8proc.h=tasks/"
   "lapacke.h=analysis/spectra/"
   "xxhash.h=store/base/hash.c")
