@@ -2,13 +2,17 @@
 #include "tests/support/process.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "store/base/random.h"
 #include "store/base/text.h"
 #include "store/files/file.h"
 #include "store/results/query.h"
@@ -68,6 +72,52 @@ int process_run(const char *const *arguments, const char *out, const char *err)
     return process_wait(process_start(arguments, out, err));
 }
 
+void process_print_said(int code)
+{
+    char *said = read_file(scratch_path("err"), NULL);
+    print_error("exit code %d: %s\n", code, said);
+    free(said);
+}
+
+void wait_milliseconds(uint64_t count)
+{
+    struct timespec nap = {(time_t)(count / 1000), (long)(count % 1000) * 1000000L};
+    (void)nanosleep(&nap, NULL);
+}
+
+void wait_for_query(const char *path, const char *sql, int64_t least)
+{
+    for (int i = 0; i < 4000; i++) {
+        wane_results *db = NULL;
+        bool there = access(path, F_OK) == 0 &&
+                     wane_results_open(&db, path, WANE_RESULTS_READ, NULL) == WANE_OK &&
+                     query_integer(db, sql) >= least;
+        wane_results_close(db);
+        if (there) return;
+        wait_milliseconds(5);
+    }
+    fail_msg("%s: still less than %d: %s", path, (int)least, sql);
+}
+
+int process_kill_until_done(const char *const *arguments, uint64_t seed, uint64_t least,
+                            uint64_t growth)
+{
+    const wane_random where = {.seed = seed, .purpose = WANE_RANDOM_TEST};
+    for (uint64_t kills = 0; kills < 400; kills++) {
+        pid_t pid = process_start(arguments, "out", "err");
+        /* Short lives at first, so that many kills hit; then longer, so that it ends. */
+        wait_milliseconds(least + wane_random_below(&where, kills, 2 * least + growth * kills));
+        (void)kill(pid, SIGKILL);
+        int code = process_wait(pid);
+        if (code == 0) return (int)kills;
+        if (code == 128 + SIGKILL) continue;
+        process_print_said(code);
+        fail();
+    }
+    fail_msg("400 kills, and no end");
+    return -1;
+}
+
 int process_pretrain(const char *name)
 {
     char folder[512];
@@ -75,6 +125,29 @@ int process_pretrain(const char *name)
     const char *const arguments[] = {"pretrain",    "-o",  folder,    "--steps", "60",
                                      "--documents", "200", "--width", "32",      NULL};
     return process_run(arguments, "out", "err");
+}
+
+wane_model *small_model(size_t layers, size_t heads, size_t head_width, size_t hidden)
+{
+    wane_error err;
+    wane_model *model = NULL;
+    const wane_config config = {.vocabulary = 32,
+                                .width = heads * head_width,
+                                .layers = layers,
+                                .heads = heads,
+                                .kv_heads = heads / 2,
+                                .head_width = head_width,
+                                .hidden = hidden,
+                                .context = 16,
+                                .norm_epsilon = 1e-6,
+                                .rope = {.theta = 10000},
+                                .tied = true,
+                                .initializer_range = 0.02,
+                                .bos = -1,
+                                .eos = -1};
+    CHECK_OK(wane_model_random(&model, &config, 3, &err));
+    CHECK_OK(wane_model_save(model, scratch_path("base"), &err));
+    return model;
 }
 
 /* The first `from` in the text becomes `to`. */

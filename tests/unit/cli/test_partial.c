@@ -10,6 +10,7 @@
 #include "eval/model/model.h"
 #include "store/base/random.h"
 #include "store/files/update.h"
+#include "tests/support/process.h"
 #include "tests/support/support.h"
 #include "tests/unit/cli/told.h"
 
@@ -84,22 +85,7 @@ static int make(void **state)
 {
     wane_error err;
     if (scratch_make(state) != 0) return -1;
-    wane_config config = {.vocabulary = 32,
-                          .width = WIDTH,
-                          .layers = 2,
-                          .heads = 4,
-                          .kv_heads = 2,
-                          .head_width = 16,
-                          .hidden = 100,
-                          .context = 16,
-                          .norm_epsilon = 1e-6,
-                          .rope = {.theta = 10000},
-                          .tied = true,
-                          .initializer_range = 0.02,
-                          .bos = -1,
-                          .eos = -1};
-    CHECK_OK(wane_model_random(&model, &config, 3, &err));
-    CHECK_OK(wane_model_save(model, scratch_path("base"), &err));
+    model = small_model(2, 4, 16, 100);
     save_adapter(scratch_path("qv"));
     save_matrices();
     for (size_t i = 0; i < model->parameters.floats; i++) model->weights[i] *= 1.5f;

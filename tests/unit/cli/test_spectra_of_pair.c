@@ -13,6 +13,7 @@
 #include "store/base/random.h"
 #include "store/files/file.h"
 #include "store/files/update.h"
+#include "tests/support/process.h"
 #include "tests/support/support.h"
 #include "tests/unit/cli/told.h"
 
@@ -70,22 +71,7 @@ static int make(void **state)
 {
     wane_error err;
     if (scratch_make(state) != 0) return -1;
-    wane_config config = {.vocabulary = 32,
-                          .width = WIDTH,
-                          .layers = 1,
-                          .heads = 4,
-                          .kv_heads = 2,
-                          .head_width = 64,
-                          .hidden = 300,
-                          .context = 16,
-                          .norm_epsilon = 1e-6,
-                          .rope = {.theta = 10000},
-                          .tied = true,
-                          .initializer_range = 0.02,
-                          .bos = -1,
-                          .eos = -1};
-    CHECK_OK(wane_model_random(&model, &config, 3, &err));
-    CHECK_OK(wane_model_save(model, scratch_path("base"), &err));
+    model = small_model(1, 4, 64, 300);
     long index = wane_parameters_find(&model->parameters, tuned_name);
     wane_base_svd *svd = NULL;
     CHECK_OK(wane_base_svd_compute(&svd, wane_model_matrix(model, (size_t)index), &err));

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "store/base/random.h"
 #include "tests/support/process.h"
@@ -50,12 +48,6 @@ static int make(void **state)
     if (scratch_make(state) != 0) return -1;
     write_file(scratch_path("small.yaml"), experiment, sizeof experiment - 1);
     return process_wait(start("whole.db", "--threads", "1", "err"));
-}
-
-static void wait_milliseconds(uint64_t count)
-{
-    struct timespec nap = {(time_t)(count / 1000), (long)(count % 1000) * 1000000L};
-    (void)nanosleep(&nap, NULL);
 }
 
 /* The parent of a process, 0 when it is gone; *group: its process group. */
@@ -171,21 +163,6 @@ static void write_long(void)
     write_file(scratch_path("small.yaml"), text, strlen(text));
 }
 
-static void wait_for_training(const char *database)
-{
-    for (int i = 0; i < 4000; i++) {
-        wane_results *db = NULL;
-        int64_t count = 0;
-        if (access(scratch_path(database), F_OK) == 0 &&
-            wane_results_open(&db, scratch_path(database), WANE_RESULTS_READ, NULL) == WANE_OK)
-            count = query_integer(db, "SELECT count(*) FROM step");
-        wane_results_close(db);
-        if (count > 0) return;
-        wait_milliseconds(5);
-    }
-    fail_msg("no training");
-}
-
 static bool says(const char *file, const char *text)
 {
     char *said = read_file(scratch_path(file), NULL);
@@ -202,7 +179,7 @@ static void two_deaths_fail_the_run(void **state)
     pid_t one = 0, before = 0;
     write_long();
     pid_t call = start("long.db", "--jobs", "2", "err1");
-    wait_for_training("long.db");
+    wait_for_query(scratch_path("long.db"), "SELECT count(*) FROM step", 1);
     for (int waiting = 0; waiting < 2; waiting++) {
         pid_t other = waiting ? start("long.db", "--jobs", "2", "err3")
                               : start("long.db", "--threads", "1", "err3");

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <sqlite3.h>
 
@@ -140,17 +138,7 @@ static void a_training_is_not_gone_on_with_elsewhere_in_silence(void **state)
     (void)state;
     const char *const arguments[] = {"run", yaml, "--db", database, "training.epochs=400", NULL};
     pid_t pid = process_start(arguments, "out", "err");
-    int64_t steps = 0;
-    for (int i = 0; i < 2000 && steps <= 3; i++) {
-        struct timespec nap = {0, 5000000};
-        wane_results *db = NULL;
-        (void)nanosleep(&nap, NULL);
-        /* It comes into being meanwhile. */
-        if (access(database, F_OK) == 0 &&
-            wane_results_open(&db, database, WANE_RESULTS_READ, NULL) == WANE_OK)
-            steps = query_integer(db, "SELECT count(*) FROM step");
-        wane_results_close(db);
-    }
+    wait_for_query(database, "SELECT count(*) FROM step", 4);
     (void)kill(pid, SIGTERM);
     assert_int_equal(process_wait(pid), 3);
     sqlite3 *sql = NULL;

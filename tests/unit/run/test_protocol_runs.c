@@ -2,13 +2,10 @@
  * Protocols and bounds as they are run: what each records, that its metrics are those of its
  * scores, and that kills, jobs and bounds added later change nothing.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "store/base/random.h"
 #include "store/base/text.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
@@ -51,31 +48,35 @@ static char *text_of(char out[512], const char *name, const char *ending)
 }
 
 /* The arguments of a run of that protocol. */
-static pid_t start(const protocol *p, const char *database, const char *option, const char *value,
-                   bool bounds)
+typedef struct call {
+    char yaml[512], database[512];
+    const char *arguments[11];
+} call;
+
+static const char *const *call_of(call *c, const protocol *p, const char *database,
+                                  const char *option, const char *value, bool bounds)
 {
-    char yaml[512], path[512];
-    const char *const arguments[] = {"run",
-                                     text_of(yaml, "small.yaml", ""),
-                                     p->adapter,
-                                     p->head,
-                                     "--db",
-                                     text_of(path, database, ".db"),
-                                     option,
-                                     value,
-                                     bounds ? p->joint : NULL,
-                                     bounds ? "bounds.single=true" : NULL,
-                                     NULL};
-    return process_start(arguments, "out", "err");
+    const char *const words[] = {"run",
+                                 text_of(c->yaml, "small.yaml", ""),
+                                 p->adapter,
+                                 p->head,
+                                 "--db",
+                                 text_of(c->database, database, ".db"),
+                                 option,
+                                 value,
+                                 bounds ? p->joint : NULL,
+                                 bounds ? "bounds.single=true" : NULL,
+                                 NULL};
+    memcpy(c->arguments, words, sizeof words);
+    return c->arguments;
 }
 
 static void run(const protocol *p, const char *database, const char *option, const char *value,
                 bool bounds)
 {
-    int code = process_wait(start(p, database, option, value, bounds));
-    char *said = read_file(scratch_path("err"), NULL);
-    if (code != 0) print_error("exit code %d: %s\n", code, said);
-    free(said);
+    call c;
+    int code = process_run(call_of(&c, p, database, option, value, bounds), "out", "err");
+    if (code != 0) process_print_said(code);
     assert_int_equal(code, 0);
 }
 
@@ -113,21 +114,11 @@ static void kills_change_nothing(void **state)
 {
     (void)state;
     for (int p = CONTINUE; p <= STACK; p++) {
-        wane_random where = {.seed = (uint64_t)p, .purpose = WANE_RANDOM_TEST};
+        call c;
         char name[32];
-        int code = -1, kills = 0;
         (void)snprintf(name, sizeof name, "killed-%s", protocols[p].name);
-        for (; code != 0 && kills < 200; kills++) {
-            pid_t pid = start(&protocols[p], name, "--threads", "1", true);
-            uint64_t wait =
-                100 + wane_random_below(&where, (uint64_t)kills, 200) + 40 * (uint64_t)kills;
-            struct timespec nap = {(time_t)(wait / 1000), (long)(wait % 1000) * 1000000L};
-            (void)nanosleep(&nap, NULL);
-            (void)kill(pid, SIGKILL);
-            code = process_wait(pid);
-            assert_true(code == 0 || code == 128 + SIGKILL);
-        }
-        assert_true(code == 0 && kills > 3);
+        call_of(&c, &protocols[p], name, "--threads", "1", true);
+        assert_true(process_kill_until_done(c.arguments, (uint64_t)p, 100, 80) >= 3);
         same_rows(protocols[p].name, name);
     }
 }

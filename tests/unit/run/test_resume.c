@@ -7,10 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "store/base/random.h"
 #include "store/results/query.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
@@ -47,13 +45,6 @@ static int make(void **state)
     return process_run(arguments, "out", "err");
 }
 
-static void print_said(int code)
-{
-    char *said = read_file(scratch_path("err"), NULL);
-    print_error("exit code %d: %s\n", code, said);
-    free(said);
-}
-
 static int run_to(const char *database, const char *option, const char *value)
 {
     char yaml[512], path[512];
@@ -61,7 +52,7 @@ static int run_to(const char *database, const char *option, const char *value)
     (void)snprintf(path, sizeof path, "%s", scratch_path(database));
     const char *const arguments[] = {"run", yaml, "--db", path, option, value, NULL};
     int code = process_run(arguments, "out", "err");
-    if (code != 0) print_said(code);
+    if (code != 0) process_print_said(code);
     return code;
 }
 
@@ -94,12 +85,6 @@ static void threads_and_jobs_change_nothing(void **state)
     free(together);
 }
 
-static void wait_milliseconds(uint64_t count)
-{
-    struct timespec nap = {(time_t)(count / 1000), (long)(count % 1000) * 1000000L};
-    (void)nanosleep(&nap, NULL);
-}
-
 /* Every step has its row, and what was spent on a stage is at least what its steps say: a step that
  * was done twice has cost twice. */
 static void costs_add_up(const char *database)
@@ -118,33 +103,13 @@ static void costs_add_up(const char *database)
     assert_int_equal(query_integer_at(scratch_path(database), unpaid), 0);
 }
 
-static void unexpected(int code)
+static int kill_until_done(const char *database, uint64_t seed)
 {
-    print_said(code);
-    fail();
-}
-
-/* Kills at random moments until a run ends by itself. Returns how many kills there were. */
-static int kill_until_done(const char *database, const char *option, const char *value,
-                           uint64_t seed)
-{
-    wane_random where = {.seed = seed, .purpose = WANE_RANDOM_TEST};
     char yaml[512], path[512];
     (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("small.yaml"));
     (void)snprintf(path, sizeof path, "%s", scratch_path(database));
-    const char *const arguments[] = {"run", yaml, "--db", path, option, value, NULL};
-    for (int kills = 0; kills < 400; kills++) {
-        pid_t pid = process_start(arguments, "out", "err");
-        /* Short lives at first, so that twenty kills hit; then longer, so that it ends. */
-        wait_milliseconds(20 +
-                          wane_random_below(&where, (uint64_t)kills, 40 + 6 * (uint64_t)kills));
-        (void)kill(pid, SIGKILL);
-        int code = process_wait(pid);
-        if (code == 0) return kills;
-        if (code != 128 + SIGKILL) unexpected(code);
-    }
-    fail_msg("400 kills, and no end");
-    return -1;
+    const char *const arguments[] = {"run", yaml, "--db", path, "--threads", "1", NULL};
+    return process_kill_until_done(arguments, seed, 20, 6);
 }
 
 static void kills_change_nothing(void **state)
@@ -154,26 +119,10 @@ static void kills_change_nothing(void **state)
     for (uint64_t seed = 1; kills < 20; seed++) {
         char database[32];
         (void)snprintf(database, sizeof database, "killed%d.db", (int)seed);
-        kills += kill_until_done(database, "--threads", "1", seed);
+        kills += kill_until_done(database, seed);
         assert_true(databases_equal(scratch_path("whole.db"), scratch_path(database)) > 500);
         costs_add_up(database);
     }
-}
-
-/* Waits until the database says that a stage is in training. */
-static void wait_for_training(const char *database)
-{
-    for (int i = 0; i < 4000; i++) {
-        wane_results *db = NULL;
-        int64_t count = 0;
-        if (access(scratch_path(database), F_OK) == 0 &&
-            wane_results_open(&db, scratch_path(database), WANE_RESULTS_READ, NULL) == WANE_OK)
-            count = query_integer(db, "SELECT count(*) FROM stage WHERE status = 'training'");
-        wane_results_close(db);
-        if (count > 0) return;
-        wait_milliseconds(5);
-    }
-    fail_msg("no training");
 }
 
 static void check_said(const char *database, const char *command, const char *more,
@@ -204,7 +153,7 @@ static void a_run_that_nobody_holds_is_stopped(void **state)
     (void)snprintf(path, sizeof path, "%s", scratch_path("held.db"));
     const char *const arguments[] = {"run", yaml, "training.epochs=4000", "--db", path, NULL};
     pid_t pid = process_start(arguments, "out1", "err1");
-    wait_for_training("held.db");
+    wait_for_query(path, "SELECT count(*) FROM stage WHERE status = 'training'", 1);
     for (size_t i = 0; i < sizeof views / sizeof *views; i++)
         check_said("held.db", views[i].command, views[i].more, views[i].at_work);
     (void)kill(pid, SIGKILL);
@@ -244,7 +193,8 @@ static void a_stop_is_exit_3(void **state)
         int code = process_wait(pid);
         if (code == 0) break;
         /* Before the handler is there, the signal ends the process as it does any other. */
-        if (code != 3 && code != 128 + SIGTERM) unexpected(code);
+        if (code != 3 && code != 128 + SIGTERM) process_print_said(code);
+        assert_true(code == 3 || code == 128 + SIGTERM);
         stops += code == 3;
     }
     assert_true(stops >= 1);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "store/base/text.h"
@@ -184,17 +183,7 @@ static void workers_of_a_killed_parent(void **state)
     const char *const arguments[] = {"run", yaml, "training.epochs=100", "--db", path, "--jobs",
                                      "2",   NULL};
     pid_t parent = process_start(arguments, "out", "err");
-    bool running = false;
-    for (int i = 0; i < 500 && !running; i++) {
-        struct timespec nap = {0, 20 * 1000 * 1000};
-        (void)nanosleep(&nap, NULL);
-        wane_error err;
-        wane_results *db = NULL;
-        if (wane_results_open(&db, path, WANE_RESULTS_READ, &err) != WANE_OK) continue;
-        wane_results_close(db);
-        running = query_integer_at(path, "SELECT count(*) FROM run WHERE status = 'running'") == 1;
-    }
-    assert_true(running);
+    wait_for_query(path, "SELECT count(*) FROM run WHERE status = 'running'", 1);
     (void)kill(parent, SIGKILL);
     assert_int_equal(process_wait(parent), 128 + SIGKILL);
     assert_int_equal(process_run(arguments, "out", "err"), 0);
