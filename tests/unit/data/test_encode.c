@@ -249,6 +249,53 @@ static void texts_without_spaces_lose_characters(void **state)
     wane_tokenizer_free(tokenizer);
 }
 
+/* A cut between words stops short of the limit: what is counted is what went, token by token. */
+static void cut_tokens_are_those_that_went(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_tokenizer *tokenizer = load(across);
+    const wane_label labels[] = {{"0", " yes"}, {"1", " no"}}; /* two tokens each, after ":_" */
+    /* <s>; "_no", "_yes" and both again, of three tokens each; "\n"; ":_" */
+    const wane_row rows[] = {{"", "no yes no yes", "\n:", 0, 0}};
+    static const int32_t kept[] = {1, 4, 7, 8, 4, 10, 17, 2, 14};
+    wane_task task = task_of(rows, 1, labels, 2);
+    wane_prompts prompts;
+    CHECK_OK(wane_task_encode(&prompts, &task, WANE_SPLIT_TRAIN, tokenizer, 15 + 2, &err));
+    assert_int_equal(prompts.starts[1], 15);
+    assert_int_equal(prompts.cut_rows, 0);
+    assert_int_equal(prompts.cut_tokens, 0);
+    wane_prompts_free(&prompts);
+    CHECK_OK(wane_task_encode(&prompts, &task, WANE_SPLIT_TRAIN, tokenizer, 11 + 2, &err));
+    assert_int_equal(prompts.starts[1], 9);
+    assert_memory_equal(prompts.ids, kept, sizeof kept);
+    assert_int_equal(prompts.cut_rows, 1);
+    assert_int_equal(prompts.cut_tokens, 15 - 9);
+    wane_prompts_free(&prompts);
+    wane_tokenizer_free(tokenizer);
+}
+
+/* "e" and the label's "s" are one token, which no stand-in told: that row is encoded apart. */
+static void rows_that_do_not_join_are_counted(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_tokenizer *tokenizer = load(across);
+    const wane_label labels[] = {{"0", "s"}, {"1", "n"}};
+    const wane_row rows[] = {{"", "no", "", 0, 0}, {"", "one", "", 1, 1}, {"", "e", "", 0, 2}};
+    static const int32_t ids[] = {1, 4, 7, 8, /* no */ 1, 4, 8, 7, 6, /* one */ 1, 4, 6 /* e */};
+    wane_task task = task_of(rows, 3, labels, 2);
+    wane_prompts prompts;
+    CHECK_OK(wane_task_encode(&prompts, &task, WANE_SPLIT_TRAIN, tokenizer, 64, &err));
+    LABEL_IS(&prompts, 0, 9);
+    LABEL_IS(&prompts, 1, 7);
+    assert_int_equal(prompts.starts[3], sizeof ids / sizeof *ids);
+    assert_memory_equal(prompts.ids, ids, sizeof ids);
+    assert_int_equal(prompts.apart_rows, 2);
+    wane_prompts_free(&prompts);
+    wane_tokenizer_free(tokenizer);
+}
+
 static void memory_runs_out_anywhere(void **state)
 {
     (void)state;
@@ -277,6 +324,8 @@ int main(void)
         cmocka_unit_test(labels_that_cannot_be),
         cmocka_unit_test(long_texts_lose_words),
         cmocka_unit_test(texts_without_spaces_lose_characters),
+        cmocka_unit_test(cut_tokens_are_those_that_went),
+        cmocka_unit_test(rows_that_do_not_join_are_counted),
         cmocka_unit_test(memory_runs_out_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

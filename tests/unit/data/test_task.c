@@ -284,6 +284,52 @@ static void equal_rows_stay_on_one_side(void **state)
     wane_text_free(&file);
 }
 
+/* A row is its text and its label: rows that differ in the label alone are two draws, which agree
+ * about as often as they do not (100 pairs, half held out: 50 +- 5 are parted). */
+static void a_row_is_drawn_by_its_label_too(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_task task;
+    const char *path = scratch_path("pairs.jsonl");
+    wane_text file = {0};
+    for (int i = 0; i < 200; i++)
+        wane_text_printf(&file, "{\"text\": \"row%d\", \"label\": %d}\n", i / 2, i % 2);
+    write_file(path, file.data, file.length);
+    wane_task_spec spec = {.path = path, .validation_fraction = 0.5};
+    CHECK_OK(wane_task_open(&task, &spec, &err));
+    bool held[200] = {false};
+    for (size_t i = 0; i < task.rows[WANE_SPLIT_TEST]; i++)
+        held[task.row[WANE_SPLIT_TEST][i].number] = true;
+    int parted = 0;
+    for (int i = 0; i < 200; i += 2) parted += held[i] != held[i + 1];
+    assert_in_range(parted, 50 - 4 * 5, 50 + 4 * 5);
+    wane_task_free(&task);
+    wane_text_free(&file);
+}
+
+/* With both files there, test is the one that is measured on, unless it says otherwise. */
+static void test_goes_before_validation(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_task task;
+    const char *folder = make_folder("both");
+    put(folder, "train.jsonl", ROW("a", "0") ROW("b", "1"));
+    put(folder, "valid.jsonl", ROW("of validation", "1"));
+    put(folder, "test.jsonl", ROW("of test", "1"));
+    wane_task_spec spec = {.path = folder};
+    for (int turn = 0; turn < 3; turn++) {
+        static const char *const wanted[] = {NULL, "test", "validation"};
+        spec.test_split = wanted[turn];
+        CHECK_OK(wane_task_open(&task, &spec, &err));
+        assert_int_equal(task.rows[WANE_SPLIT_TEST], 1);
+        assert_string_equal(task.row[WANE_SPLIT_TEST][0].text,
+                            turn < 2 ? "of test" : "of validation");
+        wane_task_free(&task);
+    }
+}
+
 /* Labels are text: their digits stay as written, beyond any type of number, and so does their order
  * by number. */
 static void labels_beyond_64_bits(void **state)
@@ -312,6 +358,8 @@ static void labels_beyond_64_bits(void **state)
     CHECK_OK(wane_task_open(&task, &spec, &err));
     assert_int_equal(task.label_count, LABELS);
     for (size_t i = 0; i < LABELS; i++) assert_string_equal(task.labels[i].value, sorted[i]);
+    for (size_t i = 0; i < LABELS; i++) /* read before the order was known */
+        assert_int_equal(task.row[WANE_SPLIT_TRAIN][i].label, (i * 4 + 2) % LABELS);
     assert_int_equal(task.row[WANE_SPLIT_TEST][0].label, 6);
     assert_int_equal(task.row[WANE_SPLIT_TEST][1].label, 7);
     wane_task_free(&task);
@@ -365,6 +413,13 @@ static void overlap_is_found(void **state)
     assert_int_equal(overlap.exact, 1);
     assert_int_equal(overlap.normalised, 3);
     assert_int_equal(overlap.first_test_row, 1);
+    assert_int_equal(overlap.rows, 4);
+    CHECK_OK(wane_task_overlap(&overlap, &task, 2, &err)); /* of the first two: bird, the cat */
+    assert_int_equal(overlap.rows, 2);
+    assert_int_equal(overlap.exact, 0);
+    assert_int_equal(overlap.normalised, 1);
+    CHECK_OK(wane_task_overlap(&overlap, &task, 9, &err));
+    assert_int_equal(overlap.rows, 4);
     wane_task_free(&task);
 }
 
@@ -386,8 +441,9 @@ static void fingerprints_follow_content(void **state)
     assert_string_equal(one.sha256[1], two.sha256[1]);
     assert_int_equal(strlen(one.sha256[0]), 64);
     wane_task_free(&two);
-    static const char *const changes[] = {"text", "template", "truncate", "labels", "order"};
-    for (size_t i = 0; i < 5; i++) {
+    static const char *const changes[] = {"text",   "template", "truncate",
+                                          "labels", "order",    "label of a row"};
+    for (size_t i = 0; i < 6; i++) {
         second = (wane_task_spec){.path = b};
         wane_label labels[] = {{"0", " no"}, {"1", " yes"}};
         if (i == 1) second.template_text = "{text}\nlabel:";
@@ -399,6 +455,7 @@ static void fingerprints_follow_content(void **state)
         put(b, "train.csv",
             i == 0   ? "text,label\nx,0\nz,1\n"
             : i == 4 ? "text,label\ny,1\nx,0\n"
+            : i == 5 ? "text,label\nx,1\ny,0\n"
                      : "text,label\nx,0\ny,1\n");
         CHECK_OK(wane_task_open(&two, &second, &err));
         if (strcmp(one.sha256[0], two.sha256[0]) == 0) fail_msg("%s changed nothing", changes[i]);
@@ -476,6 +533,8 @@ int main(void)
         cmocka_unit_test(task_yaml_is_read_and_overridden),
         cmocka_unit_test(draws_depend_on_content_alone),
         cmocka_unit_test(equal_rows_stay_on_one_side),
+        cmocka_unit_test(a_row_is_drawn_by_its_label_too),
+        cmocka_unit_test(test_goes_before_validation),
         cmocka_unit_test(overlap_is_found),
         cmocka_unit_test(hidden_splits_are_passed_over),
         cmocka_unit_test(labels_beyond_64_bits),

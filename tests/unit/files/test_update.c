@@ -166,34 +166,22 @@ static void heads_are_kept_beside_the_factors(void **state)
     wane_update_free(&update);
 }
 
-/* Stacked, the root of the rank is no longer what alpha is divided by: the flag goes, the scale
- * stays. */
-static void a_stack_of_rslora_adapters_is_none(void **state)
+/* What the configuration leaves out is what peft's LoraConfig has: r and lora_alpha 8, no dropout.
+ */
+static void what_is_left_out_is_as_in_peft(void **state)
 {
     (void)state;
     wane_error err;
-    wane_update one = {0}, stack = {0}, again = {0};
-    CHECK_OK(wane_update_load(&one, FIXTURES "adapter-rslora", NULL, NULL, &err));
-    const wane_update list[] = {one, one, one};
-    CHECK_OK(wane_update_stack(&stack, list, 3, &err));
-    assert_true(one.facts.rslora);
-    assert_false(stack.facts.rslora);
-    assert_int_equal(stack.facts.rank, 3 * 4);
-    assert_true(stack.facts.alpha == 3.0 * 12); /* scale 6 / sqrt(4), times the rank */
-    CHECK_OK(wane_update_save(&stack, scratch_path("stack"), &err));
-    char *config = read_file(scratch_path("stack/adapter_config.json"), NULL);
-    assert_non_null(strstr(config, "\"use_rslora\": false"));
-    assert_non_null(strstr(config, "\"lora_alpha\": 36,"));
-    free(config);
-    CHECK_OK(wane_update_load(&again, scratch_path("stack"), NULL, NULL, &err));
-    assert_int_equal(again.count, one.count);
-    for (size_t i = 0; i < again.count; i++) {
-        assert_int_equal(again.tensors[i].term.rank, 3 * one.tensors[i].term.rank);
-        assert_true(again.tensors[i].term.scale == one.tensors[i].term.scale);
-    }
-    wane_update_free(&again);
-    wane_update_free(&stack);
-    wane_update_free(&one);
+    wane_update update = {0};
+    CHECK_OK(wane_update_load(&update, edited("\"lora_alpha\": 8,", ""), NULL, NULL, &err));
+    assert_true(update.facts.alpha == 8);
+    assert_true(update.tensors[0].term.scale == 2); /* 8 / 4 */
+    wane_update_free(&update);
+    CHECK_OK(wane_update_load(&update, edited("\"lora_dropout\": 0.0,", ""), NULL, NULL, &err));
+    assert_true(update.facts.dropout == 0);
+    wane_update_free(&update);
+    CHECK_FAILS(wane_update_load(&update, edited("\"r\": 4,", ""), NULL, NULL, &err), WANE_EFORMAT,
+                "rank 4, adapter_config.json says 8");
 }
 
 static void what_cannot_be_honoured_is_refused(void **state)
@@ -630,7 +618,7 @@ int main(void)
         cmocka_unit_test(adapters_of_peft_are_read),
         cmocka_unit_test(facts_of_an_adapter_are_read),
         cmocka_unit_test(heads_are_kept_beside_the_factors),
-        cmocka_unit_test(a_stack_of_rslora_adapters_is_none),
+        cmocka_unit_test(what_is_left_out_is_as_in_peft),
         cmocka_unit_test(what_cannot_be_honoured_is_refused),
         cmocka_unit_test(unpaired_factors_are_refused),
         cmocka_unit_test(patterns_match_as_pefts),

@@ -130,6 +130,10 @@ static void forged_content_is_refused(void **state)
     size_t bytes = 0;
     CHECK_OK(wane_base_svd_save(base, path, &err));
     char *content = read_file(path, &bytes);
+    const uint64_t swapped = 0x0807060504030201; /* the mark as the other byte order has it */
+    rewrite(bad, content, bytes, 8, &swapped, 8);
+    CHECK_FAILS(wane_base_svd_load(&again, bad, &err), WANE_EFORMAT,
+                "was written on a machine of another byte order");
     const double nan = NAN, huge = 1e300, negative = -1;
     const uint64_t sides[] = {
         0, 1, 5, (uint64_t)1 << 29, (uint64_t)1 << 31, (uint64_t)1 << 62, UINT64_MAX};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a trainer refuses, and what it takes for its targets.
  */
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -36,7 +37,7 @@ static int free_model(void **state)
     return 0;
 }
 
-/* How many numbers a method trains. */
+/* How many numbers a method trains; and says that it will, before there is a trainer. */
 static size_t trained(wane_method method)
 {
     wane_error err;
@@ -44,6 +45,9 @@ static size_t trained(wane_method method)
     wane_training training = usual();
     CHECK_OK(wane_trainer_new(&trainer, model, &method, &training, NULL, 0, 0, NULL, &err));
     size_t numbers = wane_trainer_trained(trainer);
+    int64_t said = 0;
+    CHECK_OK(wane_method_numbers(&said, &method, &model->parameters, &err));
+    assert_int_equal(said, numbers);
     assert_true((method.kind == WANE_METHOD_LORA) == (wane_trainer_adapter(trainer) != NULL));
     wane_trainer_free(trainer);
     return numbers;
@@ -143,6 +147,10 @@ static void a_continued_adapter_must_fit(void **state)
     CHECK_FAILS(wane_trainer_new(&trainer, model, &lora, &t, adapter, 0, 0, NULL, &err),
                 WANE_EINVAL, "rank 3 and scale 2, the method has 4");
     lora.rank = 3;
+    lora.alpha = 9;
+    CHECK_FAILS(wane_trainer_new(&trainer, model, &lora, &t, adapter, 0, 0, NULL, &err),
+                WANE_EINVAL, "rank 3 and scale 2, the method has 3 and 3");
+    lora.alpha = 6;
     lora.modules = q;
     lora.module_count = 1;
     CHECK_FAILS(wane_trainer_new(&trainer, model, &lora, &t, adapter, 0, 0, NULL, &err),
@@ -185,19 +193,71 @@ static void updates_must_fit_the_model(void **state)
     wane_update_free(&update);
 }
 
+static const int32_t batch_ids[] = {5, 6, 7, 8}, batch_target[] = {7, 8};
+static const size_t batch_starts[] = {0, 4}, batch_position[] = {1, 2};
+static const wane_batch one_batch = {.tokens = 4,
+                                     .sequences = 1,
+                                     .ids = batch_ids,
+                                     .starts = batch_starts,
+                                     .targets = 2,
+                                     .position = batch_position,
+                                     .target = batch_target};
+
+/* B is zero, so that an A beyond measure changes no output and no loss; but B's gradient is a
+ * product with A x, and beyond fp32. Such a step trains nothing. */
+static void a_gradient_that_is_not_finite_trains_nothing(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_trainer *trainer = NULL;
+    wane_training t = usual();
+    wane_method lora = {.kind = WANE_METHOD_LORA, .rank = 1, .alpha = 1e30};
+    wane_step step = {0};
+    CHECK_OK(wane_trainer_new(&trainer, model, &lora, &t, NULL, 0, 0, NULL, &err));
+    const wane_factor *factor = &wane_trainer_adapter(trainer)->factor[0];
+    for (size_t i = 0; i < factor->cols; i++) factor->a[i] = i % 2 ? 1e30F : 2e30F;
+    CHECK_OK(wane_trainer_step(trainer, &one_batch, &step, &err));
+    assert_true(isfinite(step.loss));
+    assert_false(isfinite(step.grad_norm));
+    assert_false(step.finite);
+    assert_int_equal(wane_trainer_done(trainer), 0);
+    for (size_t i = 0; i < factor->rows; i++) assert_true(factor->b[i] == 0);
+    assert_true(factor->a[0] == 2e30F && factor->a[1] == 1e30F);
+    wane_trainer_free(trainer);
+}
+
+/* A head's first values come from the run's seed and the stage, and no two stages share them. */
+static void a_head_is_drawn_for_its_stage(void **state)
+{
+    (void)state;
+    wane_error err;
+    static const size_t classes[] = {3, 2};
+    wane_training t = usual();
+    wane_method lora = {.kind = WANE_METHOD_LORA,
+                        .rank = 1,
+                        .alpha = 1,
+                        .linear_head = true,
+                        .head_groups = 2,
+                        .head_classes = classes};
+    const uint64_t places[][2] = {{7, 1}, {7, 2}, {8, 1}, {7, 0}}; /* seed, stage */
+    float drawn[4][5 * 16];
+    for (size_t i = 0; i < 4; i++) {
+        wane_trainer *trainer = NULL;
+        CHECK_OK(wane_trainer_new(&trainer, model, &lora, &t, NULL, places[i][0], places[i][1],
+                                  NULL, &err));
+        const wane_class_head *head = wane_trainer_head(trainer);
+        assert_int_equal(head->outputs, 5);
+        memcpy(drawn[i], head->weight, sizeof drawn[i]);
+        wane_trainer_free(trainer);
+        for (size_t k = 0; k < i; k++)
+            for (size_t j = 0; j < 5 * 16; j++) assert_true(drawn[k][j] != drawn[i][j]);
+    }
+}
+
 /* Without memory every step of making a trainer and training once fails cleanly. */
 static void lack_of_memory_is_reported(void **state)
 {
     (void)state;
-    static const int32_t ids[] = {5, 6, 7, 8}, target[] = {7, 8};
-    static const size_t starts[] = {0, 4}, position[] = {1, 2};
-    wane_batch batch = {.tokens = 4,
-                        .sequences = 1,
-                        .ids = ids,
-                        .starts = starts,
-                        .targets = 2,
-                        .position = position,
-                        .target = target};
     wane_error err;
     wane_training t = usual();
     wane_method lora = {.kind = WANE_METHOD_LORA, .rank = 3, .alpha = 6};
@@ -207,11 +267,11 @@ static void lack_of_memory_is_reported(void **state)
         wane_step step;
         wane_memory_fail_after(n);
         wane_status st = wane_trainer_new(&trainer, model, &lora, &t, NULL, 0, 0, NULL, &err);
-        if (st == WANE_OK) st = wane_trainer_step(trainer, &batch, &step, &err);
+        if (st == WANE_OK) st = wane_trainer_step(trainer, &one_batch, &step, &err);
         wane_memory_fail_after(-1);
         if (st != WANE_OK) assert_int_equal(st, WANE_ENOMEM);
         if (st != WANE_OK && trainer) {
-            CHECK_OK(wane_trainer_step(trainer, &batch, &step, &err));
+            CHECK_OK(wane_trainer_step(trainer, &one_batch, &step, &err));
             assert_int_equal(wane_trainer_done(trainer), 1);
         }
         wane_trainer_free(trainer);
@@ -227,6 +287,8 @@ int main(void)
         cmocka_unit_test(bad_settings_are_refused),
         cmocka_unit_test(a_continued_adapter_must_fit),
         cmocka_unit_test(updates_must_fit_the_model),
+        cmocka_unit_test(a_gradient_that_is_not_finite_trains_nothing),
+        cmocka_unit_test(a_head_is_drawn_for_its_stage),
         cmocka_unit_test(lack_of_memory_is_reported),
     };
     return cmocka_run_group_tests(tests, load_model, free_model);
