@@ -7,6 +7,7 @@
 
 #include "store/base/memory.h"
 #include "store/base/text.h"
+#include "store/files/artifacts.h"
 #include "store/files/enclosed.h"
 #include "store/files/file.h"
 #include "store/files/update.h"
@@ -235,8 +236,9 @@ static wane_status check_seals(wane_verifying *v, wane_error *err)
 
 typedef struct artifact {
     int64_t stage;
-    char *kind, *path, *sha256;
+    char *kind, *path, *sha256, *key; /* key: of its stage, "" where there is no such stage */
     bool gone;
+    bool placed; /* gone, or its row names the place of its stage and kind, and nothing else */
 } artifact;
 
 typedef struct artifacts {
@@ -253,8 +255,9 @@ static wane_status read_artifacts(artifacts *out, wane_verifying *v, wane_error 
     wane_status st = out->memory ? WANE_OK : wane_fail_memory(err, "verify", "artifacts");
     if (st == WANE_OK)
         st = wane_query_open(&query, v->db,
-                             "SELECT stage, kind, path, coalesce(sha256, ''), gone FROM artifact "
-                             "ORDER BY stage, kind",
+                             "SELECT a.stage, a.kind, a.path, coalesce(a.sha256, ''), a.gone, "
+                             "coalesce(s.key, '') FROM artifact a LEFT JOIN stage s ON s.id = "
+                             "a.stage ORDER BY a.stage, a.kind",
                              NULL, 0, err);
     while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK) {
         if (out->count == out->room) {
@@ -268,18 +271,26 @@ static wane_status read_artifacts(artifacts *out, wane_verifying *v, wane_error 
         a.kind = wane_arena_strdup(out->memory, wane_query_text(query, 1));
         a.path = wane_arena_strdup(out->memory, wane_query_text(query, 2));
         a.sha256 = wane_arena_strdup(out->memory, wane_query_text(query, 3));
-        if (!a.kind || !a.path || !a.sha256) st = wane_fail_memory(err, "verify", "artifacts");
+        a.key = wane_arena_strdup(out->memory, wane_query_text(query, 5));
+        if (!a.kind || !a.path || !a.sha256 || !a.key)
+            st = wane_fail_memory(err, "verify", "artifacts");
         if (st == WANE_OK) out->list[out->count++] = a;
     }
     wane_query_free(query);
     return st == WANE_DONE ? WANE_OK : wane_verify_damage(v, "artifact", st, err);
 }
 
-/* "updates/NAME" and nothing that leads elsewhere: the row may be anybody's. */
-static bool inside(const char *path)
+/* The row may be anybody's: what it names anywhere else is not opened. */
+static void check_place(wane_verifying *v, artifact *a)
 {
-    const char *name = strchr(path, '/');
-    return strncmp(path, "updates/", 8) == 0 && name[1] && name[1] != '.' && !strchr(name + 1, '/');
+    static const char operation[] = "artifact: ";
+    wane_error why;
+    a->placed = a->gone || wane_artifact_check(a->path, a->kind, a->key, &why) == WANE_OK;
+    if (a->placed) return;
+    const char *said = why.message;
+    if (strncmp(said, operation, strlen(operation)) == 0) said += strlen(operation);
+    wane_verify_report(v, "artifact", "stage %lld, %s: its row is none of wane's: %s",
+                       (long long)a->stage, a->kind, said);
 }
 
 static wane_status hash_artifact(char sha[WANE_SHA256_HEX], const artifact *a, const char *whole,
@@ -300,11 +311,8 @@ static wane_status check_artifact(wane_verifying *v, const artifact *a, const ch
                                   wane_error *err)
 {
     char sha[WANE_SHA256_HEX];
-    if (!inside(a->path)) {
-        wane_verify_report(v, "artifact", "stage %lld, %s: its path is none of wane's: %s",
-                           (long long)a->stage, a->kind, a->path);
-        return WANE_OK;
-    }
+    v->count.artifacts += !a->gone;
+    if (!a->placed) return WANE_OK;
     char *whole = wane_path_join(folder, a->path);
     if (!whole) return wane_fail_memory(err, "verify", a->path);
     wane_status st = WANE_OK;
@@ -322,7 +330,6 @@ static wane_status check_artifact(wane_verifying *v, const artifact *a, const ch
         wane_verify_report(v, "artifact",
                            "stage %lld, %s: %s: its bytes are not those that were sealed",
                            (long long)a->stage, a->kind, whole);
-    v->count.artifacts += !a->gone;
     wane_free(whole);
     return st;
 }
@@ -330,9 +337,9 @@ static wane_status check_artifact(wane_verifying *v, const artifact *a, const ch
 static bool expected(const artifacts *all, const char *name)
 {
     for (size_t i = 0; i < all->count; i++) {
+        if (all->list[i].gone || !all->list[i].placed) continue;
         const char *path = all->list[i].path + strlen("updates/");
         size_t length = strlen(path);
-        if (all->list[i].gone || !inside(all->list[i].path)) continue;
         if (strncmp(name, path, length) != 0) continue;
         if (!name[length] || strcmp(name + length, "/adapter_config.json") == 0 ||
             strcmp(name + length, "/adapter_model.safetensors") == 0)
@@ -362,14 +369,16 @@ static wane_status list_unexpected(wane_verifying *v, const artifacts *all, cons
     return wane_verify_damage(v, "artifact", st, err);
 }
 
-static wane_status check_artifacts(wane_verifying *v, const artifacts *all, wane_error *err)
+static wane_status check_artifacts(wane_verifying *v, artifacts *all, wane_error *err)
 {
     wane_text folder = {0};
     wane_text_printf(&folder, "%s.artifacts", wane_results_path(v->db));
     wane_status st = wane_text_check(&folder, "verify", wane_results_path(v->db), err);
     bool enclosed = st == WANE_OK && (st = wane_enclose(folder.data, err)) == WANE_OK;
-    for (size_t i = 0; st == WANE_OK && i < all->count; i++)
+    for (size_t i = 0; st == WANE_OK && i < all->count; i++) {
+        check_place(v, &all->list[i]);
         st = check_artifact(v, &all->list[i], folder.data, err);
+    }
     if (st == WANE_OK) st = list_unexpected(v, all, folder.data, err);
     if (enclosed) wane_enclose_end(folder.data);
     wane_text_free(&folder);

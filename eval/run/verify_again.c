@@ -15,6 +15,7 @@
 #include "store/base/memory.h"
 #include "store/base/random.h"
 #include "store/base/text.h"
+#include "store/files/enclosed.h"
 #include "store/files/file.h"
 
 enum { MOST_FILES = 1000000 };
@@ -128,7 +129,7 @@ static wane_status link_file(const char *from, const char *to, wane_error *err)
     if (!parent) return wane_fail_memory(err, "verify", to);
     *strrchr(parent, '/') = 0;
     wane_status st = wane_folder_make(parent, err);
-    if (st == WANE_OK && link(from, to) != 0) st = wane_fail_errno(err, "verify: link", to);
+    if (st == WANE_OK && wane_at_link(from, to) != 0) st = wane_at_fail(err, "verify: link", from);
     wane_free(parent);
     return st;
 }
@@ -249,9 +250,12 @@ wane_status wane_verify_again(wane_verifying *v, wane_plan *plan, size_t cells, 
     wane_run_options options = *like;
     wane_status st = a.memory ? WANE_OK : wane_fail_memory(err, "verify", "cells");
     if (st != WANE_OK) return st;
+    bool enclosed = false;
     wane_text artifacts = {0};
     wane_text_printf(&artifacts, "%s.artifacts", wane_results_path(v->db));
     WANE_TRY(wane_text_check(&artifacts, "verify", "artifacts", err));
+    WANE_TRY(wane_enclose(artifacts.data, err));
+    enclosed = true;
     a.work = (wane_work){.plan = plan,
                          .inputs = plan->inputs,
                          .experiment = plan->inputs->experiment,
@@ -271,6 +275,7 @@ wane_status wane_verify_again(wane_verifying *v, wane_plan *plan, size_t cells, 
     WANE_TRY(compare(&a, err));
 done:
     remove_copy(&a);
+    if (enclosed) wane_enclose_end(artifacts.data);
     wane_text_free(&artifacts);
     wane_free(a.cells);
     wane_arena_free(a.memory);

@@ -222,6 +222,14 @@ int wane_at_rename(const char *from, const char *to)
     return place_leave(&p, renameat(p.folder, p.name, p.folder, inside && slash ? slash + 1 : to));
 }
 
+int wane_at_link(const char *from, const char *to)
+{
+    place p, q;
+    if (place_find(&p, from) != 0) return -1;
+    if (place_find(&q, to) != 0) return place_leave(&p, -1);
+    return place_leave(&p, place_leave(&q, linkat(p.folder, p.name, q.folder, q.name, 0)));
+}
+
 wane_status wane_at_fail(wane_error *err, const char *operation, const char *path)
 {
     if (wane_enclosed(path) && (errno == ELOOP || errno == EINVAL))

@@ -168,8 +168,13 @@ static const char *const tampered[][2] = {
     {"UPDATE artifact SET sha256 = 'x' WHERE stage = 2", "artifact: stage 2: its rows are not"},
     {"UPDATE artifact SET gone = 1 WHERE stage = 3", "artifact: stage 3: its rows are not"},
     {"UPDATE artifact SET path = '../../../etc/passwd' WHERE stage = 2",
-     "artifact: stage 2, adapter: its path is none of wane's"},
-    {"UPDATE artifact SET path = 'updates/..' WHERE stage = 2", "its path is none of wane's"},
+     "artifact: stage 2, adapter: its row is none of wane's"},
+    {"UPDATE artifact SET path = 'updates/..' WHERE stage = 2", "its row says \"updates/..\""},
+    {"UPDATE artifact SET path = (SELECT path FROM artifact WHERE stage = 2) WHERE stage = 3",
+     "artifact: stage 3, adapter: its row is none of wane's"},
+    {"UPDATE artifact SET path = 'updates/' || upper(substr(path, 9)) WHERE stage = 2",
+     "its row says \"updates/"},
+    {"UPDATE artifact SET kind = 'weights' WHERE stage = 2", "no kind of artifact"},
     {"UPDATE run SET status = 'failed' WHERE name LIKE 'lora%'", "run: run lora/"},
     {"UPDATE run SET status = 'planned' WHERE name LIKE 'lora%'", "run: run lora/"},
     {"UPDATE run SET learning_rate = 0.02 WHERE name LIKE 'lora%'", "run: run lora/"},
@@ -445,6 +450,33 @@ static void hashes_cover_every_column(void **state)
     wane_results_close(db);
 }
 
+/* A link beside the database is not followed, whatever lies behind it. */
+static void links_among_artifacts_are_not_followed(void **state)
+{
+    (void)state;
+    char adapter[1100], folder[600], away[600];
+    artifact_of(adapter, "adapter", "");
+    (void)snprintf(folder, sizeof folder, "%s.artifacts", database);
+    (void)snprintf(away, sizeof away, "%s", scratch_path("away"));
+    const char *const places[] = {adapter, folder};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(rename(places[i], away), 0);
+        assert_int_equal(symlink(away, places[i]), 0);
+        is_found(places[i], i ? "is not there" : "a link is on its way");
+        assert_int_equal(unlink(places[i]), 0);
+        assert_int_equal(rename(away, places[i]), 0);
+    }
+    assert_int_equal(verify(), 0);
+    assert_int_equal(rename(folder, away), 0);
+    assert_int_equal(symlink(away, folder), 0);
+    (void)again("1", "0");
+    char *page = read_file(scratch_path("page"), NULL);
+    assert_null(strstr(page, "measured again       1"));
+    free(page);
+    assert_int_equal(unlink(folder), 0);
+    assert_int_equal(rename(away, folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +486,7 @@ int main(void)
         cmocka_unit_test(a_damaged_file_is_found),
         cmocka_unit_test(changed_artifacts_are_found),
         cmocka_unit_test(unexpected_files_are_listed),
+        cmocka_unit_test(links_among_artifacts_are_not_followed),
         cmocka_unit_test(hashes_cover_every_column),
         cmocka_unit_test(forged_rows_are_found_by_measuring_again),
     };
