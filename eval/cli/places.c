@@ -8,26 +8,6 @@
 /* ----------------------------------------------------------------------------------------- names
  */
 
-static bool ends_with(const char *name, const char *ending)
-{
-    size_t length = strlen(name), tail = strlen(ending);
-    bool whole = length == tail || (length > tail && name[length - tail - 1] == '.');
-    return whole && strcmp(name + length - tail, ending) == 0;
-}
-
-/* Quantized weights are whole numbers too, but no buffers. */
-static bool is_buffer(const wane_tensor *t)
-{
-    static const char *const endings[] = {"inv_freq",   "original_inv_freq", "cos_cached",
-                                          "sin_cached", "masked_bias",       "position_ids"};
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (ends_with(t->name, endings[i])) return true;
-    /* GPT-2 keeps its causal mask as `attn.bias`, of four dimensions. */
-    if (ends_with(t->name, "attn.bias") && t->dimensions == 4) return true;
-    return t->dtype == WANE_OTHER && !strstr(t->name, "weight") &&
-           strncmp(wane_tensors_type(t), "F8", 2) != 0;
-}
-
 static int by_name(const void *left, const void *right)
 {
     return wane_names_order(((const wane_place *)left)->name, ((const wane_place *)right)->name);
@@ -45,7 +25,7 @@ wane_status wane_places_find(wane_places *out, const wane_checkpoint *c, wane_ar
     wane_places places = {.list = wane_arena_alloc(arena, names->count + 1, sizeof *places.list)};
     if (!places.list) return wane_fail_memory(err, "compare", c->path);
     for (size_t i = 0; i < names->count; i++)
-        if (c->adapter || !is_buffer(wane_tensors_at(c->tensors, i)))
+        if (c->adapter || !wane_tensor_is_buffer(wane_tensors_at(c->tensors, i)))
             places.list[places.count++] = (wane_place){names->name[i], i};
     sort(&places);
     *out = places;
@@ -76,10 +56,11 @@ const wane_tensor *wane_places_other_end(const wane_tensors *tensors, const char
         for (size_t e = 0; e < ENDS; e++) {
             const wane_tensor *found = NULL;
             size_t count = 0;
-            if (!ends_with(name, pairs[p][e])) continue;
+            if (!wane_tensor_ends(name, pairs[p][e])) continue;
             for (size_t i = 0; i < wane_tensors_count(tensors); i++) {
                 const wane_tensor *t = wane_tensors_at(tensors, i);
-                if (!ends_with(t->name, pairs[p][e == EMBEDDING ? HEAD : EMBEDDING])) continue;
+                if (!wane_tensor_ends(t->name, pairs[p][e == EMBEDDING ? HEAD : EMBEDDING]))
+                    continue;
                 found = t;
                 count++;
             }
@@ -99,7 +80,7 @@ static size_t find_ending(const wane_places *places, const char *ending)
 {
     size_t found = NOT_THERE;
     for (size_t i = 0; i < places->count; i++) {
-        if (!ends_with(places->list[i].name, ending)) continue;
+        if (!wane_tensor_ends(places->list[i].name, ending)) continue;
         if (found != NOT_THERE) return NOT_THERE;
         found = i;
     }

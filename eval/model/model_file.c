@@ -111,34 +111,11 @@ static wane_status check_copy(const loading *l)
                      l->path, head_name);
 }
 
-/* Buffers that modules keep beside their weights and compute anew: tables of the rotary positions,
- * and whatever is made of whole numbers (position ids, masks), which no weight of this family is.
- */
-static bool is_buffer(const wane_tensor *tensor)
-{
-    static const char *const endings[] = {
-        "rotary_emb.inv_freq",   "rotary_emb.original_inv_freq", "rotary_emb.cos_cached",
-        "rotary_emb.sin_cached", "self_attn.masked_bias",
-    };
-    static const char *const whole[] = {"BOOL", "I8",  "I16", "I32", "I64",
-                                        "U8",   "U16", "U32", "U64"};
-    const char *type = wane_tensors_type(tensor), *last = strrchr(tensor->name, '.');
-    size_t length = strlen(tensor->name);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t ending = strlen(endings[i]);
-        if (length >= ending && strcmp(tensor->name + length - ending, endings[i]) == 0)
-            return true;
-    }
-    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) /* quantized weights are no buffers */
-        if (strcmp(type, whole[i]) == 0) return !strstr(last ? last : tensor->name, "weight");
-    return false;
-}
-
 static wane_status check_unknown(const loading *l)
 {
     for (size_t i = 0; i < wane_tensors_count(l->file); i++) {
         const wane_tensor *tensor = wane_tensors_at(l->file, i);
-        if (!l->used[i] && !is_buffer(tensor))
+        if (!l->used[i] && !wane_tensor_is_buffer(tensor))
             return wane_fail(l->err, WANE_EFORMAT,
                              "load model: %s: tensor %s has no place in this model", l->path,
                              tensor->name);

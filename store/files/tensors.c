@@ -374,6 +374,25 @@ const char *wane_tensors_type(const wane_tensor *tensor)
     return ((const entry *)tensor)->type;
 }
 
+bool wane_tensor_ends(const char *name, const char *ending)
+{
+    size_t length = strlen(name), tail = strlen(ending);
+    bool whole = length == tail || (length > tail && name[length - tail - 1] == '.');
+    return whole && strcmp(name + length - tail, ending) == 0;
+}
+
+bool wane_tensor_is_buffer(const wane_tensor *tensor)
+{
+    static const char *const endings[] = {"inv_freq",   "original_inv_freq", "cos_cached",
+                                          "sin_cached", "masked_bias",       "position_ids"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (wane_tensor_ends(tensor->name, endings[i])) return true;
+    /* GPT-2 keeps its causal mask as `attn.bias`, of four dimensions. */
+    if (wane_tensor_ends(tensor->name, "attn.bias") && tensor->dimensions == 4) return true;
+    return tensor->dtype == WANE_OTHER && *wane_tensors_type(tensor) != 'F' &&
+           !strstr(tensor->name, "weight");
+}
+
 const char *wane_tensors_note(const wane_tensors *tensors)
 {
     return tensors->note;

@@ -84,6 +84,12 @@ const wane_tensor *wane_tensors_at(const wane_tensors *tensors, size_t index);
 const wane_tensor *wane_tensors_find(const wane_tensors *tensors, const char *name);
 /* The type as the file spells it: "F32", "I64", ... */
 const char *wane_tensors_type(const wane_tensor *tensor);
+/* Whether a name ends in these modules' names, "lm_head.weight", whole ones. */
+bool wane_tensor_ends(const char *name, const char *ending);
+/* Whether a tensor, by its name and type, is one that modules keep beside their weights and compute
+ * anew: rotary tables, masks, position ids and whatever else is made of whole or complex numbers.
+ * Quantized weights are whole numbers too, but no buffers. */
+bool wane_tensor_is_buffer(const wane_tensor *tensor);
 /* A value of __metadata__ (of the first file that has it), or NULL. */
 const char *wane_tensors_metadata(const wane_tensors *tensors, const char *key);
 /* What a file holds besides and is left out ("also holds optimizer"), or NULL. */

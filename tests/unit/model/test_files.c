@@ -234,7 +234,9 @@ static void buffers_are_passed_over(void **state)
         {"model.layers.0.attn.bias", "F32", 8, false},
         {"model.layers.0.mlp.up_proj.weight_scale", "F32", 8, false},
         {"model.layers.7.mlp.up_proj.weight", "I8", 2, false},
-        {"model.inv_freq", "F32", 8, false},
+        {"model.inv_freq", "F32", 8, true},
+        {"model.my_inv_freq", "F32", 8, false},
+        {"model.layers.0.mlp.scale", "F8_E4M3", 2, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *folder = write_with(model, cases[i].name, cases[i].type, cases[i].bytes);
