@@ -226,6 +226,22 @@ static void sha256_known_answer(void **state)
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+/* Fields are the length in 8 bytes, little endian, and the bytes; no text is 8 bytes of ff. The
+ * digest of those 25 bytes is from another program. */
+static void no_text_is_a_field_too(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_sha256 *hash;
+    char hex[WANE_SHA256_HEX];
+    CHECK_OK(wane_sha256_begin(&hash, &err));
+    wane_sha256_text(hash, NULL);
+    wane_sha256_text(hash, "a");
+    wane_sha256_text(hash, "");
+    CHECK_OK(wane_sha256_end(hex, hash, &err));
+    assert_string_equal(hex, "538959447aa547e5085fd3819601e413b8fca181fb2591131622f16892fabf51");
+}
+
 static void arena_and_overflow(void **state)
 {
     (void)state;
@@ -309,8 +325,9 @@ int main(void)
         cmocka_unit_test(numbers_parse_strictly),       cmocka_unit_test(utf8_is_checked),
         cmocka_unit_test(misspellings_find_their_name), cmocka_unit_test(philox_known_answer),
         cmocka_unit_test(draws_have_their_moments),     cmocka_unit_test(sha256_known_answer),
-        cmocka_unit_test(arena_and_overflow),           cmocka_unit_test(pool_runs_every_tile_once),
-        cmocka_unit_test(gemm_is_right_and_stable),     cmocka_unit_test(controls_are_made_visible),
+        cmocka_unit_test(no_text_is_a_field_too),       cmocka_unit_test(arena_and_overflow),
+        cmocka_unit_test(pool_runs_every_tile_once),    cmocka_unit_test(gemm_is_right_and_stable),
+        cmocka_unit_test(controls_are_made_visible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

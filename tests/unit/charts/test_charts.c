@@ -231,6 +231,27 @@ static void gaps_break_lines_and_bands(void **state)
     wane_text_free(&svg);
 }
 
+/* y of 1 and 2 in a band from -7 to 11: an axis of both its ends has ticks at -5, 0, 5 and 10. */
+static void bands_are_on_the_axis(void **state)
+{
+    (void)state;
+    const double right[] = {0, 1}, up[] = {1, 2}, least[] = {-7, 1}, most[] = {1, 11};
+    const wane_series one = {"one", right, up, least, most, 2, false};
+    wane_chart chart = {.title = "band", .series = &one, .series_count = 1};
+    wane_text svg = {0};
+    CHECK_OK(wane_chart_svg(&svg, &chart, &err));
+    assert_int_equal(count_of(svg.data, ">10<"), 1);
+    assert_int_equal(count_of(svg.data, ">\u22125<"), 1);
+    wane_text_free(&svg);
+    /* On a logarithmic axis the upper end alone has a place. */
+    const double zero[] = {0, 0}, far[] = {2, 1000};
+    const wane_series other = {"other", right, up, zero, far, 2, false};
+    chart = (wane_chart){.title = "band", .series = &other, .series_count = 1, .log_y = true};
+    CHECK_OK(wane_chart_svg(&svg, &chart, &err));
+    assert_int_equal(count_of(svg.data, ">1000<"), 1);
+    wane_text_free(&svg);
+}
+
 /* Labels at the ends of lines that end in the same place stay apart. */
 static void direct_labels_do_not_overlap(void **state)
 {
@@ -408,6 +429,38 @@ static void heat_maps_print_their_values(void **state)
     wane_text_free(&svg);
 }
 
+/* Of two rows of three: each value in its place, its ground from vermillion (the least) by paper to
+ * blue (the largest). */
+static void each_cell_has_its_place_and_colour(void **state)
+{
+    (void)state;
+    const double values[] = {-4, 1, 2, 3, 4, 0};
+    const char *const words[] = {">\u22124<", ">1<", ">2<", ">3<", ">4<", ">0<"};
+    const char *const grounds[] = {"#c04e00", "#b9d4e6", "#7bb0d1",
+                                   "#3e8cbd", "#0068a8", "#f6f8fa"};
+    const wane_heatmap map = {.title = "map", .rows = 2, .cols = 3, .values = values};
+    wane_text svg = {0};
+    double left[6], top[6];
+    CHECK_OK(wane_heatmap_svg(&svg, &map, &err));
+    for (size_t i = 0; i < 6; i++) {
+        const char *word = strstr(svg.data, words[i]);
+        assert_non_null(word);
+        while (*word != '\n') word--;
+        left[i] = attribute(word, "x");
+        top[i] = attribute(word, "y");
+        do word--;
+        while (*word != '\n'); /* the line before: the ground */
+        const char *ground = strstr(word, grounds[i]);
+        assert_true(ground && ground < strchr(word + 1, '\n'));
+    }
+    for (size_t i = 0; i < 6; i++)
+        for (size_t k = 0; k < i; k++) {
+            assert_true((left[i] > left[k]) == (i % 3 > k % 3));
+            assert_true((top[i] > top[k]) == (i / 3 > k / 3));
+        }
+    wane_text_free(&svg);
+}
+
 static void memory_may_run_out(void **state)
 {
     (void)state;
@@ -443,6 +496,7 @@ int main(void)
         cmocka_unit_test(long_labels_are_not_clipped),
         cmocka_unit_test(extreme_values),
         cmocka_unit_test(gaps_break_lines_and_bands),
+        cmocka_unit_test(bands_are_on_the_axis),
         cmocka_unit_test(direct_labels_do_not_overlap),
         cmocka_unit_test(charts_stand_one_above_the_other),
         cmocka_unit_test(baselines_take_no_colour),
@@ -450,6 +504,7 @@ int main(void)
         cmocka_unit_test(heat_maps_stand_in_rows),
         cmocka_unit_test(refusals),
         cmocka_unit_test(heat_maps_print_their_values),
+        cmocka_unit_test(each_cell_has_its_place_and_colour),
         cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

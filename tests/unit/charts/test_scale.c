@@ -143,7 +143,12 @@ static void decades_are_exact(void **state)
         assert_int_equal(wane_decade(power * 1.0000001), e);
         assert_int_equal(wane_decade(-power * 0.9999999), e - 1);
     }
-    assert_int_equal(wane_decade(1000), 3);
+    for (int e = 0; e <= 22; e++) { /* the powers that doubles hold, and the next below */
+        double power = 1;
+        for (int i = 0; i < e; i++) power *= 10;
+        assert_int_equal(wane_decade(power), e);
+        assert_int_equal(wane_decade(nextafter(power, 0)), e - 1);
+    }
     assert_int_equal(wane_decade(0), 0);
 }
 

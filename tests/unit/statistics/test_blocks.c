@@ -60,6 +60,28 @@ static void single_points_change_places(void **state)
     CHECK_NEAR(c.coefficient[0].p, 2 * 107. / 720, 1e-15, 0);
 }
 
+/* All arrangements of nine points are tried, 9! = 362880; of ten, as many as are asked for. Of a
+ * rising y only the arrangement that is there is as large. */
+static void nine_points_are_exact(void **state)
+{
+    (void)state;
+    wane_correlation c;
+    wane_correlation_options options = by_config;
+    wane_point points[10];
+    for (size_t i = 0; i < 10; i++)
+        points[i] = (wane_point){(double)i, (double)(i * i), NULL, i, 0, 0, 1};
+    options.blocks = WANE_BLOCKS_NONE;
+    CHECK_OK(wane_correlate(&c, points, 9, &options, &err));
+    assert_int_equal(c.permutations, 362880);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(c.coefficient[i].p_method, "exact");
+        CHECK_NEAR(c.coefficient[i].p, 2. / 362880, 0, 1e-14);
+    }
+    CHECK_OK(wane_correlate(&c, points, 10, &options, &err));
+    assert_int_equal(c.permutations, 500);
+    assert_string_equal(c.coefficient[0].p_method, "permutation");
+}
+
 /* Runs change places within their own order only. */
 static void runs_stay_in_their_order(void **state)
 {
@@ -333,6 +355,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_arrangement_by_hand),
         cmocka_unit_test(single_points_change_places),
+        cmocka_unit_test(nine_points_are_exact),
         cmocka_unit_test(runs_stay_in_their_order),
         cmocka_unit_test(incomplete_configs_are_dropped_and_counted),
         cmocka_unit_test(nothing_to_correlate),

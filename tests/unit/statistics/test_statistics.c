@@ -78,6 +78,29 @@ static void any_magnitude(void **state)
     CHECK_NEAR(wane_pearson(close, falling, 3), -1, 1e-12, 0);
 }
 
+/* On a line, where rounding brings the quotient of the sums an ulp above 1: no p would be left. */
+static void never_beyond_one(void **state)
+{
+    (void)state;
+    static const double lines[][7] = {
+        {5, 8, 6}, {8, 5, 0, 1, 2}, {5, 9, 8, 2, 3, 1}, {9, 5, 5, 1, 2, 9, 3}};
+    static const size_t counts[] = {3, 5, 6, 7};
+    for (size_t i = 0; i < 4; i++) {
+        size_t n = counts[i];
+        double up[7], down[7];
+        for (size_t k = 0; k < n; k++) {
+            up[k] = 3 * lines[i][k] + 1;
+            down[k] = -up[k];
+        }
+        double most = wane_pearson(lines[i], up, n), least = wane_pearson(lines[i], down, n);
+        CHECK_NEAR(most, 1, 1e-15, 0);
+        CHECK_NEAR(least, -1, 1e-15, 0);
+        assert_true(most <= 1 && least >= -1);
+        assert_true(wane_correlation_p_t(most, n) < 1e-6);
+        assert_true(wane_correlation_p_t(least, n) < 1e-6);
+    }
+}
+
 static void kendall_equals_the_count_of_pairs(void **state)
 {
     (void)state;
@@ -194,6 +217,7 @@ int main(void)
         cmocka_unit_test(coefficients_by_hand),
         cmocka_unit_test(undefined_coefficients_are_nan),
         cmocka_unit_test(any_magnitude),
+        cmocka_unit_test(never_beyond_one),
         cmocka_unit_test(kendall_equals_the_count_of_pairs),
         cmocka_unit_test(published_p_values),
         cmocka_unit_test(distributions_known_in_closed_form),
