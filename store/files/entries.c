@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "store/base/memory.h"
-#include "store/base/text.h"
+#include "store/files/entry_names.h"
 #include "store/files/file.h"
 
-enum { BLOCK = 1 << 16, LONGEST_NAME = 4096, FILTERS = 5 };
+enum { BLOCK = 1 << 16, FILTERS = 5 };
 
 static const int filter_codes[FILTERS] = {ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_ZSTD,
                                           ARCHIVE_FILTER_XZ, ARCHIVE_FILTER_BZIP2,
@@ -73,8 +73,7 @@ struct wane_entries {
     size_t fed;            /* bytes of its first block */
     uint64_t stored;       /* bytes `inner` was fed with */
     uint64_t began;        /* of an archive: where the current file begins in it */
-    char **seen;           /* names so far, sorted */
-    size_t seen_count, seen_capacity;
+    wane_name_set seen;    /* names so far */
 };
 
 static const ending *ending_of(const char *name)
@@ -142,60 +141,6 @@ static wane_status too_large(const wane_entries *e, const char *name, wane_error
 {
     return wane_fail(err, WANE_EFORMAT, "read: %s: %s: larger than %llu bytes", e->path, name,
                      (unsigned long long)e->limits.entry_bytes);
-}
-
-/* `raw` in one canonical form: no empty part, no "." part. "" is the top folder itself. Owned by
- * the caller. */
-static wane_status canonical_name(char **out, const wane_entries *e, const char *raw,
-                                  wane_error *err)
-{
-    size_t length = strlen(raw), used = 0;
-    if (length > LONGEST_NAME) return refuse(e, "a name", "longer than 4096 bytes", err);
-    if (!wane_utf8_valid(raw, length, NULL)) return refuse(e, raw, "a name must be UTF-8", err);
-    if (raw[0] == '/') return refuse(e, raw, "an absolute name", err);
-    char *name = wane_alloc(length + 1, 1);
-    if (!name) return out_of_memory(e, err);
-    for (const char *part = raw; *part;) {
-        size_t bytes = strcspn(part, "/");
-        if (bytes == 2 && part[0] == '.' && part[1] == '.') {
-            wane_free(name);
-            return refuse(e, raw, "a name must not contain \"..\"", err);
-        }
-        if (bytes && !(bytes == 1 && part[0] == '.')) {
-            if (used) name[used++] = '/';
-            memcpy(name + used, part, bytes);
-            used += bytes;
-        }
-        part += bytes + (part[bytes] == '/');
-    }
-    *out = name;
-    return WANE_OK;
-}
-
-/* Remembers `name`; a second one is refused. */
-static wane_status remember(wane_entries *e, const char *name, wane_error *err)
-{
-    size_t low = 0, high = e->seen_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(e->seen[middle], name);
-        if (order == 0) return refuse(e, name, "is in there twice", err);
-        if (order < 0) low = middle + 1;
-        else high = middle;
-    }
-    if (e->seen_count == e->seen_capacity) {
-        size_t capacity = e->seen_capacity ? e->seen_capacity * 2 : 16;
-        char **grown = wane_realloc(e->seen, capacity, sizeof *grown);
-        if (!grown) return out_of_memory(e, err);
-        e->seen = grown;
-        e->seen_capacity = capacity;
-    }
-    char *copy = wane_strdup(name);
-    if (!copy) return out_of_memory(e, err);
-    memmove(e->seen + low + 1, e->seen + low, (e->seen_count - low) * sizeof *e->seen);
-    e->seen[low] = copy;
-    e->seen_count++;
-    return WANE_OK;
 }
 
 /* A reader for archives (tar and zip under any of the filters), or, given a code, for one file
@@ -328,7 +273,7 @@ void wane_entries_close(wane_entries *e)
     if (e->outer) (void)archive_read_free(e->outer);
     if (e->fd >= 0) (void)close(e->fd);
     wane_names_free(e->names, e->name_count);
-    wane_names_free(e->seen, e->seen_count);
+    wane_name_set_free(&e->seen);
     if (e->locale) freelocale(e->locale);
     wane_free(e->hidden.first);
     wane_free(e->raw);
@@ -419,7 +364,7 @@ static wane_status open_compressed(wane_entries *e, const ending *end, wane_erro
 /* Makes the file with the name `raw` the current one. */
 static wane_status begin(wane_entries *e, const char *raw, wane_error *err)
 {
-    wane_status st = canonical_name(&e->name, e, raw, err);
+    wane_status st = wane_entry_name(&e->name, e->path, raw, err);
     if (st != WANE_OK) return st;
     if (!e->name[0]) return refuse(e, raw, "a file without a name", err);
     e->open = true;
@@ -432,7 +377,7 @@ static wane_status begin(wane_entries *e, const char *raw, wane_error *err)
         if (st != WANE_OK) return st;
         e->name[strlen(e->name) - strlen(end->text)] = '\0';
     }
-    return remember(e, e->name, err);
+    return wane_name_set_add(&e->seen, e->path, e->name, err);
 }
 
 static wane_status next_in_folder(wane_entries *e, wane_error *err)
@@ -455,7 +400,7 @@ static wane_status check_header(wane_entries *e, struct archive_entry *entry, bo
     const char *raw = archive_entry_pathname_utf8(entry);
     char *name = NULL;
     if (!raw) return refuse(e, "a name", "must be UTF-8", err);
-    wane_status st = canonical_name(&name, e, raw, err);
+    wane_status st = wane_entry_name(&name, e->path, raw, err);
     if (st != WANE_OK) return st;
     bool hidden = e->limits.visible && wane_name_hidden(name);
     if (hidden && archive_entry_filetype(entry) != AE_IFDIR && !wane_hidden_add(&e->hidden, name))
