@@ -192,87 +192,89 @@ static void overrides_reach_any_leaf(void **state)
     CHECK_FAILS(parse(&x, whole, "novalue", &err), WANE_EINVAL, "key=value");
 }
 
-/* What is wrong, and where: each text replaces the line that begins alike. */
+#define INTERVENTIONS "name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ninterventions: "
+
+/* Files that are no experiments, and what is said of them. */
+static const struct {
+    const char *text, *message;
+} mistakes[] = {
+    {"name: x\nmodel: m\ntasks: [a]\nmetods: []\n", "did you mean"},
+    {"name: x\nmodel: m\ntasks: [a]\nmetods: []\n", "line 4, column"},
+    {"name: x\nname: y\n", "line 2"},
+    {"model: m\n", "'name' is missing"},
+    {"name: x\ntasks: [a]\n", "'model' is missing"},
+    {"name: x\nmodel: m\ntasks: []\nmethods: []\n", "empty list"},
+    {"name: x\nmodel: ''\ntasks: [a]\nmethods: [lora]\n", "a path is empty"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [lora]\ncorpora: ['']\n", "a path is empty"},
+    {"name: x\nmodel: m\ntasks: [a, b/a]\nmethods: [{kind: full}]\n", "there twice"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: fool}]\n", "full"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full, rank: 4}]\n", "rank"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: lora, rank: 1.5}]\n", "whole"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: lora, rank: 4, r: 4}]\n", "the same"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: lora, alpha: 2q}]\n", "2q"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: lora, alpha: 1e12}]\n", "1e12"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full, learning_rate: fast}]\n", "fast"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nintruders: {top: 9}\n",
+     "9 is not in [10,"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ntrack: {every: 5, top: 9}\n",
+     "9 is not in [10,"},
+    {"name: x\nmodel: m\ntasks: [a]\norders: [[b]]\nmethods: [{kind: full}]\n", "'b'"},
+    {"name: x\nmodel: m\ntasks: [a]\nseeds: [1, 1]\nmethods: [{kind: full}]\n", "twice"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nstop: {wall: 2 days}\n", "2h"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: given, stages: [p, q]}]\n", "2 stages"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nprotocol: {head: probe}\n",
+     "verbalizer"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nintruders: {against: [last]}\n",
+     "neither base nor previous"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nintruders: {against: "
+     "[previous]}\n",
+     "always measured"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ntrack: {spectra: true}\n",
+     "'every' is missing"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ntrack: {every: 0}\n", "not in"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nmatrices: [{stages: all}]\n",
+     "'name' is missing"},
+    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nmatrices: [{name: q, sides: "
+     "[w]}]\n",
+     "neither u nor v"},
+    {"name: x\nmodel: m\ncorpora: [{path: c, weight: 0}]\ntasks: [a]\nmethods: [{kind: "
+     "full}]\n",
+     "[1e-09, 1e+09]"},
+    {"name: x\nmodel: m\ncorpora: [{path: c}, {path: d}]\ntasks: [a]\nmethods: [{kind: "
+     "full}]\n",
+     "corpora: which corpus is the pretraining text? give one of the 2 'role: pretraining'"},
+    {"name: x\nmodel: m\ncorpora: [{path: c, role: other}, {path: d}]\ntasks: [a]\nmethods: "
+     "[{kind: full}]\n",
+     "which corpus is the pretraining text?"},
+    {INTERVENTIONS "some\n", "none of false, true, no, yes"},
+    {INTERVENTIONS "{side: [u, v]}\n", "side: one of u, v expected, found a list"},
+    {INTERVENTIONS "{k: 0}\n", "0 is not in [1, 1048576]"},
+    {INTERVENTIONS "{k: 2.5}\n", "2.5 is no whole number"},
+    {INTERVENTIONS "{arms: [shrunk]}\n", "none of intruders, neighbour, shrink"},
+    {INTERVENTIONS "{arms: [shrink, shrink]}\n", "'shrink' is there twice"},
+    {INTERVENTIONS "{choices: []}\n", "empty list"},
+    {INTERVENTIONS "{lambdas: [.5, 0.5]}\n", "0.5 is there twice"},
+    {INTERVENTIONS "{lambdas: [-1]}\n", "-1 is not in [0, 4]"},
+    {INTERVENTIONS "{lambdas: []}\n", "empty list"},
+    {INTERVENTIONS "{stages: first}\n", "last, all or a list"},
+    {INTERVENTIONS "{stages: [2]}\n", "2 is not in [1, 1]"},
+    {INTERVENTIONS "{lambda: .5}\n", "did you mean"},
+    {INTERVENTIONS "{epsilon: 2}\n", "2 is not in"},
+    {INTERVENTIONS "[top]\n", "a map expected"},
+};
+
 static void every_error_names_its_place(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text, *message;
-    } cases[] = {
-        {"name: x\nmodel: m\ntasks: [a]\nmetods: []\n", "did you mean"},
-        {"name: x\nmodel: m\ntasks: [a]\nmetods: []\n", "line 4, column"},
-        {"name: x\nname: y\n", "line 2"},
-        {"model: m\n", "'name' is missing"},
-        {"name: x\ntasks: [a]\n", "'model' is missing"},
-        {"name: x\nmodel: m\ntasks: []\nmethods: []\n", "empty list"},
-        {"name: x\nmodel: ''\ntasks: [a]\nmethods: [lora]\n", "a path is empty"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [lora]\ncorpora: ['']\n", "a path is empty"},
-        {"name: x\nmodel: m\ntasks: [a, b/a]\nmethods: [{kind: full}]\n", "there twice"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: fool}]\n", "full"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full, rank: 4}]\n", "rank"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: lora, rank: 1.5}]\n", "whole"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: lora, rank: 4, r: 4}]\n", "the same"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: lora, alpha: 2q}]\n", "2q"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: lora, alpha: 1e12}]\n", "1e12"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full, learning_rate: fast}]\n", "fast"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nintruders: {top: 9}\n",
-         "9 is not in [10,"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ntrack: {every: 5, top: 9}\n",
-         "9 is not in [10,"},
-        {"name: x\nmodel: m\ntasks: [a]\norders: [[b]]\nmethods: [{kind: full}]\n", "'b'"},
-        {"name: x\nmodel: m\ntasks: [a]\nseeds: [1, 1]\nmethods: [{kind: full}]\n", "twice"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nstop: {wall: 2 days}\n", "2h"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: given, stages: [p, q]}]\n", "2 stages"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nprotocol: {head: probe}\n",
-         "verbalizer"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nintruders: {against: [last]}\n",
-         "neither base nor previous"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nintruders: {against: "
-         "[previous]}\n",
-         "always measured"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ntrack: {spectra: true}\n",
-         "'every' is missing"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ntrack: {every: 0}\n", "not in"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nmatrices: [{stages: all}]\n",
-         "'name' is missing"},
-        {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nmatrices: [{name: q, sides: "
-         "[w]}]\n",
-         "neither u nor v"},
-        {"name: x\nmodel: m\ncorpora: [{path: c, weight: 0}]\ntasks: [a]\nmethods: [{kind: "
-         "full}]\n",
-         "[1e-09, 1e+09]"},
-        {"name: x\nmodel: m\ncorpora: [{path: c}, {path: d}]\ntasks: [a]\nmethods: [{kind: "
-         "full}]\n",
-         "corpora: which corpus is the pretraining text? give one of the 2 'role: pretraining'"},
-        {"name: x\nmodel: m\ncorpora: [{path: c, role: other}, {path: d}]\ntasks: [a]\nmethods: "
-         "[{kind: full}]\n",
-         "which corpus is the pretraining text?"},
-#define AFTER "name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ninterventions: "
-        {AFTER "some\n", "none of false, true, no, yes"},
-        {AFTER "{side: [u, v]}\n", "side: one of u, v expected, found a list"},
-        {AFTER "{k: 0}\n", "0 is not in [1, 1048576]"},
-        {AFTER "{k: 2.5}\n", "2.5 is no whole number"},
-        {AFTER "{arms: [shrunk]}\n", "none of intruders, neighbour, shrink"},
-        {AFTER "{arms: [shrink, shrink]}\n", "'shrink' is there twice"},
-        {AFTER "{choices: []}\n", "empty list"},
-        {AFTER "{lambdas: [.5, 0.5]}\n", "0.5 is there twice"},
-        {AFTER "{lambdas: [-1]}\n", "-1 is not in [0, 4]"},
-        {AFTER "{lambdas: []}\n", "empty list"},
-        {AFTER "{stages: first}\n", "last, all or a list"},
-        {AFTER "{stages: [2]}\n", "2 is not in [1, 1]"},
-        {AFTER "{lambda: .5}\n", "did you mean"},
-        {AFTER "{epsilon: 2}\n", "2 is not in"},
-        {AFTER "[top]\n", "a map expected"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
         wane_error err;
         wane_experiment *x = NULL;
-        wane_status st = parse(&x, cases[i].text, NULL, &err);
-        if (st == WANE_OK) print_error("case %zu was accepted\n", i);
+        wane_status st = parse(&x, mistakes[i].text, NULL, &err);
+        if (st == WANE_OK) print_error("accepted: %s\n", mistakes[i].text);
         assert_int_not_equal(st, WANE_OK);
-        if (!strstr(err.message, cases[i].message) || !strstr(err.message, "x.yaml"))
-            print_error("case %zu: %s\n", i, err.message);
-        assert_non_null(strstr(err.message, cases[i].message));
+        if (!strstr(err.message, mistakes[i].message) || !strstr(err.message, "x.yaml"))
+            print_error("%s\n%s\n", mistakes[i].text, err.message);
+        assert_non_null(strstr(err.message, mistakes[i].message));
         assert_non_null(strstr(err.message, "x.yaml"));
         assert_null(x);
     }
