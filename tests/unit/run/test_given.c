@@ -39,19 +39,50 @@ static const char *path_of(int slot, const char *name)
     return path_space[slot];
 }
 
-static int run(const char *yaml, const char *methods, const char *adapter, const char *database)
+static void write_experiment(const char *yaml, const char *methods)
 {
     wane_text text = {0};
     wane_text_printf(&text, experiment, scratch_path("model"), methods);
     write_file(scratch_path(yaml), text.data, text.length);
     wane_text_free(&text);
+}
+
+static int run(const char *yaml, const char *methods, const char *adapter, const char *database)
+{
+    write_experiment(yaml, methods);
     const char *const arguments[] = {
         "run", path_of(0, yaml), adapter, "--db", path_of(1, database), "--threads", "1", NULL};
     int code = process_run(arguments, "out", "err");
-    char *said = read_file(scratch_path("err"), NULL);
-    if (code != 0) print_error("exit code %d: %s\n", code, said);
-    free(said);
+    if (code != 0) process_print_said(code);
     return code;
+}
+
+/* What the last call said on stderr has `text` in it. */
+static void check_said(const char *text)
+{
+    char *said = read_file(scratch_path("err"), NULL);
+    if (!strstr(said, text)) fail_msg("no \"%s\" in: %s", text, said);
+    free(said);
+}
+
+static int64_t ask(const char *database, const char *sql)
+{
+    return query_integer_at(scratch_path(database), sql);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    size_t count = 0;
+    char *bytes = read_file(from, &count);
+    write_file(to, bytes, count);
+    free(bytes);
+}
+
+/* A method of two given stages, in the scratch folder. */
+static void two_stages(wane_text *out, const char *name, const char *first, const char *second)
+{
+    wane_text_printf(out, "  - {name: %s, kind: given, stages: [%s, %s]}\n", name,
+                     scratch_path(first), scratch_path(second));
 }
 
 static int make(void **state)
@@ -144,14 +175,13 @@ static void checkpoints_give_the_numbers_of_their_training(void **state)
     assert_int_equal(run("given.yaml", methods.data, "protocol.adapter=merge", "given.db"), 0);
     same_numbers("trained.db", "lora", "given.db", "lora-again");
     same_numbers("trained.db", "full", "given.db", "full-again");
-    assert_int_equal(query_integer_at(scratch_path("given.db"), "SELECT count(*) FROM step"), 0);
-    assert_int_equal(query_integer_at(scratch_path("given.db"),
-                                      "SELECT count(*) FROM stage WHERE kind = 'given' AND status "
-                                      "= 'done'"),
+    assert_int_equal(ask("given.db", "SELECT count(*) FROM step"), 0);
+    assert_int_equal(ask("given.db", "SELECT count(*) FROM stage WHERE kind = 'given' AND status "
+                                     "= 'done'"),
                      4);
     /* Read again, nothing is done; as another policy's, it is another run. */
     assert_int_equal(run("given.yaml", methods.data, "protocol.adapter=merge", "given.db"), 0);
-    assert_int_equal(query_integer_at(scratch_path("given.db"), "SELECT count(*) FROM run"), 2);
+    assert_int_equal(ask("given.db", "SELECT count(*) FROM run"), 2);
     wane_text_free(&methods);
 }
 
@@ -179,9 +209,9 @@ static void heads_come_with_their_adapters(void **state)
         "z "
         "ON z.run = r.id JOIN score s ON s.stage = z.stage WHERE r.kind <> 'full' AND s.metric IN "
         "('accuracy', 'loss')";
-    int64_t sum = query_integer_at(scratch_path("heads.db"), scores);
+    int64_t sum = ask("heads.db", scores);
     assert_true(sum != 0);
-    assert_int_equal(query_integer_at(scratch_path("brought.db"), scores), sum);
+    assert_int_equal(ask("brought.db", scores), sum);
     wane_text_free(&methods);
 }
 
@@ -190,18 +220,14 @@ static void a_model_in_a_folder(void **state)
 {
     (void)state;
     wane_text methods = {0};
-    wane_text_printf(&methods, "  - {name: back, kind: given, stages: [%s, %s]}\n",
-                     scratch_path("model"), scratch_path("model"));
+    two_stages(&methods, "back", "model", "model");
     assert_int_equal(run("back.yaml", methods.data, "protocol.adapter=merge", "back.db"), 0);
-    assert_int_equal(query_integer_at(scratch_path("back.db"),
-                                      "SELECT count(*) FROM pretraining_forgetting WHERE position "
-                                      "> 0 AND forgetting = 0 AND kl_to_base < 1e-9"),
+    assert_int_equal(ask("back.db", "SELECT count(*) FROM pretraining_forgetting WHERE position "
+                                    "> 0 AND forgetting = 0 AND kl_to_base < 1e-9"),
                      2);
-    assert_int_equal(
-        query_integer_at(scratch_path("back.db"),
-                         "SELECT count(*) FROM spectrum WHERE reason = 'unchanged' AND "
-                         "intruders_u = 0"),
-        2 * 14);
+    assert_int_equal(ask("back.db", "SELECT count(*) FROM spectrum WHERE reason = 'unchanged' AND "
+                                    "intruders_u = 0"),
+                     2 * 14);
     wane_text_free(&methods);
 }
 
@@ -214,23 +240,18 @@ static void a_model_is_computed_under_its_own_configuration(void **state)
     copy_model(
         "model", "theta",
         (file_change[]){{"config.json", "\"rope_theta\": 1e+04", "\"rope_theta\": 2.5"}, {0}});
-    wane_text_printf(&methods, "  - {name: theta, kind: given, stages: [%s, %s]}\n",
-                     scratch_path("theta"), scratch_path("model"));
+    two_stages(&methods, "theta", "theta", "model");
     assert_int_equal(run("theta.yaml", methods.data, "protocol.adapter=merge", "theta.db"), 0);
-    assert_int_equal(query_integer_at(scratch_path("theta.db"),
-                                      "SELECT count(*) FROM pretraining_forgetting WHERE position "
-                                      "= 1 AND abs(forgetting) > 1e-3 AND kl_to_base > 1e-3"),
+    assert_int_equal(ask("theta.db", "SELECT count(*) FROM pretraining_forgetting WHERE position "
+                                     "= 1 AND abs(forgetting) > 1e-3 AND kl_to_base > 1e-3"),
                      1);
-    assert_int_equal(query_integer_at(scratch_path("theta.db"),
-                                      "SELECT count(*) FROM pretraining_forgetting WHERE position "
-                                      "= 2 AND forgetting = 0 AND kl_to_base < 1e-9"),
+    assert_int_equal(ask("theta.db", "SELECT count(*) FROM pretraining_forgetting WHERE position "
+                                     "= 2 AND forgetting = 0 AND kl_to_base < 1e-9"),
                      1);
-    assert_int_equal(query_integer_at(scratch_path("theta.db"), "SELECT count(*) FROM difference"),
-                     1);
-    assert_int_equal(query_integer_at(scratch_path("theta.db"),
-                                      "SELECT count(*) FROM difference d JOIN run_stage z ON "
-                                      "z.stage = d.stage WHERE z.position = 1 AND setting = "
-                                      "'rope_theta' AND base = '10000' AND value = '2.5'"),
+    assert_int_equal(ask("theta.db", "SELECT count(*) FROM difference"), 1);
+    assert_int_equal(ask("theta.db", "SELECT count(*) FROM difference d JOIN run_stage z ON "
+                                     "z.stage = d.stage WHERE z.position = 1 AND setting = "
+                                     "'rope_theta' AND base = '10000' AND value = '2.5'"),
                      1);
     wane_text_free(&methods);
 }
@@ -254,16 +275,13 @@ static void a_model_behind_an_adapter_on_the_head(void **state)
     CHECK_OK(
         wane_tensors_write(scratch_path("head/adapter_model.safetensors"), list, 2, NULL, 0, &err));
     write_file(scratch_path("head/adapter_config.json"), config, sizeof config - 1);
-    wane_text_printf(&methods, "  - {name: head, kind: given, stages: [%s, %s]}\n",
-                     scratch_path("head"), scratch_path("model"));
+    two_stages(&methods, "head", "head", "model");
     assert_int_equal(run("head.yaml", methods.data, "protocol.adapter=merge", "head.db"), 0);
-    assert_int_equal(query_integer_at(scratch_path("head.db"),
-                                      "SELECT count(*) FROM pretraining_forgetting WHERE position "
-                                      "= 1 AND abs(forgetting) > 1e-3 OR position = 2 AND "
-                                      "forgetting = 0"),
+    assert_int_equal(ask("head.db", "SELECT count(*) FROM pretraining_forgetting WHERE position "
+                                    "= 1 AND abs(forgetting) > 1e-3 OR position = 2 AND "
+                                    "forgetting = 0"),
                      2);
-    assert_int_equal(query_integer_at(scratch_path("head.db"), "SELECT count(*) FROM difference"),
-                     0);
+    assert_int_equal(ask("head.db", "SELECT count(*) FROM difference"), 0);
     wane_text_free(&methods);
 }
 
@@ -285,22 +303,17 @@ static void models_that_do_not_fit_are_refused(void **state)
          "the tokenizers give other ids: document 1, position "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        wane_text methods = {0}, yaml = {0};
+        wane_text methods = {0};
         copy_model("model", cases[i].name, cases[i].changes);
         wane_text_printf(&methods, "  - {name: m, kind: given, stages: [%s]}\n",
                          scratch_path(cases[i].name));
-        wane_text_printf(&yaml, experiment, scratch_path("model"), methods.data);
-        write_file(scratch_path("m.yaml"), yaml.data, yaml.length);
+        write_experiment("m.yaml", methods.data);
         const char *const arguments[] = {"run", path_of(0, "m.yaml"), "--db", path_of(1, "m.db"),
                                          NULL};
         assert_int_equal(process_run(arguments, "out", "err"), 2);
-        char *said = read_file(scratch_path("err"), NULL);
-        if (!strstr(said, cases[i].says)) print_error("%s\n", said);
-        assert_non_null(strstr(said, cases[i].says));
+        check_said(cases[i].says);
         assert_false(wane_file_exists(scratch_path("m.db")));
-        free(said);
         wane_text_free(&methods);
-        wane_text_free(&yaml);
     }
 }
 
@@ -320,12 +333,9 @@ static void what_changes_is_another_checkpoint(void **state)
     static const char *const files[] = {"adapter_config.json", "adapter_model.safetensors"};
     for (size_t f = 0; f < 2; f++) {
         char from[64], to[64];
-        size_t count = 0;
         (void)snprintf(from, sizeof from, "reference/peft/layers/%s", files[f]);
         (void)snprintf(to, sizeof to, "one/%s", files[f]);
-        char *bytes = read_file(from, &count);
-        write_file(scratch_path(to), bytes, count);
-        free(bytes);
+        copy_file(from, scratch_path(to));
     }
     CHECK_OK(wane_given_sha256(before, path, &err));
     CHECK_OK(wane_update_load(&update, path, NULL, NULL, &err));
@@ -364,14 +374,11 @@ static void a_model_and_an_adapter_in_one_folder(void **state)
     static const char *const files[] = {"adapter_config.json", "adapter_model.safetensors",
                                         "config.json", "model.safetensors", "tokenizer.json"};
     for (size_t f = 0; f < 5; f++) {
-        size_t count = 0;
         if (f < 2)
             (void)snprintf(from, sizeof from, "%.*s/%s", (int)(end - first), first, files[f]);
         else (void)snprintf(from, sizeof from, "%s/%s", scratch_path("model"), files[f]);
         (void)snprintf(to, sizeof to, "both/%s", files[f]);
-        char *bytes = read_file(from, &count);
-        write_file(scratch_path(to), bytes, count);
-        free(bytes);
+        copy_file(from, scratch_path(to));
     }
     static const char *const calls[][4] = {{"perplexity", "both", NULL, "named as the base"},
                                            {"perplexity", "model", "both", "what was tuned"},
@@ -387,21 +394,15 @@ static void a_model_and_an_adapter_in_one_folder(void **state)
         const char *const with[] = {"perplexity", base, "builtin", "--adapter", tuned, NULL};
         const char *const two[] = {calls[c][0], base, tuned, NULL};
         assert_int_equal(process_run(!asks ? two : calls[c][2] ? with : alone, "out", "err"), 0);
-        char *said = read_file(scratch_path("err"), NULL);
-        if (!strstr(said, "holds a model and an adapter") || !strstr(said, calls[c][3]))
-            fail_msg("%s %s: %s", calls[c][0], base, said);
-        free(said);
+        check_said("holds a model and an adapter");
+        check_said(calls[c][3]);
     }
     wane_text_clear(&methods);
-    wane_text_printf(&methods, "  - {name: mixed, kind: given, stages: [%s, %s]}\n",
-                     scratch_path("both"), scratch_path("both"));
+    two_stages(&methods, "mixed", "both", "both");
     assert_int_equal(run("mixed.yaml", methods.data, "protocol.adapter=continue", "mixed.db"), 0);
-    char *said = read_file(scratch_path("err"), NULL);
-    assert_non_null(strstr(said, "holds a model and an adapter: named as what was tuned"));
-    free(said);
-    assert_int_equal(query_integer_at(scratch_path("mixed.db"),
-                                      "SELECT count(*) FROM pretraining_forgetting WHERE position "
-                                      "> 0 AND forgetting <> 0"),
+    check_said("holds a model and an adapter: named as what was tuned");
+    assert_int_equal(ask("mixed.db", "SELECT count(*) FROM pretraining_forgetting WHERE position "
+                                     "> 0 AND forgetting <> 0"),
                      2);
     wane_text_free(&methods);
 }
@@ -411,34 +412,24 @@ static void an_adapter_that_reads_otherwise(void **state)
 {
     (void)state;
     wane_error err;
-    wane_text methods = {0}, yaml = {0};
+    wane_text methods = {0};
     static const char *const files[][2] = {
         {"both/adapter_config.json", "beside/adapter_config.json"},
         {"both/adapter_model.safetensors", "beside/adapter_model.safetensors"},
         {"reads/tokenizer.json", "beside/tokenizer.json"}};
     CHECK_OK(wane_folder_make(scratch_path("beside"), &err));
-    for (size_t f = 0; f < 3; f++) {
-        size_t count = 0;
-        char *bytes = read_file(scratch_path(files[f][0]), &count);
-        write_file(scratch_path(files[f][1]), bytes, count);
-        free(bytes);
-    }
-    wane_text_printf(&methods, "  - {name: m, kind: given, stages: [%s, %s]}\n",
-                     scratch_path("beside"), scratch_path("beside"));
-    wane_text_printf(&yaml, experiment, scratch_path("model"), methods.data);
-    write_file(scratch_path("b.yaml"), yaml.data, yaml.length);
+    for (size_t f = 0; f < 3; f++) copy_file(scratch_path(files[f][0]), scratch_path(files[f][1]));
+    two_stages(&methods, "m", "beside", "beside");
+    write_experiment("b.yaml", methods.data);
     const char *const calls[][6] = {
         {"run", path_of(0, "b.yaml"), "--db", path_of(1, "b.db"), NULL},
         {"perplexity", path_of(2, "model"), "builtin", "--adapter", path_of(3, "beside"), NULL}};
     for (size_t c = 0; c < 2; c++) {
         assert_int_equal(process_run(calls[c], "out", "err"), 2);
-        char *said = read_file(scratch_path("err"), NULL);
-        if (!strstr(said, "the tokenizers give other ids")) fail_msg("%s: %s", calls[c][0], said);
-        free(said);
+        check_said("the tokenizers give other ids");
     }
     assert_false(wane_file_exists(scratch_path("b.db")));
     wane_text_free(&methods);
-    wane_text_free(&yaml);
 }
 
 /* An adapter of rank 2 on one parameter. */
@@ -475,10 +466,8 @@ static void a_tied_head_goes_its_own_way(void **state)
     wane_random_normal_fill(values, 2 * (rows + cols), 0.2, &where);
     save_adapter(&table[0], "lm_head.weight", "head", values);
     save_adapter(&table[2], table[2].name, "query", values);
-    wane_text_printf(&methods, "  - {name: ends, kind: given, stages: [%s, ", scratch_path("head"));
-    wane_text_printf(&methods, "%s]}\n", scratch_path("query"));
-    wane_text_printf(&methods, "  - {name: back, kind: given, stages: [%s, ", scratch_path("head"));
-    wane_text_printf(&methods, "%s]}\n", scratch_path("model"));
+    two_stages(&methods, "ends", "head", "query");
+    two_stages(&methods, "back", "head", "model");
     assert_int_equal(run("tied.yaml", methods.data, "protocol.adapter=continue", "tied.db"), 0);
     static const char sql[] = "SELECT CAST(1e9 * l.nll AS INTEGER) FROM run r JOIN run_stage z ON "
                               "z.run = r.id JOIN likelihood l ON l.stage = z.stage WHERE r.method "
@@ -488,7 +477,7 @@ static void a_tied_head_goes_its_own_way(void **state)
         for (int p = 0; p < 3; p++) {
             char text[256];
             (void)snprintf(text, sizeof text, sql, m ? "back" : "ends", p);
-            nll[m][p] = query_integer_at(scratch_path("tied.db"), text);
+            nll[m][p] = ask("tied.db", text);
         }
     assert_int_equal(nll[1][1], nll[0][1]);
     assert_int_equal(nll[1][2], nll[1][0]); /* the model again, tied again */
@@ -497,13 +486,12 @@ static void a_tied_head_goes_its_own_way(void **state)
     assert_int_equal(run("merged.yaml", methods.data, "protocol.adapter=merge", "merged.db"), 0);
     char back[256];
     (void)snprintf(back, sizeof back, sql, "back", 2);
-    assert_int_equal(query_integer_at(scratch_path("merged.db"), back), nll[1][0]);
+    assert_int_equal(ask("merged.db", back), nll[1][0]);
     static const char *const names[] = {"head", "query"};
     for (int p = 1; p < 3; p++) {
         char adapter[512], base[512], tokens[32];
-        (void)snprintf(
-            tokens, sizeof tokens, "%d",
-            (int)query_integer_at(scratch_path("tied.db"), "SELECT max(tokens) FROM likelihood"));
+        (void)snprintf(tokens, sizeof tokens, "%d",
+                       (int)ask("tied.db", "SELECT max(tokens) FROM likelihood"));
         (void)snprintf(base, sizeof base, "%s", scratch_path("model"));
         (void)snprintf(adapter, sizeof adapter, "%s", scratch_path(names[p - 1]));
         const char *const arguments[] = {"perplexity", base,   "builtin", "--adapter", adapter,
@@ -520,16 +508,14 @@ static void a_tied_head_goes_its_own_way(void **state)
 }
 
 /* The model's numbers cut to the 16 bits of BF16, kept in fp32. */
-static void save_rounded(const char *path)
+static void save_rounded(const char *name)
 {
     size_t count = 0;
-    char name[600];
-    (void)snprintf(name, sizeof name, "%s/model.safetensors", scratch_path("model"));
-    char *bytes = read_file(name, &count);
+    char *bytes = read_file(scratch_path("model/model.safetensors"), &count);
     uint64_t header = 0;
     memcpy(&header, bytes, sizeof header);
     for (size_t i = 8 + (size_t)header; i + 4 <= count; i += 4) bytes[i] = bytes[i + 1] = 0;
-    write_file(path, bytes, count);
+    write_file(scratch_path(name), bytes, count);
     free(bytes);
 }
 
@@ -538,19 +524,17 @@ static void rounded_checkpoints_have_their_floor(void **state)
 {
     (void)state;
     wane_text methods = {0};
-    save_rounded(scratch_path("rounded.safetensors"));
-    wane_text_printf(&methods, "  - {name: rounded, kind: given, stages: [%s, %s]}\n",
-                     scratch_path("rounded.safetensors"), scratch_path("rounded.safetensors"));
+    save_rounded("rounded.safetensors");
+    two_stages(&methods, "rounded", "rounded.safetensors", "rounded.safetensors");
     assert_int_equal(run("rounded.yaml", methods.data, "protocol.adapter=merge", "rounded.db"), 0);
     /* Without it the floor would be that of fp32: max(rows, cols) eps sigma_1. */
-    assert_int_equal(
-        query_integer_at(scratch_path("rounded.db"),
+    assert_int_equal(ask("rounded.db",
                          "SELECT count(*) FROM spectrum s JOIN matrix m ON m.id = s.matrix "
                          "JOIN direction d ON d.stage = s.stage AND d.matrix = s.matrix "
                          "AND d.position = 1 AND d.side = 'u' WHERE s.changed = 1 AND "
                          "s.\"floor\" BETWEEN 1e-4 * d.sigma AND 1e-2 * d.sigma AND "
                          "s.\"floor\" > 20 * 1.19209e-07 * d.sigma * max(m.\"rows\", m.cols)"),
-        2 * 14);
+                     2 * 14);
     wane_text_free(&methods);
 }
 
@@ -560,16 +544,11 @@ static void what_cannot_be_read_is_said(void **state)
     wane_text methods = {0};
     wane_text_printf(&methods, "  - {name: gone, kind: given, stages: [%s]}\n",
                      scratch_path("nowhere"));
-    wane_text text = {0};
-    wane_text_printf(&text, experiment, scratch_path("model"), methods.data);
-    write_file(scratch_path("gone.yaml"), text.data, text.length);
+    write_experiment("gone.yaml", methods.data);
     const char *const arguments[] = {"run", path_of(0, "gone.yaml"), "--db", path_of(1, "gone.db"),
                                      NULL};
     assert_int_equal(process_run(arguments, "out", "err"), 2);
-    char *said = read_file(scratch_path("err"), NULL);
-    assert_non_null(strstr(said, "nowhere"));
-    free(said);
-    wane_text_free(&text);
+    check_said("nowhere");
     wane_text_free(&methods);
 }
 
@@ -579,7 +558,7 @@ static void validate_refuses_what_run_would(void **state)
     (void)state;
     static const char other[] = "{\"peft_type\": \"LORA\", \"r\": 2, \"use_dora\": true}";
     wane_error err;
-    wane_text methods = {0}, text = {0};
+    wane_text methods = {0};
     CHECK_OK(wane_folder_make(scratch_path("dora"), &err));
     write_file(scratch_path("dora/adapter_config.json"), other, sizeof other - 1);
     write_file(scratch_path("dora/adapter_model.safetensors"), "x", 1);
@@ -588,20 +567,14 @@ static void validate_refuses_what_run_would(void **state)
         {"model", NULL}, {"dora", "dora"}, {"words.txt", "words.txt"}, {"nowhere", "nowhere"}};
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
         wane_text_clear(&methods);
-        wane_text_clear(&text);
-        wane_text_printf(&methods, "  - {name: g, kind: given, stages: [%s, %s]}\n",
-                         scratch_path("model"), scratch_path(stages[i][0]));
-        wane_text_printf(&text, experiment, scratch_path("model"), methods.data);
-        write_file(scratch_path("stages.yaml"), text.data, text.length);
+        two_stages(&methods, "g", "model", stages[i][0]);
+        write_experiment("stages.yaml", methods.data);
         const char *const arguments[] = {"validate", path_of(0, "stages.yaml"), NULL};
         int code = process_run(arguments, "out", "err");
-        char *said = read_file(scratch_path("err"), NULL);
-        if (code != (stages[i][1] ? 2 : 0)) print_error("exit code %d: %s\n", code, said);
+        if (code != (stages[i][1] ? 2 : 0)) process_print_said(code);
         assert_int_equal(code, stages[i][1] ? 2 : 0);
-        if (stages[i][1]) assert_non_null(strstr(said, stages[i][1]));
-        free(said);
+        if (stages[i][1]) check_said(stages[i][1]);
     }
-    wane_text_free(&text);
     wane_text_free(&methods);
 }
 
