@@ -199,23 +199,26 @@ static void eval_equals_its_examples(void **state)
 {
     (void)state;
     static outcomes o;
-    static const char *const lines[] = {
-        "eval {base} --tasks builtin/topic --json --examples {e.jsonl}",
-        "eval {base} --tasks builtin/counting --json --adapter {adapter} --examples {e.jsonl}",
-        "eval {base} --tasks builtin/topic --json --split train --limit 50 --examples {e.jsonl}",
-        "eval {base} --tasks builtin/topic --json --per-token --max-length 20 --limit 7 --examples "
-        "{e.jsonl}"};
-    static const size_t rows[] = {300, 300, 50, 7};
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        const wane_json *list = told_json(lines[i]), *row = wane_json_at(list, 0);
+    static const struct {
+        const char *options;
+        size_t rows;
+    } calls[] = {{"builtin/topic", 300},
+                 {"builtin/counting --adapter {adapter}", 300},
+                 {"builtin/topic --split train --limit 50", 50},
+                 {"builtin/topic --per-token --max-length 20 --limit 7", 7}};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        char line[200];
+        (void)snprintf(line, sizeof line, "eval {base} --json --examples {e.jsonl} --tasks %s",
+                       calls[i].options);
+        const wane_json *list = told_json(line), *row = wane_json_at(list, 0);
         size_t right = 0;
         double loss = 0;
         assert_int_equal(wane_json_size(list), 1);
         json_keys_are(row, "task split data_sha256 n accuracy stderr loss majority reason "
                            "labels cut_rows cut_tokens unknown_tokens apart_rows");
         read_outcomes(&o, "e.jsonl");
-        assert_int_equal(o.count, rows[i]);
-        assert_true(json_number(row, "n") == (double)rows[i]);
+        assert_int_equal(o.count, calls[i].rows);
+        assert_true(json_number(row, "n") == (double)calls[i].rows);
         for (size_t k = 0; k < o.count; k++) {
             assert_true(o.right[k] ? o.margin[k] >= 0 : o.margin[k] <= 0);
             right += o.right[k];
@@ -282,59 +285,48 @@ static void save_changed(const char *name, float value)
     free(tokenizer);
 }
 
-static bool says_no_number(void)
-{
-    return strstr(told_out(), "nan") || strstr(told_out(), "inf");
-}
-
 /* A model whose logits are not numbers: the page shows no number and why, exit 1. */
 static void a_model_that_is_not_finite(void **state)
 {
     (void)state;
     static const struct {
-        const char *name, *says;
+        const char *says;
         float value;
-    } models[] = {{"m0", "value 3 of model.norm.weight is NaN\n", NAN},
-                  {"m1", "value 3 of model.norm.weight is infinite\n", INFINITY},
-                  {"m2", "sums overflow, the weights are finite\n", 3.4e38f}};
+    } models[] = {{"value 3 of model.norm.weight is NaN\n", NAN},
+                  {"value 3 of model.norm.weight is infinite\n", INFINITY},
+                  {"sums overflow, the weights are finite\n", 3.4e38f}};
+    static const struct {
+        const char *line, *out, *more, *err;
+    } calls[] = {
+        {"perplexity {bad} {text.txt}", "\nnll                  - (not_finite)\n",
+         "\ntoken perplexity     -\n", "text, document 0: logits are not finite: "},
+        {"perplexity {base} {text.txt} --json --adapter {bad}", "\"nll\": null, \"stderr\": null, ",
+         "\"reason\": \"not_finite\"}\n", ""},
+        {"eval {bad} --tasks builtin/topic,builtin/order --limit 9 --examples {no}",
+         "\ntopic  test   9         -       -     -    ", "  not_finite\norder  test   9 ",
+         "task topic, row 0: logits are not finite: "},
+        {"eval {bad} --tasks builtin/topic --limit 9 --json",
+         "\"accuracy\": null, \"stderr\": null, \"loss\": null", "", ""},
+    };
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
-        char line[200];
-        save_changed(models[i].name, models[i].value);
-        (void)snprintf(line, sizeof line, "perplexity {%s} {text.txt}", models[i].name);
-        assert_int_equal(told(line), 1);
-        assert_non_null(strstr(told_out(), "\nnll                  - (not_finite)\n"));
-        assert_non_null(strstr(told_out(), "\ntoken perplexity     -\n"));
-        assert_false(says_no_number());
-        assert_non_null(strstr(told_err(), "text, document 0: logits are not finite: "));
-        assert_non_null(strstr(told_err(), models[i].says));
-        (void)snprintf(line, sizeof line, "perplexity {base} {text.txt} --json --adapter {%s}",
-                       models[i].name);
-        assert_int_equal(told(line), 1);
-        assert_non_null(strstr(told_out(), "\"nll\": null, \"stderr\": null, "));
-        assert_non_null(strstr(told_out(), "\"reason\": \"not_finite\"}\n"));
-        assert_false(says_no_number());
-        (void)snprintf(line, sizeof line,
-                       "eval {%s} --tasks builtin/topic,builtin/order --limit 9 --examples {no}",
-                       models[i].name);
-        assert_int_equal(told(line), 1);
-        assert_non_null(strstr(told_out(), "\ntopic  test   9         -       -     -    "));
-        assert_non_null(strstr(told_out(), "  not_finite\norder  test   9 "));
-        assert_false(says_no_number());
-        assert_non_null(strstr(told_err(), "task topic, row 0: logits are not finite: "));
-        (void)snprintf(line, sizeof line, "scale {base} {%s} --lambda 0 -o {scaled}",
-                       models[i].name);
-        if (isfinite(models[i].value)) assert_int_equal(told(line), 2); /* no intruder */
-        else assert_int_equal(told(line), 1);
-        if (!isfinite(models[i].value)) assert_non_null(strstr(told_err(), models[i].says));
-        assert_false(wane_file_exists(scratch_path("scaled")));
+        save_changed("bad", models[i].value);
+        for (size_t c = 0; c < sizeof calls / sizeof *calls; c++) {
+            assert_int_equal(told(calls[c].line), 1);
+            assert_non_null(strstr(told_out(), calls[c].out));
+            assert_non_null(strstr(told_out(), calls[c].more));
+            assert_non_null(strstr(told_err(), calls[c].err));
+            if (c == 0) assert_non_null(strstr(told_err(), models[i].says));
+            assert_null(strstr(told_out(), "nan"));
+            assert_null(strstr(told_out(), "inf"));
+        }
         char *examples = read_file(scratch_path("no"), NULL);
         assert_string_equal(examples, "");
         free(examples);
-        (void)snprintf(line, sizeof line, "eval {%s} --tasks builtin/topic --limit 9 --json",
-                       models[i].name);
-        assert_int_equal(told(line), 1);
-        assert_non_null(strstr(told_out(), "\"accuracy\": null, \"stderr\": null, \"loss\": null"));
-        assert_false(says_no_number());
+        bool finite = isfinite(models[i].value);
+        /* 2: there is no intruder */
+        assert_int_equal(told("scale {base} {bad} --lambda 0 -o {scaled}"), finite ? 2 : 1);
+        if (!finite) assert_non_null(strstr(told_err(), models[i].says));
+        assert_false(wane_file_exists(scratch_path("scaled")));
     }
 }
 
@@ -503,11 +495,10 @@ static void diff_is_one_page(void **state)
 static void threads_change_nothing(void **state)
 {
     (void)state;
-    (void)told_json("diff {base} {adapter} --corpus {text.txt} --tasks builtin/topic --limit 50 "
-                    "--json --threads 1");
+#define DIFF "diff {base} {adapter} --corpus {text.txt} --tasks builtin/topic --limit 50 --json "
+    (void)told_json(DIFF "--threads 1");
     char *one = strdup(told_out());
-    (void)told_json("diff {base} {adapter} --corpus {text.txt} --tasks builtin/topic --limit 50 "
-                    "--json --threads 3");
+    (void)told_json(DIFF "--threads 3");
     assert_string_equal(one, told_out());
     free(one);
 }
