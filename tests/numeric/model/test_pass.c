@@ -5,155 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "eval/model/pass.h"
 #include "store/base/memory.h"
+#include "tests/numeric/model/pass_case.h"
 #include "tests/support/support.h"
-
-static const wane_config small = {.vocabulary = 37,
-                                  .width = 24,
-                                  .layers = 3,
-                                  .heads = 4,
-                                  .kv_heads = 2,
-                                  .head_width = 6,
-                                  .hidden = 28,
-                                  .context = 128,
-                                  .norm_epsilon = 1e-5,
-                                  .rope = {.theta = 100},
-                                  .tied = true,
-                                  .attention_bias = true,
-                                  .mlp_bias = true,
-                                  .initializer_range = 0.3};
-
-enum { TOKENS = 1400, SEQUENCES = 40 };
-
-typedef struct data {
-    size_t starts[SEQUENCES + 1], position[TOKENS];
-    int32_t ids[TOKENS], target[TOKENS];
-    wane_batch batch;
-} data;
-
-/* Sequences of 1..60 tokens; every `every`-th token a target. */
-static void make_data(data *d, size_t sequences, size_t every)
-{
-    wane_random where = {.seed = 2, .purpose = WANE_RANDOM_TEST};
-    *d = (data){.starts = {0}};
-    size_t targets = 0;
-    for (size_t s = 0; s < sequences; s++)
-        d->starts[s + 1] = d->starts[s] + 1 + (size_t)wane_random_below(&where, s, 60);
-    size_t tokens = d->starts[sequences];
-    assert_true(tokens <= TOKENS);
-    where.tensor = 1;
-    for (size_t t = 0; t < tokens; t++)
-        d->ids[t] = (int32_t)wane_random_below(&where, t, small.vocabulary);
-    for (size_t t = every / 2; t < tokens; t += every) {
-        d->position[targets] = t;
-        d->target[targets++] = d->ids[(t + 1) % tokens];
-    }
-    d->batch = (wane_batch){.tokens = tokens,
-                            .sequences = sequences,
-                            .ids = d->ids,
-                            .starts = d->starts,
-                            .targets = targets,
-                            .position = d->position,
-                            .target = d->target};
-}
-
-static wane_model *make_model(const wane_config *config)
-{
-    wane_error err;
-    wane_model *model = NULL;
-    CHECK_OK(wane_model_random(&model, config, 1, &err));
-    wane_random where = {.seed = 8, .purpose = WANE_RANDOM_TEST};
-    for (size_t i = 0; i < model->parameters.count; i++) {
-        const wane_parameter *p = &model->parameters.parameter[i];
-        if (p->role != WANE_ROLE_NORM && p->role != WANE_ROLE_BIAS) continue;
-        where.tensor = i;
-        wane_random_uniform_fill(wane_model_weight(model, i), p->rows, 0.2, 1.2, &where);
-    }
-    return model;
-}
-
-/* An adapter on every weight whose module contains `word`, B not zero. */
-static wane_adapter *make_adapter(const wane_model *model, const char *word, size_t rank,
-                                  double dropout)
-{
-    wane_error err;
-    const wane_parameters *table = &model->parameters;
-    wane_adapter *adapter = NULL;
-    bool *target = wane_alloc(table->count, sizeof *target);
-    for (size_t i = 0; i < table->count; i++)
-        target[i] = table->parameter[i].linear && strstr(table->parameter[i].name, word);
-    CHECK_OK(wane_adapter_new(&adapter, table, target, rank, 1.5, dropout, 1, 1, &err));
-    wane_random where = {.seed = 8, .purpose = WANE_RANDOM_TEST, .tensor = 99};
-    for (size_t f = 0; f < adapter->count; f++, where.step++)
-        wane_random_normal_fill(adapter->factor[f].b, adapter->factor[f].rows * rank, 0.3, &where);
-    wane_free(target);
-    return adapter;
-}
-
-/* What a training run is asked for. */
-typedef struct plan {
-    const wane_model *model;
-    const wane_adapter *adapter;
-    const wane_batch *batch;
-    const bool *train; /* NULL: no weights */
-    const wane_dropout *dropout;
-    size_t frozen;
-    int threads;
-} plan;
-
-/* Gradients (to be freed) and loss. */
-static float *gradients_of(const plan *p, double *loss)
-{
-    wane_error err;
-    wane_pool *pool = NULL;
-    wane_pass *pass = NULL;
-    wane_pass_limits limits = {.tokens = p->batch->tokens,
-                               .sequences = p->batch->sequences,
-                               .targets = p->batch->targets,
-                               .training = true,
-                               .train_weights = p->train != NULL,
-                               .adapter_floats_rank = p->adapter ? p->adapter->factor[0].rank : 0,
-                               .frozen_layers = p->frozen};
-    if (p->threads) CHECK_OK(wane_pool_new(&pool, p->threads, &err));
-    CHECK_OK(wane_pass_new(&pass, &p->model->config, &limits, pool, &err));
-    size_t floats = p->train ? p->model->parameters.floats : p->adapter->floats;
-    float *block = wane_alloc_aligned(floats, sizeof *block);
-    wane_gradients g = {
-        .weights = p->train ? block : NULL, .train = p->train, .adapter = p->train ? NULL : block};
-    CHECK_OK(wane_pass_forward(pass, p->model, p->adapter, p->batch, p->dropout, &err));
-    CHECK_OK(wane_pass_backward(pass, 0.25, &g, loss, &err));
-    wane_pass_free(pass);
-    wane_pool_free(pool);
-    return block;
-}
-
-static float *nll_of(const wane_model *model, const wane_adapter *adapter, const wane_batch *batch,
-                     int threads)
-{
-    wane_error err;
-    wane_pool *pool = NULL;
-    wane_pass *pass = NULL;
-    wane_pass_limits limits = {.tokens = batch->tokens,
-                               .sequences = batch->sequences,
-                               .targets = batch->targets,
-                               .adapter_floats_rank = adapter ? adapter->factor[0].rank : 0};
-    if (threads) CHECK_OK(wane_pool_new(&pool, threads, &err));
-    CHECK_OK(wane_pass_new(&pass, &model->config, &limits, pool, &err));
-    float *nll = wane_alloc(batch->targets, sizeof *nll);
-    CHECK_OK(wane_pass_forward(pass, model, adapter, batch, NULL, &err));
-    wane_pass_nll(pass, nll, NULL);
-    wane_pass_free(pass);
-    wane_pool_free(pool);
-    return nll;
-}
-
-static bool *all_trained(const wane_model *model)
-{
-    bool *train = wane_alloc(model->parameters.count, sizeof *train);
-    for (size_t i = 0; i < model->parameters.count; i++) train[i] = true;
-    return train;
-}
 
 static void bits_do_not_depend_on_threads(void **state)
 {
@@ -338,30 +192,10 @@ static void adapters_on_parts_have_the_gradients_of_the_whole(void **state)
     const char *words[] = {"2.mlp.down",    "2.mlp.up",      "1.self_attn.o",
                            "1.self_attn.v", "0.self_attn.q", "mlp"};
     for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
-        double loss = 0, change = 0, slope = 0;
         wane_adapter *adapter = make_adapter(model, words[w], 2, 0);
         plan p = {.model = model, .batch = &d.batch, .adapter = adapter};
         p.frozen = words[w][0] == 'm' ? 0 : (size_t)(words[w][0] - '0');
-        float *gradient = gradients_of(&p, &loss);
-        /* Against the loss itself along the gradient. */
-        float *kept = wane_alloc_aligned(adapter->floats, sizeof *kept);
-        memcpy(kept, adapter->block, adapter->floats * sizeof *kept);
-        double norm = 0;
-        for (size_t i = 0; i < adapter->floats; i++) norm += (double)gradient[i] * gradient[i];
-        double h = 0.02 / sqrt(norm);
-        for (int side = -1; side <= 1; side += 2) {
-            double moved = 0;
-            for (size_t i = 0; i < adapter->floats; i++)
-                adapter->block[i] = (float)(kept[i] + side * h * gradient[i]);
-            float *nll = nll_of(model, adapter, &d.batch, 0);
-            for (size_t t = 0; t < d.batch.targets; t++) moved += nll[t];
-            change += side * 0.25 * moved;
-            wane_free(nll);
-        }
-        slope = change / (2 * h);
-        CHECK_NEAR(slope, norm, 0, 5e-3);
-        wane_free(kept);
-        wane_free(gradient);
+        check_slope(&p, adapter);
         wane_adapter_free(adapter);
     }
     wane_model_free(model);
@@ -427,23 +261,8 @@ static void dropout_gradients_follow_the_loss(void **state)
     wane_model *model = make_model(&small);
     wane_adapter *adapter = make_adapter(model, "proj", 2, 0.3);
     wane_dropout dropout = {.seed = 3, .stage = 1, .step = 5};
-    double loss = 0, norm = 0, change = 0;
     plan p = {.model = model, .batch = &d.batch, .adapter = adapter, .dropout = &dropout};
-    float *gradient = gradients_of(&p, &loss);
-    float *kept = wane_alloc_aligned(adapter->floats, sizeof *kept);
-    memcpy(kept, adapter->block, adapter->floats * sizeof *kept);
-    for (size_t i = 0; i < adapter->floats; i++) norm += (double)gradient[i] * gradient[i];
-    double h = 0.02 / sqrt(norm);
-    for (int side = -1; side <= 1; side += 2) {
-        for (size_t i = 0; i < adapter->floats; i++)
-            adapter->block[i] = (float)(kept[i] + side * h * gradient[i]);
-        wane_free(gradients_of(&p, &loss));
-        change += side * 0.25 * loss;
-        /* gradient itself must stay what it was */
-    }
-    CHECK_NEAR(change / (2 * h), norm, 0, 5e-3);
-    wane_free(kept);
-    wane_free(gradient);
+    check_slope(&p, adapter);
     wane_adapter_free(adapter);
     wane_model_free(model);
 }
