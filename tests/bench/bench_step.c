@@ -161,12 +161,46 @@ static void report(const work *w, const char *shape, const char *what, spent ste
     (void)fflush(stdout);
 }
 
+enum { MOST = 64 };
+
+/* Of every repeat, and of the products before and after it. */
+typedef struct timing {
+    double wall[MOST], cpu[MOST], gemm_wall[2 * MOST], gemm_cpu[2 * MOST];
+} timing;
+
+/* Forward, and backward unless `gradients` is NULL: then the nll of every target. */
+static void time_steps(timing *t, const work *w, wane_pass *pass, const wane_gradients *gradients,
+                       float *nll)
+{
+    wane_error err;
+    double loss = 0;
+    wane_dropout drop = {.seed = 1};
+    int inner = 1; /* steps timed together: about a fifth of a second */
+    for (int r = -1; r < w->repeats && r < MOST; r++) {
+        spent before = product(w->pool), start = now();
+        for (int i = 0; i < inner; i++) {
+            must(wane_pass_forward(pass, w->model, w->adapter, &w->batch, &drop, &err), &err);
+            if (gradients) must(wane_pass_backward(pass, 1, gradients, &loss, &err), &err);
+            else wane_pass_nll(pass, nll, NULL);
+        }
+        spent step = since(start), after = product(w->pool);
+        if (r < 0) { /* warm up */
+            inner = step.wall < 0.1 ? (int)(0.2 / (step.wall + 1e-6)) + 1 : 1;
+            continue;
+        }
+        t->wall[r] = step.wall / inner;
+        t->cpu[r] = step.cpu / inner;
+        t->gemm_wall[2 * r] = before.wall;
+        t->gemm_wall[2 * r + 1] = after.wall;
+        t->gemm_cpu[2 * r] = before.cpu;
+        t->gemm_cpu[2 * r + 1] = after.cpu;
+    }
+}
+
 static void bench(work *w, const char *shape, const char *what, bool training, size_t rank,
                   double dropout)
 {
-    enum { MOST = 64 };
     wane_error err;
-    double wall[MOST], cpu[MOST], gemm_wall[2 * MOST], gemm_cpu[2 * MOST], loss = 0;
     bool weights = training && !rank;
     size_t planned = 0;
     if (w->only[0] && strcmp(w->only, what) != 0) return;
@@ -196,30 +230,11 @@ static void bench(work *w, const char *shape, const char *what, bool training, s
     float *nll = wane_alloc(w->batch.targets, sizeof *nll);
     wane_gradients gradients = {
         .weights = rank ? NULL : block, .train = train, .adapter = rank ? block : NULL};
-    wane_dropout drop = {.seed = 1};
-    int inner = 1; /* steps timed together: about a fifth of a second */
-    for (int r = -1; r < w->repeats && r < MOST; r++) {
-        spent before = product(w->pool), start = now();
-        for (int i = 0; i < inner; i++) {
-            must(wane_pass_forward(pass, w->model, w->adapter, &w->batch, &drop, &err), &err);
-            if (training) must(wane_pass_backward(pass, 1, &gradients, &loss, &err), &err);
-            else wane_pass_nll(pass, nll, NULL);
-        }
-        spent step = since(start), after = product(w->pool);
-        if (r < 0) { /* warm up */
-            inner = step.wall < 0.1 ? (int)(0.2 / (step.wall + 1e-6)) + 1 : 1;
-            continue;
-        }
-        wall[r] = step.wall / inner;
-        cpu[r] = step.cpu / inner;
-        gemm_wall[2 * r] = before.wall;
-        gemm_wall[2 * r + 1] = after.wall;
-        gemm_cpu[2 * r] = before.cpu;
-        gemm_cpu[2 * r + 1] = after.cpu;
-    }
+    timing t;
+    time_steps(&t, w, pass, training ? &gradients : NULL, nll);
     int count = w->repeats < MOST ? w->repeats : MOST;
-    report(w, shape, what, (spent){median(wall, count), median(cpu, count)},
-           (spent){median(gemm_wall, 2 * count), median(gemm_cpu, 2 * count)},
+    report(w, shape, what, (spent){median(t.wall, count), median(t.cpu, count)},
+           (spent){median(t.gemm_wall, 2 * count), median(t.gemm_cpu, 2 * count)},
            useful_flops(w, training, weights, rank), (double)planned);
     wane_pass_free(pass);
     wane_adapter_free(w->adapter);

@@ -273,6 +273,29 @@ static void micro_batches_change_last_bits_alone(void **state)
     assert_true(fabs(plain.losses[4] - cut.losses[4]) > 1e-4);
 }
 
+/* Of every element of B: how far the mean of `draws` gradients, of which sums and sums of squares
+ * are given, is from the exact one. */
+static void check_means(const wane_adapter *adapter, const float *exact, const double *sum,
+                        const double *square, double draws)
+{
+    double worst = 0;
+    size_t checked = 0;
+    for (size_t f = 0; f < adapter->count; f++) {
+        const wane_factor *factor = &adapter->factor[f];
+        for (size_t i = 0; i < factor->rows * factor->rank; i++) {
+            size_t k = factor->b_offset + i;
+            double mean = sum[k] / draws;
+            double spread = sqrt(fmax(square[k] / draws - mean * mean, 0) / (draws - 1));
+            if (exact[k] == 0) continue;
+            assert_true(spread > 0);
+            worst = fmax(worst, fabs(mean - (double)exact[k]) / spread);
+            checked++;
+        }
+    }
+    print_message("dropout: worst of %zu means is %.2f standard errors off\n", checked, worst);
+    assert_true(checked > 20 && worst < 4.5);
+}
+
 /* With B zero its gradient is linear in the masks: over many steps its mean must be the gradient
  * without dropout, and its spread that of independent draws. */
 static void dropout_masks_are_fair(void **state)
@@ -312,22 +335,7 @@ static void dropout_masks_are_fair(void **state)
             square[i] += (double)one[i] * (double)one[i];
         }
     }
-    double worst = 0;
-    size_t checked = 0;
-    for (size_t f = 0; f < adapter->count; f++) {
-        const wane_factor *factor = &adapter->factor[f];
-        for (size_t i = 0; i < factor->rows * factor->rank; i++) {
-            size_t k = factor->b_offset + i;
-            double mean = sum[k] / DRAWS;
-            double spread = sqrt(fmax(square[k] / DRAWS - mean * mean, 0) / (DRAWS - 1));
-            if (exact[k] == 0) continue;
-            assert_true(spread > 0);
-            worst = fmax(worst, fabs(mean - (double)exact[k]) / spread);
-            checked++;
-        }
-    }
-    print_message("dropout: worst of %zu means is %.2f standard errors off\n", checked, worst);
-    assert_true(checked > 20 && worst < 4.5);
+    check_means(adapter, exact, sum, square, DRAWS);
     wane_free(target);
     wane_free(one);
     wane_free(exact);

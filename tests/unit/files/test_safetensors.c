@@ -204,61 +204,67 @@ static void a_wrong_index_is_refused(void **state)
     "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":" first "},"                         \
     "\"y\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":" second "}}"
 
+/* A header, the bytes behind it, the length that is claimed (0: its own), and what is said. */
+static const struct {
+    const char *header;
+    size_t data;
+    uint64_t claimed;
+    const char *cause;
+} hostile[] = {
+    {"{}", 0, UINT64_C(1) << 63, "9223372036854775808 bytes is claimed, the file has 10"},
+    {"{}", 0, UINT64_MAX, "is claimed"},
+    {"{}", 0, 3, "is claimed"},
+    {"[]", 0, 0, "no object"},
+    {"{", 0, 0, "line 1"},
+    {"{\"x\":1}", 0, 0, "no tensor description"},
+    {"{}", 4, 0, "end at byte 0 of the data, the file holds 4"},
+    {ONE("F32", "[2]", "[0,8]"), 7, 0, "ends at byte 8 of the data, the file holds 7"},
+    {ONE("F32", "[2]", "[0,8]"), 12, 0, "end at byte 8 of the data, the file holds 12"},
+    {ONE("F32", "[3]", "[0,8]"), 8, 0, "3 elements of F32 do not fill the 8 bytes"},
+    {ONE("F16", "[2]", "[0,8]"), 8, 0, "do not fill"},
+    {ONE("F99", "[2]", "[0,8]"), 8, 0, "unknown dtype \"F99\""},
+    {ONE("F32", "[2]", "[8,0]"), 8, 0, "are no range"},
+    {ONE("F32", "[2]", "[-8,0]"), 8, 0, "are no range"},
+    {ONE("F32", "[2]", "[0,8,8]"), 8, 0, "are no range"},
+    {ONE("F32", "[2]", "[0.0,8.0]"), 8, 0, "are no range"},
+    {ONE("F32", "[2]", "[0,9223372036854775807]"), 8, 0, "the file holds 8"},
+    {ONE("F32", "[4294967296,4294967296]", "[0,8]"), 8, 0, "overflows"},
+    {ONE("F32", "[2305843009213693954,2]", "[0,8]"), 8, 0, "do not fill"},
+    {ONE("F32", "[4611686018427387906]", "[0,8]"), 8, 0, "do not fill"},
+    {ONE("F32", "[-2]", "[0,8]"), 8, 0, "is no size"},
+    {ONE("F32", "[2.0]", "[0,8]"), 8, 0, "is no size"},
+    {ONE("F32", "2", "[0,8]"), 8, 0, "shape is no list"},
+    {ONE("F32", "[1,1,1,1,1,1,1,1,2]", "[0,8]"), 8, 0, "9 dimensions"},
+    {ONE("F4", "[3]", "[0,1]"), 1, 0, "do not fill"},
+    {"{\"x\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, 0, "dtype is missing"},
+    {TWO("[0,8]", "[0,8]"), 8, 0, "y: overlaps another tensor"},
+    {TWO("[0,8]", "[4,12]"), 12, 0, "overlaps another tensor"},
+    {TWO("[0,8]", "[9,17]"), 17, 0, "a gap before byte 9"},
+    {TWO("[4,12]", "[12,20]"), 20, 0, "a gap before byte 4"},
+    {"{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+     "\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+     4, 0, "x"},
+    {"{\"__metadata__\":{\"a\":1}}", 0, 0, "a is no text"},
+    {"{\"__metadata__\":[]}", 0, 0, "__metadata__ is no object"},
+};
+
 static void hostile_headers_are_refused(void **state)
 {
     (void)state;
-    static const struct {
-        const char *header;
-        size_t data;
-        uint64_t claimed;
-        const char *cause;
-    } bad[] = {
-        {"{}", 0, UINT64_C(1) << 63, "9223372036854775808 bytes is claimed, the file has 10"},
-        {"{}", 0, UINT64_MAX, "is claimed"},
-        {"{}", 0, 3, "is claimed"},
-        {"[]", 0, 0, "no object"},
-        {"{", 0, 0, "line 1"},
-        {"{\"x\":1}", 0, 0, "no tensor description"},
-        {"{}", 4, 0, "end at byte 0 of the data, the file holds 4"},
-        {ONE("F32", "[2]", "[0,8]"), 7, 0, "ends at byte 8 of the data, the file holds 7"},
-        {ONE("F32", "[2]", "[0,8]"), 12, 0, "end at byte 8 of the data, the file holds 12"},
-        {ONE("F32", "[3]", "[0,8]"), 8, 0, "3 elements of F32 do not fill the 8 bytes"},
-        {ONE("F16", "[2]", "[0,8]"), 8, 0, "do not fill"},
-        {ONE("F99", "[2]", "[0,8]"), 8, 0, "unknown dtype \"F99\""},
-        {ONE("F32", "[2]", "[8,0]"), 8, 0, "are no range"},
-        {ONE("F32", "[2]", "[-8,0]"), 8, 0, "are no range"},
-        {ONE("F32", "[2]", "[0,8,8]"), 8, 0, "are no range"},
-        {ONE("F32", "[2]", "[0.0,8.0]"), 8, 0, "are no range"},
-        {ONE("F32", "[2]", "[0,9223372036854775807]"), 8, 0, "the file holds 8"},
-        {ONE("F32", "[4294967296,4294967296]", "[0,8]"), 8, 0, "overflows"},
-        {ONE("F32", "[2305843009213693954,2]", "[0,8]"), 8, 0, "do not fill"},
-        {ONE("F32", "[4611686018427387906]", "[0,8]"), 8, 0, "do not fill"},
-        {ONE("F32", "[-2]", "[0,8]"), 8, 0, "is no size"},
-        {ONE("F32", "[2.0]", "[0,8]"), 8, 0, "is no size"},
-        {ONE("F32", "2", "[0,8]"), 8, 0, "shape is no list"},
-        {ONE("F32", "[1,1,1,1,1,1,1,1,2]", "[0,8]"), 8, 0, "9 dimensions"},
-        {ONE("F4", "[3]", "[0,1]"), 1, 0, "do not fill"},
-        {"{\"x\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8, 0, "dtype is missing"},
-        {TWO("[0,8]", "[0,8]"), 8, 0, "y: overlaps another tensor"},
-        {TWO("[0,8]", "[4,12]"), 12, 0, "overlaps another tensor"},
-        {TWO("[0,8]", "[9,17]"), 17, 0, "a gap before byte 9"},
-        {TWO("[4,12]", "[12,20]"), 20, 0, "a gap before byte 4"},
-        {"{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-         "\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
-         4, 0, "x"},
-        {"{\"__metadata__\":{\"a\":1}}", 0, 0, "a is no text"},
-        {"{\"__metadata__\":[]}", 0, 0, "__metadata__ is no object"},
-    };
     wane_error err;
     wane_tensors *t = NULL;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        CHECK_FAILS(wane_tensors_open(&t, make(bad[i].header, bad[i].data, bad[i].claimed), &err),
-                    WANE_EFORMAT, bad[i].cause);
+    for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++)
+        CHECK_FAILS(wane_tensors_open(
+                        &t, make(hostile[i].header, hostile[i].data, hostile[i].claimed), &err),
+                    WANE_EFORMAT, hostile[i].cause);
     assert_null(t);
-    write_file(scratch_path("short"), "1234567", 7);
-    CHECK_FAILS(wane_tensors_open(&t, scratch_path("short"), &err), WANE_EFORMAT, "7 bytes");
-    write_file(scratch_path("empty"), "", 0);
-    CHECK_FAILS(wane_tensors_open(&t, scratch_path("empty"), &err), WANE_EFORMAT, "empty");
+}
+
+static void metadata_may_be_null(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_tensors *t = NULL;
     CHECK_OK(wane_tensors_open(&t,
                                make("{\"__metadata__\":null,\"a\":{\"dtype\":\"F32\",\"shape\":[1],"
                                     "\"data_offsets\":[0,4]}}",
@@ -266,7 +272,17 @@ static void hostile_headers_are_refused(void **state)
                                &err));
     assert_null(wane_tensors_metadata(t, "format"));
     wane_tensors_close(t);
-    t = NULL;
+}
+
+static void other_files_are_refused(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_tensors *t = NULL;
+    write_file(scratch_path("short"), "1234567", 7);
+    CHECK_FAILS(wane_tensors_open(&t, scratch_path("short"), &err), WANE_EFORMAT, "7 bytes");
+    write_file(scratch_path("empty"), "", 0);
+    CHECK_FAILS(wane_tensors_open(&t, scratch_path("empty"), &err), WANE_EFORMAT, "empty");
     static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
     write_file(scratch_path("pointer"), pointer, strlen(pointer));
     CHECK_FAILS(wane_tensors_open(&t, scratch_path("pointer"), &err), WANE_EFORMAT, "Git LFS");
@@ -378,6 +394,8 @@ int main(void)
         cmocka_unit_test(shards_hold_the_model),
         cmocka_unit_test(a_wrong_index_is_refused),
         cmocka_unit_test(hostile_headers_are_refused),
+        cmocka_unit_test(metadata_may_be_null),
+        cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(damage_is_survived),
         cmocka_unit_test(writing_is_exact_and_repeatable),
         cmocka_unit_test(lack_of_memory_is_reported),

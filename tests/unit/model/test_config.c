@@ -173,72 +173,70 @@ static void sizes_have_the_defaults_of_transformers(void **state)
     assert_int_equal(c.context, 2048);
 }
 
+/* What is no llama, or one that is computed otherwise, and what a refusal names. */
+static const struct {
+    const char *text, *named;
+} uncovered[] = {
+    {"[]", "no JSON object"},
+    {"{\"model_type\": \"gpt2\"}", "gpt2"},
+    {"{\"vocab_size\": 3}", "model_type"},
+    {"{\"model_type\": \"llama\", \"vocab_size\": null}", "vocab_size"},
+    {"{" SIZES ", \"sliding_window\": 128}", "sliding_window"},
+    {"{" SIZES ", \"quantization_config\": {}}", "quantization_config"},
+    {"{" SIZES ", \"hidden_act\": \"gelu\"}", "gelu"},
+    {"{" SIZES ", \"attention_dropout\": 0.1}", "attention_dropout"},
+    {"{" SIZES ", \"partial_rotary_factor\": 0.5}", "partial_rotary_factor"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}}", "linear"},
+    {"{" SIZES ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 2}}",
+     "low_freq_factor"},
+    {"{" SIZES ", \"rope_scaling\": 3}", "rope_scaling"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": null, \"factor\": 2.0}}", "rope_scaling"},
+    {"{" SIZES ", \"rope_scaling\": {\"rope_type\": null}}", "rope_scaling"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": \"linear\"}}", "factor"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2}}", "dynamic"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": \"default\", \"rope_theta\": null}}", "rope_theta"},
+    {"{" SIZES ", \"rope_theta\": null}", "rope_theta"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": \"default\", \"partial_rotary_factor\": 0.5}}",
+     "partial_rotary_factor"},
+    {"{" SIZES ", \"rope_parameters\": {\"full_attention\": {\"rope_theta\": 5.0}}}",
+     "full_attention"},
+    {"{" SIZES ", \"layer_types\": [\"full_attention\", \"sliding_attention\"]}",
+     "sliding_attention"},
+    {"{" SIZES ", \"layer_types\": \"full_attention\"}", "layer_types"},
+    {"{" SIZES ", \"sliding_window\": 128, \"use_sliding_window\": true}", "sliding_window"},
+    {"{" SIZES ", \"hidden_act\": null}", "hidden_act"},
+    {"{" SIZES ", \"is_causal\": false}", "is_causal"},
+    {"{" SIZES ", \"logits_scaling\": 8.0}", "logits_scaling"},
+    {"{" SIZES ", \"final_logit_softcapping\": 30.0}", "final_logit_softcapping"},
+    {"{" SIZES ", \"use_qk_norm\": true}", "use_qk_norm"},
+    {"{" SIZES ", \"architectures\": [\"LlamaForSequenceClassification\"]}",
+     "LlamaForSequenceClassification"},
+    {"{" SIZES ", \"num_key_value_heads\": 4}", "num_key_value_heads"},
+    {"{" SIZES ", \"num_key_value_heads\": 0}", "num_key_value_heads"},
+    {"{" SIZES ", \"head_dim\": 7}", "head_dim"},
+    {"{" SIZES ", \"rms_norm_eps\": -1}", "rms_norm_eps"},
+    {"{" SIZES ", \"rope_theta\": \"x\"}", "rope_theta"},
+    {"{" SIZES ", \"tie_word_embeddings\": 1}", "tie_word_embeddings"},
+    {"{" SIZES ", \"bos_token_id\": \"a\"}", "bos_token_id"},
+    {"{" SIZES ", \"max_position_embeddings\": 1.5}", "max_position_embeddings"},
+    {"{" SIZES, "config.json"},
+    {"{\"model_type\": \"llama\", \"vocab_size\": 10, \"hidden_size\": 50, "
+     "\"intermediate_size\": 80, \"num_hidden_layers\": 3, \"num_attention_heads\": 6}",
+     "num_attention_heads"},
+};
+
 static void what_is_not_covered_is_refused_by_name(void **state)
 {
     (void)state;
     wane_error err;
     wane_config c;
-    const struct {
-        const char *text, *named;
-    } cases[] = {
-        {"[]", "no JSON object"},
-        {"{\"model_type\": \"gpt2\"}", "gpt2"},
-        {"{\"vocab_size\": 3}", "model_type"},
-        {"{\"model_type\": \"llama\", \"vocab_size\": null}", "vocab_size"},
-        {"{" SIZES ", \"sliding_window\": 128}", "sliding_window"},
-        {"{" SIZES ", \"quantization_config\": {}}", "quantization_config"},
-        {"{" SIZES ", \"hidden_act\": \"gelu\"}", "gelu"},
-        {"{" SIZES ", \"attention_dropout\": 0.1}", "attention_dropout"},
-        {"{" SIZES ", \"partial_rotary_factor\": 0.5}", "partial_rotary_factor"},
-        {"{" SIZES ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}}", "linear"},
-        {"{" SIZES ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 2}}",
-         "low_freq_factor"},
-        {"{" SIZES ", \"rope_scaling\": 3}", "rope_scaling"},
-        {"{" SIZES ", \"rope_scaling\": {\"type\": null, \"factor\": 2.0}}", "rope_scaling"},
-        {"{" SIZES ", \"rope_scaling\": {\"rope_type\": null}}", "rope_scaling"},
-        {"{" SIZES ", \"rope_scaling\": {\"type\": \"linear\"}}", "factor"},
-        {"{" SIZES ", \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2}}", "dynamic"},
-        {"{" SIZES ", \"rope_scaling\": {\"type\": \"default\", \"rope_theta\": null}}",
-         "rope_theta"},
-        {"{" SIZES ", \"rope_theta\": null}", "rope_theta"},
-        {"{" SIZES ", \"rope_scaling\": {\"type\": \"default\", \"partial_rotary_factor\": 0.5}}",
-         "partial_rotary_factor"},
-        {"{" SIZES ", \"rope_parameters\": {\"full_attention\": {\"rope_theta\": 5.0}}}",
-         "full_attention"},
-        {"{" SIZES ", \"layer_types\": [\"full_attention\", \"sliding_attention\"]}",
-         "sliding_attention"},
-        {"{" SIZES ", \"layer_types\": \"full_attention\"}", "layer_types"},
-        {"{" SIZES ", \"sliding_window\": 128, \"use_sliding_window\": true}", "sliding_window"},
-        {"{" SIZES ", \"hidden_act\": null}", "hidden_act"},
-        {"{" SIZES ", \"is_causal\": false}", "is_causal"},
-        {"{" SIZES ", \"logits_scaling\": 8.0}", "logits_scaling"},
-        {"{" SIZES ", \"final_logit_softcapping\": 30.0}", "final_logit_softcapping"},
-        {"{" SIZES ", \"use_qk_norm\": true}", "use_qk_norm"},
-        {"{" SIZES ", \"architectures\": [\"LlamaForSequenceClassification\"]}",
-         "LlamaForSequenceClassification"},
-        {"{" SIZES ", \"num_key_value_heads\": 4}", "num_key_value_heads"},
-        {"{" SIZES ", \"num_key_value_heads\": 0}", "num_key_value_heads"},
-        {"{" SIZES ", \"head_dim\": 7}", "head_dim"},
-        {"{" SIZES ", \"rms_norm_eps\": -1}", "rms_norm_eps"},
-        {"{" SIZES ", \"rope_theta\": \"x\"}", "rope_theta"},
-        {"{" SIZES ", \"tie_word_embeddings\": 1}", "tie_word_embeddings"},
-        {"{" SIZES ", \"bos_token_id\": \"a\"}", "bos_token_id"},
-        {"{" SIZES ", \"max_position_embeddings\": 1.5}", "max_position_embeddings"},
-        {"{" SIZES, "config.json"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        wane_status st = parse(&c, cases[i].text, &err);
-        if (st == WANE_OK || !strstr(err.message, cases[i].named))
-            print_error("%s: %s\n", cases[i].text, st == WANE_OK ? "accepted" : err.message);
+    for (size_t i = 0; i < sizeof uncovered / sizeof *uncovered; i++) {
+        wane_status st = parse(&c, uncovered[i].text, &err);
+        if (st == WANE_OK || !strstr(err.message, uncovered[i].named))
+            print_error("%s: %s\n", uncovered[i].text, st == WANE_OK ? "accepted" : err.message);
         assert_int_not_equal(st, WANE_OK);
-        assert_non_null(strstr(err.message, cases[i].named));
+        assert_non_null(strstr(err.message, uncovered[i].named));
     }
-    CHECK_FAILS(parse(&c,
-                      "{\"model_type\": \"llama\", \"vocab_size\": 10, \"hidden_size\": 50, "
-                      "\"intermediate_size\": 80, \"num_hidden_layers\": 3, "
-                      "\"num_attention_heads\": 6}",
-                      &err),
-                WANE_EFORMAT, "num_attention_heads");
 }
 
 static void sizes_that_overflow_are_refused(void **state)

@@ -167,14 +167,13 @@ static void other_rows(void **state)
     sample_close(db, &s);
 }
 
-static void stages_and_runs_are_sealed(void **state)
+static void stages_are_sealed(void **state)
 {
     (void)state;
     wane_error err = {0};
     wane_results *db = NULL;
     static sample s;
     wane_stage_state stage = {0};
-    wane_run_state run = {0};
     char *path = NULL, *sha = NULL;
     CHECK_OK(wane_results_open(&db, scratch_path("seal.db"), WANE_RESULTS_CREATE, &err));
     sample_plan(db, &s, &small, "e");
@@ -214,6 +213,18 @@ static void stages_and_runs_are_sealed(void **state)
         CHECK_OK(wane_results_stage_state(db, &stage, id, &err));
         assert_int_equal(stage.status, status);
     }
+    sample_close(db, &s);
+}
+
+static void runs_are_sealed(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    wane_results *db = NULL;
+    static sample s;
+    wane_run_state run = {0};
+    CHECK_OK(wane_results_open(&db, scratch_path("runs.db"), WANE_RESULTS_CREATE, &err));
+    sample_plan(db, &s, &small, "e");
     for (int status = 0; status <= WANE_RUN_GATE_FAILED; status++) {
         CHECK_OK(wane_results_set_run_status(db, s.run[0], (wane_run_status)status, NULL, &err));
         CHECK_OK(wane_results_run_state(db, &run, s.run[0], &err));
@@ -286,7 +297,8 @@ int main(void)
         cmocka_unit_test(cells_are_written_once_and_whole),
         cmocka_unit_test(bad_cells_leave_nothing),
         cmocka_unit_test(other_rows),
-        cmocka_unit_test(stages_and_runs_are_sealed),
+        cmocka_unit_test(stages_are_sealed),
+        cmocka_unit_test(runs_are_sealed),
         cmocka_unit_test(what_is_at_work_cannot_be_sealed),
         cmocka_unit_test(transactions_join_and_roll_back),
     };

@@ -101,14 +101,15 @@ static void interventions_have_defaults(void **state)
     }
 }
 
+#define HEAD "name: x\nmodel: m\n"
+static const char shorter[] = HEAD "corpora: [dir/c.txt]\ntasks: [a]\nseeds: 3\n"
+                                   "methods: [full-matrices, lora, full]\n";
+
 /* Items given by their text alone are what they are with it spelled out, and overrides reach them.
  */
 static void short_forms_are_the_long_ones(void **state)
 {
     (void)state;
-#define HEAD "name: x\nmodel: m\n"
-    static const char shorter[] = HEAD "corpora: [dir/c.txt]\ntasks: [a]\nseeds: 3\n"
-                                       "methods: [full-matrices, lora, full]\n";
     static const char longer[] =
         HEAD "corpora: [{path: dir/c.txt}]\ntasks: [{path: a}]\n"
              "seeds: [0, 1, 2]\nmethods: [{kind: full-matrices}, {kind: lora}, {kind: full}]\n";
@@ -141,6 +142,12 @@ static void short_forms_are_the_long_ones(void **state)
         wane_experiment_free(x);
         wane_experiment_free(y);
     }
+}
+
+static void short_forms_have_the_usual_settings(void **state)
+{
+    (void)state;
+    wane_error err;
     wane_experiment *x = NULL;
     CHECK_OK(parse(&x, shorter, NULL, &err));
     assert_int_equal(x->seed_count, 3);
@@ -152,28 +159,21 @@ static void short_forms_are_the_long_ones(void **state)
     assert_true(x->configs[1].settings.rank == 8 && x->configs[1].settings.alpha == 16);
     assert_true(x->configs[1].training.learning_rate == 2e-4);
     wane_experiment_free(x);
+}
+
+static void senseless_numbers_of_seeds_are_refused(void **state)
+{
+    (void)state;
+    wane_error err;
 #define ALONE HEAD "tasks: [a]\nmethods: [full]\nseeds: "
     static const char *const senseless[] = {"0", "-1", "1.5", "many", "\"3\"", "10001", "nan", "~"};
     for (size_t i = 0; i < sizeof senseless / sizeof *senseless; i++) {
         char text[128];
         (void)snprintf(text, sizeof text, ALONE "%s\n", senseless[i]);
-        x = NULL;
+        wane_experiment *x = NULL;
         CHECK_FAILS(parse(&x, text, NULL, &err), WANE_EINVAL, "neither a number of seeds");
         assert_non_null(strstr(err.message, "line 5, column 8"));
     }
-    x = NULL;
-    CHECK_FAILS(parse(&x, ALONE "{count: 3}\n", NULL, &err), WANE_EINVAL, "found a map");
-    CHECK_FAILS(parse(&x, HEAD "tasks: [a]\nmethods: [fulls]\n", NULL, &err), WANE_EINVAL,
-                "'fulls' is none of full, full-matrices, lora, given");
-    assert_non_null(strstr(err.message, "line 4, column 11"));
-    CHECK_FAILS(parse(&x, HEAD "tasks: [a]\nmethods: [given]\n", NULL, &err), WANE_EINVAL,
-                "needs 'stages'");
-    CHECK_FAILS(parse(&x, HEAD "tasks: [a]\nmethods: [lora, lora]\n", NULL, &err), WANE_EINVAL,
-                "'lora' is there twice");
-    CHECK_FAILS(parse(&x, HEAD "corpora: [a/c, c.txt]\ntasks: [a]\nmethods: [lora]\n", NULL, &err),
-                WANE_EINVAL, "corpus 'c' is there twice");
-    CHECK_FAILS(parse(&x, HEAD "corpora: [c, builtin]\ntasks: [a]\nmethods: [lora]\n", NULL, &err),
-                WANE_EINVAL, "give one of the 2 'role: pretraining'");
 }
 
 static void overrides_reach_any_leaf(void **state)
@@ -192,59 +192,57 @@ static void overrides_reach_any_leaf(void **state)
     CHECK_FAILS(parse(&x, whole, "novalue", &err), WANE_EINVAL, "key=value");
 }
 
-#define INTERVENTIONS "name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ninterventions: "
+#define INTERVENTIONS HEAD "tasks: [a]\nmethods: [{kind: full}]\ninterventions: "
 
 /* Files that are no experiments, and what is said of them. */
 static const struct {
     const char *text, *message;
 } mistakes[] = {
-    {"name: x\nmodel: m\ntasks: [a]\nmetods: []\n", "did you mean"},
-    {"name: x\nmodel: m\ntasks: [a]\nmetods: []\n", "line 4, column"},
+    {HEAD "tasks: [a]\nmethods: [full]\nseeds: {count: 3}\n", "found a map"},
+    {HEAD "tasks: [a]\nmethods: [fulls]\n", "'fulls' is none of full, full-matrices, lora, given"},
+    {HEAD "tasks: [a]\nmethods: [fulls]\n", "line 4, column 11"},
+    {HEAD "tasks: [a]\nmethods: [given]\n", "needs 'stages'"},
+    {HEAD "tasks: [a]\nmethods: [lora, lora]\n", "'lora' is there twice"},
+    {HEAD "corpora: [a/c, c.txt]\ntasks: [a]\nmethods: [lora]\n", "corpus 'c' is there twice"},
+    {HEAD "corpora: [c, builtin]\ntasks: [a]\nmethods: [lora]\n",
+     "give one of the 2 'role: pretraining'"},
+    {HEAD "tasks: [a]\nmetods: []\n", "did you mean"},
+    {HEAD "tasks: [a]\nmetods: []\n", "line 4, column"},
     {"name: x\nname: y\n", "line 2"},
     {"model: m\n", "'name' is missing"},
     {"name: x\ntasks: [a]\n", "'model' is missing"},
-    {"name: x\nmodel: m\ntasks: []\nmethods: []\n", "empty list"},
+    {HEAD "tasks: []\nmethods: []\n", "empty list"},
     {"name: x\nmodel: ''\ntasks: [a]\nmethods: [lora]\n", "a path is empty"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [lora]\ncorpora: ['']\n", "a path is empty"},
-    {"name: x\nmodel: m\ntasks: [a, b/a]\nmethods: [{kind: full}]\n", "there twice"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: fool}]\n", "full"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full, rank: 4}]\n", "rank"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: lora, rank: 1.5}]\n", "whole"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: lora, rank: 4, r: 4}]\n", "the same"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: lora, alpha: 2q}]\n", "2q"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: lora, alpha: 1e12}]\n", "1e12"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full, learning_rate: fast}]\n", "fast"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nintruders: {top: 9}\n",
-     "9 is not in [10,"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ntrack: {every: 5, top: 9}\n",
-     "9 is not in [10,"},
-    {"name: x\nmodel: m\ntasks: [a]\norders: [[b]]\nmethods: [{kind: full}]\n", "'b'"},
-    {"name: x\nmodel: m\ntasks: [a]\nseeds: [1, 1]\nmethods: [{kind: full}]\n", "twice"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nstop: {wall: 2 days}\n", "2h"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: given, stages: [p, q]}]\n", "2 stages"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nprotocol: {head: probe}\n",
-     "verbalizer"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nintruders: {against: [last]}\n",
+    {HEAD "tasks: [a]\nmethods: [lora]\ncorpora: ['']\n", "a path is empty"},
+    {HEAD "tasks: [a, b/a]\nmethods: [{kind: full}]\n", "there twice"},
+    {HEAD "tasks: [a]\nmethods: [{kind: fool}]\n", "full"},
+    {HEAD "tasks: [a]\nmethods: [{kind: full, rank: 4}]\n", "rank"},
+    {HEAD "tasks: [a]\nmethods: [{kind: lora, rank: 1.5}]\n", "whole"},
+    {HEAD "tasks: [a]\nmethods: [{kind: lora, rank: 4, r: 4}]\n", "the same"},
+    {HEAD "tasks: [a]\nmethods: [{kind: lora, alpha: 2q}]\n", "2q"},
+    {HEAD "tasks: [a]\nmethods: [{kind: lora, alpha: 1e12}]\n", "1e12"},
+    {HEAD "tasks: [a]\nmethods: [{kind: full, learning_rate: fast}]\n", "fast"},
+    {HEAD "tasks: [a]\nmethods: [{kind: full}]\nintruders: {top: 9}\n", "9 is not in [10,"},
+    {HEAD "tasks: [a]\nmethods: [{kind: full}]\ntrack: {every: 5, top: 9}\n", "9 is not in [10,"},
+    {HEAD "tasks: [a]\norders: [[b]]\nmethods: [{kind: full}]\n", "'b'"},
+    {HEAD "tasks: [a]\nseeds: [1, 1]\nmethods: [{kind: full}]\n", "twice"},
+    {HEAD "tasks: [a]\nmethods: [{kind: full}]\nstop: {wall: 2 days}\n", "2h"},
+    {HEAD "tasks: [a]\nmethods: [{kind: given, stages: [p, q]}]\n", "2 stages"},
+    {HEAD "tasks: [a]\nmethods: [{kind: full}]\nprotocol: {head: probe}\n", "verbalizer"},
+    {HEAD "tasks: [a]\nmethods: [{kind: full}]\nintruders: {against: [last]}\n",
      "neither base nor previous"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nintruders: {against: "
-     "[previous]}\n",
+    {HEAD "tasks: [a]\nmethods: [{kind: full}]\nintruders: {against: [previous]}\n",
      "always measured"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ntrack: {spectra: true}\n",
-     "'every' is missing"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\ntrack: {every: 0}\n", "not in"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nmatrices: [{stages: all}]\n",
-     "'name' is missing"},
-    {"name: x\nmodel: m\ntasks: [a]\nmethods: [{kind: full}]\nmatrices: [{name: q, sides: "
-     "[w]}]\n",
+    {HEAD "tasks: [a]\nmethods: [{kind: full}]\ntrack: {spectra: true}\n", "'every' is missing"},
+    {HEAD "tasks: [a]\nmethods: [{kind: full}]\ntrack: {every: 0}\n", "not in"},
+    {HEAD "tasks: [a]\nmethods: [{kind: full}]\nmatrices: [{stages: all}]\n", "'name' is missing"},
+    {HEAD "tasks: [a]\nmethods: [{kind: full}]\nmatrices: [{name: q, sides: [w]}]\n",
      "neither u nor v"},
-    {"name: x\nmodel: m\ncorpora: [{path: c, weight: 0}]\ntasks: [a]\nmethods: [{kind: "
-     "full}]\n",
+    {HEAD "corpora: [{path: c, weight: 0}]\ntasks: [a]\nmethods: [{kind: full}]\n",
      "[1e-09, 1e+09]"},
-    {"name: x\nmodel: m\ncorpora: [{path: c}, {path: d}]\ntasks: [a]\nmethods: [{kind: "
-     "full}]\n",
+    {HEAD "corpora: [{path: c}, {path: d}]\ntasks: [a]\nmethods: [{kind: full}]\n",
      "corpora: which corpus is the pretraining text? give one of the 2 'role: pretraining'"},
-    {"name: x\nmodel: m\ncorpora: [{path: c, role: other}, {path: d}]\ntasks: [a]\nmethods: "
-     "[{kind: full}]\n",
+    {HEAD "corpora: [{path: c, role: other}, {path: d}]\ntasks: [a]\nmethods: [{kind: full}]\n",
      "which corpus is the pretraining text?"},
     {INTERVENTIONS "some\n", "none of false, true, no, yes"},
     {INTERVENTIONS "{side: [u, v]}\n", "side: one of u, v expected, found a list"},
@@ -410,6 +408,8 @@ int main(void)
         cmocka_unit_test(a_file_is_typed_and_expanded),
         cmocka_unit_test(interventions_have_defaults),
         cmocka_unit_test(short_forms_are_the_long_ones),
+        cmocka_unit_test(short_forms_have_the_usual_settings),
+        cmocka_unit_test(senseless_numbers_of_seeds_are_refused),
         cmocka_unit_test(overrides_reach_any_leaf),
         cmocka_unit_test(every_error_names_its_place),
         cmocka_unit_test(matrices_are_named_by_parts),
