@@ -59,34 +59,52 @@ static wane_status describe(wane_text *detail, int64_t *count, bool *finite, wan
     return st == WANE_OK ? wane_text_check(detail, "gate", path, err) : st;
 }
 
+static wane_status describe_base(wane_text *detail, int64_t *count, bool *finite, wane_work *work,
+                                 wane_error *err)
+{
+    const char *path = work->experiment->model ? work->experiment->model : "the built-in model";
+    return describe(detail, count, finite, work, path, work->plan->stages[0].id, work->inputs->base,
+                    err);
+}
+
+wane_status wane_base_tell_not_finite(wane_work *work, wane_error *err)
+{
+    wane_text detail = {0};
+    int64_t count = 0;
+    bool finite = true;
+    wane_status st = describe_base(&detail, &count, &finite, work, err);
+    if (st == WANE_OK && !finite)
+        wane_log_line(work->options->log, WANE_LOG_ERROR, "%s: the base is not finite: %s",
+                      work->experiment->name, detail.data);
+    wane_text_free(&detail);
+    return st;
+}
+
 wane_status wane_gate_base_finite(bool *out, wane_work *work, const wane_plan_run *run,
                                   wane_error *err)
 {
     wane_text detail = {0};
     int64_t count = 0;
-    wane_status st =
-        describe(&detail, &count, out, work,
-                 work->experiment->model ? work->experiment->model : "the built-in model",
-                 work->plan->stages[0].id, work->inputs->base, err);
+    wane_status st = describe_base(&detail, &count, out, work, err);
     wane_gate_row gate = {"finite", "", *out, (double)count, 0, detail.data};
-    if (st == WANE_OK && !*out)
-        wane_log_line(work->options->log, WANE_LOG_ERROR, "%s: the base is not finite: %s",
-                      run->name, detail.data);
     if (st == WANE_OK) st = wane_results_put_gate(work->db, run->id, &gate, err);
     wane_text_free(&detail);
     return st;
 }
 
+/* The gate's row stands with every run of the stage: whoever puts it first says what it is. */
 wane_status wane_gate_given_finite(wane_work *work, const wane_plan_run *run, size_t position,
                                    const wane_model *model, wane_error *err)
 {
     const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
+    const char *task = work->experiment->tasks[wane_plan_task(run, position)].spec.name;
     wane_text detail = {0};
     int64_t count = 0;
-    bool finite = false;
+    bool finite = false, said = false;
     wane_status st = describe(&detail, &count, &finite, work, stage->given, stage->id, model, err);
     wane_gate_row gate = {"finite", NULL, finite, (double)count, 0, detail.data};
-    if (st == WANE_OK && !finite)
+    if (st == WANE_OK && !finite) st = wane_gate_there(&said, work, run, gate.name, task, err);
+    if (st == WANE_OK && !finite && !said)
         wane_log_line(work->options->log, WANE_LOG_ERROR, "%s: stage %zu is not finite: %s",
                       run->name, position, detail.data);
     if (st == WANE_OK) st = wane_gate_put_for_stage(work, run, position, &gate, err);

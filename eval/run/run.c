@@ -580,6 +580,7 @@ wane_status wane_run(wane_run_outcome *out, wane_plan *plan, const wane_run_opti
     wane_status st = open_work(&work, err);
     if (st == WANE_OK && !options->worker) st = store_warnings(&work, err);
     if (st == WANE_OK) st = base_stage(&work, err);
+    if (st == WANE_OK && !options->worker) st = wane_base_tell_not_finite(&work, err);
     if (st == WANE_OK && options->jobs > 1 && !options->worker) st = wane_jobs_run(&work, err);
     else if (st == WANE_OK) st = all_runs(&work, err);
     if (st == WANE_OK && !options->worker) st = wane_bounds_finish(&work, err);

@@ -247,6 +247,8 @@ WANE_MUST_CHECK wane_status wane_gate_base_finite(bool *finite, wane_work *work,
 WANE_MUST_CHECK wane_status wane_gate_given_finite(wane_work *work, const wane_plan_run *run,
                                                    size_t position, const wane_model *model,
                                                    wane_error *err);
+/* Says, once for all runs, that the base is not: every run fails its gate alike. */
+WANE_MUST_CHECK wane_status wane_base_tell_not_finite(wane_work *work, wane_error *err);
 /* Whether no likelihood and no accuracy of the sealed stage is missing as not finite. */
 WANE_MUST_CHECK wane_status wane_stage_finite(bool *out, wane_work *work, int64_t stage,
                                               wane_error *err);

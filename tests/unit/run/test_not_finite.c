@@ -208,6 +208,50 @@ static void a_matrix(void **state)
     }
 }
 
+static size_t times_said(const char *what)
+{
+    char *text = read_file(scratch_path("err"), NULL);
+    size_t count = 0;
+    for (const char *p = text; (p = strstr(p, what)); p++) count++;
+    free(text);
+    return count;
+}
+
+/* What fails the gates of several runs is said once, by however many workers it is met. */
+static void said_once(void **state)
+{
+    (void)state;
+    static const char tuned[] = "  - {name: full, kind: full, learning_rate: 1e-3}\n"
+                                "  - {name: lora, kind: lora, rank: 2, learning_rate: 1e-3}\n";
+    static const char *const jobs[] = {"1", "2"};
+    const char *nan = path_of(2, "nan"), *good = path_of(3, "model");
+    char given[2400];
+    (void)snprintf(given, sizeof given,
+                   "  - {name: a, kind: given, stages: [%s, %s]}\n"
+                   "  - {name: b, kind: given, stages: [%s, %s]}\n",
+                   nan, good, nan, nan);
+    for (size_t i = 0; i < 2; i++) {
+        const char *const arguments[] = {"run",       path_of(0, "x.yaml"),
+                                         "--db",      path_of(1, i ? "two.db" : "one.db"),
+                                         "--jobs",    jobs[i],
+                                         "--threads", "1",
+                                         NULL};
+        for (size_t k = 0; k < 2; k++) {
+            wane_text text = {0};
+            remove_tree(arguments[3]);
+            wane_text_printf(&text, experiment, scratch_path(k ? "model" : "nan"),
+                             k ? given : tuned);
+            write_file(arguments[1], text.data, text.length);
+            wane_text_free(&text);
+            assert_int_equal(process_run(arguments, "out", "err"), 1);
+            assert_true(said("err", "2 with a failed gate"));
+            assert_int_equal(times_said("the base is not finite: "), !k);
+            assert_int_equal(times_said("/given/s0: stage 1 is not finite: "), k);
+            assert_int_equal(times_said("/given/s0: stage 2 is not finite: "), k);
+        }
+    }
+}
+
 /* Nothing is trained on a base that is not finite, and nothing is held against it. */
 static void a_base(void **state)
 {
@@ -349,6 +393,7 @@ int main(void)
         cmocka_unit_test(given_models),
         cmocka_unit_test(a_matrix),
         cmocka_unit_test(a_base),
+        cmocka_unit_test(said_once),
         cmocka_unit_test(trainings_that_end_in_no_numbers),
         cmocka_unit_test(a_trained_stage_that_overflows_elsewhere),
         cmocka_unit_test(a_file_of_version_1),
