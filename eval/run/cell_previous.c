@@ -109,11 +109,7 @@ static wane_status one_spectrum(wane_spectrum *out, const wane_base_svd *referen
 
 static wane_status add_usage(references *r, const wane_cell *cell, wane_error *err)
 {
-    wane_usage_row usage = {.phase = "svd_previous",
-                            .wall_s = r->wall,
-                            .cpu_s = r->cpu,
-                            .peak_bytes = (int64_t)wane_memory_peak(),
-                            .tokens = 0};
+    wane_usage_row usage = wane_work_usage("svd_previous", r->wall, r->cpu);
     r->work->apart_wall += r->wall;
     r->work->apart_cpu += r->cpu;
     return r->position ? wane_results_add_usage(r->work->db, cell->stage, &usage, err) : WANE_OK;

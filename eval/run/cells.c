@@ -164,6 +164,16 @@ wane_status wane_cells_missing(wane_cells_count *out, wane_work *work, const wan
     return wane_cells_visit(work->plan, run, position, count_cell, &f, err);
 }
 
+wane_usage_row wane_work_usage(const char *phase, double wall, double cpu)
+{
+    uint64_t peak = wane_memory_peak();
+    return (wane_usage_row){.phase = phase,
+                            .wall_s = wall,
+                            .cpu_s = cpu,
+                            .peak_bytes = peak ? (int64_t)peak : WANE_NULL,
+                            .tokens = WANE_NULL};
+}
+
 wane_status wane_work_commit(wane_work *work, const wane_cell *cell, const wane_cell_rows *rows,
                              wane_error *err)
 {
@@ -171,11 +181,9 @@ wane_status wane_work_commit(wane_work *work, const wane_cell *cell, const wane_
         [WANE_CELL_SCORE] = "score",       [WANE_CELL_LIKELIHOOD] = "likelihood",
         [WANE_CELL_SPECTRUM] = "spectrum", [WANE_CELL_INTERVENTION] = "intervention",
         [WANE_CELL_CHANGE] = "change",     [WANE_CELL_OVERLAP] = "overlap"};
-    wane_usage_row usage = {.phase = phases[cell->measure],
-                            .wall_s = wane_clock_wall() - work->cell_wall - work->apart_wall,
-                            .cpu_s = wane_clock_cpu() - work->cell_cpu - work->apart_cpu,
-                            .peak_bytes = (int64_t)wane_memory_peak(),
-                            .tokens = 0};
+    wane_usage_row usage = wane_work_usage(phases[cell->measure],
+                                           wane_clock_wall() - work->cell_wall - work->apart_wall,
+                                           wane_clock_cpu() - work->cell_cpu - work->apart_cpu);
     wane_cell marked = *cell;
     marked.mixed = work->mixed;
     /* Looks into a training have their cost counted with it. */

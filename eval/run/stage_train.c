@@ -35,11 +35,9 @@ typedef struct training {
 static wane_status add_usage(training *t, wane_error *err)
 {
     double wall = 0, cpu = 0, now = wane_clock_wall(), now_cpu = wane_clock_cpu();
-    wane_usage_row usage = {
-        .phase = "train", .peak_bytes = (int64_t)wane_memory_peak(), .tokens = (int64_t)t->tokens};
     wane_status st = wane_tracker_usage(t->tracker, &wall, &cpu, err);
-    usage.wall_s = now - t->wall - wall;
-    usage.cpu_s = now_cpu - t->cpu - cpu;
+    wane_usage_row usage = wane_work_usage("train", now - t->wall - wall, now_cpu - t->cpu - cpu);
+    usage.tokens = (int64_t)t->tokens;
     if (st == WANE_OK) st = wane_results_add_usage(t->work->db, t->stage->id, &usage, err);
     if (st != WANE_OK) return st;
     t->wall = now;

@@ -300,11 +300,7 @@ wane_status wane_tracker_usage(wane_tracker *tracker, double *wall, double *cpu,
     *wall = *cpu = 0;
     for (int k = 0; tracker && k < KINDS && st == WANE_OK; k++) {
         if (tracker->wall[k] == 0) continue;
-        wane_usage_row usage = {.phase = phases[k],
-                                .wall_s = tracker->wall[k],
-                                .cpu_s = tracker->cpu[k],
-                                .peak_bytes = (int64_t)wane_memory_peak(),
-                                .tokens = 0};
+        wane_usage_row usage = wane_work_usage(phases[k], tracker->wall[k], tracker->cpu[k]);
         *wall += tracker->wall[k];
         *cpu += tracker->cpu[k];
         st = wane_results_add_usage(tracker->work->db, tracker->stage, &usage, err);

@@ -164,6 +164,8 @@ WANE_MUST_CHECK wane_status wane_cells_missing(wane_cells_count *out, wane_work 
 WANE_MUST_CHECK wane_status wane_cells_fill(wane_work *work, const wane_plan_run *run,
                                             size_t position, const wane_chain *chain,
                                             wane_error *err);
+/* What a phase has cost, with the peak so far; it counts no tokens unless the caller says so. */
+wane_usage_row wane_work_usage(const char *phase, double wall, double cpu);
 /* Commits a cell, marked when kernels are mixed; one of a sealed stage together with what it has
  * cost. All cells of a run go in by this. */
 WANE_MUST_CHECK wane_status wane_work_commit(wane_work *work, const wane_cell *cell,

@@ -178,16 +178,26 @@ bool wane_file_exists(const char *path)
     return wane_at_stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
 }
 
+wane_status wane_file_head(char *out, size_t *bytes, size_t most, const char *path, wane_error *err)
+{
+    uint64_t size = 0;
+    int fd = -1;
+    wane_status st = wane_input_open(&fd, &size, NULL, path, err);
+    if (st != WANE_OK) return st;
+    ssize_t got = read_some(fd, out, most);
+    if (got < 0) st = wane_fail_errno(err, "read", path);
+    else *bytes = (size_t)got;
+    (void)close(fd);
+    return st == WANE_OK ? wane_file_refuse_lfs_pointer(out, *bytes, size, path, err) : st;
+}
+
 bool wane_file_is_database(const char *path)
 {
     static const char magic[] = "SQLite format 3"; /* and its NUL */
     char head[sizeof magic];
-    uint64_t bytes = 0;
-    int fd = -1;
-    if (wane_input_open(&fd, &bytes, NULL, path, NULL) != WANE_OK) return false;
-    ssize_t got = read_some(fd, head, sizeof head);
-    (void)close(fd);
-    return got == (ssize_t)sizeof head && memcmp(head, magic, sizeof head) == 0;
+    size_t got = 0;
+    return wane_file_head(head, &got, sizeof head, path, NULL) == WANE_OK && got == sizeof head &&
+           memcmp(head, magic, sizeof head) == 0;
 }
 
 bool wane_folder_exists(const char *path)

@@ -35,6 +35,10 @@ WANE_MUST_CHECK wane_status wane_file_read(char **out, size_t *bytes, const char
 WANE_MUST_CHECK wane_status wane_file_read_kind(char **out, size_t *bytes, const char *path,
                                                 wane_limit kind, wane_error *err);
 
+/* At most the first `most` bytes, to see what it is; a Git LFS pointer is refused. */
+WANE_MUST_CHECK wane_status wane_file_head(char *out, size_t *bytes, size_t most, const char *path,
+                                           wane_error *err);
+
 /* A read-only map of a regular file. */
 typedef struct wane_map {
     const unsigned char *data; /* borrowed until wane_map_close */

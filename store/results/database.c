@@ -10,6 +10,8 @@
 
 #include "store/base/clock.h"
 #include "store/base/memory.h"
+#include "store/files/file.h"
+#include "store/files/kind.h"
 
 enum { PATIENCE_MS = 60000, LARGEST_VALUE = 256 << 20, LATE_STEPS = 1000 };
 
@@ -59,6 +61,18 @@ static wane_status fail_damaged(wane_results *db, const char *operation, wane_er
                      operation, db->path);
 }
 
+/* Says what the file is instead, as far as its first bytes tell. */
+static wane_status fail_no_database(const wane_results *db, const char *operation, wane_error *err)
+{
+    char head[64];
+    size_t bytes = 0;
+    wane_status st = wane_file_head(head, &bytes, sizeof head, db->path, err);
+    if (st != WANE_OK) return st;
+    const char *is = wane_kind_name(wane_kind_of_bytes(head, bytes));
+    return wane_fail(err, WANE_EFORMAT, "%s: %s: %s%snot a database", operation, db->path,
+                     is ? is : "", is ? ", " : "");
+}
+
 wane_status wane_results_fail(wane_results *db, const char *operation, wane_error *err)
 {
     const char *words = sqlite3_errmsg(db->sql);
@@ -74,8 +88,7 @@ wane_status wane_results_fail(wane_results *db, const char *operation, wane_erro
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN: return fail_io(db, operation, code, err);
-    case SQLITE_NOTADB:
-        return wane_fail(err, WANE_EFORMAT, "%s: %s: not a database", operation, db->path);
+    case SQLITE_NOTADB: return fail_no_database(db, operation, err);
     case SQLITE_CORRUPT: return fail_damaged(db, operation, err);
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:

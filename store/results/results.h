@@ -542,11 +542,12 @@ WANE_MUST_CHECK wane_status wane_results_put_steps(wane_results *db, int64_t sta
                                                    wane_error *err);
 
 /* Time, memory and tokens of a phase ("train", "likelihood", ...) of a stage; adds to what an
- * interrupted process left there, the peak is the larger. */
+ * interrupted process left there, the peak is the larger. What is WANE_NULL adds nothing. */
 typedef struct wane_usage_row {
     const char *phase;
     double wall_s, cpu_s;
-    int64_t peak_bytes, tokens;
+    int64_t peak_bytes; /* WANE_NULL: the system does not tell */
+    int64_t tokens;     /* WANE_NULL: the phase counts none */
 } wane_usage_row;
 WANE_MUST_CHECK wane_status wane_results_add_usage(wane_results *db, int64_t stage,
                                                    const wane_usage_row *usage, wane_error *err);

@@ -213,8 +213,8 @@ CREATE TABLE usage (
   phase      TEXT NOT NULL,  -- "train", "likelihood", "score", "spectrum", ...
   wall_s     REAL NOT NULL,  -- seconds
   cpu_s      REAL NOT NULL,  -- of all threads
-  peak_bytes INTEGER,        -- largest resident size of the process meanwhile
-  tokens     INTEGER,        -- processed
+  peak_bytes INTEGER,        -- largest resident size of the process meanwhile; NULL: the system does not tell
+  tokens     INTEGER,        -- trained on; NULL: the phase counts none
   PRIMARY KEY (stage, phase)
 ) STRICT, WITHOUT ROWID;
 

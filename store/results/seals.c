@@ -291,9 +291,9 @@ wane_status wane_results_add_usage(wane_results *db, int64_t stage, const wane_u
     static const char sql[] =
         "INSERT INTO usage (stage, phase, wall_s, cpu_s, peak_bytes, tokens) "
         "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET wall_s = wall_s + excluded.wall_s, "
-        "cpu_s = cpu_s + excluded.cpu_s, peak_bytes = max(coalesce(peak_bytes, 0), "
-        "coalesce(excluded.peak_bytes, 0)), "
-        "tokens = coalesce(tokens, 0) + coalesce(excluded.tokens, 0)";
+        "cpu_s = cpu_s + excluded.cpu_s, peak_bytes = max(coalesce(peak_bytes, "
+        "excluded.peak_bytes), coalesce(excluded.peak_bytes, peak_bytes)), "
+        "tokens = coalesce(tokens + excluded.tokens, tokens, excluded.tokens)";
     bool own = false;
     wane_status st = wane_results_enter(db, &own, err);
     if (st != WANE_OK) return st;

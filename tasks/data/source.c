@@ -9,6 +9,7 @@
 
 #include "store/base/memory.h"
 #include "store/files/json.h"
+#include "store/files/kind.h"
 #include "tasks/data/csv.h"
 
 struct wane_source {
@@ -48,34 +49,17 @@ bool wane_format_of(wane_format *out, const char *name)
     return false;
 }
 
-/* What else is met where text is wanted, by its first bytes, and the way out. Asked only of bytes
- * that are no text: a text may begin with "PAR1". */
-static const char *kind_of_bytes(const char *bytes, size_t count)
-{
-    static const struct {
-        const char *magic;
-        size_t length;
-        const char *is;
-    } known[] = {{"PAR1", 4, "Parquet, not text (write its rows as JSON lines or CSV)"},
-                 {"ARROW1", 6, "Arrow, not text (write its rows as JSON lines or CSV)"},
-                 {"\xff\xff\xff\xff", 4, "Arrow, not text (write its rows as JSON lines or CSV)"},
-                 {"PK\3\4", 4,
-                  "a zip archive, not text (give its name the ending .zip; of an office document, "
-                  "save the text)"},
-                 {"\x1f\x8b", 2, "gzip, not text (give its name the ending .gz)"},
-                 {"\x28\xb5\x2f\xfd", 4, "Zstandard, not text (give its name the ending .zst)"},
-                 {"BZh", 3, "bzip2, not text (give its name the ending .bz2)"},
-                 {"\xfd"
-                  "7zXZ",
-                  5, "xz, not text (give its name the ending .xz)"},
-                 {"%PDF-", 5, "PDF, not text (save the text)"},
-                 {"\xff\xfe", 2, "UTF-16, not UTF-8 (convert the file to UTF-8)"},
-                 {"\xfe\xff", 2, "UTF-16, not UTF-8 (convert the file to UTF-8)"}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (count >= known[i].length && memcmp(bytes, known[i].magic, known[i].length) == 0)
-            return known[i].is;
-    return NULL;
-}
+/* What else is met where text is wanted, and the way out. */
+static const char *const remedies[WANE_KINDS] = {
+    [WANE_KIND_PARQUET] = "write its rows as JSON lines or CSV",
+    [WANE_KIND_ARROW] = "write its rows as JSON lines or CSV",
+    [WANE_KIND_ZIP] = "give its name the ending .zip; of an office document, save the text",
+    [WANE_KIND_GZIP] = "give its name the ending .gz",
+    [WANE_KIND_ZSTANDARD] = "give its name the ending .zst",
+    [WANE_KIND_BZIP2] = "give its name the ending .bz2",
+    [WANE_KIND_XZ] = "give its name the ending .xz",
+    [WANE_KIND_PDF] = "save the text",
+    [WANE_KIND_UTF16] = "convert the file to UTF-8"};
 
 wane_status wane_source_check_text(const char *bytes, size_t count, const char *name,
                                    wane_error *err)
@@ -88,8 +72,10 @@ wane_status wane_source_check_text(const char *bytes, size_t count, const char *
         bad = (size_t)(nul - bytes);
         cause = "a NUL character";
     }
-    const char *kind = kind_of_bytes(bytes, count);
-    if (kind) return wane_fail(err, WANE_EFORMAT, "read: %s: %s", name, kind);
+    wane_kind kind = wane_kind_of_bytes(bytes, count);
+    if (remedies[kind])
+        return wane_fail(err, WANE_EFORMAT, "read: %s: %s, not %s (%s)", name, wane_kind_name(kind),
+                         kind == WANE_KIND_UTF16 ? "UTF-8" : "text", remedies[kind]);
     long line = 1;
     size_t start = 0;
     for (size_t i = 0; i < bad; i++) {

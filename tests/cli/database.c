@@ -391,9 +391,9 @@ static void seal_stage(const fixture *f, int run, int position, bool diverged)
         MUST(wane_results_add_usage(f->db, f->stage[run][position],
                                     &(wane_usage_row){"train", 2.5, 4.75, 96 << 20, 60000}, &err));
     if (run == 0 || position)
-        MUST(wane_results_add_usage(f->db, f->stage[run][position],
-                                    &(wane_usage_row){"likelihood", 1.25, 2.25, 80 << 20, 10000},
-                                    &err));
+        MUST(wane_results_add_usage(
+            f->db, f->stage[run][position],
+            &(wane_usage_row){"likelihood", 1.25, 2.25, 80 << 20, WANE_NULL}, &err));
 }
 
 static wane_metric_row metric(int position, const char *name, double value, const char *reason)

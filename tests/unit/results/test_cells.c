@@ -155,6 +155,17 @@ static void other_rows(void **state)
                                    "SELECT count(*) FROM usage WHERE wall_s = 2.5 AND cpu_s = 4 "
                                    "AND peak_bytes = 1000 AND tokens = 100"),
                      1);
+    /* What a phase does not count stays unknown, however often it is added to. */
+    const wane_usage_row uncounted = {"score", 1, 1, WANE_NULL, WANE_NULL};
+    for (int i = 0; i < 2; i++) CHECK_OK(wane_results_add_usage(db, stage, &uncounted, &err));
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM usage WHERE phase = 'score' AND "
+                                       "wall_s = 2 AND peak_bytes IS NULL AND tokens IS NULL"),
+                     1);
+    CHECK_OK(wane_results_add_usage(db, stage, &(wane_usage_row){"score", 1, 1, 7, 5}, &err));
+    CHECK_OK(wane_results_add_usage(db, stage, &uncounted, &err));
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM usage WHERE phase = 'score' AND "
+                                       "wall_s = 4 AND peak_bytes = 7 AND tokens = 5"),
+                     1);
     CHECK_OK(wane_results_add_event(db, s.run[0], 0, "warning", "something", &err));
     CHECK_FAILS(wane_results_add_event(db, 0, 0, "loud", "x", &err), WANE_EINVAL, "CHECK");
     assert_int_equal(query_integer(db,

@@ -316,6 +316,30 @@ static void what_is_no_database_is_refused(void **state)
                 "not a database");
     CHECK_FAILS(wane_results_open(&db, path, WANE_RESULTS_CREATE, &err), WANE_EFORMAT,
                 "not a database");
+    static const struct {
+        const char *bytes;
+        size_t count;
+        const char *says;
+    } others[] = {{"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n", 70,
+                   "x.db: a Git LFS pointer in place of the file (run git lfs pull)"},
+                  {"\x1f\x8b\x08\x00 and so on", 16, "x.db: gzip, not a database"},
+                  {"PK\3\4 and so on", 14, "x.db: a zip archive, not a database"},
+                  {"\x28\xb5\x2f\xfd and so on", 14, "x.db: Zstandard, not a database"},
+                  {"\n<!DOCTYPE HTML>\n<html></html>", 31, "x.db: a page of HTML, not a database"},
+                  {"<html lang=en>", 14, "x.db: a page of HTML, not a database"},
+                  {"x\n", 2, "x.db: not a database"},
+                  {"name: small\n", 12, "x.db: not a database"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        for (int mode = WANE_RESULTS_READ; mode <= WANE_RESULTS_CREATE; mode++) {
+            write_file(path, others[i].bytes, others[i].count);
+            CHECK_FAILS(wane_results_open(&db, path, (wane_results_mode)mode, &err), WANE_EFORMAT,
+                        others[i].says);
+            size_t size = 0;
+            char *after = read_file(path, &size);
+            assert_int_equal(size, others[i].count);
+            assert_memory_equal(after, others[i].bytes, size);
+            free(after);
+        }
     write_file(path, "", 0);
     CHECK_FAILS(wane_results_open(&db, path, WANE_RESULTS_READ, &err), WANE_EFORMAT, "empty");
     CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_CREATE,

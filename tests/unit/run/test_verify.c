@@ -94,6 +94,13 @@ static void change(const char *sql)
 static void as_it_was_left_it_is_whole(void **state)
 {
     (void)state;
+    /* Tokens are counted in training alone, and there they are those of its steps. */
+    assert_int_equal(query_integer_at(database, "SELECT count(*) FROM usage WHERE "
+                                                "(tokens IS NULL) <> (phase <> 'train') OR "
+                                                "peak_bytes = 0 OR tokens <> (SELECT "
+                                                "sum(s.tokens) FROM step s WHERE s.stage = "
+                                                "usage.stage)"),
+                     0);
     int code = verify();
     char *page = read_file(scratch_path("page"), NULL);
     if (code != 0) print_error("%s", page);
