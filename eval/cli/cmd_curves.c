@@ -14,12 +14,6 @@
 #include "eval/cli/reading.h"
 #include "store/base/text.h"
 
-static bool ends_with(const char *path, const char *end)
-{
-    size_t length = strlen(path), tail = strlen(end);
-    return length > tail && strcmp(path + length - tail, end) == 0;
-}
-
 /* Writes a chart, or prints the query (freed in any case). */
 static wane_status write(const wane_reading *r, wane_query *query, const wane_text *chart,
                          const char *path, wane_error *err)
@@ -59,7 +53,7 @@ static wane_status show_curves(const wane_reading *r, const wane_curves_request 
     wane_curves *curves = NULL;
     wane_query *query = NULL;
     wane_text chart = {0}, caption = {0};
-    bool draw = path && ends_with(path, ".svg");
+    bool draw = path && wane_ends_with(path, ".svg");
     WANE_TRY(wane_curves_read(&curves, r->db, request, err));
     if (draw) WANE_TRY(wane_curves_draw(&chart, curves, err));
     else if (path || !wane_reading_for_people(r))
@@ -82,7 +76,7 @@ static wane_status show_matrices(const wane_reading *r, const char *path, wane_e
     wane_matrices *matrices = NULL;
     wane_query *query = NULL;
     wane_text chart = {0};
-    bool draw = path && ends_with(path, ".svg");
+    bool draw = path && wane_ends_with(path, ".svg");
     WANE_TRY(wane_matrices_read(&matrices, r->db, r->experiment, err));
     if (draw) WANE_TRY(wane_matrices_draw(&chart, matrices, err));
     else if (path || !wane_reading_for_people(r))
@@ -104,7 +98,7 @@ static wane_status show_layers(const wane_reading *r, const wane_curves_request 
     wane_layers *layers = NULL;
     wane_query *query = NULL;
     wane_text chart = {0}, caption = {0};
-    bool draw = path && ends_with(path, ".svg");
+    bool draw = path && wane_ends_with(path, ".svg");
     WANE_TRY(
         wane_layers_read(&layers, r->db, &request->counting, request->stage, r->experiment, err));
     if (draw) WANE_TRY(wane_layers_draw(&chart, layers, err));
@@ -128,7 +122,7 @@ static wane_status show_frontier(const wane_reading *r, const wane_frontier_requ
     wane_status st = WANE_OK;
     wane_query *query = NULL;
     wane_text chart = {0}, caption = {0};
-    bool draw = path && ends_with(path, ".svg");
+    bool draw = path && wane_ends_with(path, ".svg");
     if (draw) WANE_TRY(wane_frontier_draw(&chart, r->db, request, err));
     else WANE_TRY(wane_frontier_rows(&query, r->db, request, err));
     wane_frontier_caption(&caption, request);
@@ -149,7 +143,7 @@ static wane_status show_looks(const wane_reading *r, const wane_looks_request *r
     wane_query *query = NULL;
     wane_text chart = {0}, caption = {0};
     const char *matrix = NULL;
-    bool draw = path && ends_with(path, ".svg");
+    bool draw = path && wane_ends_with(path, ".svg");
     wane_arena *arena = wane_arena_new();
     WANE_TRY(arena ? WANE_OK : wane_fail_memory(err, "curves", request->metric));
     WANE_TRY(wane_looks_matrix(&matrix, r->db, request, arena, err));
@@ -291,7 +285,7 @@ static bool settle(const wane_call *call, curves_call *c)
         (void)wane_cli_usage(call, "--epsilon %g: not in (0, 1]", c->epsilon);
     else if (!parse_stage(&r->stage, c->stage))
         (void)wane_cli_usage(call, "--stage %s: neither a number from 1 on nor last", c->stage);
-    else if (c->path && !ends_with(c->path, ".svg") && !ends_with(c->path, ".csv"))
+    else if (c->path && !wane_ends_with(c->path, ".svg") && !wane_ends_with(c->path, ".csv"))
         (void)wane_cli_usage(call, "--output %s: neither .svg nor .csv", c->path);
     else if (c->path && (c->reading.json || c->reading.format_name))
         (void)wane_cli_usage(call, "either --output or a format");
@@ -375,7 +369,7 @@ static int run(wane_call *call)
     wane_error err;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 1, 1, &code)) return code;
     if (!settle(call, &c)) return WANE_EXIT_USAGE;
-    c.reading.csv_file = c.path && ends_with(c.path, ".csv");
+    c.reading.csv_file = c.path && wane_ends_with(c.path, ".csv");
     wane_status st = wane_reading_open(&c.reading, call->operand[0], &err);
     c.request.experiment = c.reading.experiment;
     if (st == WANE_OK) st = show(&c, &err);

@@ -8,16 +8,16 @@
 #include "eval/run/plan.h"
 #include "eval/train/trainer.h"
 #include "store/base/memory.h"
+#include "store/files/file.h"
 #include "store/results/query.h"
 
 static wane_status store_model(wane_plan *plan, wane_results *db, int64_t *model, wane_error *err)
 {
     const wane_inputs *in = plan->inputs;
     const wane_config *c = &in->base->config;
-    const char *name = strrchr(in->model_path, '/');
     wane_model_row row = {.key = in->model_key,
-                          .name = in->experiment->model ? (name ? name + 1 : in->model_path)
-                                                        : "builtin",
+                          .name =
+                              in->experiment->model ? wane_path_base(in->model_path) : "builtin",
                           .path = in->experiment->model ? in->model_path : "builtin",
                           .architecture = "llama",
                           .parameters = (int64_t)in->base->parameters.numbers,

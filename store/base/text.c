@@ -146,6 +146,12 @@ char *wane_format_double(char out[32], double value)
     return out;
 }
 
+bool wane_ends_with(const char *string, const char *end)
+{
+    size_t length = strlen(string), tail = strlen(end);
+    return length > tail && strcmp(string + length - tail, end) == 0;
+}
+
 /* Bytes of the well-formed sequence at `s` (`left` bytes remain), 0 when there is none.
  * Unicode 15, table 3-7. */
 static size_t utf8_sequence(const unsigned char *s, size_t left)

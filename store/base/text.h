@@ -43,6 +43,9 @@ bool wane_parse_whole(uint64_t *out, const char *string);
  * `out` must have room for 32 bytes; returns out. */
 char *wane_format_double(char out[32], double value);
 
+/* Whether `string` is longer than `end` and ends in it. */
+bool wane_ends_with(const char *string, const char *end);
+
 /* Whether the bytes are well-formed UTF-8 (no overlong forms, no surrogates, <= U+10FFFF); on
  * false, *bad (may be NULL) is the offset of the first byte that is not. */
 bool wane_utf8_valid(const char *bytes, size_t count, size_t *bad);

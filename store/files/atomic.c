@@ -93,8 +93,7 @@ static wane_status claim_temporary(wane_atomic *file, wane_error *err)
 {
     enum { NAMES = 64 };
     int cause = EBUSY;
-    const char *name = strrchr(file->path, '/');
-    name = name ? name + 1 : file->path;
+    const char *name = wane_path_base(file->path);
     size_t capacity = strlen(file->folder) + strlen(name) + 16;
     char *temporary = wane_alloc(capacity, 1);
     if (!temporary) return wane_fail_memory(err, "write", file->path);

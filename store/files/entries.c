@@ -86,12 +86,6 @@ static const ending *ending_of(const char *name)
     return NULL;
 }
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 static wane_status out_of_memory(const wane_entries *e, wane_error *err)
 {
     return wane_fail_memory(err, "read", e->path);
@@ -232,7 +226,7 @@ wane_status wane_entries_open(wane_entries **out, const char *path,
         goto done;
     }
     WANE_TRY(wane_input_open(&e->fd, &bytes, &folder, path, err));
-    const ending *end = ending_of(base_name(path));
+    const ending *end = ending_of(wane_path_base(path));
     if (folder) {
         (void)close(e->fd);
         e->fd = -1;
@@ -369,7 +363,7 @@ static wane_status begin(wane_entries *e, const char *raw, wane_error *err)
     if (!e->name[0]) return refuse(e, raw, "a file without a name", err);
     e->open = true;
     e->began = e->outer ? (uint64_t)archive_filter_bytes(e->outer, -1) : 0;
-    const ending *end = ending_of(base_name(e->name));
+    const ending *end = ending_of(wane_path_base(e->name));
     if (end && !end->archive) {
         locale_t before = enter(e);
         st = open_compressed(e, end, err);
@@ -468,7 +462,7 @@ static wane_status next_file(wane_entries *e, wane_error *err)
         return st;
     }
     if (e->names) return next_in_folder(e, err);
-    return e->count++ ? WANE_DONE : begin(e, base_name(e->path), err);
+    return e->count++ ? WANE_DONE : begin(e, wane_path_base(e->path), err);
 }
 
 wane_status wane_entries_next(wane_entries *e, const char **name, wane_error *err)
@@ -569,7 +563,7 @@ done:
 
 bool wane_entries_is_archive(const char *path)
 {
-    const ending *end = ending_of(base_name(path));
+    const ending *end = ending_of(wane_path_base(path));
     return end && end->archive;
 }
 

@@ -458,6 +458,12 @@ wane_status wane_folder_walk(char ***out, size_t *count, const char *path, size_
     return wane_folder_walk_visible(out, count, NULL, path, limit, err);
 }
 
+const char *wane_path_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 char *wane_path_join(const char *folder, const char *name)
 {
     if (!folder || !folder[0] || name[0] == '/') return wane_strdup(name);

@@ -113,6 +113,8 @@ WANE_MUST_CHECK wane_status wane_folder_walk_visible(char ***out, size_t *count,
                                                      wane_hidden_files *hidden, const char *path,
                                                      size_t limit, wane_error *err);
 
+/* What follows its last slash; all of it where there is none. */
+const char *wane_path_base(const char *path);
 /* "folder/name", or `name` alone when it is absolute or folder is NULL or empty. Owned by the
  * caller, free with wane_free; NULL when memory is out. */
 char *wane_path_join(const char *folder, const char *name);

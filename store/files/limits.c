@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "store/base/text.h"
+#include "store/files/file.h"
+
 static const struct {
     unsigned mebibytes;
     const char *of;
@@ -25,12 +28,10 @@ wane_limit wane_limit_of_name(const char *name)
     static const char *const tokenizers[] = {"tokenizer.json",          "tokenizer_config.json",
                                              "added_tokens.json",       "vocab.json",
                                              "special_tokens_map.json", "chat_template.json"};
-    static const char index[] = ".index.json";
-    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
-    size_t length = strlen(base), tail = sizeof index - 1;
+    const char *base = wane_path_base(name);
     for (size_t i = 0; i < sizeof tokenizers / sizeof *tokenizers; i++)
         if (strcmp(base, tokenizers[i]) == 0) return WANE_LIMIT_TOKENIZER;
-    if (length > tail && strcmp(base + length - tail, index) == 0) return WANE_LIMIT_INDEX;
+    if (wane_ends_with(base, ".index.json")) return WANE_LIMIT_INDEX;
     return WANE_LIMIT_CONFIG;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "store/base/memory.h"
+#include "store/base/text.h"
 #include "store/files/entries.h"
 #include "store/files/file.h"
 
@@ -32,27 +33,15 @@ struct wane_package {
 static const wane_entries_limits limits = {.entry_bytes = WANE_PACKAGE_ENTRY_BYTES,
                                            .total_bytes = WANE_PACKAGE_TOTAL_BYTES};
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-static bool ends_with(const char *text, const char *suffix)
-{
-    size_t length = strlen(text), tail = strlen(suffix);
-    return length > tail && strcmp(text + length - tail, suffix) == 0;
-}
-
 bool wane_package_tensor_name(const char *name)
 {
     static const char *const endings[] = {".safetensors", ".bin", ".pt", ".pth", ".ckpt"};
     static const char *const others[] = {"training_args.", "optimizer.", "scheduler.", "scaler.",
                                          "rng_state"};
-    const char *base = base_name(name);
+    const char *base = wane_path_base(name);
     bool good = false;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        good = good || ends_with(base, endings[i]);
+        good = good || wane_ends_with(base, endings[i]);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         good = good && strncmp(base, others[i], strlen(others[i])) != 0;
     return good && base[0] != '.';
@@ -86,10 +75,11 @@ static size_t wanted(const member *m)
 {
     enum { LENGTH = 8, POINTER = 1024 };
     uint64_t claimed = 0;
-    if (ends_with(m->name, ".json")) return (size_t)wane_limit_bytes(wane_limit_of_name(m->name));
+    if (wane_ends_with(m->name, ".json"))
+        return (size_t)wane_limit_bytes(wane_limit_of_name(m->name));
     if (m->kept_bytes >= LENGTH && memcmp(m->kept, "version ", LENGTH) == 0)
         return POINTER; /* of Git LFS, perhaps */
-    if (!ends_with(m->name, ".safetensors") || m->kept_bytes < LENGTH) return LENGTH;
+    if (!wane_ends_with(m->name, ".safetensors") || m->kept_bytes < LENGTH) return LENGTH;
     memcpy(&claimed, m->kept, LENGTH);
     return claimed > WANE_PACKAGE_KEPT_BYTES ? LENGTH : LENGTH + (size_t)claimed;
 }
@@ -143,7 +133,7 @@ static wane_status scan(wane_package *p, wane_error *err)
     if (!piece) WANE_TRY(no_memory(p, err));
     WANE_TRY(wane_entries_open(&entries, p->path, &limits, err));
     while ((st = wane_entries_next(entries, &name, err)) == WANE_OK)
-        if (ends_with(name, ".json") || wane_package_tensor_name(name))
+        if (wane_ends_with(name, ".json") || wane_package_tensor_name(name))
             WANE_TRY(add_member(p, entries, name, piece, err));
     if (st == WANE_DONE) st = WANE_OK;
 done:
@@ -176,7 +166,7 @@ static bool same_folder(const char *a, const char *b)
 
 static bool marks_root(const member *m, bool configured)
 {
-    const char *base = base_name(m->name);
+    const char *base = wane_path_base(m->name);
     if (!configured) return wane_package_tensor_name(m->name);
     return strcmp(base, "config.json") == 0 || strcmp(base, "adapter_config.json") == 0;
 }
@@ -366,7 +356,7 @@ wane_status wane_package_read(char **out, size_t *bytes, const wane_package *pac
         return st;
     }
     const member *m = find(package, name);
-    if (m && m->kept_bytes != m->bytes && ends_with(m->name, ".json"))
+    if (m && m->kept_bytes != m->bytes && wane_ends_with(m->name, ".json"))
         st = wane_limit_exceeded(err, file, wane_limit_of_name(name));
     else if (!m || m->kept_bytes != m->bytes)
         st = wane_fail(err, WANE_ENOTFOUND, "read: %s: not in the archive", file);

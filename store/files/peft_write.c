@@ -12,16 +12,10 @@
 
 static const char prefix[] = WANE_PEFT_PREFIX, head_name[] = WANE_PEFT_HEAD;
 
-static bool ends_with(const char *text, const char *suffix)
-{
-    size_t length = strlen(text), tail = strlen(suffix);
-    return length >= tail && strcmp(text + length - tail, suffix) == 0;
-}
-
 wane_status wane_peft_module_length(size_t *out, const char *weight, const char *path,
                                     wane_error *err)
 {
-    if (!ends_with(weight, ".weight"))
+    if (!wane_ends_with(weight, ".weight"))
         return wane_fail(err, WANE_EINVAL, "write: %s: %s: no module's weight", path, weight);
     *out = strlen(weight) - strlen(".weight");
     return WANE_OK;
@@ -102,7 +96,8 @@ static void write_saved(wane_text *out, const wane_update *update)
 static bool has_biases(const wane_update *update)
 {
     for (size_t i = 0; i < update->count; i++)
-        if (!update->tensors[i].own && ends_with(update->tensors[i].name, ".bias")) return true;
+        if (!update->tensors[i].own && wane_ends_with(update->tensors[i].name, ".bias"))
+            return true;
     return false;
 }
 

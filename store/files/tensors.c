@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "store/files/entries.h"
+#include "store/files/file.h"
 #include "store/files/tensors_internal.h"
 
 typedef wane_tensor_entry entry;
@@ -293,11 +294,10 @@ wane_status wane_tensors_open_copy(wane_tensors **out, char sha256[WANE_SHA256_H
 {
     wane_status st = WANE_OK;
     wane_tensors *tensors = NULL;
-    const char *slash = strrchr(name, '/');
     WANE_TRY(begin(&tensors, package ? wane_package_path(package) : name, err));
     tensors->copied = true;
     if (package) WANE_TRY(open_member(tensors, package, name, err));
-    else WANE_TRY(open_file(tensors, name, slash ? slash + 1 : name, err));
+    else WANE_TRY(open_file(tensors, name, wane_path_base(name), err));
     WANE_TRY(sort_by_name(tensors, err));
     WANE_TRY(wane_tensors_hold(tensors, err));
     WANE_TRY(wane_sha256_bytes(sha256, tensors->shards[0].data, tensors->shards[0].bytes, err));
@@ -313,7 +313,6 @@ wane_status wane_tensors_open(wane_tensors **out, const char *path, wane_error *
     wane_status st = WANE_OK;
     wane_tensors *tensors = NULL;
     wane_package *package = NULL;
-    const char *slash = strrchr(path, '/');
     if (wane_folder_exists(path) || wane_entries_is_archive(path)) {
         WANE_TRY(wane_package_open(&package, path, err));
         WANE_TRY(wane_tensors_open_package(&tensors, package, err));
@@ -321,7 +320,7 @@ wane_status wane_tensors_open(wane_tensors **out, const char *path, wane_error *
         package = NULL;
     } else {
         WANE_TRY(begin(&tensors, path, err));
-        WANE_TRY(open_file(tensors, path, slash ? slash + 1 : path, err));
+        WANE_TRY(open_file(tensors, path, wane_path_base(path), err));
         WANE_TRY(sort_by_name(tensors, err));
     }
     *out = tensors;

@@ -412,9 +412,7 @@ static wane_status make_corpus(wane_corpus *out, const reading *r, const char *p
         texts[count] = r->documents[i].data;
         bytes[count++] = r->documents[i].length;
     }
-    const char *slash = strrchr(path, '/');
-    if (st == WANE_OK)
-        st = wane_corpus_make(out, slash ? slash + 1 : path, texts, bytes, count, err);
+    if (st == WANE_OK) st = wane_corpus_make(out, wane_path_base(path), texts, bytes, count, err);
     wane_free(texts);
     wane_free(bytes);
     return st;

@@ -165,6 +165,15 @@ static void utf8_is_checked(void **state)
     }
 }
 
+static void ends_of_names(void **state)
+{
+    (void)state;
+    assert_true(wane_ends_with("a.svg", ".svg"));
+    assert_false(wane_ends_with(".svg", ".svg"));
+    assert_false(wane_ends_with("svg", ".svg"));
+    assert_false(wane_ends_with("a.svg2", ".svg"));
+}
+
 static void misspellings_find_their_name(void **state)
 {
     (void)state;
@@ -321,12 +330,19 @@ static void gemm_is_right_and_stable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_numbers_are_exact),      cmocka_unit_test(error_is_one_line),
-        cmocka_unit_test(numbers_parse_strictly),       cmocka_unit_test(utf8_is_checked),
-        cmocka_unit_test(misspellings_find_their_name), cmocka_unit_test(philox_known_answer),
-        cmocka_unit_test(draws_have_their_moments),     cmocka_unit_test(sha256_known_answer),
-        cmocka_unit_test(no_text_is_a_field_too),       cmocka_unit_test(arena_and_overflow),
-        cmocka_unit_test(pool_runs_every_tile_once),    cmocka_unit_test(gemm_is_right_and_stable),
+        cmocka_unit_test(whole_numbers_are_exact),
+        cmocka_unit_test(error_is_one_line),
+        cmocka_unit_test(numbers_parse_strictly),
+        cmocka_unit_test(utf8_is_checked),
+        cmocka_unit_test(ends_of_names),
+        cmocka_unit_test(misspellings_find_their_name),
+        cmocka_unit_test(philox_known_answer),
+        cmocka_unit_test(draws_have_their_moments),
+        cmocka_unit_test(sha256_known_answer),
+        cmocka_unit_test(no_text_is_a_field_too),
+        cmocka_unit_test(arena_and_overflow),
+        cmocka_unit_test(pool_runs_every_tile_once),
+        cmocka_unit_test(gemm_is_right_and_stable),
         cmocka_unit_test(controls_are_made_visible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -531,6 +531,9 @@ static void paths_are_joined(void **state)
         assert_string_equal(path, cases[i][2]);
         wane_free(path);
     }
+    assert_string_equal(wane_path_base("a/b.c"), "b.c");
+    assert_string_equal(wane_path_base("b.c"), "b.c");
+    assert_string_equal(wane_path_base("a/"), "");
 }
 
 static void hashes_are_those_of_the_bytes(void **state)
