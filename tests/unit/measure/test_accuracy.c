@@ -8,7 +8,7 @@
 #include "tests/support/support.h"
 #include "tests/unit/measure/direct.h"
 
-enum { ROWS_MOST = 300, TOKENS_MOST = 20000, LABELS_MOST = 5, VOCABULARY = 61 };
+enum { ROWS_MOST = 700, TOKENS_MOST = 20000, LABELS_MOST = 5, VOCABULARY = 61 };
 
 /* A task of random prompts; labels of the given lengths. */
 typedef struct sample {
@@ -154,6 +154,20 @@ static void single_tokens_equal_full_sequences(void **state)
     size_t most = counts[0] > counts[1] ? counts[0] : counts[1];
     if (counts[2] > most) most = counts[2];
     CHECK_NEAR(a.majority, (double)most / 150, 0, 1e-15);
+    wane_accuracy_free(&a);
+    wane_model_free(model);
+}
+
+/* More rows in one batch than a chunk of logits has, of 512. */
+static void chunks_of_many_short_rows(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {1, 1};
+    wane_model *model = direct_model(VOCABULARY, 64, 2);
+    make_task(700, 1, 3, lengths, 2);
+    assert_true(data.starts[700] <= WANE_MEASURE_TOKENS);
+    wane_accuracy a = measure(model, NULL, NULL, false, 2);
+    check_examples(&a, model, NULL, false);
     wane_accuracy_free(&a);
     wane_model_free(model);
 }
@@ -365,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(labels_equal_full_sequences),
         cmocka_unit_test(single_tokens_equal_full_sequences),
+        cmocka_unit_test(chunks_of_many_short_rows),
         cmocka_unit_test(rows_longer_than_a_batch),
         cmocka_unit_test(ties_go_to_the_smaller_label),
         cmocka_unit_test(divergence_equals_direct_sums),

@@ -172,6 +172,15 @@ static void other_rows(void **state)
                                    "SELECT count(*) FROM event WHERE stage IS NULL AND run = 1 AND "
                                    "time GLOB '2*-*-*T*:*:*Z'"),
                      1);
+    /* A warning is there once, whatever else has its words. */
+    CHECK_OK(wane_results_add_event(db, s.run[0], 0, "info", "few rows", &err));
+    for (int i = 0; i < 2; i++)
+        CHECK_OK(wane_results_add_warning(db, s.run[i], stage, "few rows", &err));
+    CHECK_OK(wane_results_add_warning(db, s.run[0], stage, "one label", &err));
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM event WHERE level = 'warning' AND "
+                                       "run = 1 AND stage > 0"),
+                     2);
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM event WHERE run = 2"), 0);
     assert_int_equal(query_integer(db, "SELECT count(*) FROM parameter WHERE typeof(value) IN "
                                        "('integer', 'real', 'text') AND run = 1"),
                      3);
@@ -217,6 +226,11 @@ static void stages_are_sealed(void **state)
     CHECK_OK(wane_results_drop_artifact(db, id, "adapter", &err));
     CHECK_FAILS(wane_results_find_artifact(db, &path, &sha, id, "adapter", &err), WANE_ENOTFOUND,
                 "keep:");
+    /* Trained again, it is there again. */
+    CHECK_OK(wane_results_seal_stage(db, id, &seal, &err));
+    CHECK_OK(wane_results_find_artifact(db, &path, NULL, id, "adapter", &err));
+    assert_string_equal(path, "stages/1");
+    wane_free(path);
     CHECK_FAILS(wane_results_set_stage_status(db, 4711, WANE_STAGE_DONE, &err), WANE_ENOTFOUND,
                 "no stage 4711");
     for (int status = 0; status <= WANE_STAGE_FAILED; status++) {
