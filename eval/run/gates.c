@@ -192,7 +192,7 @@ wane_status wane_gate_merged(wane_work *work, const wane_plan_run *run, size_t p
         double d = fabs((double)unmerged->logits[i] - (double)merged->logits[i]);
         double a = fabs((double)unmerged->logits[i]);
         if (a > largest) largest = a;
-        if (!(d <= difference)) difference = d;
+        if (isnan(d) || d > difference) difference = d; /* NaN stays */
     }
     double nll = relative(merged->nll, unmerged->nll), logits = difference / largest;
     wane_gate_row gates[2] = {{"merged_nll", NULL, nll <= 1e-5, nll, 1e-5,

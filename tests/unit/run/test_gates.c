@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The gates around a training, on an adapter that is not what it should be.
  */
+#include <math.h>
 #include <stdio.h>
 
 #include "eval/run/work.h"
 #include "store/base/memory.h"
+#include "store/results/query.h"
 #include "tests/support/support.h"
 
 static const char experiment[] =
@@ -146,9 +148,78 @@ static void errors_are_relative(void **state)
     }
 }
 
+/* Wherever it stands among those that are as they were. */
+static void a_logit_that_is_no_number(void **state)
+{
+    (void)state;
+    wane_error err;
+    size_t vocabulary = at.inputs->base->config.vocabulary;
+    for (size_t i = 0; i < 3; i++) {
+        wane_probe before = probe_of(4, 64), after = probe_of(4, 64);
+        after.logits[i * (vocabulary - 1) / 2] = NAN;
+        CHECK_OK(wane_gate_merged(&at.work, &at.plan->runs[0], 1, &before, &after, &err));
+        assert_int_equal(query_integer(at.work.db, "SELECT count(*) FROM gate WHERE passed = 0 AND "
+                                                   "name = 'merged_logits' AND value IS NULL"),
+                         1);
+        wane_free(before.logits);
+        wane_free(after.logits);
+    }
+}
+
+static double number(const char *sql)
+{
+    wane_error err;
+    wane_query *query = NULL;
+    CHECK_OK(wane_query_open(&query, at.work.db, sql, NULL, 0, &err));
+    CHECK_OK(wane_query_next(query, &err));
+    double value = wane_query_double(query, 0);
+    wane_query_free(query);
+    return value;
+}
+
+/* What a run's base and tasks are held against, with rows in common and without. */
+static void gates_of_a_run(void **state)
+{
+    (void)state;
+    wane_error err;
+    bool finite = false;
+    wane_input_task *task = &at.inputs->tasks[0];
+    double share = 0, n = (double)task->test.rows;
+    const wane_cell cell = {.stage = at.plan->stages[0].id,
+                            .step = WANE_STEP_SEALED,
+                            .measure = WANE_CELL_LIKELIHOOD,
+                            .subject = at.inputs->corpora[0].key,
+                            .settings_sha256 = "s",
+                            .data_sha256 = "d"};
+    const wane_likelihood_row likelihood = {.nll = 1.5, .tokens = 10};
+    CHECK_OK(
+        wane_cell_commit(at.work.db, &cell, &(wane_cell_rows){.likelihood = &likelihood}, &err));
+    for (size_t l = 0; l < task->test.label_count; l++) {
+        double count = 0;
+        for (size_t r = 0; r < task->test.rows; r++) count += task->test.labels[r] == (int32_t)l;
+        share = fmax(share, count / n);
+    }
+    const wane_overlap overlaps[] = {{0}, {.exact = 1, .normalised = 3, .first_test_row = 5}};
+    for (int common = 0; common < 2; common++) {
+        task->overlap = overlaps[common];
+        CHECK_OK(wane_gates_of_run(&finite, &at.work, &at.plan->runs[0], &err));
+        assert_true(finite);
+        assert_true(number("SELECT value FROM gate WHERE name = 'overlap'") == (common ? 3 : 0));
+        assert_true(number("SELECT passed FROM gate WHERE name = 'overlap'") == !common);
+    }
+    CHECK_NEAR(number("SELECT bound FROM gate WHERE name = 'random_copy'"),
+               share + 4 * sqrt(share * (1 - share) / 8), 0, 1e-14);
+    assert_true(number("SELECT value FROM gate WHERE name = 'base_nll'") == 1.5);
+    CHECK_NEAR(number("SELECT bound FROM gate WHERE name = 'base_nll'"),
+               log((double)at.inputs->base->config.vocabulary), 0, 1e-14);
+    wane_free(at.work.random_scores);
+    at.work.random_scores = NULL;
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(adapter_not_zero_at_the_start),
-                                       cmocka_unit_test(errors_are_relative)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(adapter_not_zero_at_the_start), cmocka_unit_test(errors_are_relative),
+        cmocka_unit_test(a_logit_that_is_no_number), cmocka_unit_test(gates_of_a_run)};
     return cmocka_run_group_tests(tests, open_room, close_room);
 }
