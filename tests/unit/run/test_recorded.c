@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What a whole run records, against what its file says and its tasks have.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/results/query.h"
+#include "tests/support/process.h"
+#include "tests/support/support.h"
+
+static const char experiment[] =
+    "name: told\n"
+    "model: builtin\n"
+    "pretraining: {width: 16, layers: 1, heads: 2, kv_heads: 1, hidden: 32, steps: 20,\n"
+    "              documents: 50, batch_tokens: 256, context: 96}\n"
+    "corpora: [{name: text, path: builtin, role: pretraining, documents: 3, window: 32,\n"
+    "           stride: 16}]\n"
+    "tasks:\n"
+    "  - {path: builtin/topic, train_rows: 10, test_rows: 8}\n"
+    "  - {path: builtin/counting, train_rows: 6, test_rows: 5}\n"
+    "watch: [{path: builtin/order, train_rows: 4, test_rows: 4}]\n"
+    "methods:\n"
+    "  - {name: lora, kind: lora, rank: [2, 3], alpha: 4r, learning_rate: 1e-3,\n"
+    "     weight_decay: 0.1, clip: 0.5}\n"
+    "  - {name: wild, kind: full-matrices, learning_rate: 300}\n"
+    "training: {epochs: 2, batch_size: 4, max_seq_length: 96}\n"
+    "protocol: {evaluate: seen}\n"
+    "keep: last\n";
+
+#define SCORED                                                                                     \
+    "SELECT group_concat(n, ' ') FROM (SELECT p.position || t.name || count(*) AS n FROM run r "   \
+    "JOIN run_stage p ON p.run = r.id JOIN score s ON s.stage = p.stage JOIN task t ON t.id = "    \
+    "s.task WHERE r.rank = 3 GROUP BY p.position, t.name ORDER BY p.position, t.name)"
+/* The accuracy of a task after the stage at a position. */
+#define ACCURACY(task, position)                                                                   \
+    "(SELECT accuracy FROM accuracy_matrix WHERE rank = 3 AND task = '" task                       \
+    "' AND position = " position ")"
+
+static const struct {
+    const char *sql, *value;
+} facts[] = {
+    {"SELECT group_concat(rank || ' ' || alpha, ', ') FROM (SELECT rank, alpha FROM run WHERE "
+     "rank > 0 ORDER BY rank)",
+     "2 8.0, 3 12.0"},
+    {"SELECT value FROM parameter WHERE run = 1 AND key = 'clip'", "0.5"},
+    {"SELECT value FROM parameter WHERE run = 1 AND key = 'weight_decay'", "0.1"},
+    {"SELECT limited FROM experiment", "0"},
+    {"SELECT group_concat(name || measured_rows, ' ') FROM (SELECT * FROM task ORDER BY name)",
+     "counting5 order4 topic8"},
+    /* two epochs of 10 and of 6 rows, 4 to a step */
+    {"SELECT group_concat(DISTINCT p.position || ':' || g.steps || ':' || (SELECT count(*) FROM "
+     "step s WHERE s.stage = g.id)) FROM run_stage p JOIN stage g ON g.id = p.stage WHERE "
+     "p.position > 0",
+     "1:6:6,2:4:4"},
+    {"SELECT count(*) FROM usage u WHERE phase = 'train' AND tokens = (SELECT sum(s.tokens) FROM "
+     "step s WHERE s.stage = u.stage)",
+     "6"},
+    /* accuracy, loss, majority; two divergences of the task just trained; what comes later is not
+       measured before, what is watched always */
+    {SCORED, "0counting3 0order3 0topic3 1order3 1topic5 2counting5 2order3 2topic3"},
+    /* each document's windows from 0 on */
+    {"SELECT count(*) > 3 AND min(position = (SELECT count(*) FROM \"window\" v WHERE v.stage = "
+     "w.stage AND v.document = w.document AND v.position < w.position)) FROM \"window\" w WHERE "
+     "stage = 1",
+     "1"},
+    /* the base is better than chance on its text, whatever training made of it */
+    {"SELECT max(nll) > 6 AND max(out_of_reach) = 0 FROM likelihood", "1"},
+    {"SELECT group_concat(DISTINCT p.position || kind || gone) FROM run_stage p JOIN artifact a ON "
+     "a.stage = p.stage",
+     "1adapter1,2adapter0,1tensors1,2tensors0"},
+    {"SELECT abs(value - (" ACCURACY("topic", "2") " + " ACCURACY(
+         "counting", "2") ") / 2) < "
+                          "1e-12 FROM metric m WHERE run = (SELECT id FROM run WHERE rank = 3) AND "
+                          "position = 2 AND "
+                          "name = 'acc'",
+     "1"},
+    {"SELECT abs(value - (" ACCURACY("order", "2") " - " ACCURACY(
+         "order", "0") ")) < 1e-12 FROM "
+                       "metric m WHERE run = (SELECT id FROM run WHERE rank = 3) AND position = 2 "
+                       "AND name = "
+                       "'held_out_change' AND subject = 'order'",
+     "1"},
+};
+
+static wane_results *run(const char *name, const char *setting)
+{
+    wane_error err;
+    wane_results *db = NULL;
+    char yaml[512], database[512];
+    (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("told.yaml"));
+    (void)snprintf(database, sizeof database, "%s", scratch_path(name));
+    write_file(yaml, experiment, sizeof experiment - 1);
+    const char *const arguments[] = {"run",       yaml, "--db",  database,
+                                     "--threads", "1",  setting, NULL};
+    int code = process_run(arguments, "out", "err");
+    if (code > 1) process_print_said(code);
+    assert_true(code <= 1); /* a gate may fail on so few rows */
+    CHECK_OK(wane_results_open(&db, database, WANE_RESULTS_READ, &err));
+    return db;
+}
+
+static const char *answer(wane_query **query, wane_results *db, const char *sql)
+{
+    wane_error err;
+    CHECK_OK(wane_query_open(query, db, sql, NULL, 0, &err));
+    CHECK_OK(wane_query_next(*query, &err));
+    const char *value = wane_query_text(*query, 0);
+    return value ? value : "NULL";
+}
+
+static void what_a_run_records(void **state)
+{
+    (void)state;
+    size_t wrong = 0;
+    wane_error err;
+    wane_query *query = NULL;
+    wane_results *db = run("told.db", NULL);
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
+        const char *value = answer(&query, db, facts[i].sql);
+        if (strcmp(value, facts[i].value) != 0) {
+            print_error("%s: %s, should be %s\n", facts[i].sql, value, facts[i].value);
+            wrong++;
+        }
+        wane_query_free(query);
+    }
+    assert_int_equal(wrong, 0);
+    /* What is let go is not on disk, the rest is. */
+    CHECK_OK(wane_query_open(&query, db, "SELECT gone, path FROM artifact", NULL, 0, &err));
+    while (wane_query_next(query, &err) == WANE_OK) {
+        char path[900];
+        (void)snprintf(path, sizeof path, "told.db.artifacts/%s", wane_query_text(query, 1));
+        assert_int_equal(access(scratch_path(path), F_OK) != 0, wane_query_int(query, 0));
+    }
+    wane_query_free(query);
+    wane_results_close(db);
+}
+
+/* Of a task that has eight rows two are measured. */
+static void what_a_limited_run_records(void **state)
+{
+    (void)state;
+    wane_query *query = NULL;
+    wane_results *db = run("limited.db", "limit=2");
+    assert_string_equal(answer(&query, db,
+                               "SELECT e.limited || ' ' || t.measured_rows || ' ' || (SELECT n "
+                               "FROM score s WHERE s.task = t.id AND metric = 'accuracy' LIMIT 1) "
+                               "FROM experiment e, task t WHERE t.name = 'topic'"),
+                        "1 2 2");
+    wane_query_free(query);
+    wane_results_close(db);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_a_run_records),
+                                       cmocka_unit_test(what_a_limited_run_records)};
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+}
