@@ -15,12 +15,20 @@ static void say(void *context, wane_level level, const char *line)
     wane_tell("%s%s\n", level == WANE_LOG_INFO ? "" : "warning: ", line);
 }
 
-static bool holds_weights(const char *folder)
+static bool holds(const char *folder, const char *name)
 {
-    char *path = wane_path_join(folder, "model.safetensors");
+    char *path = wane_path_join(folder, name);
     bool there = path && wane_file_exists(path);
     wane_free(path);
     return there;
+}
+
+/* Weights beside a tokenizer and no config are what a killed process has left, which is written
+ * last. */
+static bool holds_model(const char *folder)
+{
+    bool half = holds(folder, "tokenizer.json") && !holds(folder, "config.json");
+    return holds(folder, "model.safetensors") && !half;
 }
 
 /* What came of it, on text of the same language that it was not trained on. */
@@ -68,7 +76,7 @@ static int run(wane_call *call)
     const char *folder = "builtin-model";
     size_t seed = 0, threads = 0;
     const wane_option options[] = {
-        {"output", 'o', WANE_OPTION_OUTPUT, &folder, "DIR", "the model's folder (builtin-model)"},
+        {"output", 'o', WANE_OPTION_FOLDER, &folder, "DIR", "the model's folder (builtin-model)"},
         {"seed", 0, WANE_OPTION_COUNT, &seed, "N", "makes the model and its text (0)"},
         {"steps", 0, WANE_OPTION_COUNT, &s.steps, "N", "optimiser steps"},
         {"width", 0, WANE_OPTION_COUNT, &s.width, "N", "of the hidden states"},
@@ -92,7 +100,7 @@ static int run(wane_call *call)
     if (!(s.learning_rate > 0)) return wane_cli_usage(call, "--learning-rate is above 0");
     if (threads > WANE_MAX_THREADS)
         return wane_cli_usage(call, "--threads: at most %d", WANE_MAX_THREADS);
-    if (holds_weights(folder))
+    if (holds_model(folder))
         return wane_cli_usage(call, "%s holds a model already: remove it or say -o DIR", folder);
     s.seed = seed;
     double start = wane_clock_wall();

@@ -220,7 +220,7 @@ static int run(wane_call *call)
     const wane_option options[] = {
         {"lambda", 'l', WANE_OPTION_NUMBER, &q->lambda, "L",
          "0 removes the intruders, 1 changes nothing (needed)"},
-        {"output", 'o', WANE_OPTION_OUTPUT, &asked.output, "DIR", "folder to write (needed)"},
+        {"output", 'o', WANE_OPTION_FOLDER, &asked.output, "DIR", "folder to write (needed)"},
         {"arm", 0, WANE_OPTION_TEXT, &arm, "ARM",
          "intruders, neighbour, shrink, rescale or energy (intruders)"},
         {"choice", 0, WANE_OPTION_TEXT, &choice, "top|all",

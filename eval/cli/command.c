@@ -90,7 +90,9 @@ static bool set_option(const wane_call *call, const wane_option *o, char *text)
     case WANE_OPTION_FLAG: *(bool *)o->value = true; return true;
     case WANE_OPTION_TEXT:
     case WANE_OPTION_INPUT:
-    case WANE_OPTION_OUTPUT: *(const char **)o->value = text; return true;
+    case WANE_OPTION_OUTPUT:
+    case WANE_OPTION_FOLDER:
+    case WANE_OPTION_DATABASE: *(const char **)o->value = text; return true;
     case WANE_OPTION_LIST:
     case WANE_OPTION_INPUTS:
         if (add_items(o->value, text)) return true;

@@ -19,7 +19,9 @@ typedef enum wane_option_kind {
     WANE_OPTION_FLAG,        /* bool * */
     WANE_OPTION_TEXT,        /* const char ** */
     WANE_OPTION_INPUT,       /* as TEXT: the path of what is read */
-    WANE_OPTION_OUTPUT,      /* as TEXT: the path of what is written (outputs.h) */
+    WANE_OPTION_OUTPUT,      /* as TEXT: the path of the file that is written (outputs.h) */
+    WANE_OPTION_FOLDER,      /* the same of a folder that is written */
+    WANE_OPTION_DATABASE,    /* as TEXT: the database that results go into (outputs.h) */
     WANE_OPTION_LIST,        /* wane_option_list *: may be given again, or hold commas */
     WANE_OPTION_INPUTS,      /* as LIST: paths of what is read */
     WANE_OPTION_REPEAT,      /* wane_option_list *: may be given again, commas are its own */

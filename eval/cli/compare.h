@@ -30,7 +30,7 @@ typedef struct wane_compare_call {
         {"conv1d",         0,                                                                        \
          WANE_OPTION_TEXT, &(c)->conv1d,                                                             \
          "yes|no|auto",    "GPT-2's modules hold inputs x outputs (auto: by config.json or names)"}, \
-        {"db",     0,      WANE_OPTION_TEXT,                                                         \
+        {"db",     0,      WANE_OPTION_DATABASE,                                                     \
          &(c)->db, "FILE", "also keep spectra and directions in this database"},                     \
         {"threads", 't', WANE_OPTION_COUNT, &(c)->threads, "N", "threads (every processor)"},        \
         {"csv", 0, WANE_OPTION_FLAG, &(c)->csv, NULL, "the matrices as CSV"},                        \

@@ -33,18 +33,21 @@ static void write_line(void *context, wane_level level, const char *line)
     char now[24];
     wane_progress_clear();
     wane_tell("%s%s\n", words[level], line);
-    if (!opened->log_file) return;
     wane_clock_utc(now);
+    if (opened->log_waits) wane_text_printf(&opened->waiting, "%s %s%s\n", now, words[level], line);
+    if (!opened->log_file) return;
     (void)fprintf(opened->log_file, "%s %s%s\n", now, words[level], line);
     (void)fflush(opened->log_file);
 }
 
 /* The log is appended to, so it is a file of its own: no link to another, nothing that is waited
- * for. */
+ * for. One that is not there is made, or, with `out` NULL, left to be. */
 static wane_status open_log(FILE **out, const char *path, const char *file, wane_error *err)
 {
     struct stat info, read;
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    const int flags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    int fd = open(path, flags | (out ? O_CREAT : 0), 0666);
+    if (fd < 0 && errno == ENOENT && !out) return WANE_OK;
     if (fd < 0 && errno == ELOOP)
         return wane_fail(err, WANE_EINVAL, "open: %s: a link, and a log is appended to none", path);
     if (fd < 0 && errno == ENXIO)
@@ -62,8 +65,28 @@ static wane_status open_log(FILE **out, const char *path, const char *file, wane
                        path);
     else if (wane_file_is_database(path))
         st = wane_fail(err, WANE_EEXIST, "open: %s: the log would be a database", path);
-    else if (!(*out = fdopen(fd, "a"))) st = wane_fail_errno(err, "open", path);
-    if (st != WANE_OK) (void)close(fd);
+    else if (out && !(*out = fdopen(fd, "a"))) st = wane_fail_errno(err, "open", path);
+    if (st != WANE_OK || !out) (void)close(fd);
+    return st;
+}
+
+static wane_status log_path(wane_text *out, const char *database, wane_error *err)
+{
+    wane_text_printf(out, "%s.log", database);
+    size_t length = out->length;
+    if (length > 7 && strcmp(out->data + length - 7, ".db.log") == 0)
+        memcpy(out->data + length - 7, ".log", 5);
+    return wane_text_check(out, "open", "log", err);
+}
+
+/* What was said so far goes first. */
+static wane_status begin_log(wane_opened *o, const char *path, const char *file, wane_error *err)
+{
+    wane_status st = open_log(&o->log_file, path, file, err);
+    if (st == WANE_OK && o->waiting.length)
+        (void)fwrite(o->waiting.data, 1, o->waiting.length, o->log_file);
+    o->log_waits = false;
+    wane_text_free(&o->waiting);
     return st;
 }
 
@@ -71,7 +94,7 @@ static wane_status open_rest(wane_opened *o, const char *file, const char *datab
                              bool with_log, wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_text path = {0}, builtin = {0};
+    wane_text path = {0}, builtin = {0}, log = {0};
     const char *slash = file ? strrchr(file, '/') : NULL;
     if (database) wane_text_string(&path, database);
     else
@@ -86,22 +109,22 @@ static wane_status open_rest(wane_opened *o, const char *file, const char *datab
     o->artifacts = builtin.data;
     builtin = (wane_text){0};
     if (with_log) {
-        wane_text_printf(&path, "%s.log", o->database);
-        WANE_TRY(wane_text_check(&path, "open", "log", err));
-        size_t length = path.length;
-        if (length > 7 && strcmp(path.data + length - 7, ".db.log") == 0)
-            memcpy(path.data + length - 7, ".log", 5);
-        WANE_TRY(open_log(&o->log_file, path.data, file, err));
+        WANE_TRY(log_path(&log, o->database, err));
+        WANE_TRY(open_log(NULL, log.data, file, err));
+        WANE_TRY(wane_results_writable(o->database, err));
+        o->log_waits = true;
     }
     o->log = (wane_log){write_line, o};
     WANE_TRY(wane_pool_new(&o->pool, threads, err));
     WANE_TRY(wane_inputs_open(&o->inputs, o->experiment, o->artifacts, o->pool, &o->log, err));
     WANE_TRY(wane_plan_make(&o->plan, o->inputs, err));
+    if (with_log) WANE_TRY(begin_log(o, log.data, file, err));
     wane_pool_free(o->pool); /* a run has its own */
     o->pool = NULL;
 done:
     wane_text_free(&path);
     wane_text_free(&builtin);
+    wane_text_free(&log);
     if (st != WANE_OK) wane_opened_close(o);
     return st;
 }
@@ -134,6 +157,7 @@ void wane_opened_close(wane_opened *opened)
     wane_enclose_end(opened->artifacts);
     wane_free(opened->artifacts);
     wane_free(opened->database);
+    wane_text_free(&opened->waiting);
     if (opened->log_file) (void)fclose(opened->log_file);
     *opened = (wane_opened){0};
 }

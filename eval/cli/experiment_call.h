@@ -8,6 +8,7 @@
 
 #include "eval/cli/command.h"
 #include "eval/run/run.h"
+#include "store/base/text.h"
 
 /* An experiment opened whole. Free with wane_opened_close ({0} allowed). */
 typedef struct wane_opened {
@@ -19,10 +20,13 @@ typedef struct wane_opened {
     wane_pool *pool;
     wane_log log;
     FILE *log_file; /* NAME.log beside the database, or NULL */
+    bool log_waits; /* it is opened when everything named is: until then lines gather here */
+    wane_text waiting;
 } wane_opened;
 
 /* Reads the file with its overrides, opens everything it names, makes the plan. `database` NULL =
- * NAME.db beside the file. `with_log`: messages also go to NAME.log. */
+ * NAME.db beside the file. `with_log`, of who writes: messages also go to NAME.log, and a database
+ * or a log that could not be written to is refused before the rest. An error leaves neither. */
 WANE_MUST_CHECK wane_status wane_opened_load(wane_opened *out, const char *path,
                                              const char *const *overrides, size_t count,
                                              const char *database, int threads, bool with_log,

@@ -8,6 +8,7 @@
 #include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/files/file.h"
+#include "store/results/results.h"
 
 enum { MOST_FILES = 100000 };
 
@@ -133,17 +134,32 @@ static wane_status against_databases(const held *h)
     return found ? refuse(h, "holds a database", NULL) : WANE_OK;
 }
 
+/* What tells whether an output of that kind could be written; NULL: it is none. */
+static wane_status (*writer_of(wane_option_kind kind))(const char *, wane_error *)
+{
+    switch (kind) {
+    case WANE_OPTION_OUTPUT: return wane_file_writable;
+    case WANE_OPTION_FOLDER: return wane_folder_writable;
+    case WANE_OPTION_DATABASE: return wane_results_writable;
+    default: return NULL;
+    }
+}
+
 wane_status wane_outputs_check(const wane_call *call, const wane_option *options, size_t count,
                                wane_error *err)
 {
     wane_status st = WANE_OK;
     for (size_t i = 0; i < count && st == WANE_OK; i++) {
         held h = {.command = call->command->name, .err = err};
-        if (options[i].kind != WANE_OPTION_OUTPUT) continue;
+        wane_status (*writable)(const char *, wane_error *) = writer_of(options[i].kind);
+        if (!writable) continue;
         h.output = *(const char *const *)options[i].value;
-        if (!h.output || stat(h.output, &h.info) != 0) continue;
-        st = against_inputs(&h, call, options, count);
-        if (st == WANE_OK) st = against_databases(&h);
+        if (!h.output) continue;
+        if (options[i].kind != WANE_OPTION_DATABASE && stat(h.output, &h.info) == 0) {
+            st = against_inputs(&h, call, options, count);
+            if (st == WANE_OK) st = against_databases(&h);
+        }
+        if (st == WANE_OK) st = writable(h.output, err);
     }
     return st;
 }

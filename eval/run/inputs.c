@@ -19,6 +19,15 @@ static wane_status open_task(wane_input_task *out, const wane_experiment_task *w
                              wanted->spec.train_rows, wanted->spec.test_rows, err);
 }
 
+static wane_status open_corpus(wane_input_corpus *out, const wane_experiment_corpus *wanted,
+                               wane_error *err)
+{
+    out->floor = NAN;
+    if (!wanted->builtin) return wane_corpus_open(&out->corpus, &wanted->spec, err);
+    return wane_builtin_corpus(&out->corpus, wanted->spec.name, wanted->builtin_seed,
+                               wanted->builtin_documents, &out->floor, err);
+}
+
 /* name@hash, the hash over everything that decides a measurement. */
 static wane_status make_key(char key[128], char settings[WANE_SHA256_HEX], const char *name,
                             const char *data, wane_sha256 *hash, wane_error *err)
@@ -54,14 +63,25 @@ static wane_status check_train_rows(const wane_inputs *in, size_t task, wane_err
     return st;
 }
 
+/* The files, before a model that may have to be made first. */
+static wane_status open_data(wane_inputs *in, wane_error *err)
+{
+    const wane_experiment *x = in->experiment;
+    wane_status st = WANE_OK;
+    for (size_t t = 0; t < x->task_count && st == WANE_OK; t++)
+        st = open_task(&in->tasks[t], &x->tasks[t], err);
+    for (size_t c = 0; c < x->corpus_count && st == WANE_OK; c++)
+        st = open_corpus(&in->corpora[c], &x->corpora[c], err);
+    return st;
+}
+
 static wane_status read_task(wane_inputs *in, size_t t, wane_error *err)
 {
     const wane_experiment *x = in->experiment;
     const wane_experiment_task *wanted = &x->tasks[t];
     wane_input_task *task = &in->tasks[t];
     wane_sha256 *hash = NULL;
-    wane_status st = open_task(task, wanted, err);
-    if (st == WANE_OK) st = wane_task_overlap(&task->overlap, &task->task, x->limit, err);
+    wane_status st = wane_task_overlap(&task->overlap, &task->task, x->limit, err);
     if (st == WANE_OK)
         st = wane_task_encode(&task->test, &task->task, WANE_SPLIT_TEST, in->tokenizer,
                               in->max_length, err);
@@ -87,18 +107,11 @@ static wane_status read_corpus(wane_inputs *in, size_t c, wane_error *err)
     wane_sha256 *hash = NULL;
     wane_status st = WANE_OK;
     size_t context = in->base->config.context;
-    corpus->floor = NAN;
-    if (wanted->builtin)
-        st = wane_builtin_corpus(&corpus->corpus, wanted->spec.name, wanted->builtin_seed,
-                                 wanted->builtin_documents, &corpus->floor, err);
-    else st = wane_corpus_open(&corpus->corpus, &wanted->spec, err);
     corpus->rule = (wane_window_rule){
         .window = wanted->window && wanted->window < context ? wanted->window : context,
         .stride = wanted->stride,
         .tokens = wanted->tokens};
-    if (st == WANE_OK)
-        st = wane_corpus_encode(&corpus->windows, &corpus->corpus, in->tokenizer, &corpus->rule,
-                                err);
+    st = wane_corpus_encode(&corpus->windows, &corpus->corpus, in->tokenizer, &corpus->rule, err);
     if (st == WANE_OK) st = wane_sha256_begin(&hash, err);
     if (st != WANE_OK) return st;
     wane_sha256_text(hash, "likelihood");
@@ -157,6 +170,7 @@ wane_status wane_inputs_open(wane_inputs **out, const wane_experiment *experimen
         st = wane_fail_memory(err, "read", experiment->file);
         goto done;
     }
+    WANE_TRY(open_data(in, err));
     WANE_TRY(read_model(in, builtin_folder, pool, log, err));
     WANE_TRY(wane_overlap_check(experiment, &in->base->parameters, err));
     in->max_length = measured_length(experiment, in->base->config.context);

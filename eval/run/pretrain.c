@@ -113,15 +113,50 @@ done:
     return st;
 }
 
+enum { NAMES = 3 };
+static const char *const names[NAMES] = {"tokenizer.json", "config.json", "model.safetensors"};
+
+static bool there(const char *folder, const char *name)
+{
+    char *path = wane_path_join(folder, name);
+    bool found = path && wane_file_exists(path);
+    wane_free(path);
+    return found;
+}
+
+static bool of_model(const char *name)
+{
+    for (int i = 0; i < NAMES; i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    return false;
+}
+
+/* What a failed writing has left goes: the folder that it made, or the files that were not there.
+ * What cannot be removed stays; the failure itself is what is told. */
+static void take_back(const char *folder, const bool *mine, bool fresh)
+{
+    wane_error ignored;
+    if (fresh && wane_folder_remove(folder, of_model, &ignored) == WANE_OK) return;
+    for (int i = 0; i < NAMES; i++) {
+        char *path = mine[i] ? wane_path_join(folder, names[i]) : NULL;
+        wane_status removed = path ? wane_remove(path, &ignored) : WANE_OK;
+        (void)removed;
+        wane_free(path);
+    }
+}
+
 static wane_status save_all(const wane_model *model, const char *tokenizer, size_t bytes,
                             const char *folder, wane_error *err)
 {
-    char *path = wane_path_join(folder, "tokenizer.json");
+    char *path = wane_path_join(folder, names[0]);
     if (!path) return wane_fail_memory(err, "pretrain", folder);
+    bool mine[NAMES], fresh = !wane_folder_exists(folder);
+    for (int i = 0; i < NAMES; i++) mine[i] = !there(folder, names[i]);
     wane_status st = wane_folder_make(folder, err);
     if (st == WANE_OK) st = wane_file_write(path, tokenizer, bytes, err);
     if (st == WANE_OK) st = wane_model_save(model, folder, err);
     wane_free(path);
+    if (st != WANE_OK) take_back(folder, mine, fresh);
     return st;
 }
 
@@ -170,7 +205,6 @@ wane_status wane_pretrain(const wane_pretraining *s, const char *folder, wane_po
     wane_model *model = NULL;
     wane_trainer *trainer = NULL;
     double entropy = 0;
-    WANE_TRY(wane_folder_make(folder, err)); /* before the work, not after it */
     WANE_TRY(wane_builtin_tokenizer(&json, err));
     WANE_TRY(wane_tokenizer_parse(&tokenizer, json.data, json.length, "built-in tokenizer", err));
     WANE_TRY(wane_builtin_corpus(&corpus, "pretraining", CORPUS_SEED + s->seed, s->documents,
@@ -226,14 +260,9 @@ static wane_status settings_hash(char out[WANE_SHA256_HEX], const wane_pretraini
 /* Whether every file of the model is there: a killed process may have written some. */
 static bool complete(const char *folder)
 {
-    static const char *const names[] = {"tokenizer.json", "config.json", "model.safetensors"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *path = wane_path_join(folder, names[i]);
-        bool there = path && wane_file_exists(path);
-        wane_free(path);
-        if (!there) return false;
-    }
-    return true;
+    bool all = true;
+    for (int i = 0; i < NAMES; i++) all = all && there(folder, names[i]);
+    return all;
 }
 
 wane_status wane_pretrain_builtin(char **folder, const wane_pretraining *settings,

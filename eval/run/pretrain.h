@@ -9,7 +9,8 @@
 #include "store/base/threads.h"
 
 /* Trains a model of these settings and writes it with its tokenizer into `folder` (a Hugging Face
- * folder; the weights appear last, atomically). */
+ * folder, made when there is something to write; the config appears last, and each file whole). A
+ * failure leaves nothing that was not there. */
 WANE_MUST_CHECK wane_status wane_pretrain(const wane_pretraining *settings, const char *folder,
                                           wane_pool *pool, const wane_log *log, wane_error *err);
 

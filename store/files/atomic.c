@@ -148,6 +148,29 @@ static wane_status resolve(char **out, const char *path, wane_error *err)
     return *out ? WANE_OK : wane_fail_memory(err, "write", path);
 }
 
+/* eaccess, of what is not enclosed: outputs that a user named. */
+static wane_status may_write_into(const char *folder, wane_error *err)
+{
+    struct stat info;
+    if (stat(folder, &info) == 0) {
+        if (!S_ISDIR(info.st_mode)) errno = ENOTDIR;
+        else if (eaccess(folder, W_OK | X_OK) == 0) return WANE_OK;
+    }
+    return wane_fail_errno(err, "write", folder);
+}
+
+wane_status wane_file_writable(const char *path, wane_error *err)
+{
+    char *real = NULL, *folder = NULL;
+    wane_status st = resolve(&real, path, err);
+    if (st != WANE_OK) return st;
+    folder = folder_of(real);
+    st = folder ? may_write_into(folder, err) : wane_fail_memory(err, "write", path);
+    wane_free(real);
+    wane_free(folder);
+    return st;
+}
+
 wane_status wane_atomic_open(wane_atomic **out, const char *path, wane_error *err)
 {
     wane_status st = WANE_OK;
@@ -260,6 +283,23 @@ wane_status wane_folder_make(const char *path, wane_error *err)
     st = make_one(part, err);
 done:
     wane_free(part);
+    return st;
+}
+
+wane_status wane_folder_writable(const char *path, wane_error *err)
+{
+    struct stat info;
+    char *place = wane_strdup(*path ? path : ".");
+    /* The nearest folder that is there is the one to write into. */
+    while (place && stat(place, &info) != 0 && errno == ENOENT) {
+        size_t length = strlen(place);
+        while (length > 1 && place[length - 1] == '/') place[--length] = '\0';
+        char *above = folder_of(place);
+        wane_free(place);
+        place = above;
+    }
+    wane_status st = place ? may_write_into(place, err) : wane_fail_memory(err, "write", path);
+    wane_free(place);
     return st;
 }
 

@@ -60,6 +60,10 @@ WANE_MUST_CHECK wane_status wane_atomic_write(wane_atomic *file, const void *byt
 WANE_MUST_CHECK wane_status wane_atomic_commit(wane_atomic *file, wane_error *err); /* frees it */
 void wane_atomic_abort(wane_atomic *file); /* removes the temporary; NULL allowed */
 
+/* Whether wane_atomic_open would find a place for the file, as far as can be told without making
+ * anything: its own refusals, a folder that is not there or not to be written to. */
+WANE_MUST_CHECK wane_status wane_file_writable(const char *path, wane_error *err);
+
 /* For tests: after `n` successful operations every write, sync and rename of the functions of this
  * header finds the disk full (ENOSPC; a write puts a part of its bytes first); n < 0 switches this
  * off. Counts over all threads. */
@@ -75,6 +79,8 @@ bool wane_file_is_database(const char *path);
 bool wane_folder_exists(const char *path);
 /* Makes `path` and its parents (0777 & ~umask); existing folders are fine. */
 WANE_MUST_CHECK wane_status wane_folder_make(const char *path, wane_error *err);
+/* Whether it could be made, or is there and can be written into; nothing is made. */
+WANE_MUST_CHECK wane_status wane_folder_writable(const char *path, wane_error *err);
 /* Removes a file or a link; what is not there is fine, a folder is an error. */
 WANE_MUST_CHECK wane_status wane_remove(const char *path, wane_error *err);
 /* Removes those files in a folder whose names `made` knows, with what killed writers of them left

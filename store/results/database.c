@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "store/base/clock.h"
 #include "store/base/memory.h"
@@ -471,6 +472,20 @@ wane_status wane_results_open(wane_results **out, const char *path, wane_results
     return WANE_OK;
 done:
     wane_results_close(db);
+    return st;
+}
+
+wane_status wane_results_writable(const char *path, wane_error *err)
+{
+    struct stat facts;
+    wane_results *db = NULL;
+    wane_status st = look(path, WANE_RESULTS_CREATE, err);
+    if (st != WANE_OK) return st;
+    if (stat(path, &facts) != 0) /* SQLite makes what a link leads to */
+        return lstat(path, &facts) == 0 ? WANE_OK : wane_file_writable(path, err);
+    if (facts.st_size > 0) st = wane_results_open(&db, path, WANE_RESULTS_READ, err);
+    wane_results_close(db);
+    if (st == WANE_OK && eaccess(path, W_OK) != 0) st = wane_fail_errno(err, "open", path);
     return st;
 }
 

@@ -54,6 +54,9 @@ typedef enum wane_results_mode {
  * hold; the message says what to do. Owned by the caller, free with wane_results_close. */
 WANE_MUST_CHECK wane_status wane_results_open(wane_results **out, const char *path,
                                               wane_results_mode mode, wane_error *err);
+/* Whether wane_results_open would open it for writing, or could make it: the same errors, before
+ * work whose results go there. Nothing is made. */
+WANE_MUST_CHECK wane_status wane_results_writable(const char *path, wane_error *err);
 /* *out = the file whose lock (wane_lock_take) says that a process is at work on a part of the
  * database at that path: "run-KEY.lock" of a run, "KEY.lock" of a stage. Owned by the caller, free
  * with wane_free. */

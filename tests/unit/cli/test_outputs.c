@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a command writes never replaces what it reads, nor a database.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "eval/run/pretrain.h"
+#include "store/base/clock.h"
 #include "store/files/file.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
@@ -184,12 +187,98 @@ static void new_outputs_are_written(void **state)
     }
 }
 
+/* What cannot be written is said before anything is computed: these calls would take minutes. */
+static void said_at_once(void **state)
+{
+    (void)state;
+    static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid x\nsize 1\n";
+    char lfs[512], text[512], below[512], missing[512];
+    (void)snprintf(lfs, sizeof lfs, "%s", scratch_path("lfs.db"));
+    (void)snprintf(text, sizeof text, "%s", scratch_path("text.db"));
+    (void)snprintf(below, sizeof below, "%s", scratch_path("text.db/model"));
+    (void)snprintf(missing, sizeof missing, "%s", scratch_path("nowhere/x"));
+    write_file(lfs, pointer, sizeof pointer - 1);
+    write_file(text, "no database at all\n", 19);
+    const struct {
+        const char *arguments[8], *output, *cause;
+    } calls[] = {{{"demo", "--db", lfs}, lfs, "Git LFS pointer"},
+                 {{"demo", "--db", text}, text, "not a database"},
+                 {{"demo", "--db", missing}, missing, "No such file"},
+                 {{"pretrain", "-o", below, "--steps", "100000"}, text, "Not a directory"},
+                 {{"diff", model, model, "--db", text}, text, "not a database"},
+                 {{"intruders", model, model, "--db", missing}, missing, "No such file"},
+                 {{"scale", model, model, "--lambda", "0", "-o", below}, text, "Not a directory"},
+                 {{"eval", model, "--tasks", task, "--examples", missing}, missing, "No such file"},
+                 {{"curves", other, "-o", missing}, missing, "No such file"}};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        double before = wane_clock_wall();
+        int code = process_run(calls[i].arguments, "out", "err");
+        char *said = read_file(scratch_path("err"), NULL);
+        if ((code != 2 && code != 1) || !strstr(said, calls[i].cause) || strstr(said, "pretrain:"))
+            print_error("%s: %d: %s\n", calls[i].arguments[0], code, said);
+        assert_true(code == 2 || code == 1);
+        assert_non_null(strstr(said, calls[i].cause));
+        assert_null(strstr(said, "step "));
+        free(said);
+        assert_true(wane_clock_wall() - before < 10);
+    }
+    assert_false(wane_file_exists(scratch_path("lfs.log")));
+    assert_false(wane_folder_exists(scratch_path("lfs.db.artifacts")));
+    assert_false(wane_folder_exists(scratch_path("nowhere")));
+}
+
+/* A pretraining that is killed has made nothing yet; one whose files cannot be written leaves none,
+ * and none of them stands for a model. */
+static void a_model_is_there_or_not(void **state)
+{
+    (void)state;
+    char folder[512];
+    wane_error err;
+    wane_pool *pool = NULL;
+    (void)snprintf(folder, sizeof folder, "%s", scratch_path("made"));
+    const char *const endless[] = {"pretrain", "-o", folder, "--steps", "1000000", NULL};
+    pid_t child = process_start(endless, "out", "err");
+    wait_milliseconds(1000);
+    assert_int_equal(kill(child, SIGTERM), 0);
+    assert_int_equal(process_wait(child), 128 + SIGTERM);
+    assert_false(wane_folder_exists(folder));
+    const wane_log silent = {NULL, NULL};
+    wane_pretraining small = wane_pretraining_defaults();
+    small.steps = small.layers = 1;
+    small.documents = 20;
+    small.width = small.hidden = 16;
+    small.heads = small.kv_heads = 1;
+    CHECK_OK(wane_pool_new(&pool, 1, &err));
+    wane_status st = WANE_EIO;
+    for (long n = 0; st != WANE_OK; n++) {
+        assert_true(n < 200);
+        wane_file_fail_after(n);
+        st = wane_pretrain(&small, folder, pool, &silent, &err);
+        wane_file_fail_after(-1);
+        assert_int_equal(wane_folder_exists(folder), st == WANE_OK);
+        if (st == WANE_OK) assert_true(n > 8);
+    }
+    /* Killed between the weights and the config, it is made anew. */
+    assert_int_equal(unlink(scratch_path("made/config.json")), 0);
+    const char *const again[] = {"pretrain", "-o",      folder, "--steps",  "1", "--documents",
+                                 "20",       "--width", "16",   "--layers", "1", NULL};
+    assert_int_equal(process_run(again, "out", "err"), 0);
+    assert_true(wane_file_exists(scratch_path("made/config.json")));
+    assert_int_equal(process_run(again, "out", "err"), 2);
+    wane_pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(inputs_are_not_replaced),  cmocka_unit_test(databases_are_not_replaced),
-        cmocka_unit_test(folders_are_not_replaced), cmocka_unit_test(writers_know_databases),
-        cmocka_unit_test(a_log_is_no_experiment),   cmocka_unit_test(new_outputs_are_written),
+        cmocka_unit_test(inputs_are_not_replaced),
+        cmocka_unit_test(databases_are_not_replaced),
+        cmocka_unit_test(folders_are_not_replaced),
+        cmocka_unit_test(writers_know_databases),
+        cmocka_unit_test(a_log_is_no_experiment),
+        cmocka_unit_test(new_outputs_are_written),
+        cmocka_unit_test(said_at_once),
+        cmocka_unit_test(a_model_is_there_or_not),
     };
     return cmocka_run_group_tests(tests, prepare, scratch_remove);
 }
