@@ -315,8 +315,8 @@ static int run(wane_call *call)
     const wane_option options[] = {
         {"corpus", 0, WANE_OPTION_INPUT, &asked.text.path, "FILE",
          "also the likelihood of this text before and after"},
-        {"tokens", 0, WANE_OPTION_COUNT, &asked.text.tokens, "N",
-         "of the text: documents until so many tokens are scored (all)"},
+        {"tokens", 0, WANE_OPTION_POSITIVE, &asked.text.tokens, "N",
+         "of the text: documents until so many tokens are scored, at least 1 (all)"},
         {"filter", 0, WANE_OPTION_TEXT, &asked.text.filter, "ascii",
          "of the text: only documents that are plain ASCII"},
         {"documents", 0, WANE_OPTION_TEXT, &asked.text.documents, "RULE",

@@ -103,6 +103,12 @@ static bool set_option(const wane_call *call, const wane_option *o, char *text)
         list->item[list->count++] = text;
         return true;
     }
+    case WANE_OPTION_POSITIVE:
+        if (wane_parse_int64(&count, text) && count == 0) {
+            (void)wane_cli_usage(call, "--%s is at least 1; leave it out for its default", o->name);
+            return false;
+        }
+        __attribute__((fallthrough));
     case WANE_OPTION_COUNT:
     case WANE_OPTION_HIDDEN_COUNT:
         if (wane_parse_int64(&count, text) && count >= 0) {

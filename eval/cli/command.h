@@ -26,6 +26,7 @@ typedef enum wane_option_kind {
     WANE_OPTION_INPUTS,      /* as LIST: paths of what is read */
     WANE_OPTION_REPEAT,      /* wane_option_list *: may be given again, commas are its own */
     WANE_OPTION_COUNT,       /* size_t * */
+    WANE_OPTION_POSITIVE,    /* as COUNT, where 0 would mean nothing: refused */
     WANE_OPTION_NUMBER,      /* double * */
     WANE_OPTION_HIDDEN_COUNT /* as COUNT, not in the help */
 } wane_option_kind;

@@ -34,9 +34,10 @@ typedef struct wane_task_options {
         {"test",           0,                                                                        \
          WANE_OPTION_TEXT, &(o)->test,                                                               \
          "SPLIT",          of "the split that is measured: test (else validation), or validation"},  \
-        {"limit", 0, WANE_OPTION_COUNT, &(o)->limit, "N", of "rows at most, of each"},               \
+        {"limit",     0,   WANE_OPTION_POSITIVE,                                                     \
+         &(o)->limit, "N", of "rows at most, of each; at least 1 (all)"},                            \
     {                                                                                                \
-        "max-length", 0, WANE_OPTION_COUNT, &(o)->max_length, "N",                                   \
+        "max-length", 0, WANE_OPTION_POSITIVE, &(o)->max_length, "N",                                \
             of "tokens of prompt and label (the model's context)"                                    \
     }
 

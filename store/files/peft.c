@@ -53,6 +53,12 @@ static wane_status check_name(reading *r, const wane_tensor *t)
     wane_peft_name name = wane_peft_name_read(t->name);
     const wane_tensor *other = NULL;
     char *spelled = NULL;
+    if (name.part == WANE_PEFT_UNKNOWN && !name.module)
+        return wane_fail(
+            r->err, WANE_EFORMAT,
+            "read: %s: names of tensors as peft saves them are expected, " WANE_PEFT_PREFIX
+            "MODULE.lora_A.weight; found %s, which does not begin so",
+            r->path, t->name);
     if (name.part == WANE_PEFT_UNKNOWN)
         return wane_fail(r->err, WANE_EFORMAT,
                          "read: %s: %s: neither lora_A nor lora_B of a module; this version "

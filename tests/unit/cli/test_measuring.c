@@ -567,6 +567,14 @@ static void bad_calls(void **state)
         {"pretrain --learning-rate 0 -o {x}", "above 0"},
         {"pretrain --heads 3 -o {x}", "num_attention_heads 3"},
         {"pretrain more", "too many operands"},
+        {"eval {base} --tasks builtin/topic --limit 0", "--limit is at least 1"},
+        {"eval {base} --tasks builtin/topic --max-length 0", "--max-length is at least 1"},
+        {"eval {base} --tasks builtin/topic --limit -1", "'-1' is no usable value"},
+        {"diff {base} {adapter} --tasks builtin/topic --limit=0", "--limit is at least 1"},
+        {"diff {base} {adapter} --corpus {text.txt} --tokens 0", "--tokens is at least 1"},
+        {"perplexity {base} {text.txt} --tokens 0", "--tokens is at least 1"},
+        {"perplexity {base} {text.txt} --stride 0", "--stride is at least 1"},
+        {"perplexity {base} {text.txt} --window 0", "--window is at least 1"},
         {"pretrain --steps 1 -o {text.txt}", "text.txt"},
     };
     told_refused(calls, sizeof calls / sizeof *calls);

@@ -37,9 +37,10 @@ static char *on_terminal(const char *const *arguments)
     const char *argv[16] = {WANE_PROGRAM};
     for (size_t i = 0; arguments[i]; i++) argv[i + 1] = arguments[i];
     int master = posix_openpt(O_RDWR | O_NOCTTY);
-    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
-    int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
-    assert_true(slave >= 0);
+    const char *name =
+        master < 0 || grantpt(master) != 0 || unlockpt(master) != 0 ? NULL : ptsname(master);
+    int slave = name ? open(name, O_RDWR | O_NOCTTY) : -1;
+    if (slave < 0) skip(); /* no /dev/ptmx or no /dev/pts here */
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {

@@ -247,7 +247,6 @@ static void unpaired_factors_are_refused(void **state)
                 "do not fit together");
     static const char *const names[] = {"base_model.model.m.q_proj.lora_magnitude_vector",
                                         "base_model.model.lora_A.weight",
-                                        "m.q_proj.lora_A.weight",
                                         "base_model.model.m.q_proj.lora_A.a.b.weight",
                                         "base_model.model.m.q_proj.lora_A..weight",
                                         "base_model.model.m.q_proj.lora_B.bias",
@@ -260,6 +259,21 @@ static void unpaired_factors_are_refused(void **state)
         s[0].name = names[i];
         CHECK_FAILS(wane_update_load(&update, with_factors(s, 1), NULL, NULL, &err), WANE_EFORMAT,
                     "neither lora_A nor lora_B");
+    }
+    /* As other tools and wrappers name them. */
+    static const char *const others[] = {"m.q_proj.lora_A.weight",
+                                         "model.layers.0.self_attn.q_proj.lora_A.default.weight",
+                                         "base_model.m.q_proj.lora_A.weight",
+                                         "module.base_model.model.m.q_proj.lora_A.weight",
+                                         "layers.0.attn.q_proj.lora_a.weight",
+                                         "lora_unet_mid.lora_down.weight"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char wanted[200];
+        (void)snprintf(wanted, sizeof wanted,
+                       "base_model.model.MODULE.lora_A.weight; found %s, which", others[i]);
+        s[0].name = others[i];
+        CHECK_FAILS(wane_update_load(&update, with_factors(s, 1), NULL, NULL, &err), WANE_EFORMAT,
+                    wanted);
     }
 }
 
