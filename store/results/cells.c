@@ -9,7 +9,8 @@ static const char *const measures[] = {
     [WANE_CELL_SCORE] = "score",       [WANE_CELL_LIKELIHOOD] = "likelihood",
     [WANE_CELL_SPECTRUM] = "spectrum", [WANE_CELL_INTERVENTION] = "intervention",
     [WANE_CELL_SAMPLE] = "sample",     [WANE_CELL_CHANGE] = "change",
-    [WANE_CELL_OVERLAP] = "overlap",
+    [WANE_CELL_OVERLAP] = "overlap",   [WANE_CELL_NULL] = "null",
+    [WANE_CELL_ONSET] = "onset",       [WANE_CELL_NORM] = "norm",
 };
 
 /* One commit in work: `subject` is the id of the cell's task or corpus, 0 for other subjects. */
@@ -34,25 +35,40 @@ wane_status wane_cell_exists(wane_results *db, bool *out, const wane_cell *cell,
     return WANE_OK;
 }
 
-/* Rows of any other measure than `own` would belong to no cell. */
+/* Rows of a kind that the measure has not would belong to no cell. */
 static wane_status check_rows(const work *w)
 {
     const wane_cell_rows *r = w->rows;
-    const size_t counts[][2] = {[WANE_CELL_SCORE] = {r->score_count, r->example_count},
-                                [WANE_CELL_LIKELIHOOD] = {r->likelihood != NULL, r->window_count},
-                                [WANE_CELL_SPECTRUM] = {r->spectrum_count, r->direction_count},
-                                [WANE_CELL_INTERVENTION] = {r->intervention_count, 0},
-                                [WANE_CELL_SAMPLE] = {r->sample_count, 0},
-                                [WANE_CELL_CHANGE] = {r->change_count, 0},
-                                [WANE_CELL_OVERLAP] = {r->overlap_count, 0}};
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        if (i != (size_t)w->cell->measure && counts[i][0] + counts[i][1] > 0)
+    const wane_cell_measure own = w->cell->measure;
+    const struct {
+        wane_cell_measure first, last; /* the measures that have such rows */
+        size_t count;
+    } kinds[] = {
+        {WANE_CELL_SCORE, WANE_CELL_SCORE, r->score_count + r->example_count},
+        {WANE_CELL_LIKELIHOOD, WANE_CELL_LIKELIHOOD, (r->likelihood != NULL) + r->window_count},
+        {WANE_CELL_SPECTRUM, WANE_CELL_SPECTRUM, r->spectrum_count + r->direction_count},
+        {WANE_CELL_INTERVENTION, WANE_CELL_INTERVENTION, r->intervention_count},
+        {WANE_CELL_SAMPLE, WANE_CELL_SAMPLE, r->sample_count},
+        {WANE_CELL_CHANGE, WANE_CELL_CHANGE, r->change_count},
+        {WANE_CELL_OVERLAP, WANE_CELL_OVERLAP, r->overlap_count},
+        {WANE_CELL_NULL, WANE_CELL_NULL, r->null_draw_count},
+        {WANE_CELL_ONSET, WANE_CELL_NORM, r->measured_count}};
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        bool of_own = own >= kinds[i].first && own <= kinds[i].last;
+        if (of_own) count += kinds[i].count;
+        else if (kinds[i].count > 0)
             return wane_fail(w->err, WANE_EINVAL, "write: %s: rows of '%s' in a cell of '%s'",
-                             w->db->path, measures[i], measures[w->cell->measure]);
-    if (counts[w->cell->measure][0] == 0 && !w->cell->reason)
+                             w->db->path, measures[kinds[i].first], measures[own]);
+    }
+    /* Windows or examples alone say nothing. */
+    bool headless = (own == WANE_CELL_SCORE && r->score_count == 0) ||
+                    (own == WANE_CELL_LIKELIHOOD && !r->likelihood) ||
+                    (own == WANE_CELL_SPECTRUM && r->spectrum_count == 0);
+    if ((count == 0 || headless) && !w->cell->reason)
         return wane_fail(w->err, WANE_EINVAL,
                          "write: %s: a cell of '%s' without rows needs a reason", w->db->path,
-                         measures[w->cell->measure]);
+                         measures[own]);
     return WANE_OK;
 }
 
@@ -81,6 +97,11 @@ static const char *const removals[][3] = {
                             "AND against = ?"},
     [WANE_CELL_SAMPLE] = {"DELETE FROM sample WHERE stage = ? AND step = ? AND task = ?"},
     [WANE_CELL_CHANGE] = {"DELETE FROM change WHERE stage = ? AND step = ? AND task = ?"},
+    [WANE_CELL_NULL] = {"DELETE FROM null_draw WHERE stage = ? AND step = ? AND kind = ?"},
+    [WANE_CELL_ONSET] = {"DELETE FROM measured WHERE stage = ? AND step = ? AND measure = 'onset' "
+                         "AND subject = ?"},
+    [WANE_CELL_NORM] = {"DELETE FROM measured WHERE stage = ? AND step = ? AND measure = 'norm' "
+                        "AND subject = ?"},
     [WANE_CELL_OVERLAP] = {"DELETE FROM overlap WHERE stage = ?1 AND step = ?2 AND matrix IN "
                            "(SELECT m.id FROM matrix m JOIN stage s ON s.model = m.model "
                            "WHERE s.id = ?1 AND m.name = ?3)"},
@@ -166,68 +187,13 @@ static wane_status write_likelihood(const work *w)
     return st;
 }
 
-/* Counts add, norms are roots of sums of squares, energies and the relative update are ratios of
- * sums, the rest are means over the matrices that have them. A total over fewer matrices than there
- * are would be none: `bad`. */
-#define FINITE(value) "iif(bad, NULL, " value "), "
-#define SQUARES(norm) "sqrt(sum(" norm " * " norm "))"
-#define ENERGY(energy)                                                                             \
-    "sum(" energy " * top_energy) / "                                                              \
-    "nullif(sum(CASE WHEN " energy " IS NOT NULL THEN top_energy END), 0)"
-#define TOTAL                                                                                                                                                                                                             \
-    "SELECT stage, step, against, matrices, " FINITE("iu") FINITE("iv") FINITE("ru") FINITE("rv") FINITE(                                                                                                                 \
-        "eu") FINITE("ev") FINITE("bf") FINITE("df") FINITE("ds") FINITE("ru_") FINITE("er")                                                                                                                              \
-        FINITE("sr") FINITE("ts") FINITE("rho") "changed, " FINITE("xu") FINITE("xv") FINITE(                                                                                                                             \
-            "uu") "iif(bad, NULL, uv) FROM (SELECT stage, step, "                                                                                                                                                         \
-                  "against, "                                                                                                                                                                                             \
-                  "count(*) AS matrices, max(reason IS "                                                                                                                                                                  \
-                  "'" WANE_NOT_FINITE "') AS bad, "                                                                                                                                                                       \
-                  "sum(intruders_u) AS iu, sum(intruders_v) AS iv, "                                                                                                                                                      \
-                  "sum(random_u) AS ru, sum(random_v) AS "                                                                                                                                                                \
-                  "rv, " ENERGY("energy_u") " AS eu, " ENERGY(                                                                                                                                                            \
-                      "energ"                                                                                                                                                                                             \
-                      "y_v") " AS ev, " SQUARES("base_frobenius") " AS bf, " SQUARES("delta_"                                                                                                                             \
-                                                                                     "frobeni"                                                                                                                            \
-                                                                                     "us") " "                                                                                                                            \
-                                                                                           "A"                                                                                                                            \
-                                                                                           "S"                                                                                                                            \
-                                                                                           " "                                                                                                                            \
-                                                                                           "d"                                                                                                                            \
-                                                                                           "f"                                                                                                                            \
-                                                                                           ","                                                                                                                            \
-                                                                                           " " SQUARES("delta_spectral") " AS ds, " SQUARES(                                                                              \
-                                                                                               "d"                                                                                                                        \
-                                                                                               "e"                                                                                                                        \
-                                                                                               "l"                                                                                                                        \
-                                                                                               "t"                                                                                                                        \
-                                                                                               "a"                                                                                                                        \
-                                                                                               "_"                                                                                                                        \
-                                                                                               "f"                                                                                                                        \
-                                                                                               "r"                                                                                                                        \
-                                                                                               "o"                                                                                                                        \
-                                                                                               "b"                                                                                                                        \
-                                                                                               "e"                                                                                                                        \
-                                                                                               "n"                                                                                                                        \
-                                                                                               "i"                                                                                                                        \
-                                                                                               "u"                                                                                                                        \
-                                                                                               "s") " / "                                                                                                                 \
-                                                                                                    "nul"                                                                                                                 \
-                                                                                                    "lif"                                                                                                                 \
-                                                                                                    "(" SQUARES(                                                                                                          \
-                                                                                                        "base_frobenius") ", 0) AS ru_, "                                                                                 \
-                                                                                                                          "avg(effective_rank) AS er, avg(stable_rank) AS sr, avg(top_share) AS ts, avg(rho_10) AS rho, " \
-                                                                                                                          "sum(changed) AS changed, sum(existing_u) AS xu, sum(existing_v) AS xv, "                       \
-                                                                                                                          "sum(unresolved_u) AS uu, sum(unresolved_v) AS uv "                                             \
-                                                                                                                          "FROM (SELECT * FROM spectrum WHERE stage = ? AND step = ? AND against = ? ORDER BY matrix) "   \
-                                                                                                                          "GROUP BY stage, step, against)"
+const char wane_spectrum_total_sql[] = {
+#include "total.inc"
+};
 
-const char wane_spectrum_total_sql[] = TOTAL;
-
-static const char insert_total[] =
-    "INSERT INTO spectrum_total (stage, step, against, matrices, intruders_u, intruders_v, "
-    "random_u, random_v, energy_u, energy_v, base_frobenius, delta_frobenius, delta_spectral, "
-    "relative_update, effective_rank, stable_rank, top_share, rho_10, changed, existing_u, "
-    "existing_v, unresolved_u, unresolved_v) " TOTAL;
+static const char insert_total[] = {
+#include "insert_total.inc"
+};
 
 static wane_status write_directions(const work *w)
 {
@@ -329,6 +295,30 @@ static wane_status write_changes(const work *w)
     return st;
 }
 
+static wane_status write_null_draws(const work *w)
+{
+    const wane_cell *c = w->cell;
+    wane_status st = WANE_OK;
+    for (size_t i = 0; st == WANE_OK && i < w->rows->null_draw_count; i++) {
+        const wane_null_draw_row *n = &w->rows->null_draws[i];
+        const char side[2] = {n->side, 0};
+        st = wane_results_run(w->db, w->err,
+                              "INSERT INTO null_draw (stage, step, kind, side, draw, intruders, "
+                              "unresolved, existing, below) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              "rittiiiit", c->stage, c->step, c->subject, side, n->draw,
+                              n->intruders, n->unresolved, n->existing, n->below);
+    }
+    for (size_t i = 0; st == WANE_OK && i < w->rows->measured_count; i++) {
+        const wane_measured_row *m = &w->rows->measured[i];
+        st = wane_results_run(w->db, w->err,
+                              "INSERT INTO measured (stage, step, measure, subject, matrix, name, "
+                              "value, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                              "rittttdt", c->stage, c->step, measures[c->measure], c->subject,
+                              m->matrix, m->name, m->value, m->reason);
+    }
+    return st;
+}
+
 wane_status wane_cell_commit(wane_results *db, const wane_cell *cell, const wane_cell_rows *rows,
                              wane_error *err)
 {
@@ -347,6 +337,7 @@ wane_status wane_cell_commit(wane_results *db, const wane_cell *cell, const wane
     WANE_TRY(write_spectra(&w));
     WANE_TRY(write_others(&w));
     WANE_TRY(write_changes(&w));
+    WANE_TRY(write_null_draws(&w));
     WANE_TRY(wane_cell_hash(db, &hash, cell->stage, cell->step, measures[cell->measure],
                             cell->subject, err));
     WANE_TRY(wane_results_run(db, err,

@@ -18,6 +18,10 @@
 #define MATRIX                                                                                     \
     HERE "matrix = (SELECT m.id FROM matrix m JOIN stage s ON s.model = m.model "                  \
          "WHERE s.id = ?1 AND m.name = ?3)"
+#define KIND HERE "kind = ?3"
+#define ONSET HERE "measure = 'onset' AND subject = ?3"
+#define NORM HERE "measure = 'norm' AND subject = ?3"
+#define MEASURED_COLUMNS "stage, step, measure, subject, matrix, name, value, reason"
 #define ARM HERE "choice = ?3 AND arm = ?4 AND lambda = ?5"
 
 #define TOTAL_COLUMNS                                                                              \
@@ -57,6 +61,10 @@ static const wane_hashed_table cell_tables[] = {
          "stage, step, matrix, task, f_delta, tokens, directions, angle_u, angle_v, reason", TASK,
          "matrix"),
     ROWS("overlap", "stage, step, matrix, side, i, j, value", MATRIX, "side, i, j"),
+    ROWS("null_draw", "stage, step, kind, side, draw, intruders, unresolved, existing, below", KIND,
+         "side, draw"),
+    ROWS("measured", MEASURED_COLUMNS, ONSET, "matrix, name"),
+    ROWS("measured", MEASURED_COLUMNS, NORM, "matrix, name"),
 };
 enum { CELL_TABLES = sizeof cell_tables / sizeof *cell_tables, TOTAL = 6 };
 
@@ -64,7 +72,8 @@ static const struct {
     const char *measure;
     size_t first, count; /* in cell_tables */
 } measures[] = {{"score", 0, 2},  {"likelihood", 2, 2}, {"spectrum", 4, 3}, {"intervention", 7, 1},
-                {"sample", 8, 1}, {"change", 9, 1},     {"overlap", 10, 1}};
+                {"sample", 8, 1}, {"change", 9, 1},     {"overlap", 10, 1}, {"null", 11, 1},
+                {"onset", 12, 1}, {"norm", 13, 1}};
 
 static const wane_hashed_table parts[WANE_PARTS] = {
     [WANE_PART_STAGE] = ROWS("stage",

@@ -33,10 +33,14 @@ static const char from_2[] = {
 #include "from_2.inc"
 };
 
+static const char from_3[] = {
+#include "from_3.inc"
+};
+
 /* A step changes tables alone: views are made anew after the last one. */
 const wane_migration *wane_results_migrations(size_t *count)
 {
-    static const wane_migration steps[] = {{1, from_1}, {2, from_2}};
+    static const wane_migration steps[] = {{1, from_1}, {2, from_2}, {3, from_3}};
     *count = sizeof steps / sizeof *steps;
     return steps;
 }

@@ -35,7 +35,7 @@
 #define WANE_NOT_FINITE "not_finite"
 
 enum {
-    WANE_RESULTS_VERSION = 3, /* user_version of the files this wane writes */
+    WANE_RESULTS_VERSION = 4, /* user_version of the files this wane writes */
     WANE_STEP_SEALED = -1     /* `step` of everything measured on the sealed stage */
 };
 
@@ -270,7 +270,10 @@ typedef enum wane_cell_measure {
     WANE_CELL_INTERVENTION, /* subject: "choice/arm/lambda"; rows: interventions */
     WANE_CELL_SAMPLE,       /* subject: a task's key; rows: samples */
     WANE_CELL_CHANGE,       /* subject: the trained task's key; rows: changes */
-    WANE_CELL_OVERLAP       /* subject: a matrix's name; rows: overlaps with the base */
+    WANE_CELL_OVERLAP,      /* subject: a matrix's name; rows: overlaps with the base */
+    WANE_CELL_NULL,         /* subject: the kind, "rotated" or "gaussian"; null draws */
+    WANE_CELL_ONSET,        /* subject: ""; rows: measured, of the stage ("") and its matrices */
+    WANE_CELL_NORM          /* subject: ""; rows: measured, of the stage */
 } wane_cell_measure;
 
 typedef struct wane_cell {
@@ -386,6 +389,22 @@ typedef struct wane_overlap_row {
     double value; /* |cosine| */
 } wane_overlap_row;
 
+/* Intruders of one random update, all changed matrices together; view intruder_null. */
+typedef struct wane_null_draw_row {
+    char side;                               /* 'u' or 'v' */
+    int64_t draw;                            /* from 1 */
+    int64_t intruders, unresolved, existing; /* k = 10, epsilon = .5 */
+    const char *below; /* JSON list of 20 counts: intruders at epsilon = .05, .1, ... 1 */
+} wane_null_draw_row;
+
+/* A single number. */
+typedef struct wane_measured_row {
+    const char *matrix; /* tensor's name, "" for the stage */
+    const char *name;
+    double value;
+    const char *reason; /* required when value is NaN */
+} wane_measured_row;
+
 typedef struct wane_cell_rows {
     const wane_score_row *scores;
     size_t score_count;
@@ -406,6 +425,10 @@ typedef struct wane_cell_rows {
     size_t change_count;
     const wane_overlap_row *overlaps;
     size_t overlap_count;
+    const wane_null_draw_row *null_draws;
+    size_t null_draw_count;
+    const wane_measured_row *measured;
+    size_t measured_count;
 } wane_cell_rows;
 
 /* *out: whether the cell is there under the same settings and data. */

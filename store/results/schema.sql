@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The results database of wane, version 3. One file holds one or more experiments.
+-- The results database of wane, version 4. One file holds one or more experiments.
 --
 -- Words. A STAGE is one training on top of another stage; stage 0 of every run is the bare base
 -- model. A RUN is a path of stages: one config (method) in one order of tasks under one seed. Runs
@@ -68,7 +68,9 @@ CREATE TABLE corpus (
   tokens      INTEGER,               -- scored
   words       INTEGER,               -- separated by white space
   bytes       INTEGER,               -- of UTF-8 text
-  floor       REAL                   -- entropy in nats per token where it is known (built-in language)
+  floor       REAL,                  -- entropy in nats per token where it is known (built-in language)
+  unigram_entropy REAL               -- entropy in nats per token of the scored tokens' own frequencies:
+                                     -- a model that knows no more than these; NULL: not planned since
 ) STRICT;
 
 -- One experiment file.
@@ -152,8 +154,9 @@ CREATE TABLE run (
   superseded    INTEGER NOT NULL DEFAULT 0 CHECK (superseded IN (0, 1)),
                 -- 1: the experiment file has changed and another run bears its name; out of all views
   -- bound: joint: each stage trains all tasks up to its position together, from the base; single:
-  -- its task alone, from the base; NULL for runs that train one task after the other
-  bound         TEXT CHECK (bound IN ('joint', 'single')),
+  -- its task alone, from the base; perturbed: the run again, its initial numbers changed by 1e-7 of
+  -- themselves; NULL for runs of their own
+  bound         TEXT CHECK (bound IN ('joint', 'single', 'perturbed')),
   bounds        INTEGER REFERENCES run,  -- the run it is a bound of; NULL likewise
   CHECK ((bound IS NULL) = (bounds IS NULL))
 ) STRICT;
@@ -290,11 +293,9 @@ CREATE TABLE seal (
 CREATE TABLE cell (
   stage           INTEGER NOT NULL REFERENCES stage,  -- the stage
   step            INTEGER NOT NULL,  -- -1: sealed; else a training step
-  -- measure: what is measured
-  measure         TEXT NOT NULL
-                  CHECK (measure IN ('score', 'likelihood', 'spectrum', 'intervention', 'sample',
-                                     'change', 'overlap')),
-  subject         TEXT NOT NULL,  -- key of a task or corpus; a reference; a matrix; choice/arm/lambda
+  measure         TEXT NOT NULL,  -- what is measured: score, likelihood, spectrum, null, ...
+  subject         TEXT NOT NULL,  -- key of a task or corpus; a reference; a matrix; choice/arm/lambda;
+                                  -- a kind of null; '' where there is but one
   settings_sha256 TEXT NOT NULL,  -- of all settings that decide its numbers
   data_sha256     TEXT NOT NULL,  -- of the data measured; '' where there is none
   reason          TEXT,           -- why it has no rows
@@ -504,6 +505,38 @@ CREATE TABLE overlap (
   j      INTEGER NOT NULL,                    -- direction of the tuned matrix, likewise
   value  REAL NOT NULL,                       -- |cosine|, 0 to 1
   PRIMARY KEY (stage, step, matrix, side, i, j)
+) STRICT, WITHOUT ROWID;
+
+-- Random updates beside the real one: intruders (k = 10, epsilon = .5, against the base) that a draw
+-- has in all changed matrices together. Quantiles and p: view intruder_null.
+CREATE TABLE null_draw (
+  stage      INTEGER NOT NULL REFERENCES stage,  -- the stage
+  step       INTEGER NOT NULL,                   -- -1: sealed
+  -- kind: rotated: the singular values of W - W_0 in random directions; gaussian: random factors of
+  -- its rank and norm
+  kind       TEXT NOT NULL CHECK (kind IN ('rotated', 'gaussian')),
+  side       TEXT NOT NULL CHECK (side IN ('u', 'v')),  -- left or right singular vectors
+  draw       INTEGER NOT NULL,                   -- from 1
+  intruders  INTEGER NOT NULL,                   -- sum over the changed matrices
+  unresolved INTEGER NOT NULL,                   -- directions turned inside a cluster, in neither side
+  existing   INTEGER NOT NULL,                   -- directions that exist among the top k
+  -- below: JSON list of 20 counts: directions that would be intruders at epsilon = .05, .1, ... 1
+  below      TEXT NOT NULL,
+  PRIMARY KEY (stage, step, kind, side, draw)
+) STRICT, WITHOUT ROWID;
+
+-- Single numbers of a stage, or of a matrix of it: `wane explain NAME` says what each is.
+CREATE TABLE measured (
+  stage   INTEGER NOT NULL REFERENCES stage,  -- the stage
+  step    INTEGER NOT NULL,                   -- -1: sealed
+  measure TEXT NOT NULL,                      -- the cell's: onset, norm
+  subject TEXT NOT NULL,                      -- the cell's
+  matrix  TEXT NOT NULL,                      -- full tensor name; '' for the whole stage
+  name    TEXT NOT NULL,                      -- onset, delta_frobenius_all, ...
+  value   REAL,                               -- of that name
+  reason  TEXT,                               -- why value is NULL
+  PRIMARY KEY (stage, step, measure, subject, matrix, name),
+  CHECK ((value IS NULL) = (reason IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 
 -- What happens when intruders are scaled by lambda, and under the arms that compare. Changes are

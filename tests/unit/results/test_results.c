@@ -58,7 +58,7 @@ static void a_fresh_database_is_whole(void **state)
     CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_CREATE, &err));
     CHECK_OK(wane_results_check(db, &err));
     assert_int_equal(query_integer(db, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"),
-                     32);
+                     34);
     wane_results_close(db);
 }
 
