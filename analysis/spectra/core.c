@@ -6,20 +6,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/spectra/core.h"
 #include "analysis/spectra/lapack.h"
-#include "analysis/spectra/leading.h"
 #include "store/base/memory.h"
-
-typedef struct core {
-    size_t rank;        /* of S: the first coordinates of both sides */
-    size_t left, right; /* coordinates per side: rank and the extra ones */
-    size_t k;           /* columns of P and Q */
-    const double *s;
-    double *p, *q;                  /* left x k, right x k */
-    double *left_rest, *right_rest; /* what completes U and V: rows x (left - rank), cols x ... */
-    double *room;                   /* k x widest, for products */
-    wane_pool *pool;
-} core;
 
 /* Coordinates of the orthonormal columns x (length x k) on `basis` (length x rank) and, below them,
  * on an orthonormal basis of the rest (length x *extra, handed over): out is (rank + *extra) x k.
@@ -72,21 +61,27 @@ done:
     return st;
 }
 
-static void close_core(core *c)
+void wane_core_close(wane_core *c)
 {
     wane_free(c->p);
     wane_free(c->q);
     wane_free(c->left_rest);
     wane_free(c->right_rest);
     wane_free(c->room);
-    *c = (core){0};
+    *c = (wane_core){0};
 }
 
-static wane_status open_core(core *out, const wane_base_svd *base, const wane_delta *delta,
-                             size_t widest, wane_pool *pool, wane_error *err)
+wane_status wane_core_open(wane_core *core, size_t widest, wane_error *err)
+{
+    core->room = wane_alloc_aligned(core->k * widest, sizeof *core->room);
+    return core->room ? WANE_OK : wane_fail_memory(err, "core space", "work space");
+}
+
+wane_status wane_core_of_delta(wane_core *out, const wane_base_svd *base, const wane_delta *delta,
+                               size_t widest, wane_pool *pool, wane_error *err)
 {
     wane_status st = WANE_OK;
-    core c = {.rank = base->rank, .k = delta->numerical, .s = base->sigma, .pool = pool};
+    wane_core c = {.rank = base->rank, .k = delta->numerical, .s = base->sigma, .pool = pool};
     size_t extra_left = 0, extra_right = 0;
     WANE_TRY(coordinates(&c.p, &c.left_rest, &extra_left, delta->x, base->rows, c.k, base->u,
                          base->rank, pool, err));
@@ -99,20 +94,16 @@ static wane_status open_core(core *out, const wane_base_svd *base, const wane_de
         for (size_t i = 0; i < c.left; i++) c.p[i + j * c.left] *= root;
         for (size_t i = 0; i < c.right; i++) c.q[i + j * c.right] *= root;
     }
-    c.room = wane_alloc_aligned(c.k * widest, sizeof *c.room);
-    if (!c.room) {
-        st = wane_fail_memory(err, "core space", "work space");
-        goto done;
-    }
+    WANE_TRY(wane_core_open(&c, widest, err));
     *out = c;
-    c = (core){0};
+    c = (wane_core){0};
 done:
-    close_core(&c);
+    wane_core_close(&c);
     return st;
 }
 
 /* y = diag(S) x + P (Q^T x), or with the sides exchanged. */
-static void multiply(const core *c, double *y, size_t y_rows, const double *p, const double *x,
+static void multiply(const wane_core *c, double *y, size_t y_rows, const double *p, const double *x,
                      size_t x_rows, const double *q, size_t count)
 {
     for (size_t j = 0; j < count; j++) {
@@ -125,16 +116,21 @@ static void multiply(const core *c, double *y, size_t y_rows, const double *p, c
                          y, y_rows);
 }
 
+void wane_core_multiply(const wane_core *c, bool transpose, double *out, const double *in,
+                        size_t count)
+{
+    if (transpose) multiply(c, out, c->right, c->q, in, c->left, c->p, count);
+    else multiply(c, out, c->left, c->p, in, c->right, c->q, count);
+}
+
 static void apply(const void *context, double *y, const double *x, size_t count)
 {
-    const core *c = context;
-    multiply(c, y, c->left, c->p, x, c->right, c->q, count);
+    wane_core_multiply(context, false, y, x, count);
 }
 
 static void apply_transpose(const void *context, double *x, const double *y, size_t count)
 {
-    const core *c = context;
-    multiply(c, x, c->right, c->q, y, c->left, c->p, count);
+    wane_core_multiply(context, true, x, y, count);
 }
 
 /* What counting above a point needs: weights per coordinate, and the matrix whose signs count. */
@@ -154,7 +150,7 @@ static void close_census(census *x)
     wane_free(x->weighted);
 }
 
-static wane_status open_census(census *x, const core *c, wane_error *err)
+static wane_status open_census(census *x, const wane_core *c, wane_error *err)
 {
     size_t larger = c->left > c->right ? c->left : c->right;
     x->same = wane_alloc_aligned(c->rank, sizeof *x->same);
@@ -167,8 +163,8 @@ static wane_status open_census(census *x, const core *c, wane_error *err)
 }
 
 /* The k x k block `block` of N gets -A^T diag(weight) B; coordinates beyond rank weigh `rest`. */
-static void weigh(const census *x, const core *c, double *block, const double *a, size_t a_rows,
-                  const double *b, size_t b_rows, const double *weight, double rest)
+static void weigh(const census *x, const wane_core *c, double *block, const double *a,
+                  size_t a_rows, const double *b, size_t b_rows, const double *weight, double rest)
 {
     size_t rows = rest != 0 ? b_rows : c->rank, k = c->k;
     for (size_t j = 0; j < k; j++)
@@ -183,7 +179,8 @@ static void weigh(const census *x, const core *c, double *block, const double *a
  * Counting the signs of [H_0 - tau, F; F^T, -G] by either complement (Haynsworth 1968) gives
  * above(C) = above(S) + negative(N) - k with N = G - F^T (tau - H_0)^-1 F. WANE_ENUMERIC where tau
  * meets a singular value. */
-static wane_status count_above(census *x, const core *c, double tau, size_t *above, wane_error *err)
+static wane_status count_above(census *x, const wane_core *c, double tau, size_t *above,
+                               wane_error *err)
 {
     size_t k = c->k, negative = 0, greater = 0;
     for (size_t i = 0; i < c->rank; i++) {
@@ -207,7 +204,7 @@ static wane_status count_above(census *x, const core *c, double tau, size_t *abo
 
 /* Whether C has no singular value above the last of the `top` found but those found: their number
  * above a point just beyond it, kept clear of the found ones. */
-static wane_status prove(const core *c, const double *found, size_t top, bool *proved,
+static wane_status prove(const wane_core *c, const double *found, size_t top, bool *proved,
                          wane_error *err)
 {
     census x = {0};
@@ -232,14 +229,14 @@ wane_status wane_leading_count(size_t *above, const wane_base_svd *base, const w
                                double tau, wane_pool *pool, wane_error *err)
 {
     wane_status st = WANE_OK;
-    core c = {0};
+    wane_core c = {0};
     census x = {0};
-    WANE_TRY(open_core(&c, base, delta, 1, pool, err));
+    WANE_TRY(wane_core_of_delta(&c, base, delta, 1, pool, err));
     WANE_TRY(open_census(&x, &c, err));
     st = count_above(&x, &c, tau, above, err);
 done:
     close_census(&x);
-    close_core(&c);
+    wane_core_close(&c);
     return st;
 }
 
@@ -255,7 +252,7 @@ static void from_coordinates(double *out, size_t length, const double *basis, si
                              x + rank, x_rows, 1, out, length);
 }
 
-static wane_status on_own_axes(wane_leading *out, const core *c, const wane_leading *in,
+static wane_status on_own_axes(wane_leading *out, const wane_core *c, const wane_leading *in,
                                const wane_base_svd *base, wane_error *err)
 {
     wane_status st = wane_leading_room(out, base->rows, base->cols, in->top, err);
@@ -268,30 +265,45 @@ static wane_status on_own_axes(wane_leading *out, const core *c, const wane_lead
     return WANE_OK;
 }
 
+wane_status wane_core_lanczos(wane_leading *out, bool *found, const wane_core *core, size_t top,
+                              wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_leading leading = {0};
+    *found = false;
+    WANE_TRY(wane_leading_room(&leading, core->left, core->right, top, err));
+    const wane_operator a = {.rows = core->left,
+                             .cols = core->right,
+                             .apply = apply,
+                             .apply_transpose = apply_transpose,
+                             .context = core,
+                             .pool = core->pool};
+    WANE_TRY(wane_leading_lanczos(&leading, found, &a, err));
+    if (*found) WANE_TRY(prove(core, leading.sigma, top, found, err));
+    if (!*found) goto done;
+    *out = leading;
+    leading = (wane_leading){0};
+done:
+    wane_leading_free(&leading);
+    return st;
+}
+
 wane_status wane_leading_core(wane_leading *out, wane_leading *vectors, bool *found,
                               const wane_base_svd *base, const wane_delta *delta, size_t top,
                               wane_pool *pool, wane_error *err)
 {
     wane_status st = WANE_OK;
-    core c = {0};
+    wane_core c = {0};
     wane_leading leading = {0};
     *found = false;
-    WANE_TRY(open_core(&c, base, delta, top + 2, pool, err)); /* blocks, or all the found */
-    WANE_TRY(wane_leading_room(&leading, c.left, c.right, top, err));
-    const wane_operator a = {.rows = c.left,
-                             .cols = c.right,
-                             .apply = apply,
-                             .apply_transpose = apply_transpose,
-                             .context = &c,
-                             .pool = pool};
-    WANE_TRY(wane_leading_lanczos(&leading, found, &a, err));
-    if (*found) WANE_TRY(prove(&c, leading.sigma, top, found, err));
+    WANE_TRY(wane_core_of_delta(&c, base, delta, wane_core_widest(top), pool, err));
+    WANE_TRY(wane_core_lanczos(&leading, found, &c, top, err));
     if (!*found) goto done;
     if (vectors) WANE_TRY(on_own_axes(vectors, &c, &leading, base, err));
     *out = leading;
     leading = (wane_leading){0};
 done:
     wane_leading_free(&leading);
-    close_core(&c);
+    wane_core_close(&c);
     return st;
 }

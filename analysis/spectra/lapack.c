@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analysis/spectra/lapack.h"
 
+#include <float.h>
 #include <lapacke.h>
 #include <math.h>
 #include <string.h>
@@ -122,13 +123,12 @@ static void take_triangle(double *r, size_t k, size_t n, const double *a, size_t
     }
 }
 
-/* Replaces the reflectors in the first k columns of a by the columns of Q. */
-static wane_status take_orthogonal(double *a, size_t m, size_t k, const double *tau,
-                                   wane_error *err)
+wane_status wane_lapack_reflect(double *a, size_t m, size_t k, const double *tau, wane_error *err)
 {
     wane_status st = WANE_OK;
     double wanted = 0, *work = NULL;
     lapack_int rows = (lapack_int)m, count = (lapack_int)k;
+    WANE_TRY(wane_blas_reserve(1, err));
     lapack_int info =
         LAPACKE_dorgqr_work(LAPACK_COL_MAJOR, rows, count, count, a, rows, tau, &wanted, -1);
     if (info == 0) {
@@ -165,7 +165,7 @@ wane_status wane_lapack_qr(double *a, size_t m, size_t n, double *r, wane_error 
         goto done;
     }
     take_triangle(r, k, n, a, m, NULL);
-    st = take_orthogonal(a, m, k, tau, err);
+    st = wane_lapack_reflect(a, m, k, tau, err);
 done:
     wane_free(work);
     wane_free(tau);
@@ -198,7 +198,7 @@ wane_status wane_lapack_qr_rank(double *a, size_t m, size_t n, double tolerance,
     }
     while (found < k && fabs(a[found + found * m]) > tolerance) found++;
     take_triangle(r, found, n, a, m, order);
-    if (found > 0) WANE_TRY(take_orthogonal(a, m, found, tau, err));
+    if (found > 0) WANE_TRY(wane_lapack_reflect(a, m, found, tau, err));
     *rank = found;
 done:
     wane_free(order);
@@ -241,6 +241,71 @@ wane_status wane_lapack_symmetric(double *a, size_t n, int *pivots, size_t *nega
     else if (info < 0) st = refused(err, "dsytrf", info);
     else *negative = count_negative(a, n, pivots);
 done:
+    wane_free(work);
+    return st;
+}
+
+typedef struct eigen_call {
+    double *a, *values, *vectors;
+    size_t n, top;
+    lapack_int *support;
+} eigen_call;
+
+static lapack_int eigen_once(const eigen_call *c, double *work, lapack_int room, lapack_int *ints,
+                             lapack_int int_room)
+{
+    lapack_int n = (lapack_int)c->n, first = (lapack_int)(c->n - c->top + 1), found = 0;
+    const double finest = 2 * DBL_MIN; /* bisection as far as it gets */
+    return LAPACKE_dsyevr_work(LAPACK_COL_MAJOR, 'V', 'I', 'L', n, c->a, n, 0, 0, first, n, finest,
+                               &found, c->values, c->vectors, n, c->support, work, room, ints,
+                               int_room);
+}
+
+/* From ascending to descending. */
+static void turn_around(double *values, double *vectors, size_t n, size_t top)
+{
+    for (size_t i = 0, j = top - 1; i < j; i++, j--) {
+        double kept = values[i];
+        values[i] = values[j];
+        values[j] = kept;
+        for (size_t l = 0; l < n; l++) {
+            kept = vectors[l + i * n];
+            vectors[l + i * n] = vectors[l + j * n];
+            vectors[l + j * n] = kept;
+        }
+    }
+}
+
+wane_status wane_lapack_eigen(double *a, size_t n, size_t top, double *values, double *vectors,
+                              wane_error *err)
+{
+    wane_status st = WANE_OK;
+    double wanted = 0, *work = NULL;
+    lapack_int wanted_ints = 0, *ints = NULL, info = 0;
+    double *all = wane_alloc(n, sizeof *all); /* dsyevr needs room for all values */
+    lapack_int *support = wane_alloc(2 * n, sizeof *support);
+    eigen_call call = {a, all, vectors, n, top, support};
+    if (!all || !support) WANE_TRY(wane_fail_memory(err, "linear algebra", "work space"));
+    if (!wane_lapack_finite(a, n * n))
+        WANE_TRY(wane_fail(err, WANE_ENUMERIC, "eigenvalues: matrix of %zu: not finite", n));
+    WANE_TRY(wane_blas_reserve(1, err));
+    info = eigen_once(&call, &wanted, -1, &wanted_ints, -1);
+    if (info == 0) {
+        WANE_TRY(scratch(&work, wanted, err));
+        ints = wane_alloc((size_t)wanted_ints, sizeof *ints);
+        if (!ints) WANE_TRY(wane_fail_memory(err, "linear algebra", "work space"));
+        info = eigen_once(&call, work, (lapack_int)wanted, ints, wanted_ints);
+    }
+    if (info < 0) st = refused(err, "dsyevr", info);
+    else if (info > 0)
+        st = wane_fail(err, WANE_ENUMERIC, "eigenvalues: matrix of %zu: no convergence", n);
+    if (st != WANE_OK) goto done;
+    memcpy(values, all, top * sizeof *values);
+    turn_around(values, vectors, n, top);
+done:
+    wane_free(support);
+    wane_free(all);
+    wane_free(ints);
     wane_free(work);
     return st;
 }

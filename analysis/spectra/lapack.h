@@ -30,6 +30,11 @@ WANE_MUST_CHECK wane_status wane_lapack_svd(const double *a, size_t m, size_t n,
 WANE_MUST_CHECK wane_status wane_lapack_qr(double *a, size_t m, size_t n, double *r,
                                            wane_error *err);
 
+/* The first k columns of the product of k reflectors I - tau_j v_j v_j^T, v_j zero above row j and
+ * 1 there, below it column j of a (m x k, k <= m), which is overwritten. */
+WANE_MUST_CHECK wane_status wane_lapack_reflect(double *a, size_t m, size_t k, const double *tau,
+                                                wane_error *err);
+
 /* QR with column pivoting and a rank cut: a (m x n) is overwritten by Q (m x *rank), r (room for
  * min(m, n) x n, written *rank x n) holds Q^T times the columns in their given order. Columns that
  * add at most `tolerance` in norm to the span are left out. */
@@ -40,6 +45,12 @@ WANE_MUST_CHECK wane_status wane_lapack_qr_rank(double *a, size_t m, size_t n, d
  * ints. *negative = the number of negative eigenvalues. WANE_ENUMERIC when exactly singular. */
 WANE_MUST_CHECK wane_status wane_lapack_symmetric(double *a, size_t n, int *pivots,
                                                   size_t *negative, wane_error *err);
+/* The `top` greatest eigenvalues of a symmetric a (n x n, lower triangle read, overwritten) in
+ * descending order with their vectors (n x top). Bisection and inverse iteration (dsyevr).
+ * WANE_ENUMERIC for values that are not finite or when that does not converge. */
+WANE_MUST_CHECK wane_status wane_lapack_eigen(double *a, size_t n, size_t top, double *values,
+                                              double *vectors, wane_error *err);
+
 /* C = alpha op(A) op(B) + beta C for column-major matrices; same bits for any number of threads. */
 void wane_columns_product(wane_pool *pool, bool transpose_a, bool transpose_b, size_t m, size_t n,
                           size_t k, double alpha, const double *a, size_t lda, const double *b,

@@ -22,6 +22,7 @@ typedef enum wane_purpose {
     WANE_RANDOM_START = 8,    /* start vectors of iterative methods */
     WANE_RANDOM_GATE = 9,     /* the randomly initialised copy of the sanity gates */
     WANE_RANDOM_HEAD = 10,    /* initial linear heads */
+    WANE_RANDOM_NULL = 11,    /* random updates beside a real one */
     WANE_RANDOM_TEST = 255
 } wane_purpose;
 
@@ -49,6 +50,8 @@ uint64_t wane_random_below(const wane_random *where, uint64_t element, uint64_t 
 /* out[i] for i < count: standard normal times `sigma` (Box-Muller on element i / 2), or uniform on
  * [low, high). Element i depends on i alone, not on count. */
 void wane_random_normal_fill(float *out, size_t count, double sigma, const wane_random *where);
+/* The same standard normal numbers in double, unrounded. */
+void wane_random_normals(double *out, size_t count, const wane_random *where);
 void wane_random_uniform_fill(float *out, size_t count, double low, double high,
                               const wane_random *where);
 

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analysis/spectra/null.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/spectra/delta.h"
+#include "analysis/spectra/directions.h"
+#include "analysis/spectra/lapack.h"
+#include "analysis/spectra/null_draw.h"
+#include "store/base/memory.h"
+
+const char *const wane_null_names[WANE_NULLS] = {"rotated", "gaussian"};
+
+void wane_null_change_free(wane_null_change *change)
+{
+    wane_free(change->sigma);
+    wane_free(change->clusters);
+    *change = (wane_null_change){0};
+}
+
+/* What both kinds of change share: the values above the floor, of `count` (descending). */
+static wane_status make_change(wane_null_change *out, const wane_base_svd *base,
+                               const double *sigma, size_t count, double floor,
+                               const wane_spectrum_options *options, wane_error *err)
+{
+    double squares = 0;
+    wane_null_change c = {
+        .base = base, .rounding = options->rounding, .base_rounding = options->base_rounding};
+    c.sigma = wane_alloc(count, sizeof *c.sigma);
+    c.clusters = wane_alloc(base->count, sizeof *c.clusters);
+    if (!c.sigma || !c.clusters) {
+        wane_null_change_free(&c);
+        return wane_fail_memory(err, "random updates", "change");
+    }
+    for (; c.rank < count && sigma[c.rank] > floor; c.rank++) {
+        c.sigma[c.rank] = sigma[c.rank];
+        squares += sigma[c.rank] * sigma[c.rank];
+    }
+    c.frobenius = sqrt(squares);
+    wane_direction_clusters(c.clusters, base->sigma, base->count,
+                            wane_direction_floor(base->rows, base->cols, base->sigma[0],
+                                                 hypot(c.rounding, c.base_rounding)));
+    *out = c;
+    return WANE_OK;
+}
+
+/* For the floor of W alone. */
+static wane_spectrum_options one_direction(const wane_spectrum_options *options)
+{
+    return (wane_spectrum_options){.top = 1,
+                                   .u = true,
+                                   .scan = true,
+                                   .rounding = options->rounding,
+                                   .base_rounding = options->base_rounding};
+}
+
+wane_status wane_null_change_lowrank(wane_null_change *out, const wane_base_svd *base,
+                                     const wane_lowrank_term *terms, size_t count,
+                                     const wane_spectrum_options *options, wane_pool *pool,
+                                     wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_spectrum spectrum = {0};
+    wane_delta delta = {0};
+    const wane_spectrum_options one = one_direction(options);
+    WANE_TRY(wane_spectrum_lowrank(&spectrum, base, terms, count, &one, pool, err));
+    WANE_TRY(wane_delta_factor(&delta, base->rows, base->cols, terms, count, pool, err));
+    st = make_change(out, base, delta.sigma, delta.numerical, spectrum.floor, options, err);
+done:
+    wane_spectrum_free(&spectrum);
+    wane_delta_free(&delta);
+    return st;
+}
+
+wane_status wane_null_change_full(wane_null_change *out, const wane_base_svd *base,
+                                  wane_matrix tuned, const wane_spectrum_options *options,
+                                  wane_pool *pool, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    size_t m = base->rows, n = base->cols;
+    wane_spectrum spectrum = {0};
+    double *change = NULL, *sigma = NULL;
+    const wane_spectrum_options one = one_direction(options);
+    WANE_TRY(wane_spectrum_full(&spectrum, base, tuned, &one, pool, err));
+    change = wane_alloc_aligned(m * n, sizeof *change);
+    sigma = wane_alloc(base->rank, sizeof *sigma);
+    if (!change || !sigma) WANE_TRY(wane_fail_memory(err, "random updates", "change"));
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++)
+            change[i * n + j] =
+                (double)tuned.data[i * tuned.stride + j] - (double)base->base[i * n + j];
+    WANE_TRY(wane_lapack_svd(change, n, m, sigma, NULL, NULL, err)); /* row-major: transposed */
+    st = make_change(out, base, sigma, base->rank, spectrum.floor, options, err);
+done:
+    wane_spectrum_free(&spectrum);
+    wane_free(change);
+    wane_free(sigma);
+    return st;
+}
+
+typedef struct drawing {
+    wane_null_tally (*tally)[WANE_NULL_DRAWS];
+    const wane_null_change *change;
+    wane_null_place place;
+    wane_status status[WANE_NULL_DRAWS];
+    wane_error error[WANE_NULL_DRAWS];
+} drawing;
+
+static void draw_one(void *context, size_t draw, int thread)
+{
+    drawing *d = context;
+    wane_error *err = &d->error[draw];
+    wane_null_place place = d->place;
+    wane_null_update update = {0};
+    wane_null_tally tally[2] = {0};
+    (void)thread;
+    place.draw = draw;
+    wane_status st = wane_null_update_draw(&update, d->change, &place, err);
+    if (st == WANE_OK) st = wane_null_update_judge(tally, d->change, &update, err);
+    wane_null_update_free(&update);
+    for (int side = 0; side < 2; side++) d->tally[side][draw] = tally[side];
+    d->status[draw] = st;
+}
+
+wane_status wane_null_draw_matrix(wane_null_tally tally[2][WANE_NULL_DRAWS], wane_null kind,
+                                  const wane_null_change *change, size_t i, uint64_t seed,
+                                  wane_pool *pool, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_null_tally(*made)[WANE_NULL_DRAWS] = wane_alloc(2, sizeof *made);
+    drawing *d = wane_alloc(1, sizeof *d);
+    if (!made || !d) WANE_TRY(wane_fail_memory(err, "random updates", "draws"));
+    if (change->rank > 0) {
+        d->tally = made;
+        d->change = change;
+        d->place = (wane_null_place){.seed = seed, .kind = kind, .matrix = i};
+        wane_pool_run(pool, WANE_NULL_DRAWS, draw_one, d);
+        for (size_t j = 0; j < WANE_NULL_DRAWS && st == WANE_OK; j++)
+            if ((st = d->status[j]) != WANE_OK && err) *err = d->error[j];
+    }
+    if (st == WANE_OK) memcpy(tally, made, 2 * sizeof *made);
+done:
+    wane_free(made);
+    wane_free(d);
+    return st;
+}
+
+void wane_null_add(wane_null_tally sum[2][WANE_NULL_DRAWS],
+                   const wane_null_tally more[2][WANE_NULL_DRAWS])
+{
+    for (int side = 0; side < 2; side++)
+        for (size_t d = 0; d < WANE_NULL_DRAWS; d++) {
+            wane_null_tally *s = &sum[side][d];
+            const wane_null_tally *m = &more[side][d];
+            s->intruders += m->intruders;
+            s->unresolved += m->unresolved;
+            s->existing += m->existing;
+            for (size_t i = 0; i < WANE_NULL_BINS; i++) s->below[i] += m->below[i];
+        }
+}
+
+wane_status wane_null_draw(wane_null_tally tally[2][WANE_NULL_DRAWS], wane_null kind,
+                           const wane_null_change *changes, size_t count, uint64_t seed,
+                           wane_pool *pool, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_null_tally(*sum)[WANE_NULL_DRAWS] = wane_alloc(2, sizeof *sum);
+    wane_null_tally(*one)[WANE_NULL_DRAWS] = wane_alloc(2, sizeof *one);
+    if (!sum || !one) WANE_TRY(wane_fail_memory(err, "random updates", "draws"));
+    for (size_t i = 0; i < count; i++) {
+        WANE_TRY(wane_null_draw_matrix(one, kind, &changes[i], i, seed, pool, err));
+        wane_null_add(sum, (const wane_null_tally(*)[WANE_NULL_DRAWS])one);
+    }
+    memcpy(tally, sum, 2 * sizeof *sum);
+done:
+    wane_free(sum);
+    wane_free(one);
+    return st;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* At position (n + 1) p of the sorted values, counted from 1. */
+static double quantile(const double *sorted, size_t n, double p)
+{
+    double place = (double)(n + 1) * p, whole = floor(place);
+    size_t i = (size_t)whole;
+    return sorted[i - 1] + (place - whole) * (sorted[i] - sorted[i - 1]);
+}
+
+wane_null_summary wane_null_summarise(const wane_null_tally tally[WANE_NULL_DRAWS], size_t observed)
+{
+    double counts[WANE_NULL_DRAWS], sum = 0;
+    size_t at_most = 0, at_least = 0;
+    for (size_t d = 0; d < WANE_NULL_DRAWS; d++) {
+        counts[d] = (double)tally[d].intruders;
+        sum += counts[d];
+        at_most += tally[d].intruders <= observed;
+        at_least += tally[d].intruders >= observed;
+    }
+    qsort(counts, WANE_NULL_DRAWS, sizeof *counts, ascending);
+    wane_null_summary s = {.mean = sum / WANE_NULL_DRAWS,
+                           .low = quantile(counts, WANE_NULL_DRAWS, 0.025),
+                           .high = quantile(counts, WANE_NULL_DRAWS, 0.975),
+                           .p_low = (double)(1 + at_most) / (WANE_NULL_DRAWS + 1),
+                           .p_high = (double)(1 + at_least) / (WANE_NULL_DRAWS + 1)};
+    s.uninformative = s.high <= 0;
+    return s;
+}
+
+/* Whether W_0 + t times the change, whose factors at t = 1 are p, has an intruder. */
+static wane_status has_intruder(bool *out, const wane_null_change *change, wane_core *core,
+                                const double *p, double t, wane_error *err)
+{
+    wane_null_tally tally[2];
+    for (size_t i = 0; i < core->left * core->k; i++) core->p[i] = t * p[i];
+    wane_status st = wane_null_core_judge(tally, change, core, err);
+    if (st == WANE_OK) *out = tally[WANE_SIDE_U].intruders > 0;
+    return st;
+}
+
+static wane_status find_onset(double *out, const wane_null_change *change, wane_core *core,
+                              const double *p, wane_error *err)
+{
+    enum { STEPS = 25, HALVINGS = 6 };
+    const double step = 0.05;
+    wane_status st = WANE_OK;
+    bool has = false;
+    int i = 0;
+    while (!has && ++i <= STEPS) WANE_TRY(has_intruder(&has, change, core, p, i * step, err));
+    double high = i * step, low = high - step;
+    for (int half = 0; has && half < HALVINGS; half++) {
+        bool here = false;
+        double middle = 0.5 * (low + high);
+        WANE_TRY(has_intruder(&here, change, core, p, middle, err));
+        if (here) high = middle;
+        else low = middle;
+    }
+    *out = has ? high : (double)NAN;
+done:
+    return st;
+}
+
+wane_status wane_null_onset(double *out, const wane_base_svd *base, const wane_lowrank_term *terms,
+                            size_t count, const wane_spectrum_options *options, wane_pool *pool,
+                            wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_delta delta = {0};
+    wane_core core = {0};
+    wane_null_change change = {0};
+    double *p = NULL;
+    WANE_TRY(wane_delta_factor(&delta, base->rows, base->cols, terms, count, pool, err));
+    if (delta.numerical == 0) {
+        *out = (double)NAN;
+        goto done;
+    }
+    WANE_TRY(make_change(&change, base, NULL, 0, 0, options, err));
+    WANE_TRY(wane_core_of_delta(&core, base, &delta, wane_core_widest(WANE_NULL_TOP), pool, err));
+    p = wane_alloc_aligned(core.left * core.k, sizeof *p);
+    if (!p) WANE_TRY(wane_fail_memory(err, "onset", "factors"));
+    memcpy(p, core.p, core.left * core.k * sizeof *p);
+    st = find_onset(out, &change, &core, p, err);
+done:
+    wane_free(p);
+    wane_core_close(&core);
+    wane_null_change_free(&change);
+    wane_delta_free(&delta);
+    return st;
+}

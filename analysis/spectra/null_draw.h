@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One random update, in parts: what is drawn, and what is counted of it.
+ */
+#ifndef ANALYSIS_SPECTRA_NULL_DRAW_H
+#define ANALYSIS_SPECTRA_NULL_DRAW_H
+
+#include "analysis/spectra/core.h"
+#include "analysis/spectra/null.h"
+
+/* From here on Lanczos in core space is faster than the Gram matrix, where ranks are small. */
+enum { WANE_NULL_LANCZOS = 400 };
+
+/* Which draw. */
+typedef struct wane_null_place {
+    uint64_t seed;
+    wane_null kind;
+    size_t draw, matrix;
+} wane_null_place;
+
+/* A weight W_0 + P Q^T, in coordinates on the base's singular vectors completed to the whole space:
+ * p is rows x k, q cols x k, column-major. q NULL: the change is P itself, rows x cols. */
+typedef struct wane_null_update {
+    size_t k;
+    double *p, *q;
+} wane_null_update;
+
+/* What is drawn at `place` of a change with rank >= 1. Free with wane_null_update_free. */
+WANE_MUST_CHECK wane_status wane_null_update_draw(wane_null_update *out,
+                                                  const wane_null_change *change,
+                                                  const wane_null_place *place, wane_error *err);
+void wane_null_update_free(wane_null_update *update); /* {0} allowed */
+
+/* What is counted of it, per side. */
+WANE_MUST_CHECK wane_status wane_null_update_judge(wane_null_tally tally[2],
+                                                   const wane_null_change *change,
+                                                   const wane_null_update *update, wane_error *err);
+/* Of a weight in core space, opened for wane_core_widest(WANE_NULL_TOP). */
+WANE_MUST_CHECK wane_status wane_null_core_judge(wane_null_tally tally[2],
+                                                 const wane_null_change *change,
+                                                 const wane_core *core, wane_error *err);
+
+#endif
