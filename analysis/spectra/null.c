@@ -26,8 +26,11 @@ static wane_status make_change(wane_null_change *out, const wane_base_svd *base,
                                const wane_spectrum_options *options, wane_error *err)
 {
     double squares = 0;
-    wane_null_change c = {
-        .base = base, .rounding = options->rounding, .base_rounding = options->base_rounding};
+    wane_null_change c = {.base = base,
+                          .rounding = options->rounding,
+                          .base_rounding = options->base_rounding,
+                          .top = WANE_NULL_TOP,
+                          .epsilon = WANE_NULL_EPSILON};
     c.sigma = wane_alloc(count, sizeof *c.sigma);
     c.clusters = wane_alloc(base->count, sizeof *c.clusters);
     if (!c.sigma || !c.clusters) {

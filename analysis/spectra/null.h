@@ -27,7 +27,7 @@ extern const char *const wane_null_names[WANE_NULLS]; /* "rotated", "gaussian" *
 enum {
     WANE_NULL_DRAWS = 99, /* p is a multiple of .01, 2.5 and 97.5% lie between two draws */
     WANE_NULL_BINS = 20,  /* epsilon = .05, .1, ... 1 */
-    WANE_NULL_TOP = 10    /* directions per side that are judged */
+    WANE_NULL_TOP = 10    /* directions per side that are judged, if nothing else is asked */
 };
 #define WANE_NULL_EPSILON 0.5
 
@@ -39,6 +39,8 @@ typedef struct wane_null_change {
     double frobenius;          /* root of the sum of their squares */
     double rounding, base_rounding; /* as wane_spectrum_options has them */
     size_t *clusters; /* of the base: where the one that begins with each direction ends; owned */
+    size_t top;       /* directions judged, and at which epsilon: 10 and .5; others may be set */
+    double epsilon;
 } wane_null_change;
 
 /* Of a chain of low-rank terms, or of a weight given whole: the singular values of the change that
@@ -57,7 +59,7 @@ void wane_null_change_free(wane_null_change *change); /* {0} allowed */
 
 /* Of one draw, one side, over the matrices asked for. */
 typedef struct wane_null_tally {
-    size_t intruders, unresolved, existing; /* among the first 10 directions, at epsilon .5 */
+    size_t intruders, unresolved, existing; /* among the first `top` directions, at `epsilon` */
     size_t below[WANE_NULL_BINS];           /* intruders at epsilon = (i + 1) / 20 */
 } wane_null_tally;
 
@@ -87,8 +89,9 @@ wane_null_summary wane_null_summarise(const wane_null_tally tally[WANE_NULL_DRAW
                                       size_t observed);
 
 /* The smallest t in (0, 1.25] at which W_0 + t (W - W_0), side u, k = 10, has an intruder at
- * epsilon = .5: the first of t = .05, .1, ... that has one, halved back to 1/1280 of its place. NaN
- * where none has. Only for low-rank changes. */
+ * epsilon = .5: of t = .05, .1, ... the first that has one, halved back to 1/1280 of its place. One
+ * that comes and goes between two of these, where two singular values pass each other, is not met.
+ * NaN where none has. Only for low-rank changes. */
 WANE_MUST_CHECK wane_status wane_null_onset(double *out, const wane_base_svd *base,
                                             const wane_lowrank_term *terms, size_t count,
                                             const wane_spectrum_options *options, wane_pool *pool,

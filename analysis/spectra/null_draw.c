@@ -133,12 +133,13 @@ done:
 }
 
 /* What is counted among the first directions of a weight in core coordinates. */
-static void tally_up(wane_null_tally tally[2], const wane_null_change *change,
-                     const wane_leading *leading)
+static wane_status tally_up(wane_null_tally tally[2], const wane_null_change *change,
+                            const wane_leading *leading, wane_error *err)
 {
-    wane_direction directions[WANE_NULL_TOP];
     const wane_base_svd *base = change->base;
     size_t top = leading->top;
+    wane_direction *directions = wane_alloc(top, sizeof *directions);
+    if (!directions) return wane_fail_memory(err, "random update", "directions");
     const wane_reference reference = {
         base->count, change->clusters,
         wane_direction_floor(base->rows, base->cols, leading->sigma[0], change->rounding)};
@@ -146,23 +147,26 @@ static void tally_up(wane_null_tally tally[2], const wane_null_change *change,
         wane_null_tally *t = &tally[side];
         wane_directions_fill(directions, top, leading->sigma, side == 0 ? leading->u : leading->v,
                              side == 0 ? leading->rows : leading->cols, &reference);
-        wane_intruder_tally half = wane_intruder_tally_up(directions, top, top, WANE_NULL_EPSILON);
-        *t = (wane_null_tally){half.intruders, half.unresolved, half.existing, {0}};
+        wane_intruder_tally all = wane_intruder_tally_up(directions, top, top, change->epsilon);
+        *t = (wane_null_tally){all.intruders, all.unresolved, all.existing, {0}};
         for (size_t i = 0; i < WANE_NULL_BINS; i++)
             t->below[i] =
                 wane_intruder_count(directions, top, top, (double)(i + 1) / WANE_NULL_BINS);
     }
+    wane_free(directions);
+    return WANE_OK;
 }
 
-static size_t directions_of(const wane_base_svd *base)
+static size_t directions_of(const wane_null_change *change)
 {
-    return base->rank < WANE_NULL_TOP ? base->rank : WANE_NULL_TOP;
+    size_t rank = change->base->rank;
+    return rank < change->top ? rank : change->top;
 }
 
 /* Where the iterative method wins was measured on random updates. */
-static bool lanczos_is_faster(size_t rank, size_t k)
+static bool lanczos_is_faster(size_t rank, size_t k, size_t top)
 {
-    return rank >= WANE_NULL_LANCZOS && 8 * k <= rank;
+    return rank >= WANE_NULL_LANCZOS && 8 * k <= rank && 8 * top <= rank;
 }
 
 wane_status wane_null_core_judge(wane_null_tally tally[2], const wane_null_change *change,
@@ -170,12 +174,12 @@ wane_status wane_null_core_judge(wane_null_tally tally[2], const wane_null_chang
 {
     wane_status st = WANE_OK;
     wane_leading leading = {0};
-    size_t top = directions_of(change->base);
+    size_t top = directions_of(change);
     bool found = false;
-    if (lanczos_is_faster(core->rank, core->k))
+    if (lanczos_is_faster(core->rank, core->k, top))
         WANE_TRY(wane_core_lanczos(&leading, &found, core, top, err));
     if (!found) WANE_TRY(wane_core_dense(&leading, core, top, err));
-    tally_up(tally, change, &leading);
+    st = tally_up(tally, change, &leading, err);
 done:
     wane_leading_free(&leading);
     return st;
@@ -219,8 +223,8 @@ static wane_status judge_whole(wane_null_tally tally[2], const wane_null_change 
     if (!c) return wane_fail_memory(err, "random update", "weight");
     memcpy(c, update->p, m * n * sizeof *c);
     for (size_t i = 0; i < base->rank; i++) c[i + i * m] += base->sigma[i];
-    wane_status st = wane_leading_dense(&leading, c, m, n, directions_of(base), err);
-    if (st == WANE_OK) tally_up(tally, change, &leading);
+    wane_status st = wane_leading_dense(&leading, c, m, n, directions_of(change), err);
+    if (st == WANE_OK) st = tally_up(tally, change, &leading, err);
     wane_leading_free(&leading);
     wane_free(c);
     return st;
@@ -232,7 +236,7 @@ wane_status wane_null_update_judge(wane_null_tally tally[2], const wane_null_cha
     wane_status st = WANE_OK;
     const wane_base_svd *base = change->base;
     size_t rank = base->rank, k = update->k;
-    bool lanczos = lanczos_is_faster(rank, k);
+    bool lanczos = lanczos_is_faster(rank, k, directions_of(change));
     wane_core core = {.rank = rank,
                       .left = base->rows,
                       .right = base->cols,
@@ -246,7 +250,7 @@ wane_status wane_null_update_judge(wane_null_tally tally[2], const wane_null_cha
         WANE_TRY(compress(&core.p, &core.left, update->p, base->rows, rank, k, err));
         WANE_TRY(compress(&core.q, &core.right, update->q, base->cols, rank, k, err));
     }
-    WANE_TRY(wane_core_open(&core, wane_core_widest(WANE_NULL_TOP), err));
+    WANE_TRY(wane_core_open(&core, wane_core_widest(change->top), err));
     st = wane_null_core_judge(tally, change, &core, err);
 done:
     if (!lanczos) core.p = core.q = NULL; /* the update's */

@@ -34,7 +34,7 @@ void wane_null_update_free(wane_null_update *update); /* {0} allowed */
 WANE_MUST_CHECK wane_status wane_null_update_judge(wane_null_tally tally[2],
                                                    const wane_null_change *change,
                                                    const wane_null_update *update, wane_error *err);
-/* Of a weight in core space, opened for wane_core_widest(WANE_NULL_TOP). */
+/* Of a weight in core space, opened for wane_core_widest(change->top). */
 WANE_MUST_CHECK wane_status wane_null_core_judge(wane_null_tally tally[2],
                                                  const wane_null_change *change,
                                                  const wane_core *core, wane_error *err);

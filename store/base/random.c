@@ -46,38 +46,32 @@ uint64_t wane_random_below(const wane_random *where, uint64_t element, uint64_t 
     return (uint64_t)(((wide)value * bound) >> 64);
 }
 
-/* Two by Box and Muller (1958). */
-static void normal_pair(double out[2], const wane_random *where, uint64_t element)
+/* Two independent standard normal numbers are radius times cosine and sine (Box and Muller 1958).
+ */
+static double polar(double *angle, const wane_random *where, uint64_t element)
 {
     const double two_pi = 6.283185307179586;
     uint32_t words[4];
     wane_random_words(words, where, element);
-    double radius = sqrt(-2.0 * log(1.0 - unit(words[0], words[1])));
-    double angle = two_pi * unit(words[2], words[3]);
-    out[0] = radius * cos(angle);
-    out[1] = radius * sin(angle);
+    *angle = two_pi * unit(words[2], words[3]);
+    return sqrt(-2.0 * log(1.0 - unit(words[0], words[1])));
+}
+
+void wane_random_normal_fill(float *out, size_t count, double sigma, const wane_random *where)
+{
+    for (size_t i = 0; i < count; i += 2) {
+        double angle, radius = polar(&angle, where, i / 2);
+        out[i] = (float)(sigma * radius * cos(angle));
+        if (i + 1 < count) out[i + 1] = (float)(sigma * radius * sin(angle));
+    }
 }
 
 void wane_random_normals(double *out, size_t count, const wane_random *where)
 {
     for (size_t i = 0; i < count; i += 2) {
-        double pair[2];
-        normal_pair(pair, where, i / 2);
-        out[i] = pair[0];
-        if (i + 1 < count) out[i + 1] = pair[1];
-    }
-}
-
-void wane_random_normal_fill(float *out, size_t count, double sigma, const wane_random *where)
-{
-    const double two_pi = 6.283185307179586;
-    for (size_t i = 0; i < count; i += 2) {
-        uint32_t words[4];
-        wane_random_words(words, where, i / 2);
-        double radius = sqrt(-2.0 * log(1.0 - unit(words[0], words[1])));
-        double angle = two_pi * unit(words[2], words[3]);
-        out[i] = (float)(sigma * radius * cos(angle));
-        if (i + 1 < count) out[i + 1] = (float)(sigma * radius * sin(angle));
+        double angle, radius = polar(&angle, where, i / 2);
+        out[i] = radius * cos(angle);
+        if (i + 1 < count) out[i + 1] = radius * sin(angle);
     }
 }
 

@@ -50,10 +50,11 @@ uint64_t wane_random_below(const wane_random *where, uint64_t element, uint64_t 
 /* out[i] for i < count: standard normal times `sigma` (Box-Muller on element i / 2), or uniform on
  * [low, high). Element i depends on i alone, not on count. */
 void wane_random_normal_fill(float *out, size_t count, double sigma, const wane_random *where);
-/* The same standard normal numbers in double, unrounded. */
-void wane_random_normals(double *out, size_t count, const wane_random *where);
 void wane_random_uniform_fill(float *out, size_t count, double low, double high,
                               const wane_random *where);
+
+/* The same standard normal numbers, in double. */
+void wane_random_normals(double *out, size_t count, const wane_random *where);
 
 /* order = a uniformly random permutation of 0..count-1 (Fisher-Yates, draws at elements 0..). */
 void wane_random_permutation(size_t *order, size_t count, const wane_random *where);
