@@ -49,6 +49,7 @@ static void write_head(wane_text *out, const wane_comparison *pair, const wane_p
 static void write_table(wane_text *out, const wane_comparison *pair, const wane_pair_spectra *all,
                         int side, const intruders_call *asked)
 {
+    static const char *const heads[2] = {"margin", "at random"};
     wane_text rows = {0};
     const wane_pair_question *q = &asked->question;
     char a[32], b[32], c[32], d[32], e[32], f[32];
@@ -60,10 +61,9 @@ static void write_table(wane_text *out, const wane_comparison *pair, const wane_
                    wane_format_double(a, q->epsilon));
     (void)snprintf(c, sizeof c, "%zu", all->unresolved[side]);
     wane_page_unresolved(out, all->unresolved[side], c);
-    wane_page_line(out, "at random", "%s: as many random directions",
-                   wane_page_number(b, all->random[side], 4));
+    wane_pair_spectra_write_null(out, all, side, q, heads);
     wane_text_printf(&rows,
-                     "matrix\tshape\tintruders\tunresolved\tof\trandom\tenergy\t||dW||\t"
+                     "matrix\tshape\tintruders\tunresolved\tof\tat random\tenergy\t||dW||\t"
                      "relative\teffective rank%s\n",
                      floors ? "\trounding floor" : "");
     for (size_t i = 0; i < all->count; i++) {
@@ -74,7 +74,7 @@ static void write_table(wane_text *out, const wane_comparison *pair, const wane_
         wane_text_printf(
             &rows, "%s\t%zu x %zu\t%zu\t%zu\t%zu\t%s\t%s\t%s\t%s\t%s", p->name, p->rows, p->cols,
             m->intruders[side], m->unresolved[side], m->existing[side],
-            wane_page_number(a, m->random[side], 3), wane_page_number(b, m->energy[side], 3),
+            wane_page_number(a, m->null[side], 3), wane_page_number(b, m->energy[side], 3),
             wane_page_number(c, s->delta_frobenius, 4), wane_page_number(d, s->relative_update, 3),
             wane_page_number(e, s->effective_rank, 4));
         if (floors) wane_text_printf(&rows, "\t%s", wane_page_number(f, m->floor, 3));
@@ -82,7 +82,8 @@ static void write_table(wane_text *out, const wane_comparison *pair, const wane_
     }
     wane_text_printf(
         &rows, "total\t\t%zu\t%zu\t%zu\t%s\t%s\t%s\t%s\t%s", all->intruders[side],
-        all->unresolved[side], all->existing[side], wane_page_number(a, all->random[side], 4),
+        all->unresolved[side], all->existing[side],
+        wane_page_number(a, all->no_null ? NAN : all->null[side].mean, 3),
         wane_page_number(b, all->energy[side], 3), wane_page_number(c, all->delta_frobenius, 4),
         wane_page_number(d, relative(all), 3), wane_page_number(e, all->effective_rank, 4));
     if (floors) wane_text_printf(&rows, "\t%s", wane_page_number(f, all->floor, 3));
@@ -107,7 +108,9 @@ static void write_json_matrix(wane_text *out, const wane_comparison *pair,
     wane_json_write_string(out, p->name);
     wane_text_printf(out, ", \"rows\": %zu, \"cols\": %zu, ", p->rows, p->cols);
     write_member(out, "intruders", m->not_finite ? NAN : (double)m->intruders[side]);
-    write_member(out, "random", m->random[side]);
+    write_member(out, "intruders_low", m->not_finite ? NAN : (double)m->fewer[side]);
+    write_member(out, "intruders_high", m->not_finite ? NAN : (double)m->more[side]);
+    write_member(out, "intruders_null", m->null[side]);
     write_member(out, "energy", m->energy[side]);
     write_member(out, "delta_frobenius", s->delta_frobenius);
     write_member(out, "relative_update", s->relative_update);
@@ -137,10 +140,10 @@ static void write_json(wane_text *out, const wane_comparison *pair, const wane_p
     wane_text_printf(out, "{\"k\": %zu, ", asked->question.k);
     write_member(out, "epsilon", asked->question.epsilon);
     wane_text_printf(
-        out, "\"side\": \"%s\", \"total\": %zu, \"existing\": %zu, \"unresolved\": %zu, ",
+        out, "\"side\": \"%s\", \"total\": %zu, \"existing\": %zu, \"unresolved\": %zu",
         side_names[side], all->intruders[side], all->existing[side], all->unresolved[side]);
-    write_member(out, "random", all->random[side]);
-    wane_text_string(out, "\"matrices\": [");
+    wane_pair_spectra_write_null_json(out, all, side);
+    wane_text_string(out, ", \"matrices\": [");
     for (size_t i = 0; i < all->count; i++) {
         if (i) wane_text_string(out, ", ");
         write_json_matrix(out, pair, &all->matrix[i], side, asked->question.k);
@@ -211,12 +214,14 @@ static int run(wane_call *call)
         {"side", 0, WANE_OPTION_TEXT, &asked.side, "u|v|both",
          "left vectors, right ones, both (u)"},
         {"cache", 0, WANE_OPTION_TEXT, &q->cache, "DIR", "keep the base's spectra here"},
+        WANE_NULL_OPTIONS(q),
         WANE_COMPARE_OPTIONS(&asked.compare),
     };
     int code = 0;
     wane_error err;
     wane_comparison_options names;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 2, 2, &code)) return code;
+    if (q->null && q->no_null) return wane_cli_usage(call, "--null or --no-null, not both");
     if (!wane_compare_options(&names, call, &asked.compare, &code)) return code;
     q->u = strcmp(asked.side, "u") == 0 || strcmp(asked.side, "both") == 0;
     q->v = strcmp(asked.side, "v") == 0 || strcmp(asked.side, "both") == 0;

@@ -39,6 +39,13 @@ typedef struct wane_compare_call {
         "json", 0, WANE_OPTION_FLAG, &(c)->json, NULL, "all of it as JSON"                           \
     }
 
+#define WANE_NULL_OPTIONS(q)                                                                       \
+    {"null",     0,    WANE_OPTION_FLAG,                                                           \
+     &(q)->null, NULL, "draw random updates of whole weights wider than 512 too"},                 \
+    {                                                                                              \
+        "no-null", 0, WANE_OPTION_FLAG, &(q)->no_null, NULL, "draw no random updates"              \
+    }
+
 /* False, and a usage error said with *code set, when options do not go together. */
 bool wane_compare_options(wane_comparison_options *out, const wane_call *call,
                           const wane_compare_call *asked, int *code);

@@ -106,15 +106,16 @@ static void write_matrices(wane_text *out, const wane_diff *diff,
 {
     wane_text rows = {0};
     char a[32], b[32], c[32], d[32], e[32];
-    wane_text_string(&rows, "matrix\tshape\tu\trandom\tv\trandom\tof\t||dW||\trelative\teffective "
-                            "rank\n");
+    wane_text_string(&rows,
+                     "matrix\tshape\tu\tat random\tv\tat random\tof\t||dW||\trelative\teffective "
+                     "rank\n");
     for (size_t i = 0; i < count; i++) {
         const wane_matrix_spectrum *m = list[i];
         const wane_compared *p = &diff->comparison.list[m->index];
         const wane_spectrum *s = &m->spectrum;
         wane_text_printf(&rows, "%s\t%zu x %zu\t%zu\t%s\t%zu\t%s\t%zu\t%s\t%s\t%s\n", p->name,
-                         p->rows, p->cols, m->intruders[0], wane_page_number(a, m->random[0], 3),
-                         m->intruders[1], wane_page_number(b, m->random[1], 3), m->existing[0],
+                         p->rows, p->cols, m->intruders[0], wane_page_number(a, m->null[0], 3),
+                         m->intruders[1], wane_page_number(b, m->null[1], 3), m->existing[0],
                          wane_page_number(c, s->delta_frobenius, 4),
                          wane_page_number(d, s->relative_update, 3),
                          wane_page_number(e, s->effective_rank, 4));
@@ -126,8 +127,10 @@ static void write_matrices(wane_text *out, const wane_diff *diff,
 static void write_spectra(wane_text *out, const wane_diff *diff)
 {
     enum { LISTED = 14 };
+    static const char *const heads[2][2] = {{"margin, left", "at random, left"},
+                                            {"margin, right", "at random, right"}};
     const wane_pair_spectra *all = &diff->spectra;
-    char a[32], b[32], c[80];
+    char a[32], c[80];
     size_t count = 0;
     const wane_matrix_spectrum **list = wane_alloc(all->count, sizeof *list);
     if (!list) {
@@ -146,8 +149,8 @@ static void write_spectra(wane_text *out, const wane_diff *diff)
     (void)snprintf(c, sizeof c, "%zu left, %zu right", all->unresolved[0], all->unresolved[1]);
     wane_page_unresolved(out, all->unresolved[0] + all->unresolved[1], c);
     wane_pair_spectra_write_not_finite(out, all, &diff->comparison);
-    wane_page_line(out, "at random", "%s left, %s right: as many random directions",
-                   wane_page_number(a, all->random[0], 4), wane_page_number(b, all->random[1], 4));
+    for (int side = 0; side < 2; side++)
+        wane_pair_spectra_write_null(out, all, side, &diff->question, heads[side]);
     wane_page_line(out, "effective rank", "%s of dW, mean over %zu matrices",
                    wane_page_number(c, all->effective_rank, 4), all->ranked);
     wane_page_floor(out, all->floor, wane_comparison_rounding(&diff->comparison),
@@ -308,18 +311,34 @@ static void json_models(wane_text *out, const wane_diff *diff)
     wane_text_string(out, "]");
 }
 
-static void json_sides(wane_text *out, const size_t intruders[2], const size_t existing[2],
-                       const size_t unresolved[2], const double random[2], const double energy[2])
+static void json_side(wane_text *out, int side, const size_t intruders[2], const size_t existing[2],
+                      const size_t unresolved[2], const double energy[2])
 {
     static const char *const names[] = {"u", "v"};
-    for (int side = 0; side < 2; side++) {
-        wane_text_printf(out,
-                         ", \"%s\": {\"intruders\": %zu, \"existing\": %zu, \"unresolved\": %zu",
-                         names[side], intruders[side], existing[side], unresolved[side]);
-        also_number(out, "random", random[side]);
-        also_number(out, "energy", energy[side]);
+    wane_text_printf(out, ", \"%s\": {\"intruders\": %zu, \"existing\": %zu, \"unresolved\": %zu",
+                     names[side], intruders[side], existing[side], unresolved[side]);
+    also_number(out, "energy", energy[side]);
+}
+
+static void json_matrix(wane_text *out, const wane_diff *diff, const wane_matrix_spectrum *m)
+{
+    const wane_compared *p = &diff->comparison.list[m->index];
+    key_text(out, "name", p->name);
+    wane_text_printf(out, ", \"rows\": %zu, \"cols\": %zu, \"changed\": %s", p->rows, p->cols,
+                     m->changed ? "true" : "false");
+    if (m->not_finite)
+        wane_text_string(out, ", \"reason\": \"" WANE_NOT_FINITE "\", \"u\": null, \"v\": null");
+    for (int side = 0; side < 2 && !m->not_finite; side++) {
+        json_side(out, side, m->intruders, m->existing, m->unresolved, m->energy);
+        wane_text_printf(out, ", \"intruders_low\": %zu, \"intruders_high\": %zu", m->fewer[side],
+                         m->more[side]);
+        also_number(out, "intruders_null", m->null[side]);
         wane_text_string(out, "}");
     }
+    also_number(out, "delta_frobenius", m->spectrum.delta_frobenius);
+    also_number(out, "delta_spectral", m->spectrum.delta_spectral);
+    also_number(out, "relative_update", m->spectrum.relative_update);
+    also_number(out, "effective_rank", m->spectrum.effective_rank);
 }
 
 static void json_spectra(wane_text *out, const wane_diff *diff)
@@ -327,27 +346,19 @@ static void json_spectra(wane_text *out, const wane_diff *diff)
     const wane_pair_spectra *all = &diff->spectra;
     wane_text_printf(out, ", \"spectra\": {\"k\": %zu", diff->question.k);
     also_number(out, "epsilon", diff->question.epsilon);
-    json_sides(out, all->intruders, all->existing, all->unresolved, all->random, all->energy);
+    for (int side = 0; side < 2; side++) {
+        json_side(out, side, all->intruders, all->existing, all->unresolved, all->energy);
+        wane_pair_spectra_write_null_json(out, all, side);
+        wane_text_string(out, "}");
+    }
     also_number(out, "base_frobenius", all->base_frobenius);
     also_number(out, "delta_frobenius", all->delta_frobenius);
     also_number(out, "effective_rank", all->effective_rank);
     also_number(out, "rounding_floor", all->floor);
     wane_text_string(out, ", \"matrices\": [");
     for (size_t i = 0; i < all->count; i++) {
-        const wane_matrix_spectrum *m = &all->matrix[i];
-        const wane_compared *p = &diff->comparison.list[m->index];
         wane_text_string(out, i ? ", {" : "{");
-        key_text(out, "name", p->name);
-        wane_text_printf(out, ", \"rows\": %zu, \"cols\": %zu, \"changed\": %s", p->rows, p->cols,
-                         m->changed ? "true" : "false");
-        if (m->not_finite)
-            wane_text_string(out,
-                             ", \"reason\": \"" WANE_NOT_FINITE "\", \"u\": null, \"v\": null");
-        else json_sides(out, m->intruders, m->existing, m->unresolved, m->random, m->energy);
-        also_number(out, "delta_frobenius", m->spectrum.delta_frobenius);
-        also_number(out, "delta_spectral", m->spectrum.delta_spectral);
-        also_number(out, "relative_update", m->spectrum.relative_update);
-        also_number(out, "effective_rank", m->spectrum.effective_rank);
+        json_matrix(out, diff, &all->matrix[i]);
         wane_text_string(out, "}");
     }
     wane_text_string(out, "]}");

@@ -9,9 +9,23 @@
 #include "eval/cli/page.h"
 #include "eval/cli/progress.h"
 #include "store/files/file.h"
+#include "store/files/json.h"
 
 /* Base spectra found side by side: each takes one thread and about four times its weight. */
 enum { SIDE_BY_SIDE = 8 };
+
+/* Of epsilon, to both sides. */
+static const double MARGIN = 0.05;
+
+/* Random updates under way: the same ones for the same two checkpoints. */
+enum { SEED = 0 };
+typedef struct nulls {
+    wane_null_tally sum[2][WANE_NULL_DRAWS], one[2][WANE_NULL_DRAWS];
+    const char *reason; /* why there are none; from then on nothing is drawn */
+} nulls;
+#define NO_NULL_ASKED "not_asked"
+#define NO_NULL_WIDE "wide"
+#define NO_NULL_UNCHANGED "unchanged"
 
 /* One matrix under way. */
 typedef struct finding {
@@ -98,7 +112,7 @@ static void leave_undefined(wane_matrix_spectrum *m)
                                   .floor = NAN};
     m->not_finite = true;
     m->floor = 0;
-    for (int side = 0; side < 2; side++) m->random[side] = m->energy[side] = NAN;
+    for (int side = 0; side < 2; side++) m->null[side] = m->energy[side] = NAN;
 }
 
 /* Reads one matrix of both sides and, where they differ, finds the base's spectrum. */
@@ -133,46 +147,95 @@ static void find_base(void *context, size_t tile, int thread)
                       : wane_base_svd_compute(&f->svd, base, &f->error);
 }
 
+/* As far as rounding goes. */
+static wane_spectrum_options options_of(const finding *f)
+{
+    const wane_compared *one = compared(f);
+    wane_spectrum_options options = {0};
+    if (term_of(one)) return options;
+    double both = f->matrix->floor / sqrt((double)(one->rows * one->cols));
+    options.rounding = f->rounding;
+    if (both > f->rounding)
+        options.base_rounding = sqrt((both - f->rounding) * (both + f->rounding));
+    return options;
+}
+
 static wane_status tuned_spectrum(finding *f, wane_pool *pool)
 {
     const wane_pair_question *q = f->question;
     const wane_compared *one = compared(f);
     wane_spectrum *out = &f->matrix->spectrum;
-    wane_spectrum_options options = {.top = q->top > q->k ? q->top : q->k, .u = q->u, .v = q->v};
+    wane_spectrum_options options = options_of(f);
+    options.top = q->top > q->k ? q->top : q->k;
+    options.u = q->u;
+    options.v = q->v;
     if (term_of(one))
         return wane_spectrum_lowrank(out, f->svd, term_of(one), 1, &options, pool, &f->error);
     wane_matrix tuned = {f->tuned, one->rows, one->cols, one->cols};
-    double both = f->matrix->floor / sqrt((double)(one->rows * one->cols));
-    options.rounding = f->rounding;
-    if (both > f->rounding)
-        options.base_rounding = sqrt((both - f->rounding) * (both + f->rounding));
     wane_status st = wane_spectrum_full(out, f->svd, tuned, &options, pool, &f->error);
     if (st == WANE_OK && out->delta_frobenius < 10 * f->matrix->floor) out->effective_rank = NAN;
     return st;
 }
 
+/* Random updates beside one changed matrix, added to those of the others. */
+static wane_status draw_null(finding *f, nulls *n, wane_pool *pool)
+{
+    wane_status st = WANE_OK;
+    const wane_compared *one = compared(f);
+    wane_matrix_spectrum *m = f->matrix;
+    wane_spectrum_options options = options_of(f);
+    wane_null_change change = {0};
+    if (term_of(one)) {
+        WANE_TRY(
+            wane_null_change_lowrank(&change, f->svd, term_of(one), 1, &options, pool, &f->error));
+    } else {
+        wane_matrix tuned = {f->tuned, one->rows, one->cols, one->cols};
+        WANE_TRY(wane_null_change_full(&change, f->svd, tuned, &options, pool, &f->error));
+    }
+    change.top = f->question->k;
+    change.epsilon = f->question->epsilon;
+    WANE_TRY(
+        wane_null_draw_matrix(n->one, WANE_NULL_ROTATED, &change, m->index, SEED, pool, &f->error));
+    wane_null_add(n->sum, (const wane_null_tally(*)[WANE_NULL_DRAWS])n->one);
+    for (int side = 0; side < 2; side++)
+        m->null[side] = wane_null_summarise(n->one[side], m->intruders[side]).mean;
+done:
+    wane_null_change_free(&change);
+    return st;
+}
+
+/* Why none are drawn beside this changed matrix, and so beside none; else NULL. */
+static const char *why_no_null(const finding *f)
+{
+    const wane_compared *one = compared(f);
+    size_t smaller = one->rows < one->cols ? one->rows : one->cols;
+    if (f->question->no_null) return NO_NULL_ASKED;
+    if (f->question->null || term_of(one) || smaller <= WANE_NULL_DENSE_SIDE) return NULL;
+    return NO_NULL_WIDE;
+}
+
 /* What is counted of one matrix. */
-static void count_sides(wane_matrix_spectrum *m, const wane_compared *p,
-                        const wane_pair_question *q)
+static void count_sides(wane_matrix_spectrum *m, const wane_pair_question *q)
 {
     const wane_spectrum *s = &m->spectrum;
     for (int side = 0; side < 2; side++) {
         bool asked = side == 0 ? q->u : q->v;
-        m->random[side] = m->energy[side] = asked ? 0 : NAN;
+        m->energy[side] = m->null[side] = asked ? 0 : NAN;
         if (!asked || !m->changed) continue;
-        wane_intruder_tally tally =
-            wane_intruder_tally_up(s->side[side], s->count, q->k, q->epsilon);
+        const wane_direction *d = s->side[side];
+        wane_intruder_tally tally = wane_intruder_tally_up(d, s->count, q->k, q->epsilon);
         m->existing[side] = tally.existing;
         m->unresolved[side] = tally.unresolved;
         m->intruders[side] = tally.intruders;
         m->energy[side] = tally.intruder_energy / tally.energy;
-        m->random[side] = wane_intruder_random(side == 0 ? p->rows : p->cols, m->base_count,
-                                               tally.existing, q->epsilon);
+        m->fewer[side] = wane_intruder_count(d, s->count, q->k, q->epsilon - MARGIN);
+        m->more[side] = wane_intruder_count(d, s->count, q->k, fmin(q->epsilon + MARGIN, 1));
     }
 }
 
 /* The matrices list[0..count). */
-static wane_status find_some(finding *list, size_t count, wane_pool *pool, wane_error *err)
+static wane_status find_some(finding *list, size_t count, nulls *n, wane_pool *pool,
+                             wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_pool_run(pool, count, find_base, list);
@@ -186,7 +249,11 @@ static wane_status find_some(finding *list, size_t count, wane_pool *pool, wane_
         }
         f->matrix->base_count = f->svd ? wane_base_svd_count(f->svd) : 0;
         if (f->svd) f->matrix->changed = f->matrix->spectrum.changed; /* B A may be 0 */
-        if (!f->matrix->not_finite) count_sides(f->matrix, one, f->question);
+        if (!f->matrix->not_finite) count_sides(f->matrix, f->question);
+        if (!f->svd || !f->matrix->changed) continue;
+        if (!n->reason) n->reason = why_no_null(f);
+        if (!n->reason && (st = draw_null(f, n, pool)) != WANE_OK)
+            (void)wane_fail(err, st, "%s: %s", one->name, f->error.message);
     }
     for (size_t i = 0; i < count; i++) {
         wane_base_svd_free(list[i].svd);
@@ -197,7 +264,8 @@ static wane_status find_some(finding *list, size_t count, wane_pool *pool, wane_
 }
 
 static wane_status find_all(wane_pair_spectra *all, const wane_comparison *comparison,
-                            const wane_pair_question *question, wane_pool *pool, wane_error *err)
+                            const wane_pair_question *question, nulls *n, wane_pool *pool,
+                            wane_error *err)
 {
     wane_status st = WANE_OK;
     size_t most = (size_t)wane_pool_threads(pool), waiting = 0, done = 0;
@@ -208,7 +276,7 @@ static wane_status find_all(wane_pair_spectra *all, const wane_comparison *compa
             (finding){.matrix = &all->matrix[i], .comparison = comparison, .question = question};
         if (waiting < most && i + 1 < all->count) continue;
         wane_progress_live("spectra: %zu of %zu matrices", done, all->count);
-        st = find_some(list, waiting, pool, err);
+        st = find_some(list, waiting, n, pool, err);
         done += waiting;
         waiting = 0;
     }
@@ -247,7 +315,8 @@ static void sum_up(wane_pair_spectra *all, const wane_pair_question *q)
             all->existing[side] += all->matrix[i].existing[side];
             all->unresolved[side] += all->matrix[i].unresolved[side];
             all->intruders[side] += all->matrix[i].intruders[side];
-            if (!all->matrix[i].not_finite) all->random[side] += all->matrix[i].random[side];
+            all->fewer[side] += all->matrix[i].fewer[side];
+            all->more[side] += all->matrix[i].more[side];
         }
         all->energy[side] = part[side] / whole[side];
     }
@@ -257,22 +326,38 @@ static void sum_up(wane_pair_spectra *all, const wane_pair_question *q)
     all->effective_rank = all->ranked ? ranks / (double)all->ranked : NAN;
 }
 
+/* What all draws say; without them no matrix has a mean of its own. */
+static void sum_up_nulls(wane_pair_spectra *all, const nulls *n)
+{
+    size_t changed = 0;
+    for (size_t i = 0; i < all->count; i++)
+        changed += all->matrix[i].changed && !all->matrix[i].not_finite;
+    all->no_null = n->reason ? n->reason : changed ? NULL : NO_NULL_UNCHANGED;
+    for (int side = 0; side < 2; side++) {
+        all->null[side] = wane_null_summarise(n->sum[side], all->intruders[side]);
+        for (size_t i = 0; i < all->count && all->no_null; i++) all->matrix[i].null[side] = NAN;
+    }
+}
+
 wane_status wane_pair_spectra_find(wane_pair_spectra *out, const wane_comparison *comparison,
                                    const wane_pair_question *question, wane_pool *pool,
                                    wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_pair_spectra all = {0};
+    nulls *n = wane_alloc(1, sizeof *n);
     all.matrix = wane_alloc(comparison->chosen, sizeof *all.matrix);
-    if (!all.matrix) WANE_TRY(wane_fail_memory(err, "spectra", comparison->base.path));
+    if (!all.matrix || !n) WANE_TRY(wane_fail_memory(err, "spectra", comparison->base.path));
     if (question->cache) WANE_TRY(wane_folder_make(question->cache, err));
     for (size_t i = 0; i < comparison->count; i++)
         if (comparison->list[i].chosen) all.matrix[all.count++].index = i;
-    WANE_TRY(find_all(&all, comparison, question, pool, err));
+    WANE_TRY(find_all(&all, comparison, question, n, pool, err));
     sum_up(&all, question);
+    sum_up_nulls(&all, n);
     *out = all;
     all = (wane_pair_spectra){0};
 done:
+    wane_free(n);
     wane_pair_spectra_free(&all);
     return st;
 }
@@ -317,6 +402,68 @@ void wane_pair_spectra_free(wane_pair_spectra *spectra)
     *spectra = (wane_pair_spectra){0};
 }
 
+/* The end that the count is nearer to. */
+static void write_p(wane_text *out, const wane_null_summary *s)
+{
+    bool high = s->p_high <= s->p_low;
+    wane_text_printf(out, "; p %.2f for as %s", high ? s->p_high : s->p_low,
+                     high ? "many or more" : "few or fewer");
+}
+
+static void write_drawn(wane_text *out, const wane_pair_spectra *all, int side)
+{
+    const wane_null_summary *s = &all->null[side];
+    char mean[32];
+    wane_text_printf(out,
+                     "%s [%g, %g] in %d random updates with the singular values of dW "
+                     "(null_rotated)",
+                     wane_page_number(mean, s->mean, 3), s->low, s->high, WANE_NULL_DRAWS);
+    if (s->uninformative && all->intruders[side] == 0)
+        wane_text_string(out, ": uninformative, at this size they have none either");
+    else write_p(out, s);
+}
+
+void wane_pair_spectra_write_null(wane_text *out, const wane_pair_spectra *all, int side,
+                                  const wane_pair_question *q, const char *const heads[2])
+{
+    wane_text text = {0};
+    if (all->no_null && strcmp(all->no_null, NO_NULL_UNCHANGED) == 0) return;
+    wane_page_line(out, heads[0], "%zu at |cosine| < %.4g, %zu at %.4g", all->fewer[side],
+                   fmax(q->epsilon - MARGIN, 0), all->more[side], fmin(q->epsilon + MARGIN, 1));
+    if (!all->no_null) write_drawn(&text, all, side);
+    else if (strcmp(all->no_null, NO_NULL_WIDE) == 0)
+        wane_text_printf(&text, "not drawn: a whole weight's smaller side is beyond %d (--null)",
+                         WANE_NULL_DENSE_SIDE);
+    else wane_text_string(&text, "not drawn (--no-null)");
+    wane_page_line(out, heads[1], "%s", text.data ? text.data : "");
+    out->failed |= text.failed;
+    wane_text_free(&text);
+}
+
+static void also_number(wane_text *out, const char *name, double value)
+{
+    wane_text_printf(out, ", \"%s\": ", name);
+    wane_json_write_number(out, value);
+}
+
+void wane_pair_spectra_write_null_json(wane_text *out, const wane_pair_spectra *all, int side)
+{
+    const wane_null_summary *s = &all->null[side];
+    bool none = all->no_null != NULL;
+    wane_text_printf(out, ", \"intruders_low\": %zu, \"intruders_high\": %zu", all->fewer[side],
+                     all->more[side]);
+    also_number(out, "intruders_null", none ? NAN : s->mean);
+    also_number(out, "intruders_null_low", none ? NAN : s->low);
+    also_number(out, "intruders_null_high", none ? NAN : s->high);
+    also_number(out, "intruders_p_low", none ? NAN : s->p_low);
+    also_number(out, "intruders_p_high", none ? NAN : s->p_high);
+    wane_text_printf(out, ", \"uninformative\": %s, \"null_reason\": ",
+                     none               ? "null"
+                     : s->uninformative ? "true"
+                                        : "false");
+    wane_json_write_string(out, all->no_null);
+}
+
 static void write_field(wane_text *out, double value)
 {
     char number[32];
@@ -329,9 +476,10 @@ void wane_pair_spectra_write_csv(wane_text *out, const wane_pair_spectra *spectr
                                  const bool shown[2], bool plain)
 {
     char epsilon[32];
-    wane_text_string(out, "name,rows,cols,side,k,epsilon,changed,intruders,random,energy,"
+    wane_text_string(out, "name,rows,cols,side,k,epsilon,changed,intruders,energy,"
                           "base_frobenius,delta_frobenius,delta_spectral,relative_update,"
-                          "effective_rank,rounding_floor,existing,unresolved,floor\n");
+                          "effective_rank,rounding_floor,existing,unresolved,floor,intruders_low,"
+                          "intruders_high,intruders_null\n");
     for (int side = 0; side < 2; side++)
         for (size_t i = 0; i < spectra->count && shown[side]; i++) {
             const wane_matrix_spectrum *m = &spectra->matrix[i];
@@ -342,7 +490,6 @@ void wane_pair_spectra_write_csv(wane_text *out, const wane_pair_spectra *spectr
                              side == 0 ? 'u' : 'v', q->k, wane_format_double(epsilon, q->epsilon),
                              m->changed);
             write_field(out, m->not_finite ? NAN : (double)m->intruders[side]);
-            write_field(out, m->random[side]);
             write_field(out, m->energy[side]);
             write_field(out, s->base_frobenius);
             write_field(out, s->delta_frobenius);
@@ -352,6 +499,9 @@ void wane_pair_spectra_write_csv(wane_text *out, const wane_pair_spectra *spectr
             write_field(out, m->floor);
             wane_text_printf(out, ",%zu,%zu", m->existing[side], m->unresolved[side]);
             write_field(out, m->changed ? s->floor : NAN);
+            write_field(out, m->not_finite ? NAN : (double)m->fewer[side]);
+            write_field(out, m->not_finite ? NAN : (double)m->more[side]);
+            write_field(out, m->null[side]);
             wane_text_string(out, "\n");
         }
 }

@@ -5,20 +5,23 @@
 #ifndef EVAL_CLI_SPECTRA_OF_PAIR_H
 #define EVAL_CLI_SPECTRA_OF_PAIR_H
 
-#include "analysis/spectra/spectrum.h"
+#include "analysis/spectra/null.h"
 #include "eval/cli/checkpoint.h"
 #include "store/base/threads.h"
+
+/* The widest smaller side of a weight given whole for which 99 random updates are drawn unasked. */
+enum { WANE_NULL_DENSE_SIDE = 512 };
 
 typedef struct wane_pair_question {
     size_t k;
     double epsilon;
     bool u, v;
-    size_t top;        /* directions per side to find, at least k; 0: k */
-    const char *cache; /* folder of base spectra (made if missing), or NULL */
+    size_t top;         /* directions per side to find, at least k; 0: k */
+    const char *cache;  /* folder of base spectra (made if missing), or NULL */
+    bool null, no_null; /* random updates of whole weights however wide; none at all */
 } wane_pair_question;
 
-/* One matrix. Of an unchanged one nothing is decomposed: there is nothing to count in it, neither
- * intruders nor what random directions would give. */
+/* One matrix. Of an unchanged one nothing is decomposed: there is nothing to count in it. */
 typedef struct wane_matrix_spectrum {
     size_t index; /* in the comparison's list */
     bool changed;
@@ -30,7 +33,8 @@ typedef struct wane_matrix_spectrum {
     wane_spectrum spectrum; /* effective_rank is NaN when the change is within 10 rounding floors */
     /* per side; 0 and NaN for one that was not asked for */
     size_t existing[2], unresolved[2], intruders[2];
-    double random[2]; /* expected of as many random directions as exist */
+    size_t fewer[2], more[2]; /* intruders at epsilon - .05 and epsilon + .05 */
+    double null[2];           /* mean of its random updates; NaN where none were drawn */
     double energy[2];
 } wane_matrix_spectrum;
 
@@ -39,8 +43,10 @@ typedef struct wane_pair_spectra {
     size_t count, changed;
     size_t not_finite;            /* of them: not counted, and no norm of the whole exists */
     wane_matrix_spectrum *matrix; /* owned */
-    size_t existing[2], unresolved[2], intruders[2];
-    double random[2], energy[2]; /* energy: a ratio of sums; NaN where there is nothing to count */
+    size_t existing[2], unresolved[2], intruders[2], fewer[2], more[2];
+    double energy[2];          /* a ratio of sums; NaN where there is nothing to count */
+    wane_null_summary null[2]; /* of 99 rotated updates (analysis/spectra/null.h) of all matrices */
+    const char *no_null;       /* why there is none, a constant; NULL where there is */
     double base_frobenius, delta_frobenius;
     double floor;          /* root of the summed squares of the rounding floors */
     double effective_rank; /* mean over the matrices that have one; NaN without */
@@ -62,6 +68,13 @@ WANE_MUST_CHECK wane_status wane_pair_spectra_finite(const wane_pair_spectra *sp
 void wane_pair_spectra_write_not_finite(wane_text *out, const wane_pair_spectra *spectra,
                                         const wane_comparison *comparison);
 void wane_pair_spectra_free(wane_pair_spectra *spectra);
+
+/* Lines on what the count of one side would be at epsilon -+ .05 and at random; `heads` are their
+ * two labels. */
+void wane_pair_spectra_write_null(wane_text *out, const wane_pair_spectra *spectra, int side,
+                                  const wane_pair_question *question, const char *const heads[2]);
+/* ", " and members: intruders_low, intruders_high, intruders_null and so on, null_reason. */
+void wane_pair_spectra_write_null_json(wane_text *out, const wane_pair_spectra *spectra, int side);
 
 /* One line per matrix and side to be shown, with a header. Appends to `out`. */
 void wane_pair_spectra_write_csv(wane_text *out, const wane_pair_spectra *spectra,

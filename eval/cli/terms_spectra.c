@@ -105,6 +105,33 @@ const wane_term wane_terms_spectra[] = {
      "0 to 1", "below epsilon = 0.5: an intruder, if cluster_overlap is too",
      "where the direction does not exist (below_floor)", ILLUSION ", Definition 3.1",
      "span tells how much of the direction lies in the base's span at all"},
+    {"null_gaussian", "measure",
+     "intruders of 99 random updates of the same rank and norm, whose spectrum is not that of dW",
+     "W_0 + c G H^T, G and H of independent standard normal numbers and of the rank of dW, c such "
+     "that the Frobenius norm is that of dW; of full rank: W_0 + c G",
+     "count", "see null_rotated", "as null_rotated", NULL,
+     "the second opinion: where both agree, the shape of dW's spectrum does not matter"},
+    {"null_rotated", "measure",
+     "intruders of 99 random updates with the singular values of dW: what its size alone brings "
+     "about",
+     "W_0 + U S V^T, S the singular values of W - W_0 above floor, U and V independent and "
+     "uniformly distributed orthonormal columns (Haar); counted as intruders are; mean, and the "
+     "2.5% and 97.5% quantiles at (n + 1) p of the sorted totals; p of as many or more: (1 + how "
+     "many of the 99 have) / 100, of as few or fewer likewise",
+     "count",
+     "a count within the quantiles is one that an update of this size has wherever it points",
+     "wane intruders and diff draw them for adapters, and for whole weights whose smaller side is "
+     "at "
+     "most 512; for others with --null",
+     "Haar: Mezzadri (math-ph/0609050); quantiles: Hyndman and Fan 1996, type 6",
+     "see uninformative; null_gaussian matches rank and norm alone"},
+    {"onset", "measure",
+     "the size at which an update begins to have an intruder, as a part of its own",
+     "the smallest t at which W_0 + t dW has one (side u, k = 10, epsilon = 0.5): the first of t = "
+     "0.05, 0.10, ... 1.25, halved back to 1/1280 of its place",
+     "share of dW; below 1: dW has, or had, one", "lower: less of dW is needed",
+     "where none has one; for weights given whole", NULL,
+     "tells counts of 0 apart. One that comes and goes within a step of 0.05 is not met"},
     {"random", "column", "short for intruders_random", NULL, "count", NULL, NULL, NULL, NULL},
     {"rounding_floor", "measure",
      "size of an update that rounding of a 16-bit file alone could make: the expected norm of "
@@ -125,6 +152,11 @@ const wane_term wane_terms_spectra[] = {
     {"top_energy", "measure",
      "sum of sigma^2 of the top 10 directions of a tuned weight that exist", NULL, NULL, NULL,
      "of an unchanged weight", NULL, NULL},
+    {"uninformative", "column",
+     "1: the 97.5% quantile of null_rotated is 0, so that having no intruders says nothing",
+     "at so small a size random updates have none either", "0 or 1", NULL,
+     "where no random updates are drawn", NULL,
+     "a count above 0 stands out all the same: see its p"},
     {"unresolved", "column", "short for intruders_unresolved, at any k, epsilon and side", NULL,
      "count", NULL, NULL, NULL, NULL},
 };

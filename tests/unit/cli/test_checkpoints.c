@@ -190,15 +190,14 @@ static void tables_as_csv(void **state)
     (void)state;
     assert_int_equal(told("intruders {gpt2} {tuned} --csv --side both -k 3"), 0);
     const char *at = told_out();
-    assert_true(strncmp(at, "name,rows,cols,side,k,epsilon,changed,intruders,random,energy,", 62) ==
-                0);
+    assert_true(strncmp(at, "name,rows,cols,side,k,epsilon,changed,intruders,energy,", 55) == 0);
     size_t lines = 0, fields = 0;
     for (const char *c = at; *c; c++) {
         lines += *c == '\n';
         fields += *c == ',' || *c == '\n';
     }
     assert_int_equal(lines, 1 + 2 * 4);
-    assert_int_equal(fields, 19 * lines);
+    assert_int_equal(fields, 21 * lines);
     assert_non_null(strstr(at, "\ntransformer.h.0.mlp.c_fc.weight,96,24,v,3,0.5,1,"));
     char *first = strdup(at);
     assert_int_equal(told("diff {gpt2} {tuned} --csv -k 3"), 0);

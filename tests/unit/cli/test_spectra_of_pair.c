@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analysis/spectra/spectrum.h"
+#include "eval/cli/spectra_of_pair.h"
 #include "eval/model/model.h"
 #include "eval/train/train.h"
 #include "store/base/memory.h"
@@ -19,6 +20,10 @@
 
 enum { WIDTH = 256, RANK_MOST = 8 };
 static const char tuned_name[] = "model.layers.0.self_attn.q_proj.weight";
+
+#define NULLS                                                                                      \
+    "intruders_low intruders_high intruders_null intruders_null_low intruders_null_high "          \
+    "intruders_p_low intruders_p_high uninformative null_reason"
 
 static wane_model *model;
 static float factor_a[RANK_MOST * WIDTH], factor_b[RANK_MOST * WIDTH];
@@ -103,8 +108,9 @@ static const wane_json *tuned_matrix(const wane_json *answer)
             continue;
         }
         assert_true(json_number(m, "intruders") == 0 && json_number(m, "energy") == 0);
-        /* Nothing to count, and nothing that random directions would give. */
-        assert_true(json_number(m, "delta_frobenius") == 0 && json_number(m, "random") == 0);
+        /* Nothing to count, and nothing to draw. */
+        assert_true(json_number(m, "delta_frobenius") == 0 &&
+                    json_number(m, "intruders_null") == 0);
         assert_true(json_number(m, "existing") == 0 && isnan(json_number(m, "floor")));
         assert_int_equal(wane_json_size(wane_json_get(m, "directions")), 0);
     }
@@ -126,14 +132,21 @@ static void one_strong_direction_is_one_intruder(void **state)
             (void)snprintf(line, sizeof line, "intruders {base} {%s} --side %s --json", forms[f],
                            side ? "v" : "u");
             const wane_json *answer = told_json(line), *m = tuned_matrix(answer);
-            json_keys_are(answer, "k epsilon side total existing unresolved random matrices "
+            json_keys_are(answer, "k epsilon side total existing unresolved " NULLS " matrices "
                                   "settings only_base only_tuned tie resized");
             assert_true(json_number(answer, "existing") == 10);
             assert_true(json_number(answer, "unresolved") == 0);
-            CHECK_NEAR(json_number(answer, "random"), 10, 1e-3, 0);
+            /* One direction three times sigma_1 is new wherever it points. */
+            assert_true(json_number(answer, "intruders_null") == 1);
+            assert_true(json_number(answer, "intruders_null_low") == 1);
+            assert_true(json_number(answer, "intruders_null_high") == 1);
+            assert_true(json_number(answer, "intruders_p_low") == 1);
+            assert_true(json_number(answer, "intruders_p_high") == 1);
+            assert_true(wane_json_kind_of(wane_json_get(answer, "null_reason")) == WANE_JSON_NULL);
             assert_true(json_number(answer, "total") == 1 && json_number(answer, "k") == 10);
             assert_true(json_number(m, "intruders") == 1 && json_number(m, "rows") == WIDTH);
-            json_keys_are(m, "name rows cols intruders random energy delta_frobenius "
+            json_keys_are(m, "name rows cols intruders intruders_low intruders_high intruders_null "
+                             "energy delta_frobenius "
                              "relative_update effective_rank rounding_floor existing "
                              "unresolved floor directions");
             const wane_json *first = wane_json_at(wane_json_get(m, "directions"), 0);
@@ -141,7 +154,7 @@ static void one_strong_direction_is_one_intruder(void **state)
             assert_true(json_number(first, "max_cosine") < 0.4);
             CHECK_NEAR(json_number(first, "span"), 1, 1e-9, 0);
             CHECK_NEAR(json_number(m, "effective_rank"), 1, 2e-3, 0);
-            CHECK_NEAR(json_number(m, "random"), 10, 1e-3, 0);
+            assert_true(json_number(m, "intruders_null") == 1);
             assert_true(json_number(m, "rounding_floor") == 0);
         }
 }
@@ -168,7 +181,10 @@ static void the_table_for_people(void **state)
         strstr(out, "matrices             7, of them 1 changed (without embeddings and heads)\n"));
     assert_non_null(strstr(out, "intruders, side u    1 of 10 directions that exist in the top 10 "
                                 "of the changed matrices (|cosine| < 0.5)\n"
-                                "at random            10.000: as many random directions\n"));
+                                "margin               1 at |cosine| < 0.45, 1 at 0.55\n"
+                                "at random            1.00 [1, 1] in 99 random updates with the "
+                                "singular values of dW (null_rotated); p 1.00 for as many or "
+                                "more\n"));
     assert_null(strstr(out, "in neither side"));
     assert_non_null(strstr(out, "PEFT adapter, rank 1, alpha "));
     assert_non_null(strstr(out, "\ntotal "));
@@ -314,6 +330,89 @@ static void nothing_changed(void **state)
     }
 }
 
+/* An update so small that no random one shows either: a count of 0 that says nothing. */
+static void a_small_update_is_uninformative(void **state)
+{
+    (void)state;
+    save_adapter(scratch_path("small"), 8, 1e-3, false);
+    const wane_json *answer = told_json("intruders {base} {small} --json"), *flag = NULL;
+    flag = wane_json_get(answer, "uninformative");
+    assert_true(json_number(answer, "total") == 0);
+    assert_true(json_number(answer, "intruders_null_high") == 0);
+    assert_true(json_number(answer, "intruders_p_low") == 1);
+    assert_true(wane_json_bool(flag, false));
+    assert_int_equal(told("diff {base} {small}"), 0);
+    assert_non_null(strstr(told_out(), "(null_rotated): uninformative, at this size they have none "
+                                       "either\n"));
+}
+
+static wane_update one_tensor(float *values, size_t rows, size_t cols)
+{
+    wane_error err;
+    wane_update out = {0};
+    CHECK_OK(wane_update_new(&out, 1, false, &err));
+    out.tensors[0] =
+        (wane_update_tensor){.name = "a.weight", .rows = rows, .cols = cols, .data = values};
+    return out;
+}
+
+/* Whole weights beyond a size, and who does not want any, get no random updates, and the page says
+ * why. */
+static void no_random_updates(void **state)
+{
+    (void)state;
+    enum { WIDE = WANE_NULL_DENSE_SIDE + 1, SHORT = 12 };
+    wane_error err;
+    wane_random where = {.seed = 4, .purpose = WANE_RANDOM_TEST};
+    float *values = malloc((size_t)WIDE * WIDE * sizeof *values);
+    assert_non_null(values);
+    wane_random_normal_fill(values, (size_t)WIDE * WIDE, 1, &where);
+    static const char *const paths[2][2] = {{"wide", "wide-tuned"}, {"long", "long-tuned"}};
+    for (int i = 0; i < 2; i++)
+        for (int tuned = 0; tuned < 2; tuned++) {
+            wane_update update = one_tensor(values, i ? SHORT : WIDE, WIDE);
+            values[5] += (float)tuned;
+            CHECK_OK(wane_update_save(&update, scratch_path(paths[i][tuned]), &err));
+            wane_update_free(&update);
+        }
+    free(values);
+    const wane_json *answer = told_json("intruders {wide} {wide-tuned} --json");
+    assert_string_equal(json_text(answer, "null_reason"), "wide");
+    assert_true(isnan(json_number(answer, "intruders_null")));
+    assert_true(isnan(json_number(answer, "intruders_p_low")));
+    assert_true(wane_json_kind_of(wane_json_get(answer, "uninformative")) == WANE_JSON_NULL);
+    assert_int_equal(told("intruders {wide} {wide-tuned}"), 0);
+    assert_non_null(strstr(told_out(), "not drawn: a whole weight's smaller side is beyond 512 "
+                                       "(--null)\n"));
+    answer = told_json("intruders {long} {long-tuned} --json");
+    assert_true(wane_json_kind_of(wane_json_get(answer, "null_reason")) == WANE_JSON_NULL);
+    answer = told_json("intruders {base} {strong} --json --no-null");
+    assert_string_equal(json_text(answer, "null_reason"), "not_asked");
+    assert_true(
+        isnan(json_number(wane_json_at(wane_json_get(answer, "matrices"), 0), "intruders_null")));
+    assert_int_equal(told("diff {base} {strong} --no-null"), 0);
+    assert_non_null(strstr(told_out(), "at random, left      not drawn (--no-null)\n"));
+    answer = told_json("intruders {base} {base} --json");
+    assert_string_equal(json_text(answer, "null_reason"), "unchanged");
+}
+
+/* The margin is the count at epsilon -+ .05, the mean that of `wane intruders` at any k. */
+static void other_epsilons_and_k(void **state)
+{
+    (void)state;
+    double at[3];
+    static const char *const lines[] = {"intruders {base} {strong} --json --epsilon .85 -k 40",
+                                        "intruders {base} {strong} --json --epsilon .9 -k 40",
+                                        "intruders {base} {strong} --json --epsilon .95 -k 40"};
+    const wane_json *answer = NULL;
+    for (int i = 0; i < 3; i++) at[i] = json_number(told_json(lines[i]), "total");
+    answer = told_json(lines[1]);
+    assert_true(json_number(answer, "intruders_low") == at[0]);
+    assert_true(json_number(answer, "intruders_high") == at[2]);
+    assert_true(at[2] > at[0]);
+    assert_true(json_number(answer, "intruders_null") > 1);
+}
+
 static void bad_calls(void **state)
 {
     (void)state;
@@ -327,6 +426,8 @@ static void bad_calls(void **state)
         {"intruders {base} {strong} -k 0", "-k is at least 1"},
         {"intruders {base} {strong} -k x", "--top: 'x'"},
         {"intruders {base} {strong} --epsilon 2", "--epsilon in (0, 1]"},
+        {"intruders {base} {strong} --null --no-null", "--null or --no-null, not both"},
+        {"diff {base} {strong} --null --no-null", "--null or --no-null, not both"},
         {"intruders {base} {strong} --sides u", "did you mean --side"},
         {"intruders {base} {strong} --threads 65", "at most 64"},
         {"intruders {base} {other}", "no tensor in common with"},
@@ -352,6 +453,9 @@ int main(void)
         cmocka_unit_test(cache_and_threads_change_nothing),
         cmocka_unit_test(rounding_is_not_taken_for_rank),
         cmocka_unit_test(nothing_changed),
+        cmocka_unit_test(a_small_update_is_uninformative),
+        cmocka_unit_test(no_random_updates),
+        cmocka_unit_test(other_epsilons_and_k),
         cmocka_unit_test(bad_calls),
     };
     return cmocka_run_group_tests(tests, make, unmake);
