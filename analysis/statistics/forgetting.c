@@ -2,19 +2,24 @@
 #include "analysis/statistics/forgetting.h"
 
 #include <math.h>
+#include <stdbool.h>
 
-/* The matrix after stage k, indexed from 1 as in the papers. A missing cell is NaN, and NaN runs
- * through every sum that needs it. */
+/* Tasks and stages are counted from 1 as in the papers. A missing cell is NaN, and NaN runs through
+ * every sum that needs it. */
 typedef struct scores {
-    const double *cells;
-    size_t k, tasks;
-    const double *joint;
+    wane_accuracy_matrix r;
+    size_t k;
+    double learned; /* how many of tasks 1..k; NaN: unknown */
 } scores;
+
+static double known(double value)
+{
+    return isfinite(value) ? value : NAN;
+}
 
 static double at(const scores *r, size_t stage, size_t task)
 {
-    double value = r->cells[stage * r->tasks + task - 1];
-    return isfinite(value) ? value : NAN;
+    return known(r->r.cells[stage * r->r.tasks + task - 1]);
 }
 
 /* max of R[l][task] over l in first..last; NaN when one of them is missing, because the maximum
@@ -128,39 +133,106 @@ static double intransigence(const scores *r)
 {
     double sum = 0;
     for (size_t k = 1; k <= r->k; k++) {
-        double reference = r->joint[k - 1];
-        sum += (isfinite(reference) ? reference : NAN) - at(r, k, k);
+        sum += known(r->r.joint[k - 1]) - at(r, k, k);
     }
     return sum / (double)r->k;
 }
 
-void wane_forgetting_metrics(wane_metric out[WANE_FORGETTING_METRICS], const double *matrix,
-                             size_t stages, size_t tasks, const double *joint)
+/* majority = (1/T) sum_j m_j: what guessing each task's most frequent label reaches. */
+static double majority(const scores *r)
+{
+    double sum = 0;
+    for (size_t j = 1; j <= r->k; j++) sum += r->r.majority ? known(r->r.majority[j - 1]) : NAN;
+    return sum / (double)r->k;
+}
+
+/* 1 when R[j][j] > m_j + 2 stderr_j, else 0; NaN when one of the three is missing. */
+static double learned(const scores *r, size_t task)
+{
+    if (!r->r.majority || !r->r.error) return NAN;
+    double bound = known(r->r.majority[task - 1]) + 2 * known(r->r.error[task - 1]);
+    double value = at(r, task, task);
+    return isnan(bound) || isnan(value) ? NAN : value > bound;
+}
+
+static double count_learned(const scores *r)
+{
+    double sum = 0;
+    for (size_t j = 1; j <= r->k; j++) sum += learned(r, j);
+    return sum;
+}
+
+static double learned_tasks(const scores *r)
+{
+    return r->learned;
+}
+
+/* bwt over the tasks j < T that were learned. */
+static double bwt_learned(const scores *r)
+{
+    double sum = 0, count = 0;
+    for (size_t j = 1; j < r->k; j++) {
+        if (learned(r, j) != 1) continue;
+        sum += at(r, r->k, j) - at(r, j, j);
+        count++;
+    }
+    return sum / count;
+}
+
+/* forgetting over the same. */
+static double forgetting_learned(const scores *r)
+{
+    double sum = 0, count = 0;
+    for (size_t j = 1; j < r->k; j++) {
+        if (learned(r, j) != 1) continue;
+        sum += best(r, j, j, r->k - 1) - at(r, r->k, j);
+        count++;
+    }
+    return sum / count;
+}
+
+/* Which of tasks 1..T were learned must be known for all of them; below two there is none to
+ * compare (and of two at least one is before the last). */
+static const char *reason_of_learned(const scores *r)
+{
+    return isnan(r->learned) ? "missing_cell" : r->learned < 2 ? "not_learned" : NULL;
+}
+
+void wane_forgetting_metrics(wane_metric out[WANE_FORGETTING_METRICS],
+                             const wane_accuracy_matrix *matrix)
 {
     static const struct {
         const char *name;
         double (*compute)(const scores *r);
         size_t first_stage;
+        bool of_learned;
     } metrics[WANE_FORGETTING_METRICS] = {
-        {"acc", acc, 1},
-        {"aia", aia, 1},
-        {"learning_acc", learning_acc, 1},
-        {"bwt", bwt, 2},
-        {"bwt_t", bwt_t, 2},
-        {"fwt", fwt, 2},
-        {"forgetting", forgetting, 2},
-        {"forgetting_rwalk", forgetting_rwalk, 2},
-        {"forgetting_first_last", forgetting_first_last, 2},
-        {"forgetting_max_all", forgetting_max_all, 2},
-        {"intransigence", intransigence, 1},
+        {"acc", acc, 1, false},
+        {"aia", aia, 1, false},
+        {"learning_acc", learning_acc, 1, false},
+        {"bwt", bwt, 2, false},
+        {"bwt_t", bwt_t, 2, false},
+        {"fwt", fwt, 2, false},
+        {"forgetting", forgetting, 2, false},
+        {"forgetting_rwalk", forgetting_rwalk, 2, false},
+        {"forgetting_first_last", forgetting_first_last, 2, false},
+        {"forgetting_max_all", forgetting_max_all, 2, false},
+        {"intransigence", intransigence, 1, false},
+        {"majority", majority, 1, false},
+        {"learned_tasks", learned_tasks, 1, false},
+        {"bwt_learned", bwt_learned, 2, true},
+        {"forgetting_learned", forgetting_learned, 2, true},
     };
-    const scores r = {matrix, stages, tasks, joint};
+    scores r = {*matrix, matrix->stages, NAN};
+    bool shaped = r.k >= 1 && r.k <= matrix->tasks;
+    if (shaped) r.learned = count_learned(&r);
     for (size_t i = 0; i < WANE_FORGETTING_METRICS; i++) {
         double value = NAN;
         const char *reason = NULL;
-        if (stages < 1 || stages > tasks) reason = "bad_shape";
-        else if (stages < metrics[i].first_stage) reason = "first_stage";
-        else if (metrics[i].compute == intransigence && !joint) reason = "no_joint_training";
+        if (!shaped) reason = "bad_shape";
+        else if (r.k < metrics[i].first_stage) reason = "first_stage";
+        else if (metrics[i].compute == intransigence && !r.r.joint) reason = "no_joint_training";
+        else if (metrics[i].of_learned && reason_of_learned(&r)) reason = reason_of_learned(&r);
         else if (isnan(value = metrics[i].compute(&r))) reason = "missing_cell";
         out[i] = (wane_metric){metrics[i].name, value, reason};
     }

@@ -183,6 +183,7 @@ const struct wane_show_object wane_show_objects[WANE_SHOW_OBJECTS] = {
     {"warnings", WARNINGS, true},
     {"accuracy_matrix",
      "SELECT position, trained, task, task_position, watched, accuracy, stderr, n, majority, "
+     "learned, "
      "reason "
      "FROM accuracy_matrix WHERE " THIS_RUN "ORDER BY position, task_position IS NULL, "
      "task_position, task",
@@ -200,7 +201,10 @@ const struct wane_show_object wane_show_objects[WANE_SHOW_OBJECTS] = {
     {"stages",
      "SELECT position, trained, stage, " STAGE_STATUS
      " AS stage_status, nll, nll_0, pretraining_forgetting, "
-     "other_forgetting, kl_to_base, learned, acc, bwt, forgetting, held_out_change, matrices, "
+     "collapsed, beyond_uniform, other_forgetting, kl_to_base, learned_accuracy, majority, "
+     "learned, "
+     "acc, learning_acc, mean_majority, learned_tasks, bwt, bwt_learned, forgetting, "
+     "forgetting_learned, held_out_change, matrices, "
      "matrices_changed, intruders, intruders_unresolved, intruders_existing, intruders_random, "
      "intruder_energy, intruders_v, intruders_unresolved_v, intruders_random_v, "
      "intruder_energy_v, delta_frobenius, delta_spectral, relative_update, effective_rank, "

@@ -245,8 +245,6 @@ static const wane_term terms[] = {
      ARM_MISSING, NULL, NULL},
     {"latest_change", "column", "mean of latest_accuracy_change over runs", NULL, "points",
      "above 0: the arm does better", NULL, NULL, NULL},
-    {"learned", "column", "score of a task right after it was trained", "R[j][j]", "share of 1",
-     "higher: better", "for watched tasks", NULL, NULL},
     {"learning_acc", "metric", "mean accuracy of each task right after it was trained",
      "(1/T) sum_j R[j][j]", "share of 1", "higher: better", NEEDS_ALL, NULL, NULL},
     {"learning_rate", "column", "peak learning rate of the method", NULL, NULL, NULL,
@@ -275,8 +273,6 @@ static const wane_term terms[] = {
      NULL, NULL},
     {"low", "column", "lower end of a 95% t interval over runs; of a band: its lower edge", NULL,
      NULL, NULL, "for one run", NULL, NULL},
-    {"majority", "measure", "share of the most frequent label of a task", NULL, "share of 1", NULL,
-     NULL, NULL, "an accuracy of about this much has learned nothing"},
     {"margin", "measure", "score of the true label minus the best other score of a row", NULL,
      "nats", "above 0: right", NULL, NULL, NULL},
     {"matrices", "column", "weight matrices whose spectra were looked at", NULL, "count", NULL,
@@ -532,17 +528,35 @@ static const wane_term terms[] = {
      "exp(nll * tokens / words)", NULL, "higher: worse", "when unk_tokens > 0", NULL, NULL},
 };
 
-/* Both lists are in order: they are merged when first asked for, before any other thread runs. */
+/* The lists are in order: of each the next, whichever name comes first. */
+static size_t merge(wane_term *all)
+{
+    enum { PARTS = 3 };
+    const struct {
+        const wane_term *terms;
+        size_t count;
+    } part[PARTS] = {{terms, sizeof terms / sizeof *terms},
+                     {wane_terms_spectra, wane_terms_spectra_count},
+                     {wane_terms_outcomes, wane_terms_outcomes_count}};
+    size_t at[PARTS] = {0}, filled = 0;
+    for (;;) {
+        size_t first = PARTS;
+        for (size_t i = 0; i < PARTS; i++)
+            if (at[i] < part[i].count &&
+                (first == PARTS ||
+                 strcmp(part[i].terms[at[i]].name, part[first].terms[at[first]].name) < 0))
+                first = i;
+        if (first == PARTS) return filled;
+        all[filled++] = part[first].terms[at[first]++];
+    }
+}
+
+/* Merged when first asked for, before any other thread runs. */
 const wane_term *wane_terms(size_t *count)
 {
-    enum { TERMS = sizeof terms / sizeof *terms };
     static wane_term all[WANE_TERMS_MOST];
     static size_t filled;
-    for (size_t i = 0, k = 0; filled < TERMS + wane_terms_spectra_count; filled++) {
-        bool own = k == wane_terms_spectra_count ||
-                   (i < TERMS && strcmp(terms[i].name, wane_terms_spectra[k].name) < 0);
-        all[filled] = own ? terms[i++] : wane_terms_spectra[k++];
-    }
+    if (!filled) filled = merge(all);
     *count = filled;
     return all;
 }

@@ -25,9 +25,11 @@ enum { WANE_TERMS_MOST = 512 };
 /* All of them, by name: at most WANE_TERMS_MOST. */
 const wane_term *wane_terms(size_t *count);
 
-/* A part of them, in a file of its own; fewer than WANE_TERMS_MOST with those of terms.c. */
+/* Parts of them, each in a file of its own; fewer than WANE_TERMS_MOST with those of terms.c. */
 extern const wane_term wane_terms_spectra[];
 extern const size_t wane_terms_spectra_count;
+extern const wane_term wane_terms_outcomes[];
+extern const size_t wane_terms_outcomes_count;
 
 /* '-' and '_' are alike. NULL when there is none; then *nearest (may be NULL) is the likeliest
  * meant, or NULL. */

@@ -112,6 +112,8 @@ static wane_status read_corpus(wane_inputs *in, size_t c, wane_error *err)
         .stride = wanted->stride,
         .tokens = wanted->tokens};
     st = wane_corpus_encode(&corpus->windows, &corpus->corpus, in->tokenizer, &corpus->rule, err);
+    if (st == WANE_OK)
+        st = wane_windows_unigram_entropy(&corpus->unigram_entropy, &corpus->windows, err);
     if (st == WANE_OK) st = wane_sha256_begin(&hash, err);
     if (st != WANE_OK) return st;
     wane_sha256_text(hash, "likelihood");

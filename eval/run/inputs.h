@@ -22,7 +22,8 @@ typedef struct wane_input_corpus {
     wane_corpus corpus;
     wane_windows windows;
     wane_window_rule rule;
-    double floor; /* entropy of a built-in corpus, nats per token; NaN otherwise */
+    double floor;           /* entropy of a built-in corpus, nats per token; NaN otherwise */
+    double unigram_entropy; /* of its scored tokens, nats per token */
     char key[128];
     char settings[WANE_SHA256_HEX];
 } wane_input_corpus;

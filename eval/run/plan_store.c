@@ -74,7 +74,8 @@ static wane_status store_data(wane_plan *plan, wane_results *db, wane_error *err
                                .tokens = (int64_t)w->tokens,
                                .words = (int64_t)w->words,
                                .bytes = (int64_t)w->bytes,
-                               .floor = in->corpora[c].floor};
+                               .floor = in->corpora[c].floor,
+                               .unigram_entropy = in->corpora[c].unigram_entropy};
         st = wane_results_put_corpus(db, &plan->corpus_ids[c], &row, err);
     }
     return st;

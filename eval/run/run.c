@@ -583,7 +583,7 @@ wane_status wane_run(wane_run_outcome *out, wane_plan *plan, const wane_run_opti
     if (st == WANE_OK && !options->worker) st = wane_base_tell_not_finite(&work, err);
     if (st == WANE_OK && options->jobs > 1 && !options->worker) st = wane_jobs_run(&work, err);
     else if (st == WANE_OK) st = all_runs(&work, err);
-    if (st == WANE_OK && !options->worker) st = wane_bounds_finish(&work, err);
+    if (st == WANE_OK && !options->worker) st = wane_metrics_finish(&work, err);
     if (st == WANE_OK && !options->worker) st = tell_unreachable(&work, err);
     close_work(&work);
     *out = *work.outcome;

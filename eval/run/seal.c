@@ -15,12 +15,17 @@ typedef struct accuracies {
     size_t stages, tasks, watched, columns;
     double *value;
     bool *not_finite; /* there, and not finite: NaN in value for that alone */
+    /* Per column: share of the most frequent label; standard error right after the task's training
+     * (of the trained tasks). */
+    double *majority, *error;
 } accuracies;
 
 static void accuracies_free(accuracies *a)
 {
     wane_free(a->value);
     wane_free(a->not_finite);
+    wane_free(a->majority);
+    wane_free(a->error);
 }
 
 /* The column of a task, or SIZE_MAX. */
@@ -34,34 +39,52 @@ static size_t column_of(const wane_work *work, const wane_plan_run *run, size_t 
     return SIZE_MAX;
 }
 
+static bool make_accuracies(accuracies *a)
+{
+    a->value = wane_alloc((a->stages + 1) * a->columns, sizeof *a->value);
+    a->not_finite = wane_alloc((a->stages + 1) * a->columns, sizeof *a->not_finite);
+    a->majority = wane_alloc(a->columns, sizeof *a->majority);
+    a->error = wane_alloc(a->columns, sizeof *a->error);
+    if (!a->value || !a->not_finite || !a->majority || !a->error) return false;
+    for (size_t i = 0; i < (a->stages + 1) * a->columns; i++) a->value[i] = NAN;
+    for (size_t j = 0; j < a->columns; j++) a->majority[j] = a->error[j] = NAN;
+    return true;
+}
+
+static void take_score(accuracies *a, size_t position, size_t column, wane_query *row)
+{
+    if (strcmp(wane_query_text(row, 2), "majority") == 0) {
+        a->majority[column] = wane_query_double(row, 3);
+        return;
+    }
+    a->value[position * a->columns + column] = wane_query_double(row, 3);
+    a->not_finite[position * a->columns + column] = wane_query_text(row, 5) != NULL;
+    if (position == column + 1) a->error[column] = wane_query_double(row, 4);
+}
+
 static wane_status read_accuracies(accuracies *out, wane_work *work, const wane_plan_run *run,
                                    wane_error *err)
 {
     static const char sql[] =
-        "SELECT p.position, s.task, s.value, s.reason FROM run_stage p JOIN score s ON s.stage = "
-        "p.stage "
-        "WHERE p.run = ?1 AND s.step = -1 AND s.split = 'test' AND s.metric = 'accuracy'";
+        "SELECT p.position, s.task, s.metric, s.value, s.stderr, s.reason FROM run_stage p "
+        "JOIN score s ON s.stage = p.stage WHERE p.run = ?1 AND s.step = -1 AND s.split = 'test' "
+        "AND s.metric IN ('accuracy', 'majority')";
     const wane_experiment *x = work->experiment;
     accuracies a = {.stages = run->length + run->shift,
                     .tasks = run->length + run->shift,
                     .watched = x->task_count - x->trained_tasks};
     a.columns = a.tasks + a.watched;
-    a.value = wane_alloc((a.stages + 1) * a.columns, sizeof *a.value);
-    a.not_finite = wane_alloc((a.stages + 1) * a.columns, sizeof *a.not_finite);
-    if (!a.value || !a.not_finite) {
+    if (!make_accuracies(&a)) {
         accuracies_free(&a);
         return wane_fail_memory(err, "seal", run->name);
     }
-    for (size_t i = 0; i < (a.stages + 1) * a.columns; i++) a.value[i] = NAN;
     wane_binding id = {NULL, {.type = WANE_VALUE_INTEGER, .integer = run->id}};
     wane_query *query = NULL;
     wane_status st = wane_query_open(&query, work->db, sql, &id, 1, err);
     while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK) {
         size_t position = (size_t)wane_query_int(query, 0);
         size_t column = column_of(work, run, a.tasks, wane_query_int(query, 1));
-        if (position > a.stages || column == SIZE_MAX) continue;
-        a.value[position * a.columns + column] = wane_query_double(query, 2);
-        a.not_finite[position * a.columns + column] = wane_query_text(query, 3) != NULL;
+        if (position <= a.stages && column != SIZE_MAX) take_score(&a, position, column, query);
     }
     wane_query_free(query);
     if (st == WANE_DONE) {
@@ -88,6 +111,7 @@ typedef struct sealing {
     reference joint, single;
     const char **unsound;     /* per stage of the run, from 1: why it has no metrics, or NULL */
     double *matrix, *mended;  /* the trained tasks' columns of a; with 0 for what is not finite */
+    double *mended_error;     /* a.error likewise */
     double *min_acc, *wc_acc; /* per stage of the run, from 0 */
     bool *looks_not_finite;   /* likewise: a look that they stand on is not finite */
     bool base_finite;
@@ -108,6 +132,7 @@ static void sealing_free(sealing *s)
     wane_free(s->looks_not_finite);
     wane_free(s->matrix);
     wane_free(s->mended);
+    wane_free(s->mended_error);
     wane_free(s->rows);
 }
 
@@ -147,13 +172,14 @@ static void add(sealing *s, size_t k, const char *name, const char *subject, dou
 /* Bounds are not continual: nothing is forgotten between their stages. */
 static void bound_metrics(wane_metric metrics[WANE_FORGETTING_METRICS], wane_bound bound)
 {
-    enum { ACC, AIA, LEARNING_ACC };
+    enum { ACC, AIA, LEARNING_ACC, MAJORITY = 11, LEARNED_TASKS };
     if (bound == WANE_BOUND_SINGLE) {
         metrics[ACC].value = metrics[LEARNING_ACC].value;
         metrics[ACC].reason = metrics[LEARNING_ACC].reason;
     }
     for (size_t m = 0; m < WANE_FORGETTING_METRICS; m++)
-        if (m != ACC && m != LEARNING_ACC && !(m == AIA && bound == WANE_BOUND_JOINT)) {
+        if (m != ACC && m != LEARNING_ACC && m != MAJORITY && m != LEARNED_TASKS &&
+            !(m == AIA && bound == WANE_BOUND_JOINT)) {
             metrics[m].value = NAN;
             metrics[m].reason = bound == WANE_BOUND_JOINT ? "joint_training" : "single_tasks";
         }
@@ -177,11 +203,16 @@ static void not_finite_reasons(wane_metric metrics[WANE_FORGETTING_METRICS], sea
     double *score = joint ? s->joint.score : NULL;
     for (size_t j = 0; joint && j < s->joint.a.tasks; j++)
         if (s->joint.not_finite[j]) score[j] = 0;
-    wane_forgetting_metrics(mended, s->mended, k, s->a.tasks, score);
+    wane_forgetting_metrics(mended, &(wane_accuracy_matrix){s->mended, k, s->a.tasks, score,
+                                                            s->a.majority, s->mended_error});
     for (size_t j = 0; joint && j < s->joint.a.tasks; j++)
         if (s->joint.not_finite[j]) score[j] = NAN;
-    for (size_t m = 0; m < WANE_FORGETTING_METRICS; m++)
-        if (isnan(metrics[m].value) && !isnan(mended[m].value)) metrics[m].reason = WANE_NOT_FINITE;
+    for (size_t m = 0; m < WANE_FORGETTING_METRICS; m++) {
+        if (!isnan(metrics[m].value)) continue;
+        bool other = mended[m].reason && strcmp(mended[m].reason, "not_learned") == 0 &&
+                     strcmp(metrics[m].reason, "not_learned") != 0;
+        if (!mended[m].reason || other) metrics[m].reason = WANE_NOT_FINITE;
+    }
 }
 
 static void fill_forgetting(sealing *s, size_t k)
@@ -189,7 +220,9 @@ static void fill_forgetting(sealing *s, size_t k)
     const wane_experiment *x = s->work->experiment;
     wane_metric metrics[WANE_FORGETTING_METRICS];
     bool all = s->joint.run && x->joint == WANE_JOINT_ALL;
-    wane_forgetting_metrics(metrics, s->matrix, k, s->a.tasks, all ? s->joint.score : NULL);
+    wane_forgetting_metrics(metrics, &(wane_accuracy_matrix){s->matrix, k, s->a.tasks,
+                                                             all ? s->joint.score : NULL,
+                                                             s->a.majority, s->a.error});
     for (size_t m = 0; s->joint.run && m < WANE_FORGETTING_METRICS; m++)
         if (strcmp(metrics[m].name, "intransigence") == 0 && isnan(metrics[m].value))
             metrics[m].reason = !all             ? "joint_last"
@@ -282,11 +315,12 @@ static wane_status fill_metrics(sealing *s, wane_error *err)
     s->matrix = wane_alloc((s->a.stages + 1) * s->a.tasks, sizeof *s->matrix);
     s->unsound = wane_alloc(run->length + 1, sizeof *s->unsound);
     s->mended = wane_alloc((s->a.stages + 1) * s->a.tasks, sizeof *s->mended);
+    s->mended_error = wane_alloc(s->a.tasks, sizeof *s->mended_error);
     s->looks_not_finite = wane_alloc(run->length, sizeof *s->looks_not_finite);
     s->min_acc = wane_alloc(run->length, sizeof *s->min_acc);
     s->wc_acc = wane_alloc(run->length, sizeof *s->wc_acc);
-    WANE_TRY(s->rows && s->matrix && s->mended && s->unsound && s->min_acc && s->wc_acc &&
-                     s->looks_not_finite
+    WANE_TRY(s->rows && s->matrix && s->mended && s->mended_error && s->unsound && s->min_acc &&
+                     s->wc_acc && s->looks_not_finite
                  ? WANE_OK
                  : wane_fail_memory(err, "seal", run->name));
     WANE_TRY(wane_track_worst(s->min_acc, s->wc_acc, s->looks_not_finite, s->work, run, err));
@@ -296,6 +330,7 @@ static wane_status fill_metrics(sealing *s, wane_error *err)
             size_t from = i * s->a.columns + j, to = i * s->a.tasks + j;
             s->matrix[to] = s->a.value[from];
             s->mended[to] = s->a.not_finite[from] ? 0 : s->a.value[from];
+            if (i == j + 1) s->mended_error[j] = s->a.not_finite[from] ? 0 : s->a.error[j];
         }
     for (size_t k = run->shift + 1; k <= s->a.stages; k++) {
         fill_forgetting(s, k);
@@ -402,9 +437,11 @@ done:
     return st;
 }
 
-/* ------------------------------------------------------------------- bounds measured afterwards */
+/* --------------------------------------------------------- bounds and metrics that came afterwards
+ */
 
-/* Whether what is stored lacks rows, or waits for a bound, otherwise than `s` does. */
+/* Whether what is stored lacks rows, as those of an earlier wane, or waits for a bound, otherwise
+ * than `s` does. */
 static wane_status outdated(bool *out, const sealing *s, wane_error *err)
 {
     wane_binding id = {NULL, {.type = WANE_VALUE_INTEGER, .integer = s->run->id}};
@@ -443,16 +480,10 @@ done:
     return st;
 }
 
-wane_status wane_bounds_finish(wane_work *work, wane_error *err)
+wane_status wane_metrics_finish(wane_work *work, wane_error *err)
 {
     wane_status st = WANE_OK;
-    const wane_plan *plan = work->plan;
-    for (size_t r = 0; r < plan->run_count && st == WANE_OK; r++) {
-        const wane_plan_run *run = &plan->runs[r];
-        if (run->config->bound) continue;
-        if (wane_plan_bound(plan, run, WANE_BOUND_JOINT) ||
-            wane_plan_bound(plan, run, WANE_BOUND_SINGLE))
-            st = refresh(work, run, err);
-    }
+    for (size_t r = 0; r < work->plan->run_count && st == WANE_OK; r++)
+        st = refresh(work, &work->plan->runs[r], err);
     return st;
 }

@@ -282,8 +282,9 @@ WANE_MUST_CHECK wane_status wane_run_finish(wane_work *work, const wane_plan_run
  * the experiment. */
 WANE_MUST_CHECK wane_status wane_run_metrics(wane_metric_row **rows, size_t *count, wane_work *work,
                                              const wane_plan_run *run, wane_error *err);
-/* Metrics of sealed runs that wait for bounds measured since. */
-WANE_MUST_CHECK wane_status wane_bounds_finish(wane_work *work, wane_error *err);
+/* Metrics of sealed runs that wait for bounds measured since, or that an earlier wane did not know.
+ */
+WANE_MUST_CHECK wane_status wane_metrics_finish(wane_work *work, wane_error *err);
 
 /* environment.c */
 /* WANE_EVERSION when `stage` was made under another BLAS core, kernel features or numerics, and

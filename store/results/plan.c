@@ -105,15 +105,16 @@ wane_status wane_results_put_corpus(wane_results *db, int64_t *id, const wane_co
     static const char sql[] =
         "INSERT INTO corpus (key, name, path, data_sha256, documents, windows, tokens, words, "
         "bytes, "
-        "floor) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
-        "name = excluded.name, path = excluded.path RETURNING id";
+        "floor, unigram_entropy) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (key) DO UPDATE SET name = excluded.name, path = excluded.path, "
+        "unigram_entropy = coalesce(unigram_entropy, excluded.unigram_entropy) RETURNING id";
     bool own = false;
     int64_t made = 0;
     wane_status st = wane_results_enter(db, &own, err);
     if (st != WANE_OK) return st;
-    st = wane_results_get(db, &made, 1, err, sql, "ttttiiiiid", row->key, row->name, row->path,
+    st = wane_results_get(db, &made, 1, err, sql, "ttttiiiiidd", row->key, row->name, row->path,
                           row->data_sha256, row->documents, row->windows, row->tokens, row->words,
-                          row->bytes, row->floor);
+                          row->bytes, row->floor, row->unigram_entropy);
     st = wane_results_leave(db, own, st, err);
     if (st == WANE_OK) *id = made;
     return st;

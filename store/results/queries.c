@@ -216,7 +216,9 @@ static const wane_named_query named[] = {
      "SELECT experiment, run, method, order_name, seed, position, trained, CASE :metric "
      "WHEN 'pretraining_forgetting' THEN pretraining_forgetting "
      "WHEN 'other_forgetting' THEN other_forgetting WHEN 'nll' THEN nll "
-     "WHEN 'kl_to_base' THEN kl_to_base WHEN 'learned' THEN learned "
+     "WHEN 'kl_to_base' THEN kl_to_base WHEN 'learned_accuracy' THEN learned_accuracy "
+     "WHEN 'collapsed' THEN collapsed WHEN 'beyond_uniform' THEN beyond_uniform "
+     "WHEN 'learned' THEN learned WHEN 'majority' THEN majority "
      "WHEN 'kl_on_task_prompt' THEN kl_on_task_prompt "
      "WHEN 'kl_on_task_answer' THEN kl_on_task_answer WHEN 'acc' THEN acc WHEN 'bwt' THEN bwt "
      "WHEN 'forgetting' THEN forgetting WHEN 'held_out_change' THEN held_out_change "
@@ -350,7 +352,12 @@ static const wane_named_query named[] = {
     {"method_summary", "means over all orders and seeds of a method, by seed_summary's rules",
      "SELECT experiment, method, kind, rank, learning_rate, sum(runs) AS runs, "
      "sum(left_out) AS left_out, sum(acc * acc_n) / sum(acc_n) AS acc, "
+     "sum(learning_acc * acc_n) / sum(CASE WHEN learning_acc IS NOT NULL THEN acc_n END) AS "
+     "learning_acc, "
+     "sum(majority * acc_n) / sum(CASE WHEN majority IS NOT NULL THEN acc_n END) AS majority, "
+     "sum(learned_tasks * learned_tasks_n) / sum(learned_tasks_n) AS learned_tasks, "
      "sum(bwt * bwt_n) / sum(bwt_n) AS bwt, "
+     "sum(bwt_learned * bwt_learned_n) / sum(bwt_learned_n) AS bwt_learned, "
      "sum(forgetting * forgetting_n) / sum(forgetting_n) AS forgetting, "
      "sum(nll_0 * runs) / sum(CASE WHEN nll_0 IS NOT NULL THEN runs END) AS nll_0, "
      "sum(nll * nll_n) / sum(nll_n) AS nll, sum(pretraining_forgetting * "
@@ -361,8 +368,10 @@ static const wane_named_query named[] = {
      "sum(delta_frobenius * delta_frobenius_n) / sum(delta_frobenius_n) AS delta_frobenius, "
      "sum(acc_n) AS acc_n, sum(bwt_n) AS bwt_n, sum(forgetting_n) AS forgetting_n, "
      "sum(nll_n) AS nll_n, sum(pretraining_forgetting_n) AS pretraining_forgetting_n, "
-     "sum(intruders_n) AS intruders_n, sum(delta_frobenius_n) AS delta_frobenius_n "
-     "FROM seed_summary GROUP BY experiment, method",
+     "sum(intruders_n) AS intruders_n, sum(delta_frobenius_n) AS delta_frobenius_n, "
+     "sum(collapsed_runs) AS collapsed_runs, sum(collapsed_stages) AS collapsed_stages, "
+     "sum(beyond_uniform_stages) AS beyond_uniform_stages FROM seed_summary GROUP BY experiment, "
+     "method",
      NO_PARAMETERS},
     {"metrics", "metrics of every run after every stage",
      "SELECT e.key AS experiment, r.name AS run, m.position, m.name AS metric, m.subject, m.value, "
@@ -407,7 +416,7 @@ static const wane_named_query named[] = {
      "WHERE p.stage = g.id AND r.superseded = 0) AS runs "
      "FROM stage g LEFT JOIN stage h ON h.id = g.parent ORDER BY g.id",
      NO_PARAMETERS},
-    {"task_forgetting", "baseline, learned, best and final score of every task of a run",
+    {"task_forgetting", "baseline, own, best and final score of every task of a run",
      "SELECT * FROM task_forgetting WHERE " VIEWED_RUN, RUN_ONLY},
     {"tasks", "the tasks of each experiment",
      "SELECT e.key AS experiment, k.name AS task, k.kind, x.watched, k.split, k.train_rows, "

@@ -123,6 +123,7 @@ typedef struct wane_corpus_row {
     const char *data_sha256;
     int64_t documents, windows, tokens, words, bytes;
     double floor; /* entropy in nats per token where it is known (built-in corpora), else NaN */
+    double unigram_entropy; /* nats per token, of the scored tokens' own frequencies */
 } wane_corpus_row;
 
 typedef struct wane_experiment_row {

@@ -12,7 +12,9 @@ FROM run r JOIN experiment e ON e.id = r.experiment;
 
 -- R[position][task]: the score of a task after the stage at `position`. Position 0 is the bare base.
 -- trained: the task of this position; task_position: where `task` itself is trained, NULL when it
--- is only watched; majority: the share of the most frequent label; reason: why accuracy is NULL.
+-- is only watched; majority: the share of the most frequent label; learned: whether the accuracy right
+-- after its own training is above majority + 2 stderr (NULL at other positions); reason: why accuracy
+-- is NULL.
 CREATE VIEW accuracy_matrix AS
 SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
        r.order_name, r.seed, p.position, t.name AS trained, k.name AS task,
@@ -20,7 +22,10 @@ SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_
          AS task_position,
        x.watched, r.stages, s.value AS accuracy, s.stderr, s.n,
        (SELECT m.value FROM score m WHERE m.stage = p.stage AND m.step = -1
-         AND m.metric = 'majority' AND m.split = k.split AND m.task = k.id) AS majority, s.reason
+         AND m.metric = 'majority' AND m.split = k.split AND m.task = k.id) AS majority,
+       CASE WHEN p.task = k.id THEN (SELECT s.value > m.value + 2 * s.stderr FROM score m
+         WHERE m.stage = p.stage AND m.step = -1 AND m.metric = 'majority' AND m.split = k.split
+         AND m.task = k.id) END AS learned, s.reason
 FROM run r CROSS JOIN experiment e ON e.id = r.experiment
      CROSS JOIN run_stage p ON p.run = r.id
      LEFT JOIN task t ON t.id = p.task
@@ -30,26 +35,32 @@ FROM run r CROSS JOIN experiment e ON e.id = r.experiment
                         AND s.split = k.split AND s.task = k.id
 WHERE r.superseded = 0;
 
--- One task of one run. baseline R[0][j], learned R[j][j], best max R[j..T-1][j] (NULL while one of
--- them is missing: it could be the best), final R[T][j]; bwt = final - learned, forgetting = best -
--- final (both NULL for the last task and for watched ones), change = final - baseline. No grouping:
--- then a condition on the run is met before any score is read.
+-- One task of one run. baseline R[0][j], learned_accuracy R[j][j], best max R[j..T-1][j] (NULL while
+-- one of them is missing: it could be the best), final R[T][j]; bwt = final - learned_accuracy,
+-- forgetting = best - final (both NULL for the last task and for watched ones), change = final -
+-- baseline; majority: the share of its most frequent label; learned: learned_accuracy > majority + 2
+-- stderr of it. No grouping: then a condition on the run is met before any score is read.
 CREATE VIEW task_forgetting AS
 WITH scored AS NOT MATERIALIZED (
-  SELECT p.run, p.position, s.task, s.split, s.value
+  SELECT p.run, p.position, s.task, s.split, s.value, s.stderr
   FROM run_stage p CROSS JOIN score s ON s.stage = p.stage AND s.step = -1
                                      AND s.metric = 'accuracy')
 SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, task, task_position,
-       watched, stages, baseline, learned, best, final,
-       CASE WHEN task_position < stages THEN final - learned END AS bwt,
+       watched, stages, baseline, learned_accuracy, best, final,
+       CASE WHEN task_position < stages THEN final - learned_accuracy END AS bwt,
        CASE WHEN task_position < stages THEN best - final END AS forgetting,
-       final - baseline AS change
+       final - baseline AS change, majority,
+       (SELECT a.value > majority + 2 * a.stderr FROM scored a WHERE a.run = run_id
+         AND a.position = task_position AND a.split = task_split AND a.task = task_id) AS learned
 FROM (SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, task,
              task_position, watched, stages,
              (SELECT a.value FROM scored a WHERE a.run = run_id AND a.position = 0
                AND a.split = task_split AND a.task = task_id) AS baseline,
              (SELECT a.value FROM scored a WHERE a.run = run_id AND a.position = task_position
-               AND a.split = task_split AND a.task = task_id) AS learned,
+               AND a.split = task_split AND a.task = task_id) AS learned_accuracy,
+             (SELECT max(m.value) FROM run_stage p CROSS JOIN score m ON m.stage = p.stage
+               AND m.step = -1 AND m.metric = 'majority' AND m.split = task_split
+               AND m.task = task_id WHERE p.run = run_id) AS majority, run_id, task_id, task_split,
              (SELECT CASE WHEN count(a.value) = stages - task_position THEN max(a.value) END
               FROM scored a WHERE a.run = run_id AND a.position >= task_position
                AND a.position < stages AND a.split = task_split AND a.task = task_id) AS best,
@@ -130,8 +141,13 @@ WHERE r.superseded = 0;
 -- pretraining_forgetting, kl_to_base: weighted mean over the experiment's pretraining corpora in
 -- reach; pretraining_forgetting_stderr: its standard error, the corpora's paired bootstrap errors
 -- combined as independent; other_forgetting: over its other corpora; NULL while one of them is
--- missing. learned: score of the task just trained; acc, bwt, forgetting, held_out_change: the
--- metrics of that name with this stage as the last. Spectra are against the base, norms over all
+-- missing. collapsed: whether nll is at or above the unigram entropy of the same corpora, mean with
+-- the same weights (the model tells less of the text than its tokens' frequencies do), or not finite,
+-- or the stage diverged; beyond_uniform: whether nll is at or above ln V, a uniform guess; both NULL
+-- where unknown. learned_accuracy: accuracy of the task just trained; majority: the share of its most
+-- frequent label; learned: whether the former is above the latter + 2 stderr. acc, learning_acc,
+-- mean_majority (the metric majority), learned_tasks, bwt, bwt_learned, forgetting,
+-- forgetting_learned, held_out_change: the metrics with this stage as the last. Spectra are against the base, norms over all
 -- matrices, counts as in the view intruders; f_delta, angle_u and angle_v are means over matrices.
 -- not_finite: how many likelihoods, accuracies and matrices of the stage are NULL because a logit or
 -- weight is NaN or infinite (NULL before anything is measured).
@@ -177,8 +193,32 @@ SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_
              LEFT JOIN likelihood l ON l.stage = p.stage AND l.step = -1 AND l.corpus = x.corpus
         WHERE x.experiment = r.experiment AND x.role = 'pretraining' AND b.out_of_reach = 0)
          AS kl_to_base,
+       (SELECT CASE WHEN g.status = 'diverged' OR sum(l.reason IS 'not_finite') THEN 1
+                    WHEN count(l.nll) < count(*) THEN NULL
+                    WHEN sum(x.weight * l.nll) >= sum(x.weight) * ln(v.vocabulary) THEN 1
+                    WHEN count(c.unigram_entropy) = count(*)
+                    THEN sum(x.weight * l.nll) >= sum(x.weight * c.unigram_entropy) END
+        FROM experiment_corpus x
+             CROSS JOIN likelihood b ON b.stage = z.stage AND b.step = -1 AND b.corpus = x.corpus
+             CROSS JOIN corpus c ON c.id = x.corpus
+             LEFT JOIN likelihood l ON l.stage = p.stage AND l.step = -1 AND l.corpus = x.corpus
+        WHERE x.experiment = r.experiment AND x.role = 'pretraining' AND b.out_of_reach = 0)
+         AS collapsed,
+       (SELECT CASE WHEN count(l.nll) = count(*)
+                    THEN sum(x.weight * l.nll) >= sum(x.weight) * ln(v.vocabulary) END
+        FROM experiment_corpus x
+             CROSS JOIN likelihood b ON b.stage = z.stage AND b.step = -1 AND b.corpus = x.corpus
+             LEFT JOIN likelihood l ON l.stage = p.stage AND l.step = -1 AND l.corpus = x.corpus
+        WHERE x.experiment = r.experiment AND x.role = 'pretraining' AND b.out_of_reach = 0)
+         AS beyond_uniform,
        (SELECT s.value FROM score s WHERE s.stage = p.stage AND s.step = -1
-         AND s.metric = 'accuracy' AND s.split = t.split AND s.task = p.task) AS learned,
+         AND s.metric = 'accuracy' AND s.split = t.split AND s.task = p.task) AS learned_accuracy,
+       (SELECT s.value FROM score s WHERE s.stage = p.stage AND s.step = -1
+         AND s.metric = 'majority' AND s.split = t.split AND s.task = p.task) AS majority,
+       (SELECT s.value > m.value + 2 * s.stderr FROM score s CROSS JOIN score m
+        WHERE s.stage = p.stage AND s.step = -1 AND s.metric = 'accuracy' AND s.split = t.split
+         AND s.task = p.task AND m.stage = p.stage AND m.step = -1 AND m.metric = 'majority'
+         AND m.split = t.split AND m.task = p.task) AS learned,
        (SELECT s.value FROM score s WHERE s.stage = p.stage AND s.step = -1
          AND s.metric = 'kl_on_task_prompt' AND s.split = t.split AND s.task = p.task)
          AS kl_on_task_prompt,
@@ -188,9 +228,19 @@ SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_
        (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
          AND m.name = 'acc' AND m.subject = '') AS acc,
        (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
+         AND m.name = 'learning_acc' AND m.subject = '') AS learning_acc,
+       (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
+         AND m.name = 'majority' AND m.subject = '') AS mean_majority,
+       (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
+         AND m.name = 'learned_tasks' AND m.subject = '') AS learned_tasks,
+       (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
          AND m.name = 'bwt' AND m.subject = '') AS bwt,
        (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
+         AND m.name = 'bwt_learned' AND m.subject = '') AS bwt_learned,
+       (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
          AND m.name = 'forgetting' AND m.subject = '') AS forgetting,
+       (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
+         AND m.name = 'forgetting_learned' AND m.subject = '') AS forgetting_learned,
        (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
          AND m.name = 'held_out_change' AND m.subject = '') AS held_out_change,
        s.matrices, s.changed AS matrices_changed, s.intruders_u AS intruders,
@@ -230,16 +280,20 @@ FROM run r CROSS JOIN experiment e ON e.id = r.experiment
      CROSS JOIN run_stage z ON z.run = r.id AND z.position = 0
      CROSS JOIN run_stage p ON p.run = r.id
      CROSS JOIN stage g ON g.id = p.stage
+     CROSS JOIN model v ON v.id = e.model
      LEFT JOIN task t ON t.id = p.task
      LEFT JOIN spectrum_total s ON s.stage = p.stage AND s.step = -1 AND s.against = 'base'
 WHERE r.superseded = 0;
 
 -- One row per run, after its last stage. gates, gates_failed: how many were checked and failed.
--- not_finite: over all of its stages.
+-- not_finite: over all of its stages. majority, learned_tasks: the metrics (mean over its tasks; how
+-- many of them were learned); collapsed_stages, beyond_uniform_stages: how many of its trained stages
+-- are so (of those where it is known; NULL when of none).
 CREATE VIEW run_summary AS
 SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, status, stages,
-       (SELECT q.trainable FROM run q WHERE q.key = run_key) AS trainable, limited, acc, bwt,
-       forgetting, held_out_change, nll_0, nll, pretraining_forgetting, other_forgetting, kl_to_base,
+       (SELECT q.trainable FROM run q WHERE q.key = run_key) AS trainable, limited, acc,
+       learning_acc, mean_majority AS majority, learned_tasks, bwt, bwt_learned, forgetting,
+       forgetting_learned, held_out_change, nll_0, nll, pretraining_forgetting, other_forgetting, kl_to_base,
        matrices, matrices_changed, intruders, intruders_unresolved, intruders_existing,
        intruders_random, intruder_energy, delta_frobenius, relative_update, effective_rank,
        (SELECT count(*) FROM run q JOIN gate g ON g.run = q.id WHERE q.key = run_key) AS gates,
@@ -253,20 +307,28 @@ SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, sta
           AND c.reason = 'not_finite' WHERE q.key = run_key)
        + (SELECT count(*) FROM run q JOIN run_stage p ON p.run = q.id JOIN spectrum c
           ON c.stage = p.stage AND c.step = -1 AND c.against = 'base'
-          AND c.reason = 'not_finite' WHERE q.key = run_key) AS not_finite
-FROM stage_summary WHERE position = stages;
+          AND c.reason = 'not_finite' WHERE q.key = run_key) AS not_finite,
+       collapsed,
+       (SELECT sum(g.collapsed) FROM stage_summary g WHERE g.experiment = last.experiment
+        AND g.run = last.run AND g.position > 0) AS collapsed_stages,
+       (SELECT sum(g.beyond_uniform) FROM stage_summary g WHERE g.experiment = last.experiment
+        AND g.run = last.run AND g.position > 0) AS beyond_uniform_stages
+FROM stage_summary last WHERE position = stages;
 
 -- Means and standard deviations over the seeds of one method and order. Only runs that are done
 -- count; `left_out` says how many are not (diverged, failed, gate failed, unfinished). A mean is over
--- the runs that have the value: acc_n, bwt_n, ... of `runs`.
+-- the runs that have the value: acc_n, bwt_n, ... of `runs`. collapsed_runs: how many of `runs` end
+-- collapsed; collapsed_stages, beyond_uniform_stages: how many of their stages are so.
 CREATE VIEW seed_summary AS
 SELECT experiment, method, kind, rank, learning_rate, order_name, limited,
        sum(good) AS runs, sum(NOT good) AS left_out,
        avg(acc) AS acc, sqrt(sum((acc - m1) * (acc - m1)) / nullif(count(acc) - 1, 0)) AS acc_sd,
+       avg(learning_acc) AS learning_acc, avg(majority) AS majority,
+       avg(learned_tasks) AS learned_tasks,
        avg(bwt) AS bwt, sqrt(sum((bwt - m2) * (bwt - m2)) / nullif(count(bwt) - 1, 0)) AS bwt_sd,
-       avg(forgetting) AS forgetting,
+       avg(bwt_learned) AS bwt_learned, avg(forgetting) AS forgetting,
        sqrt(sum((forgetting - m3) * (forgetting - m3)) / nullif(count(forgetting) - 1, 0))
-         AS forgetting_sd,
+         AS forgetting_sd, avg(forgetting_learned) AS forgetting_learned,
        avg(nll_0) AS nll_0, avg(nll) AS nll,
        avg(pretraining_forgetting) AS pretraining_forgetting,
        sqrt(sum((pretraining_forgetting - m4) * (pretraining_forgetting - m4))
@@ -280,16 +342,31 @@ SELECT experiment, method, kind, rank, learning_rate, order_name, limited,
             / nullif(count(delta_frobenius) - 1, 0)) AS delta_frobenius_sd,
        count(acc) AS acc_n, count(bwt) AS bwt_n, count(forgetting) AS forgetting_n,
        count(nll) AS nll_n, count(pretraining_forgetting) AS pretraining_forgetting_n,
-       count(intruders) AS intruders_n, count(delta_frobenius) AS delta_frobenius_n
+       count(intruders) AS intruders_n, count(delta_frobenius) AS delta_frobenius_n,
+       count(learned_tasks) AS learned_tasks_n, count(bwt_learned) AS bwt_learned_n,
+       count(forgetting_learned) AS forgetting_learned_n, sum(collapsed) AS collapsed_runs,
+       sum(collapsed_stages) AS collapsed_stages,
+       sum(beyond_uniform_stages) AS beyond_uniform_stages
 FROM (SELECT experiment, method, kind, rank, learning_rate, order_name, limited, good, acc, bwt,
              forgetting, nll_0, nll, pretraining_forgetting, intruders, intruders_random,
-             delta_frobenius, avg(acc) OVER w AS m1, avg(bwt) OVER w AS m2,
+             delta_frobenius, learning_acc, majority, learned_tasks, bwt_learned,
+             forgetting_learned, collapsed, collapsed_stages, beyond_uniform_stages,
+             avg(acc) OVER w AS m1, avg(bwt) OVER w AS m2,
              avg(forgetting) OVER w AS m3, avg(pretraining_forgetting) OVER w AS m4,
              avg(intruders) OVER w AS m5, avg(delta_frobenius) OVER w AS m6
       FROM (SELECT experiment, method, kind, rank, learning_rate, order_name, limited,
                    status = 'done' AS good,
                    CASE WHEN status = 'done' THEN acc END AS acc,
+                   CASE WHEN status = 'done' THEN learning_acc END AS learning_acc,
+                   CASE WHEN status = 'done' THEN majority END AS majority,
+                   CASE WHEN status = 'done' THEN learned_tasks END AS learned_tasks,
                    CASE WHEN status = 'done' THEN bwt END AS bwt,
+                   CASE WHEN status = 'done' THEN bwt_learned END AS bwt_learned,
+                   CASE WHEN status = 'done' THEN forgetting_learned END AS forgetting_learned,
+                   CASE WHEN status = 'done' THEN collapsed END AS collapsed,
+                   CASE WHEN status = 'done' THEN collapsed_stages END AS collapsed_stages,
+                   CASE WHEN status = 'done' THEN beyond_uniform_stages END
+                     AS beyond_uniform_stages,
                    CASE WHEN status = 'done' THEN forgetting END AS forgetting,
                    CASE WHEN status = 'done' THEN nll_0 END AS nll_0,
                    CASE WHEN status = 'done' THEN nll END AS nll,
@@ -367,7 +444,8 @@ SELECT experiment, run, method AS config, kind, rank, learning_rate, order_name,
        intruder_energy, intruders_v, intruders_unresolved_v, intruders_random_v, intruder_energy_v,
        delta_frobenius, delta_spectral, relative_update,
        effective_rank, stable_rank, top_share, rho_10, kl_on_task_prompt, kl_on_task_answer,
-       learned, nll, pretraining_forgetting, other_forgetting, kl_to_base, acc, bwt, forgetting,
+       learned_accuracy, majority, learned, nll, collapsed, beyond_uniform, pretraining_forgetting,
+       other_forgetting, kl_to_base, acc, bwt, bwt_learned, forgetting, forgetting_learned,
        held_out_change, f_delta, angle_u, angle_v
 FROM stage_summary WHERE position >= 1
       AND NOT EXISTS (SELECT 1 FROM run b WHERE b.key = run_key AND b.bound IS NOT NULL);

@@ -93,4 +93,10 @@ WANE_MUST_CHECK wane_status wane_corpus_encode(wane_windows *out, const wane_cor
                                                const wane_window_rule *rule, wane_error *err);
 void wane_windows_free(wane_windows *windows);
 
+/* *out = -sum_t p_t ln p_t over the scored tokens, p_t the share of token t among them, in nats per
+ * token (plug-in estimate, natural logarithm): the nll of a model that knows their frequencies and
+ * nothing else. 0 when all are the same. Ids must not be negative. */
+WANE_MUST_CHECK wane_status wane_windows_unigram_entropy(double *out, const wane_windows *windows,
+                                                         wane_error *err);
+
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <string.h>
 
 #include "store/base/memory.h"
@@ -107,4 +108,24 @@ done:
     c.made.ids = NULL;
     wane_windows_free(&c.made);
     return st;
+}
+
+wane_status wane_windows_unigram_entropy(double *out, const wane_windows *windows, wane_error *err)
+{
+    size_t vocabulary = 0, total = 0;
+    double sum = 0;
+    for (size_t i = 0; i < windows->starts[windows->windows]; i++)
+        if ((size_t)windows->ids[i] >= vocabulary) vocabulary = (size_t)windows->ids[i] + 1;
+    size_t *count = wane_alloc(vocabulary, sizeof *count);
+    if (!count) return wane_fail_memory(err, "count", "tokens");
+    for (size_t w = 0; w < windows->windows; w++)
+        for (size_t i = windows->starts[w] + windows->first[w]; i < windows->starts[w + 1]; i++) {
+            count[windows->ids[i]]++;
+            total++;
+        }
+    for (size_t t = 0; t < vocabulary; t++)
+        if (count[t]) sum += (double)count[t] * log((double)total / (double)count[t]);
+    wane_free(count);
+    *out = sum / (double)total;
+    return WANE_OK;
 }

@@ -175,13 +175,14 @@ def check_paired(program, random, count):
 
 
 def check_forgetting(program, random, count):
-    worst = Worst("forgetting, 11 metrics", "Avalanche, Mammoth, PyCIL, RWalk, TRACE, GEM", 1e-13)
+    worst = Worst("forgetting, 15 metrics", "Avalanche, Mammoth, PyCIL, RWalk, TRACE, GEM", 1e-13)
     for _ in range(count):
         tasks = int(random.integers(2, 9))
         scores = np.round(random.random((tasks + 1, tasks)), int(random.integers(1, 4)))
         joint = np.round(random.random(tasks), 2)
-        found = program.ask("forgetting", str(tasks), *scores.ravel(), *joint)
-        wanted = forgetting_reference.all_of(scores.tolist(), joint.tolist())
+        majority, error = np.round(random.random((2, tasks)) * [[.6], [.1]], 3)
+        found = program.ask("forgetting", str(tasks), *scores.ravel(), *joint, *majority, *error)
+        wanted = forgetting_reference.all_of(scores.tolist(), joint.tolist(), majority, error)
         worst.add(found, list(wanted.values()))
         worst.add(found[9], forgetting_reference.pycil(scores.tolist()))
         worst.add(-found[3], forgetting_reference.avalanche(scores.tolist()))

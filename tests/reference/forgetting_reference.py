@@ -4,6 +4,8 @@ of wane: Avalanche's metric objects, Mammoth's and PyCIL's tables of seen tasks,
 RWalk, GEM, iCaRL and TRACE term by term. `scores`: rows after stage 0..T, columns tasks 1..T."""
 import math
 
+import numpy as np
+
 
 def avalanche(scores):
     """ExperienceForgetting averaged by StreamForgetting: the value at the evaluation that follows a
@@ -92,12 +94,31 @@ def icarl_aia(scores):
     return sum(means) / len(means)
 
 
-def all_of(scores, joint):
+def of_learned(scores, majority, error):
+    """What remains when a task counts as learned only beyond two standard errors above guessing its
+    most frequent label: how many are, and backward transfer and forgetting over those before the
+    last, nan where fewer than two are. Of whole arrays, with masks."""
+    r = np.asarray(scores)[1:]
+    own = np.diagonal(r)
+    mask = own > np.asarray(majority) + 2 * np.asarray(error)
+    count = int(mask.sum())
+    if count < 2:
+        return count, math.nan, math.nan
+    before = mask & (np.arange(len(own)) < len(own) - 1)
+    seen = np.where(np.tril(np.ones_like(r)) > 0, r, -np.inf)
+    return (count, (r[-1] - own)[before].mean(),
+            (seen[:-1].max(axis=0) - r[-1])[before].mean())
+
+
+def all_of(scores, joint, majority, error):
     """By wane's names."""
     acc, bwt, fwt = gem(scores)
+    learned, bwt_learned, forgetting_learned = of_learned(scores, majority, error)
     return {"acc": acc, "aia": icarl_aia(scores),
             "learning_acc": sum(scores[i + 1][i] for i in range(len(joint))) / len(joint),
             "bwt": bwt, "bwt_t": trace_bwt(scores), "fwt": fwt, "forgetting": since_learned(scores),
             "forgetting_rwalk": rwalk(scores), "forgetting_first_last": avalanche(scores),
             "forgetting_max_all": mammoth(scores),
-            "intransigence": rwalk_intransigence(scores, joint)}
+            "intransigence": rwalk_intransigence(scores, joint),
+            "majority": float(np.mean(majority)), "learned_tasks": learned,
+            "bwt_learned": bwt_learned, "forgetting_learned": forgetting_learned}

@@ -7,7 +7,8 @@ joined by commas), n lines
 "x y z... config order seed stage" with a z for each covariate given, a line "points blocks dropped exact p_min null_mean runs mean sd",
 and four lines "value low high p". paired.txt: per line resamples seed n, first (n), second (n),
 weights (n), first second difference stderr low high p. forgetting.txt: per line T, R (T + 1 rows of
-T), joint (T), the eleven metrics as other projects compute them.
+T), joint (T), majority (T), standard errors (T), the metrics as other projects compute them, nan
+where fewer than two tasks are learned.
 """
 import pathlib
 
@@ -153,16 +154,18 @@ def write_paired(path, count, seed):
 
 
 def write_forgetting(path, count, seed):
-    random = np.random.default_rng(seed)
+    random, beside = np.random.default_rng(seed), np.random.default_rng(seed + 1)
     with open(path, "w") as out:
         for _ in range(count):
             tasks = int(random.integers(2, 7))
             scores = np.round(random.random((tasks + 1, tasks)), 2)
             joint = np.round(random.random(tasks), 2)
-            values = forgetting_reference.all_of(scores.tolist(), joint.tolist())
+            majority, error = np.round(beside.random((2, tasks)) * [[.6], [.1]], 3)
+            values = forgetting_reference.all_of(scores.tolist(), joint.tolist(), majority, error)
             assert np.isclose(values["forgetting_max_all"],
                               forgetting_reference.pycil(scores.tolist()), rtol=0, atol=1e-15)
-            print(tasks, *map(number, [*scores.ravel(), *joint, *values.values()]), file=out)
+            print(tasks, *map(number, [*scores.ravel(), *joint, *majority, *error,
+                                       *values.values()]), file=out)
 
 
 if __name__ == "__main__":

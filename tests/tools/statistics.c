@@ -139,11 +139,15 @@ static void forgetting(void)
     double values[WANE_FORGETTING_METRICS];
     size_t tasks = whole();
     double *cells = numbers((tasks + 1) * tasks), *joint = numbers(tasks);
-    wane_forgetting_metrics(metrics, cells, tasks, tasks, joint);
+    double *majority = numbers(tasks), *error = numbers(tasks);
+    wane_forgetting_metrics(metrics,
+                            &(wane_accuracy_matrix){cells, tasks, tasks, joint, majority, error});
     for (size_t i = 0; i < WANE_FORGETTING_METRICS; i++) values[i] = metrics[i].value;
     say(values, WANE_FORGETTING_METRICS);
     wane_free(cells);
     wane_free(joint);
+    wane_free(majority);
+    wane_free(error);
 }
 
 static void logistic(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Corpora and their windows.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -326,6 +327,24 @@ static void check_windows(const wane_windows *w, const sample *s, const wane_win
     assert_int_equal(w->bos, bos ? 1 : -1);
 }
 
+/* From the sample's own words: each is scored once, but for the first of a document without BOS. */
+static void check_entropy(const wane_windows *w, const sample *s, bool bos)
+{
+    wane_error err;
+    double count[128] = {0}, total = 0, wanted = 0, entropy = NAN;
+    size_t last = w->document[w->windows - 1];
+    for (size_t d = 0; d <= last; d++)
+        for (size_t at = !bos; at < s->lengths[d]; at++) {
+            assert_in_range(s->ids[d][at], 0, 127);
+            count[s->ids[d][at]]++;
+            total++;
+        }
+    for (size_t t = 0; t < 128; t++)
+        if (count[t] > 0) wanted -= count[t] / total * log(count[t] / total);
+    CHECK_OK(wane_windows_unigram_entropy(&entropy, w, &err));
+    CHECK_NEAR(entropy, wanted, 1e-14, 1e-13);
+}
+
 static void windows_score_each_token_once(void **state)
 {
     (void)state;
@@ -349,6 +368,7 @@ static void windows_score_each_token_once(void **state)
         } else {
             assert_int_equal(st, WANE_OK);
             check_windows(&windows, &s, &rule, bos);
+            check_entropy(&windows, &s, bos);
             if (!rule.tokens) assert_int_equal(windows.tokens, all);
             if (rule.tokens) {
                 assert_true(windows.tokens >= rule.tokens || windows.tokens == all);
@@ -363,6 +383,34 @@ static void windows_score_each_token_once(void **state)
     }
     wane_tokenizer_free(tokenizers[0]);
     wane_tokenizer_free(tokenizers[1]);
+}
+
+/* One token in two is w1, one in four w2, w3 and w4 one in eight: 1.75 bits. */
+static void entropy_of_what_is_scored(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_tokenizer *tokenizer = word_tokenizer(true);
+    static const struct {
+        const char *text;
+        double bits;
+    } cases[] = {{"w1 w2 w1 w3 w1 w2 w1 w4", 1.75}, {"w1 w2", 1}, {"w2 w2 w2", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t window = 2; window < 10; window++) {
+            const size_t bytes = strlen(cases[i].text);
+            const wane_window_rule rule = {.window = window, .stride = window / 2};
+            wane_corpus corpus;
+            wane_windows windows;
+            double entropy = -1;
+            CHECK_OK(wane_corpus_make(&corpus, "c", &cases[i].text, &bytes, 1, &err));
+            CHECK_OK(wane_corpus_encode(&windows, &corpus, tokenizer, &rule, &err));
+            CHECK_OK(wane_windows_unigram_entropy(&entropy, &windows, &err));
+            CHECK_NEAR(entropy, cases[i].bits * log(2), 1e-15, 1e-15);
+            assert_false(signbit(entropy));
+            wane_windows_free(&windows);
+            wane_corpus_free(&corpus);
+        }
+    wane_tokenizer_free(tokenizer);
 }
 
 static void window_rules_are_checked(void **state)
@@ -405,6 +453,7 @@ static void memory_runs_out_anywhere(void **state)
         wane_memory_fail_after(n);
         st = wane_corpus_open(&corpus, &spec, &err);
         if (st == WANE_OK) st = wane_corpus_encode(&windows, &corpus, tokenizer, &rule, &err);
+        if (st == WANE_OK) st = wane_windows_unigram_entropy(&(double){0}, &windows, &err);
         wane_memory_fail_after(-1);
         assert_true(st == WANE_OK || st == WANE_ENOMEM);
         if (st == WANE_OK) assert_true(corpus.count == 3 && corpus.hidden.count == 1);
@@ -426,6 +475,7 @@ int main(void)
         cmocka_unit_test(filter_words_and_fingerprint),
         cmocka_unit_test(errors_of_corpora),
         cmocka_unit_test(windows_score_each_token_once),
+        cmocka_unit_test(entropy_of_what_is_scored),
         cmocka_unit_test(window_rules_are_checked),
         cmocka_unit_test(memory_runs_out_anywhere),
     };

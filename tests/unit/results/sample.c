@@ -47,6 +47,11 @@ double sample_nll(int run, int position, int corpus)
     return 3 + 0.2 * position * noise(2, run, position, corpus, 0) + corpus;
 }
 
+double sample_unigram_entropy(int corpus)
+{
+    return 3.2 + corpus;
+}
+
 double sample_sigma(int run, int position, int matrix, int direction)
 {
     return 100.0 / (direction + 1) + noise(3, run, position, matrix, direction);
@@ -112,17 +117,19 @@ static void plan_things(wane_results *db, sample *s)
     for (int i = 0; i < s->shape.corpora; i++) {
         (void)snprintf(key, sizeof key, "corpus%d@data", i);
         (void)snprintf(name, sizeof name, "corpus%d", i);
-        MUST(wane_results_put_corpus(db, &s->corpus[i],
-                                     &(wane_corpus_row){.key = key,
-                                                        .name = name,
-                                                        .data_sha256 = "d",
-                                                        .documents = 3,
-                                                        .windows = 4,
-                                                        .tokens = 400,
-                                                        .words = 300,
-                                                        .bytes = 1600,
-                                                        .floor = i ? NAN : 1.25},
-                                     &err));
+        MUST(wane_results_put_corpus(
+            db, &s->corpus[i],
+            &(wane_corpus_row){.key = key,
+                               .name = name,
+                               .data_sha256 = "d",
+                               .documents = 3,
+                               .windows = 4,
+                               .tokens = 400,
+                               .words = 300,
+                               .bytes = 1600,
+                               .floor = i ? NAN : 1.25,
+                               .unigram_entropy = sample_unigram_entropy(i)},
+            &err));
     }
 }
 

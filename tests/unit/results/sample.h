@@ -32,6 +32,7 @@ int sample_task_at(const sample_shape *shape, int order, int position);
 
 double sample_accuracy(int run, int position, int task);
 double sample_nll(int run, int position, int corpus);
+double sample_unigram_entropy(int corpus); /* V of the model is 100 */
 double sample_sigma(int run, int position, int matrix, int direction);
 double sample_cosine(int run, int position, int matrix, int direction, int side);
 

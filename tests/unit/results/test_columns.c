@@ -20,16 +20,20 @@
  * stands what must not be: looks into a training (step 10), other splits, a run that was
  * superseded, spectra against the stage before, corpora out of reach (noise, far), a bound. */
 static const char plan[] =
-    "INSERT INTO model (id, key, name, architecture) VALUES (1, 'm', 'small', 'llama');"
+    "INSERT INTO model (id, key, name, architecture, vocabulary) VALUES (1, 'm', 'small', 'llama', "
+    "90);"
     "INSERT INTO matrix (id, model, position, name, module, layer, \"rows\", cols) VALUES"
     " (1, 1, 0, 'm.a', 'a', 0, 40, 60), (2, 1, 1, 'm.b', 'b', 0, 50, 50),"
     " (3, 1, 2, 'm.c', 'c', 0, 30, 20);"
     "INSERT INTO task (id, key, name, kind, split) VALUES (1, 'sst@', 'sst', 'classification',"
     " 'test'), (2, 'cola@', 'cola', 'classification', 'validation'),"
     " (3, 'qqp@', 'qqp', 'classification', 'test');"
-    "INSERT INTO corpus (id, key, name, floor) VALUES (1, 'c4@', 'c4', 1.5),"
-    " (2, 'wiki@', 'wiki', NULL), (3, 'code@', 'code', NULL), (4, 'math@', 'math', NULL),"
-    " (5, 'noise@', 'noise', NULL), (6, 'far@', 'far', NULL);"
+    /* Weights 1 and 3: (4.1 + 3 * 4.4) / 4 = 4.325; ln 90 = 4.4998. The last stage of a, at 4.375,
+     * is beyond the former, that of b, at 4.5, beyond both. */
+    "INSERT INTO corpus (id, key, name, floor, unigram_entropy) VALUES (1, 'c4@', 'c4', 1.5, 4.1),"
+    " (2, 'wiki@', 'wiki', NULL, 4.4), (3, 'code@', 'code', NULL, 1), (4, 'math@', 'math', NULL, "
+    "1),"
+    " (5, 'noise@', 'noise', NULL, 90), (6, 'far@', 'far', NULL, 90);"
     "INSERT INTO experiment (id, key, model, limited, source) VALUES (1, 'e', 1, 0, 'name: e');"
     "INSERT INTO experiment_task (experiment, task, watched) VALUES (1, 1, 0), (1, 2, 0),"
     " (1, 3, 1);"
@@ -105,6 +109,11 @@ static const char measured[] =
     "NULL),"
     " (1, 2, 'bwt', '', -.12, NULL), (1, 2, 'forgetting', '', .13, NULL),"
     " (1, 2, 'held_out_change', '', -.06, NULL), (1, 2, 'acc', 'sst', .99, NULL),"
+    " (1, 2, 'learning_acc', '', .85, NULL), (2, 2, 'learning_acc', '', .68, NULL),"
+    " (1, 2, 'majority', '', .58, NULL), (2, 2, 'majority', '', .59, NULL),"
+    " (1, 2, 'learned_tasks', '', 2, NULL), (2, 2, 'learned_tasks', '', 1, NULL),"
+    " (1, 2, 'bwt_learned', '', -.1, NULL), (2, 2, 'bwt_learned', '', NULL, 'not_learned'),"
+    " (1, 2, 'forgetting_learned', '', .14, NULL),"
     " (2, 2, 'acc', '', .65, NULL), (2, 2, 'bwt', '', -.05, NULL), (2, 2, 'forgetting', '', .06, "
     "NULL), (2, 2, 'held_out_change', 'qqp', -.08, NULL);"
     "INSERT INTO gate (run, name, subject, passed, value, bound) VALUES (1, 'g', '', 1, 1, 2),"
@@ -311,17 +320,18 @@ static const struct {
      "run = 'l4/given/s0' AND position = 2 AND task = 'cola'",
      {RUN_A, N("position", 2), T("trained", "cola"), T("task", "cola"), N("task_position", 2),
       N("watched", 0), N("stages", 2), N("accuracy", .9), N("stderr", .03), N("n", 50),
-      N("majority", .66), NONE("reason")}},
+      N("majority", .66), N("learned", 1), NONE("reason")}},
     {"accuracy_matrix",
      "run = 'l4/given/s0' AND position = 1 AND task = 'qqp'",
      {RUN_A, N("position", 1), T("trained", "sst"), T("task", "qqp"), NONE("task_position"),
       N("watched", 1), N("stages", 2), N("accuracy", .35), N("stderr", .07), N("n", 70),
-      NONE("majority"), NONE("reason")}},
+      NONE("majority"), NONE("learned"), NONE("reason")}},
     {"task_forgetting",
      "run = 'l4/given/s0' AND task = 'sst'",
      {RUN_A, T("task", "sst"), N("task_position", 1), N("watched", 0), N("stages", 2),
-      N("baseline", .5), N("learned", .8), N("best", .8), N("final", .7), N("bwt", .7 - .8),
-      N("forgetting", .8 - .7), N("change", .7 - .5)}},
+      N("baseline", .5), N("learned_accuracy", .8), N("best", .8), N("final", .7),
+      N("bwt", .7 - .8), N("forgetting", .8 - .7), N("change", .7 - .5), N("majority", .51),
+      N("learned", 1)}},
     {"forgetting",
      "run = 'l4/given/s0' AND metric = 'bwt' AND task = ''",
      {RUN_A, T("metric", "bwt"), T("task", ""), N("value", -.12), NONE("reason")}},
@@ -347,16 +357,18 @@ static const struct {
         N("delta_spectral", DELTA_SPECTRAL_A), N("relative_update", RELATIVE_A),                   \
         N("effective_rank", EFFECTIVE), N("stable_rank", STABLE), N("top_share", SHARE),           \
         N("rho_10", RHO), N("kl_on_task_prompt", .11), N("kl_on_task_answer", .22),                \
-        N("learned", .9), N("nll", NLL_A), N("pretraining_forgetting", FORGETTING_A),              \
+        N("learned_accuracy", .9), N("majority", .66), N("learned", 1), N("collapsed", 1),         \
+        N("beyond_uniform", 0), N("bwt_learned", -.1), N("forgetting_learned", .14),               \
+        N("nll", NLL_A), N("pretraining_forgetting", FORGETTING_A),                                \
         N("other_forgetting", OTHER_A), N("kl_to_base", KL_A), N("acc", .81), N("bwt", -.12),      \
         N("forgetting", .13), N("held_out_change", -.06), N("f_delta", MEAN(.1, .3)),              \
         N("angle_u", MEAN(.2, .6)), N("angle_v", MEAN(.3, .9)), T("status", "done")
     {"stage_summary",
      "run = 'l4/given/s0' AND position = 2",
      {RUN_A, SHARED, N("limited", 0), T("run_key", "key-a"), N("stages", 2), T("stage", "a2"),
-      T("stage_status", "done"), N("nll_0", NLL_0),
-      N("pretraining_forgetting_stderr", FORGETTING_STDERR_A), N("matrices", 3),
-      N("matrices_changed", 2), N("not_finite", 0)}},
+      T("stage_status", "done"), N("nll_0", NLL_0), N("learning_acc", .85), N("mean_majority", .58),
+      N("learned_tasks", 2), N("pretraining_forgetting_stderr", FORGETTING_STDERR_A),
+      N("matrices", 3), N("matrices_changed", 2), N("not_finite", 0)}},
     {"correlation_points",
      "run = 'l4/given/s0' AND position = 2",
      {T("experiment", "e"), T("run", "l4/given/s0"), T("config", "l4"), T("kind", "lora"),
@@ -369,8 +381,13 @@ static const struct {
       N("trainable", 100),
       N("limited", 0),
       N("acc", .81),
+      N("learning_acc", .85),
+      N("majority", .58),
+      N("learned_tasks", 2),
       N("bwt", -.12),
+      N("bwt_learned", -.1),
       N("forgetting", .13),
+      N("forgetting_learned", .14),
       N("held_out_change", -.06),
       N("nll_0", NLL_0),
       N("nll", NLL_A),
@@ -391,7 +408,10 @@ static const struct {
       N("gates_failed", 1),
       NONE("error"),
       T("key", "key-a"),
-      N("not_finite", 0)}},
+      N("not_finite", 0),
+      N("collapsed", 1),
+      N("collapsed_stages", 1),
+      N("beyond_uniform_stages", 0)}},
     {"seed_summary",
      "method = 'l4'",
      {T("experiment", "e"),
@@ -405,6 +425,17 @@ static const struct {
       N("left_out", 1),
       N("acc", MEAN(.81, .65)),
       N("acc_sd", DEVIATION(.81, .65)),
+      N("learning_acc", MEAN(.85, .68)),
+      N("majority", MEAN(.58, .59)),
+      N("learned_tasks", MEAN(2., 1.)),
+      N("learned_tasks_n", 2),
+      N("bwt_learned", -.1),
+      N("bwt_learned_n", 1),
+      N("forgetting_learned", .14),
+      N("forgetting_learned_n", 1),
+      N("collapsed_runs", 2),
+      N("collapsed_stages", 2),
+      N("beyond_uniform_stages", 1),
       N("bwt", MEAN(-.12, -.05)),
       N("bwt_sd", DEVIATION(-.12, -.05)),
       N("forgetting", MEAN(.13, .06)),

@@ -140,7 +140,7 @@ static void forgetting_of_tasks(void **state)
         CHECK_NEAR(value(query, "baseline"), sample_accuracy(run, 0, task), 0, 0);
         CHECK_NEAR(value(query, "change"), final - sample_accuracy(run, 0, task), 1e-15, 0);
         if (task < shape.tasks)
-            CHECK_NEAR(value(query, "learned"), sample_accuracy(run, own, task), 0, 0);
+            CHECK_NEAR(value(query, "learned_accuracy"), sample_accuracy(run, own, task), 0, 0);
         if (task >= shape.tasks || own == last) {
             assert_true(isnan(value(query, "bwt")) && isnan(value(query, "forgetting")));
         } else {
@@ -264,7 +264,7 @@ static void totals_follow_their_rules(void **state)
         CHECK_NEAR(value(query, "other_forgetting"),
                    sample_nll(run, position, 1) - sample_nll(run, 0, 1), 0, 1e-13);
         int own = sample_task_at(&shape, order_of(run), position);
-        CHECK_NEAR(value(query, "learned"), sample_accuracy(run, position, own), 0, 0);
+        CHECK_NEAR(value(query, "learned_accuracy"), sample_accuracy(run, position, own), 0, 0);
         CHECK_NEAR(value(query, "kl_on_task_answer"), 0.2 * sample_accuracy(run, position, own), 0,
                    1e-15);
         CHECK_NEAR(value(query, "acc"), sample_metric(&shape, run, position, "acc"), 0, 1e-14);
@@ -441,12 +441,13 @@ static void missing_cells_are_null(void **state)
     /* Without stage 2: the best of the task trained before it may have been there. */
     for (int p = 0; p <= shape.tasks; p++)
         if (p != 2) sample_cells(other, &t, 1, p);
-    query = ask("SELECT task_position, learned, best, final, bwt, forgetting FROM task_forgetting "
-                "WHERE run = 'full/given/s1' AND NOT watched ORDER BY task_position");
+    query = ask(
+        "SELECT task_position, learned_accuracy, best, final, bwt, forgetting FROM task_forgetting "
+        "WHERE run = 'full/given/s1' AND NOT watched ORDER BY task_position");
     for (int own = 1; own <= shape.tasks; own++) {
         assert_true(next(query));
         assert_int_equal(wane_query_int(query, 0), own);
-        assert_true(isnan(value(query, "learned")) == (own == 2));
+        assert_true(isnan(value(query, "learned_accuracy")) == (own == 2));
         assert_true(isnan(value(query, "best")) == (own <= 2 || own == shape.tasks));
         assert_false(isnan(value(query, "final")));
         assert_true(isnan(value(query, "bwt")) == (own == 2 || own == shape.tasks));
