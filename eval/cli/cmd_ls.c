@@ -23,17 +23,24 @@
     "(SELECT count(*) FROM run_stage p JOIN stage g ON g.id = p.stage WHERE p.run = r.id "         \
     "AND p.position > 0 AND g.status = 'done')"
 
+/* ", 2 stages collapsed": said, never left out. */
+#define COLLAPSED                                                                                  \
+    "CASE WHEN s.collapsed_stages > 0 THEN format(', %d stage%s collapsed', s.collapsed_stages, "  \
+    "CASE s.collapsed_stages WHEN 1 THEN '' ELSE 's' END) ELSE '' END"
 static const char runs_people[] =
     "s.run, " RUN_STATUS " || CASE s.limited WHEN 1 THEN ' (limited)' ELSE '' END || "
-    "CASE WHEN " MIXED " THEN ' (mixed)' ELSE '' END AS status, " STAGES_DONE
-    " || '/' || s.stages AS stages, s.acc, "
-    "s.bwt, s.forgetting, s.pretraining_forgetting, s.intruders, "
+    "CASE WHEN " MIXED " THEN ' (mixed)' ELSE '' END || " COLLAPSED " AS status, " STAGES_DONE
+    " || '/' || s.stages AS stages, s.acc, s.learning_acc, s.majority, "
+    "CAST(s.learned_tasks AS INTEGER) || '/' || s.stages AS learned, "
+    "s.bwt, s.bwt_learned, s.forgetting, s.pretraining_forgetting, s.intruders, "
     "s.intruders_unresolved AS unresolved, s.intruders_random AS random, "
     "substr(s.key, 1, 8) AS key FROM run_summary s JOIN run r ON r.key = s.key ORDER BY r.id";
 static const char runs_programs[] =
     "s.run, " RUN_STATUS " AS status, " STAGES_DONE " AS stages_done, s.stages, s.method, "
-    "s.kind, s.rank, s.learning_rate, s.order_name, s.seed, s.acc, s.bwt, s.forgetting, "
-    "s.pretraining_forgetting, s.intruders, s.intruders_unresolved, s.intruders_existing, "
+    "s.kind, s.rank, s.learning_rate, s.order_name, s.seed, s.acc, s.learning_acc, "
+    "s.majority, s.learned_tasks, s.bwt, s.bwt_learned, s.forgetting, s.forgetting_learned, "
+    "s.collapsed_stages, s.beyond_uniform_stages, s.pretraining_forgetting, s.intruders, "
+    "s.intruders_unresolved, s.intruders_existing, "
     "s.intruders_random, s.gates_failed, s.limited, "
     "s.error, s.key, " MIXED
     " AS mixed FROM run_summary s JOIN run r ON r.key = s.key ORDER BY r.id";
@@ -43,16 +50,19 @@ static const char runs_programs[] =
     "FROM stage g JOIN (SELECT stage, min(run) AS first, count(*) AS runs, position "              \
     "FROM run_stage WHERE run IN (SELECT id FROM run WHERE superseded = 0) GROUP BY stage) u "     \
     "ON u.stage = g.id JOIN run r ON r.id = u.first JOIN experiment e ON e.id = r.experiment "     \
-    "LEFT JOIN stage h ON h.id = g.parent ORDER BY g.id"
+    "LEFT JOIN stage h ON h.id = g.parent LEFT JOIN stage_summary v ON v.experiment = e.key "      \
+    "AND v.run = r.name AND v.position = u.position ORDER BY g.id"
 static const char stages_people[] =
     "substr(g.key, 1, 8) AS stage, u.position, "
     "coalesce(g.task_name, '(base)') AS \"trained on\", " STAGE_STATUS
-    " AS status, coalesce(g.steps, 0) || '/' || "
+    " || CASE WHEN v.beyond_uniform THEN ', beyond uniform' WHEN v.collapsed THEN ', collapsed' "
+    "ELSE '' END AS status, coalesce(g.steps, 0) || '/' || "
     "g.steps_planned AS steps, u.runs, r.name AS \"first run\", substr(h.key, 1, 8) AS "
     "parent " STAGES_FROM;
 static const char stages_programs[] =
     "g.key AS stage, u.position, g.kind, g.task_name AS trained, " STAGE_STATUS
-    " AS status, g.steps, g.steps_planned, g.diverged_at, u.runs, r.name AS first_run, "
+    " AS status, v.collapsed, v.beyond_uniform, g.steps, g.steps_planned, g.diverged_at, u.runs, "
+    "r.name AS first_run, "
     "h.key AS parent " STAGES_FROM;
 
 static const char tasks_sql[] =
@@ -68,7 +78,8 @@ static const char tasks_sql[] =
 static const char corpora_sql[] =
     "c.name AS corpus, x.role, x.weight, c.documents, c.windows, "
     "c.tokens, c.bytes, (SELECT f.nll_0 FROM pretraining_forgetting f WHERE f.experiment = e.key "
-    "AND f.corpus = c.name AND f.position = 0 LIMIT 1) AS base_nll, c.floor, c.path "
+    "AND f.corpus = c.name AND f.position = 0 LIMIT 1) AS base_nll, c.floor, c.unigram_entropy, "
+    "c.path "
     "FROM experiment e JOIN experiment_corpus x ON x.experiment = e.id "
     "JOIN corpus c ON c.id = x.corpus WHERE " THESE_EXPERIMENTS "ORDER BY e.id, c.id";
 
@@ -80,6 +91,13 @@ static const char corpora_sql[] =
     "NOT NULL THEN format('[%." digits "f, %." digits "f]', i.low, i.high) ELSE '' END || CASE "   \
     "WHEN i.n < i.runs THEN format(' (%d of %d)', i.n, i.runs) ELSE '' END), '') END) AS \"95%\" "
 #define ACC METRIC("acc", "3")
+#define LEARNING                                                                                   \
+    "max(CASE i.metric WHEN 'learning_acc' THEN i.mean END) AS learning_acc, "                     \
+    "max(CASE i.metric WHEN 'majority' THEN i.mean END) AS majority, "                             \
+    "max(CASE i.metric WHEN 'learned_tasks' THEN i.mean END) AS learned_tasks"
+#define ENDS_COLLAPSED                                                                             \
+    "(SELECT sum(s.collapsed_runs) FROM seed_summary s WHERE s.experiment = i.experiment AND "     \
+    "s.method = i.method) AS \"ends collapsed\""
 #define FORGETTING METRIC("forgetting", "3")
 #define PRETRAINING METRIC("pretraining_forgetting", "3")
 #define INTRUDERS METRIC("intruders", "1")
@@ -94,8 +112,8 @@ static const char corpora_sql[] =
     "WHERE r.superseded = 0 GROUP BY r.experiment, r.method) m LEFT JOIN seed_interval v "         \
     "ON v.experiment = m.experiment AND v.method = m.method) i "
 static const char methods_people[] =
-    "i.method, max(i.runs) AS runs, max(i.left_out) AS \"left out\", " ACC ", " FORGETTING
-    ", " PRETRAINING ", " INTRUDERS METHODS_FROM
+    "i.method, max(i.runs) AS runs, max(i.left_out) AS \"left out\", " ENDS_COLLAPSED ", " ACC
+    ", " LEARNING ", " FORGETTING ", " PRETRAINING ", " INTRUDERS " " METHODS_FROM
     "WHERE i.order_name IS NULL GROUP BY i.experiment, i.method ORDER BY min(i.first)";
 static const char methods_programs[] =
     "i.method, i.kind, i.rank, i.learning_rate, i.order_name, i.metric, i.runs, i.left_out, i.n, "

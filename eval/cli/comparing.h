@@ -38,6 +38,7 @@ typedef struct wane_compare_pair {
     const char *experiment[2], *run[2];
     int64_t stage[2]; /* ids */
     int64_t base[2];
+    double collapsed[2]; /* the flag of the stage; NaN: unknown */
 } wane_compare_pair;
 
 /* One metric over the pairs. Pairs in which one side lacks it do not count. */
@@ -53,7 +54,9 @@ typedef struct wane_compare_metric {
 typedef struct wane_compare_task {
     const char *name; /* NULL: all tasks together */
     size_t examples;  /* of one run */
-    size_t outcomes;  /* examples times pairs */
+    double
+        majority; /* share of its most frequent label; NaN for all tasks, and where it is unknown */
+    size_t outcomes; /* examples times pairs */
     size_t right[2];
     size_t only[2];       /* answered right by this side alone */
     size_t example[2];    /* examples this side answers right in more pairs than the other */

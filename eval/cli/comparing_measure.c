@@ -9,8 +9,13 @@
 #include "store/results/query.h"
 
 static const char *const usual[] = {"acc",
+                                    "learning_acc",
+                                    "mean_majority",
+                                    "learned_tasks",
                                     "bwt",
+                                    "bwt_learned",
                                     "forgetting",
+                                    "forgetting_learned",
                                     "held_out_change",
                                     "pretraining_forgetting",
                                     "other_forgetting",
@@ -108,6 +113,20 @@ static wane_status measure_metrics(wane_comparing *c, wane_results *db, wane_err
     return WANE_OK;
 }
 
+static wane_status read_flags(wane_comparing *c, wane_results *db, wane_error *err)
+{
+    wane_compare_metric flag = {.name = "collapsed"};
+    for (int s = 0; s < 2; s++) {
+        flag.value[s] = wane_arena_alloc(c->arena, c->pairs, sizeof **flag.value);
+        if (!flag.value[s]) return no_memory(err);
+        for (size_t i = 0; i < c->pairs; i++) flag.value[s][i] = NAN;
+    }
+    wane_status st = read_metric(c, &flag, db, err);
+    for (size_t i = 0; i < c->pairs; i++)
+        for (int s = 0; s < 2; s++) c->pair[i].collapsed[s] = flag.value[s][i];
+    return st;
+}
+
 /* ------------------------------------------------------------------------------------ examples */
 
 /* The outcomes of both sides on the same rows; f and s: whether first and second are right. */
@@ -135,7 +154,7 @@ static wane_status open_outcomes(wane_query **query, const wane_comparing *c, co
 static wane_status new_task(wane_compare_task *t, const wane_comparing *c, const char *name,
                             wane_error *err)
 {
-    *t = (wane_compare_task){.name = NULL, .p = NAN, .p_examples = NAN};
+    *t = (wane_compare_task){.name = NULL, .majority = NAN, .p = NAN, .p_examples = NAN};
     if (name && !(t->name = wane_arena_strdup(c->arena, name))) return no_memory(err);
     for (int s = 0; s < 2; s++) {
         t->pair_only[s] = wane_arena_alloc(c->arena, c->pairs, sizeof **t->pair_only);
@@ -163,7 +182,10 @@ static wane_status read_outcomes(wane_comparing *c, wane_results *db, wane_error
     wane_status st = open_outcomes(
         &query, c,
         "SELECT o.task, (SELECT k.name FROM task k WHERE k.id = o.task), o.n, count(*), sum(f), "
-        "sum(s), sum(f AND NOT s), sum(s AND NOT f) FROM outcome o GROUP BY o.task, o.n "
+        "sum(s), sum(f AND NOT s), sum(s AND NOT f), (SELECT m.value FROM pair p JOIN task k ON "
+        "k.id = o.task JOIN score m ON m.stage = p.a AND m.step = -1 AND m.task = o.task AND "
+        "m.split = k.split AND m.metric = 'majority' WHERE p.n = o.n) FROM outcome o "
+        "GROUP BY o.task, o.n "
         "ORDER BY o.task, o.n",
         db, err);
     while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK) {
@@ -171,6 +193,7 @@ static wane_status read_outcomes(wane_comparing *c, wane_results *db, wane_error
         if (wane_query_int(query, 0) != last) {
             t = &c->task[c->tasks++];
             WANE_TRY(new_task(t, c, wane_query_text(query, 1), err));
+            t->majority = wane_query_double(query, 8);
             last = wane_query_int(query, 0);
         }
         size_t n = (size_t)wane_query_int(query, 2), examples = (size_t)wane_query_int(query, 3);
@@ -390,7 +413,8 @@ wane_status wane_comparing_measure(wane_comparing *c, wane_results *db, wane_err
     static const char *const of_tasks[] = {"accuracy", "acc", "learning_acc"};
     static const char *const of_corpora[] = {"nll", "pretraining_forgetting", "other_forgetting"};
     static const char *const of_losses[] = {"loss"};
-    wane_status st = measure_metrics(c, db, err);
+    wane_status st = read_flags(c, db, err);
+    if (st == WANE_OK) st = measure_metrics(c, db, err);
     if (st == WANE_OK && asks(c->question, of_tasks, 3)) st = measure_tasks(c, db, err);
     if (st == WANE_OK && asks(c->question, of_corpora, 3)) st = measure_corpora(c, db, err);
     if (st == WANE_OK && asks(c->question, of_losses, 1)) st = measure_task_losses(c, db, err);

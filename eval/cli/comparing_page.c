@@ -37,6 +37,7 @@ static void write_interval(wane_text *out, double low, double high)
 {
     double size = fmax(fabs(low), fabs(high));
     if (isnan(low)) wane_text_string(out, "-");
+    else if (size == 0) wane_text_string(out, "[0, 0]");
     else if (size >= 1e6 || size < 1e-5) wane_text_printf(out, "[%+.2e, %+.2e]", low, high);
     else {
         int decimals = (int)fmax(0, 2 - floor(log10(size)));
@@ -71,6 +72,33 @@ static void write_side(wane_text *out, const char *title, const wane_compare_sid
     wane_text_free(&line);
 }
 
+/* "3 of 4 stages": how many of one side's are collapsed, of those of which it is known. */
+static void write_collapsed(wane_text *out, const wane_comparing *c, int side)
+{
+    size_t known = 0, collapsed = 0;
+    for (size_t i = 0; i < c->pairs; i++) {
+        known += !isnan(c->pair[i].collapsed[side]);
+        collapsed += c->pair[i].collapsed[side] == 1;
+    }
+    if (known == 0) wane_text_string(out, "unknown");
+    else if (collapsed == 0) wane_text_string(out, "none");
+    else wane_text_printf(out, "%zu of %zu", collapsed, known);
+}
+
+/* Stages that are collapsed are compared all the same; the reader is told. */
+static void write_flags(wane_text *out, const wane_comparing *c)
+{
+    wane_text first = {0}, second = {0};
+    write_collapsed(&first, c, 0);
+    write_collapsed(&second, c, 1);
+    if (first.failed || second.failed) out->failed = true;
+    else
+        wane_page_line(out, "collapsed", "of the stages compared, first: %s, second: %s",
+                       first.data, second.data);
+    wane_text_free(&first);
+    wane_text_free(&second);
+}
+
 static void write_head(wane_text *out, const wane_comparing *c)
 {
     const wane_compare_question *q = c->question;
@@ -86,6 +114,7 @@ static void write_head(wane_text *out, const wane_comparing *c)
                                                         : "order, seed and other settings");
     if (q->stage > 0) wane_page_line(out, "after", "stage %lld", (long long)q->stage);
     else wane_page_line(out, "after", "the last stage");
+    write_flags(out, c);
 }
 
 static void write_metric(wane_text *rows, const wane_compare_metric *m, bool several)
@@ -168,7 +197,7 @@ static void write_tasks(wane_text *out, const wane_comparing *c)
     if (c->tasks == 0) return;
     bool several = c->pairs > 1;
     wane_text_printf(&rows,
-                     "task\texamples\tfirst\tsecond\tdifference\tonly first\tonly "
+                     "task\texamples\tmajority\tfirst\tsecond\tdifference\tonly first\tonly "
                      "second\tMcNemar p%s\n",
                      several ? "\tfirst better\tsecond better\tsign p" : "");
     for (size_t i = 0; i < c->tasks; i++) {
@@ -177,6 +206,8 @@ static void write_tasks(wane_text *out, const wane_comparing *c)
         if (!t->name && c->tasks == 2) continue; /* one task is all tasks */
         wane_text_printf(&rows, "%s\t%zu", t->name ? t->name : "all", t->examples);
         if (several) wane_text_printf(&rows, " x %zu", c->pairs);
+        if (isnan(t->majority)) wane_text_string(&rows, "\t-");
+        else wane_text_printf(&rows, "\t%.4f", t->majority);
         wane_text_printf(&rows, "\t%.4f\t%.4f\t%+.4f\t%zu\t%zu\t", (double)t->right[0] / n,
                          (double)t->right[1] / n, ((double)t->right[1] - (double)t->right[0]) / n,
                          t->only[0], t->only[1]);
@@ -188,7 +219,7 @@ static void write_tasks(wane_text *out, const wane_comparing *c)
         wane_text_string(&rows, "\n");
     }
     wane_text_string(out, "\nAccuracy on the same examples\n");
-    wane_page_table(out, &rows, "lrrrrrrrrrr");
+    wane_page_table(out, &rows, "lrrrrrrrrrrr");
     if (several)
         wane_text_string(
             out, "McNemar: exact, over all pairs of runs; takes an example under another seed or "
@@ -275,6 +306,8 @@ static void json_pairs(wane_text *out, const wane_comparing *c)
         json_text(out, "first", p->run[0]);
         wane_text_string(out, ",");
         json_text(out, "second", p->run[1]);
+        json_number(out, "first_collapsed", p->collapsed[0]);
+        json_number(out, "second_collapsed", p->collapsed[1]);
         wane_text_string(out, "}");
     }
     wane_text_string(out, "]");
@@ -329,6 +362,7 @@ static void json_tasks(wane_text *out, const wane_comparing *c)
         wane_text_string(out, i ? ",{" : "{");
         json_text(out, "task", t->name);
         wane_text_printf(out, ",\"examples\":%zu,\"outcomes\":%zu", t->examples, t->outcomes);
+        json_number(out, "majority", t->majority);
         json_counts(out, "right", t->right, 2);
         json_counts(out, "only", t->only, 2);
         json_number(out, "p_mcnemar", t->p);

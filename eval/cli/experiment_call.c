@@ -211,6 +211,21 @@ static wane_status print_summary(const wane_opened *o, wane_error *err)
     return st;
 }
 
+static void tell_outcome(const wane_opened *o, const wane_run_outcome *outcome)
+{
+    char collapsed[128] = "";
+    if (outcome->stages_known)
+        (void)snprintf(collapsed, sizeof collapsed,
+                       "; collapsed: %zu of %zu stages, beyond a uniform guess: %zu",
+                       outcome->stages_collapsed, outcome->stages_known, outcome->stages_beyond);
+    wane_log_line(&o->log, WANE_LOG_INFO,
+                  "%s: %zu stages trained (%zu steps), %zu cells filled here; runs: %zu done, "
+                  "%zu diverged, %zu with a failed gate, %zu failed%s",
+                  o->experiment->name, outcome->stages_trained, outcome->steps_trained,
+                  outcome->cells_filled, outcome->runs_done, outcome->runs_diverged,
+                  outcome->gates_failed, outcome->runs_failed, collapsed);
+}
+
 int wane_opened_run(wane_opened *o, int jobs, int threads, int worker,
                     const wane_run_shared *shared, bool mixed, char *const *command)
 {
@@ -233,12 +248,7 @@ int wane_opened_run(wane_opened *o, int jobs, int threads, int worker,
     wane_progress_clear();
     /* Not of a run that was refused: its count of runs would be no count of the database's. */
     if (!worker && (st != WANE_EVERSION || outcome.stages_trained || outcome.cells_filled))
-        wane_log_line(&o->log, WANE_LOG_INFO,
-                      "%s: %zu stages trained (%zu steps), %zu cells filled here; runs: %zu done, "
-                      "%zu diverged, %zu with a failed gate, %zu failed",
-                      o->experiment->name, outcome.stages_trained, outcome.steps_trained,
-                      outcome.cells_filled, outcome.runs_done, outcome.runs_diverged,
-                      outcome.gates_failed, outcome.runs_failed);
+        tell_outcome(o, &outcome);
     if (st != WANE_OK) return wane_cli_fail(&err);
     if (!worker && (st = print_summary(o, &err)) != WANE_OK) return wane_cli_fail(&err);
     bool short_of = outcome.runs_failed || outcome.gates_failed || outcome.cells_gone;

@@ -106,7 +106,7 @@ static bool write_deed(wane_text *out, const wane_progress *p, const char *phase
 }
 
 static void on_stage(void *context, const wane_plan *plan, size_t run, size_t position,
-                     const char *phase, size_t cells)
+                     const char *phase, size_t cells, const char *outcome)
 {
     wane_progress *p = context;
     const wane_plan_run *r = &plan->runs[run];
@@ -124,7 +124,9 @@ static void on_stage(void *context, const wane_plan *plan, size_t run, size_t po
         wane_text_printf(&line, "run %zu/%zu %s: stage %zu/%zu %s: ", run + 1, plan->run_count,
                          r->name, position, r->length,
                          plan->inputs->experiment->tasks[wane_plan_task(r, position)].spec.name);
-    if (write_deed(&line, p, phase, cells) && !line.failed) plain(p, line.data);
+    bool some = write_deed(&line, p, phase, cells);
+    if (some && outcome) wane_text_printf(&line, "; %s", outcome);
+    if (some && !line.failed) plain(p, line.data);
     wane_text_free(&line);
     p->trained = false;
 }

@@ -128,11 +128,11 @@ static wane_status add_matrix(wane_text *out, wane_results *db, int64_t run, wan
     query = NULL;
     if (st != WANE_DONE) goto done;
     WANE_TRY(open_for(&query, db, wane_show_matrix, run, err));
-    int64_t position = -1;
+    int64_t position = -2; /* -1: what guessing the most frequent label gives */
     while ((st = wane_query_next(query, err)) == WANE_OK) {
         if (wane_query_int(query, 0) != position) {
             position = wane_query_int(query, 0);
-            wane_sheet_whole(&sheet, position);
+            wane_sheet_whole(&sheet, position < 0 ? WANE_NULL : position);
             wane_sheet_text(&sheet, wane_query_text(query, 1));
         }
         wane_sheet_text(&sheet, wane_query_text(query, 2));
@@ -140,7 +140,10 @@ static wane_status add_matrix(wane_text *out, wane_results *db, int64_t run, wan
     if (st != WANE_DONE) goto done;
     WANE_TRY(wane_sheet_open(&table, &sheet, db, err));
     st = add_table(out, table,
-                   "accuracy after each stage (standard error); * the task just trained", err);
+                   "accuracy after each stage (standard error); (majority): always the most "
+                   "frequent label; * just trained, learned; x just trained, not learned (not "
+                   "above majority by 2 errors)",
+                   err);
 done:
     wane_query_free(query);
     wane_sheet_free(&sheet);
@@ -150,6 +153,7 @@ done:
 static wane_status add_metrics(wane_text *out, wane_results *db, int64_t run, wane_error *err)
 {
     wane_sheet sheet = {0};
+    wane_text what = {0};
     wane_query *query = NULL, *table = NULL;
     wane_status st = WANE_OK;
     wane_sheet_column(&sheet, "metric");
@@ -161,12 +165,17 @@ static wane_status add_metrics(wane_text *out, wane_results *db, int64_t run, wa
         const char *reason = wane_query_text(query, 3);
         wane_sheet_text(&sheet, wane_query_text(query, 1));
         wane_sheet_number(&sheet, wane_query_double(query, 2));
-        wane_sheet_text(&sheet, reason ? reason : term ? term->brief : NULL);
+        wane_text_clear(&what);
+        if (!reason && term)
+            wane_text_printf(&what, "%s%s", wane_query_text(query, 4), term->brief);
+        wane_sheet_text(&sheet, reason ? reason : what.length ? what.data : NULL);
     }
+    if (what.failed) WANE_TRY(wane_fail_memory(err, "show", "metrics"));
     if (st != WANE_DONE) goto done;
     WANE_TRY(wane_sheet_open(&table, &sheet, db, err));
     st = add_table(out, table, "metrics after the last stage", err);
 done:
+    wane_text_free(&what);
     wane_query_free(query);
     wane_sheet_free(&sheet);
     return st;
@@ -187,7 +196,8 @@ wane_status wane_show_page(wane_text *out, wane_results *db, int64_t run, wane_e
                     wane_show_bounds, run, err));
     WANE_TRY(add_metrics(out, db, run, err));
     WANE_TRY(add_section(out, db,
-                         "corpora, nats per token; stderr: of the change, paired by document",
+                         "corpora, nats per token; stderr: of the change, paired by document; "
+                         "unigram: what knowing word counts alone gives",
                          wane_show_corpora, run, err));
     WANE_TRY(add_section(out, db,
                          "stages; intruders: k = 10, epsilon = 0.5, side u, against the base; "

@@ -27,6 +27,24 @@
     "(SELECT max(p.position) FROM run_stage p WHERE p.run = ?1 AND EXISTS "                        \
     "(SELECT 1 FROM cell c WHERE c.stage = p.stage AND c.step = -1))"
 
+/* "4 of 5 tasks (...); not cola" */
+#define LEARNED                                                                                    \
+    "(SELECT CASE WHEN count(v.learned) > 0 THEN format('%d of %d tasks (right after training "    \
+    "above majority + 2 standard errors)', sum(v.learned), count(v.learned)) || coalesce('; not '" \
+    " || group_concat(CASE v.learned WHEN 0 THEN v.trained END, ', '), '') END FROM "              \
+    "(SELECT learned, trained FROM stage_summary WHERE run_key = r.key AND position > 0 "          \
+    "ORDER BY position) v)"
+/* "2 of 5 stages (4, 5)", of those of which it is known. */
+#define COLLAPSED                                                                                  \
+    "(SELECT CASE WHEN count(v.collapsed) = 0 THEN NULL WHEN sum(v.collapsed) = 0 THEN "           \
+    "format('none of %d stages', count(v.collapsed)) ELSE format('%d of %d stages (%s): nll of "   \
+    "the pretraining text at its unigram entropy or above, or not finite', sum(v.collapsed), "     \
+    "count(v.collapsed), group_concat(CASE v.collapsed WHEN 1 THEN v.position END, ', ')) || "     \
+    "CASE WHEN sum(v.beyond_uniform) > 0 THEN format('; %d of them (%s) at a uniform guess or "    \
+    "above', sum(v.beyond_uniform), group_concat(CASE v.beyond_uniform WHEN 1 THEN v.position "    \
+    "END, ', ')) ELSE '' END END FROM (SELECT collapsed, beyond_uniform, position FROM "           \
+    "stage_summary WHERE run_key = r.key AND position > 0 ORDER BY position) v)"
+
 const char wane_show_head[] =
     "SELECT r.name AS run, e.key AS experiment, m.name || ' (' || m.architecture || "
     "CASE WHEN m.parameters IS NULL THEN '' ELSE format(', %,d parameters', "
@@ -51,7 +69,8 @@ const char wane_show_head[] =
     "JOIN stage g ON g.id = p.stage WHERE p.run = r.id AND r.status = 'diverged' AND (EXISTS "
     "(SELECT 1 FROM likelihood l WHERE l.stage = g.id AND l.step = -1 AND l.reason = 'not_finite') "
     "OR EXISTS (SELECT 1 FROM score s WHERE s.stage = g.id AND s.step = -1 "
-    "AND s.reason = 'not_finite')) ORDER BY p.position LIMIT 1), '') AS status, r.error, "
+    "AND s.reason = 'not_finite')) ORDER BY p.position LIMIT 1), '') AS status, r.error, " LEARNED
+    " AS learned, " COLLAPSED " AS collapsed, "
     "CASE e.limited WHEN 1 THEN 'yes: under limit:, left out of means' END AS limited, "
     "CASE r.superseded WHEN 1 THEN 'yes: the experiment file has changed since' END AS superseded, "
     "CASE WHEN " MIXED_STAGES " + " MIXED_CELLS " > 0 THEN format('yes: %d stages trained and %d "
@@ -85,15 +104,29 @@ const char wane_show_tasks[] =
     "SELECT name FROM (" TASKS ") ORDER BY trained_at IS NULL, trained_at, id";
 #define SCORE NUMBER("", "3", "s.value")
 #define SCORE_ERROR "CASE WHEN s.stderr IS NOT NULL THEN format(' (%.3f)', s.stderr) END"
+/* Of a task, the same after every stage. */
+#define MAJORITY(task, split)                                                                      \
+    "(SELECT max(m.value) FROM run_stage z JOIN score m ON m.stage = z.stage AND m.step = -1 "     \
+    "AND m.metric = 'majority' AND m.split = " split " AND m.task = " task " WHERE z.run = ?1)"
+#define GUESS MAJORITY("t.id", "t.split")
+/* Whether the score of a task right after its training is above its majority by two errors. */
+#define LEARNED_MARK                                                                               \
+    "CASE WHEN t.trained_at IS NOT p.position OR s.value IS NULL THEN '' "                         \
+    "WHEN s.value > " GUESS " + 2 * s.stderr THEN '*' "                                            \
+    "WHEN s.value <= " GUESS " + 2 * s.stderr THEN 'x' ELSE '?' END"
+#define MEASURED "EXISTS (SELECT 1 FROM score q WHERE q.stage = p.stage AND q.step = -1)"
+#define GUESSES                                                                                    \
+    "SELECT -1 AS position, '(majority)', format('%.3f', t.guess), t.trained_at AS at, t.id AS "   \
+    "id "                                                                                          \
+    "FROM (SELECT t.*, " GUESS " AS guess FROM (" TASKS ") t) t WHERE t.guess IS NOT NULL AND "    \
+    "EXISTS (SELECT 1 FROM run_stage p WHERE p.run = ?1 AND " MEASURED ")"
 const char wane_show_matrix[] =
-    "SELECT p.position, coalesce(g.task_name, '(base)'), "
-    "coalesce(" SCORE " || coalesce(" SCORE_ERROR
-    ", ''), s.reason) || CASE WHEN t.trained_at = p.position THEN '*' ELSE '' END FROM run_stage p "
+    "SELECT * FROM (" GUESSES " UNION ALL SELECT p.position, coalesce(g.task_name, '(base)'), "
+    "coalesce(" SCORE " || coalesce(" SCORE_ERROR ", ''), s.reason) || " LEARNED_MARK
+    ", t.trained_at, t.id FROM run_stage p "
     "JOIN stage g ON g.id = p.stage CROSS JOIN (" TASKS ") t LEFT JOIN score s "
     "ON s.stage = p.stage AND s.step = -1 AND s.metric = 'accuracy' AND s.split = t.split "
-    "AND s.task = t.id WHERE p.run = ?1 AND EXISTS (SELECT 1 FROM score q "
-    "WHERE q.stage = p.stage AND q.step = -1) "
-    "ORDER BY p.position, t.trained_at IS NULL, t.trained_at, t.id";
+    "AND s.task = t.id WHERE p.run = ?1 AND " MEASURED ") ORDER BY position, at IS NULL, at, id";
 
 /* The accuracy of task k at a position of the run's bound of that kind, and of the run itself. */
 #define BOUND(kind, position, value)                                                               \
@@ -105,27 +138,27 @@ const char wane_show_matrix[] =
     "(SELECT " value " FROM run_stage z JOIN score s ON s.stage = z.stage AND s.step = -1 "        \
     "AND s.metric = 'accuracy' AND s.split = k.split AND s.task = k.id WHERE z.run = ?1 "          \
     "AND z.position = " position ")"
-#define BOUNDS(value)                                                                                                                   \
-    "SELECT p.position AS stage, k.name AS task, " OWN("p.position", value) " AS learned, " OWN("r.stages", value) " AS final, " BOUND( \
-        "single", "p.position",                                                                                                         \
-        value) " AS single, " BOUND("joint", "p.position",                                                                              \
-                                    value) " AS joint, " BOUND("joint", "r.stages",                                                     \
-                                                               value) " AS joint_all "                                                  \
-                                                                      "FROM run r JOIN run_stage "                                      \
-                                                                      "p ON p.run = r.id AND "                                          \
-                                                                      "p.position > 0 JOIN task "                                       \
-                                                                      "k ON k.id = p.task "                                             \
-                                                                      "WHERE r.id = ?1 AND "                                            \
-                                                                      "EXISTS (SELECT 1 FROM run "                                      \
-                                                                      "b WHERE b.bounds = ?1 AND "                                      \
-                                                                      "b.superseded = 0) "                                              \
-                                                                      "ORDER BY p.position"
+#define GUESS_OF_TASK MAJORITY("k.id", "k.split") " AS majority, "
+#define OWN_SCORES(value)                                                                          \
+    OWN("p.position", value) " AS learned_accuracy, " OWN("r.stages", value) " AS final, "
+#define BOUND_SCORES(value)                                                                        \
+    BOUND("single", "p.position", value)                                                           \
+    " AS single, " BOUND("joint", "p.position", value) " AS joint, " BOUND("joint", "r.stages",    \
+                                                                           value) " AS joint_all "
+#define BOUNDS(value)                                                                              \
+    "SELECT p.position AS stage, k.name AS task, " GUESS_OF_TASK OWN_SCORES(value)                 \
+        BOUND_SCORES(value) "FROM run r JOIN run_stage p ON p.run = r.id AND p.position > 0 JOIN " \
+                            "task k ON k.id = p.task WHERE r.id = ?1 AND EXISTS (SELECT 1 FROM "   \
+                            "run b WHERE b.bounds = ?1 AND b.superseded = 0) ORDER BY p.position"
 const char wane_show_bounds[] = BOUNDS(SCORE);
 
 const char wane_show_metrics[] =
-    "SELECT name, name || CASE subject WHEN '' THEN '' ELSE ' of ' || subject END, value, reason "
+    "SELECT name, name || CASE subject WHEN '' THEN '' ELSE ' of ' || subject END, value, reason, "
+    "CASE name WHEN 'learned_tasks' THEN format('of %d: ', position) ELSE '' END "
     "FROM metric WHERE run = ?1 AND position = (SELECT stages FROM run WHERE id = ?1) "
-    "ORDER BY name, subject";
+    /* Beside an accuracy stands what guessing gives, beside a change that of what was learned. */
+    "ORDER BY subject <> '', name NOT IN ('acc', 'learning_acc', 'majority', 'learned_tasks'), "
+    "instr(' acc learning_acc majority learned_tasks ', ' ' || name || ' '), name, subject";
 
 #define BEFORE NUMBER("", "4", "nll_0")
 #define AFTER NUMBER("", "4", "nll")
@@ -137,14 +170,30 @@ const char wane_show_corpora[] =
     "AS role, position AS \"after stage\", " BEFORE " AS before, " AFTER " AS after, "
     "CASE WHEN nll - nll_0 IS NOT NULL THEN format('%+.4f', nll - nll_0) ELSE reason END AS "
     "change, "
-    "stderr, " KL " AS \"kl to base\", " PERPLEXITY("nll_0") " AS \"ppl before\", " PERPLEXITY(
-        "nll") " AS \"ppl after\" "
-               "FROM pretraining_forgetting WHERE " THIS_RUN "AND position = " LAST_MEASURED
-               " AND position > 0 AND (nll IS NOT NULL OR reason IS NOT NULL) ORDER BY role DESC, "
-               "corpus";
+    "stderr, " NUMBER(
+        "", "4",
+        "unigram_entropy") " AS unigram, " KL
+                           " AS \"kl to base\", " PERPLEXITY(
+                               "nll_0") " AS \"ppl before\", " PERPLEXITY("nll") " AS \"ppl "
+                                                                                 "after\" "
+                                                                                 "FROM "
+                                                                                 "pretraining_"
+                                                                                 "forgetting "
+                                                                                 "WHERE " THIS_RUN
+                                                                                 "AND position "
+                                                                                 "= " LAST_MEASURED
+                                                                                 " AND position > "
+                                                                                 "0 AND (nll IS "
+                                                                                 "NOT NULL OR "
+                                                                                 "reason IS NOT "
+                                                                                 "NULL) ORDER BY "
+                                                                                 "role DESC, "
+                                                                                 "corpus";
 
 const char wane_show_stages[] =
-    "SELECT position AS stage, trained AS \"trained on\", " STAGE_STATUS " AS status, "
+    "SELECT position AS stage, trained AS \"trained on\", " STAGE_STATUS
+    " || CASE WHEN beyond_uniform THEN ', beyond uniform' WHEN collapsed THEN ', collapsed' "
+    "ELSE '' END AS status, "
     "pretraining_forgetting AS forgetting, intruders, intruders_unresolved AS unresolved, "
     "intruders_existing AS \"of\", intruders_random AS random, "
     "intruder_energy AS energy, intruders_v AS \"side v\", delta_frobenius AS \"|dW|\", "
@@ -195,7 +244,7 @@ const struct wane_show_object wane_show_objects[WANE_SHOW_OBJECTS] = {
      true},
     {"pretraining_forgetting",
      "SELECT position, trained, corpus, role, out_of_reach, nll, nll_0, forgetting, stderr, "
-     "kl_to_base, soft_ce, reason FROM pretraining_forgetting WHERE " THIS_RUN
+     "kl_to_base, soft_ce, unigram_entropy, reason FROM pretraining_forgetting WHERE " THIS_RUN
      "ORDER BY position, corpus",
      true},
     {"stages",

@@ -31,6 +31,17 @@ static wane_binding experiment_binding(const char *experiment)
     ") * avg(" column ")) / (count(" column                                                        \
     ") - 1)))) ELSE " MEAN(column, digits) " END" OF_RUNS(column)
 #define ACC MEAN_SD("acc", "3") " AS acc, "
+#define LEARNING                                                                                   \
+    MEAN("learning_acc", "3")                                                                      \
+    " AS \"learning acc\", " MEAN("majority",                                                      \
+                                  "3") " AS majority, CASE WHEN "                                  \
+                                       "count(learned_tasks) > 0 THEN format('%.1f of %d', "       \
+                                       "avg(learned_tasks), max(stages)) END AS "                  \
+                                       "learned, "
+#define BWT_LEARNED MEAN("bwt_learned", "3") OF_RUNS("bwt_learned") " AS \"bwt learned\", "
+#define COLLAPSED                                                                                  \
+    "CASE WHEN count(collapsed) > 0 THEN format('%d of %d', sum(collapsed), count(collapsed)) "    \
+    "END AS \"end collapsed\", "
 #define BWT MEAN_SD("bwt", "3") " AS bwt, "
 #define FORGETTING MEAN_SD("forgetting", "3") " AS forgetting, "
 #define NLL_BEFORE MEAN("nll_0", "3") " AS \"nll before\", "
@@ -41,23 +52,21 @@ static wane_binding experiment_binding(const char *experiment)
 #define WALL MEAN("wall", "1") " AS \"wall s\", "
 #define PEAK "round(max(peak)) AS \"peak MiB\" "
 
+/* Runs that are not done (g is then empty) are counted, and have no part in the means. */
 static const char methods_sql[] =
-    "SELECT method, sum(status = 'done') AS done, sum(status <> 'done') AS \"not done\", " ACC BWT
-        FORGETTING NLL_BEFORE NLL_AFTER INTRUDERS UNRESOLVED RANDOM WALL PEAK
-    "FROM (SELECT s.method, s.status, CASE WHEN s.status = 'done' THEN s.acc END AS acc, "
-    "CASE WHEN s.status = 'done' THEN s.bwt END AS bwt, "
-    "CASE WHEN s.status = 'done' THEN s.forgetting END AS forgetting, s.nll_0, "
-    "CASE WHEN s.status = 'done' THEN s.nll END AS nll, "
-    "CASE WHEN s.status = 'done' THEN s.intruders END AS intruders, "
-    "CASE WHEN s.status = 'done' THEN s.intruders_unresolved END AS unresolved, "
-    "CASE WHEN s.status = 'done' THEN s.intruders_random END AS intruders_random, "
-    "CASE WHEN s.status = 'done' THEN (SELECT sum(u.wall_s) FROM run_stage p "
-    "JOIN usage u ON u.stage = p.stage WHERE p.run = r.id AND p.position > 0) END AS wall, "
-    "CASE WHEN s.status = 'done' THEN (SELECT max(u.peak_bytes) / 1048576.0 FROM run_stage p "
-    "JOIN usage u ON u.stage = p.stage WHERE p.run = r.id AND p.position > 0) END AS peak, "
-    "r.id AS id "
-    "FROM run_summary s JOIN run r ON r.key = s.key WHERE s.experiment = :experiment) "
-    "GROUP BY method ORDER BY min(id)";
+    "WITH s AS MATERIALIZED (SELECT * FROM run_summary WHERE experiment = :experiment), "
+    "g AS (SELECT s.*, intruders_unresolved AS unresolved, (SELECT sum(u.wall_s) FROM run_stage p "
+    "JOIN usage u ON u.stage = p.stage JOIN run r ON r.id = p.run WHERE r.key = s.key "
+    "AND p.position > 0) AS wall, (SELECT max(u.peak_bytes) / 1048576.0 FROM run_stage p "
+    "JOIN usage u ON u.stage = p.stage JOIN run r ON r.id = p.run WHERE r.key = s.key "
+    "AND p.position > 0) AS peak FROM s WHERE status = 'done') "
+    "SELECT method, sum(status = 'done') AS done, sum(status <> 'done') AS \"not done\", " ACC
+        LEARNING BWT BWT_LEARNED FORGETTING NLL_BEFORE NLL_AFTER COLLAPSED INTRUDERS UNRESOLVED
+            RANDOM WALL PEAK
+    "FROM (SELECT s.method, s.status, s.nll_0, r.id, g.stages, g.acc, g.learning_acc, g.majority, "
+    "g.learned_tasks, g.bwt, g.bwt_learned, g.forgetting, g.nll, g.collapsed, g.intruders, "
+    "g.unresolved, g.intruders_random, g.wall, g.peak FROM s JOIN run r ON r.key = s.key "
+    "LEFT JOIN g ON g.key = s.key) GROUP BY method ORDER BY min(id)";
 
 static wane_status print_query(wane_text *out, wane_results *db, const char *sql,
                                const wane_binding *bindings, size_t count, wane_error *err)
@@ -117,13 +126,45 @@ static wane_status count_runs(int64_t *done, int64_t *others, wane_results *db,
     return st;
 }
 
+/* Of the runs whose accuracy is averaged. */
+#define OF_THESE                                                                                   \
+    " FROM accuracy_matrix, (SELECT count(*) AS runs " RUNS_OF "AND status = 'done') "             \
+    "WHERE experiment = :experiment AND run IN (SELECT run " RUNS_OF "AND status = 'done') "
+
+/* A column per task: `format` with a value of that task's rows in place of each %s, then its name.
+ */
+static wane_status add_tasks(wane_text *sql, const names *tasks, const char *column,
+                             const char *format, wane_error *err)
+{
+    wane_text value = {0};
+    wane_status st = WANE_OK;
+    for (size_t t = 0; t < tasks->count; t++) {
+        wane_text_clear(&value);
+        wane_text_string(&value, "(CASE WHEN task = ");
+        wane_sql_text(&value, tasks->item[t]);
+        wane_text_printf(&value, " THEN %s END)", column);
+        WANE_TRY(wane_text_check(&value, "summary", column, err));
+        for (const char *f = format; *f; f++) {
+            bool here = f[0] == '%' && f[1] == 's';
+            wane_text_append(sql, here ? value.data : f, here ? value.length : 1);
+            f += here;
+        }
+        for (const char *c = tasks->item[t]; *c; c++)
+            wane_text_append(sql, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
+        wane_text_string(sql, "\"");
+    }
+done:
+    wane_text_free(&value);
+    return st;
+}
+
 /* Rows = after stage, columns = tasks in the first order; means over the seeds of that order whose
  * runs are done; nothing when there are none. */
 static wane_status print_matrix(wane_text *out, wane_results *db, const char *experiment,
                                 const char *method, const char *order, wane_error *err)
 {
     names tasks = {0};
-    wane_text sql = {0}, scores = {0};
+    wane_text sql = {0};
     int64_t done = 0, others = 0;
     wane_binding b[3] = {experiment_binding(experiment),
                          {"method", {.type = WANE_VALUE_TEXT, .text = method}},
@@ -137,28 +178,18 @@ static wane_status print_matrix(wane_text *out, wane_results *db, const char *ex
         "min(task_position)",
         b, 3, err);
     if (st != WANE_OK) goto done;
-    wane_text_string(&sql, "SELECT position AS stage, coalesce(max(trained), '(base)') AS "
-                           "\"trained on\"");
-    for (size_t t = 0; t < tasks.count; t++) {
-        wane_text_clear(&scores);
-        wane_text_string(&scores, "(CASE WHEN task = ");
-        wane_sql_text(&scores, tasks.item[t]);
-        wane_text_string(&scores, " THEN accuracy END)");
-        WANE_TRY(wane_text_check(&scores, "summary", method, err));
-        /* Without any, NULL: format() writes a missing number as 0. */
-        wane_text_printf(&sql,
-                         ", CASE WHEN count%s > 0 THEN format('%%.3f', avg%s) || CASE WHEN "
-                         "count%s < runs THEN format(' (%%d of %%d)', count%s, runs) ELSE '' END "
-                         "END AS \"",
-                         scores.data, scores.data, scores.data, scores.data);
-        for (const char *c = tasks.item[t]; *c; c++)
-            wane_text_append(&sql, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
-        wane_text_string(&sql, "\"");
-    }
-    wane_text_string(&sql,
-                     " FROM accuracy_matrix, (SELECT count(*) AS runs " RUNS_OF "AND status = "
-                     "'done') WHERE experiment = :experiment AND run IN (SELECT run " RUNS_OF
-                     "AND status = 'done') GROUP BY position ORDER BY position");
+    wane_text_string(&sql, "SELECT * FROM (SELECT position AS stage, coalesce(max(trained), "
+                           "'(base)') AS \"trained on\"");
+    /* Without any, NULL: format() writes a missing number as 0. */
+    WANE_TRY(add_tasks(&sql, &tasks, "accuracy",
+                       ", CASE WHEN count%s > 0 THEN format('%.3f', avg%s) || CASE WHEN "
+                       "count%s < runs THEN format(' (%d of %d)', count%s, runs) ELSE '' END "
+                       "END AS \"",
+                       err));
+    wane_text_string(&sql, OF_THESE "GROUP BY position UNION ALL SELECT NULL, '(majority)'");
+    WANE_TRY(add_tasks(&sql, &tasks, "majority",
+                       ", CASE WHEN count%s > 0 THEN format('%.3f', max%s) END AS \"", err));
+    wane_text_string(&sql, OF_THESE ") ORDER BY stage");
     WANE_TRY(wane_text_check(&sql, "summary", method, err));
     wane_text_printf(out, "\naccuracy after each stage, %s, order %s, mean over seeds", method,
                      order);
@@ -169,7 +200,6 @@ static wane_status print_matrix(wane_text *out, wane_results *db, const char *ex
     st = print_query(out, db, sql.data, b, 3, err);
 done:
     names_free(&tasks);
-    wane_text_free(&scores);
     wane_text_free(&sql);
     return st;
 }

@@ -62,12 +62,19 @@ static wane_status take_lock(wane_lock **out, wane_work *work, const char *name,
 }
 
 /* `cells`: how many were filled here before the stage was begun. */
-static void tell(const wane_work *work, size_t run, size_t position, const char *phase,
-                 size_t cells)
+static void tell_outcome(const wane_work *work, size_t run, size_t position, const char *phase,
+                         size_t cells, const char *outcome)
 {
     const wane_run_progress *p = &work->options->progress;
     if (p->stage)
-        p->stage(p->context, work->plan, run, position, phase, work->outcome->cells_filled - cells);
+        p->stage(p->context, work->plan, run, position, phase, work->outcome->cells_filled - cells,
+                 outcome);
+}
+
+static void tell(const wane_work *work, size_t run, size_t position, const char *phase,
+                 size_t cells)
+{
+    tell_outcome(work, run, position, phase, cells, NULL);
 }
 
 /* ------------------------------------------------------------------------------- what is there */
@@ -279,7 +286,9 @@ static wane_status stage_at(wane_work *work, size_t r, size_t position, size_t l
     st = wane_cells_fill(work, run, position, chain, err);
     if (st == WANE_OK && stage->given)
         st = wane_gate_given_finite(work, run, position, chain->model, err);
-    if (st == WANE_OK) tell(work, r, position, "done", cells);
+    const char *outcome = NULL;
+    if (st == WANE_OK) st = wane_outcome_of_stage(&outcome, work, run, position, err);
+    if (st == WANE_OK) tell_outcome(work, r, position, "done", cells, outcome);
     return st;
 }
 
@@ -585,6 +594,7 @@ wane_status wane_run(wane_run_outcome *out, wane_plan *plan, const wane_run_opti
     else if (st == WANE_OK) st = all_runs(&work, err);
     if (st == WANE_OK && !options->worker) st = wane_metrics_finish(&work, err);
     if (st == WANE_OK && !options->worker) st = tell_unreachable(&work, err);
+    if (st == WANE_OK && !options->worker) st = wane_outcome_count(&work, err);
     close_work(&work);
     *out = *work.outcome;
     if (report) report->status = st;

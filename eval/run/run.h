@@ -22,6 +22,9 @@ typedef struct wane_run_outcome {
     size_t stages_trained, steps_trained, cells_filled;
     size_t runs_done, runs_diverged, runs_failed, gates_failed;
     size_t cells_gone; /* asked for, and not to be filled: of no worker's, of the whole plan */
+    /* Of the whole plan, of no worker's: trained stages of which it is known whether they are
+     * collapsed, those that are, those beyond a uniform guess. */
+    size_t stages_known, stages_collapsed, stages_beyond;
 } wane_run_outcome;
 
 /* What a worker tells its parent, in memory that outlives it: it alone writes here. */
@@ -46,9 +49,10 @@ typedef struct wane_run_progress {
     void (*step)(void *context, const wane_plan *plan, size_t run, size_t position, size_t step,
                  size_t steps, const wane_step *result);
     /* phase: "train" (not where nothing is to be trained), "measure", then "done" or "diverged";
-     * cells: filled since the stage was begun. */
+     * cells: filled since the stage was begun; outcome: with "done", that the stage is collapsed,
+     * in words, else NULL. */
     void (*stage)(void *context, const wane_plan *plan, size_t run, size_t position,
-                  const char *phase, size_t cells);
+                  const char *phase, size_t cells, const char *outcome);
     /* By a parent, now and then: what its workers have done so far of what was missing. */
     void (*workers)(void *context, int workers, const wane_run_outcome *done,
                     const wane_run_need *need);

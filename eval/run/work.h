@@ -286,6 +286,13 @@ WANE_MUST_CHECK wane_status wane_run_metrics(wane_metric_row **rows, size_t *cou
  */
 WANE_MUST_CHECK wane_status wane_metrics_finish(wane_work *work, wane_error *err);
 
+/* outcome.c: *out = in words that the stage is collapsed, NULL when it is not or that is unknown; a
+ * constant. And the counts of the whole plan into work->outcome. */
+WANE_MUST_CHECK wane_status wane_outcome_of_stage(const char **out, wane_work *work,
+                                                  const wane_plan_run *run, size_t position,
+                                                  wane_error *err);
+WANE_MUST_CHECK wane_status wane_outcome_count(wane_work *work, wane_error *err);
+
 /* environment.c */
 /* WANE_EVERSION when `stage` was made under another BLAS core, kernel features or numerics, and
  * --mixed was not said. */

@@ -99,12 +99,13 @@ WHERE f.task_position < f.stages;
 
 -- Forgetting of pretraining: nll of a corpus after the stage at `position` minus that of the base,
 -- nats per token; stderr is that of the paired difference. out_of_reach: the base itself is no
--- better than uniform on it. reason: why a number is NULL.
+-- better than uniform on it. unigram_entropy: of the corpus's own tokens. reason: why a number is
+-- NULL.
 CREATE VIEW pretraining_forgetting AS
 SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
        r.order_name, r.seed, p.position, t.name AS trained, c.name AS corpus, x.role,
        b.out_of_reach, l.nll, b.nll AS nll_0, l.nll - b.nll AS forgetting,
-       l.change_stderr AS stderr, l.kl_to_base, l.soft_ce, c.floor,
+       l.change_stderr AS stderr, l.kl_to_base, l.soft_ce, c.floor, c.unigram_entropy,
        coalesce(l.reason, b.reason) AS reason
 FROM run r CROSS JOIN experiment e ON e.id = r.experiment
      CROSS JOIN run_stage z ON z.run = r.id AND z.position = 0
