@@ -12,6 +12,11 @@ bool wane_plot_has(const wane_series *s, size_t i)
     return isfinite(s->x[i]) && isfinite(s->y[i]);
 }
 
+bool wane_plot_hollow(const wane_series *s, size_t i)
+{
+    return s->hollow && s->hollow[i] && wane_plot_has(s, i);
+}
+
 wane_series_style wane_plot_style(const wane_chart *c, size_t series)
 {
     if (c->series[series].baseline)
@@ -159,6 +164,7 @@ static void draw_chart(wane_plot *p, range x, bool whole, double y)
     y = wane_frame_x_axis(p);
     if (p->direct) wane_legend_direct(p);
     else y = wane_legend_below(p, y);
+    y = wane_legend_hollow(p, y);
     p->drawing->height = y + wane_pad;
 }
 

@@ -21,6 +21,7 @@ typedef struct wane_series {
     const double *x, *y, *low, *high;
     size_t count;
     bool baseline; /* what the others are compared with: grey, dashed, no marks; takes no colour */
+    const bool *hollow; /* points drawn as an outline; NULL: none */
 } wane_series;
 
 typedef enum wane_marks { WANE_MARKS_LINES, WANE_MARKS_POINTS } wane_marks;
@@ -34,6 +35,7 @@ typedef struct wane_chart {
     wane_marks marks;
     const wane_series *series;
     size_t series_count;
+    const char *hollow; /* what an outline means: a line at the bottom where one is drawn */
 } wane_chart;
 
 /* Appends a whole <svg> document, WANE_CHART_WIDTH points wide. Lines are named at their right ends
@@ -45,9 +47,11 @@ typedef struct wane_chart {
  * How to draw what: a measure over stages: WANE_MARKS_LINES, x = 0, 1, ... with x_names; over
  * training steps or lambda: the same without x_names (lines of more than 40 points have no marks);
  * two measures against each other: WANE_MARKS_POINTS, a series per config, its seeds and stages its
- * points; what chance gives: a series with `baseline`. Put the unit into the label of the axis, and
- * n, what the band is and what was left out into the subtitle. Colours are taken in the order of
- * the series, so keep the order of the plan and the same config has the same colour in all charts.
+ * points; what chance gives: a series with `baseline`; points to be read with care: `hollow`, by
+ * form and not by colour (their marks are drawn in lines of any length). Put the unit into the
+ * label of the axis, and n, what the band is and what was left out into the subtitle. Colours are
+ * taken in the order of the series, so keep the order of the plan and the same config has the same
+ * colour in all charts.
  */
 WANE_MUST_CHECK wane_status wane_chart_svg(wane_text *out, const wane_chart *chart,
                                            wane_error *err);

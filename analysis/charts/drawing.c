@@ -231,14 +231,14 @@ void wane_drawing_shift(wane_drawing *d, size_t first, double right, double down
     }
 }
 
-void wane_draw_mark(wane_drawing *d, double x, double y, size_t shape, double radius, wane_ink ink)
+static void draw_shape(wane_drawing *d, double x, double y, size_t shape, double radius,
+                       wane_ink fill, wane_ink stroke, double width)
 {
-    /* A rim in the colour of the ground keeps marks apart where they lie on each other. */
     wane_primitive mark = {.kind = WANE_CIRCLE,
-                           .fill = ink,
-                           .stroke = {WANE_INK_SURFACE, 0},
+                           .fill = fill,
+                           .stroke = stroke,
                            .opacity = 1,
-                           .width = 0.8,
+                           .width = width,
                            .x = x,
                            .y = y,
                            .w = radius};
@@ -254,6 +254,18 @@ void wane_draw_mark(wane_drawing *d, double x, double y, size_t shape, double ra
         corners[i] = (wane_place){x + radius * at->x, y + radius * at->y};
     }
     add_points(d, mark, corners, count);
+}
+
+void wane_draw_mark(wane_drawing *d, double x, double y, size_t shape, double radius, wane_ink ink)
+{
+    /* A rim in the colour of the ground keeps marks apart where they lie on each other. */
+    draw_shape(d, x, y, shape, radius, ink, (wane_ink){WANE_INK_SURFACE, 0}, 0.8);
+}
+
+void wane_draw_outline(wane_drawing *d, double x, double y, size_t shape, double radius,
+                       wane_ink ink)
+{
+    draw_shape(d, x, y, shape, radius, (wane_ink){WANE_INK_SURFACE, 0}, ink, 1.3);
 }
 
 /* Advance widths of a wide common face (DejaVu Sans) in thousandths of the font size. */

@@ -88,6 +88,10 @@ wane_primitive *wane_drawing_last(
 /* Mark number `shape` (any number; WANE_SHAPES are distinct) about (x, y). */
 void wane_draw_mark(wane_drawing *d, double x, double y, size_t shape, double radius, wane_ink ink);
 
+/* Its outline, filled with the ground. */
+void wane_draw_outline(wane_drawing *d, double x, double y, size_t shape, double radius,
+                       wane_ink ink);
+
 /* Moves the primitives from number `first` on. */
 void wane_drawing_shift(wane_drawing *d, size_t first, double right, double down);
 

@@ -171,3 +171,18 @@ double wane_legend_below(const wane_plot *p, double y)
     }
     return y;
 }
+
+double wane_legend_hollow(const wane_plot *p, double y)
+{
+    const wane_chart *c = p->chart;
+    bool some = false;
+    for (size_t i = 0; i < c->series_count; i++)
+        for (size_t k = 0; k < c->series[i].count; k++)
+            some = some || wane_plot_hollow(&c->series[i], k);
+    if (!some || !c->hollow) return y;
+    y += 6;
+    wane_draw_outline(p->drawing, wane_pad + 5, y + 10.6, 0, 3.4, wane_ink_of(WANE_INK_TEXT));
+    return wane_frame_lines(p->drawing, c->hollow, wane_pad + swatch, y,
+                            WANE_CHART_WIDTH - 2 * wane_pad - swatch, wane_font, WANE_ANCHOR_START,
+                            wane_ink_of(WANE_INK_TEXT), false);
+}

@@ -9,6 +9,15 @@ enum { MARKED_POINTS = 40 };
 /* Clouds of more points than this are drawn smaller. */
 enum { MANY_POINTS = 100 };
 
+/* In full, or as an outline; radius in points. */
+static void mark(const wane_plot *p, const wane_series *s, size_t i, wane_place at,
+                 wane_series_style style, double radius)
+{
+    if (wane_plot_hollow(s, i))
+        wane_draw_outline(p->drawing, at.x, at.y, style.shape, radius, style.ink);
+    else wane_draw_mark(p->drawing, at.x, at.y, style.shape, radius, style.ink);
+}
+
 static bool has_band(const wane_series *s, size_t i)
 {
     return wane_plot_has(s, i) && s->low && s->high && isfinite(s->low[i]) && isfinite(s->high[i]);
@@ -46,8 +55,8 @@ static void line(const wane_plot *p, size_t series, wane_place *room)
             wane_draw_polyline(p->drawing, room, n, style.ink, style.marked ? 1.8 : 1.4,
                                style.dash);
         bool marked = (style.marked && s->count <= MARKED_POINTS) || n == 1;
-        for (size_t k = 0; k < n && marked; k++)
-            wane_draw_mark(p->drawing, room[k].x, room[k].y, style.shape, 3, style.ink);
+        for (size_t k = 0; k < n; k++)
+            if (marked || wane_plot_hollow(s, i + k)) mark(p, s, i + k, room[k], style, 3);
         if (n == 0) end++;
     }
 }
@@ -62,7 +71,7 @@ static void cloud(const wane_plot *p, size_t series, double radius)
         if (has_band(s, i))
             wane_draw_line(p->drawing, at.x, wane_plot_place(p, s->x[i], s->low[i]).y, at.x,
                            wane_plot_place(p, s->x[i], s->high[i]).y, style.ink, 1);
-        wane_draw_mark(p->drawing, at.x, at.y, style.shape, radius, style.ink);
+        mark(p, s, i, at, style, radius);
     }
 }
 

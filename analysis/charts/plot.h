@@ -45,8 +45,9 @@ typedef struct wane_series_style {
 } wane_series_style;
 wane_series_style wane_plot_style(const wane_chart *chart, size_t series);
 
-/* Whether point i of a series can be drawn. */
+/* Whether point i of a series can be drawn, and then whether as an outline. */
 bool wane_plot_has(const wane_series *series, size_t i);
+bool wane_plot_hollow(const wane_series *series, size_t i);
 wane_place wane_plot_place(const wane_plot *plot, double x, double y);
 
 /* frame.c. Each draws from y downward and returns the y below. */
@@ -75,5 +76,6 @@ void wane_legend_prepare(wane_plot *plot);
 double wane_legend_height(const wane_plot *plot); /* that the labels beside the plot need */
 void wane_legend_direct(wane_plot *plot);
 double wane_legend_below(const wane_plot *plot, double y);
+double wane_legend_hollow(const wane_plot *plot, double y); /* the line that says what outlines are */
 
 #endif

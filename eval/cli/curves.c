@@ -18,12 +18,13 @@ void wane_curves_free(wane_curves *c)
     wane_free(c->group);
     wane_free(c->stage_name);
     wane_free(c->random);
+    wane_free(c->guess);
     wane_free(c->point);
     wane_free(c);
 }
 
 /* Columns of write_sql's rows. */
-enum { EXPERIMENT, GROUP, RUN, STAGE, TRAINED, X, Y };
+enum { EXPERIMENT, GROUP, RUN, STAGE, TRAINED, X, Y, COLLAPSED };
 
 /* Runs in the order of the plan. */
 static wane_status write_sql(wane_text *sql, wane_results *db, const wane_curves_request *r,
@@ -42,8 +43,9 @@ static wane_status write_sql(wane_text *sql, wane_results *db, const wane_curves
         wane_text_string(sql, ")");
     }
     wane_text_printf(sql,
-                     " SELECT l.experiment, l.\"%s\", l.run, y.position, t.name, %s, y.value "
-                     "FROM run_list l JOIN run r ON r.key = l.key "
+                     ", flag AS MATERIALIZED (SELECT experiment, run, position, collapsed FROM "
+                     "stage_summary) SELECT l.experiment, l.\"%s\", l.run, y.position, t.name, %s, "
+                     "y.value, f.collapsed FROM run_list l JOIN run r ON r.key = l.key "
                      "JOIN y ON y.experiment = l.experiment AND y.run = l.run ",
                      r->by, r->x ? "x.value" : "y.position");
     if (r->x)
@@ -52,7 +54,8 @@ static wane_status write_sql(wane_text *sql, wane_results *db, const wane_curves
                               "AND x.value IS NOT NULL ");
     wane_text_string(sql,
                      "LEFT JOIN run_stage p ON p.run = r.id AND p.position = y.position "
-                     "LEFT JOIN task t ON t.id = p.task "
+                     "LEFT JOIN task t ON t.id = p.task LEFT JOIN flag f ON f.experiment = "
+                     "l.experiment AND f.run = l.run AND f.position = y.position "
                      "WHERE y.value IS NOT NULL AND " WANE_USABLE_RUNS "ORDER BY r.id, y.position");
 done:
     return st;
@@ -123,7 +126,10 @@ static wane_status take_row(reader *r, const wane_query *q, wane_error *err)
 {
     wane_curves *c = r->curves;
     int64_t stage = wane_query_int(q, STAGE);
-    wane_curves_point p = {.n = 1, .x = wane_query_double(q, X), .y = wane_query_double(q, Y)};
+    wane_curves_point p = {.n = 1,
+                           .x = wane_query_double(q, X),
+                           .y = wane_query_double(q, Y),
+                           .collapsed = wane_query_double(q, COLLAPSED)};
     wane_status st = WANE_OK;
     if (stage < 0 || stage > STAGES_MOST)
         return wane_fail(err, WANE_EFORMAT, "curves: stage: a position out of range");
@@ -222,12 +228,17 @@ wane_status wane_curves_average(wane_curves *c, wane_error *err)
     for (size_t i = 0; i < c->points;) {
         wane_curves_point p = c->point[i];
         size_t n = 0;
-        while (i < c->points && c->point[i].group == p.group && c->point[i].stage == p.stage)
-            y[n++] = c->point[i++].y;
+        double collapsed = NAN;
+        for (; i < c->points && c->point[i].group == p.group && c->point[i].stage == p.stage; i++) {
+            double flag = c->point[i].collapsed;
+            if (!isnan(flag)) collapsed = isnan(collapsed) ? flag : collapsed + flag;
+            y[n++] = c->point[i].y;
+        }
         wane_summary s = wane_summarise(y, n);
         p.run = NULL;
         p.n = s.n;
         p.y = s.mean;
+        p.collapsed = collapsed;
         p.sd = s.sd;
         p.low = c->request.interval ? s.low : s.mean - s.sd;
         p.high = c->request.interval ? s.high : s.mean + s.sd;
@@ -337,6 +348,7 @@ static wane_status read_measures(wane_curves *c, wane_results *db, bool several,
     if (!r->x) WANE_TRY(wane_curves_average(c, err));
     else qsort(c->point, c->points, sizeof *c->point, by_group);
     if (!r->x && strcmp(r->metric, "intruders") == 0) WANE_TRY(read_chance(c, db, several, err));
+    if (!r->x) WANE_TRY(wane_curves_guess(c, db, several, err));
 done:
     wane_free(reading.trained);
     return st;

@@ -50,6 +50,7 @@ typedef struct wane_curves_point {
     size_t group, stage, n;
     const char *run; /* NULL for a mean */
     double x, y, sd, low, high;
+    double collapsed; /* how many of these stages are; NaN where of none of them it is known */
 } wane_curves_point;
 
 /* Points sorted by group and stage. Only runs that are done take part; those under `limit:` only
@@ -67,6 +68,9 @@ typedef struct wane_curves {
      * place by place (groups x stages, NaN where there is none). Groups may have changed other
      * matrices, so each has its own. */
     double *random;
+    /* Beside accuracies over stages, else NULL: what guessing the most frequent label gives, in the
+     * same places. */
+    double *guess;
     size_t top; /* over epsilon or k: how many directions of each matrix are stored */
     wane_curves_point *point;
     size_t points, room;
@@ -101,6 +105,13 @@ const char *wane_curves_over(const wane_curves *curves);
 /* Appends what the table of means shows, one line. */
 void wane_curves_caption(wane_text *out, const wane_curves *curves);
 
+/* What outlines mean in a chart: of stages, and of means over runs. */
+#define WANE_CURVES_COLLAPSED                                                                      \
+    "hollow: collapsed (less of the pretraining text known than its word counts tell)"
+#define WANE_CURVES_SOME_COLLAPSED                                                                 \
+    "hollow: in at least one of the runs the stage is collapsed (less of the pretraining text "    \
+    "known than its word counts tell)"
+
 /* Draws by method into the file `path`; experiment and x may be NULL. */
 WANE_MUST_CHECK wane_status wane_curves_svg(wane_results *db, const char *experiment,
                                             const char *metric, const char *x, const char *path,
@@ -114,6 +125,13 @@ WANE_MUST_CHECK wane_status wane_curves_group(wane_curves *curves, size_t *out,
 WANE_MUST_CHECK wane_status wane_curves_add(wane_curves *curves, wane_curves_point point,
                                             wane_error *err);
 WANE_MUST_CHECK wane_status wane_curves_average(wane_curves *curves, wane_error *err);
+/* Fills `guess` where the metric is an accuracy (curves_guess.c). */
+WANE_MUST_CHECK wane_status wane_curves_guess(wane_curves *curves, wane_results *db, bool several,
+                                              wane_error *err);
+/* The first group of each line that differs from the others; room for all groups. How many. */
+size_t wane_curves_guesses(size_t *group, const wane_curves *curves);
+/* "majority label", of one of several lines with the groups that it is for. */
+void wane_curves_guess_label(wane_text *out, const wane_curves *curves, size_t group, bool several);
 /* Room for `random`, all NaN. */
 WANE_MUST_CHECK wane_status wane_curves_random(wane_curves *curves, wane_error *err);
 /* Fills everything but the request and the arena (curves_counts.c). */

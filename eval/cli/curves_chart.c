@@ -172,6 +172,35 @@ done:
     return st;
 }
 
+/* What guessing gives, over the stages that the chart has. */
+static wane_status add_guesses(wane_chart *chart, wane_series *series, const wane_curves *c,
+                               wane_arena *arena, wane_error *err)
+{
+    size_t first = (size_t)(chart->x_names - c->stage_name), shown = c->stages - first;
+    wane_status st = WANE_OK;
+    wane_text label = {0};
+    double *place = wane_arena_alloc(arena, shown, sizeof *place);
+    size_t *group = wane_arena_alloc(arena, c->groups, sizeof *group);
+    if (!place || !group) return wane_fail_memory(err, "curves", "chart");
+    size_t lines = wane_curves_guesses(group, c);
+    for (size_t i = 0; i < shown; i++) place[i] = (double)i;
+    for (size_t k = 0; k < lines; k++) {
+        wane_text_clear(&label);
+        wane_curves_guess_label(&label, c, group[k], lines > 1);
+        WANE_TRY(wane_text_check(&label, "curves", "chart", err));
+        const char *kept = wane_arena_strdup(arena, label.data);
+        if (!kept) WANE_TRY(wane_fail_memory(err, "curves", "chart"));
+        series[chart->series_count++] = (wane_series){.label = kept,
+                                                      .x = place,
+                                                      .y = c->guess + group[k] * c->stages + first,
+                                                      .count = shown,
+                                                      .baseline = true};
+    }
+done:
+    wane_text_free(&label);
+    return st;
+}
+
 /* The columns of all points as arrays of one arena; a series is a part of them. */
 static wane_status make_series(wane_chart *chart, size_t *hidden, const wane_curves *c,
                                wane_arena *arena, wane_error *err)
@@ -180,8 +209,10 @@ static wane_status make_series(wane_chart *chart, size_t *hidden, const wane_cur
     double *y = wane_arena_alloc(arena, c->points, sizeof *y);
     double *low = wane_arena_alloc(arena, c->points, sizeof *low);
     double *high = wane_arena_alloc(arena, c->points, sizeof *high);
+    bool *hollow = wane_arena_alloc(arena, c->points, sizeof *hollow);
     wane_series *series = wane_arena_alloc(arena, 2 * c->groups, sizeof *series);
-    if (!x || !y || !low || !high || !series) return wane_fail_memory(err, "curves", "chart");
+    if (!x || !y || !low || !high || !hollow || !series)
+        return wane_fail_memory(err, "curves", "chart");
     size_t made = 0;
     wane_status st = WANE_OK;
     for (size_t i = 0; i < c->points; i++) {
@@ -189,12 +220,14 @@ static wane_status make_series(wane_chart *chart, size_t *hidden, const wane_cur
         if (i == 0 || p->group != p[-1].group) {
             const char *label = label_of(c, p->group, arena);
             if (!label) return wane_fail_memory(err, "curves", "chart");
-            series[made++] = (wane_series){.label = label, .x = x + i, .y = y + i};
+            series[made++] =
+                (wane_series){.label = label, .x = x + i, .y = y + i, .hollow = hollow + i};
         }
         wane_series *s = &series[made - 1];
         s->count++;
         x[i] = p->x;
         y[i] = p->y;
+        hollow[i] = p->collapsed > 0;
         low[i] = p->n > 1 ? p->low : p->y;
         high[i] = p->n > 1 ? p->high : p->y;
         if (c->kind == WANE_CURVES_SCATTER || p->n < 2) continue;
@@ -206,6 +239,7 @@ static wane_status make_series(wane_chart *chart, size_t *hidden, const wane_cur
     hide(chart, hidden, c, x, y);
     chart->series = series;
     chart->series_count = made;
+    if (c->guess) WANE_TRY(add_guesses(chart, series, c, arena, err));
 done:
     return st;
 }
@@ -216,10 +250,12 @@ wane_status wane_curves_draw(wane_text *out, const wane_curves *c, wane_error *e
     size_t hidden = 0;
     wane_text title = {0}, subtitle = {0}, up = {0}, right = {0};
     bool stages = c->kind == WANE_CURVES_STAGES;
-    wane_chart chart = {.x_names = stages ? c->stage_name : NULL,
-                        .x_name_count = stages ? c->stages : 0,
-                        .marks =
-                            c->kind == WANE_CURVES_SCATTER ? WANE_MARKS_POINTS : WANE_MARKS_LINES};
+    wane_chart chart = {
+        .x_names = stages ? c->stage_name : NULL,
+        .x_name_count = stages ? c->stages : 0,
+        .hollow = c->kind == WANE_CURVES_SCATTER || c->point[0].run ? WANE_CURVES_COLLAPSED
+                                                                    : WANE_CURVES_SOME_COLLAPSED,
+        .marks = c->kind == WANE_CURVES_SCATTER ? WANE_MARKS_POINTS : WANE_MARKS_LINES};
     wane_arena *arena = wane_arena_new();
     if (!arena) {
         st = wane_fail_memory(err, "curves", "chart");

@@ -21,6 +21,8 @@ static void add_line_point(wane_sheet *sheet, const wane_curves *c, const wane_c
     if (!stages || c->random)
         wane_sheet_number(sheet,
                           c->random ? c->random[p->group * c->stages + p->stage] : (double)NAN);
+    if (stages) wane_sheet_number(sheet, p->collapsed);
+    if (c->guess) wane_sheet_number(sheet, c->guess[p->group * c->stages + p->stage]);
 }
 
 wane_status wane_curves_rows(wane_query **out, const wane_curves *c, wane_results *db,
@@ -30,11 +32,13 @@ wane_status wane_curves_rows(wane_query **out, const wane_curves *c, wane_result
     bool scatter = c->kind == WANE_CURVES_SCATTER;
     const char *const lines[] = {
         c->request.x ? c->request.x : "stage", "n", "mean", "sd", "low", "high", "random"};
-    const char *const points[] = {"run", "stage", c->request.x, c->request.metric};
+    const char *const points[] = {"run", "stage", c->request.x, c->request.metric, "collapsed"};
     wane_sheet_column(&sheet, c->request.by);
     bool random = c->kind != WANE_CURVES_STAGES || c->random;
-    for (size_t i = 0; i < (scatter ? 4U : random ? 7U : 6U); i++)
+    for (size_t i = 0; i < (scatter ? 5U : random ? 7U : 6U); i++)
         wane_sheet_column(&sheet, scatter ? points[i] : lines[i]);
+    if (c->kind == WANE_CURVES_STAGES) wane_sheet_column(&sheet, "collapsed");
+    if (c->guess) wane_sheet_column(&sheet, "majority");
     for (size_t i = 0; i < c->points; i++) {
         const wane_curves_point *p = &c->point[i];
         if (!scatter) {
@@ -46,6 +50,7 @@ wane_status wane_curves_rows(wane_query **out, const wane_curves *c, wane_result
         wane_sheet_whole(&sheet, (int64_t)p->stage);
         wane_sheet_number(&sheet, p->x);
         wane_sheet_number(&sheet, p->y);
+        wane_sheet_number(&sheet, p->collapsed);
     }
     wane_status st = wane_sheet_open(out, &sheet, db, err);
     wane_sheet_free(&sheet);
@@ -86,6 +91,10 @@ static void add_cell(wane_sheet *sheet, const wane_curves *c, const wane_curves_
     size_t length = strlen(text);
     if (p->n < runs)
         (void)snprintf(text + length, sizeof text - length, " (%zu of %zu)", p->n, runs);
+    length = strlen(text);
+    if (c->kind == WANE_CURVES_STAGES && p->collapsed > 0)
+        (void)snprintf(text + length, sizeof text - length,
+                       p->n > 1 ? " (%.0f collapsed)" : " (collapsed)", p->collapsed);
     wane_sheet_text(sheet, text);
 }
 
@@ -119,11 +128,41 @@ static void add_random(wane_sheet *sheet, const wane_curves *c, int digits)
     }
 }
 
+/* A row for each line that differs from the others. */
+static wane_status add_guesses(wane_sheet *sheet, const wane_curves *c, int digits, wane_error *err)
+{
+    size_t *group = wane_alloc(c->groups, sizeof *group);
+    if (!group) return wane_fail_memory(err, "curves", "majority");
+    size_t lines = wane_curves_guesses(group, c);
+    wane_text label = {0};
+    wane_status st = WANE_OK;
+    for (size_t i = 0; i < lines; i++) {
+        char text[64];
+        wane_text_clear(&label);
+        wane_text_string(&label, "(");
+        wane_curves_guess_label(&label, c, group[i], lines > 1);
+        wane_text_string(&label, ")");
+        WANE_TRY(wane_text_check(&label, "curves", "majority", err));
+        wane_sheet_text(sheet, label.data);
+        wane_sheet_text(sheet, NULL);
+        for (size_t k = 0; k < c->stages; k++) {
+            double value = c->guess[group[i] * c->stages + k];
+            (void)snprintf(text, sizeof text, "%.*f", digits, value);
+            if (has_column(c, k)) wane_sheet_text(sheet, isnan(value) ? NULL : text);
+        }
+    }
+done:
+    wane_free(group);
+    wane_text_free(&label);
+    return st;
+}
+
 wane_status wane_curves_means(wane_query **out, const wane_curves *c, wane_results *db,
                               wane_error *err)
 {
     if (c->kind == WANE_CURVES_SCATTER) return wane_curves_rows(out, c, db, err);
     wane_sheet sheet = {0};
+    wane_status st = WANE_OK;
     wane_sheet_column(&sheet, c->request.by);
     wane_sheet_column(&sheet, "runs");
     for (size_t k = 0; k < c->stages; k++)
@@ -142,8 +181,10 @@ wane_status wane_curves_means(wane_query **out, const wane_curves *c, wane_resul
             i += here;
         }
     }
+    if (c->guess) WANE_TRY(add_guesses(&sheet, c, decimals(c, 0, true), err));
     if (c->random) add_random(&sheet, c, decimals(c, 0, true));
-    wane_status st = wane_sheet_open(out, &sheet, db, err);
+    st = wane_sheet_open(out, &sheet, db, err);
+done:
     wane_sheet_free(&sheet);
     return st;
 }

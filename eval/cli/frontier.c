@@ -7,6 +7,7 @@
 #include "analysis/charts/chart.h"
 #include "analysis/spectra/interventions.h"
 #include "eval/cli/columns.h"
+#include "eval/cli/curves.h"
 #include "eval/cli/measures.h"
 
 static const char latest[] = "latest_accuracy_change", seen[] = "seen_accuracy_change";
@@ -17,7 +18,7 @@ bool wane_frontier_metric(const char *metric)
            strcmp(metric, seen) == 0;
 }
 
-enum { GROUP, ARM, LAMBDA, RUNS, CONFIGS, X, X_SD, Y, Y_SD, CONTRAST, CONTRAST_SD };
+enum { GROUP, ARM, LAMBDA, RUNS, CONFIGS, X, X_SD, Y, Y_SD, CONTRAST, CONTRAST_SD, COLLAPSED };
 
 /* Two passes, so that nearly equal values keep their digits. */
 #define SPREAD(value, mean)                                                                        \
@@ -35,7 +36,9 @@ wane_status wane_frontier_rows(wane_query **out, wane_results *db, const wane_fr
     else wane_text_string(&sql, "'all'");
     wane_text_printf(&sql,
                      " AS \"group\", v.arm, v.lambda, l.method, v.%s AS x, v.%s AS y, "
-                     "v.nll_minus_intruders AS c FROM intervention_effect v "
+                     "v.nll_minus_intruders AS c, (SELECT s.collapsed FROM stage_summary s WHERE "
+                     "s.experiment = v.experiment AND s.run = v.run AND s.position = v.position) "
+                     "AS collapsed FROM intervention_effect v "
                      "JOIN run_list l ON l.experiment = v.experiment AND l.run = v.run "
                      "JOIN run r ON r.key = l.key WHERE v.choice = :choice AND v.position = "
                      "CASE WHEN :stage > 0 THEN :stage ELSE l.stages END AND " WANE_USABLE_RUNS
@@ -52,7 +55,9 @@ wane_status wane_frontier_rows(wane_query **out, wane_results *db, const wane_fr
             "my") " AS %s_sd, avg(c) AS nll_minus_intruders, " SPREAD("c",
                                                                       "mc") " AS "
                                                                             "nll_minus_intruders_"
-                                                                            "sd FROM centred GROUP "
+                                                                            "sd, sum(collapsed) AS "
+                                                                            "collapsed FROM "
+                                                                            "centred GROUP "
                                                                             "BY \"group\", arm, "
                                                                             "lambda ORDER BY "
                                                                             "first, "
@@ -85,6 +90,7 @@ typedef struct frontier {
     wane_arena *arena;
     const wane_frontier_request *request;
     double *x, *y, *low, *high, *lambda; /* of all points */
+    bool *hollow;
     size_t points, room;
     panel *panel;
     size_t panels;
@@ -119,11 +125,13 @@ static wane_status take_row(frontier *f, const wane_query *q, wane_error *err)
                            .x = f->x + i,
                            .y = f->y + i,
                            .low = f->low + i,
-                           .high = f->high + i};
+                           .high = f->high + i,
+                           .hollow = f->hollow + i};
     }
     if (!p->group || !s->label) return wane_fail_memory(err, "curves", "frontier");
     double half = runs > 1 ? wane_query_double(q, Y_SD) : 0;
     f->lambda[i] = wane_query_double(q, LAMBDA);
+    f->hollow[i] = wane_query_double(q, COLLAPSED) > 0;
     f->x[i] = wane_query_double(q, X);
     f->y[i] = wane_query_double(q, Y);
     f->low[i] = f->y[i] - half;
@@ -152,8 +160,9 @@ static wane_status read_frontier(frontier *f, wane_results *db, wane_error *err)
     f->low = wane_arena_alloc(f->arena, f->room, sizeof *f->low);
     f->lambda = wane_arena_alloc(f->arena, f->room, sizeof *f->lambda);
     f->high = wane_arena_alloc(f->arena, f->room, sizeof *f->high);
+    f->hollow = wane_arena_alloc(f->arena, f->room, sizeof *f->hollow);
     f->panel = wane_arena_alloc(f->arena, f->room, sizeof *f->panel);
-    if (!f->x || !f->y || !f->low || !f->high || !f->lambda || !f->panel)
+    if (!f->x || !f->y || !f->low || !f->high || !f->lambda || !f->hollow || !f->panel)
         WANE_TRY(wane_fail_memory(err, "curves", "frontier"));
     WANE_TRY(wane_frontier_rows(&query, db, f->request, err));
     while (f->points < f->room && (st = wane_query_next(query, err)) == WANE_OK)
@@ -227,6 +236,7 @@ wane_status wane_frontier_draw(wane_text *out, wane_results *db,
             .y_label = strcmp(request->y, latest) == 0 ? "latest_accuracy_change (points)"
                                                        : "seen_accuracy_change (points)",
             .marks = WANE_MARKS_LINES,
+            .hollow = WANE_CURVES_SOME_COLLAPSED,
             .series = p->series,
             .series_count = p->arms};
     }

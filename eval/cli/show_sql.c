@@ -38,7 +38,8 @@
 #define COLLAPSED                                                                                  \
     "(SELECT CASE WHEN count(v.collapsed) = 0 THEN NULL WHEN sum(v.collapsed) = 0 THEN "           \
     "format('none of %d stages', count(v.collapsed)) ELSE format('%d of %d stages (%s): nll of "   \
-    "the pretraining text at its unigram entropy or above, or not finite', sum(v.collapsed), "     \
+    "the pretraining text at its unigram entropy or above, not finite or diverged', "              \
+    "sum(v.collapsed), "                                                                           \
     "count(v.collapsed), group_concat(CASE v.collapsed WHEN 1 THEN v.position END, ', ')) || "     \
     "CASE WHEN sum(v.beyond_uniform) > 0 THEN format('; %d of them (%s) at a uniform guess or "    \
     "above', sum(v.beyond_uniform), group_concat(CASE v.beyond_uniform WHEN 1 THEN v.position "    \

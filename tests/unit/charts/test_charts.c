@@ -123,7 +123,7 @@ static wane_chart sample_chart(size_t count)
             low[i][k] = y[i][k] - 0.3;
             high[i][k] = y[i][k] + 0.4;
         }
-        series[i] = (wane_series){labels[i], x[i], y[i], low[i], high[i], POINTS, false};
+        series[i] = (wane_series){labels[i], x[i], y[i], low[i], high[i], POINTS, false, NULL};
     }
     return (wane_chart){.title = "Forgetting",
                         .subtitle = "band: 95% t interval",
@@ -181,7 +181,7 @@ static void extreme_values(void **state)
                                {INFINITY, 1, -INFINITY}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-            const wane_series one = {"one", cases[i], cases[k], NULL, NULL, 3, false};
+            const wane_series one = {"one", cases[i], cases[k], NULL, NULL, 3, false, NULL};
             wane_chart chart = {.title = "extremes", .series = &one, .series_count = 1};
             bool any = false, positive = true;
             for (size_t p = 0; p < 3; p++) {
@@ -236,7 +236,7 @@ static void bands_are_on_the_axis(void **state)
 {
     (void)state;
     const double right[] = {0, 1}, up[] = {1, 2}, least[] = {-7, 1}, most[] = {1, 11};
-    const wane_series one = {"one", right, up, least, most, 2, false};
+    const wane_series one = {"one", right, up, least, most, 2, false, NULL};
     wane_chart chart = {.title = "band", .series = &one, .series_count = 1};
     wane_text svg = {0};
     CHECK_OK(wane_chart_svg(&svg, &chart, &err));
@@ -245,7 +245,7 @@ static void bands_are_on_the_axis(void **state)
     wane_text_free(&svg);
     /* On a logarithmic axis the upper end alone has a place. */
     const double zero[] = {0, 0}, far[] = {2, 1000};
-    const wane_series other = {"other", right, up, zero, far, 2, false};
+    const wane_series other = {"other", right, up, zero, far, 2, false, NULL};
     chart = (wane_chart){.title = "band", .series = &other, .series_count = 1, .log_y = true};
     CHECK_OK(wane_chart_svg(&svg, &chart, &err));
     assert_int_equal(count_of(svg.data, ">1000<"), 1);
@@ -298,7 +298,7 @@ static void baselines_take_no_colour(void **state)
     wane_chart chart = sample_chart(3);
     CHECK_OK(wane_chart_svg(&without, &chart, &err));
     const wane_series kept[] = {series[0], series[1], series[2]};
-    series[0] = (wane_series){"chance", x[0], y[1], NULL, NULL, POINTS, true};
+    series[0] = (wane_series){"chance", x[0], y[1], NULL, NULL, POINTS, true, NULL};
     for (size_t i = 0; i < 3; i++) series[i + 1] = kept[i];
     chart.series_count = 4;
     check_picture(&chart);
@@ -311,12 +311,56 @@ static void baselines_take_no_colour(void **state)
     wane_text_free(&with);
 }
 
+/* An outline keeps the colour and the form of its series, whose other points are full; a line says
+ * what it means, where there is one. */
+static void hollow_points(void **state)
+{
+    (void)state;
+    enum { LONG = 60 };
+    static double many[LONG];
+    static bool last[LONG];
+    bool hollow[POINTS] = {false, true, false, true, true, false};
+    for (unsigned marks = 0; marks < 2; marks++) {
+        wane_text full = {0}, svg = {0};
+        wane_chart chart = sample_chart(1);
+        chart.marks = (wane_marks)marks;
+        chart.hollow = "hollow: collapsed";
+        CHECK_OK(wane_chart_svg(&full, &chart, &err));
+        assert_null(strstr(full.data, "hollow: collapsed"));
+        assert_int_equal(count_of(full.data, "stroke-width=\"1.3\""), 0);
+        series[0].hollow = hollow;
+        y[0][3] = NAN; /* not drawn, and no outline of it */
+        check_picture(&chart);
+        CHECK_OK(wane_chart_svg(&svg, &chart, &err));
+        assert_int_equal(count_of(svg.data, ">hollow: collapsed<"), 1);
+        /* Two points, and the mark beside the words. */
+        assert_int_equal(count_of(svg.data, "stroke-width=\"1.3\""), 3);
+        assert_int_equal(count_of(svg.data, "<circle"), count_of(full.data, "<circle"));
+        assert_true(attribute(svg.data, "height") > attribute(full.data, "height"));
+        wane_text_clear(&svg);
+        chart.hollow = NULL;
+        CHECK_OK(wane_chart_svg(&svg, &chart, &err));
+        assert_int_equal(count_of(svg.data, "stroke-width=\"1.3\""), 2);
+        wane_text_free(&full);
+        wane_text_free(&svg);
+    }
+    /* A long line has no marks but these. */
+    for (size_t i = 0; i < LONG; i++) many[i] = (double)i;
+    last[LONG - 1] = true;
+    const wane_series one = {"one", many, many, NULL, NULL, LONG, false, last};
+    wane_chart chart = {.title = "long", .series = &one, .series_count = 1};
+    wane_text svg = {0};
+    CHECK_OK(wane_chart_svg(&svg, &chart, &err));
+    assert_int_equal(count_of(svg.data, "stroke-width=\"1.3\""), 1);
+    wane_text_free(&svg);
+}
+
 /* Equal ratios are equal distances to the right too. */
 static void logarithmic_to_the_right(void **state)
 {
     (void)state;
     const double right[] = {1, 10, 100}, up[] = {1, 2, 3};
-    const wane_series one = {"one", right, up, NULL, NULL, 3, false};
+    const wane_series one = {"one", right, up, NULL, NULL, 3, false, NULL};
     wane_chart chart = {.title = "log", .series = &one, .series_count = 1, .log_x = true};
     wane_text svg = {0};
     double at[3] = {0};
@@ -500,6 +544,7 @@ int main(void)
         cmocka_unit_test(direct_labels_do_not_overlap),
         cmocka_unit_test(charts_stand_one_above_the_other),
         cmocka_unit_test(baselines_take_no_colour),
+        cmocka_unit_test(hollow_points),
         cmocka_unit_test(logarithmic_to_the_right),
         cmocka_unit_test(heat_maps_stand_in_rows),
         cmocka_unit_test(refusals),
