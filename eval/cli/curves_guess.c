@@ -99,9 +99,11 @@ size_t wane_curves_guesses(size_t *group, const wane_curves *c)
 void wane_curves_guess_label(wane_text *out, const wane_curves *c, size_t group, bool several)
 {
     size_t others = 0;
+    double number = 0;
     wane_text_string(out, "majority label");
     if (!several) return;
     for (size_t g = 0; g < c->groups; g++) others += g != group && same(c, g, group);
-    wane_text_printf(out, ", %s", c->group[group]);
+    bool bare = wane_parse_double(&number, c->group[group]); /* says nothing by itself */
+    wane_text_printf(out, ", %s%s%s", bare ? c->request.by : "", bare ? " " : "", c->group[group]);
     if (others) wane_text_printf(out, " and %zu other%s", others, others == 1 ? "" : "s");
 }

@@ -196,6 +196,19 @@ static void a_matrix(void **state)
         assert_int_equal(ask(db, "SELECT count(*) FROM score WHERE metric = 'accuracy' AND reason "
                                  "= 'not_finite'"),
                          3);
+        /* Whether the task of such a stage was learned is not known, whatever else is. */
+        assert_int_equal(ask(db, "SELECT count(*) FROM metric WHERE name = 'learned_tasks' AND "
+                                 "value IS NULL AND reason = 'not_finite'"),
+                         2);
+        assert_int_equal(ask(db, "SELECT count(*) FROM metric WHERE position = 2 AND value IS NULL "
+                                 "AND name IN ('bwt_learned', 'forgetting_learned') AND reason = "
+                                 "'not_finite'"),
+                         2);
+        assert_int_equal(
+            ask(db, "SELECT count(*) FROM metric WHERE name = 'majority' AND value > 0"), 2);
+        assert_int_equal(ask(db, "SELECT sum(collapsed) FROM stage_summary WHERE position = 1 AND "
+                                 "beyond_uniform IS NULL AND learned IS NULL"),
+                         1);
         static const char *const counts[] = {"intruders", "intruders_by_matrix",
                                              "intruders_by_module"};
         for (size_t q = 0; q < 3; q++) {

@@ -201,6 +201,66 @@ static void new_cells_are_filled_without_training(void **state)
     wane_free(after);
 }
 
+/* The next run brings what an earlier program did not know of what it had measured: the entropies
+ * of texts and the metrics of learned tasks, at every position where there is one, and no other
+ * row. */
+static void outcomes_come_with_the_next_run(void **state)
+{
+    (void)state;
+    static const char unknown[] = "SELECT count(*) FROM corpus WHERE unigram_entropy IS NULL";
+    static const char *const names[] = {"majority", "learned_tasks", "bwt_learned",
+                                        "forgetting_learned"};
+    static const char *const earlier[] = {
+        "SELECT * FROM metric WHERE name NOT IN ('majority', 'learned_tasks', 'bwt_learned', "
+        "'forgetting_learned') ORDER BY run, position, name, subject"};
+    const char *const verify[] = {"verify", database, NULL};
+    wane_error err;
+    wane_results *db = NULL;
+    CHECK_OK(wane_results_open(&db, database, WANE_RESULTS_READ, &err));
+    wane_results_close(db);
+    assert_true(query_integer_at(database, unknown) > 0);
+    char *before = dump(database, earlier, 1);
+    int64_t stages = query_integer_at(database, "SELECT count(*) FROM metric WHERE name = 'acc'");
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(run(), 0);
+        assert_int_equal(query_integer_at(database, unknown), 0);
+        for (size_t i = 0; i < 4; i++) {
+            char sql[100];
+            (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM metric WHERE name = '%s'",
+                           names[i]);
+            assert_int_equal(query_integer_at(database, sql), stages);
+        }
+        char *after = dump(database, earlier, 1);
+        assert_string_equal(before, after);
+        wane_free(after);
+        assert_int_equal(process_run(verify, "page", "err"), 0);
+    }
+    assert_true(stages > 0);
+    wane_free(before);
+    /* How many are learned, and what guessing gives, from the scores themselves. */
+    assert_int_equal(
+        query_integer_at(
+            database,
+            "SELECT count(*) FROM metric m WHERE m.name = 'learned_tasks' AND m.value IS NOT "
+            "(SELECT "
+            "sum(a.value > g.value + 2 * a.stderr) FROM run_stage p JOIN score a ON a.stage = "
+            "p.stage "
+            "AND a.task = p.task AND a.step = -1 AND a.metric = 'accuracy' AND a.split = 'test' "
+            "JOIN "
+            "score g ON g.stage = p.stage AND g.task = p.task AND g.step = -1 AND g.metric = "
+            "'majority' AND g.split = 'test' WHERE p.run = m.run AND p.position <= m.position)"),
+        0);
+    assert_int_equal(
+        query_integer_at(
+            database,
+            "SELECT count(*) FROM metric m WHERE m.name = 'majority' AND abs(m.value - (SELECT "
+            "avg(g.value) FROM run_stage p JOIN score g ON g.stage = p.stage AND g.task = p.task "
+            "AND "
+            "g.step = -1 AND g.metric = 'majority' AND g.split = 'test' WHERE p.run = m.run AND "
+            "p.position <= m.position)) < 1e-12"),
+        stages);
+}
+
 /* What was there is as it was, and says that no seal is over it; what is filled since is sealed. */
 static void earlier_rows_are_unsealed(void **state)
 {
@@ -390,9 +450,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_is_made_like_a_fresh_one, unpack_second, scratch_remove),
         cmocka_unit_test_setup_teardown(new_cells_are_filled_without_training, unpack_second,
                                         scratch_remove),
+        cmocka_unit_test_setup_teardown(outcomes_come_with_the_next_run, unpack_second,
+                                        scratch_remove),
         cmocka_unit_test_setup_teardown(earlier_rows_are_unsealed, unpack_all, scratch_remove),
         cmocka_unit_test_setup_teardown(earlier_rows_are_unsealed, unpack_second, scratch_remove),
         cmocka_unit_test_setup_teardown(new_cells_are_filled_without_training, unpack_all,
+                                        scratch_remove),
+        cmocka_unit_test_setup_teardown(outcomes_come_with_the_next_run, unpack_all,
                                         scratch_remove),
         cmocka_unit_test_setup_teardown(spectra_are_measured_again, unpack_all, scratch_remove),
         cmocka_unit_test_setup_teardown(spectra_without_weights_stay, unpack_all, scratch_remove),
