@@ -5,6 +5,7 @@
 #ifndef ANALYSIS_STATISTICS_CORRELATION_H
 #define ANALYSIS_STATISTICS_CORRELATION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,7 @@ typedef struct wane_correlation_options {
     size_t permutations; /* when not all are run; 0 = 100,000, at most 10^9 */
     size_t resamples;    /* of the bootstrap; 0 = 10,000, at most 10^7 */
     uint64_t seed;
+    bool *used; /* set per point: whether it takes part; may be NULL */
 } wane_correlation_options;
 
 /* A value, an end of the interval or a p is NaN exactly when its reason is not NULL. All texts are

@@ -17,6 +17,7 @@ typedef struct keyed {
     double x, y;
     const double *z;
     bool kept;
+    size_t at; /* among the points as they came */
 } keyed;
 
 typedef struct scheme {
@@ -30,11 +31,14 @@ static scheme scheme_of(wane_blocks blocks)
     return (scheme){0, 4};
 }
 
-static keyed keyed_of(const wane_point *p, wane_blocks blocks)
+static keyed keyed_of(const wane_point *p, size_t at, wane_blocks blocks)
 {
-    if (blocks == WANE_BLOCKS_RUN)
-        return (keyed){{p->order, p->config, p->seed, p->stage}, p->x, p->y, p->z, true};
-    return (keyed){{p->config, p->order, p->seed, p->stage}, p->x, p->y, p->z, true};
+    keyed k = {{p->config, p->order, p->seed, p->stage}, p->x, p->y, p->z, true, at};
+    if (blocks == WANE_BLOCKS_RUN) {
+        k.key[0] = p->order;
+        k.key[1] = p->config;
+    }
+    return k;
 }
 
 static int compare_fields(const keyed *a, const keyed *b, size_t from, size_t to)
@@ -109,7 +113,7 @@ static wane_status sorted_points(keyed **out, const wane_point *points, size_t c
     }
     keyed *sorted = wane_alloc(count, sizeof *sorted);
     if (!sorted) return wane_fail_memory(err, "correlate", "points");
-    for (size_t i = 0; i < count; i++) sorted[i] = keyed_of(&points[i], blocks);
+    for (size_t i = 0; i < count; i++) sorted[i] = keyed_of(&points[i], i, blocks);
     qsort(sorted, count, sizeof *sorted, by_key);
     for (size_t i = 1; i < count; i++) {
         if (by_key(&sorted[i - 1], &sorted[i]) != 0) continue;
@@ -218,6 +222,8 @@ wane_status wane_sample_make(wane_sample *out, const wane_point *points, size_t 
         end = stretch(sorted, i, count, scheme_used.group);
         s.dropped_blocks += drop_in_group(sorted + i, end - i, scheme_used, by);
     }
+    for (size_t i = 0; options->used && i < count; i++)
+        options->used[sorted[i].at] = sorted[i].kept;
     WANE_TRY(fill(&s, sorted, count, scheme_used, err));
     WANE_TRY(fill_factors(&s, options, sorted, count, err));
     *out = s;

@@ -11,7 +11,8 @@ static void say_left_out(const wane_reading *r, const wane_correlating *job)
 {
     wane_reading_left_out(r);
     size_t missing = 0;
-    for (size_t i = 0; i < job->groups; i++) missing += job->group[i].missing;
+    for (size_t i = 0; job->tables > 0 && i < job->groups; i++)
+        missing += job->table[0].group[i].missing;
     if (missing)
         wane_tell("wane: left out: %zu point%s without %s or %s\n", missing,
                   missing == 1 ? "" : "s", job->x, job->y);
@@ -25,7 +26,7 @@ static wane_status print(const wane_reading *r, const wane_correlating *job, wan
     wane_status st = WANE_OK;
     if (r->format == WANE_RENDER_JSON) wane_correlating_json(&text, job);
     else if (r->format == WANE_RENDER_TABLE)
-        WANE_TRY(wane_correlating_table(&text, job, r->db, err));
+        WANE_TRY(wane_correlating_table_print(&text, job, r->db, err));
     else {
         WANE_TRY(wane_correlating_rows(&query, job, r->db, err));
         WANE_TRY(wane_reading_append(&text, query, r->format, NULL, err));
@@ -47,19 +48,21 @@ static const char *column_of(const char *name)
 static int run(wane_call *call)
 {
     wane_reading r = {0};
-    wane_correlating job = {.x = "intruders", .y = "pretraining_forgetting"};
+    wane_correlating job = {.x = "intruders"};
     wane_option_list given = {0};
-    const char *blocks = "config";
+    const char *blocks = "config", *points = "stages";
     const wane_option options[] = {
         {"x", 'x', WANE_OPTION_TEXT, &job.x, "COLUMN", "of correlation_points (intruders)"},
         {"y", 'y', WANE_OPTION_TEXT, &job.y, "COLUMN",
-         "of correlation_points (pretraining_forgetting)"},
+         "of correlation_points (pretraining_forgetting; at looks nll)"},
         {"given", 'g', WANE_OPTION_LIST, &given, "COLUMN,...",
          "also the partial Spearman given these, numbers or categories (delta_frobenius, method)"},
         {"per", 0, WANE_OPTION_TEXT, &job.per, "PART",
          "of each layer, module or matrix apart, with Holm's correction"},
         {"blocks", 'b', WANE_OPTION_TEXT, &blocks, "UNIT",
          "what is exchanged and resampled: config, run or none"},
+        {"points", 0, WANE_OPTION_TEXT, &points, "WHAT",
+         "stages, or looks into a tracked training (stages)"},
         WANE_READING_FORMAT(r),
         WANE_READING_WHERE(r),
     };
@@ -71,6 +74,8 @@ static int run(wane_call *call)
     job.given = given.item;
     job.given_count = given.count;
     wane_status st = wane_correlating_blocks(&job.blocks, blocks, &err);
+    if (st == WANE_OK) st = wane_correlating_points(&job.points, points, &err);
+    if (!job.y) job.y = job.points == WANE_POINTS_LOOKS ? "nll" : "pretraining_forgetting";
     if (st == WANE_OK) st = wane_reading_open(&r, call->operand[0], &err);
     job.experiment = r.experiment;
     if (st == WANE_OK) st = wane_correlating_run(&job, r.db, &err);
@@ -82,5 +87,6 @@ static int run(wane_call *call)
 
 const wane_command wane_command_correlate = {
     "correlate",
-    "correlate DB [--x COLUMN] [--y COLUMN] [--given COLUMN,...] [--per layer|module|matrix]",
+    "correlate DB [--x COLUMN] [--y COLUMN] [--given COLUMN,...] [--per layer|module|matrix] "
+    "[--points looks]",
     "How two measures go together over stages, with intervals and permutation tests.", run};

@@ -531,13 +531,14 @@ static const wane_term terms[] = {
 /* The lists are in order: of each the next, whichever name comes first. */
 static size_t merge(wane_term *all)
 {
-    enum { PARTS = 3 };
+    enum { PARTS = 4 };
     const struct {
         const wane_term *terms;
         size_t count;
     } part[PARTS] = {{terms, sizeof terms / sizeof *terms},
                      {wane_terms_spectra, wane_terms_spectra_count},
-                     {wane_terms_outcomes, wane_terms_outcomes_count}};
+                     {wane_terms_outcomes, wane_terms_outcomes_count},
+                     {wane_terms_claims, wane_terms_claims_count}};
     size_t at[PARTS] = {0}, filled = 0;
     for (;;) {
         size_t first = PARTS;

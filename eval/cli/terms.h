@@ -30,6 +30,8 @@ extern const wane_term wane_terms_spectra[];
 extern const size_t wane_terms_spectra_count;
 extern const wane_term wane_terms_outcomes[];
 extern const size_t wane_terms_outcomes_count;
+extern const wane_term wane_terms_claims[];
+extern const size_t wane_terms_claims_count;
 
 /* '-' and '_' are alike. NULL when there is none; then *nearest (may be NULL) is the likeliest
  * meant, or NULL. */

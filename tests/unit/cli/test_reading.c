@@ -69,7 +69,8 @@ static void correlate_is_that_of_the_view(void **state)
     CHECK_OK(wane_spearman(&rho, x, y, n, &err));
     CHECK_OK(wane_kendall_tau_b(&tau, x, y, n, &err));
     const wane_json *root = told_json("correlate {x.db} --x delta_frobenius --json");
-    json_keys_are(root, "x y given blocks n n_blocks p_min null_mean within_runs coefficients");
+    json_keys_are(root, "x y given blocks points null collapsed collapsed_unknown n n_blocks p_min "
+                        "null_mean zeros separation within_runs coefficients beside");
     assert_string_equal(json_text(root, "y"), "pretraining_forgetting");
     assert_string_equal(json_text(root, "blocks"), "config");
     assert_true(json_number(root, "n") == 16 && json_number(root, "n_blocks") == 4);
@@ -80,7 +81,8 @@ static void correlate_is_that_of_the_view(void **state)
     assert_int_equal(wane_json_size(list), 3);
     for (size_t i = 0; i < 3; i++) {
         const wane_json *c = wane_json_at(list, i);
-        json_keys_are(c, "name value low high p p_method reason");
+        json_keys_are(c, "name value low high p p_method reason result smallest_visible "
+                         "visible_reason");
         assert_string_equal(json_text(c, "name"), names[i]);
         CHECK_NEAR(json_number(c, "value"), expected[i], 1e-14, 0);
         assert_true(isnan(json_number(c, "low"))); /* below 6 blocks */
