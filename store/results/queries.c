@@ -6,6 +6,14 @@
 #include "store/base/memory.h"
 #include "store/results/database.h"
 
+static const char interventions_by_method[] = {
+#include "interventions_by_method.inc"
+};
+
+static const char interventions_matched[] = {
+#include "interventions_matched.inc"
+};
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* Parts that many queries share. */
@@ -105,33 +113,6 @@
     "ON c.id = r.id AND c.position = p.position AND c.matrix = s.matrix WHERE " THIS_RUN           \
     "AND " MEASURED("s") "AND " THIS_POSITION "ORDER BY r.id, p.position, m.id)"
 
-/* Two passes, so that nearly equal values keep their digits. */
-#define MEAN(value) "avg(v." value ") OVER w AS mean_" value ", "
-#define SQUARE(value) "(" value " - mean_" value ") * (" value " - mean_" value ")"
-#define SD(value) "sqrt(sum(" SQUARE(value) ") / nullif(count(" value ") - 1, 0))"
-#define MEAN_AND_SD(value, name) "avg(" value ") AS " name ", " SD(value) " AS " name "_sd, "
-#define EFFECTS_OVER_RUNS                                                                          \
-    MEAN_AND_SD("nll_change", "nll_change")                                                        \
-    MEAN_AND_SD("forgetting_change_pct", "forgetting_pct")                                         \
-    MEAN_AND_SD("nll_minus_intruders", "minus_intruders")                                          \
-    MEAN_AND_SD("latest_accuracy_change", "latest_change")                                         \
-    MEAN_AND_SD("seen_accuracy_change", "seen_change")
-#define MEANS_OF_EFFECTS                                                                           \
-    MEAN("nll_change")                                                                             \
-    MEAN("forgetting_change_pct")                                                                  \
-    MEAN("nll_minus_intruders") MEAN("latest_accuracy_change") MEAN("seen_accuracy_change")
-/* known: whether any arm of the method has a value; without one, its rows are one. */
-#define INTERVENED_RUNS                                                                            \
-    "(SELECT v.*, r.id, " MEANS_OF_EFFECTS                                                         \
-    "count(v.nll_change) OVER (PARTITION BY v.experiment, v.method, v.choice) > 0 AS known, "      \
-    "min(r.id) OVER (PARTITION BY v.experiment, v.method) AS first, "                              \
-    "instr('intruders neighbour shrink rescale energy', v.arm) AS place "                          \
-    "FROM intervention_effect v JOIN experiment e ON e.key = v.experiment "                        \
-    "JOIN run r ON r.experiment = e.id AND r.name = v.run AND r.superseded = 0 "                   \
-    "WHERE r.status = 'done' AND v.position = coalesce(:position, r.stages) "                      \
-    "AND (:choice IS NULL OR v.choice = :choice) AND (:arm IS NULL OR v.arm = :arm) "              \
-    "WINDOW w AS (PARTITION BY v.experiment, v.method, v.choice, v.arm, v.lambda)) "
-
 static const wane_named_parameter run_only[] = {
     {"run", "name or key of one run; all when not given", NULL, false}};
 static const wane_named_parameter run_position[] = {
@@ -172,7 +153,7 @@ static const wane_named_parameter example_parameters[] = {
 
 static const wane_named_parameter intervened_parameters[] = {
     {"choice", "top or all; both when not given", NULL, false},
-    {"arm", "one arm; all when not given", NULL, false},
+    {"arms", "arms that are compared, joined by commas; all when not given", NULL, false},
     {"position", "this stage instead of the last", NULL, true}};
 static const wane_named_parameter metric_only[] = {
     {"metric", "one metric; all when not given", NULL, false}};
@@ -285,17 +266,13 @@ static const wane_named_query named[] = {
      "WHERE " THIS_RUN "AND " THIS_POSITION
      "ORDER BY r.id, p.position, i.choice, i.arm, i.lambda, i.measure, i.target",
      RUN_POSITION},
-    {"interventions_by_method", "means and deviations of intervention_effect over finished runs",
-     "SELECT experiment, method, choice, CASE WHEN known THEN arm END AS arm, "
-     "CASE WHEN known THEN lambda END AS lambda, count(DISTINCT id) AS runs, count(nll_change) "
-     "AS defined, avg(CASE WHEN nll_change IS NOT NULL THEN matrices END) AS "
-     "matrices, " EFFECTS_OVER_RUNS
-     "max(reason) AS reason, count(forgetting_change_pct) AS forgetting_pct_n, "
-     "count(nll_minus_intruders) AS minus_intruders_n, count(latest_accuracy_change) AS "
-     "latest_change_n, count(seen_accuracy_change) AS seen_change_n FROM " INTERVENED_RUNS
-     "GROUP BY experiment, method, choice, CASE WHEN known THEN place END, "
-     "CASE WHEN known THEN lambda END ORDER BY first, choice DESC, place, lambda",
-     INTERVENED},
+    {"interventions_by_method",
+     "means and deviations of intervention_effect over the finished runs of a method that have all "
+     "arms shown",
+     interventions_by_method, INTERVENED},
+    {"interventions_matched",
+     "arms beside each other where all of them are: means over configs with their errors",
+     interventions_matched, INTERVENED},
     {"intruders", "intruders after every stage for any k, epsilon, side and reference",
      "SELECT " OUTER_COLUMNS ", " COUNT_OF ", " ENERGY_OF ", directions, " REASON_OF
      " FROM " OF_STAGES(THIS_POSITION),
