@@ -57,6 +57,12 @@ static void extend(range *r, double value)
     if (!(value <= r->high)) r->high = value;
 }
 
+static void extend_bars(range *x, const wane_bars *bars, size_t k, bool log)
+{
+    if (bars->left && (!log || bars->left[k] > 0)) extend(x, bars->left[k]);
+    if (bars->right && (!log || bars->right[k] > 0)) extend(x, bars->right[k]);
+}
+
 static wane_status ranges(range *x, range *y, bool *whole, const wane_chart *c, wane_error *err)
 {
     const char *title = c->title ? c->title : "untitled";
@@ -74,6 +80,7 @@ static wane_status ranges(range *x, range *y, bool *whole, const wane_chart *c, 
             extend(x, s->x[k]);
             extend(y, s->y[k]);
             *whole = *whole && s->x[k] == floor(s->x[k]);
+            if (c->bars) extend_bars(x, &c->bars[i], k, c->log_x);
             if (!s->low || !s->high) continue;
             if (!c->log_y || s->low[k] > 0) extend(y, s->low[k]);
             if (!c->log_y || s->high[k] > 0) extend(y, s->high[k]);

@@ -13,9 +13,9 @@
 
 enum { WANE_CHART_WIDTH = 640 };
 
-/* One line or cloud of points. low and high: the band's borders (of points: an error bar), or NULL.
- * NaN leaves a gap. x need not rise: a line goes through its points as they come, so that a path
- * (a frontier over lambda) is one series too. */
+/* One line or cloud of points. low and high: the band's borders (of points, and under the chart's
+ * `bars`: an error bar), or NULL. NaN leaves a gap. x need not rise: a line goes through its points
+ * as they come, so that a path (a frontier over lambda) is one series too. */
 typedef struct wane_series {
     const char *label;
     const double *x, *y, *low, *high;
@@ -23,6 +23,11 @@ typedef struct wane_series {
     bool baseline; /* what the others are compared with: grey, dashed, no marks; takes no colour */
     const bool *hollow; /* points drawn as an outline; NULL: none */
 } wane_series;
+
+/* Ends of error bars along x, per point of a series; NULL: none. NaN leaves one out. */
+typedef struct wane_bars {
+    const double *left, *right;
+} wane_bars;
 
 typedef enum wane_marks { WANE_MARKS_LINES, WANE_MARKS_POINTS } wane_marks;
 
@@ -33,6 +38,7 @@ typedef struct wane_chart {
     size_t x_name_count;
     bool log_x, log_y;
     wane_marks marks;
+    const wane_bars *bars; /* of each series, or NULL; with it, lines have error bars, not bands */
     const wane_series *series;
     size_t series_count;
     const char *hollow; /* what an outline means: a line at the bottom where one is drawn */

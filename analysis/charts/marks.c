@@ -61,6 +61,25 @@ static void line(const wane_plot *p, size_t series, wane_place *room)
     }
 }
 
+/* Error bars of one point, up and down and to both sides. */
+static void bars(const wane_plot *p, size_t series, size_t i)
+{
+    const wane_series *s = &p->chart->series[series];
+    wane_ink ink = wane_plot_style(p->chart, series).ink;
+    if (has_band(s, i)) {
+        wane_place low = wane_plot_place(p, s->x[i], s->low[i]);
+        wane_place high = wane_plot_place(p, s->x[i], s->high[i]);
+        wane_draw_line(p->drawing, low.x, low.y, high.x, high.y, ink, 1);
+    }
+    const wane_bars *ends = p->chart->bars ? &p->chart->bars[series] : NULL;
+    if (ends && wane_plot_has(s, i) && ends->left && ends->right && isfinite(ends->left[i]) &&
+        isfinite(ends->right[i])) {
+        wane_place left = wane_plot_place(p, ends->left[i], s->y[i]);
+        wane_place right = wane_plot_place(p, ends->right[i], s->y[i]);
+        wane_draw_line(p->drawing, left.x, left.y, right.x, right.y, ink, 1);
+    }
+}
+
 static void cloud(const wane_plot *p, size_t series, double radius)
 {
     const wane_series *s = &p->chart->series[series];
@@ -68,9 +87,7 @@ static void cloud(const wane_plot *p, size_t series, double radius)
     for (size_t i = 0; i < s->count; i++) {
         if (!wane_plot_has(s, i)) continue;
         wane_place at = wane_plot_place(p, s->x[i], s->y[i]);
-        if (has_band(s, i))
-            wane_draw_line(p->drawing, at.x, wane_plot_place(p, s->x[i], s->low[i]).y, at.x,
-                           wane_plot_place(p, s->x[i], s->high[i]).y, style.ink, 1);
+        bars(p, series, i);
         mark(p, s, i, at, style, radius);
     }
 }
@@ -91,7 +108,9 @@ void wane_plot_marks(const wane_plot *p)
     if (c->marks == WANE_MARKS_POINTS) {
         for (size_t i = 0; i < c->series_count; i++) cloud(p, i, points > MANY_POINTS ? 3 : 3.8);
     } else {
-        for (size_t i = 0; i < c->series_count; i++) band(p, i, room);
+        for (size_t i = 0; i < c->series_count && !c->bars; i++) band(p, i, room);
+        for (size_t i = 0; i < c->series_count && c->bars; i++)
+            for (size_t k = 0; k < c->series[i].count; k++) bars(p, i, k);
         for (size_t i = 0; i < c->series_count; i++) line(p, i, room);
     }
     wane_free(room);

@@ -171,6 +171,7 @@ typedef struct curves_call {
     size_t k;
     double epsilon;
     const char *side, *against, *choice, *matrix;
+    wane_option_list arms;
     wane_frontier_request frontier;
     wane_looks_request looks;
 } curves_call;
@@ -229,14 +230,17 @@ static bool settle_frontier(const wane_call *call, curves_call *c)
     else if (strcmp(choice, "top") != 0 && strcmp(choice, "all") != 0)
         (void)wane_cli_usage(call, "--choice %s: neither top nor all", choice);
     else if (r->task || r->corpus || c->band || r->counted || c->x_scale || c->y_scale)
-        (void)wane_cli_usage(call, "%s goes with --x, --by, --choice and --stage alone", r->metric);
+        (void)wane_cli_usage(call, "%s goes with --x, --by, --choice, --arms and --stage alone",
+                             r->metric);
     else {
         c->frontier = (wane_frontier_request){
             .x = x,
             .y = strcmp(r->metric, "frontier") == 0 ? "latest_accuracy_change" : r->metric,
             .by = r->by && strcmp(r->by, "order") == 0 ? "order_name" : r->by,
             .choice = choice,
-            .stage = r->stage};
+            .stage = r->stage,
+            .arms = c->arms.item,
+            .arm_count = c->arms.count};
         return true;
     }
     return false;
@@ -248,7 +252,7 @@ static bool settle_looks(const wane_call *call, curves_call *c)
     const wane_curves_request *r = &c->request;
     const char *side = c->side ? c->side : "u";
     if (r->task || r->corpus || c->band || c->k != NOT_GIVEN || c->against || r->x || r->by ||
-        c->x_scale || c->y_scale || c->choice)
+        c->x_scale || c->y_scale || c->choice || c->arms.count)
         (void)wane_cli_usage(call, "%s goes with --matrix, --side, --epsilon and --stage alone",
                              r->metric);
     else if (strcmp(side, "u") != 0 && strcmp(side, "v") != 0)
@@ -292,7 +296,8 @@ static bool settle(const wane_call *call, curves_call *c)
     else if (chart == FRONTIER) return settle_frontier(call, c);
     else if (chart == LOOKS) return settle_looks(call, c);
     else if (c->matrix) (void)wane_cli_usage(call, "--matrix goes with --metric rise or overlap");
-    else if (c->choice) (void)wane_cli_usage(call, "--choice goes with --metric frontier");
+    else if (c->choice || c->arms.count)
+        (void)wane_cli_usage(call, "--choice and --arms go with --metric frontier");
     else if (chart != CURVES && (r->x || r->by || r->task || r->corpus || c->band))
         (void)wane_cli_usage(call, "%s goes without --x, --by, --task, --corpus and --band",
                              r->metric);
@@ -354,6 +359,8 @@ static int run(wane_call *call)
          "with --x epsilon, --x k and intruders_by_matrix: after this stage (last)"},
         {"choice", 0, WANE_OPTION_TEXT, &c.choice, "top|all",
          "of a frontier: the first intruder of each matrix is scaled, or all (top)"},
+        {"arms", 0, WANE_OPTION_LIST, &c.arms, "NAME,...",
+         "of a frontier: only where all of these exist (every arm measured)"},
         {"matrix", 0, WANE_OPTION_TEXT, &c.matrix, "NAME",
          "of rise and overlap: one matrix, layers.0.q_proj"},
         {"band", 0, WANE_OPTION_TEXT, &c.band, "sd|ci",

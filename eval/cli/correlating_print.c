@@ -168,8 +168,9 @@ static void write_visible(wane_text *out, const wane_correlating *job,
         if (isnan(value)) wane_text_string(out, "undefined, C - 3 - q < 1");
         else wane_text_printf(out, "%.3f at 80%% power", value);
         if (c == SPEARMAN)
-            wane_text_printf(out, "%s: C = %zu configs, q = 0 covariates\n",
-                             isnan(value) ? "" : ", tanh(2.89 / sqrt(C - 3 - q))", g->configs);
+            wane_text_printf(out, "%s: C = %zu config%s, q = 0 covariates\n",
+                             isnan(value) ? "" : ", tanh(2.89 / sqrt(C - 3 - q))", g->configs,
+                             g->configs == 1 ? "" : "s");
         else wane_text_printf(out, ": q = %zu\n", q);
     }
 }

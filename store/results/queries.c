@@ -266,12 +266,9 @@ static const wane_named_query named[] = {
      "WHERE " THIS_RUN "AND " THIS_POSITION
      "ORDER BY r.id, p.position, i.choice, i.arm, i.lambda, i.measure, i.target",
      RUN_POSITION},
-    {"interventions_by_method",
-     "means and deviations of intervention_effect over the finished runs of a method that have all "
-     "arms shown",
+    {"interventions_by_method", "arms beside each other, means over a method's runs that have all",
      interventions_by_method, INTERVENED},
-    {"interventions_matched",
-     "arms beside each other where all of them are: means over configs with their errors",
+    {"interventions_matched", "the same over all configs, with standard errors over configs",
      interventions_matched, INTERVENED},
     {"intruders", "intruders after every stage for any k, epsilon, side and reference",
      "SELECT " OUTER_COLUMNS ", " COUNT_OF ", " ENERGY_OF ", directions, " REASON_OF
