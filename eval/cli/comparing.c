@@ -15,16 +15,8 @@
 static const char *const shared[] = {"kind", "rank", "learning_rate", "order_name", "seed"};
 enum { SHARED = sizeof shared / sizeof *shared };
 
-typedef struct candidate {
-    const char *experiment, *run, *key, *label;
-    int64_t stage, base;
-    bool usable, taken;
-} candidate;
-
-typedef struct candidates {
-    candidate *item;
-    size_t count, room;
-} candidates;
+typedef wane_compare_run candidate;
+typedef wane_compare_runs candidates;
 
 static wane_status no_memory(wane_error *err)
 {
@@ -84,6 +76,7 @@ static void write_sql(wane_text *sql, const wane_compare_question *q, const char
     else wane_text_string(sql, "l.stages");
     wane_text_string(sql, " WHERE l.superseded = 0 AND ");
     write_condition(sql, q, side, run_key);
+    if (!is(q->by, "method")) wane_text_string(sql, " AND l.bound IS NULL");
     if (q->experiment) {
         wane_text_string(sql, " AND l.experiment = ");
         wane_sql_text(sql, q->experiment);
@@ -173,10 +166,9 @@ static wane_status nothing_named(const wane_compare_question *q, const char *nam
     return st;
 }
 
-/* All runs of a side; a method, or else a run. */
-static wane_status find_side(candidates *list, wane_compare_side *side, wane_results *db,
-                             const wane_compare_question *q, const char *name, wane_arena *arena,
-                             wane_error *err)
+wane_status wane_comparing_side(candidates *list, wane_compare_side *side, wane_results *db,
+                                const wane_compare_question *q, const char *name, wane_arena *arena,
+                                wane_error *err)
 {
     int64_t id = 0;
     wane_error other;
@@ -279,7 +271,8 @@ wane_status wane_comparing_run(wane_comparing *out, wane_results *db,
     c.arena = wane_arena_new();
     if (!c.arena) return no_memory(err);
     for (int s = 0; s < 2; s++)
-        WANE_TRY(find_side(&list[s], &c.side[s], db, question, question->side[s], c.arena, err));
+        WANE_TRY(wane_comparing_side(&list[s], &c.side[s], db, question, question->side[s], c.arena,
+                                     err));
     if (list[0].count == list[1].count && is(list[0].item[0].key, list[1].item[0].key)) {
         st = wane_fail(err, WANE_EINVAL, "compare: %s and %s: are the same runs", c.side[0].name,
                        c.side[1].name);

@@ -86,6 +86,26 @@ typedef struct wane_comparing {
     wane_arena *arena; /* holds all of it */
 } wane_comparing;
 
+/* One run of a side. */
+typedef struct wane_compare_run {
+    const char *experiment, *run, *key, *label;
+    int64_t stage, base; /* ids */
+    bool usable, taken;
+} wane_compare_run;
+
+typedef struct wane_compare_runs {
+    wane_compare_run *item; /* freed with wane_free */
+    size_t count, room;
+} wane_compare_runs;
+
+/* All runs of a side, a value of question->by; or else, by method, a run. Names are held by
+ * `arena`. WANE_ENOTFOUND with what there is. */
+WANE_MUST_CHECK wane_status wane_comparing_side(wane_compare_runs *list, wane_compare_side *side,
+                                                wane_results *db,
+                                                const wane_compare_question *question,
+                                                const char *name, wane_arena *arena,
+                                                wane_error *err);
+
 /* Finds the runs, pairs them and compares. WANE_ENOTFOUND for a side that names no run,
  * WANE_EINVAL when two runs of a side would go with one of the other, or when no pair is left.
  * Owned by the caller, freed with wane_comparing_free. */
@@ -97,6 +117,15 @@ void wane_comparing_free(wane_comparing *comparing);
 /* comparing_measure.c: fills metric, task, loss of a comparison whose pairs are there. */
 WANE_MUST_CHECK wane_status wane_comparing_measure(wane_comparing *c, wane_results *db,
                                                    wane_error *err);
+
+/* Parts of pages: a number of so many digits, a change with its sign, a p, an interval; "-" for
+ * NaN. wane_comparing_write_side: "4 runs", and what is not among them. */
+void wane_comparing_write_number(wane_text *out, double value, int digits);
+void wane_comparing_write_change(wane_text *out, double value, int digits);
+void wane_comparing_write_p(wane_text *out, double p);
+void wane_comparing_write_interval(wane_text *out, double low, double high);
+void wane_comparing_write_side(wane_text *out, const char *title, const wane_compare_side *side,
+                               bool some_left_out);
 
 /* A page for people; `pairs` lists the pairs however many they are. */
 void wane_comparing_page(wane_text *out, const wane_comparing *comparing, bool pairs);

@@ -12,20 +12,20 @@ enum { LISTED = 12, DIGITS = 4 };
 
 /* ---------------------------------------------------------------------------------------- page */
 
-static void write_number(wane_text *out, double value, int digits)
+void wane_comparing_write_number(wane_text *out, double value, int digits)
 {
     char text[32];
     wane_text_string(out, wane_page_number(text, value, digits));
 }
 
 /* With its sign; "-" for NaN. */
-static void write_change(wane_text *out, double value, int digits)
+void wane_comparing_write_change(wane_text *out, double value, int digits)
 {
     if (value > 0) wane_text_string(out, "+");
-    write_number(out, value, digits);
+    wane_comparing_write_number(out, value, digits);
 }
 
-static void write_p(wane_text *out, double p)
+void wane_comparing_write_p(wane_text *out, double p)
 {
     if (isnan(p)) wane_text_string(out, "-");
     else if (p < 1e-4) wane_text_string(out, "< 0.0001");
@@ -33,7 +33,7 @@ static void write_p(wane_text *out, double p)
 }
 
 /* Both ends with the decimals that three digits of the larger take. */
-static void write_interval(wane_text *out, double low, double high)
+void wane_comparing_write_interval(wane_text *out, double low, double high)
 {
     double size = fmax(fabs(low), fabs(high));
     if (isnan(low)) wane_text_string(out, "-");
@@ -53,12 +53,13 @@ static void add_count(wane_text *out, bool *some, size_t count, const char *what
 }
 
 /* "4 runs", and what is not among them. */
-static void write_side(wane_text *out, const char *title, const wane_compare_side *s, size_t pairs)
+void wane_comparing_write_side(wane_text *out, const char *title, const wane_compare_side *s,
+                               bool some_left_out)
 {
     wane_text line = {0};
     bool some = false;
     wane_text_printf(&line, "%s: %zu run%s", s->name, s->runs, s->runs == 1 ? "" : "s");
-    if (pairs < s->runs) {
+    if (some_left_out) {
         wane_text_string(&line, ", left out: ");
         add_count(&line, &some, s->diverged, "diverged");
         add_count(&line, &some, s->gate_failed, "with a failed gate");
@@ -102,8 +103,8 @@ static void write_flags(wane_text *out, const wane_comparing *c)
 static void write_head(wane_text *out, const wane_comparing *c)
 {
     const wane_compare_question *q = c->question;
-    write_side(out, "first", &c->side[0], c->pairs);
-    write_side(out, "second", &c->side[1], c->pairs);
+    wane_comparing_write_side(out, "first", &c->side[0], c->pairs < c->side[0].runs);
+    wane_comparing_write_side(out, "second", &c->side[1], c->pairs < c->side[1].runs);
     if (c->pairs == 1)
         wane_page_line(out, "pair", "%s and %s", c->pair[0].run[0], c->pair[0].run[1]);
     else
@@ -120,18 +121,18 @@ static void write_head(wane_text *out, const wane_comparing *c)
 static void write_metric(wane_text *rows, const wane_compare_metric *m, bool several)
 {
     wane_text_printf(rows, "%s\t", m->name);
-    write_number(rows, m->side[0].mean, DIGITS);
+    wane_comparing_write_number(rows, m->side[0].mean, DIGITS);
     wane_text_string(rows, "\t");
-    write_number(rows, m->side[1].mean, DIGITS);
+    wane_comparing_write_number(rows, m->side[1].mean, DIGITS);
     wane_text_string(rows, "\t");
-    write_change(rows, m->difference.mean, DIGITS);
+    wane_comparing_write_change(rows, m->difference.mean, DIGITS);
     if (several) {
         wane_text_string(rows, "\t");
-        write_interval(rows, m->difference.low, m->difference.high);
+        wane_comparing_write_interval(rows, m->difference.low, m->difference.high);
         wane_text_string(rows, "\t");
-        write_number(rows, m->difference.sd, 2);
+        wane_comparing_write_number(rows, m->difference.sd, 2);
         wane_text_printf(rows, "\t%zu\t", m->difference.n);
-        write_p(rows, m->p);
+        wane_comparing_write_p(rows, m->p);
         wane_text_printf(rows, "\t%zu/%zu", m->agree, m->difference.n);
     }
     wane_text_string(rows, "\n");
@@ -182,7 +183,8 @@ static void write_pairs(wane_text *out, const wane_comparing *c, bool all)
         wane_text_string(&rows, c->pair[i].label);
         for (size_t k = 0; k < count; k++) {
             wane_text_string(&rows, "\t");
-            write_change(&rows, shown[k]->value[1][i] - shown[k]->value[0][i], DIGITS);
+            wane_comparing_write_change(&rows, shown[k]->value[1][i] - shown[k]->value[0][i],
+                                        DIGITS);
         }
         wane_text_string(&rows, "\n");
     }
@@ -211,10 +213,10 @@ static void write_tasks(wane_text *out, const wane_comparing *c)
         wane_text_printf(&rows, "\t%.4f\t%.4f\t%+.4f\t%zu\t%zu\t", (double)t->right[0] / n,
                          (double)t->right[1] / n, ((double)t->right[1] - (double)t->right[0]) / n,
                          t->only[0], t->only[1]);
-        write_p(&rows, t->p);
+        wane_comparing_write_p(&rows, t->p);
         if (several) {
             wane_text_printf(&rows, "\t%zu\t%zu\t", t->example[0], t->example[1]);
-            write_p(&rows, t->p_examples);
+            wane_comparing_write_p(&rows, t->p_examples);
         }
         wane_text_string(&rows, "\n");
     }
@@ -246,11 +248,11 @@ static void write_losses(wane_text *out, const wane_comparing *c)
         if (isnan(l->base)) wane_text_string(&rows, "-");
         else wane_text_printf(&rows, "%.4f", l->base);
         wane_text_printf(&rows, "\t%.4f\t%.4f\t%+.4f\t", p->first, p->second, p->difference);
-        write_interval(&rows, p->low, p->high);
+        wane_comparing_write_interval(&rows, p->low, p->high);
         wane_text_string(&rows, "\t");
-        write_number(&rows, p->stderr_, 2);
+        wane_comparing_write_number(&rows, p->stderr_, 2);
         wane_text_string(&rows, "\t");
-        write_p(&rows, p->p);
+        wane_comparing_write_p(&rows, p->p);
         wane_text_string(&rows, "\n");
     }
     wane_text_string(out, "\nLoss on the same documents (nats/token) and examples (nats)\n");
