@@ -26,11 +26,21 @@ static const char experiment[] =
     "  - {name: wild, kind: full-matrices, learning_rate: 300}\n"
     "training: {epochs: 2, batch_size: 4, max_seq_length: 96}\n"
     "protocol: {evaluate: seen}\n"
+    "track: {every: 3, nll_tokens: 50, task_rows: 3, spectra: false}\n"
     "keep: last\n";
 
+/* Accuracies of a task in the looks into the last stage of that run. */
+#define LOOKS                                                                                      \
+    "FROM run r JOIN run_stage p ON p.run = r.id AND p.position = 2 JOIN score s ON s.stage = "    \
+    "p.stage AND s.step > 0 JOIN task t ON t.id = s.task WHERE r.rank = 3 AND s.metric = "         \
+    "'accuracy' AND t.name = "
+#define METRIC(metric)                                                                             \
+    "(SELECT value FROM metric m JOIN run r ON r.id = m.run WHERE r.rank = 3 AND m.position = 2 "  \
+    "AND m.name = '" metric "')"
 #define SCORED                                                                                     \
     "SELECT group_concat(n, ' ') FROM (SELECT p.position || t.name || count(*) AS n FROM run r "   \
-    "JOIN run_stage p ON p.run = r.id JOIN score s ON s.stage = p.stage JOIN task t ON t.id = "    \
+    "JOIN run_stage p ON p.run = r.id JOIN score s ON s.stage = p.stage AND s.step = -1 JOIN "     \
+    "task t ON t.id = "                                                                            \
     "s.task WHERE r.rank = 3 GROUP BY p.position, t.name ORDER BY p.position, t.name)"
 /* The accuracy of a task after the stage at a position. */
 #define ACCURACY(task, position)                                                                   \
@@ -56,6 +66,21 @@ static const struct {
     {"SELECT count(*) FROM usage u WHERE phase = 'train' AND tokens = (SELECT sum(s.tokens) FROM "
      "step s WHERE s.stage = u.stage)",
      "6"},
+    /* each epoch has each row once */
+    {"SELECT count(*) FROM stage g WHERE g.steps > 0 AND (SELECT sum(s.tokens) FROM step s WHERE "
+     "s.stage = g.id AND 2 * s.step < g.steps) = (SELECT sum(s.tokens) FROM step s WHERE s.stage = "
+     "g.id AND 2 * s.step >= g.steps)",
+     "6"},
+    /* looks: at every third step and the last, on 50 tokens and 3 rows */
+    {"SELECT group_concat(DISTINCT p.position || ':' || l.step) FROM run_stage p JOIN likelihood l "
+     "ON l.stage = p.stage AND l.step > 0",
+     "1:3,1:6,2:3,2:4"},
+    {"SELECT min(tokens) || ' ' || max(tokens) FROM likelihood WHERE step > 0", "50 50"},
+    {"SELECT min(n) || ' ' || max(n) FROM score WHERE step > 0 AND metric = 'accuracy'", "3 3"},
+    {"SELECT " METRIC("min_acc") " = min(value) " LOOKS "'topic'", "1"},
+    {"SELECT abs(" METRIC("wc_acc") " - (value + " METRIC("min_acc") ") / 2) < 1e-12 " LOOKS
+                                                                     "'counting' AND s.step = 4",
+     "1"},
     /* accuracy, loss, majority; two divergences of the task just trained; what comes later is not
        measured before, what is watched always */
     {SCORED, "0counting3 0order3 0topic3 1order3 1topic5 2counting5 2order3 2topic3"},
