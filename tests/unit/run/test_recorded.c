@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/files/file.h"
 #include "store/results/query.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
@@ -176,9 +177,31 @@ static void what_a_limited_run_records(void **state)
     wane_results_close(db);
 }
 
+/* Two rows that are trained on and measured: the gate fails, and so do the runs. */
+static void a_failed_gate_is_the_end_of_a_run(void **state)
+{
+    (void)state;
+    static const char rows[] = "{\"text\": \"the dog runs\", \"label\": \"yes\"}\n"
+                               "{\"text\": \"the cat sits\", \"label\": \"no\"}\n";
+    wane_error err;
+    wane_query *query = NULL;
+    CHECK_OK(wane_folder_make(scratch_path("same"), &err));
+    write_file(scratch_path("same/train.jsonl"), rows, sizeof rows - 1);
+    write_file(scratch_path("same/test.jsonl"), rows, sizeof rows - 1);
+    wane_results *db = run("same.db", "tasks=[{name: topic, path: same}]");
+    assert_string_equal(answer(&query, db,
+                               "SELECT (SELECT value FROM gate WHERE name = 'overlap' AND subject "
+                               "= 'topic' AND run = 1) || ' ' || count(*) || ' ' || sum(status = "
+                               "'gate_failed') FROM run"),
+                        "2.0 3 3");
+    wane_query_free(query);
+    wane_results_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(what_a_run_records),
-                                       cmocka_unit_test(what_a_limited_run_records)};
+                                       cmocka_unit_test(what_a_limited_run_records),
+                                       cmocka_unit_test(a_failed_gate_is_the_end_of_a_run)};
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
