@@ -100,6 +100,14 @@ char *read_file(const char *path, size_t *count)
     return bytes;
 }
 
+void copy_file(const char *from, const char *to)
+{
+    size_t count = 0;
+    char *bytes = read_file(from, &count);
+    write_file(to, bytes, count);
+    free(bytes);
+}
+
 int64_t query_integer(wane_results *db, const char *sql)
 {
     wane_error err = {0};
@@ -117,6 +125,20 @@ int64_t query_integer_at(const char *path, const char *sql)
     wane_results *db = NULL;
     CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
     int64_t value = query_integer(db, sql);
+    wane_results_close(db);
+    return value;
+}
+
+double query_number_at(const char *path, const char *sql)
+{
+    wane_error err = {0};
+    wane_results *db = NULL;
+    wane_query *query = NULL;
+    CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
+    CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
+    CHECK_OK(wane_query_next(query, &err));
+    double value = wane_query_double(query, 0);
+    wane_query_free(query);
     wane_results_close(db);
     return value;
 }

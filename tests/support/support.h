@@ -47,10 +47,12 @@ const char *scratch_path(const char *name);
 /* Writes / reads a whole file of the test, failing the test on error. */
 void write_file(const char *path, const void *bytes, size_t count);
 char *read_file(const char *path, size_t *count); /* NUL-terminated; free() it */
+void copy_file(const char *from, const char *to);
 
 /* The first column of the first row as a whole number; the test fails when there is none. */
 int64_t query_integer(wane_results *db, const char *sql);
 /* The same of the database at `path`, opened for reading. */
 int64_t query_integer_at(const char *path, const char *sql);
+double query_number_at(const char *path, const char *sql);
 
 #endif

@@ -273,16 +273,14 @@ static void save_changed(const char *name, float value)
 {
     wane_error err;
     wane_model *model = NULL;
-    size_t count = 0;
     CHECK_OK(wane_model_load(&model, scratch_path("base"), &err));
     long at = wane_parameters_find(&model->parameters, "model.norm.weight");
     wane_model_weight(model, (size_t)at)[3] = value;
     CHECK_OK(wane_model_save(model, scratch_path(name), &err));
     wane_model_free(model);
-    char *tokenizer = read_file(scratch_path("base/tokenizer.json"), &count), path[64];
+    char path[64];
     (void)snprintf(path, sizeof path, "%s/tokenizer.json", name);
-    write_file(scratch_path(path), tokenizer, count);
-    free(tokenizer);
+    copy_file(scratch_path("base/tokenizer.json"), scratch_path(path));
 }
 
 /* A model whose logits are not numbers: the page shows no number and why, exit 1. */

@@ -54,14 +54,6 @@ static void examples_refused(const char *name, const char *cause)
     refused(arguments, output, cause);
 }
 
-static void copy(const char *from, const char *to)
-{
-    size_t count = 0;
-    char *bytes = read_file(from, &count);
-    write_file(to, bytes, count);
-    free(bytes);
-}
-
 static int prepare(void **state)
 {
     wane_error err;
@@ -119,7 +111,7 @@ static void databases_are_not_replaced(void **state)
     const char *const to_itself[] = {"curves", other, "-o", svg, NULL};
     assert_int_equal(symlink("kept.db", svg), 0);
     refused(to_itself, svg, "is an input of this command");
-    copy(other, csv);
+    copy_file(other, csv);
     const char *const to_other[] = {"curves", other, "-o", csv, NULL};
     refused(to_other, csv, "is a database");
 }
@@ -131,7 +123,7 @@ static void folders_are_not_replaced(void **state)
     char folder[512];
     (void)snprintf(folder, sizeof folder, "%s", scratch_path("holds"));
     CHECK_OK(wane_folder_make(folder, &err));
-    copy(other, scratch_path("holds/any"));
+    copy_file(other, scratch_path("holds/any"));
     const char *const pretrain[] = {"pretrain", "-o", folder, "--steps", "1", NULL};
     refused(pretrain, scratch_path("holds/any"), "holds a database");
     assert_false(wane_file_exists(scratch_path("holds/tokenizer.json")));

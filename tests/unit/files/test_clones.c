@@ -104,15 +104,10 @@ static void model_with_pointer(const char *name, const char *weights)
     remove_tree(folder);
     CHECK_OK(wane_folder_make(folder, &err));
     (void)snprintf(config, sizeof config, "%s/config.json", folder);
-    size_t count = 0;
-    char *bytes = read_file(TENSORS "tiny-llama/config.json", &count);
-    write_file(config, bytes, count);
-    free(bytes);
+    copy_file(TENSORS "tiny-llama/config.json", config);
     (void)snprintf(file, sizeof file, "%s/%s", folder, weights);
     (void)snprintf(source, sizeof source, TENSORS "tiny-llama/model.safetensors");
-    bytes = read_file(source, &count);
-    write_file(file, bytes, count);
-    free(bytes);
+    copy_file(source, file);
     (void)snprintf(file, sizeof file, "%s/%s", folder, name);
     write_file(file, pointer, sizeof pointer - 1);
     CHECK_FAILS(wane_model_load(&model, folder, &err), WANE_EFORMAT, cause);
@@ -160,19 +155,16 @@ static void key_of(char out[WANE_SHA256_HEX], const char *path)
 static const char *snapshot_of(const char *source)
 {
     wane_error err;
-    char **names = NULL, path[512], target[64];
+    char **names = NULL, path[512], blob[512], target[64];
     size_t count = 0;
     remove_tree(scratch_path("hub"));
     CHECK_OK(wane_folder_make(scratch_path("hub/blobs"), &err));
     CHECK_OK(wane_folder_make(scratch_path("hub/snapshots/0"), &err));
     CHECK_OK(wane_folder_list(&names, &count, source, &err));
     for (size_t i = 0; i < count; i++) {
-        size_t bytes = 0;
         (void)snprintf(path, sizeof path, "%s/%s", source, names[i]);
-        char *content = read_file(path, &bytes);
-        (void)snprintf(path, sizeof path, "%s/blobs/%zu", scratch_path("hub"), i);
-        write_file(path, content, bytes);
-        free(content);
+        (void)snprintf(blob, sizeof blob, "%s/blobs/%zu", scratch_path("hub"), i);
+        copy_file(path, blob);
         (void)snprintf(target, sizeof target, "../../blobs/%zu", i);
         (void)snprintf(path, sizeof path, "%s/snapshots/0/%s", scratch_path("hub"), names[i]);
         assert_int_equal(symlink(target, path), 0);

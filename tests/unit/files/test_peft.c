@@ -27,11 +27,9 @@ static void count_warning(void *context, const char *line)
 static const char *edited(const char *from, const char *to)
 {
     wane_error err;
-    size_t count = 0;
     CHECK_OK(wane_folder_make(scratch_path("adapter"), &err));
-    char *bytes = read_file(FIXTURES "adapter-plain/adapter_model.safetensors", &count);
-    write_file(scratch_path("adapter/adapter_model.safetensors"), bytes, count);
-    free(bytes);
+    copy_file(FIXTURES "adapter-plain/adapter_model.safetensors",
+              scratch_path("adapter/adapter_model.safetensors"));
     char *config = read_file(FIXTURES "adapter-plain/adapter_config.json", NULL);
     char *place = strstr(config, from);
     assert_non_null(place);

@@ -144,15 +144,12 @@ static const char *index_with(const char *from, const char *to)
                                         "model-00002-of-00003.safetensors",
                                         "model-00003-of-00003.safetensors"};
     wane_error err;
-    char path[256];
+    char path[256], copy[64];
     CHECK_OK(wane_folder_make(scratch_path("model"), &err));
     for (size_t i = 0; i < 3; i++) {
-        size_t count = 0;
         (void)snprintf(path, sizeof path, "%stiny-llama-shards/%s", fixtures, names[i]);
-        char *bytes = read_file(path, &count);
-        (void)snprintf(path, sizeof path, "model/%s", names[i]);
-        write_file(scratch_path(path), bytes, count);
-        free(bytes);
+        (void)snprintf(copy, sizeof copy, "model/%s", names[i]);
+        copy_file(path, scratch_path(copy));
     }
     char *index = read_file(fixture("tiny-llama-shards/model.safetensors.index.json"), NULL);
     char *place = strstr(index, from);
@@ -188,10 +185,8 @@ static void a_wrong_index_is_refused(void **state)
             &t, index_with("\"lm_head.weight\": \"model-00003-of-00003.safetensors\",", ""), &err),
         WANE_EFORMAT, "lm_head.weight: in model-00003-of-00003.safetensors, but not in the index");
     (void)index_with("metadata", "other"); /* one tensor in two shards */
-    size_t count = 0;
-    char *bytes = read_file(scratch_path("model/model-00001-of-00003.safetensors"), &count);
-    write_file(scratch_path("model/model-00002-of-00003.safetensors"), bytes, count);
-    free(bytes);
+    copy_file(scratch_path("model/model-00001-of-00003.safetensors"),
+              scratch_path("model/model-00002-of-00003.safetensors"));
     CHECK_FAILS(wane_tensors_open(&t, scratch_path("model"), &err), WANE_EFORMAT,
                 "in model-00001-of-00003.safetensors and in model-00002-of-00003.safetensors");
     CHECK_FAILS(wane_tensors_open(&t, scratch_folder(), &err), WANE_ENOTFOUND,

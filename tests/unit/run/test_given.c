@@ -70,14 +70,6 @@ static int64_t ask(const char *database, const char *sql)
     return query_integer_at(scratch_path(database), sql);
 }
 
-static void copy_file(const char *from, const char *to)
-{
-    size_t count = 0;
-    char *bytes = read_file(from, &count);
-    write_file(to, bytes, count);
-    free(bytes);
-}
-
 /* A method of two given stages, in the scratch folder. */
 static void two_stages(wane_text *out, const char *name, const char *first, const char *second)
 {

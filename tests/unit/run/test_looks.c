@@ -54,16 +54,7 @@ static int make(void **state)
 
 static double number(const char *database, const char *sql)
 {
-    wane_error err;
-    wane_results *db = NULL;
-    wane_query *query = NULL;
-    CHECK_OK(wane_results_open(&db, scratch_path(database), WANE_RESULTS_READ, &err));
-    CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
-    CHECK_OK(wane_query_next(query, &err));
-    double value = wane_query_double(query, 0);
-    wane_query_free(query);
-    wane_results_close(db);
-    return value;
+    return query_number_at(scratch_path(database), sql);
 }
 
 #define COUNTS(sql, count) assert_int_equal((int)number("small.db", sql), count)

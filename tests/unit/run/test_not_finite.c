@@ -70,8 +70,7 @@ static void change(const char *to, const char *from, const char *parameter, int 
 {
     wane_error err;
     wane_model *model = NULL;
-    char path[64];
-    size_t count = 0;
+    char path[64], copy[64];
     CHECK_OK(wane_model_load(&model, scratch_path(from), &err));
     long at = wane_parameters_find(&model->parameters, parameter);
     assert_true(at >= 0);
@@ -82,10 +81,8 @@ static void change(const char *to, const char *from, const char *parameter, int 
     CHECK_OK(wane_model_save(model, scratch_path(to), &err));
     wane_model_free(model);
     (void)snprintf(path, sizeof path, "%s/tokenizer.json", from);
-    char *tokenizer = read_file(scratch_path(path), &count);
-    (void)snprintf(path, sizeof path, "%s/tokenizer.json", to);
-    write_file(scratch_path(path), tokenizer, count);
-    free(tokenizer);
+    (void)snprintf(copy, sizeof copy, "%s/tokenizer.json", to);
+    copy_file(scratch_path(path), scratch_path(copy));
 }
 
 static int make(void **state)

@@ -88,16 +88,14 @@ static void files_of_models(void **state)
 {
     (void)state;
     wane_error err;
-    size_t bytes = 0, count = 0;
+    size_t bytes = 0;
     CHECK_OK(wane_folder_make(scratch_path("damaged"), &err));
     static const char *const names[] = {"config.json", "tokenizer.json"};
     for (size_t i = 0; i < 2; i++) {
         char from[64], to[64];
         (void)snprintf(from, sizeof from, "model/%s", names[i]);
         (void)snprintf(to, sizeof to, "damaged/%s", names[i]);
-        char *text = read_file(scratch_path(from), &count);
-        write_file(scratch_path(to), text, count);
-        free(text);
+        copy_file(scratch_path(from), scratch_path(to));
     }
     char *weights = read_file(scratch_path("model/model.safetensors"), &bytes);
     write_file(scratch_path("damaged/model.safetensors"), weights, bytes / 2);
@@ -134,15 +132,12 @@ static void tokens_without_a_row(void **state)
     static const char *const names[] = {"config.json", "tokenizer.json", "model.safetensors"};
     static const char added[] = "{\"pad_token\": \"[PAD]\"}";
     char larger[512], text[512], task[512];
-    size_t count = 0;
     CHECK_OK(wane_folder_make(scratch_path("larger"), &err));
     for (size_t i = 0; i < 3; i++) {
         char from[64], to[64];
         (void)snprintf(from, sizeof from, "model/%s", names[i]);
         (void)snprintf(to, sizeof to, "larger/%s", names[i]);
-        char *bytes = read_file(scratch_path(from), &count);
-        write_file(scratch_path(to), bytes, count);
-        free(bytes);
+        copy_file(scratch_path(from), scratch_path(to));
     }
     write_file(scratch_path("larger/tokenizer_config.json"), added, sizeof added - 1);
     (void)snprintf(larger, sizeof larger, "%s", scratch_path("larger"));
@@ -250,13 +245,9 @@ static void corrupted_tokenizer(void **state)
     size_t bytes = 0;
     wane_text mixed = {0};
     CHECK_OK(wane_folder_make(scratch_path("mixed"), &err));
-    char *text = read_file(scratch_path("model/config.json"), &bytes);
-    write_file(scratch_path("mixed/config.json"), text, bytes);
-    free(text);
-    text = read_file(scratch_path("model/model.safetensors"), &bytes);
-    write_file(scratch_path("mixed/model.safetensors"), text, bytes);
-    free(text);
-    text = read_file(scratch_path("model/tokenizer.json"), &bytes);
+    copy_file(scratch_path("model/config.json"), scratch_path("mixed/config.json"));
+    copy_file(scratch_path("model/model.safetensors"), scratch_path("mixed/model.safetensors"));
+    char *text = read_file(scratch_path("model/tokenizer.json"), &bytes);
     char *vocabulary = strstr(text, "\"vocab\": {");
     assert_non_null(vocabulary);
     *vocabulary = '\0';
