@@ -148,24 +148,6 @@ static void other_rows(void **state)
     steps[1].loss = 2.25;
     CHECK_OK(wane_results_put_steps(db, stage, &steps[1], 1, &err));
     assert_int_equal(query_integer(db, "SELECT count(*) FROM step WHERE loss IN (2.5, 2.25)"), 2);
-    const wane_usage_row usage = {"train", 1.5, 3, 1000, 50};
-    CHECK_OK(wane_results_add_usage(db, stage, &usage, &err));
-    CHECK_OK(wane_results_add_usage(db, stage, &(wane_usage_row){"train", 1, 1, 900, 50}, &err));
-    assert_int_equal(query_integer(db,
-                                   "SELECT count(*) FROM usage WHERE wall_s = 2.5 AND cpu_s = 4 "
-                                   "AND peak_bytes = 1000 AND tokens = 100"),
-                     1);
-    /* What a phase does not count stays unknown, however often it is added to. */
-    const wane_usage_row uncounted = {"score", 1, 1, WANE_NULL, WANE_NULL};
-    for (int i = 0; i < 2; i++) CHECK_OK(wane_results_add_usage(db, stage, &uncounted, &err));
-    assert_int_equal(query_integer(db, "SELECT count(*) FROM usage WHERE phase = 'score' AND "
-                                       "wall_s = 2 AND peak_bytes IS NULL AND tokens IS NULL"),
-                     1);
-    CHECK_OK(wane_results_add_usage(db, stage, &(wane_usage_row){"score", 1, 1, 7, 5}, &err));
-    CHECK_OK(wane_results_add_usage(db, stage, &uncounted, &err));
-    assert_int_equal(query_integer(db, "SELECT count(*) FROM usage WHERE phase = 'score' AND "
-                                       "wall_s = 4 AND peak_bytes = 7 AND tokens = 5"),
-                     1);
     CHECK_OK(wane_results_add_event(db, s.run[0], 0, "warning", "something", &err));
     CHECK_FAILS(wane_results_add_event(db, 0, 0, "loud", "x", &err), WANE_EINVAL, "CHECK");
     assert_int_equal(query_integer(db,
@@ -187,16 +169,42 @@ static void other_rows(void **state)
     sample_close(db, &s);
 }
 
+static void usage_adds_up(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    static sample s;
+    wane_results *db = sample_open(&s, scratch_path("usage.db"), &small);
+    int64_t stage = s.stage[1];
+    const wane_usage_row usage = {"train", 1.5, 3, 1000, 50};
+    CHECK_OK(wane_results_add_usage(db, stage, &usage, &err));
+    CHECK_OK(wane_results_add_usage(db, stage, &(wane_usage_row){"train", 1, 1, 900, 50}, &err));
+    assert_int_equal(query_integer(db,
+                                   "SELECT count(*) FROM usage WHERE wall_s = 2.5 AND cpu_s = 4 "
+                                   "AND peak_bytes = 1000 AND tokens = 100"),
+                     1);
+    /* What a phase does not count stays unknown, however often it is added to. */
+    const wane_usage_row uncounted = {"score", 1, 1, WANE_NULL, WANE_NULL};
+    for (int i = 0; i < 2; i++) CHECK_OK(wane_results_add_usage(db, stage, &uncounted, &err));
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM usage WHERE phase = 'score' AND "
+                                       "wall_s = 2 AND peak_bytes IS NULL AND tokens IS NULL"),
+                     1);
+    CHECK_OK(wane_results_add_usage(db, stage, &(wane_usage_row){"score", 1, 1, 7, 5}, &err));
+    CHECK_OK(wane_results_add_usage(db, stage, &uncounted, &err));
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM usage WHERE phase = 'score' AND "
+                                       "wall_s = 4 AND peak_bytes = 7 AND tokens = 5"),
+                     1);
+    sample_close(db, &s);
+}
+
 static void stages_are_sealed(void **state)
 {
     (void)state;
     wane_error err = {0};
-    wane_results *db = NULL;
     static sample s;
+    wane_results *db = sample_open(&s, scratch_path("seal.db"), &small);
     wane_stage_state stage = {0};
     char *path = NULL, *sha = NULL;
-    CHECK_OK(wane_results_open(&db, scratch_path("seal.db"), WANE_RESULTS_CREATE, &err));
-    sample_plan(db, &s, &small, "e");
     int64_t id = s.stage[1];
     CHECK_OK(wane_results_stage_state(db, &stage, id, &err));
     assert_int_equal(stage.status, WANE_STAGE_PLANNED);
@@ -245,11 +253,9 @@ static void runs_are_sealed(void **state)
 {
     (void)state;
     wane_error err = {0};
-    wane_results *db = NULL;
     static sample s;
+    wane_results *db = sample_open(&s, scratch_path("runs.db"), &small);
     wane_run_state run = {0};
-    CHECK_OK(wane_results_open(&db, scratch_path("runs.db"), WANE_RESULTS_CREATE, &err));
-    sample_plan(db, &s, &small, "e");
     for (int status = 0; status <= WANE_RUN_GATE_FAILED; status++) {
         CHECK_OK(wane_results_set_run_status(db, s.run[0], (wane_run_status)status, NULL, &err));
         CHECK_OK(wane_results_run_state(db, &run, s.run[0], &err));
@@ -322,6 +328,7 @@ int main(void)
         cmocka_unit_test(cells_are_written_once_and_whole),
         cmocka_unit_test(bad_cells_leave_nothing),
         cmocka_unit_test(other_rows),
+        cmocka_unit_test(usage_adds_up),
         cmocka_unit_test(stages_are_sealed),
         cmocka_unit_test(runs_are_sealed),
         cmocka_unit_test(what_is_at_work_cannot_be_sealed),
