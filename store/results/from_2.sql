@@ -11,6 +11,3 @@ INSERT INTO seal (part, id) SELECT DISTINCT 'cell', stage FROM cell;
 INSERT INTO seal (part, id)
 SELECT p.column1, r.id FROM run r, (VALUES ('run'), ('run_stage'), ('parameter'), ('metric'), ('gate')) p
 WHERE r.status IN ('done', 'diverged', 'gate_failed');
--- A phase that counts no tokens said 0 of them.
-UPDATE usage SET tokens = NULL WHERE phase <> 'train' AND tokens = 0;
-UPDATE usage SET peak_bytes = NULL WHERE peak_bytes = 0;
