@@ -353,22 +353,21 @@ static wane_status add_table(wane_correlating *job, const rows *p, size_t x, boo
     return fill(t, job, p, x, err);
 }
 
+/* The counts that have an energy and cosines beside them. */
 static bool counts_intruders(const char *column)
 {
-    return strncmp(column, "intruders", strlen("intruders")) == 0;
+    return strcmp(column, "intruders") == 0 || strcmp(column, "intruders_v") == 0;
 }
 
 static const char *energy_of(const char *column)
 {
-    size_t length = strlen(column);
-    bool right = length > 2 && strcmp(column + length - 2, "_v") == 0;
-    return right ? "intruder_energy_v" : "intruder_energy";
+    return strcmp(column, "intruders_v") == 0 ? "intruder_energy_v" : "intruder_energy";
 }
 
-/* Whether a partial coefficient of x on a covariate would see next to nothing. */
-static bool mostly_zero(const wane_correlating_group *g)
+bool wane_correlating_mostly_zero(const wane_correlating *job)
 {
-    return g->count_x && 2 * g->zeros_x > g->result.points;
+    const wane_correlating_group *g = &job->table[0].group[0];
+    return job->given_count > 0 && g->count_x && 2 * g->zeros_x > g->result.points;
 }
 
 static wane_status make_tables(wane_correlating *job, rows *p, wane_error *err)
@@ -377,7 +376,7 @@ static wane_status make_tables(wane_correlating *job, rows *p, wane_error *err)
     wane_status st = fill(&job->table[0], job, p, 0, err);
     job->tables = 1;
     if (st != WANE_OK) return st;
-    size_t columns = mostly_zero(&job->table[0].group[0]) ? p->x_count : 1;
+    size_t columns = wane_correlating_mostly_zero(job) ? p->x_count : 1;
     for (size_t x = 1; x < columns && st == WANE_OK; x++) st = add_table(job, p, x, false, err);
     for (size_t x = 0; x < columns && job->collapsed_count > 0 && st == WANE_OK; x++)
         st = add_table(job, p, x, true, err);
@@ -441,19 +440,25 @@ void wane_correlating_free(wane_correlating *job)
 
 /* --------------------------------------------------------------------------------------- claims */
 
+enum { PARTIAL = 3 };
+
 size_t wane_correlating_covariates(const wane_correlation *r, size_t coefficient)
 {
-    enum { PARTIAL = 3 };
     return coefficient == PARTIAL ? r->given_degrees : 0;
 }
 
 double wane_correlating_visible(const wane_correlating_group *g, size_t coefficient,
                                 const char **reason)
 {
-    size_t configs = g->result.blocks == WANE_BLOCKS_CONFIG ? g->result.block_count : g->configs;
+    const wane_correlation *r = &g->result;
+    size_t covariates = wane_correlating_covariates(r, coefficient);
+    bool given = coefficient == PARTIAL;
     double value =
-        wane_smallest_visible(configs, wane_correlating_covariates(&g->result, coefficient));
-    if (reason) *reason = isnan(value) ? "few_configs" : NULL;
+        given && covariates == 0 ? (double)NAN : wane_smallest_visible(g->configs, covariates);
+    if (reason)
+        *reason = !isnan(value)              ? NULL
+                  : given && covariates == 0 ? r->coefficient[PARTIAL].reason
+                                             : "few_configs";
     return value;
 }
 

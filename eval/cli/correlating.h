@@ -91,8 +91,11 @@ void wane_correlating_free(wane_correlating *job);
 
 /* How many independent columns of covariates a coefficient is given. */
 size_t wane_correlating_covariates(const wane_correlation *r, size_t coefficient);
-/* The smallest visible value of a coefficient; NaN and the reason "few_configs" where it is not
- * defined. `reason` may be NULL. */
+/* Whether x is a count of which more than half are 0, and covariates are given: residuals of ranks
+ * lose any such count. */
+bool wane_correlating_mostly_zero(const wane_correlating *job);
+/* The smallest visible value of a coefficient; NaN and the reason "few_configs", or that of the
+ * coefficient, where it is not defined. `reason` may be NULL. */
 double wane_correlating_visible(const wane_correlating_group *group, size_t coefficient,
                                 const char **reason);
 /* By the corrected p where there are groups. */

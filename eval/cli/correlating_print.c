@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <string.h>
 
 #include "eval/cli/correlating.h"
 #include "eval/cli/page.h"
@@ -163,15 +164,19 @@ static void write_visible(wane_text *out, const wane_correlating *job,
     size_t most = job->given_count ? PARTIAL : SPEARMAN;
     for (size_t c = SPEARMAN; c <= most; c += PARTIAL) {
         size_t q = wane_correlating_covariates(r, c);
-        double value = wane_correlating_visible(g, c, NULL);
+        const char *reason;
+        double value = wane_correlating_visible(g, c, &reason);
         wane_text_string(out, c == SPEARMAN ? "smallest visible      " : "  given covariates    ");
-        if (isnan(value)) wane_text_string(out, "undefined, C - 3 - q < 1");
-        else wane_text_printf(out, "%.3f at 80%% power", value);
+        if (!reason) wane_text_printf(out, "%.3f at 80%% power", value);
+        else if (strcmp(reason, "few_configs") == 0)
+            wane_text_string(out, "undefined, C - 3 - q < 1");
+        else wane_text_printf(out, "undefined, %s", reason);
         if (c == SPEARMAN)
-            wane_text_printf(out, "%s: C = %zu config%s, q = 0 covariates\n",
+            wane_text_printf(out, "%s: C = %zu config%s, q = 0 covariates",
                              isnan(value) ? "" : ", tanh(2.89 / sqrt(C - 3 - q))", g->configs,
                              g->configs == 1 ? "" : "s");
-        else wane_text_printf(out, ": q = %zu\n", q);
+        else if (q > 0) wane_text_printf(out, ": q = %zu", q);
+        wane_text_string(out, "\n");
     }
 }
 
@@ -285,18 +290,26 @@ static void write_collapsed(wane_text *out, const wane_correlating *job)
     wane_text_string(out, "\n");
 }
 
+/* What a rank partial cannot see; the tables of other measures follow. */
+static void write_mostly_zero(wane_text *out, const wane_correlating *job)
+{
+    wane_text_printf(out,
+                     "\nMore than half of %s is 0. Residuals of ranks lose any such count to a "
+                     "covariate\nthat varies where it is 0: a partial coefficient near 0 says "
+                     "nothing then.\n",
+                     job->x);
+    if (job->tables > 1 && !job->table[1].without_collapsed)
+        wane_text_printf(out,
+                         "The same with %s, which does not saturate but is 0 where the count "
+                         "is,\nand with max_cosine, which varies there (an intruder's is small: "
+                         "the sign turns).\n",
+                         job->table[1].x);
+}
+
 /* Why a table stands beside the first one. */
 static void write_why(wane_text *out, const wane_correlating *job, size_t i)
 {
     const wane_correlating_table *t = &job->table[i];
-    if (i == 1 && !t->without_collapsed)
-        wane_text_printf(out,
-                         "\nMore than half of %s is 0. Residuals of ranks lose any such count to a "
-                         "covariate that varies where\nit is 0: a partial coefficient near 0 says "
-                         "nothing then. The same with %s, which does not\nsaturate but is 0 where "
-                         "the count is, and with max_cosine, which varies there (an intruder's is "
-                         "small:\nthe sign turns).\n",
-                         job->x, t->x);
     if (t->without_collapsed && !job->table[i - 1].without_collapsed)
         wane_text_string(out, "\nLeaving out selects on the outcome: what holds for all configs "
                               "stands above.\n");
@@ -316,6 +329,7 @@ wane_status wane_correlating_table_print(wane_text *out, const wane_correlating 
         if (st != WANE_OK) return st;
         write_foot(out, job, t);
         if (i == 0) write_collapsed(out, job);
+        if (i == 0 && !job->per && wane_correlating_mostly_zero(job)) write_mostly_zero(out, job);
     }
     return wane_text_check(out, "correlate", "table", err);
 }
