@@ -68,6 +68,15 @@ static const char methods_sql[] =
     "g.unresolved, g.intruders_random, g.wall, g.peak FROM s JOIN run r ON r.key = s.key "
     "LEFT JOIN g ON g.key = s.key) GROUP BY method ORDER BY min(id)";
 
+static const char notes[] =
+    "acc: of all tasks after the last stage; learning acc: of each right after its training; "
+    "majority: of guessing the most frequent label.\n"
+    "learned: tasks right after their training above majority by 2 standard errors; bwt learned: "
+    "bwt "
+    "of these alone.\n"
+    "end collapsed: runs whose last stage knows less of the pretraining text than its word counts "
+    "tell; they are in the means (wane explain collapsed).\n";
+
 static wane_status print_query(wane_text *out, wane_results *db, const char *sql,
                                const wane_binding *bindings, size_t count, wane_error *err)
 {
@@ -191,8 +200,11 @@ static wane_status print_matrix(wane_text *out, wane_results *db, const char *ex
                        ", CASE WHEN count%s > 0 THEN format('%.3f', max%s) END AS \"", err));
     wane_text_string(&sql, OF_THESE ") ORDER BY stage");
     WANE_TRY(wane_text_check(&sql, "summary", method, err));
-    wane_text_printf(out, "\naccuracy after each stage, %s, order %s, mean over seeds", method,
-                     order);
+    wane_text_printf(
+        out,
+        "\naccuracy after each stage, %s, order %s, mean over seeds; (majority): always "
+        "the most frequent label",
+        method, order);
     if (others)
         wane_text_printf(out, " (%" PRId64 " of %" PRId64 " runs; %" PRId64 " %s not done)", done,
                          done + others, others, others == 1 ? "is" : "are");
@@ -223,6 +235,7 @@ wane_status wane_summary_print(wane_text *out, wane_results *db, const char *exp
     wane_text_string(out, "\nafter the last stage, mean +- sd over runs; nll in nats per token of "
                           "the pretraining text\n");
     WANE_TRY(print_query(out, db, methods_sql, &b, 1, err));
+    wane_text_string(out, notes);
     st = wane_text_check(out, "summary", experiment, err);
 done:
     names_free(&methods);
