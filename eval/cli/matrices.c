@@ -13,19 +13,20 @@
 /* Scores of one cell lie together, cells of one matrix by stage, then by task. */
 static const char sql[] =
     "SELECT l.experiment, l.method, l.order_name, a.position, coalesce(a.trained, '(base)'), "
-    "a.task, a.accuracy FROM run_list l JOIN accuracy_matrix a ON a.experiment = l.experiment "
+    "a.task, a.accuracy, a.majority FROM run_list l JOIN accuracy_matrix a ON a.experiment = "
+    "l.experiment "
     "AND a.run = l.run JOIN (SELECT experiment, method, order_name, min(id) AS first FROM "
     "(SELECT e.key AS experiment, r.method, r.order_name, r.id FROM run r "
     "JOIN experiment e ON e.id = r.experiment) GROUP BY 1, 2, 3) f "
     "ON f.experiment = l.experiment AND f.method = l.method AND f.order_name = l.order_name "
     "WHERE " WANE_USABLE_RUNS "ORDER BY f.first, a.position, a.task_position IS NULL, "
     "a.task_position, a.task, l.seed";
-enum { EXPERIMENT, METHOD, ORDER, POSITION, TRAINED, TASK, ACCURACY };
+enum { EXPERIMENT, METHOD, ORDER, POSITION, TRAINED, TASK, ACCURACY, MAJORITY };
 
 typedef struct score {
     const char *experiment, *method, *order, *trained, *task;
     int64_t position;
-    double accuracy;
+    double accuracy, majority;
 } score;
 
 typedef struct scores {
@@ -64,7 +65,8 @@ static wane_status take_score(scores *s, wane_arena *arena, const wane_query *q,
                  .trained = keep(arena, before->trained, wane_query_text(q, TRAINED)),
                  .task = keep(arena, before->task, wane_query_text(q, TASK)),
                  .position = wane_query_int(q, POSITION),
-                 .accuracy = wane_query_double(q, ACCURACY)};
+                 .accuracy = wane_query_double(q, ACCURACY),
+                 .majority = wane_query_double(q, MAJORITY)};
     if (!now.experiment || !now.method || !now.order || !now.trained || !now.task)
         return wane_fail_memory(err, "curves", "scores");
     s->item[s->count++] = now;
@@ -108,10 +110,15 @@ static wane_status make_matrix(wane_method_matrix *m, wane_arena *arena, const s
     m->mean = wane_arena_alloc(arena, m->stages * m->tasks, sizeof *m->mean);
     m->sd = wane_arena_alloc(arena, m->stages * m->tasks, sizeof *m->sd);
     m->n = wane_arena_alloc(arena, m->stages * m->tasks, sizeof *m->n);
-    if (!m->mean || !m->sd || !m->n) return wane_fail_memory(err, "curves", "matrix");
+    m->majority = wane_arena_alloc(arena, m->tasks, sizeof *m->majority);
+    if (!m->mean || !m->sd || !m->n || !m->majority)
+        return wane_fail_memory(err, "curves", "matrix");
     for (size_t i = 0; i < m->stages * m->tasks; i++) m->mean[i] = m->sd[i] = NAN;
+    for (size_t j = 0; j < m->tasks; j++) m->majority[j] = NAN;
     for (size_t i = 0; i < count;) {
-        size_t place = (size_t)s[i].position * m->tasks + number_of(m->task, &m->tasks, s[i].task);
+        size_t task = number_of(m->task, &m->tasks, s[i].task);
+        size_t place = (size_t)s[i].position * m->tasks + task;
+        if (!isnan(s[i].majority)) m->majority[task] = s[i].majority;
         size_t first = i, n = 0;
         while (i < count && same_cell(&s[first], &s[i])) values[n++] = s[i++].accuracy;
         wane_summary summary = wane_summarise(values, n);
@@ -183,6 +190,16 @@ static const char *joined(wane_arena *arena, const char *a, const char *b, const
     return copy;
 }
 
+/* What guessing the most frequent label gives, then the stages. */
+static const double *values_of_map(const wane_method_matrix *m, wane_arena *arena)
+{
+    double *values = wane_arena_alloc(arena, (m->stages + 1) * m->tasks, sizeof *values);
+    if (!values) return NULL;
+    memcpy(values, m->majority, m->tasks * sizeof *values);
+    memcpy(values + m->tasks, m->mean, m->stages * m->tasks * sizeof *values);
+    return values;
+}
+
 /* The orders of a method stand side by side. */
 static size_t map_columns(const wane_matrices *m)
 {
@@ -204,10 +221,12 @@ wane_status wane_matrices_draw(wane_text *out, const wane_matrices *matrices, wa
     for (size_t i = 0; i < matrices->count; i++) {
         const wane_method_matrix *m = &matrices->item[i];
         char runs[48];
-        const char **rows = wane_arena_alloc(arena, m->stages, sizeof *rows);
+        const char **rows = wane_arena_alloc(arena, m->stages + 1, sizeof *rows);
+        if (rows) rows[0] = "(majority label)";
+        const double *values = values_of_map(m, arena);
         for (size_t k = 0; rows && k < m->stages; k++) {
             (void)snprintf(runs, sizeof runs, "%zu", k);
-            rows[k] = joined(arena, runs, " ", m->trained[k]);
+            rows[k + 1] = joined(arena, runs, " ", m->trained[k]);
         }
         (void)snprintf(runs, sizeof runs, "mean over %zu run%s; ", m->runs,
                        m->runs == 1 ? "" : "s");
@@ -219,12 +238,12 @@ wane_status wane_matrices_draw(wane_text *out, const wane_matrices *matrices, wa
                            .y_label = "after stage",
                            .row_names = rows,
                            .col_names = m->task,
-                           .rows = m->stages,
+                           .rows = m->stages + 1,
                            .cols = m->tasks,
-                           .values = m->mean,
+                           .values = values,
                            .low = 0,
                            .high = 1};
-        if (!rows || !maps[i].title || !maps[i].subtitle) {
+        if (!rows || !values || !maps[i].title || !maps[i].subtitle) {
             st = wane_fail_memory(err, "curves", "heat maps");
             goto done;
         }
@@ -247,8 +266,9 @@ static void add_place(wane_sheet *sheet, const wane_method_matrix *m, size_t sta
 wane_status wane_matrices_rows(wane_query **out, const wane_matrices *matrices, wane_results *db,
                                wane_error *err)
 {
-    static const char *const columns[] = {"experiment", "method", "order_name", "stage", "trained",
-                                          "task",       "runs",   "mean",       "sd"};
+    static const char *const columns[] = {"experiment", "method",  "order_name", "stage",
+                                          "trained",    "task",    "runs",       "mean",
+                                          "sd",         "majority"};
     wane_sheet sheet = {0};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         wane_sheet_column(&sheet, columns[i]);
@@ -260,6 +280,7 @@ wane_status wane_matrices_rows(wane_query **out, const wane_matrices *matrices, 
             wane_sheet_whole(&sheet, (int64_t)m->n[cell]);
             wane_sheet_number(&sheet, m->mean[cell]);
             wane_sheet_number(&sheet, m->sd[cell]);
+            wane_sheet_number(&sheet, m->majority[cell % m->tasks]);
         }
     }
     wane_status st = wane_sheet_open(out, &sheet, db, err);
@@ -288,6 +309,25 @@ static void add_mean(wane_sheet *sheet, const wane_method_matrix *m, size_t stag
     wane_sheet_text(sheet, text);
 }
 
+/* Above the accuracies of a matrix, what guessing the most frequent label gives. */
+static void add_guesses(wane_sheet *sheet, const wane_method_matrix *m, const char *const *task,
+                        size_t tasks, bool experiment)
+{
+    char text[32];
+    if (experiment) wane_sheet_text(sheet, m->experiment);
+    wane_sheet_text(sheet, m->method);
+    wane_sheet_text(sheet, m->order);
+    wane_sheet_text(sheet, NULL);
+    wane_sheet_text(sheet, "(majority)");
+    for (size_t i = 0; i < tasks; i++) {
+        size_t j = 0;
+        while (j < m->tasks && strcmp(m->task[j], task[i]) != 0) j++;
+        bool known = j < m->tasks && !isnan(m->majority[j]);
+        if (known) (void)snprintf(text, sizeof text, "%.3f", m->majority[j]);
+        wane_sheet_text(sheet, known ? text : NULL);
+    }
+}
+
 /* Columns: the tasks in the order of the first matrix that has them; the experiment where there are
  * several. */
 wane_status wane_matrices_means(wane_query **out, const wane_matrices *matrices, wane_results *db,
@@ -312,6 +352,7 @@ wane_status wane_matrices_means(wane_query **out, const wane_matrices *matrices,
     for (size_t j = 0; j < tasks; j++) wane_sheet_column(&sheet, task[j]);
     for (size_t i = 0; i < matrices->count; i++) {
         const wane_method_matrix *m = &matrices->item[i];
+        add_guesses(&sheet, m, task, tasks, several);
         for (size_t k = 0; k < m->stages; k++) {
             add_place(&sheet, m, k, several);
             for (size_t j = 0; j < tasks; j++) add_mean(&sheet, m, k, task[j]);

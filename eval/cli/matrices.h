@@ -16,7 +16,8 @@ typedef struct wane_method_matrix {
     const char **trained; /* per stage: the task trained, "(base)" at 0 */
     const char **task;    /* in the order of training, watched ones last */
     double *mean, *sd;
-    size_t *n; /* scores each is over */
+    size_t *n;        /* scores each is over */
+    double *majority; /* per task: share of its most frequent label; NaN unknown */
 } wane_method_matrix;
 
 typedef struct wane_matrices {
