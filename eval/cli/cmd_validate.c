@@ -34,10 +34,43 @@ static void print_tasks(wane_text *page, const wane_inputs *in)
         wane_text_printf(&rows, "%s\t%zu\t%zu\t%zu\t%.1f\t%zu\t%zu\t%zu\t%zu\n", task->task.name,
                          task->task.rows[WANE_SPLIT_TRAIN], p->rows, p->label_count,
                          (double)p->starts[p->rows] / (double)p->rows, longest, p->cut_rows,
-                         p->unknown_tokens, task->overlap.normalised);
+                         p->unknown_tokens,
+                         wane_inputs_overlap(in, t, wane_inputs_most_overlap(in, t))->normalised);
     }
     wane_page_table(page, &rows, "lrrrrrrrr");
     wane_text_free(&rows);
+}
+
+/* What a seed draws of the training rows, and of which tasks it cannot. */
+static void print_samples(wane_text *page, const wane_inputs *in)
+{
+    const wane_experiment *x = in->experiment;
+    wane_text drawn = {0};
+    if (!x->sample_seed) return;
+    wane_text_string(page, "\n");
+    for (size_t t = 0; t < x->trained_tasks; t++) {
+        const wane_task *task = &in->tasks[t].task;
+        if (wane_inputs_sampled(in, t))
+            wane_text_printf(&drawn, "%s%s %zu of %zu", drawn.length ? ", " : "", task->name,
+                             task->rows[WANE_SPLIT_TRAIN], task->train_available);
+    }
+    if (drawn.length)
+        wane_page_line(page, "sample_seed", "each seed draws the training rows anew: %s",
+                       drawn.data);
+    for (size_t t = 0; t < x->trained_tasks; t++) {
+        const wane_task *task = &in->tasks[t].task;
+        if (wane_inputs_sampled(in, t)) continue;
+        if (x->tasks[t].builtin)
+            wane_page_line(page, "sample_seed", "no effect on %s: built in, it has no other rows",
+                           task->name);
+        else
+            wane_page_line(page, "sample_seed", "no effect on %s: train_rows takes all %zu rows",
+                           task->name, task->train_available);
+    }
+    if (x->head == WANE_HEAD_REPROBE)
+        wane_page_line(page, "sample_seed",
+                       "probes are fitted to the same rows of each task under every seed");
+    wane_text_free(&drawn);
 }
 
 static void print_corpora(wane_text *page, const wane_inputs *in)
@@ -139,6 +172,7 @@ static int run(wane_call *call)
     wane_page_line(&page, "sha256", "%s", o.inputs->model_key);
     wane_text_string(&page, "\n");
     print_tasks(&page, o.inputs);
+    print_samples(&page, o.inputs);
     print_corpora(&page, o.inputs);
     st = print_needs(&page, &o, &err);
     if (st == WANE_OK) st = wane_opened_warn(&o, &err);

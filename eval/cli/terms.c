@@ -436,6 +436,13 @@ static const wane_term terms[] = {
      NULL, NULL},
     {"run_key", "column", "key of the run", NULL, NULL, NULL, NULL, NULL, NULL},
     {"runs", "column", "how many runs a mean is over", NULL, "count", NULL, NULL, NULL, NULL},
+    {"sample_seed", "setting", "whether a run's seed draws its training rows too",
+     "false: the seed decides initial factors, order of rows and dropout, and train_rows are the "
+     "same rows under every seed; true: each seed draws train_rows of train by a hash of row and "
+     "seed",
+     NULL, NULL, NULL, NULL,
+     "measured rows and the rows that probes are fitted to are the same for all; no effect where "
+     "train_rows takes every row, or on built-in tasks"},
     {"sd", "column", "standard deviation of the metric named beside it over runs (n - 1)", NULL,
      NULL, NULL, "for one run", NULL, "+- in tables"},
     {"seed", "column", "seed of initial factors, order of rows and dropout", NULL, NULL, NULL, NULL,

@@ -49,8 +49,8 @@ static wane_status probe_rows(wane_work *work, size_t task, wane_error *err)
         work->probe_rows = wane_alloc(work->experiment->task_count, sizeof *work->probe_rows);
     if (!work->probe_rows) return wane_fail_memory(err, "probe", "rows");
     if (work->probe_rows[task].rows) return WANE_OK;
-    return wane_inputs_train(&work->probe_rows[task], work->inputs, task, work->inputs->max_length,
-                             err);
+    return wane_inputs_train(&work->probe_rows[task], work->inputs, &work->inputs->tasks[task].task,
+                             work->inputs->max_length, err);
 }
 
 void wane_probe_rows_free(wane_work *work)

@@ -360,9 +360,10 @@ static wane_status read_all(wane_experiment *x, wane_yaml *root, const char *fol
                             wane_error *err)
 {
     static const char *const keys[] = {
-        "name",       "root",  "model",   "pretraining", "corpora", "tasks",         "watch",
-        "orders",     "seeds", "methods", "protocol",    "bounds",  "training",      "keep",
-        "checkpoint", "stop",  "limit",   "intruders",   "track",   "interventions", "matrices"};
+        "name",     "root",          "model",      "pretraining", "corpora",  "tasks",
+        "watch",    "orders",        "seeds",      "methods",     "protocol", "bounds",
+        "training", "keep",          "checkpoint", "stop",        "limit",    "intruders",
+        "track",    "interventions", "matrices",   "sample_seed"};
     wane_status st = wane_node_is(root, WANE_YAML_MAP, err);
     if (st == WANE_OK) st = wane_yaml_known(root, keys, COUNT(keys), err);
     if (st == WANE_OK) st = read_header(x, root, folder, err);
@@ -371,6 +372,7 @@ static wane_status read_all(wane_experiment *x, wane_yaml *root, const char *fol
     if (st == WANE_OK) st = wane_experiment_read_tasks(x, root, err);
     if (st == WANE_OK) st = read_orders(x, root, err);
     if (st == WANE_OK) st = read_seeds(x, root, err);
+    if (st == WANE_OK) st = wane_setting_flag(&x->sample_seed, root, "sample_seed", err);
     if (st == WANE_OK) st = wane_experiment_read_protocol(x, root, err);
     if (st == WANE_OK) st = read_intruders(x, root, err);
     if (st == WANE_OK) st = wane_experiment_read_track(x, root, err);

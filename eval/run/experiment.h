@@ -151,6 +151,8 @@ typedef struct wane_experiment {
     size_t trained_tasks;
     wane_order *orders;
     uint64_t *seeds;
+    bool sample_seed; /* a run's seed draws its training rows too (else train_rows are the same
+                         rows for all) */
     wane_run_config *configs;
     wane_policy policy;
     wane_head_protocol head;

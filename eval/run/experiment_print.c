@@ -209,6 +209,7 @@ static void print_orders(wane_text *out, const wane_experiment *x)
     for (size_t s = 0; s < x->seed_count; s++)
         wane_text_printf(out, "%s%llu", s ? ", " : "", (unsigned long long)x->seeds[s]);
     wane_text_string(out, "]\n");
+    if (x->sample_seed) wane_text_string(out, "sample_seed: true\n");
 }
 
 static void print_pretraining(wane_text *out, const wane_pretraining *p)

@@ -282,7 +282,7 @@ static wane_status gate_tasks(wane_work *work, const wane_plan_run *run, wane_er
     bool verbalizer = work->experiment->head == WANE_HEAD_VERBALIZER;
     if (verbalizer && !work->random_scores) st = random_scores(work, err);
     for (size_t t = 0; t < work->experiment->task_count && st == WANE_OK; t++) {
-        const wane_input_task *task = &work->inputs->tasks[t];
+        const wane_overlap *found = wane_inputs_overlap(work->inputs, t, run->seed);
         const char *name = work->experiment->tasks[t].spec.name;
         wane_random_score score = {0};
         if (verbalizer) score = work->random_scores[t];
@@ -294,15 +294,13 @@ static wane_status gate_tasks(wane_work *work, const wane_plan_run *run, wane_er
                                 "accuracy of a randomly initialised copy; bound: majority share + "
                                 "4 standard errors"};
         char detail[160] = "test rows whose prompt is a training row's, after normalisation";
-        if (task->overlap.normalised)
+        if (found->normalised)
             (void)snprintf(detail, sizeof detail,
                            "%zu test rows are in train exactly, %zu after normalisation; the first "
                            "is row %zu",
-                           task->overlap.exact, task->overlap.normalised,
-                           task->overlap.first_test_row);
+                           found->exact, found->normalised, found->first_test_row);
         wane_gate_row overlap = {
-            "overlap", name,  task->overlap.normalised == 0, (double)task->overlap.normalised,
-            0,         detail};
+            "overlap", name, found->normalised == 0, (double)found->normalised, 0, detail};
         if (verbalizer) st = wane_results_put_gate(work->db, run->id, &chance, err);
         if (st == WANE_OK && !work->experiment->tasks[t].watched)
             st = wane_results_put_gate(work->db, run->id, &overlap, err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "eval/run/given.h"
+#include "eval/run/inputs_parts.h"
 #include "eval/run/pretrain.h"
 #include "eval/run/work.h"
 #include "store/base/memory.h"
@@ -50,15 +51,11 @@ static void limit_rows(wane_prompts *prompts, size_t limit)
     if (limit && prompts->rows > limit) prompts->rows = limit;
 }
 
-/* Where the tokenizer knows tokens that the model does not, rows to train on that hold one are told
- * of before anything is trained. */
-static wane_status check_train_rows(const wane_inputs *in, size_t task, wane_error *err)
+wane_status wane_inputs_check_rows(const wane_inputs *in, const wane_task *rows, wane_error *err)
 {
     wane_prompts prompts = {0};
-    if (in->experiment->tasks[task].watched ||
-        wane_tokenizer_size(in->tokenizer) <= in->base->config.vocabulary)
-        return WANE_OK;
-    wane_status st = wane_inputs_train(&prompts, in, task, in->max_length, err);
+    if (wane_tokenizer_size(in->tokenizer) <= in->base->config.vocabulary) return WANE_OK;
+    wane_status st = wane_inputs_train(&prompts, in, rows, in->max_length, err);
     wane_prompts_free(&prompts);
     return st;
 }
@@ -85,7 +82,8 @@ static wane_status read_task(wane_inputs *in, size_t t, wane_error *err)
     if (st == WANE_OK)
         st = wane_task_encode(&task->test, &task->task, WANE_SPLIT_TEST, in->tokenizer,
                               in->max_length, err);
-    if (st == WANE_OK) st = check_train_rows(in, t, err);
+    if (st == WANE_OK && !wanted->watched) st = wane_inputs_check_rows(in, &task->task, err);
+    if (st == WANE_OK) st = wane_inputs_read_samples(in, t, err);
     if (st == WANE_OK) st = wane_sha256_begin(&hash, err);
     if (st != WANE_OK) return st;
     limit_rows(&task->test, x->limit);
@@ -190,6 +188,7 @@ void wane_inputs_free(wane_inputs *inputs)
     if (!inputs) return;
     for (size_t t = 0; inputs->tasks && t < inputs->experiment->task_count; t++) {
         wane_prompts_free(&inputs->tasks[t].test);
+        wane_inputs_free_samples(inputs, t);
         wane_task_free(&inputs->tasks[t].task);
     }
     for (size_t c = 0; inputs->corpora && c < inputs->experiment->corpus_count; c++) {
@@ -204,10 +203,10 @@ void wane_inputs_free(wane_inputs *inputs)
     wane_free(inputs);
 }
 
-wane_status wane_inputs_train(wane_prompts *out, const wane_inputs *inputs, size_t task,
+wane_status wane_inputs_train(wane_prompts *out, const wane_inputs *inputs, const wane_task *rows,
                               size_t max_length, wane_error *err)
 {
     size_t context = inputs->base->config.context;
-    return wane_task_encode(out, &inputs->tasks[task].task, WANE_SPLIT_TRAIN, inputs->tokenizer,
+    return wane_task_encode(out, rows, WANE_SPLIT_TRAIN, inputs->tokenizer,
                             max_length < context ? max_length : context, err);
 }

@@ -10,9 +10,17 @@
 #include "store/base/log.h"
 #include "store/base/threads.h"
 
-typedef struct wane_input_task {
+/* Training rows that a seed has drawn. */
+typedef struct wane_input_sample {
     wane_task task;
-    wane_prompts test; /* encoded for measuring */
+    wane_overlap overlap;
+} wane_input_sample;
+
+typedef struct wane_input_task {
+    wane_task task;             /* its training rows: those of all seeds, and of every probe */
+    wane_input_sample *samples; /* under sample_seed: what each seed of the experiment trains on;
+                                   NULL where that is `task` */
+    wane_prompts test;          /* encoded for measuring */
     wane_overlap overlap;
     char key[128];                  /* name@hash: changes with anything that changes its scores */
     char settings[WANE_SHA256_HEX]; /* of how it is scored */
@@ -46,9 +54,19 @@ WANE_MUST_CHECK wane_status wane_inputs_open(wane_inputs **out, const wane_exper
                                              const wane_log *log, wane_error *err);
 void wane_inputs_free(wane_inputs *inputs);
 
-/* The training prompts of a task, cut to max_length tokens. */
+/* Whether each seed trains on rows of its own: sample_seed, and train_rows leave rows to choose. */
+bool wane_inputs_sampled(const wane_inputs *inputs, size_t task);
+/* The task with the training rows of a run of that seed. Probes and test rows are the same for
+ * all. */
+const wane_task *wane_inputs_rows(const wane_inputs *inputs, size_t task, uint64_t seed);
+/* Test rows among what is fitted to in runs of that seed; and the seed that has the most. */
+const wane_overlap *wane_inputs_overlap(const wane_inputs *inputs, size_t task, uint64_t seed);
+uint64_t wane_inputs_most_overlap(const wane_inputs *inputs, size_t task);
+
+/* The training prompts of a task (wane_inputs_rows), cut to max_length tokens. */
 WANE_MUST_CHECK wane_status wane_inputs_train(wane_prompts *out, const wane_inputs *inputs,
-                                              size_t task, size_t max_length, wane_error *err);
+                                              const wane_task *rows, size_t max_length,
+                                              wane_error *err);
 
 /* Whether a given checkpoint can be measured beside the base: a model must have its parameters, and
  * its tokenizer, if it has one, must read every task and corpus of the experiment as the base's

@@ -90,6 +90,12 @@ static wane_status hash_configuration(wane_sha256 *hash, const wane_inputs *in, 
     return st;
 }
 
+/* What identifies the rows of the task that the stage trains on, or would. */
+static const char *rows_of(const wane_plan *plan, const wane_plan_stage *stage, size_t task)
+{
+    return wane_inputs_rows(plan->inputs, task, stage->seed)->sha256[WANE_SPLIT_TRAIN];
+}
+
 static wane_status stage_key(char out[WANE_SHA256_HEX], char content[WANE_SHA256_HEX],
                              const wane_plan *plan, const wane_plan_stage *stage, wane_error *err)
 {
@@ -119,7 +125,7 @@ static wane_status stage_key(char out[WANE_SHA256_HEX], char content[WANE_SHA256
         return wane_sha256_end(out, hash, err);
     }
     for (size_t t = 0; t < stage->task_count; t++)
-        wane_sha256_text(hash, in->tasks[stage->tasks[t]].task.sha256[WANE_SPLIT_TRAIN]);
+        wane_sha256_text(hash, rows_of(plan, stage, stage->tasks[t]));
     if (stage->task_count > 1) wane_sha256_number(hash, "joint", (double)stage->task_count);
     hash_config(hash, in->experiment, stage->config);
     wane_sha256_number(hash, "seed", (double)stage->seed);
@@ -156,7 +162,6 @@ static wane_status run_key(wane_plan_run *run, const wane_inputs *in, wane_error
 static wane_status list_tasks(wane_plan *plan, wane_plan_stage *stage, const wane_order *order,
                               size_t position, wane_error *err)
 {
-    const wane_input_task *inputs = plan->inputs->tasks;
     stage->tasks = &order->tasks[position - 1];
     stage->task_count = 1;
     if (stage->config->bound != WANE_BOUND_JOINT || position == 1) return WANE_OK;
@@ -164,8 +169,8 @@ static wane_status list_tasks(wane_plan *plan, wane_plan_stage *stage, const wan
     if (!tasks) return wane_fail_memory(err, "plan", "joint training");
     for (size_t i = 0; i < position; i++) {
         size_t at = i, task = order->tasks[i];
-        const char *key = inputs[task].task.sha256[WANE_SPLIT_TRAIN];
-        for (; at > 0 && strcmp(inputs[tasks[at - 1]].task.sha256[WANE_SPLIT_TRAIN], key) > 0; at--)
+        const char *key = rows_of(plan, stage, task);
+        for (; at > 0 && strcmp(rows_of(plan, stage, tasks[at - 1]), key) > 0; at--)
             tasks[at] = tasks[at - 1];
         tasks[at] = task;
     }
@@ -178,7 +183,8 @@ static size_t train_rows(const wane_plan *plan, const wane_plan_stage *stage)
 {
     size_t rows = 0;
     for (size_t t = 0; t < stage->task_count; t++)
-        rows += plan->inputs->tasks[stage->tasks[t]].task.rows[WANE_SPLIT_TRAIN];
+        rows +=
+            wane_inputs_rows(plan->inputs, stage->tasks[t], stage->seed)->rows[WANE_SPLIT_TRAIN];
     return rows;
 }
 
@@ -228,15 +234,14 @@ size_t wane_plan_task(const wane_plan_run *run, size_t position)
 
 size_t wane_plan_group(const wane_plan *plan, const wane_plan_stage *stage, size_t task)
 {
-    const wane_input_task *inputs = plan->inputs->tasks;
-    const char *rows = inputs[task].task.sha256[WANE_SPLIT_TRAIN];
+    const char *rows = rows_of(plan, stage, task);
     size_t group = 0, count = stage->task_count;
     while (group < count && stage->tasks[group] != task) group++;
     if (group < count) return group;
     if (plan->inputs->experiment->tasks[task].watched) return count;
     /* Stages that train on the same rows are one, whichever task is at its position. */
     for (group = 0; group < count; group++)
-        if (strcmp(inputs[stage->tasks[group]].task.sha256[WANE_SPLIT_TRAIN], rows) == 0) break;
+        if (strcmp(rows_of(plan, stage, stage->tasks[group]), rows) == 0) break;
     return group;
 }
 

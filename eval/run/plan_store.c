@@ -54,8 +54,9 @@ static wane_status store_data(wane_plan *plan, wane_results *db, wane_error *err
                              .path = x->tasks[t].builtin ? "builtin" : x->tasks[t].spec.path,
                              .kind = "classification",
                              .split = "test",
-                             .train_sha256 =
-                                 x->tasks[t].watched ? NULL : task->sha256[WANE_SPLIT_TRAIN],
+                             .train_sha256 = x->tasks[t].watched || in->tasks[t].samples
+                                                 ? NULL
+                                                 : task->sha256[WANE_SPLIT_TRAIN],
                              .data_sha256 = task->sha256[WANE_SPLIT_TEST],
                              .template_text = x->tasks[t].spec.template_text,
                              .train_rows = (int64_t)task->rows[WANE_SPLIT_TRAIN],

@@ -373,12 +373,15 @@ static wane_status read_rows(wane_prompts *out, const training *t, wane_error *e
 {
     const wane_inputs *in = t->work->inputs;
     size_t count = t->stage->task_count, length = t->stage->config->max_seq_length;
-    if (count == 1) return wane_inputs_train(out, in, t->stage->tasks[0], length, err);
+    const size_t *tasks = t->stage->tasks;
+    uint64_t seed = t->stage->seed;
+    if (count == 1)
+        return wane_inputs_train(out, in, wane_inputs_rows(in, tasks[0], seed), length, err);
     wane_status st = WANE_OK;
     wane_prompts *parts = wane_alloc(count, sizeof *parts);
     if (!parts) return wane_fail_memory(err, "train", t->run->name);
     for (size_t i = 0; i < count && st == WANE_OK; i++)
-        st = wane_inputs_train(&parts[i], in, t->stage->tasks[i], length, err);
+        st = wane_inputs_train(&parts[i], in, wane_inputs_rows(in, tasks[i], seed), length, err);
     if (st == WANE_OK) st = wane_prompts_join(out, parts, count, err);
     for (size_t i = 0; i < count; i++) wane_prompts_free(&parts[i]);
     wane_free(parts);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/run/warnings.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,13 +71,16 @@ static wane_status train_rows_measured(wane_warnings *out, const wane_plan *plan
     wane_status st = WANE_OK;
     for (size_t t = 0; t < count && st == WANE_OK; t++) {
         const wane_input_task *task = &in->tasks[t];
-        if (task->overlap.normalised == 0) continue;
+        uint64_t seed = wane_inputs_most_overlap(in, t);
+        const wane_overlap *o = wane_inputs_overlap(in, t, seed);
+        char under[40] = "";
+        if (o->normalised == 0) continue;
+        if (task->samples) (void)snprintf(under, sizeof under, " under seed %" PRIu64, seed);
         st = wane_warn(
             out, err,
-            "task %s: %zu of the %zu measured rows are in train too (the first is row "
+            "task %s: %zu of the %zu measured rows are in train too%s (the first is row "
             "%zu of its split, counted from 0): their accuracy is not that of unseen rows",
-            task->task.name, task->overlap.normalised, task->overlap.rows,
-            task->overlap.first_test_row);
+            task->task.name, o->normalised, o->rows, under, o->first_test_row);
     }
     return st;
 }

@@ -109,7 +109,8 @@ typedef struct wane_task_row {
     const char *path;
     const char *kind;         /* "classification", "choice", ... */
     const char *split;        /* the split that views show: "test", "validation" */
-    const char *train_sha256; /* of the training rows, NULL when never trained on */
+    const char *train_sha256; /* of the training rows, NULL when never trained on or
+                                 drawn by each seed anew */
     const char *data_sha256;  /* of the measured rows */
     const char *template_text;
     int64_t train_rows, measured_rows, labels;

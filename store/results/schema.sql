@@ -48,7 +48,8 @@ CREATE TABLE task (
   path          TEXT,                  -- where it was read from; NULL when built in
   kind          TEXT NOT NULL,         -- classification, choice, generation, lm, ...
   split         TEXT NOT NULL,         -- the measured split that views show: test or validation
-  train_sha256  TEXT,                  -- of the training rows; NULL when never trained on
+  train_sha256  TEXT,                  -- of the training rows; NULL when never trained on, or
+                        -- drawn by each seed anew
   data_sha256   TEXT,                  -- of the measured rows
   template      TEXT,                  -- how a row becomes a prompt
   train_rows    INTEGER,               -- rows trained on

@@ -166,6 +166,7 @@ wane_status wane_builtin_task(wane_task *out, const char *name, uint64_t seed, s
     m.arena = wane_arena_new();
     if (!m.met.slots || !m.arena) WANE_TRY(wane_fail_memory(err, "make task", name));
     task = (wane_task){.name = m.kind->name, .tail = m.kind->tail, .memory = m.arena};
+    task.train_available = train_rows;
     WANE_TRY(fill_labels(&m, &task, err));
     WANE_TRY(make_split(&m, &task, WANE_SPLIT_TRAIN, train_rows, err));
     WANE_TRY(make_split(&m, &task, WANE_SPLIT_TEST, test_rows, err));

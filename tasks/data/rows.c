@@ -345,14 +345,19 @@ static int by_index(const void *left, const void *right)
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
-wane_status wane_rows_draw(wane_rows *rows, size_t count, int draw, wane_error *err)
+wane_status wane_rows_draw(wane_rows *rows, size_t count, int draw, uint64_t sample,
+                           wane_error *err)
 {
+    enum { STEP_BITS = 40 };
     if (count >= rows->count) return WANE_OK;
     ticket *tickets = wane_alloc(rows->count, sizeof *tickets);
     if (!tickets) return wane_fail_memory(err, "draw", "rows");
     for (size_t i = 0; i < rows->count; i++) {
-        wane_random where = {
-            .seed = rows->row[i].key, .purpose = WANE_RANDOM_SUBSET, .tensor = (uint64_t)draw};
+        wane_random where = {.seed = rows->row[i].key,
+                             .purpose = WANE_RANDOM_SUBSET,
+                             .stage = sample >> STEP_BITS,
+                             .step = sample,
+                             .tensor = (uint64_t)draw};
         uint32_t words[4];
         wane_random_words(words, &where, 0);
         tickets[i] = (ticket){(uint64_t)words[0] << 32 | words[1], i};

@@ -50,8 +50,9 @@ WANE_MUST_CHECK wane_status wane_rows_read(wane_rows *out, const wane_mapping *m
 
 /* Draws by the rows' keys, so that a row added elsewhere changes at most one choice. */
 enum { WANE_DRAW_TRAIN, WANE_DRAW_TEST, WANE_DRAW_HOLD_OUT };
-/* Keeps `count` of the rows, in their order. */
-WANE_MUST_CHECK wane_status wane_rows_draw(wane_rows *rows, size_t count, int draw,
+/* Keeps `count` of the rows, in their order; those of two samples (wane_task_spec) are independent
+ * draws. */
+WANE_MUST_CHECK wane_status wane_rows_draw(wane_rows *rows, size_t count, int draw, uint64_t sample,
                                            wane_error *err);
 /* Moves about `fraction` of the rows to *held (equal rows stay together). */
 WANE_MUST_CHECK wane_status wane_rows_hold_out(wane_rows *held, wane_rows *rows, double fraction,

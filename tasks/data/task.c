@@ -49,6 +49,7 @@ typedef struct opening {
     wane_mapping mapping;
     wane_label_set labels;
     wane_rows rows[WANE_SPLITS];
+    size_t train_available;
     wane_arena *arena;
     const char *name;
 } opening;
@@ -92,7 +93,8 @@ static wane_status take_count(opening *o, int split, size_t wanted, wane_error *
         return wane_fail(err, WANE_EINVAL,
                          "open task: %s: %s_rows is %zu but the split has %zu rows", o->name, word,
                          wanted, rows->count);
-    return wanted ? wane_rows_draw(rows, wanted, split, err) : WANE_OK;
+    uint64_t sample = split == WANE_SPLIT_TRAIN ? o->spec.sample : 0;
+    return wanted ? wane_rows_draw(rows, wanted, split, sample, err) : WANE_OK;
 }
 
 static wane_status hold_out(opening *o, wane_error *err)
@@ -140,6 +142,7 @@ static wane_status read_splits(opening *o, wane_error *err)
     } else {
         WANE_TRY(hold_out(o, err));
     }
+    o->train_available = rows->count;
     WANE_TRY(take_count(o, WANE_SPLIT_TRAIN, o->spec.train_rows, err));
     WANE_TRY(take_count(o, WANE_SPLIT_TEST, o->spec.test_rows, err));
 done:
@@ -152,6 +155,7 @@ static wane_status fill_task(wane_task *task, opening *o, wane_error *err)
     *task = (wane_task){.name = o->name,
                         .label_count = o->labels.count,
                         .tail = o->mapping.template.tail,
+                        .train_available = o->train_available,
                         .truncate_left = o->spec.truncate && strcmp(o->spec.truncate, "left") == 0,
                         .hidden = o->files.hidden,
                         .memory = o->arena};

@@ -38,9 +38,11 @@ typedef struct wane_task_spec {
     const char *test_split;       /* "validation" to measure on that split instead of `test`;
                                      default test, else validation, else a part of train */
     size_t train_rows, test_rows; /* 0 = all; else that many, drawn by hash of the row (SUBSET) */
-    double validation_fraction;   /* of train, held out by hash of the row when there is no such
-                                     split; default 0.1 */
-    const char *truncate; /* "left" or "right" (default): the side of the text that is cut */
+    uint64_t sample; /* of train_rows: 0 = the one draw there is without; n = another, the n-th.
+                        The test rows stay as they are */
+    double validation_fraction; /* of train, held out by hash of the row when there is no such
+                                   split; default 0.1 */
+    const char *truncate;       /* "left" or "right" (default): the side of the text that is cut */
 } wane_task_spec;
 
 typedef enum wane_split { WANE_SPLIT_TRAIN, WANE_SPLIT_TEST, WANE_SPLITS } wane_split;
@@ -59,6 +61,7 @@ typedef struct wane_task {
     const char *tail; /* the template's literal text after its last field */
     size_t rows[WANE_SPLITS];
     const wane_row *row[WANE_SPLITS];
+    size_t train_available; /* rows of train that train_rows were drawn from */
     /* Content fingerprints: of the rendered rows in order, labels and verbalizers, cut side. Names
      * and paths are not part of them. */
     char sha256[WANE_SPLITS][WANE_SHA256_HEX];

@@ -24,6 +24,11 @@ static const setting of_files[] = {
     {"model", NULL, "model=other", "btr"},
     {"seeds", NULL, "seeds=[1]", "tr"},
     {"seeds", NULL, "seeds=[0, 1]", "t+r+"},
+    /* other rows to train on; a probe's stay */
+    {"sample_seed", NULL, "sample_seed=true", "t"},
+    {"sample_seed", "protocol.head=reprobe", "sample_seed=true", "t"},
+    {"sample_seed", NULL, "sample_seed=false", ""},
+    {"sample_seed", "tasks.mood.train_rows=12", "sample_seed=true", ""}, /* all rows */
     {"keep", NULL, "keep=none", ""},
     {"checkpoint.minutes", NULL, "checkpoint.minutes=1", ""},
     {"stop.wall", NULL, "stop.wall=1h", ""},
