@@ -221,15 +221,16 @@ void wane_reading_left_out(const wane_reading *r)
 {
     static const char sql[] =
         "SELECT CASE WHEN status <> 'done' THEN status WHEN bound IS NOT NULL AND EXISTS "
-        "(SELECT 1 FROM run_list o WHERE o.superseded = 0 AND o.bound IS NULL) THEN 'bound' "
+        "(SELECT 1 FROM run_list o WHERE o.superseded = 0 AND o.bound IS NULL) THEN CASE bound "
+        "WHEN 'perturbed' THEN 'perturbed' ELSE 'bound' END "
         "WHEN limited = 1 AND EXISTS (SELECT 1 FROM run_list o WHERE o.superseded = 0 "
         "AND o.limited = 0) THEN 'limited' END AS why, count(*) "
         "FROM run_list l WHERE superseded = 0 GROUP BY why HAVING why IS NOT NULL ORDER BY why";
     static const char *const why[][2] = {
         {"bound", "that bound others"}, {"diverged", "diverged"},
         {"failed", "failed"},           {"gate_failed", "with a failed gate"},
-        {"limited", "under limit:"},    {"planned", "planned"},
-        {"running", "unfinished"}};
+        {"limited", "under limit:"},    {"perturbed", "from perturbed numbers"},
+        {"planned", "planned"},         {"running", "unfinished"}};
     if (!r->db) return;
     wane_query *query = NULL;
     bool first = true;

@@ -203,6 +203,10 @@ wane_status wane_show_page(wane_text *out, wane_results *db, int64_t run, wane_e
                          "stages; intruders: k = 10, epsilon = 0.5, side u, against the base; "
                          "random: as many random directions",
                          wane_show_stages, run, err));
+    WANE_TRY(add_section(out, db,
+                         "noise of the count: the run again from initial numbers changed by 1e-7; "
+                         "intruders after the last stage, as above",
+                         wane_show_count_noise, run, err));
     WANE_TRY(add_section(out, db, "time and memory", wane_show_usage, run, err));
     WANE_TRY(add_section(out, db, "kept files, in the folder of artifacts beside the database",
                          wane_show_artifacts, run, err));

@@ -150,8 +150,18 @@ const char wane_show_matrix[] =
     "SELECT p.position AS stage, k.name AS task, " GUESS_OF_TASK OWN_SCORES(value)                 \
         BOUND_SCORES(value) "FROM run r JOIN run_stage p ON p.run = r.id AND p.position > 0 JOIN " \
                             "task k ON k.id = p.task WHERE r.id = ?1 AND EXISTS (SELECT 1 FROM "   \
-                            "run b WHERE b.bounds = ?1 AND b.superseded = 0) ORDER BY p.position"
+                            "run b WHERE b.bounds = ?1 AND b.bound <> 'perturbed' AND "            \
+                            "b.superseded = 0) ORDER BY p.position"
 const char wane_show_bounds[] = BOUNDS(SCORE);
+
+/* Of the run itself, or of the one that it is again. */
+#define NOISE(mean, sd)                                                                            \
+    "SELECT c.run, c.again, c.n, c.intruders, " mean " AS mean, " sd " AS count_noise, c.low, "    \
+    "c.high FROM run v JOIN run r ON r.id = CASE v.bound WHEN 'perturbed' THEN v.bounds ELSE "     \
+    "v.id END JOIN experiment e ON e.id = r.experiment JOIN count_noise c ON c.experiment = "      \
+    "e.key AND c.run = r.name WHERE v.id = ?1"
+const char wane_show_count_noise[] =
+    NOISE(NUMBER("", "1", "c.mean"), NUMBER("", "1", "c.count_noise"));
 
 const char wane_show_metrics[] =
     "SELECT name, name || CASE subject WHEN '' THEN '' ELSE ' of ' || subject END, value, reason, "
@@ -239,6 +249,7 @@ const struct wane_show_object wane_show_objects[WANE_SHOW_OBJECTS] = {
      "task_position, task",
      true},
     {"bounds", BOUNDS("s.value"), true},
+    {"count_noise", NOISE("c.mean", "c.count_noise"), true},
     {"metrics",
      "SELECT position, name AS metric, subject, value, reason FROM metric WHERE run = ?1 "
      "ORDER BY position, name, subject",

@@ -8,10 +8,10 @@
 
 extern const char wane_show_head[], wane_show_settings[], wane_show_gate_names[],
     wane_show_failed_gates[], wane_show_warnings[], wane_show_tasks[], wane_show_matrix[],
-    wane_show_bounds[], wane_show_metrics[], wane_show_corpora[], wane_show_stages[],
-    wane_show_usage[], wane_show_artifacts[];
+    wane_show_bounds[], wane_show_count_noise[], wane_show_metrics[], wane_show_corpora[],
+    wane_show_stages[], wane_show_usage[], wane_show_artifacts[];
 
-enum { WANE_SHOW_OBJECTS = 11 };
+enum { WANE_SHOW_OBJECTS = 12 };
 extern const struct wane_show_object {
     const char *name, *sql;
     bool list;

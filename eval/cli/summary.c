@@ -66,7 +66,8 @@ static const char methods_sql[] =
     "FROM (SELECT s.method, s.status, s.nll_0, r.id, g.stages, g.acc, g.learning_acc, g.majority, "
     "g.learned_tasks, g.bwt, g.bwt_learned, g.forgetting, g.nll, g.collapsed, g.intruders, "
     "g.unresolved, g.intruders_random, g.wall, g.peak FROM s JOIN run r ON r.key = s.key "
-    "LEFT JOIN g ON g.key = s.key) GROUP BY method ORDER BY min(id)";
+    "LEFT JOIN g ON g.key = s.key WHERE r.bound IS NOT 'perturbed') GROUP BY method ORDER BY "
+    "min(id)";
 
 static const char notes[] =
     "acc: of all tasks after the last stage; learning acc: of each right after its training; "
@@ -76,6 +77,14 @@ static const char notes[] =
     "of these alone.\n"
     "end collapsed: runs whose last stage knows less of the pretraining text than its word counts "
     "tell; they are in the means (wane explain collapsed).\n";
+
+/* Below the table, where runs were made again from perturbed numbers. */
+static const char noise_sql[] =
+    "SELECT method, n, format('%.1f', mean) AS mean, "
+    "CASE WHEN count_noise IS NOT NULL THEN format('%.1f', count_noise) END AS count_noise, low, "
+    "high FROM count_noise c WHERE experiment = :experiment AND n > 0 ORDER BY (SELECT r.id FROM "
+    "run r "
+    "WHERE r.method = c.method AND r.name = c.run ORDER BY r.superseded LIMIT 1)";
 
 static wane_status print_query(wane_text *out, wane_results *db, const char *sql,
                                const wane_binding *bindings, size_t count, wane_error *err)
@@ -220,11 +229,11 @@ wane_status wane_summary_print(wane_text *out, wane_results *db, const char *exp
                                wane_error *err)
 {
     wane_status st = WANE_OK;
-    names methods = {0}, orders = {0};
+    names methods = {0}, orders = {0}, noisy = {0};
     wane_binding b = experiment_binding(experiment);
     WANE_TRY(read_names(&methods, db,
-                        "SELECT method FROM run_summary WHERE experiment = :experiment GROUP BY "
-                        "method",
+                        "SELECT method FROM run_list WHERE experiment = :experiment AND "
+                        "superseded = 0 AND bound IS NOT 'perturbed' GROUP BY method",
                         &b, 1, err));
     WANE_TRY(read_names(&orders, db,
                         "SELECT r.order_name FROM run r JOIN experiment e ON e.id = r.experiment "
@@ -236,9 +245,17 @@ wane_status wane_summary_print(wane_text *out, wane_results *db, const char *exp
                           "the pretraining text\n");
     WANE_TRY(print_query(out, db, methods_sql, &b, 1, err));
     wane_text_string(out, notes);
+    WANE_TRY(read_names(&noisy, db, noise_sql, &b, 1, err));
+    if (noisy.count) {
+        wane_text_string(out,
+                         "\nnoise of the count: a run of each method again from initial numbers "
+                         "changed by 1e-7; intruders after the last stage\n");
+        WANE_TRY(print_query(out, db, noise_sql, &b, 1, err));
+    }
     st = wane_text_check(out, "summary", experiment, err);
 done:
     names_free(&methods);
     names_free(&orders);
+    names_free(&noisy);
     return st;
 }

@@ -77,13 +77,17 @@ static const wane_term terms[] = {
      "seeds of one config are near-replicates: where nothing is there but effects of configs and "
      "trends, config rejects 5% of the time at 5%, run 24 to 35%, none 53 to 60% "
      "(tests/bench/bench_null.c)"},
-    {"bound", "column", "joint or single: the run bounds another and is not continual itself", NULL,
-     NULL, NULL, "for runs of one task after the other", NULL, "see bounds"},
+    {"bound", "column",
+     "joint or single: the run bounds another and is not continual itself; perturbed: it is "
+     "another "
+     "again, from perturbed numbers",
+     NULL, NULL, NULL, "for runs of one task after the other", NULL, "see bounds"},
     {"bounds", "setting",
-     "runs beside each method that bound what it could reach: METHOD-joint, METHOD-single",
+     "runs beside each method that bound what it could reach: METHOD-joint, METHOD-single; or that "
+     "make it again: METHOD-perturbed",
      "joint: all (true), last or none: stage k trains the tasks 1..k of the order together, from "
      "the base, steps as for their rows together; single: true: stage k trains task k alone, from "
-     "the base",
+     "the base; perturbed: N or {runs: N, configs: [METHOD, ...]}: see count_noise",
      NULL, NULL, NULL, "joint training and independent experts, as in RWalk and Avalanche",
      "joint is shared by orders once they have come to the same tasks; intransigence needs joint: "
      "all; wane correlate leaves bounds out"},
@@ -106,6 +110,17 @@ static const wane_term terms[] = {
     {"config", "column", "everything of a run but its order and seed; the same as method", NULL,
      NULL, NULL, NULL, NULL, NULL},
     {"corpus", "column", "name of a watched text", NULL, NULL, NULL, NULL, NULL, NULL},
+    {"count_noise", "measure", "how far a count of intruders hangs on rounding alone",
+     "standard deviation over a run and N runs again of the count after the last stage (k = 10, "
+     "epsilon = .5, side u); each begins from initial numbers times 1 + 1e-7 g, g standard normal: "
+     "the fresh factors of every stage, of a full method the weights it trains before its first "
+     "stage",
+     "directions", "more: a difference of counts of that size says nothing", "below two counts",
+     NULL,
+     "bounds: {perturbed: N}: the first config of every method, the first order and seed, or "
+     "{runs: N, configs: [METHOD, ...]}; such runs have scores, likelihoods and spectra, and are "
+     "in "
+     "no mean, chart or correlation"},
     {"defined", "column", "of how many runs the means are: those in which the arm has a value",
      NULL, "count", NULL, NULL, NULL, "runs less these had none; the column reason says why"},
     {"delta_frobenius", "measure", "size of the update",

@@ -34,7 +34,7 @@ static bool numbered(which *out, const wane_interventions *asked, size_t number)
 static bool at_position(const wane_plan *plan, const wane_plan_run *run, size_t position)
 {
     const wane_interventions *asked = &plan->inputs->experiment->interventions;
-    if (position == 0 || asked->lambda_count == 0 || wane_plan_from_base(run)) return false;
+    if (position == 0 || asked->lambda_count == 0 || run->config->bound) return false;
     if (asked->every_stage) return true;
     for (size_t i = 0; i < asked->position_count; i++)
         if (asked->positions[i] == position) return true;

@@ -51,15 +51,16 @@ wane_status wane_cells_visit(const wane_plan *plan, const wane_plan_run *run, si
         st = visit(context, &cell, t, err);
     }
     if (position == 0 || st != WANE_OK) return st;
-    if ((st = wane_visit_change(&cell, plan, run, position, visit, context, err)) != WANE_OK)
-        return st;
-    if ((st = wane_visit_overlaps(&cell, plan, run, position, visit, context, err)) != WANE_OK)
-        return st;
+    bool perturbed = run->config->bound == WANE_BOUND_PERTURBED; /* what its counts need alone */
+    if (!perturbed) st = wane_visit_change(&cell, plan, run, position, visit, context, err);
+    if (!perturbed && st == WANE_OK)
+        st = wane_visit_overlaps(&cell, plan, run, position, visit, context, err);
+    if (st != WANE_OK) return st;
     char settings[WANE_SHA256_HEX];
     cell.measure = WANE_CELL_SPECTRUM;
     cell.settings_sha256 = settings;
     cell.data_sha256 = "";
-    bool with_previous = x->against_previous && !wane_plan_from_base(run);
+    bool with_previous = x->against_previous && !run->config->bound;
     for (int previous = 0; previous <= with_previous && st == WANE_OK; previous++) {
         cell.subject = previous ? "previous" : "base";
         st = spectrum_settings(settings, WANE_SPECTRUM_DEFINITION, x, cell.subject, err);

@@ -67,18 +67,25 @@ typedef enum wane_head_protocol {
                              after each stage to the frozen features of each task's training rows */
 } wane_head_protocol;
 
-/* Runs that bound what a method could reach; not continual themselves. */
+/* Runs beside a method's own. The first two bound what it could reach and are not continual
+ * themselves; the third tells how far its numbers hang on rounding. */
 typedef enum wane_bound {
     WANE_BOUND_NONE,
-    WANE_BOUND_JOINT, /* stage k: tasks 1..k together, from the base */
-    WANE_BOUND_SINGLE /* stage k: task k alone, from the base */
+    WANE_BOUND_JOINT,    /* stage k: tasks 1..k together, from the base */
+    WANE_BOUND_SINGLE,   /* stage k: task k alone, from the base */
+    WANE_BOUND_PERTURBED /* a run again, from initial numbers changed by WANE_PERTURBATION: the
+                            fresh factors of every stage; of a full method the weights that it
+                            trains, before its first stage */
 } wane_bound;
+
+/* Each initial number is multiplied by 1 + so much times a standard normal. */
+#define WANE_PERTURBATION 1e-7
 
 typedef enum wane_joint { WANE_JOINT_NONE, WANE_JOINT_LAST, WANE_JOINT_ALL } wane_joint;
 
 extern const char *const wane_policy_names[3], *const wane_head_names[3],
                                                    *const wane_joint_names[3];
-const char *wane_bound_name(wane_bound bound); /* "joint", "single"; NULL for none */
+const char *wane_bound_name(wane_bound bound); /* "joint", "single", "perturbed"; NULL: none */
 
 /* One method with every list expanded: everything of a run but order and seed. */
 typedef struct wane_run_config {
@@ -156,9 +163,10 @@ typedef struct wane_experiment {
     wane_run_config *configs;
     wane_policy policy;
     wane_head_protocol head;
-    bool evaluate_seen;   /* protocol.evaluate: seen (else all) */
-    wane_joint joint;     /* bounds.joint: for every k, for the last one, or none */
-    bool single;          /* bounds.single */
+    bool evaluate_seen; /* protocol.evaluate: seen (else all) */
+    wane_joint joint;   /* bounds.joint: for every k, for the last one, or none */
+    bool single;        /* bounds.single */
+    size_t perturbed;   /* bounds.perturbed: how many runs of each config that has them; 0: none */
     size_t intruders_top; /* 0 = all */
     bool intruders_u, intruders_v;
     wane_tracking track;

@@ -226,6 +226,22 @@ static void print_pretraining(wane_text *out, const wane_pretraining *p)
     wane_text_string(out, "}\n");
 }
 
+static void print_bounds(wane_text *out, const wane_experiment *x)
+{
+    const char *before = ", configs: [";
+    if (!x->joint && !x->single && !x->perturbed) return;
+    wane_text_printf(out, "bounds: {joint: %s, single: %s", wane_joint_names[x->joint],
+                     x->single ? "true" : "false");
+    if (x->perturbed) wane_text_printf(out, ", perturbed: {runs: %zu", x->perturbed);
+    for (size_t c = 0; c < x->config_count; c++) {
+        if (x->configs[c].bound != WANE_BOUND_PERTURBED) continue;
+        wane_text_string(out, before);
+        quoted(out, x->configs[c].bounds);
+        before = ", ";
+    }
+    wane_text_string(out, x->perturbed ? "]}}\n" : "}\n");
+}
+
 static void print_shown(wane_text *out, const wane_experiment *x)
 {
     if (x->shown_count) wane_text_string(out, "matrices:\n");
@@ -261,9 +277,7 @@ void wane_experiment_print(wane_text *out, const wane_experiment *x)
     wane_text_printf(out, "protocol: {adapter: %s, head: %s, evaluate: %s}\n",
                      wane_policy_names[x->policy], wane_head_names[x->head],
                      x->evaluate_seen ? "seen" : "all");
-    if (x->joint || x->single)
-        wane_text_printf(out, "bounds: {joint: %s, single: %s}\n", wane_joint_names[x->joint],
-                         x->single ? "true" : "false");
+    print_bounds(out, x);
     wane_text_string(out, "intruders: {top: ");
     if (x->intruders_top) wane_text_printf(out, "%zu", x->intruders_top);
     else wane_text_string(out, "all");

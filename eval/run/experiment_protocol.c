@@ -65,12 +65,65 @@ static wane_status add_bound(wane_experiment *x, size_t config, wane_bound bound
 
 const char *wane_bound_name(wane_bound bound)
 {
-    return bound == WANE_BOUND_JOINT ? "joint" : bound == WANE_BOUND_SINGLE ? "single" : NULL;
+    static const char *const names[] = {NULL, "joint", "single", "perturbed"};
+    return names[bound];
+}
+
+/* The configs of `perturbed: {configs: ...}` marked among the first `methods`. */
+static wane_status name_perturbed(bool *chosen, const wane_experiment *x, size_t methods,
+                                  const wane_yaml *list, wane_error *err)
+{
+    bool one = list->kind == WANE_YAML_SCALAR;
+    wane_status st = one ? WANE_OK : wane_node_is(list, WANE_YAML_LIST, err);
+    if (st == WANE_OK && !one && list->count == 0) st = wane_yaml_fail(list, err, "empty list");
+    for (size_t i = 0; st == WANE_OK && i < (one ? 1 : list->count); i++) {
+        const wane_yaml *node = one ? list : list->children[i];
+        size_t c = 0;
+        if ((st = wane_node_is(node, WANE_YAML_SCALAR, err)) != WANE_OK) return st;
+        while (c < methods && strcmp(x->configs[c].name, node->text) != 0) c++;
+        if (c == methods)
+            return wane_yaml_fail(node, err, "'%.60s' is none of the methods as they are run",
+                                  node->text);
+        if (x->configs[c].given)
+            return wane_yaml_fail(node, err, "nothing is trained under '%.60s'", node->text);
+        if (chosen[c]) return wane_yaml_fail(node, err, "'%.60s' is there twice", node->text);
+        chosen[c] = true;
+    }
+    return st;
+}
+
+/* `perturbed: 5`, or {runs: 5, configs: [NAME, ...]}; without names the first config of every
+ * method that is trained. */
+static wane_status read_perturbed(bool *chosen, wane_experiment *x, size_t methods,
+                                  const wane_yaml *bounds, wane_error *err)
+{
+    enum { MOST = 99 };
+    static const char *const keys[] = {"runs", "configs"};
+    const wane_yaml *node = wane_yaml_get(bounds, "perturbed");
+    if (!node) return WANE_OK;
+    if (node->kind == WANE_YAML_SCALAR) {
+        wane_status st = wane_node_count(&x->perturbed, node, 1, MOST, err);
+        if (st != WANE_OK) return st;
+    }
+    const wane_yaml *list = NULL;
+    if (node->kind != WANE_YAML_SCALAR) {
+        x->perturbed = 5;
+        wane_status st = wane_node_is(node, WANE_YAML_MAP, err);
+        if (st == WANE_OK) st = wane_yaml_known(node, keys, COUNT(keys), err);
+        if (st == WANE_OK) st = wane_setting_count(&x->perturbed, node, "runs", 1, MOST, err);
+        if (st != WANE_OK) return st;
+        list = wane_yaml_get(node, "configs");
+    }
+    if (list) return name_perturbed(chosen, x, methods, list, err);
+    for (size_t c = 0; c < methods; c++)
+        chosen[c] = !x->configs[c].given &&
+                    (c == 0 || strcmp(x->configs[c].method, x->configs[c - 1].method) != 0);
+    return WANE_OK;
 }
 
 wane_status wane_experiment_read_bounds(wane_experiment *x, const wane_yaml *root, wane_error *err)
 {
-    static const char *const keys[] = {"joint", "single"};
+    static const char *const keys[] = {"joint", "single", "perturbed"};
     const wane_yaml *map = wane_yaml_get(root, "bounds");
     if (!map) return WANE_OK;
     size_t methods = x->config_count;
@@ -79,8 +132,10 @@ wane_status wane_experiment_read_bounds(wane_experiment *x, const wane_yaml *roo
     if (st == WANE_OK) st = read_joint(x, map, err);
     if (st == WANE_OK) st = wane_setting_flag(&x->single, map, "single", err);
     if (st != WANE_OK) return st;
-    wane_run_config *all = wane_arena_alloc(x->memory, 3 * methods, sizeof *all);
-    if (!all) return wane_fail_memory(err, "read", x->file);
+    wane_run_config *all = wane_arena_alloc(x->memory, 4 * methods, sizeof *all);
+    bool *perturbed = wane_arena_alloc(x->memory, methods, sizeof *perturbed);
+    if (!all || !perturbed) return wane_fail_memory(err, "read", x->file);
+    if ((st = read_perturbed(perturbed, x, methods, map, err)) != WANE_OK) return st;
     memcpy(all, x->configs, methods * sizeof *all);
     x->configs = all;
     for (size_t i = 0; i < methods && st == WANE_OK; i++)
@@ -88,5 +143,7 @@ wane_status wane_experiment_read_bounds(wane_experiment *x, const wane_yaml *roo
             st = add_bound(x, i, WANE_BOUND_JOINT, map, err);
     for (size_t i = 0; i < methods && st == WANE_OK; i++)
         if (x->single && !all[i].given) st = add_bound(x, i, WANE_BOUND_SINGLE, map, err);
+    for (size_t i = 0; i < methods && st == WANE_OK; i++)
+        if (perturbed[i]) st = add_bound(x, i, WANE_BOUND_PERTURBED, map, err);
     return st;
 }

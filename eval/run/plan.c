@@ -129,6 +129,7 @@ static wane_status stage_key(char out[WANE_SHA256_HEX], char content[WANE_SHA256
     if (stage->task_count > 1) wane_sha256_number(hash, "joint", (double)stage->task_count);
     hash_config(hash, in->experiment, stage->config);
     wane_sha256_number(hash, "seed", (double)stage->seed);
+    if (stage->perturbation) wane_sha256_number(hash, "perturbed", (double)stage->perturbation);
     return wane_sha256_end(out, hash, err);
 }
 
@@ -199,15 +200,18 @@ static void measure_run(wane_plan_run *run, const wane_experiment *x)
 }
 
 static wane_status add_run(wane_plan *plan, const wane_run_config *config, const wane_order *order,
-                           uint64_t seed, wane_error *err)
+                           uint64_t seed, size_t perturbation, wane_error *err)
 {
     wane_plan_run *run = &plan->runs[plan->run_count++];
     run->config = config;
     run->order = order;
     run->seed = seed;
+    run->perturbation = perturbation;
     measure_run(run, plan->inputs->experiment);
-    (void)snprintf(run->name, sizeof run->name, "%.120s/%.80s/s%llu", config->name, order->name,
-                   (unsigned long long)seed);
+    int length = snprintf(run->name, sizeof run->name, "%.120s/%.80s/s%llu", config->name,
+                          order->name, (unsigned long long)seed);
+    if (perturbation)
+        (void)snprintf(run->name + length, sizeof run->name - (size_t)length, ".%zu", perturbation);
     run->stages = wane_alloc(run->length + 1, sizeof *run->stages);
     if (!run->stages) return wane_fail_memory(err, "plan", run->name);
     wane_status st = run_key(run, plan->inputs, err);
@@ -216,7 +220,8 @@ static wane_status add_run(wane_plan *plan, const wane_run_config *config, const
         wane_plan_stage stage = {.parent = from_base ? 0 : run->stages[p - 1],
                                  .position = from_base ? 1 : p,
                                  .config = config,
-                                 .seed = seed};
+                                 .seed = seed,
+                                 .perturbation = perturbation};
         st = list_tasks(plan, &stage, order, p + run->shift, err);
         if (config->given) {
             stage.given = config->stages[p - 1];
@@ -255,15 +260,15 @@ bool wane_plan_ends(const wane_plan *plan, size_t stage)
 {
     for (size_t r = 0; r < plan->run_count; r++) {
         const wane_plan_run *run = &plan->runs[r];
-        if (run->config->bound != WANE_BOUND_SINGLE && run->stages[run->length] == stage)
-            return true;
+        bool continual = run->config->bound != WANE_BOUND_SINGLE;
+        if (continual && run->stages[run->length] == stage) return true;
     }
     return false;
 }
 
 bool wane_plan_from_base(const wane_plan_run *run)
 {
-    return run->config->bound != WANE_BOUND_NONE;
+    return run->config->bound == WANE_BOUND_JOINT || run->config->bound == WANE_BOUND_SINGLE;
 }
 
 const wane_plan_run *wane_plan_bound(const wane_plan *plan, const wane_plan_run *run,
@@ -284,9 +289,14 @@ static wane_status add_runs(wane_plan *plan, wane_error *err)
     for (size_t c = 0; c < x->config_count; c++)
         for (size_t o = 0; o < x->order_count; o++)
             for (size_t s = 0; s < x->seed_count; s++) {
-                /* Given checkpoints were trained once: in the first order, with the first seed. */
-                if (x->configs[c].given && (o || s)) continue;
-                wane_status st = add_run(plan, &x->configs[c], &x->orders[o], x->seeds[s], err);
+                const wane_run_config *config = &x->configs[c];
+                size_t again = config->bound == WANE_BOUND_PERTURBED ? x->perturbed : 0;
+                /* Given checkpoints were trained once, and perturbed numbers stand for rounding: in
+                 * the first order, with the first seed. */
+                if ((config->given || again) && (o || s)) continue;
+                wane_status st = WANE_OK;
+                for (size_t n = again ? 1 : 0; n <= again && st == WANE_OK; n++)
+                    st = add_run(plan, config, &x->orders[o], x->seeds[s], n, err);
                 if (st != WANE_OK) return st;
             }
     return WANE_OK;
@@ -296,7 +306,7 @@ wane_status wane_plan_make(wane_plan **out, const wane_inputs *inputs, wane_erro
 {
     const wane_experiment *x = inputs->experiment;
     wane_status st = WANE_OK;
-    size_t runs = x->config_count * x->order_count * x->seed_count;
+    size_t runs = x->config_count * (x->order_count * x->seed_count + x->perturbed);
     size_t most = 1 + runs * x->trained_tasks, slots = 16;
     wane_plan *plan = wane_alloc(1, sizeof *plan);
     if (!plan) return wane_fail_memory(err, "plan", x->name);

@@ -22,19 +22,21 @@ typedef struct wane_plan_stage {
     const char *given;             /* path of a checkpoint trained elsewhere, or NULL */
     char content[WANE_SHA256_HEX]; /* of a given one: the digest of its files, part of the key */
     uint64_t seed;
-    size_t steps; /* optimiser steps; 0 where nothing is trained */
-    int64_t id;   /* in the database, after wane_plan_store */
+    size_t perturbation; /* which of the runs from perturbed numbers it is of, from 1; 0: of none */
+    size_t steps;        /* optimiser steps; 0 where nothing is trained */
+    int64_t id;          /* in the database, after wane_plan_store */
 } wane_plan_stage;
 
 typedef struct wane_plan_run {
     char key[WANE_SHA256_HEX];
-    char name[256]; /* "config/order/sSEED" */
+    char name[256]; /* "config/order/sSEED"; "config/order/sSEED.N" from perturbed numbers */
     const wane_run_config *config;
     const wane_order *order;
     uint64_t seed;
-    size_t length;  /* trained stages */
-    size_t shift;   /* stage p stands at position p + shift in the database (0 for the base) */
-    size_t *stages; /* length + 1 indices, the base first */
+    size_t perturbation; /* N; else 0 */
+    size_t length;       /* trained stages */
+    size_t shift;        /* stage p stands at position p + shift in the database (0 for the base) */
+    size_t *stages;      /* length + 1 indices, the base first */
     int64_t id;
 } wane_plan_run;
 

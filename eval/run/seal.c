@@ -230,7 +230,7 @@ static void fill_forgetting(sealing *s, size_t k)
                                                  : "bound_missing";
     not_finite_reasons(metrics, s, k, all);
     if (x->head == WANE_HEAD_LINEAR) head_reasons(metrics, k);
-    if (s->run->config->bound) bound_metrics(metrics, s->run->config->bound);
+    if (wane_plan_from_base(s->run)) bound_metrics(metrics, s->run->config->bound);
     for (size_t m = 0; m < WANE_FORGETTING_METRICS; m++)
         add(s, k, metrics[m].name, "", metrics[m].value, metrics[m].reason);
 }
@@ -274,7 +274,7 @@ static void fill_watched(sealing *s, size_t k)
 
 static void fill_tracked(sealing *s, size_t k)
 {
-    static const char *const of_bound[] = {NULL, "joint_training", "single_tasks"};
+    static const char *const of_bound[] = {NULL, "joint_training", "single_tasks", NULL};
     double lowest = s->min_acc[k - s->run->shift - 1], combined = s->wc_acc[k - s->run->shift - 1];
     const char *bound = of_bound[s->run->config->bound], *first = k == 1 ? "first_stage" : NULL;
     const char *none = s->looks_not_finite[k - s->run->shift - 1] ? WANE_NOT_FINITE : "not_tracked";

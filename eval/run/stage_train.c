@@ -234,6 +234,9 @@ static wane_status begin(training *t, wane_chain *chain, const wane_prompts *pro
                               t->run->seed, t->stage->position, t->work->pool, err));
     continued = NULL;
     const wane_adapter *adapter = wane_trainer_adapter(t->trainer), *below = frozen;
+    /* Not what an earlier stage has left: its own perturbation is in that. */
+    if (t->stage->perturbation && fresh && (adapter || t->stage->position == 1))
+        WANE_TRY(wane_trainer_perturb(t->trainer, WANE_PERTURBATION, t->stage->perturbation, err));
     if (frozen) WANE_TRY(wane_trainer_freeze(t->trainer, frozen, err));
     frozen = NULL;
     if (adapter && fresh) {

@@ -136,7 +136,7 @@ wane_status wane_tracker_new(wane_tracker **out, wane_work *work, const wane_pla
     char name[WANE_SHA256_HEX + 16], settings[WANE_SHA256_HEX];
     wane_cell cell;
     *out = NULL;
-    if (x->track.every == 0) return WANE_OK;
+    if (x->track.every == 0 || stage->perturbation) return WANE_OK;
     wane_tracker *t = wane_alloc(1, sizeof *t);
     if (!t) return wane_fail_memory(err, "track", run->name);
     *t = (wane_tracker){.work = work,
@@ -225,6 +225,7 @@ wane_status wane_track_visit(const wane_work *work, const wane_plan_stage *stage
     wane_cell cell = {.stage = stage->id, .step = 0};
     char settings[WANE_SHA256_HEX];
     wane_status st = WANE_OK;
+    if (stage->perturbation) return WANE_OK;
     if (tracks_nll(x)) {
         st = nll_cell(&cell, settings, work, err);
         if (st == WANE_OK) st = visit(context, &cell, probe_corpus(x), err);

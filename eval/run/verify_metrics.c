@@ -116,8 +116,9 @@ static wane_status read_path(told *t, size_t slot, int64_t id, wane_bound bound,
 
 static wane_bound bound_of(const char *name)
 {
-    if (!name) return WANE_BOUND_NONE;
-    return strcmp(name, "joint") == 0 ? WANE_BOUND_JOINT : WANE_BOUND_SINGLE;
+    wane_bound bound = WANE_BOUND_PERTURBED;
+    while (name && bound > WANE_BOUND_NONE && strcmp(name, wane_bound_name(bound)) != 0) bound--;
+    return name ? bound : WANE_BOUND_NONE;
 }
 
 /* Runs that bound the one in slot 0. */
@@ -125,7 +126,8 @@ static wane_status read_bounds(told *t, int64_t run, wane_error *err)
 {
     static const char sql[] =
         "SELECT r.id, r.bound, instr(e.source, 'bounds: {joint: last') FROM run r JOIN experiment "
-        "e ON e.id = r.experiment WHERE r.bounds = ?1 AND r.superseded = 0 ORDER BY r.id";
+        "e ON e.id = r.experiment WHERE r.bounds = ?1 AND r.superseded = 0 AND r.bound IN "
+        "('joint', 'single') ORDER BY r.id";
     wane_query *query = NULL;
     wane_status st = open_by(&query, t, sql, run, err);
     while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK && !t->odd) {

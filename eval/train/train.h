@@ -72,6 +72,12 @@ WANE_MUST_CHECK wane_status wane_trainer_new(wane_trainer **out, wane_model *mod
                                              wane_error *err);
 void wane_trainer_free(wane_trainer *trainer);
 
+/* Multiplies every initial number that is trained (weights, factors, a head) by 1 + `relative`
+ * times a standard normal, rounded to fp32; drawn from the trainer's seed and stage (PERTURB, step
+ * = which, tensor = place in the list of what is trained). Before the first step. */
+WANE_MUST_CHECK wane_status wane_trainer_perturb(wane_trainer *trainer, double relative,
+                                                 uint64_t which, wane_error *err);
+
 typedef struct wane_step {
     double loss; /* mean nll over the labelled tokens of the step, before the update */
     double learning_rate;

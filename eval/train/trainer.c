@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "eval/train/micro.h"
+#include "store/base/random.h"
 
 static bool share(double value)
 {
@@ -172,6 +173,30 @@ done:
     if (continued) trainer->adapter = NULL; /* still the caller's */
     wane_trainer_free(trainer);
     return st;
+}
+
+wane_status wane_trainer_perturb(wane_trainer *trainer, double relative, uint64_t which,
+                                 wane_error *err)
+{
+    size_t most = 0;
+    const wane_optimizer *o = trainer->optimizer;
+    for (size_t i = 0; i < o->count; i++)
+        if (o->trained[i].count > most) most = o->trained[i].count;
+    float *normal = wane_alloc(most, sizeof *normal);
+    if (!normal) return wane_fail_memory(err, "train", "perturbation");
+    for (size_t i = 0; i < o->count; i++) {
+        wane_random where = {.seed = trainer->seed,
+                             .purpose = WANE_RANDOM_PERTURB,
+                             .stage = trainer->stage,
+                             .step = which,
+                             .tensor = i};
+        float *value = o->trained[i].value;
+        wane_random_normal_fill(normal, o->trained[i].count, 1, &where);
+        for (size_t k = 0; k < o->trained[i].count; k++)
+            value[k] = (float)((double)value[k] * (1 + relative * (double)normal[k]));
+    }
+    wane_free(normal);
+    return WANE_OK;
 }
 
 void wane_trainer_free(wane_trainer *trainer)

@@ -191,6 +191,8 @@ static const wane_named_query named[] = {
      "SELECT " RUN_COLUMNS ", u.phase, u.wall_s, u.cpu_s, u.peak_bytes, u.tokens " RUN_PATH
      "CROSS JOIN usage u ON u.stage = p.stage WHERE " THIS_RUN "ORDER BY r.id, p.position, u.phase",
      RUN_ONLY},
+    {"count_noise", "noise of the count of intruders: runs again, perturbed by 1e-7",
+     "SELECT * FROM count_noise WHERE " VIEWED_RUN, RUN_ONLY},
     {"curves", "one value per run and stage, for a curve",
      "SELECT v.*, (SELECT l.status FROM run_list l WHERE l.experiment = v.experiment "
      "AND l.run = v.run AND l.superseded = 0) AS status FROM ("

@@ -524,3 +524,26 @@ FROM (SELECT s.experiment, s.run, s.method, s.kind, s.rank, s.learning_rate, s.o
            LEFT JOIN intervention c ON c.stage = d.stage AND c.step = -1 AND c.choice = d.choice
              AND c.arm = d.arm AND c.lambda = d.lambda
              AND c.measure = 'latest_accuracy_minus_intruders' AND c.target = '');
+
+-- How far the count of intruders hangs on rounding: of every run that was made again from initial
+-- numbers changed by 1e-7 (bounds: {perturbed: N}), the counts after the last stage (k = 10, epsilon
+-- = .5, side u) of itself and of those: n of them that there are, their mean, standard deviation
+-- (count_noise), least and most. intruders: its own. again: how many such runs are planned.
+CREATE VIEW count_noise AS
+SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, again, intruders,
+       count(value) AS n, avg(value) AS mean,
+       sqrt(max(0, sum(value * value) - count(value) * avg(value) * avg(value))
+            / nullif(count(value) - 1, 0)) AS count_noise,
+       min(value) AS low, max(value) AS high
+FROM (SELECT s.experiment, s.run, s.method, s.kind, s.rank, s.learning_rate, s.order_name, s.seed,
+             CASE WHEN s.status = 'done' THEN s.intruders END AS intruders,
+             (SELECT count(*) FROM run q WHERE q.bounds = r.id AND q.bound = 'perturbed'
+              AND q.superseded = 0) AS again,
+             CASE WHEN z.status = 'done' THEN z.intruders END AS value
+      FROM run r CROSS JOIN run_summary s ON s.key = r.key
+           CROSS JOIN run o ON o.id = r.id
+                            OR (o.bounds = r.id AND o.bound = 'perturbed' AND o.superseded = 0)
+           CROSS JOIN run_summary z ON z.key = o.key
+      WHERE r.superseded = 0 AND EXISTS (SELECT 1 FROM run q WHERE q.bounds = r.id
+                                         AND q.bound = 'perturbed' AND q.superseded = 0))
+GROUP BY experiment, run;

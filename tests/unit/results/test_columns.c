@@ -88,6 +88,15 @@ static const char plan[] =
     " (3, -1, 'kl_on_task_prompt', 'validation', 2, .11, NULL, 50),"
     " (3, -1, 'kl_on_task_answer', 'validation', 2, .22, NULL, 50);";
 
+/* Run a again, once done and once not. */
+static const char again[] =
+    "INSERT INTO run (id, key, experiment, name, method, kind, rank, order_name, seed, stages, "
+    "status, bound, bounds) VALUES (6, 'key-p', 1, 'l4-perturbed/given/s0.1', 'l4-perturbed', "
+    "'lora', 4, 'given', 0, 2, 'done', 'perturbed', 1), (7, 'key-q', 1, 'l4-perturbed/given/s0.2', "
+    "'l4-perturbed', 'lora', 4, 'given', 0, 2, 'planned', 'perturbed', 1);"
+    "INSERT INTO run_stage (run, position, stage, task) VALUES (6, 0, 1, NULL), (6, 1, 4, 1),"
+    " (6, 2, 5, 2), (7, 0, 1, NULL), (7, 1, 4, 1), (7, 2, 5, 2);";
+
 static const char measured[] =
     "INSERT INTO likelihood (stage, step, corpus, nll, change_stderr, kl_to_base, soft_ce) VALUES"
     " (1, -1, 1, 3, NULL, NULL, NULL), (1, -1, 2, 4, NULL, NULL, NULL), (1, -1, 3, 5, NULL, NULL, "
@@ -210,7 +219,8 @@ static int set_up(void **state)
     CHECK_OK(wane_results_open(&db, scratch_path("c.db"), WANE_RESULTS_CREATE, &err));
     wane_results_close(db);
     assert_int_equal(sqlite3_open(scratch_path("c.db"), &sql), SQLITE_OK);
-    if (sqlite3_exec(sql, plan, NULL, NULL, &why) == SQLITE_OK)
+    if (sqlite3_exec(sql, plan, NULL, NULL, &why) == SQLITE_OK &&
+        sqlite3_exec(sql, again, NULL, NULL, &why) == SQLITE_OK)
         (void)sqlite3_exec(sql, measured, NULL, NULL, &why);
     if (why) print_error("%s\n", why);
     assert_null(why);
@@ -413,6 +423,12 @@ static const struct {
       N("collapsed", 1),
       N("collapsed_stages", 1),
       N("beyond_uniform_stages", 0)}},
+    {"count_noise", /* its own count, that of one run again, and one that is not done */
+     "method = 'l4'",
+     {RUN_A, N("again", 2), N("intruders", INTRUDERS_A), N("n", 2),
+      N("mean", MEAN(INTRUDERS_A, INTRUDERS_B)),
+      N("count_noise", DEVIATION(INTRUDERS_A, INTRUDERS_B)), N("low", INTRUDERS_A),
+      N("high", INTRUDERS_B)}},
     {"seed_summary",
      "method = 'l4'",
      {T("experiment", "e"),
@@ -590,6 +606,8 @@ static void what_cannot_be_told_is_not(void **state)
          1},
         {"SELECT count(*) FROM correlation_points WHERE run = 'l4/given/s0'", 2},
         {"SELECT count(*) FROM correlation_points WHERE run = 'l4-joint/given/s0'", 0},
+        {"SELECT count(*) FROM correlation_points WHERE run LIKE 'l4-perturbed%'", 0},
+        {"SELECT count(*) FROM count_noise", 1},
         {"SELECT count(*) FROM stage_summary WHERE run = 'l4-joint/given/s0' AND position = 1 AND "
          "abs(pretraining_forgetting - .2) < 1e-14 AND "
          "abs(pretraining_forgetting_stderr - .125) < 1e-14",

@@ -130,6 +130,11 @@ static const setting of_files[] = {
     /* what is trained on the first task alone is the first stage of the method itself */
     {"bounds.joint", "bounds.joint=last", "bounds.joint=all", "s+l+p+c+N+A+D+"},
     {"bounds.single", NULL, "bounds.single=true", "t+r+s+l+p+c+N+A+D+"},
+    /* with what their counts need alone: of the first config of every method that trains */
+    {"bounds.perturbed", NULL, "bounds.perturbed=2", "t+r+s+l+p+"},
+    {"bounds.runs", "bounds.perturbed=2", "bounds.perturbed={runs: 3}", "t+r+"},
+    {"bounds.configs", "bounds.perturbed=2", "bounds.perturbed={runs: 2, configs: [lora]}",
+     "t-r-s-l-p-"},
     {"intruders.top", NULL, "intruders.top=11", "pi"},
     {"intruders.sides", NULL, "intruders.sides=[u]", "pD"},
     {"intruders.sides", "intruders.sides=[u]", "intruders.sides=[v]", "pD"},

@@ -355,6 +355,53 @@ static void protocols_and_bounds(void **state)
     CHECK_FAILS(parse(&x, taken, NULL, &err), WANE_EINVAL, "'l-joint' is there already (line 4");
 }
 
+/* Which configs have runs again: the first of each method that trains, or those that are named. */
+static void runs_again_from_perturbed_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        size_t runs, configs;
+        const char *first;
+    } cases[] = {{"4", 4, 4, "l-r1"},
+                 {"{}", 5, 4, "l-r1"},
+                 {"{runs: 2}", 2, 4, "l-r1"},
+                 {"{configs: l-r2}", 5, 4, "l-r2"},
+                 {"{runs: 1, configs: [l-r2, l-r1]}", 1, 5, "l-r1"}};
+    wane_error err;
+    wane_experiment *x = NULL;
+    char override[80];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        (void)snprintf(override, sizeof override, "bounds.perturbed=%s", cases[i].value);
+        CHECK_OK(parse(&x, short_file, override, &err));
+        assert_int_equal(x->perturbed, cases[i].runs);
+        assert_int_equal(x->config_count, cases[i].configs);
+        assert_int_equal(x->configs[3].bound, WANE_BOUND_PERTURBED);
+        assert_string_equal(x->configs[3].bounds, cases[i].first);
+        wane_text printed = {0};
+        wane_experiment *again = NULL;
+        wane_experiment_print(&printed, x);
+        CHECK_OK(parse(&again, printed.data, NULL, &err));
+        assert_int_equal(again->config_count, cases[i].configs);
+        assert_int_equal(again->perturbed, cases[i].runs);
+        wane_text_free(&printed);
+        wane_experiment_free(again);
+        wane_experiment_free(x);
+    }
+    x = NULL;
+    CHECK_FAILS(parse(&x, short_file, "bounds.perturbed=0", &err), WANE_EINVAL, "0");
+    CHECK_FAILS(parse(&x, short_file, "bounds.perturbed=[3]", &err), WANE_EINVAL, "perturbed");
+    CHECK_FAILS(parse(&x, short_file, "bounds.perturbed={run: 3}", &err), WANE_EINVAL, "runs");
+    CHECK_FAILS(parse(&x, short_file, "bounds.perturbed={configs: []}", &err), WANE_EINVAL,
+                "empty");
+    CHECK_FAILS(parse(&x, short_file, "bounds.perturbed={configs: [l]}", &err), WANE_EINVAL,
+                "'l' is none of the methods as they are run");
+    CHECK_FAILS(parse(&x, short_file, "bounds.perturbed={configs: [g]}", &err), WANE_EINVAL,
+                "nothing is trained under 'g'");
+    CHECK_FAILS(parse(&x, short_file, "bounds.perturbed={configs: [l-r1, l-r1]}", &err),
+                WANE_EINVAL, "'l-r1' is there twice");
+}
+
 static void roles_of_corpora(void **state)
 {
     (void)state;
@@ -414,6 +461,7 @@ int main(void)
         cmocka_unit_test(every_error_names_its_place),
         cmocka_unit_test(matrices_are_named_by_parts),
         cmocka_unit_test(protocols_and_bounds),
+        cmocka_unit_test(runs_again_from_perturbed_numbers),
         cmocka_unit_test(roles_of_corpora),
         cmocka_unit_test(printing_reads_back),
     };

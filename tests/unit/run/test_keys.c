@@ -60,8 +60,10 @@ static const char every_section[] =
     "tasks: [{path: builtin/topic}]\nwatch: [{path: builtin/order}]\n"
     "orders: [{name: one, tasks: [topic]}]\nseeds: [0]\n"
     "methods: [{kind: full}, {kind: full-matrices}, {kind: lora}, {kind: given, stages: [a]}]\n"
-    "protocol: {evaluate: all}\nbounds: {single: true}\ntraining: {epochs: 1}\nkeep: all\n"
-    "checkpoint: {minutes: 1}\nstop: {wall: 1h}\nlimit: 4\nsample_seed: true\nintruders: {top: 10}\n"
+    "protocol: {evaluate: all}\nbounds: {single: true, perturbed: {runs: 2}}\ntraining: {epochs: "
+    "1}\nkeep: all\n"
+    "checkpoint: {minutes: 1}\nstop: {wall: 1h}\nlimit: 4\nsample_seed: true\nintruders: {top: "
+    "10}\n"
     "track: {every: 1}\ninterventions: {lambdas: [0]}\nmatrices: [{name: q_proj}]\n";
 
 /* ---------------------------------------------------------------- the keys of an experiment */

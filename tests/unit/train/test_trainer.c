@@ -3,10 +3,12 @@
  */
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "eval/train/train.h"
 #include "store/base/memory.h"
+#include "store/base/random.h"
 #include "tests/support/support.h"
 
 #define TINY "reference/tensors/tiny-llama"
@@ -254,6 +256,58 @@ static void a_head_is_drawn_for_its_stage(void **state)
     }
 }
 
+/* Each initial number times 1 + r g, g from Philox at (seed, PERTURB, stage, which, tensor): by the
+ * formula, and not for what is zero. A full method trains the model's own weights. */
+static void initial_numbers_are_perturbed(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_trainer *plain = NULL, *perturbed = NULL;
+    wane_training t = usual();
+    wane_method lora = {.kind = WANE_METHOD_LORA, .rank = 3, .alpha = 6};
+    CHECK_OK(wane_trainer_new(&plain, model, &lora, &t, NULL, 7, 2, NULL, &err));
+    CHECK_OK(wane_trainer_new(&perturbed, model, &lora, &t, NULL, 7, 2, NULL, &err));
+    CHECK_OK(wane_trainer_perturb(perturbed, 1e-3, 4, &err));
+    const wane_adapter *a = wane_trainer_adapter(plain), *b = wane_trainer_adapter(perturbed);
+    double squares = 0, numbers = 0;
+    for (size_t f = 0; f < a->count; f++) {
+        const wane_factor *from = &a->factor[f], *to = &b->factor[f];
+        size_t count = from->rank * from->cols;
+        float *normal = malloc(count * sizeof *normal);
+        wane_random where = {
+            .seed = 7, .purpose = WANE_RANDOM_PERTURB, .stage = 2, .step = 4, .tensor = 2 * f};
+        assert_non_null(normal);
+        wane_random_normal_fill(normal, count, 1, &where);
+        for (size_t i = 0; i < count; i++) {
+            double g = ((double)to->a[i] / (double)from->a[i] - 1) / 1e-3;
+            CHECK_NEAR(g, (double)normal[i], 3e-4, 0); /* of fp32 */
+            squares += g * g;
+            numbers++;
+        }
+        for (size_t i = 0; i < from->rows * from->rank; i++) assert_true(to->b[i] == 0);
+        free(normal);
+    }
+    CHECK_NEAR(squares / numbers, 1, 5 * sqrt(2 / numbers), 0);
+    wane_trainer_free(plain);
+    wane_trainer_free(perturbed);
+
+    wane_method full = {.kind = WANE_METHOD_FULL};
+    float *before = malloc(model->parameters.floats * sizeof *before);
+    assert_non_null(before);
+    memcpy(before, model->weights, model->parameters.floats * sizeof *before);
+    CHECK_OK(wane_trainer_new(&plain, model, &full, &t, NULL, 7, 1, NULL, &err));
+    CHECK_OK(wane_trainer_perturb(plain, 1e-7, 1, &err));
+    size_t moved = 0;
+    for (size_t i = 0; i < model->parameters.floats; i++) {
+        CHECK_NEAR((double)model->weights[i], (double)before[i], 0, 7e-7);
+        moved += model->weights[i] != before[i];
+    }
+    assert_true(moved > model->parameters.numbers / 4 && moved < model->parameters.numbers);
+    memcpy(model->weights, before, model->parameters.floats * sizeof *before);
+    wane_trainer_free(plain);
+    free(before);
+}
+
 /* Without memory every step of making a trainer and training once fails cleanly. */
 static void lack_of_memory_is_reported(void **state)
 {
@@ -289,6 +343,7 @@ int main(void)
         cmocka_unit_test(updates_must_fit_the_model),
         cmocka_unit_test(a_gradient_that_is_not_finite_trains_nothing),
         cmocka_unit_test(a_head_is_drawn_for_its_stage),
+        cmocka_unit_test(initial_numbers_are_perturbed),
         cmocka_unit_test(lack_of_memory_is_reported),
     };
     return cmocka_run_group_tests(tests, load_model, free_model);
