@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/run/label_words.h"
 #include "store/base/memory.h"
 
 void wane_warnings_free(wane_warnings *warnings)
@@ -190,12 +191,57 @@ static wane_status nothing_trained(wane_warnings *out, const wane_plan *plan, wa
     return st;
 }
 
+/* "' maybe' 3, ' yes' 1": every label word with its number of tokens; long lists end in "...". */
+static void list_label_words(wane_text *out, const wane_input_task *task)
+{
+    enum { LISTED = 8 };
+    const wane_prompts *p = &task->test;
+    for (size_t l = 0; l < p->label_count && l < LISTED; l++)
+        wane_text_printf(out, "%s'%.40s' %zu", l ? ", " : "", task->task.labels[l].verbalizer,
+                         p->label_starts[l + 1] - p->label_starts[l]);
+    if (p->label_count > LISTED) wane_text_string(out, ", ...");
+}
+
+/* Where label words differ in their number of tokens, and the base answers more than a fifth of the
+ * rows otherwise by the mean than by the sum: what is scored is their length too. */
+static wane_status lengths_of_labels(wane_warnings *out, const wane_plan *plan, wane_error *err)
+{
+    enum { FIFTH = 5 };
+    const wane_inputs *in = plan->inputs;
+    const wane_experiment *x = in->experiment;
+    wane_status st = WANE_OK;
+    wane_pool *pool = NULL;
+    wane_text words = {0};
+    for (size_t t = 0; x->head == WANE_HEAD_VERBALIZER && t < x->task_count; t++) {
+        const wane_input_task *task = &in->tasks[t];
+        wane_label_words found = {0};
+        if (x->tasks[t].per_token || !wane_label_words_differ(&task->test)) continue;
+        if (!pool) WANE_TRY(wane_pool_new(&pool, 0, err));
+        WANE_TRY(wane_label_words_compare(&found, in->base, &task->task, &task->test, pool, err));
+        if (FIFTH * found.disagree <= found.rows) continue;
+        wane_text_clear(&words);
+        list_label_words(&words, task);
+        WANE_TRY(wane_text_check(&words, "read", "warnings", err));
+        WANE_TRY(wane_warn(
+            out, err,
+            "task %s: its label words have %zu to %zu tokens (%s), and the base answers %zu of %zu "
+            "rows (%.0f%%) otherwise by the mean of their log-likelihoods than by the sum: their "
+            "length is scored too ('normalise: tokens', or label words of equally many tokens)",
+            task->task.name, found.fewest, found.most, words.data, found.disagree, found.rows,
+            100.0 * (double)found.disagree / (double)found.rows));
+    }
+done:
+    wane_text_free(&words);
+    wane_pool_free(pool);
+    return st;
+}
+
 typedef wane_status check(wane_warnings *out, const wane_plan *plan, wane_error *err);
 
 wane_status wane_warnings_find(wane_warnings *out, const wane_plan *plan, wane_error *err)
 {
     static check *const checks[] = {pretraining_corpus, train_rows_measured, hidden_files,
-                                    literal_escapes, nothing_trained};
+                                    literal_escapes,    nothing_trained,     lengths_of_labels};
     wane_status st = WANE_OK;
     wane_warnings found = {0};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

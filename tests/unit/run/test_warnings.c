@@ -121,6 +121,38 @@ static void what_is_in_files(void **state)
            "task w: its template holds a backslash and a letter");
 }
 
+/* A label of three tokens loses by the sum of their log-likelihoods and may win by their mean; said
+ * where more than a fifth of the rows hang on it, and it is the sum that is scored. */
+static void labels_of_other_lengths(void **state)
+{
+    (void)state;
+    static const char watched[] = "watch: [{name: w, path: task, template: \"{text} where ?\", "
+                                  "labels: {0: \" yes\", 1: \"%s\"}"
+                                  "%s}]\n%s";
+    static const struct {
+        const char *label, *more, *protocol;
+        bool warned;
+    } cases[] = {{" the cow sees", "", "", true},
+                 {" the cow sees", ", normalise: tokens", "", false},
+                 {" the cow sees", "", "protocol: {head: linear}", false},
+                 {" no", "", "", false},
+                 /* unlikely by sum and mean: no row hangs on it */
+                 {" no yes no", "", "", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char more[300];
+        (void)snprintf(more, sizeof more, watched, cases[i].label, cases[i].more,
+                       cases[i].protocol);
+        char *said = said_by("validate", NULL, good_corpora, "task", more);
+        const char *at = strstr(said, "task w: its label words have 1 to 3 tokens (' yes' 1, ' the "
+                                      "cow sees' 3), and the base answers ");
+        if (cases[i].warned != (at != NULL)) print_error("case %zu: %s\n", i, said);
+        assert_int_equal(cases[i].warned, at != NULL);
+        if (at) assert_non_null(strstr(at, " of 20 rows (")); /* all of its test rows */
+        assert_null(strstr(said, "task task: its label words"));
+        free(said);
+    }
+}
+
 /* Stages none of whose steps has a rate: said once for all methods, orders and seeds. */
 static void steps_at_rate_zero_train_nothing(void **state)
 {
@@ -188,6 +220,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_seldom_meant),
         cmocka_unit_test(what_is_in_files),
+        cmocka_unit_test(labels_of_other_lengths),
         cmocka_unit_test(steps_at_rate_zero_train_nothing),
         cmocka_unit_test(events_are_stored_once),
     };
