@@ -8,11 +8,12 @@
 #include "analysis/spectra/leading.h"
 
 typedef struct wane_core {
-    size_t rank;        /* of S: the first coordinates of both sides */
-    size_t left, right; /* coordinates per side: rank and the extra ones; one side has none */
-    size_t k;           /* columns of P and Q */
-    const double *s;    /* borrowed */
-    double *p, *q;      /* left x k, right x k; owned */
+    size_t rank;           /* of S: the first coordinates of both sides */
+    size_t left, right;    /* coordinates per side: rank and the extra ones; one side has none */
+    size_t k;              /* columns of P and Q */
+    const double *s;       /* borrowed */
+    double *p, *q;         /* left x k, right x k; owned */
+    const double *squares; /* P^T P = Q^T Q = diag of these k; borrowed; NULL where unknown */
     double *left_rest, *right_rest; /* what completes U and V: rows x (left - rank), cols x ...;
                                        owned, NULL where P and Q were given */
     double *room;                   /* k x widest, for products; owned */

@@ -87,14 +87,19 @@ static wane_status core_gram(double *gram, const wane_core *c, wane_error *err)
     bool wide = c->left == c->rank;
     size_t n = c->rank, k = c->k, far = wide ? c->right : c->left;
     const double *p = wide ? c->p : c->q, *q = wide ? c->q : c->p;
-    double *inner = wane_alloc_aligned(k * k, sizeof *inner);
+    double *inner = wane_alloc_aligned(c->squares ? 1 : k * k, sizeof *inner);
     double *half = wane_alloc_aligned(n * k, sizeof *half);
     double *m = wane_alloc_aligned(n * n, sizeof *m);
     if (!inner || !half || !m) WANE_TRY(wane_fail_memory(err, "core space", "Gram matrix"));
-    wane_columns_product(NULL, true, false, k, k, far, 0.5, q, far, q, far, 0, inner, k);
     for (size_t j = 0; j < k; j++)
-        for (size_t i = 0; i < n; i++) half[i + j * n] = c->s[i] * q[i + j * far];
-    wane_columns_product(NULL, false, false, n, k, k, 1, p, n, inner, k, 1, half, n);
+        for (size_t i = 0; i < n; i++) {
+            half[i + j * n] = c->s[i] * q[i + j * far];
+            if (c->squares) half[i + j * n] += 0.5 * c->squares[j] * p[i + j * n];
+        }
+    if (!c->squares) {
+        wane_columns_product(NULL, true, false, k, k, far, 0.5, q, far, q, far, 0, inner, k);
+        wane_columns_product(NULL, false, false, n, k, k, 1, p, n, inner, k, 1, half, n);
+    }
     wane_columns_product(NULL, false, true, n, n, k, 1, half, n, p, n, 0, m, n);
     for (size_t j = 0; j < n; j++)
         for (size_t i = 0; i < n; i++) gram[i + j * n] = m[i + j * n] + m[j + i * n];

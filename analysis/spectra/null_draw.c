@@ -70,6 +70,7 @@ static wane_status rotate(wane_null_update *u, const wane_null_change *change, d
     WANE_TRY(draw_haar(u->q, n, u->k, room, &where[1], err));
     scale_columns(u->p, m, u->k, change->sigma);
     scale_columns(u->q, n, u->k, change->sigma);
+    u->squares = change->sigma;
 done:
     return st;
 }
@@ -243,7 +244,8 @@ wane_status wane_null_update_judge(wane_null_tally tally[2], const wane_null_cha
                       .k = k,
                       .s = base->sigma,
                       .p = update->p,
-                      .q = update->q};
+                      .q = update->q,
+                      .squares = update->squares};
     if (!update->q) return judge_whole(tally, change, update, err);
     if (lanczos) {
         core.p = core.q = NULL;

@@ -22,6 +22,8 @@ typedef struct wane_null_place {
 typedef struct wane_null_update {
     size_t k;
     double *p, *q;
+    const double
+        *squares; /* P^T P = Q^T Q = diag of these; the change's; NULL where they are not */
 } wane_null_update;
 
 /* What is drawn at `place` of a change with rank >= 1. Free with wane_null_update_free. */

@@ -7,7 +7,7 @@
 BASE is a folder with model.safetensors (modules that hold outputs x inputs), each TUNED a PEFT adapter of
 it or a file of whole weights (both in fp32). NumPy draws W + U S V^T for every changed matrix in the space
 of the weight, U and V the Q of Gaussian matrices, and counts by dense SVD; the totals' mean must agree
-with wane's 99 within 4.5 standard errors and the quantiles within max(1, a tenth) of them. Prints one line per
+with wane's 99 within 4.5 standard errors and the quantiles, of 99 each a little noisy, within 2 or a tenth. Prints one line per
 checkpoint and side; exits 1 when anything differs. Needs numpy and safetensors.
 """
 import argparse
@@ -76,8 +76,8 @@ def main():
             low, high = np.quantile(c, [0.025, 0.975], method="weibull")
             error = np.sqrt(max(c.var(ddof=1), 1 / asked.draws) * (1 / 99 + 1 / asked.draws))
             good = (own["total"] == observed[side] and abs(own["intruders_null"] - c.mean()) <= 4.5 * error
-                    and abs(own["intruders_null_low"] - low) <= max(1, 0.1 * low)
-                    and abs(own["intruders_null_high"] - high) <= max(1, 0.1 * high))
+                    and abs(own["intruders_null_low"] - low) <= max(2, 0.1 * low)
+                    and abs(own["intruders_null_high"] - high) <= max(2, 0.1 * high))
             wrong += not good
             print("%s %s  ||dW|| %.3g  count %d (%d)  null %.3f [%g, %g] (%.3f [%g, %g], se %.3f)  %s" % (
                 tuned.name[:8], "uv"[side], norm, own["total"], observed[side], own["intruders_null"],

@@ -156,7 +156,8 @@ static void compare_fed(const trial *t, FILE *file)
         for (size_t r = 0; r < t->cols; r++)
             for (size_t j = 0; j < k; j++)
                 factors[left + r + j * t->cols] = (double)values[left + r * k + j];
-        const wane_null_update update = {k ? k : t->kept, factors, k ? factors + left : NULL};
+        const wane_null_update update = {
+            .k = k ? k : t->kept, .p = factors, .q = k ? factors + left : NULL};
         wane_null_tally tally[2];
         CHECK_OK(wane_null_update_judge(tally, &t->change, &update, &err));
         for (int side = 0; side < 2; side++) {

@@ -186,6 +186,7 @@ static void compare_with_svd(const wane_base_svd *svd, const wane_null_update *u
         wane_core core = {.rank = least, .left = m, .right = n, .k = u->k, .s = svd->sigma};
         core.p = u->p;
         core.q = u->q;
+        core.squares = u->squares;
         CHECK_OK(wane_core_open(&core, wane_core_widest(top), &err));
         CHECK_OK(wane_core_dense(&found, &core, top, &err));
         core.p = core.q = NULL;
@@ -363,6 +364,27 @@ static void values_below_the_floor_are_left_out(void **state)
     wane_base_svd_free(svd);
 }
 
+/* The floor of the drawn weight is that of a file as coarse as the tuned one. */
+static void draws_have_the_floor_of_the_file(void **state)
+{
+    (void)state;
+    static tallies fine, coarse;
+    wane_error err;
+    wane_base_svd *svd = base_of(40, 30);
+    wane_null_change change = change_of(svd, 2, 14);
+    CHECK_OK(wane_null_draw(fine, WANE_NULL_ROTATED, &change, 1, 1, NULL, &err));
+    change.rounding = svd->sigma[4] / (sqrt(40) + sqrt(30));
+    CHECK_OK(wane_null_draw(coarse, WANE_NULL_ROTATED, &change, 1, 1, NULL, &err));
+    for (int side = 0; side < 2; side++)
+        for (size_t d = 0; d < WANE_NULL_DRAWS; d++) {
+            assert_int_equal(fine[side][d].existing, WANE_NULL_TOP);
+            /* two new ones move four old ones, and at most two of those below, above it */
+            assert_in_range(coarse[side][d].existing, 4, 8);
+        }
+    wane_null_change_free(&change);
+    wane_base_svd_free(svd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +395,7 @@ int main(void)
         cmocka_unit_test(other_questions_are_answered_too),
         cmocka_unit_test(both_methods_count_the_same),
         cmocka_unit_test(nothing_changed_draws_nothing),
+        cmocka_unit_test(draws_have_the_floor_of_the_file),
         cmocka_unit_test(values_below_the_floor_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
