@@ -115,8 +115,9 @@ static void write_title(wane_text *out, const wane_correlating *job,
     if (job->per) wane_text_printf(out, ", %s by %s", job->per, job->per);
     if (job->points == WANE_POINTS_LOOKS) wane_text_string(out, ", at looks");
     if (t->without_collapsed) {
-        wane_text_printf(out, ", without the %zu config%s with a collapsed stage",
-                         job->collapsed_count, job->collapsed_count == 1 ? "" : "s");
+        wane_text_printf(out, ", without the %zu config%s with a collapsed stage: %zu left",
+                         job->collapsed_count, job->collapsed_count == 1 ? "" : "s",
+                         t->group[0].configs);
     }
     wane_text_string(out, "\n\n");
 }

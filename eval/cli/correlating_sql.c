@@ -127,7 +127,7 @@ static wane_status find_grouping(const struct grouping **out, const char *per, w
 /* ------------------------------------------------------------------------------------ statement */
 
 #define TEMPORARY                                                                                  \
-    "NULL AS collapsed, (SELECT avg(d.max_cosine) FROM direction d WHERE d.stage = p.stage AND "   \
+    "(SELECT avg(d.max_cosine) FROM direction d WHERE d.stage = p.stage AND "                      \
     "d.step = -1 AND d.against = 'base' AND d.side = 'u' AND d.position <= 10) AS max_cosine, "
 
 static void write_column(wane_text *sql, const wane_correlating *job, const char *name)

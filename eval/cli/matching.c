@@ -12,7 +12,7 @@
 static const struct matched {
     const char *name, *column;
     double caliper;
-} matched[] = {[WANE_MATCH_LEARNED] = {"learned", "learned", .02},
+} matched[] = {[WANE_MATCH_LEARNED] = {"learned", "learned_accuracy", .02},
                [WANE_MATCH_NORM] = {"norm", "delta_frobenius_all", .1}};
 enum { MATCHED = sizeof matched / sizeof *matched };
 

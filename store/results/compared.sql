@@ -3,8 +3,11 @@
 -- row per finished run, choice, lambda and arm, of the arms that :arms names (all where it is NULL).
 -- matched: at that lambda every arm shown has a value there, on the same matrices, those that the
 -- arm `intruders` changed; effects are NULL elsewhere. defined: this arm has a value. intruded: there
--- is an intruder to scale.
-WITH every AS MATERIALIZED (
+-- is an intruder to scale. collapsed: some stage of the config has collapsed.
+WITH fallen AS MATERIALIZED (
+  SELECT DISTINCT s.experiment, s.method FROM stage_summary s JOIN run b ON b.key = s.run_key
+  WHERE s.collapsed = 1 AND s.position >= 1 AND b.status = 'done' AND b.bound IS NULL),
+every AS MATERIALIZED (
   SELECT v.*, r.id,
          coalesce(max(CASE v.arm WHEN 'intruders' THEN v.matrices END)
                     OVER (PARTITION BY r.id, v.choice, v.lambda),
@@ -25,6 +28,8 @@ judged AS MATERIALIZED (
   FROM shown s JOIN number n ON n.experiment = s.experiment AND n.choice = s.choice),
 compared AS MATERIALIZED (
   SELECT experiment, method, choice, lambda, arm, id, matched, defined, intruded, reason,
+         EXISTS (SELECT 1 FROM fallen f WHERE f.experiment = judged.experiment
+                 AND f.method = judged.method) AS collapsed,
          instr('intruders neighbour shrink rescale energy', arm) AS place,
          CASE WHEN matched THEN matrices END AS matrices,
          CASE WHEN matched THEN nll_change END AS nll,

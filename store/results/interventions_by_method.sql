@@ -25,7 +25,7 @@ SELECT experiment, method, choice, CASE WHEN known THEN arm END AS arm,
        CASE WHEN sum(matched) > 0 THEN NULL WHEN sum(defined) > 0 THEN 'unmatched'
             ELSE max(reason) END AS reason,
        count(pct) AS forgetting_pct_n, count(minus) AS minus_intruders_n,
-       count(latest) AS latest_change_n, count(seen) AS seen_change_n
+       count(latest) AS latest_change_n, count(seen) AS seen_change_n, max(collapsed) AS collapsed
 FROM (SELECT *, avg(nll) OVER w AS mean_nll, avg(pct) OVER w AS mean_pct,
              avg(minus) OVER w AS mean_minus, avg(latest) OVER w AS mean_latest,
              avg(seen) OVER w AS mean_seen,

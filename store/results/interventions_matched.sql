@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Means over configs of their means over matched runs, with standard errors over configs: NULL below
 -- six, whose spread says little. The binomial error of an accuracy is the mean of the runs' errors,
--- not divided by their number: they answer the same examples.
+-- not divided by their number: they answer the same examples. Where some config has a collapsed
+-- stage, the rows come again without those configs (without_collapsed = 1), which selects on the
+-- outcome.
 , config AS (
-  SELECT experiment, method, choice, lambda, arm, place,
+  SELECT experiment, method, choice, lambda, arm, place, collapsed,
          count(DISTINCT CASE WHEN matched THEN id END) AS runs,
          count(DISTINCT CASE WHEN intruded AND NOT matched THEN id END) AS unmatched,
          count(DISTINCT CASE WHEN NOT intruded THEN id END) AS without,
@@ -11,11 +13,17 @@
          avg(latest) AS latest, avg(latest_error) AS latest_error, avg(seen) AS seen,
          avg(seen_error) AS seen_error
   FROM compared GROUP BY experiment, method, choice, lambda, arm),
+chosen AS (
+  SELECT c.*, w.without_collapsed FROM config c
+  JOIN (SELECT 0 AS without_collapsed UNION ALL SELECT 1) w
+       ON w.without_collapsed = 0
+       OR (c.collapsed = 0 AND EXISTS (SELECT 1 FROM config o WHERE o.experiment = c.experiment
+                                       AND o.collapsed = 1))),
 centred AS (
   SELECT *, avg(nll) OVER w AS mean_nll, avg(pct) OVER w AS mean_pct, avg(minus) OVER w AS mean_minus,
          avg(latest) OVER w AS mean_latest, avg(seen) OVER w AS mean_seen
-  FROM config WINDOW w AS (PARTITION BY experiment, choice, lambda, arm))
-SELECT experiment, choice, lambda, arm, sum(runs > 0) AS configs, sum(runs) AS runs,
+  FROM chosen WINDOW w AS (PARTITION BY experiment, without_collapsed, choice, lambda, arm))
+SELECT experiment, without_collapsed, choice, lambda, arm, sum(runs > 0) AS configs, sum(runs) AS runs,
        sum(runs = 0 AND unmatched > 0) AS unmatched_configs, sum(unmatched) AS unmatched_runs,
        sum(without) AS runs_without_intruders, avg(matrices) AS matrices,
        avg(nll) AS nll_change,
@@ -44,5 +52,5 @@ SELECT experiment, choice, lambda, arm, sum(runs > 0) AS configs, sum(runs) AS r
        CASE WHEN sum(runs) = 0 AND sum(unmatched) = 0 THEN 'no_intruder'
             WHEN sum(runs) = 0 THEN 'unmatched' WHEN sum(runs > 0) < 6 THEN 'few_configs' END
          AS reason
-FROM centred GROUP BY experiment, choice, lambda, place
-ORDER BY experiment, choice DESC, lambda, place
+FROM centred GROUP BY experiment, without_collapsed, choice, lambda, place
+ORDER BY experiment, without_collapsed, choice DESC, lambda, place

@@ -159,6 +159,10 @@ def check_arms(db, result):
                         "l.experiment = v.experiment AND l.superseded = 0 WHERE l.status = 'done' "
                         "AND l.bound IS NULL AND v.position = l.stages"):
         cells[v["experiment"], v["choice"], v["lambda"], v["method"], v["run"]][v["arm"]] = v
+    collapsed = {(q[0], q[1]) for q in db.execute(
+        "SELECT DISTINCT s.experiment, s.method FROM stage_summary s JOIN run r ON r.key = s.run_key "
+        "WHERE s.collapsed = 1 AND s.position >= 1 AND r.status = 'done' AND r.bound IS NULL")}
+    assert {r["without_collapsed"] for r in rows} == ({0, 1} if collapsed else {0})
     columns = {"nll_change": "nll_change", "forgetting_pct": "forgetting_change_pct",
                "minus_intruders": "nll_minus_intruders", "latest_change": "latest_accuracy_change",
                "seen_change": "seen_accuracy_change"}
@@ -168,7 +172,7 @@ def check_arms(db, result):
         level = (r["experiment"], r["choice"], r["lambda"])
         per_config, unmatched, without = defaultdict(list), defaultdict(int), 0
         for (*key, method, _), arms in cells.items():
-            if tuple(key) != level:
+            if tuple(key) != level or (r["without_collapsed"] and (key[0], method) in collapsed):
                 continue
             whole = arms["intruders"]["matrices"]
             if not arms["intruders"]["matrices_with_intruders"]:
@@ -178,7 +182,7 @@ def check_arms(db, result):
                 per_config[method].append(arms[r["arm"]])
             else:
                 unmatched[method] += 1
-        name = f"{level} {r['arm']}"
+        name = f"{level} {r['arm']} {r['without_collapsed']}"
         same(f"{name} configs", r["configs"], len(per_config))
         same(f"{name} runs", r["runs"], sum(map(len, per_config.values())))
         same(f"{name} unmatched_runs", r["unmatched_runs"], sum(unmatched.values()))

@@ -81,6 +81,15 @@ static bool matched(int run, int arms)
     return arms < 3 || (defined(run, 2) && matrices(run, 2) == 2);
 }
 
+/* The entropy of single tokens is 6.625: configs that reach it at some stage leave whole. */
+static bool collapses(int config)
+{
+    bool found = false;
+    for (int run = config * SEEDS; run < (config + 1) * SEEDS; run++)
+        for (int p = 1; p <= STAGES; p++) found = found || nll(run, p) >= 6.625;
+    return found;
+}
+
 static void add_stage(wane_text *sql, int run, int position)
 {
     int stage = 2 + run * STAGES + position - 1;
@@ -145,10 +154,12 @@ static int make(void **state)
 {
     static const char plan[] =
         "INSERT INTO model (id, key, name, architecture, vocabulary) VALUES (1, 'm', 'm', 'llama', "
-        "64); INSERT INTO matrix (id, model, position, name, module, layer, \"rows\", cols) VALUES "
+        "65536); INSERT INTO matrix (id, model, position, name, module, layer, \"rows\", cols) "
+        "VALUES "
         "(1, 1, 0, 'a', 'a', 0, 8, 8); INSERT INTO task (id, key, name, kind, split) VALUES "
-        "(1, 't@', 't', 'classification', 'test'); INSERT INTO corpus (id, key, name) VALUES "
-        "(1, 'c@', 'c'); INSERT INTO experiment (id, key, model) VALUES (1, 'e', 1); "
+        "(1, 't@', 't', 'classification', 'test'); INSERT INTO corpus (id, key, name, "
+        "unigram_entropy) "
+        "VALUES (1, 'c@', 'c', 6.625); INSERT INTO experiment (id, key, model) VALUES (1, 'e', 1); "
         "INSERT INTO experiment_task VALUES (1, 1, 0); INSERT INTO experiment_corpus VALUES "
         "(1, 1, 'pretraining', 1); INSERT INTO stage (id, key, model, kind, status) VALUES "
         "(1, 'base', 1, 'base', 'done'); INSERT INTO likelihood (stage, step, corpus, nll) VALUES "
@@ -198,7 +209,7 @@ typedef struct expected {
 } expected;
 
 /* The mean over configs of their means over matched runs, and its standard error. */
-static expected over_configs(int arm, int arms)
+static expected over_some(int arm, int arms, bool without_collapsed)
 {
     expected e = {0};
     double mean[CONFIGS], squares = 0;
@@ -206,7 +217,8 @@ static expected over_configs(int arm, int arms)
         double sum = 0;
         int n = 0;
         for (int run = c * SEEDS; run < (c + 1) * SEEDS; run++)
-            if (matched(run, arms)) sum += effect(run, arm), n++;
+            if (matched(run, arms) && !(without_collapsed && collapses(c)))
+                sum += effect(run, arm), n++;
         e.runs += n;
         if (n) mean[e.configs++] = sum / n;
     }
@@ -214,6 +226,11 @@ static expected over_configs(int arm, int arms)
     for (int i = 0; i < e.configs; i++) squares += (mean[i] - e.mean) * (mean[i] - e.mean);
     e.error = sqrt(squares / (e.configs - 1) / e.configs);
     return e;
+}
+
+static expected over_configs(int arm, int arms)
+{
+    return over_some(arm, arms, false);
 }
 
 static int column(const wane_query *q, const char *name)
@@ -241,10 +258,14 @@ static void arms_are_compared_where_all_are(void **state)
         int rows = 0;
         CHECK_OK(wane_named_query_open(&q, db, "interventions_matched", &given, 1, &err));
         while (wane_query_next(q, &err) == WANE_OK) {
-            const expected e = over_configs(rows, arms);
+            bool again = rows >= arms;
+            const expected e = over_some(rows % arms, arms, again);
             assert_true(at(q, "configs") == e.configs && at(q, "runs") == e.runs);
-            assert_true(at(q, "unmatched_runs") == RUNS - e.runs);
-            assert_true(at(q, "unmatched_configs") == CONFIGS - e.configs);
+            assert_true(at(q, "without_collapsed") == again);
+            if (!again) {
+                assert_true(at(q, "unmatched_runs") == RUNS - e.runs);
+                assert_true(at(q, "unmatched_configs") == CONFIGS - e.configs);
+            }
             CHECK_NEAR(at(q, "nll_change"), e.mean, 1e-14, 0);
             CHECK_NEAR(at(q, "nll_change_stderr"), e.error, 1e-14, 0);
             CHECK_NEAR(at(q, "latest_change"), 10 * e.mean, 1e-13, 0);
@@ -253,7 +274,7 @@ static void arms_are_compared_where_all_are(void **state)
             rows++;
         }
         wane_query_free(q);
-        assert_int_equal(rows, arms);
+        assert_int_equal(rows, 2 * arms);
         assert_int_equal(over_configs(0, arms).configs, arms == 3 ? 9 : 10);
         assert_int_equal(over_configs(0, arms).runs, arms == 3 ? 16 : 20);
     }
@@ -395,7 +416,7 @@ static void a_count_that_is_mostly_zero_is_not_alone(void **state)
     wane_correlating job = {.x = "intruders", .y = "nll", .given = given, .given_count = 1};
     double x[CONFIGS], z[CONFIGS], all[RUNS * STAGES], y[RUNS * STAGES], rho;
     CHECK_OK(wane_correlating_run(&job, db, &err));
-    assert_int_equal(job.tables, 3);
+    assert_int_equal(job.tables, 6); /* each again without collapsed configs */
     assert_string_equal(job.table[1].x, "intruder_energy");
     assert_string_equal(job.table[2].x, "max_cosine");
     const wane_correlating_group *g = &job.table[0].group[0];
@@ -419,6 +440,32 @@ static void a_count_that_is_mostly_zero_is_not_alone(void **state)
     CHECK_NEAR(job.table[2].group[0].result.coefficient[0].value, rho, 1e-14, 0);
     CHECK_NEAR(wane_correlating_visible(g, 0, NULL), tanh(2.89 / sqrt(7)), 1e-15, 0);
     CHECK_NEAR(wane_correlating_visible(g, 3, NULL), tanh(2.89 / sqrt(6)), 1e-15, 0);
+    wane_correlating_free(&job);
+}
+
+static void collapsed_configs_leave_whole(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_correlating job = {.x = "delta_frobenius", .y = "nll"};
+    double x[RUNS * STAGES], y[RUNS * STAGES], rho;
+    size_t n = 0, gone = 0;
+    for (int run = 0; run < RUNS; run++)
+        for (int p = 1; p <= STAGES && !collapses(config_of(run)); p++) {
+            x[n] = norm(run, p);
+            y[n++] = nll(run, p);
+        }
+    for (int c = 0; c < CONFIGS; c++) gone += collapses(c);
+    assert_in_range(gone, 1, 3);
+    CHECK_OK(wane_correlating_run(&job, db, &err));
+    assert_int_equal(job.tables, 2);
+    assert_int_equal(job.collapsed_count, gone);
+    assert_int_equal(job.flag_unknown, 0);
+    const wane_correlating_group *g = &job.table[1].group[0];
+    assert_true(job.table[1].without_collapsed && g->configs == CONFIGS - gone);
+    CHECK_OK(wane_spearman(&rho, x, y, n, &err));
+    CHECK_NEAR(g->result.coefficient[0].value, rho, 1e-14, 0);
+    assert_int_equal(job.table[0].group[0].result.points, RUNS * STAGES);
     wane_correlating_free(&job);
 }
 
@@ -459,6 +506,7 @@ int main(void)
         cmocka_unit_test(stages_are_matched_place_by_place),
         cmocka_unit_test(matching_refuses_what_it_cannot_match),
         cmocka_unit_test(a_count_that_is_mostly_zero_is_not_alone),
+        cmocka_unit_test(collapsed_configs_leave_whole),
         cmocka_unit_test(looks_are_points),
     };
     return cmocka_run_group_tests(tests, make, clean_up);
