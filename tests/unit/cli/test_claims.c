@@ -50,7 +50,7 @@ static double nll(int run, int position)
 /* 0 in the first six configs. */
 static int intruders(int run, int position)
 {
-    return config_of(run) < 6 ? 0 : config_of(run) - 5 + position;
+    return config_of(run) < 6 ? 0 : config_of(run) - 6 + position;
 }
 
 static double cosine(int run, int position)
