@@ -426,7 +426,8 @@ static const wane_term terms[] = {
      "verbalizer, kl_on_task_* measured under it alone"},
     {"rank", "column", "rank of the adapter", NULL, NULL, NULL, "without an adapter", NULL, NULL},
     {"reason", "column", "why a value is NULL",
-     "first_stage: nothing can be forgotten yet; missing_cell: a score is not there; diverged: the "
+     "first_stage: nothing can be forgotten yet; not_learned: fewer than two tasks were; "
+     "missing_cell: a score is not there; diverged: the "
      "training was not finite; not_finite: a logit or weight it stands on is NaN or infinite; "
      "no_joint_training, joint_last, bound_missing: no bound to hold it against (yet); "
      "joint_training, single_tasks: of a bound; head_not_trained: under head: linear; "

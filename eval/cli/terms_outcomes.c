@@ -44,7 +44,7 @@ const wane_term wane_terms_outcomes[] = {
      "1: right after its training a task is above guessing its commonest label",
      "R[j][j] > majority_j + 2 stderr of R[j][j]", NULL, NULL,
      "for watched tasks; in accuracy_matrix at every stage but the task's own", NULL,
-     "0: bwt and forgetting of the task say nothing; R[j][j] itself is learned_accuracy"},
+     "0: its bwt and forgetting are of guesses; R[j][j] itself is learned_accuracy"},
     {"learned_accuracy", "column", "accuracy of a task right after it was trained", "R[j][j]",
      "share of 1", "higher: better", "for watched tasks", NULL,
      "read beside majority: what guessing the commonest label gives"},
@@ -64,6 +64,7 @@ const wane_term wane_terms_outcomes[] = {
     {"unigram_entropy", "measure", "entropy of the tokens of a corpus by their own frequencies",
      "-sum_t p_t ln p_t over the scored tokens (plug-in estimate)", "nats per token",
      "nll above it: the model tells less than word counts",
-     "where an earlier wane planned the corpus", NULL, "at most ln V"},
+     "in a file that an earlier wane planned, until the experiment is run again", NULL,
+     "at most ln V"},
 };
 const size_t wane_terms_outcomes_count = sizeof wane_terms_outcomes / sizeof *wane_terms_outcomes;
