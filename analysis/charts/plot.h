@@ -76,6 +76,7 @@ void wane_legend_prepare(wane_plot *plot);
 double wane_legend_height(const wane_plot *plot); /* that the labels beside the plot need */
 void wane_legend_direct(wane_plot *plot);
 double wane_legend_below(const wane_plot *plot, double y);
-double wane_legend_hollow(const wane_plot *plot, double y); /* the line that says what outlines are */
+double wane_legend_hollow(const wane_plot *plot,
+                          double y); /* the line that says what outlines are */
 
 #endif
