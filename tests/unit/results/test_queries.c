@@ -215,7 +215,7 @@ static void named_queries_run(void **state)
             bool bare =
                 strstr("artifacts environments events interventions interventions_by_method "
                        "interventions_matched "
-                       "intervention_effect cost loss",
+                       "intervention_effect cost loss count_noise",
                        all[i].name) != NULL;
             if (!given && !bare && !text.length) print_error("nothing from %s\n", all[i].name);
             if (!given) assert_true(bare || text.length > 0);
