@@ -86,6 +86,7 @@ static void no_order_undoes_what_another_asks_for(void **state)
                      2);
     assert_int_equal(run("orders.db", "", two_tasks, more), 0);
     said(" 0 cells filled here");
+    said(" of 2 stages, beyond a uniform guess: "); /* the one they share is one */
 }
 
 /* New cells of weights that were let go cannot be filled, and the run stays done with all its
