@@ -183,7 +183,7 @@ static void means_over_runs(void **state)
     const wane_assignment arms = {"arms", "intruders, neighbour,shrink,rescale"};
     CHECK_OK(wane_results_open(&db, scratch_path("small.db"), WANE_RESULTS_READ, &err));
     CHECK_OK(wane_named_query_open(&query, db, "interventions_by_method", &arms, 1, &err));
-    assert_int_equal(wane_query_columns(query), REASON + 5);
+    assert_int_equal(wane_query_columns(query), REASON + 6);
     assert_string_equal(wane_query_name(query, NLL_SD), "nll_change_sd");
     assert_string_equal(wane_query_name(query, REASON), "reason");
     while (wane_query_next(query, &err) == WANE_OK) {
