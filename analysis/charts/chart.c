@@ -21,6 +21,10 @@ wane_series_style wane_plot_style(const wane_chart *c, size_t series)
 {
     if (c->series[series].baseline)
         return (wane_series_style){.ink = wane_ink_of(WANE_INK_MUTED), .dash = WANE_DASHED};
+    if (c->series[series].beside) {
+        wane_series_style style = wane_plot_style(c, c->series[series].beside - 1);
+        return (wane_series_style){.ink = style.ink, .dash = WANE_DOTTED};
+    }
     size_t number = 0;
     for (size_t i = 0; i < series; i++) number += !c->series[i].baseline;
     size_t round = number / WANE_SERIES_INKS;
@@ -44,6 +48,13 @@ wane_place wane_plot_place(const wane_plot *p, double x, double y)
     double up = wane_scale_place(&p->y, between(y, p->y.low, p->y.high));
     return (wane_place){p->left + right * (p->right - p->left),
                         p->bottom - up * (p->bottom - p->top)};
+}
+
+size_t wane_plot_labelled(const wane_chart *c)
+{
+    size_t count = 0;
+    while (count < c->series_count && !c->series[count].beside) count++;
+    return count;
 }
 
 typedef struct range {

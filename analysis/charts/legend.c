@@ -13,9 +13,9 @@ static const double direct_width = 170, swatch = 16, leader = 22;
 void wane_legend_prepare(wane_plot *p)
 {
     const wane_chart *c = p->chart;
-    p->direct = c->marks == WANE_MARKS_LINES && c->series_count <= MOST_DIRECT;
+    p->direct = c->marks == WANE_MARKS_LINES && wane_plot_labelled(c) <= MOST_DIRECT;
     double most = p->direct ? direct_width : WANE_CHART_WIDTH - 2 * wane_pad - swatch;
-    for (size_t i = 0; i < c->series_count; i++) {
+    for (size_t i = 0; i < wane_plot_labelled(c); i++) {
         wane_plot_label *l = &p->labels[i];
         const char *label = c->series[i].label ? c->series[i].label : "";
         l->series = i;
@@ -44,7 +44,8 @@ double wane_legend_height(const wane_plot *p)
 {
     double height = 0;
     if (p->direct && p->label_width > 0)
-        for (size_t i = 0; i < p->chart->series_count; i++) height += label_height(&p->labels[i]);
+        for (size_t i = 0; i < wane_plot_labelled(p->chart); i++)
+            height += label_height(&p->labels[i]);
     return height;
 }
 
@@ -59,7 +60,7 @@ static int by_wanted(const void *a, const void *b)
  * labels above taken out, their places must rise, which is an isotonic regression by pooling. */
 static void spread(wane_plot *p)
 {
-    size_t n = p->chart->series_count, pools = 0;
+    size_t n = wane_plot_labelled(p->chart), pools = 0;
     struct pool {
         double sum;
         size_t count;
@@ -107,7 +108,8 @@ void wane_legend_direct(wane_plot *p)
 {
     const wane_chart *c = p->chart;
     if (p->label_width == 0) return;
-    for (size_t i = 0; i < c->series_count; i++) {
+    const size_t count = wane_plot_labelled(c);
+    for (size_t i = 0; i < count; i++) {
         wane_plot_label *l = &p->labels[i];
         const wane_series *s = &c->series[i];
         l->wanted = p->bottom;
@@ -117,9 +119,9 @@ void wane_legend_direct(wane_plot *p)
                 l->wanted = l->end.y;
             }
     }
-    qsort(p->labels, c->series_count, sizeof *p->labels, by_wanted);
+    qsort(p->labels, count, sizeof *p->labels, by_wanted);
     spread(p);
-    for (size_t i = 0; i < c->series_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const wane_plot_label *l = &p->labels[i];
         wane_series_style style = wane_plot_style(c, l->series);
         wane_ink ink = style.ink;
@@ -141,7 +143,7 @@ void wane_legend_direct(wane_plot *p)
 
 double wane_legend_below(const wane_plot *p, double y)
 {
-    size_t n = p->chart->series_count;
+    size_t n = wane_plot_labelled(p->chart);
     if (p->label_width == 0) return y;
     double width = WANE_CHART_WIDTH - 2 * wane_pad, column = p->label_width + swatch + 18;
     size_t columns = (size_t)fmax(1, floor((width + 18) / column));

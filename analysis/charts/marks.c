@@ -28,7 +28,8 @@ static bool has_band(const wane_series *s, size_t i)
 static void band(const wane_plot *p, size_t series, wane_place *room)
 {
     const wane_series *s = &p->chart->series[series];
-    double opacity = p->chart->series_count > 6 ? 0.1 : 0.16;
+    double opacity = wane_plot_labelled(p->chart) > 6 ? 0.1 : 0.16;
+    if (s->beside) opacity /= 2;
     for (size_t i = 0, end; i < s->count; i = end) {
         for (end = i; end < s->count && has_band(s, end);) end++;
         size_t n = end - i;

@@ -45,6 +45,9 @@ typedef struct wane_series_style {
 } wane_series_style;
 wane_series_style wane_plot_style(const wane_chart *chart, size_t series);
 
+/* How many series have a label. */
+size_t wane_plot_labelled(const wane_chart *chart);
+
 /* Whether point i of a series can be drawn, and then whether as an outline. */
 bool wane_plot_has(const wane_series *series, size_t i);
 bool wane_plot_hollow(const wane_series *series, size_t i);

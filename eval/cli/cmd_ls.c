@@ -33,15 +33,19 @@ static const char runs_people[] =
     " || '/' || s.stages AS stages, s.acc, s.learning_acc, s.majority, "
     "CAST(s.learned_tasks AS INTEGER) || '/' || s.stages AS learned, "
     "s.bwt, s.bwt_learned, s.forgetting, s.pretraining_forgetting, s.intruders, "
-    "s.intruders_unresolved AS unresolved, s.intruders_random AS random, "
-    "substr(s.key, 1, 8) AS key FROM run_summary s JOIN run r ON r.key = s.key ORDER BY r.id";
+    "s.intruders_unresolved AS unresolved, " WANE_SQL_NULL_TEXT(
+        "s.") " AS \"null\", "
+              "substr(s.key, 1, 8) AS key FROM run_summary s JOIN run r ON r.key = s.key ORDER BY "
+              "r.id";
 static const char runs_programs[] =
     "s.run, " RUN_STATUS " AS status, " STAGES_DONE " AS stages_done, s.stages, s.method, "
     "s.kind, s.rank, s.learning_rate, s.order_name, s.seed, s.acc, s.learning_acc, "
     "s.majority, s.learned_tasks, s.bwt, s.bwt_learned, s.forgetting, s.forgetting_learned, "
     "s.collapsed_stages, s.beyond_uniform_stages, s.pretraining_forgetting, s.intruders, "
     "s.intruders_unresolved, s.intruders_existing, "
-    "s.intruders_random, s.gates_failed, s.limited, "
+    "s.intruders_low, s.intruders_high, s.intruders_null, s.intruders_null_low, "
+    "s.intruders_null_high, s.intruders_p_low, s.intruders_p_high, s.uninformative, "
+    "s.gates_failed, s.limited, "
     "s.error, s.key, " MIXED
     " AS mixed FROM run_summary s JOIN run r ON r.key = s.key ORDER BY r.id";
 
@@ -101,6 +105,7 @@ static const char corpora_sql[] =
 #define FORGETTING METRIC("forgetting", "3")
 #define PRETRAINING METRIC("pretraining_forgetting", "3")
 #define INTRUDERS METRIC("intruders", "1")
+#define MEAN_NULL "max(CASE i.metric WHEN 'intruders_null' THEN i.mean END) AS \"null\" "
 /* A method none of whose runs is done is listed too: one row without a metric. */
 #define METHODS_FROM                                                                               \
     "FROM (SELECT m.experiment, m.method, m.kind, m.rank, m.learning_rate, m.first, "              \
@@ -113,7 +118,7 @@ static const char corpora_sql[] =
     "ON v.experiment = m.experiment AND v.method = m.method) i "
 static const char methods_people[] =
     "i.method, max(i.runs) AS runs, max(i.left_out) AS \"left out\", " ENDS_COLLAPSED ", " ACC
-    ", " LEARNING ", " FORGETTING ", " PRETRAINING ", " INTRUDERS " " METHODS_FROM
+    ", " LEARNING ", " FORGETTING ", " PRETRAINING ", " INTRUDERS ", " MEAN_NULL METHODS_FROM
     "WHERE i.order_name IS NULL GROUP BY i.experiment, i.method ORDER BY min(i.first)";
 static const char methods_programs[] =
     "i.method, i.kind, i.rank, i.learning_rate, i.order_name, i.metric, i.runs, i.left_out, i.n, "

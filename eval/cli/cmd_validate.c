@@ -133,6 +133,9 @@ static wane_status print_needs(wane_text *page, const wane_opened *o, wane_error
     wane_page_line(page, "disk", "about %.0f MiB", e.disk_bytes / 1048576);
     wane_page_line(page, "time", "about %s here: %.0f%% of %.0f GFLOP/s of sgemm",
                    duration(a, e.seconds), 100 * WANE_ESTIMATE_SHARE, e.flops_per_second / 1e9);
+    if (e.nulls)
+        wane_page_line(page, "nulls", "%zu cells of 99 random changes each, about %s more", e.nulls,
+                       duration(a, e.null_flops / (WANE_ESTIMATE_SHARE * e.flops_per_second)));
     if (e.interventions)
         wane_page_line(
             page, "interventions",

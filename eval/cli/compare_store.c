@@ -153,11 +153,9 @@ static wane_status put_spectra(storing *s)
     WANE_TRY(wane_spectra_rows_room(&rows, s->all->count, directions, s->err));
     for (size_t i = 0; i < s->all->count; i++) {
         const wane_matrix_spectrum *m = &s->all->matrix[i];
-        const wane_compared *one = &s->pair->list[m->index];
-        wane_spectrum_row *row = m->not_finite
-                                     ? wane_spectra_rows_put_missing(&rows, s->matrix[i])
-                                     : wane_spectra_rows_put(&rows, &m->spectrum, m->base_count,
-                                                             one->rows, one->cols, s->matrix[i]);
+        wane_spectrum_row *row =
+            m->not_finite ? wane_spectra_rows_put_missing(&rows, s->matrix[i])
+                          : wane_spectra_rows_put(&rows, &m->spectrum, m->base_count, s->matrix[i]);
         if (m->floor > 0) row->rounding_floor = m->floor;
         row->changed = m->changed;
         if (m->not_finite) continue;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/cli/counting.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "eval/cli/measures.h"
@@ -77,23 +78,65 @@ wane_status wane_counting_check(wane_results *db, const wane_counting *c, const 
     return st;
 }
 
-/* What each metric is of the rows d of a stage. Random ones: as many as exist, matrix by matrix. */
+/* ---------------------------------------------------------------------------------------- null */
+
+enum { BINS = 20 }; /* of null_draw.below */
+
+const char *wane_counting_no_null(const wane_counting *c)
+{
+    if (strcmp(c->against, "base") != 0) return "draws are counted against the base";
+    if (c->k != 10) return "draws are counted at k = 10";
+    if (fabs(BINS * c->epsilon - round(BINS * c->epsilon)) > 1e-9)
+        return "draws are counted at epsilon = 0.05, 0.1, ..., 1";
+    return NULL;
+}
+
+wane_status wane_counting_null(wane_query **out, wane_results *db, const wane_counting *c,
+                               const char *experiment, const char *by, int stage, bool every,
+                               wane_error *err)
+{
+    wane_text sql = {0};
+    const wane_binding bindings[] = {
+        {"experiment",
+         {.type = experiment ? WANE_VALUE_TEXT : WANE_VALUE_NULL, .text = experiment}},
+        {"side", {.type = WANE_VALUE_TEXT, .text = c->side}},
+        {"stage", {.type = WANE_VALUE_INTEGER, .integer = stage}},
+        {"bin", {.type = WANE_VALUE_INTEGER, .integer = (int64_t)round(BINS * c->epsilon) - 1}}};
+    wane_text_printf(
+        &sql,
+        "SELECT experiment, line, run, position, place, avg(x), avg(x) FILTER (WHERE number IN "
+        "(2, 3)), avg(x) FILTER (WHERE number IN (97, 98)) FROM (SELECT r.id, l.experiment, "
+        "l.\"%s\" AS line, l.run, p.position, n.place, n.x, row_number() OVER (PARTITION BY r.id, "
+        "p.position, n.place ORDER BY n.x) AS number FROM run r CROSS JOIN run_list l "
+        "ON l.key = r.key CROSS JOIN run_stage p ON p.run = r.id AND p.position > 0 AND "
+        "(:stage < 0 OR p.position = CASE :stage WHEN 0 THEN r.stages ELSE :stage END) "
+        "CROSS JOIN (SELECT d.stage, %s FROM null_draw d%s WHERE d.step = -1 "
+        "AND d.kind = 'rotated' AND d.side = :side) n ON n.stage = p.stage WHERE " WANE_USABLE_RUNS
+        ") GROUP BY id, position, place ORDER BY id, position, place",
+        by,
+        every ? "j.key AS place, j.value AS x, :bin"
+              : ":bin AS place, json_extract(d.below, format('$[%d]', :bin)) AS x",
+        every ? " CROSS JOIN json_each(d.below) j" : "");
+    wane_status st = wane_text_check(&sql, "read", "null", err);
+    if (st == WANE_OK)
+        st = wane_query_open(out, db, sql.data, bindings, sizeof bindings / sizeof *bindings, err);
+    wane_text_free(&sql);
+    return st;
+}
+
+/* -------------------------------------------------------------------------------------- counts */
+
+/* What each metric is of the rows d of a stage. */
 static const struct counted {
     const char *metric, *value;
-} counted[] = {
-    {"intruders", "count(*) FILTER (WHERE " WANE_SQL_COSINE " < {epsilon})"},
-    {"intruders_unresolved",
-     "CASE WHEN count(d.cluster_overlap) = count(d.max_cosine) THEN count(*) FILTER "
-     "(WHERE d.max_cosine < {epsilon} AND d.cluster_overlap >= {epsilon}) END"},
-    {"intruders_existing", "count(d.max_cosine)"},
-    {"intruders_random",
-     "total(CASE WHEN d.max_cosine IS NOT NULL THEN (SELECT intruder_random(m.{length}, "
-     "s.base_count, "
-     "1, {epsilon}) FROM spectrum s JOIN matrix m ON m.id = s.matrix WHERE s.stage = d.stage AND "
-     "s.step = d.step AND s.against = d.against AND s.matrix = d.matrix) END)"},
-    {"intruder_energy",
-     "total(d.sigma * d.sigma) FILTER (WHERE " WANE_SQL_COSINE " < {epsilon}) / "
-     "nullif(sum(d.sigma * d.sigma) FILTER (WHERE d.max_cosine IS NOT NULL), 0)"}};
+} counted[] = {{"intruders", "count(*) FILTER (WHERE " WANE_SQL_COSINE " < {epsilon})"},
+               {"intruders_unresolved",
+                "CASE WHEN count(d.cluster_overlap) = count(d.max_cosine) THEN count(*) FILTER "
+                "(WHERE d.max_cosine < {epsilon} AND d.cluster_overlap >= {epsilon}) END"},
+               {"intruders_existing", "count(d.max_cosine)"},
+               {"intruder_energy",
+                "total(d.sigma * d.sigma) FILTER (WHERE " WANE_SQL_COSINE " < {epsilon}) / "
+                "nullif(sum(d.sigma * d.sigma) FILTER (WHERE d.max_cosine IS NOT NULL), 0)"}};
 enum { COUNTED = sizeof counted / sizeof *counted };
 
 static const struct counted *find(const char *metric)
@@ -108,12 +151,12 @@ bool wane_counting_metric(const char *metric)
     return find(metric) != NULL;
 }
 
-/* The value with each "{epsilon}" and "{length}" filled in. */
-static void write_value(wane_text *sql, const char *value, const char *epsilon, const char *length)
+/* The value with each "{epsilon}" filled in. */
+static void write_value(wane_text *sql, const char *value, const char *epsilon)
 {
     for (const char *open; (open = strchr(value, '{')) != NULL;) {
         wane_text_append(sql, value, (size_t)(open - value));
-        wane_text_string(sql, open[1] == 'e' ? epsilon : length);
+        wane_text_string(sql, epsilon);
         value = strchr(open, '}') + 1;
     }
     wane_text_string(sql, value);
@@ -123,8 +166,7 @@ void wane_counting_sql(wane_text *sql, const wane_counting *c, const char *metri
 {
     char epsilon[32];
     wane_text_string(sql, "SELECT e.key AS experiment, r.name AS run, p.position AS position, ");
-    write_value(sql, find(metric)->value, wane_format_double(epsilon, c->epsilon),
-                strcmp(c->side, "u") == 0 ? "\"rows\"" : "cols");
+    write_value(sql, find(metric)->value, wane_format_double(epsilon, c->epsilon));
     wane_text_printf(sql,
                      " AS value FROM run r JOIN experiment e ON e.id = r.experiment "
                      "CROSS JOIN run_stage p ON p.run = r.id CROSS JOIN spectrum_total x "

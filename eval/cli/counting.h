@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "store/base/text.h"
+#include "store/results/query.h"
 #include "store/results/results.h"
 
 typedef struct wane_counting {
@@ -22,8 +23,8 @@ wane_counting wane_counting_usual(void);
 bool wane_counting_is_usual(const wane_counting *counting);
 
 /* The names of metrics that depend on it: intruders, intruders_unresolved, intruders_existing,
- * intruders_random, intruder_energy. Directions that do not exist and matrices that have not
- * changed are in none of them. */
+ * intruder_energy. Directions that do not exist and matrices that have not changed are in none of
+ * them. */
 bool wane_counting_metric(const char *metric);
 
 /* How deep the directions of all finished runs go: any k up to *top can be counted; *all says that
@@ -37,6 +38,18 @@ WANE_MUST_CHECK wane_status wane_counting_top(size_t *top, bool *all, wane_resul
  * in (0, 1]. */
 WANE_MUST_CHECK wane_status wane_counting_check(wane_results *db, const wane_counting *counting,
                                                 const char *experiment, wane_error *err);
+
+/* Draws of the rotated null are counted at k = 10 and epsilon = .05, .1, ..., 1 against the base:
+ * why it has none beside this counting (a constant), or NULL. */
+const char *wane_counting_no_null(const wane_counting *counting);
+/* Rows of usable runs: experiment, the column `by` of run_list, run, position, place, and
+ * mean, 2.5% and 97.5% of the draws (of 99, midway between the second and third, the 97th and
+ * 98th). stage: of that one, 0 = the last of each run, -1 = all. every: at all epsilons, whose
+ * number from 0 is the place, instead of that of `counting`. Free with wane_query_free. */
+WANE_MUST_CHECK wane_status wane_counting_null(wane_query **out, wane_results *db,
+                                               const wane_counting *counting,
+                                               const char *experiment, const char *by, int stage,
+                                               bool every, wane_error *err);
 
 /* Appends a SELECT of experiment, run, position, value for one of its metrics. */
 void wane_counting_sql(wane_text *sql, const wane_counting *counting, const char *metric);

@@ -17,7 +17,6 @@ void wane_curves_free(wane_curves *c)
     wane_arena_free(c->arena);
     wane_free(c->group);
     wane_free(c->stage_name);
-    wane_free(c->random);
     wane_free(c->guess);
     wane_free(c->point);
     wane_free(c);
@@ -273,62 +272,6 @@ wane_curves_kind wane_curves_kind_of(const wane_curves_request *r)
     return strcmp(r->x, "k") == 0 ? WANE_CURVES_K : WANE_CURVES_SCATTER;
 }
 
-wane_status wane_curves_random(wane_curves *c, wane_error *err)
-{
-    size_t size = c->groups * c->stages;
-    c->random = wane_alloc(size, sizeof *c->random);
-    if (!c->random) return wane_fail_memory(err, "curves", "random");
-    for (size_t i = 0; i < size; i++) c->random[i] = NAN;
-    return WANE_OK;
-}
-
-bool wane_curves_one_random(const wane_curves *c)
-{
-    for (size_t i = 0; c->random && i < c->groups * c->stages; i++) {
-        double first = c->random[i % c->stages], here = c->random[i];
-        bool same = isnan(first) == isnan(here) && !(fabs(here - first) > 1e-6 * (1 + first));
-        if (!same) return false;
-    }
-    return true;
-}
-
-/* What chance gives beside a count over stages. */
-static wane_status read_chance(wane_curves *c, wane_results *db, bool several, wane_error *err)
-{
-    enum { OF_EXPERIMENT, OF_GROUP, OF_STAGE, VALUE };
-    const wane_curves_request *r = &c->request;
-    const wane_measure random = {.metric = "intruders_random", .counting = &r->counting};
-    const wane_binding experiment = {
-        "experiment",
-        {.type = r->experiment ? WANE_VALUE_TEXT : WANE_VALUE_NULL, .text = r->experiment}};
-    wane_text sql = {0};
-    wane_query *query = NULL;
-    const size_t groups = c->groups;
-    wane_status st = WANE_OK;
-    WANE_TRY(wane_curves_random(c, err));
-    wane_text_printf(&sql, "SELECT l.experiment, l.\"%s\", v.position, avg(v.value) FROM (", r->by);
-    WANE_TRY(wane_measure_sql(&sql, db, &random, err));
-    wane_text_string(&sql, ") v JOIN run_list l ON l.experiment = v.experiment "
-                           "AND l.run = v.run WHERE v.value IS NOT NULL AND " WANE_USABLE_RUNS);
-    wane_text_string(&sql, several ? "GROUP BY 1, 2, 3" : "GROUP BY 2, 3");
-    WANE_TRY(wane_text_check(&sql, "curves", "query", err));
-    WANE_TRY(wane_query_open(&query, db, sql.data, &experiment, 1, err));
-    while ((st = wane_query_next(query, err)) == WANE_OK) {
-        size_t group = 0, stage = (size_t)wane_query_int(query, OF_STAGE);
-        WANE_TRY(wane_curves_group(c, &group,
-                                   several ? wane_query_text(query, OF_EXPERIMENT) : NULL,
-                                   wane_query_text(query, OF_GROUP), err));
-        if (group < groups && stage < c->stages)
-            c->random[group * c->stages + stage] = wane_query_double(query, VALUE);
-    }
-    if (st == WANE_DONE) st = WANE_OK;
-    c->groups = groups; /* one without a count has no line */
-done:
-    wane_query_free(query);
-    wane_text_free(&sql);
-    return st;
-}
-
 static wane_status read_measures(wane_curves *c, wane_results *db, bool several, wane_error *err)
 {
     const wane_curves_request *r = &c->request;
@@ -337,8 +280,7 @@ static wane_status read_measures(wane_curves *c, wane_results *db, bool several,
     if (r->counted && !wane_counting_metric(r->metric) && !(r->x && wane_counting_metric(r->x))) {
         st = wane_fail(err, WANE_EINVAL,
                        "curves: %s: k, epsilon, side and against go with intruders, "
-                       "intruders_unresolved, intruders_existing, intruders_random and "
-                       "intruder_energy",
+                       "intruders_unresolved, intruders_existing and intruder_energy",
                        r->metric);
         goto done;
     }
@@ -347,7 +289,7 @@ static wane_status read_measures(wane_curves *c, wane_results *db, bool several,
     WANE_TRY(name_stages(&reading, err));
     if (!r->x) WANE_TRY(wane_curves_average(c, err));
     else qsort(c->point, c->points, sizeof *c->point, by_group);
-    if (!r->x && strcmp(r->metric, "intruders") == 0) WANE_TRY(read_chance(c, db, several, err));
+    WANE_TRY(wane_curves_add_null(c, db, several, err));
     if (!r->x) WANE_TRY(wane_curves_guess(c, db, several, err));
 done:
     wane_free(reading.trained);

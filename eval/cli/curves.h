@@ -44,12 +44,19 @@ typedef struct wane_curves_request {
 
 wane_curves_kind wane_curves_kind_of(const wane_curves_request *request);
 
+/* Beside a count of intruders: mean, 2.5% and 97.5% of the rotated null (counting.h), of a mean of
+ * runs the means of theirs; NaN where one of the runs has none, and beside everything else. */
+typedef struct wane_curves_null {
+    double mean, low, high;
+} wane_curves_null;
+
 /* A run after a stage, or the mean of `n` runs. Over epsilon or k, `stage` is the number of the
  * place on the axis. */
 typedef struct wane_curves_point {
     size_t group, stage, n;
     const char *run; /* NULL for a mean */
     double x, y, sd, low, high;
+    wane_curves_null null;
     double collapsed; /* how many of these stages are; NaN where of none of them it is known */
 } wane_curves_point;
 
@@ -64,12 +71,11 @@ typedef struct wane_curves {
     /* Of places 0..stages-1: "2", or "2 sst2" where the runs agree; values of epsilon or k. */
     const char **stage_name;
     size_t stages;
-    /* Beside counts of intruders, else NULL: what random directions give, mean over a group's runs,
-     * place by place (groups x stages, NaN where there is none). Groups may have changed other
-     * matrices, so each has its own. */
-    double *random;
-    /* Beside accuracies over stages, else NULL: what guessing the most frequent label gives, in the
-     * same places. */
+    bool counts;         /* intruders are drawn, upwards or to the right */
+    size_t nulls;        /* how many points have a null; 0 where nothing is counted */
+    const char *no_null; /* why none has, of counts */
+    /* Beside accuracies over stages, else NULL: what guessing the most frequent label gives, place
+     * by place (groups x stages, NaN where there is none). */
     double *guess;
     size_t top; /* over epsilon or k: how many directions of each matrix are stored */
     wane_curves_point *point;
@@ -93,11 +99,10 @@ WANE_MUST_CHECK wane_status wane_curves_rows(wane_query **out, const wane_curves
 WANE_MUST_CHECK wane_status wane_curves_means(wane_query **out, const wane_curves *curves,
                                               wane_results *db, wane_error *err);
 
-/* Whether all groups have the same random baseline (to a millionth), so that one line shows it. */
-bool wane_curves_one_random(const wane_curves *curves);
-
 /* Appends how intruders were counted, when they are: "; k = 10, epsilon = 0.5, side u, ...". */
 void wane_curves_say_counting(wane_text *out, const wane_curves *curves);
+/* Appends what stands beside the counts, when there are any: "; dotted: rotated null, ...". */
+void wane_curves_say_null(wane_text *out, const wane_curves *curves, bool drawn);
 
 /* What means are over: "runs (orders and seeds)". */
 const char *wane_curves_over(const wane_curves *curves);
@@ -125,6 +130,9 @@ WANE_MUST_CHECK wane_status wane_curves_group(wane_curves *curves, size_t *out,
 WANE_MUST_CHECK wane_status wane_curves_add(wane_curves *curves, wane_curves_point point,
                                             wane_error *err);
 WANE_MUST_CHECK wane_status wane_curves_average(wane_curves *curves, wane_error *err);
+/* Fills in the null of every point, which are sorted by group, stage and run; curves_null.c. */
+WANE_MUST_CHECK wane_status wane_curves_add_null(wane_curves *curves, wane_results *db,
+                                                 bool several, wane_error *err);
 /* Fills `guess` where the metric is an accuracy (curves_guess.c). */
 WANE_MUST_CHECK wane_status wane_curves_guess(wane_curves *curves, wane_results *db, bool several,
                                               wane_error *err);
@@ -132,8 +140,6 @@ WANE_MUST_CHECK wane_status wane_curves_guess(wane_curves *curves, wane_results 
 size_t wane_curves_guesses(size_t *group, const wane_curves *curves);
 /* "majority label", of one of several lines with the groups that it is for. */
 void wane_curves_guess_label(wane_text *out, const wane_curves *curves, size_t group, bool several);
-/* Room for `random`, all NaN. */
-WANE_MUST_CHECK wane_status wane_curves_random(wane_curves *curves, wane_error *err);
 /* Fills everything but the request and the arena (curves_counts.c). */
 WANE_MUST_CHECK wane_status wane_curves_count(wane_curves *curves, wane_results *db, bool several,
                                               wane_error *err);

@@ -44,24 +44,11 @@ static void write_runs(wane_text *out, const wane_curves *c)
     }
 }
 
-/* The least and the most that random directions give, over all lines. */
-static void write_random(wane_text *out, const wane_curves *c)
-{
-    double least = NAN, most = NAN;
-    for (size_t i = 0; i < c->groups * c->stages; i++) {
-        least = fmin(least, c->random[i]);
-        most = fmax(most, c->random[i]);
-    }
-    if (isnan(least)) return;
-    wane_text_printf(out, "; random directions: %.1f", least);
-    if (most - least >= 0.05) wane_text_printf(out, " to %.1f", most);
-}
-
 static void write_subtitle(wane_text *out, const wane_curves *c, bool log, size_t hidden)
 {
     write_runs(out, c);
     wane_curves_say_counting(out, c);
-    if (c->kind == WANE_CURVES_STAGES && c->random) write_random(out, c);
+    wane_curves_say_null(out, c, true);
     if (log) wane_text_string(out, "; logarithmic axis");
     if (hidden)
         wane_text_printf(out, ": %zu point%s at or below 0 not drawn", hidden,
@@ -144,32 +131,30 @@ static const char *label_of(const wane_curves *c, size_t group, wane_arena *aren
     return copy;
 }
 
-/* What random directions give over epsilon or k: one line, or one for each group. */
-static wane_status add_baselines(wane_series *series, size_t *made, const wane_curves *c,
-                                 wane_arena *arena, wane_error *err)
+/* The null of each series beside it. */
+static wane_status add_nulls(wane_series *series, size_t *made, const wane_curves *c,
+                             const double *x, bool log, wane_arena *arena, wane_error *err)
 {
-    bool one = wane_curves_one_random(c);
-    wane_status st = WANE_OK;
-    wane_text label = {0};
-    double *place = wane_arena_alloc(arena, c->stages, sizeof *place);
-    if (!place) return wane_fail_memory(err, "curves", "chart");
-    for (size_t i = 0; i < c->stages; i++) place[i] = strtod(c->stage_name[i], NULL);
-    for (size_t g = 0; g < (one ? 1 : c->groups); g++) {
-        wane_text_clear(&label);
-        wane_text_string(&label, "random directions");
-        if (!one) wane_text_printf(&label, ", %s", c->group[g]);
-        WANE_TRY(wane_text_check(&label, "curves", "chart", err));
-        const char *kept = wane_arena_strdup(arena, label.data);
-        if (!kept) WANE_TRY(wane_fail_memory(err, "curves", "chart"));
-        series[(*made)++] = (wane_series){.label = kept,
-                                          .x = place,
-                                          .y = c->random + g * c->stages,
-                                          .count = c->stages,
-                                          .baseline = true};
+    const size_t lines = *made;
+    double *block = wane_arena_alloc(arena, 3 * c->points, sizeof *block);
+    if (!block) return wane_fail_memory(err, "curves", "chart");
+    double *mean = block, *low = mean + c->points, *high = low + c->points;
+    for (size_t i = 0; i < c->points; i++) {
+        bool drawn = !log || c->point[i].null.mean > 0;
+        mean[i] = drawn ? c->point[i].null.mean : (double)NAN;
+        low[i] = c->point[i].null.low;
+        high[i] = c->point[i].null.high;
     }
-done:
-    wane_text_free(&label);
-    return st;
+    for (size_t s = 0; s < lines; s++) {
+        size_t at = (size_t)(series[s].x - x);
+        series[(*made)++] = (wane_series){.x = x + at,
+                                          .y = mean + at,
+                                          .low = low + at,
+                                          .high = high + at,
+                                          .count = series[s].count,
+                                          .beside = s + 1};
+    }
+    return WANE_OK;
 }
 
 /* What guessing gives, over the stages that the chart has. */
@@ -234,9 +219,9 @@ static wane_status make_series(wane_chart *chart, size_t *hidden, const wane_cur
         s->low = low + (s->x - x);
         s->high = high + (s->x - x);
     }
-    if (c->random && c->kind != WANE_CURVES_STAGES)
-        WANE_TRY(add_baselines(series, &made, c, arena, err));
     hide(chart, hidden, c, x, y);
+    if (c->nulls && c->kind != WANE_CURVES_SCATTER)
+        WANE_TRY(add_nulls(series, &made, c, x, chart->log_y, arena, err));
     chart->series = series;
     chart->series_count = made;
     if (c->guess) WANE_TRY(add_guesses(chart, series, c, arena, err));

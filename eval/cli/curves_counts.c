@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "analysis/spectra/spectrum.h"
 #include "eval/cli/curves.h"
 #include "eval/cli/measures.h"
 
@@ -167,82 +166,6 @@ done:
     return st;
 }
 
-/* How many runs a mean of the group is over. */
-static size_t runs_of(const wane_curves *c, size_t group)
-{
-    for (size_t i = 0; i < c->points; i++)
-        if (c->point[i].group == group) return c->point[i].n;
-    return 0;
-}
-
-/* Of a row of read_random's queries: adds the random directions of matrices that have `position` of
- * them or, `absent`, takes off those at that position. */
-static void add_random(counts *s, const wane_query *q, size_t group, bool absent)
-{
-    enum { LENGTH, BASE, POSITION, COUNT };
-    wane_curves *c = s->curves;
-    bool epsilon = c->kind == WANE_CURVES_EPSILON;
-    size_t position = (size_t)wane_query_int(q, POSITION), runs = runs_of(c, group);
-    double share = wane_query_double(q, COUNT) / (double)runs;
-    double *random = c->random + group * c->stages;
-    for (size_t i = 0; runs > 0 && i < c->stages; i++) {
-        size_t k = epsilon ? c->request.counting.k : (size_t)s->place[i], most = k;
-        if (absent) most = k >= position;
-        else if (position < most) most = position;
-        double given =
-            wane_intruder_random((size_t)wane_query_int(q, LENGTH), (size_t)wane_query_int(q, BASE),
-                                 most, epsilon ? s->place[i] : c->request.counting.epsilon);
-        random[i] += absent ? -share * given : share * given;
-        if (random[i] < 0) random[i] = 0; /* what rounding leaves of nothing */
-    }
-}
-
-/* The mean over the runs of a group of what as many random directions as exist in changed matrices
- * would give: min(rows, cols) of each matrix, less those that do not exist. */
-static wane_status read_random(counts *s, wane_results *db, wane_error *err)
-{
-    static const char absent[] =
-        "CROSS JOIN direction d " THESE_DIRECTIONS "AND d.max_cosine IS NULL AND d.matrix = m.id ";
-    enum { EXPERIMENT = 4, GROUP };
-    wane_curves *c = s->curves;
-    wane_text sql = {0};
-    wane_query *q = NULL;
-    const size_t groups = c->groups;
-    wane_status st = WANE_OK;
-    if (strcmp(c->request.metric, "intruders") != 0) return WANE_OK;
-    WANE_TRY(wane_curves_random(c, err));
-    for (size_t i = 0; i < groups * c->stages; i++) c->random[i] = 0;
-    for (int part = 0; part < 2 && st == WANE_OK; part++) {
-        wane_text_clear(&sql);
-        wane_text_printf(
-            &sql,
-            "SELECT CASE :side WHEN 'u' THEN m.\"rows\" ELSE m.cols END, s.base_count, "
-            "%s, count(*), l.experiment, l.\"%s\" " THESE_STAGES
-            "CROSS JOIN spectrum s ON s.stage = p.stage AND s.step = -1 "
-            "AND s.against = :against AND s.changed = 1 AND s.base_count IS NOT NULL "
-            "CROSS JOIN matrix m ON m.id = s.matrix %sWHERE " WANE_USABLE_RUNS
-            "GROUP BY 1, 2, 3, 5, 6",
-            part ? "d.position" : "min(m.\"rows\", m.cols)", c->request.by, part ? absent : "");
-        WANE_TRY(wane_text_check(&sql, "curves", "query", err));
-        WANE_TRY(open(&q, s, db, sql.data, err));
-        while ((st = wane_query_next(q, err)) == WANE_OK) {
-            size_t group = 0;
-            WANE_TRY(wane_curves_group(c, &group,
-                                       s->several ? wane_query_text(q, EXPERIMENT) : NULL,
-                                       wane_query_text(q, GROUP), err));
-            if (group < groups) add_random(s, q, group, part == 1);
-        }
-        wane_query_free(q);
-        q = NULL;
-        if (st == WANE_DONE) st = WANE_OK;
-    }
-    c->groups = groups;
-done:
-    wane_query_free(q);
-    wane_text_free(&sql);
-    return st;
-}
-
 wane_status wane_curves_count(wane_curves *c, wane_results *db, bool several, wane_error *err)
 {
     const wane_curves_request *r = &c->request;
@@ -270,7 +193,7 @@ wane_status wane_curves_count(wane_curves *c, wane_results *db, bool several, wa
         goto done;
     }
     WANE_TRY(wane_curves_average(c, err));
-    st = read_random(&s, db, err);
+    st = wane_curves_add_null(c, db, several, err);
 done:
     wane_free(s.place);
     wane_free(s.below);

@@ -7,6 +7,13 @@
 #include "eval/cli/curves.h"
 #include "eval/cli/sheet.h"
 
+static void add_null(wane_sheet *sheet, const wane_curves_point *p)
+{
+    wane_sheet_number(sheet, p->null.mean);
+    wane_sheet_number(sheet, p->null.low);
+    wane_sheet_number(sheet, p->null.high);
+}
+
 static void add_line_point(wane_sheet *sheet, const wane_curves *c, const wane_curves_point *p)
 {
     bool stages = c->kind == WANE_CURVES_STAGES, whole = stages || c->kind == WANE_CURVES_K;
@@ -18,9 +25,7 @@ static void add_line_point(wane_sheet *sheet, const wane_curves *c, const wane_c
     wane_sheet_number(sheet, p->sd);
     wane_sheet_number(sheet, p->low);
     wane_sheet_number(sheet, p->high);
-    if (!stages || c->random)
-        wane_sheet_number(sheet,
-                          c->random ? c->random[p->group * c->stages + p->stage] : (double)NAN);
+    if (c->counts) add_null(sheet, p);
     if (stages) wane_sheet_number(sheet, p->collapsed);
     if (c->guess) wane_sheet_number(sheet, c->guess[p->group * c->stages + p->stage]);
 }
@@ -30,13 +35,15 @@ wane_status wane_curves_rows(wane_query **out, const wane_curves *c, wane_result
 {
     wane_sheet sheet = {0};
     bool scatter = c->kind == WANE_CURVES_SCATTER;
+    static const char *const nulls[] = {"intruders_null", "intruders_null_low",
+                                        "intruders_null_high"};
     const char *const lines[] = {
-        c->request.x ? c->request.x : "stage", "n", "mean", "sd", "low", "high", "random"};
+        c->request.x ? c->request.x : "stage", "n", "mean", "sd", "low", "high"};
     const char *const points[] = {"run", "stage", c->request.x, c->request.metric, "collapsed"};
     wane_sheet_column(&sheet, c->request.by);
-    bool random = c->kind != WANE_CURVES_STAGES || c->random;
-    for (size_t i = 0; i < (scatter ? 5U : random ? 7U : 6U); i++)
+    for (size_t i = 0; i < (scatter ? 5U : 6U); i++)
         wane_sheet_column(&sheet, scatter ? points[i] : lines[i]);
+    for (size_t i = 0; c->counts && i < 3; i++) wane_sheet_column(&sheet, nulls[i]);
     if (c->kind == WANE_CURVES_STAGES) wane_sheet_column(&sheet, "collapsed");
     if (c->guess) wane_sheet_column(&sheet, "majority");
     for (size_t i = 0; i < c->points; i++) {
@@ -51,6 +58,7 @@ wane_status wane_curves_rows(wane_query **out, const wane_curves *c, wane_result
         wane_sheet_number(&sheet, p->x);
         wane_sheet_number(&sheet, p->y);
         wane_sheet_number(&sheet, p->collapsed);
+        if (c->counts) add_null(&sheet, p);
     }
     wane_status st = wane_sheet_open(out, &sheet, db, err);
     wane_sheet_free(&sheet);
@@ -110,21 +118,22 @@ static bool has_column(const wane_curves *c, size_t place)
     return false;
 }
 
-/* One row for all groups, or one each. */
-static void add_random(wane_sheet *sheet, const wane_curves *c, int digits)
+/* The null of a group's counts, under them: "(null, lora)". */
+static void add_null_row(wane_sheet *sheet, const wane_curves *c, size_t group)
 {
-    bool one = wane_curves_one_random(c);
-    for (size_t g = 0; g < (one ? 1 : c->groups); g++) {
-        char text[200];
-        (void)snprintf(text, sizeof text, "(random directions%s%.150s)", one ? "" : ", ",
-                       one ? "" : c->group[g]);
-        wane_sheet_text(sheet, text);
-        wane_sheet_text(sheet, NULL);
-        for (size_t k = 0; k < c->stages; k++) {
-            double value = c->random[g * c->stages + k];
-            (void)snprintf(text, sizeof text, "%.*f", digits, value);
-            if (has_column(c, k)) wane_sheet_text(sheet, isnan(value) ? NULL : text);
-        }
+    char text[200];
+    const wane_curves_point *p = c->point, *end = c->point + c->points;
+    while (p < end && p->group != group) p++;
+    (void)snprintf(text, sizeof text, "(null, %.180s)", c->group[group]);
+    wane_sheet_text(sheet, text);
+    wane_sheet_text(sheet, NULL);
+    for (size_t k = 0; k < c->stages; k++) {
+        while (p < end && p->group == group && p->stage < k) p++;
+        bool here = p < end && p->group == group && p->stage == k && !isnan(p->null.mean);
+        if (here)
+            (void)snprintf(text, sizeof text, "%.1f [%.4g, %.4g]", p->null.mean, p->null.low,
+                           p->null.high);
+        if (has_column(c, k)) wane_sheet_text(sheet, here ? text : NULL);
     }
 }
 
@@ -180,9 +189,9 @@ wane_status wane_curves_means(wane_query **out, const wane_curves *c, wane_resul
             else if (has_column(c, k)) wane_sheet_text(&sheet, NULL);
             i += here;
         }
+        if (c->nulls) add_null_row(&sheet, c, group);
     }
     if (c->guess) WANE_TRY(add_guesses(&sheet, c, decimals(c, 0, true), err));
-    if (c->random) add_random(&sheet, c, decimals(c, 0, true));
     st = wane_sheet_open(out, &sheet, db, err);
 done:
     wane_sheet_free(&sheet);
@@ -214,6 +223,7 @@ void wane_curves_caption(wane_text *out, const wane_curves *c)
         wane_text_printf(out, ", mean over %s", wane_curves_over(c));
     }
     if (r->counted || r->x) wane_curves_say_counting(out, c);
+    wane_curves_say_null(out, c, false);
     wane_text_string(out, "\n");
 }
 

@@ -15,13 +15,17 @@ typedef struct wane_method_layers {
     const char *experiment, *method;
     size_t runs, layers, modules;
     const char **layer, **module;
-    double *mean, *random; /* intruders, and what random directions would give */
+    double *mean; /* intruders */
+    /* Of all matrices together, mean over the runs: the rotated null (counting.h); NaN where one of
+     * the runs has none. */
+    double null_mean, null_low, null_high;
 } wane_method_layers;
 
 typedef struct wane_layers {
     wane_arena *arena; /* of everything */
     wane_counting counting;
     size_t stage;
+    const char *no_null; /* why no method has one, or NULL */
     wane_method_layers *item;
     size_t count;
 } wane_layers;
@@ -40,7 +44,7 @@ WANE_MUST_CHECK wane_status wane_layers_draw(wane_text *out, const wane_layers *
 /* One row per method, layer and module. */
 WANE_MUST_CHECK wane_status wane_layers_rows(wane_query **out, const wane_layers *layers,
                                              wane_results *db, wane_error *err);
-/* For people: one row per method and layer, a column per module. */
+/* For people: one row per method and layer, a column per module; all layers, with the null. */
 WANE_MUST_CHECK wane_status wane_layers_means(wane_query **out, const wane_layers *layers,
                                               wane_results *db, wane_error *err);
 /* Appends what the table shows, one line. */

@@ -7,7 +7,6 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "analysis/spectra/spectrum.h"
 #include "eval/cli/page.h"
 #include "store/base/clock.h"
 #include "store/files/file.h"
@@ -63,7 +62,6 @@ wane_status wane_reading_open(wane_reading *r, const char *path, wane_error *err
     else if (r->csv_plain && !r->csv_file)
         return wane_fail(err, WANE_EINVAL, "format: --csv-plain: goes with csv");
     WANE_TRY(wane_results_open(&r->db, path, WANE_RESULTS_READ, err));
-    WANE_TRY(wane_results_intruder_random(r->db, wane_intruder_random, err));
     WANE_TRY(wane_results_restrict(r->db, &r->runs, r->where, r->experiment, err));
 done:
     if (st != WANE_OK) wane_reading_close(r);

@@ -181,6 +181,30 @@ done:
     return st;
 }
 
+/* What the column `null` does not say by itself. */
+static wane_status add_nulls(wane_text *out, wane_results *db, int64_t run, wane_error *err)
+{
+    wane_query *query = NULL;
+    wane_status st = open_for(&query, db, wane_show_nulls, run, err);
+    if (st == WANE_OK) st = wane_query_next(query, err);
+    if (st == WANE_OK) {
+        int64_t counted = wane_query_int(query, 1), with = wane_query_int(query, 2);
+        const char *empty = wane_query_text(query, 4);
+        if (empty)
+            wane_text_printf(out,
+                             "uninformative after stage %s: random changes of this size have no "
+                             "intruder either, and a count of 0 says nothing\n",
+                             empty);
+        if (counted > with)
+            wane_text_printf(out,
+                             "no null beside %" PRId64 " of %" PRId64 " counts (wane explain "
+                             "intruders_null)\n",
+                             counted - with, counted);
+    }
+    wane_query_free(query);
+    return st == WANE_DONE ? WANE_OK : st;
+}
+
 wane_status wane_show_page(wane_text *out, wane_results *db, int64_t run, wane_error *err)
 {
     wane_status st = WANE_OK;
@@ -201,8 +225,10 @@ wane_status wane_show_page(wane_text *out, wane_results *db, int64_t run, wane_e
                          wane_show_corpora, run, err));
     WANE_TRY(add_section(out, db,
                          "stages; intruders: k = 10, epsilon = 0.5, side u, against the base; "
-                         "random: as many random directions",
+                         ".45-.55: at these epsilons; null: random changes of the same size "
+                         "(rotated), mean [95%]",
                          wane_show_stages, run, err));
+    WANE_TRY(add_nulls(out, db, run, err));
     WANE_TRY(add_section(out, db,
                          "noise of the count: the run again from initial numbers changed by 1e-7; "
                          "intruders after the last stage, as above",

@@ -201,15 +201,30 @@ const char wane_show_corpora[] =
                                                                                  "role DESC, "
                                                                                  "corpus";
 
+/* The rotated null of the right vectors. */
+#define NULL_V                                                                                     \
+    "(SELECT format('%.1f [%g, %g]', n.mean, n.low, n.high) FROM intruder_null n WHERE "           \
+    "n.experiment = v.experiment AND n.run = v.run AND n.position = v.position "                   \
+    "AND n.null_kind = 'rotated' AND n.side = 'v')"
 const char wane_show_stages[] =
     "SELECT position AS stage, trained AS \"trained on\", " STAGE_STATUS
     " || CASE WHEN beyond_uniform THEN ', beyond uniform' WHEN collapsed THEN ', collapsed' "
     "ELSE '' END AS status, "
     "pretraining_forgetting AS forgetting, intruders, intruders_unresolved AS unresolved, "
-    "intruders_existing AS \"of\", intruders_random AS random, "
-    "intruder_energy AS energy, intruders_v AS \"side v\", delta_frobenius AS \"|dW|\", "
-    "relative_update AS \"|dW|/|W0|\", effective_rank AS \"eff. rank\" "
-    "FROM stage_summary WHERE " THIS_RUN "AND position > 0 ORDER BY position";
+    "intruders_existing AS \"of\", CASE WHEN intruders_low IS NOT NULL THEN "
+    "format('%d-%d', intruders_low, intruders_high) END AS \".45-.55\", " WANE_SQL_NULL_TEXT(
+        "") " AS \"null\", CASE WHEN intruders_p_low IS NOT NULL THEN "
+            "format('%.2f/%.2f', intruders_p_low, intruders_p_high) END AS \"p low/high\", "
+            "intruder_energy AS energy, onset, intruders_v AS \"side v\", " NULL_V
+            " AS \"null v\", delta_frobenius AS \"|dW|\", delta_frobenius_all AS \"|dW| all\", "
+            "relative_update AS \"|dW|/|W0|\", effective_rank AS \"eff. rank\" "
+            "FROM stage_summary v WHERE " THIS_RUN "AND position > 0 ORDER BY position";
+
+const char wane_show_nulls[] =
+    "SELECT count(*), count(intruders), count(intruders_null), sum(uninformative), "
+    "group_concat(CASE WHEN uninformative THEN position END, ', ') FROM (SELECT position, "
+    "intruders, intruders_null, uninformative FROM stage_summary WHERE " THIS_RUN
+    "AND position > 0 ORDER BY position)";
 
 const char wane_show_usage[] =
     "SELECT p.position AS stage, coalesce(g.task_name, '(base)') AS \"trained on\", g.steps, "
@@ -266,9 +281,11 @@ const struct wane_show_object wane_show_objects[WANE_SHOW_OBJECTS] = {
      "learned, "
      "acc, learning_acc, mean_majority, learned_tasks, bwt, bwt_learned, forgetting, "
      "forgetting_learned, held_out_change, matrices, "
-     "matrices_changed, intruders, intruders_unresolved, intruders_existing, intruders_random, "
-     "intruder_energy, intruders_v, intruders_unresolved_v, intruders_random_v, "
-     "intruder_energy_v, delta_frobenius, delta_spectral, relative_update, effective_rank, "
+     "matrices_changed, intruders, intruders_unresolved, intruders_existing, intruders_low, "
+     "intruders_high, intruders_null, intruders_null_low, intruders_null_high, intruders_p_low, "
+     "intruders_p_high, uninformative, max_cosine, onset, intruder_energy, intruders_v, "
+     "intruders_unresolved_v, intruder_energy_v, delta_frobenius, delta_frobenius_all, "
+     "delta_spectral, relative_update, effective_rank, "
      "stable_rank, top_share, rho_10, not_finite FROM stage_summary WHERE " THIS_RUN
      "ORDER BY position",
      true},

@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+extern const char wane_show_nulls[]; /* how many stages; with a count, with a null; in how many of
+                                        these nothing random shows, and their positions as a list */
 extern const char wane_show_head[], wane_show_settings[], wane_show_gate_names[],
     wane_show_failed_gates[], wane_show_warnings[], wane_show_tasks[], wane_show_matrix[],
     wane_show_bounds[], wane_show_count_noise[], wane_show_metrics[], wane_show_corpora[],

@@ -48,7 +48,11 @@ static wane_binding experiment_binding(const char *experiment)
 #define NLL_AFTER MEAN_SD("nll", "3") " AS \"nll after\", "
 #define INTRUDERS MEAN_SD("intruders", "1") " AS intruders, "
 #define UNRESOLVED MEAN("unresolved", "1") " AS unresolved, "
-#define RANDOM MEAN("intruders_random", "1") " AS random, "
+/* Means of the runs' own quantiles; in how many of them the null shows nothing. */
+#define NULLS                                                                                      \
+    "CASE WHEN count(null_mean) > 0 THEN format('%.1f [%.1f, %.1f]', avg(null_mean), "             \
+    "avg(null_low), avg(null_high)) || CASE WHEN count(null_mean) < sum(status = 'done') THEN "    \
+    "format(' (%d of %d)', count(null_mean), sum(status = 'done')) ELSE '' END END AS \"null\", "
 #define WALL MEAN("wall", "1") " AS \"wall s\", "
 #define PEAK "round(max(peak)) AS \"peak MiB\" "
 
@@ -62,10 +66,11 @@ static const char methods_sql[] =
     "AND p.position > 0) AS peak FROM s WHERE status = 'done') "
     "SELECT method, sum(status = 'done') AS done, sum(status <> 'done') AS \"not done\", " ACC
         LEARNING BWT BWT_LEARNED FORGETTING NLL_BEFORE NLL_AFTER COLLAPSED INTRUDERS UNRESOLVED
-            RANDOM WALL PEAK
+            NULLS WALL PEAK
     "FROM (SELECT s.method, s.status, s.nll_0, r.id, g.stages, g.acc, g.learning_acc, g.majority, "
     "g.learned_tasks, g.bwt, g.bwt_learned, g.forgetting, g.nll, g.collapsed, g.intruders, "
-    "g.unresolved, g.intruders_random, g.wall, g.peak FROM s JOIN run r ON r.key = s.key "
+    "g.unresolved, g.intruders_null AS null_mean, g.intruders_null_low AS null_low, "
+    "g.intruders_null_high AS null_high, g.wall, g.peak FROM s JOIN run r ON r.key = s.key "
     "LEFT JOIN g ON g.key = s.key WHERE r.bound IS NOT 'perturbed') GROUP BY method ORDER BY "
     "min(id)";
 
@@ -76,7 +81,9 @@ static const char notes[] =
     "bwt "
     "of these alone.\n"
     "end collapsed: runs whose last stage knows less of the pretraining text than its word counts "
-    "tell; they are in the means (wane explain collapsed).\n";
+    "tell; they are in the means (wane explain collapsed).\n"
+    "null: what random changes of the same size have (rotated), mean [95%], beside intruders (wane "
+    "explain intruders_null).\n";
 
 /* Below the table, where runs were made again from perturbed numbers. */
 static const char noise_sql[] =

@@ -126,6 +126,12 @@ static const wane_term terms[] = {
     {"delta_frobenius", "measure", "size of the update",
      "||W - W_0||_F; of a stage: root of the sum of squares over its matrices", NULL, MORE_CHANGED,
      NULL, NULL, "of an intervention: ||W_arm - W_0||_F"},
+    {"delta_frobenius_all", "measure", "size of the update of every tensor that was trained",
+     "||W - W_0||_F over all parameters: embeddings, norms and head too; of the weights as they "
+     "are "
+     "held, in double",
+     NULL, MORE_CHANGED, "in cells an earlier wane measured whose weights are gone", NULL,
+     "the norm to compare full updates by; delta_frobenius is over the linear matrices alone"},
     {"delta_spectral", "measure", "largest singular value of the update",
      "sigma_1(W - W_0); of a stage: root of the sum of squares", NULL, MORE_CHANGED, NULL, NULL,
      NULL},

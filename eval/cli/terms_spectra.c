@@ -16,7 +16,7 @@ const wane_term wane_terms_spectra[] = {
     {"changed", "column",
      "1: the matrix differs from its reference in some number; of a stage: how many do", NULL,
      "count", NULL, NULL, NULL,
-     "in an unchanged matrix there is nothing to count: 0 intruders of 0, and 0 at random; its "
+     "in an unchanged matrix there is nothing to count: 0 intruders of 0; its "
      "directions are the reference's, max_cosine 1"},
     {"cluster_overlap", "measure",
      "how much of a tuned singular direction lies in one cluster of base directions",
@@ -35,7 +35,7 @@ const wane_term wane_terms_spectra[] = {
      "a direction is an intruder when its max_cosine and cluster_overlap are below this",
      "0.5 in views; any other in the intruders queries and wane curves --epsilon, --x epsilon",
      "cosine, 0 to 1", "higher: more directions count", NULL, ILLUSION,
-     "in small matrices random directions reach higher cosines: see intruders_random"},
+     "in small matrices random changes turn directions further: see intruders_null"},
     {"existing", "column",
      "of the top k directions of the changed matrices, how many exist: what intruders are counted "
      "of",
@@ -63,21 +63,46 @@ const wane_term wane_terms_spectra[] = {
      "heads; the paper has max_cosine, which is the same but for near-equal singular values of the "
      "base",
      "count", "higher: more intruder dimensions", NULL, ILLUSION ", Definition 3.1",
-     "read beside intruders_random and intruders_unresolved, of intruders_existing; other k, "
+     "read beside intruders_null and intruders_unresolved, of intruders_existing; other k, "
      "epsilon, side: wane query DB --name intruders --param k=20"},
     {"intruders_existing", "measure",
      "of the top 10 directions of the changed matrices, how many exist: what intruders are counted "
      "of",
      "sigma_j > floor (strict)", "count", NULL, "in cells that an earlier wane measured", NULL,
      "see floor"},
-    {"intruders_random", "measure", "the count that as many random directions would give",
-     "sum over changed matrices of n P(max_i |cos| < epsilon) for random unit vectors, n of the "
-     "top k directions exist",
-     "count", NULL, NULL, NULL,
-     "close to the largest count possible for wide weights; at width 64, epsilon = 0.5 is close to "
-     "noise"},
-    {"intruders_random_v", "measure", "intruders_random of the right singular vectors", NULL,
-     "count", NULL, NULL, NULL, NULL},
+    {"intruders_high", "measure", "intruders at epsilon = 0.55: how far the count hangs on epsilon",
+     "as intruders, with epsilon = 0.55", "count", NULL, NULL, NULL,
+     "intruders_low to intruders_high is a margin, not an interval; count_noise is what rounding "
+     "does"},
+    {"intruders_low", "measure", "intruders at epsilon = 0.45: how far the count hangs on epsilon",
+     "as intruders, with epsilon = 0.45", "count", NULL, NULL, NULL, "see intruders_high"},
+    {"intruders_null", "measure",
+     "mean count of intruders of 99 random changes of the same size: null_rotated, side u",
+     "mean over 99 draws of the intruders that W_0 + U S V^T has in all changed matrices together; "
+     "see null_rotated",
+     "count", NULL,
+     "where weights are tuned whole, before the last stage of a run; under intruders: {nulls: "
+     "none}; "
+     "in cells an earlier wane measured whose weights are gone",
+     NULL,
+     "intruders: {nulls: auto | all | none} says which stages have it: auto, all whose change is a "
+     "sum of adapters and the last of every run; all; none. Draws are counted at k = 10, epsilon = "
+     "0.05, 0.1, ..., 1 against the base"},
+    {"intruders_null_high", "measure", "97.5% of the draws of intruders_null",
+     "midway between the 97th and 98th of the 99 sorted counts", "count",
+     "a count above it has more than its size alone brings about", "as intruders_null", NULL,
+     "0: see uninformative"},
+    {"intruders_null_low", "measure", "2.5% of the draws of intruders_null",
+     "midway between the second and third of the 99 sorted counts", "count", NULL,
+     "as intruders_null", NULL, NULL},
+    {"intruders_p_high", "measure", "how often random changes of this size have as many intruders",
+     "(1 + how many of the 99 draws have as many or more) / 100", "share of 1",
+     "small: more than its size alone brings about", "as intruders_null", NULL,
+     "one-sided; no smaller than 0.01"},
+    {"intruders_p_low", "measure", "how often random changes of this size have as few intruders",
+     "(1 + how many of the 99 draws have as few or fewer) / 100", "share of 1",
+     "small: fewer than its size alone brings about", "as intruders_null", NULL,
+     "one-sided; no smaller than 0.01"},
     {"intruders_unresolved", "measure",
      "directions that turned inside a cluster of near-equal base singular values: neither "
      "intruders nor the base's",
@@ -95,16 +120,17 @@ const wane_term wane_terms_spectra[] = {
      "and wane curves --k, --x k",
      "count", "higher: more directions count", NULL, ILLUSION, "see beyond_stored_top"},
     {"matrices_changed", "measure",
-     "how many matrices differ from the base: those that intruders and intruders_random are "
-     "counted in",
-     NULL, "count", NULL, NULL, NULL, "see changed"},
+     "how many matrices differ from the base: those that intruders are counted in", NULL, "count",
+     NULL, NULL, NULL, "see changed"},
     {"max_cosine", "measure",
      "how close a tuned singular direction is to its nearest base direction",
      "max_i |<u_j, x_i>|, x_i the base's singular vectors with sigma_i > max(m, n) eps_fp32 "
      "sigma_1",
      "0 to 1", "below epsilon = 0.5: an intruder, if cluster_overlap is too",
      "where the direction does not exist (below_floor)", ILLUSION ", Definition 3.1",
-     "span tells how much of the direction lies in the base's span at all"},
+     "span tells how much of the direction lies in the base's span at all; of a stage: the mean "
+     "over "
+     "the first 10 left directions of each changed matrix"},
     {"null_gaussian", "measure",
      "intruders of 99 random updates of the same rank and norm, whose spectrum is not that of dW",
      "W_0 + c G H^T, G and H of independent standard normal numbers and of the rank of dW, c such "
@@ -132,7 +158,6 @@ const wane_term wane_terms_spectra[] = {
      "share of dW; below 1: dW has, or had, one", "lower: less of dW is needed",
      "where none has one; for weights given whole", NULL,
      "tells counts of 0 apart. One that comes and goes within a step of 0.05 is not met"},
-    {"random", "column", "short for intruders_random", NULL, "count", NULL, NULL, NULL, NULL},
     {"rounding_floor", "measure",
      "size of an update that rounding of a 16-bit file alone could make: the expected norm of "
      "round(W) - W",

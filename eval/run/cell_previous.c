@@ -139,8 +139,7 @@ wane_status wane_cell_fill_previous(wane_work *work, const wane_cell *cell,
         }
         WANE_TRY(next_reference(&reference, &r, i, err));
         WANE_TRY(one_spectrum(&s, reference, work, chain, position, i, &options, err));
-        wane_spectra_rows_add(&rows, &s, reference, &table->parameter[i],
-                              work->plan->matrix_ids[i]);
+        wane_spectra_rows_add(&rows, &s, reference, work->plan->matrix_ids[i]);
         wane_spectrum_free(&s);
     }
     WANE_TRY(add_usage(&r, cell, err));

@@ -38,8 +38,7 @@ wane_status wane_cell_fill_spectra(wane_work *work, const wane_cell *cell, const
             continue;
         }
         WANE_TRY(wane_spectrum_at(&s, work, chain, position, i, &options, err));
-        wane_spectra_rows_add(&rows, &s, work->svd[i], &table->parameter[i],
-                              work->plan->matrix_ids[i]);
+        wane_spectra_rows_add(&rows, &s, work->svd[i], work->plan->matrix_ids[i]);
         wane_spectrum_free(&s);
     }
     /* Interventions measured before on other intruders are measured again, behind this cell. */

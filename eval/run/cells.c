@@ -66,6 +66,7 @@ wane_status wane_cells_visit(const wane_plan *plan, const wane_plan_run *run, si
         st = spectrum_settings(settings, WANE_SPECTRUM_DEFINITION, x, cell.subject, err);
         if (st == WANE_OK) st = visit(context, &cell, 0, err);
     }
+    if (st == WANE_OK) st = wane_visit_nulls(&cell, plan, run, position, visit, context, err);
     return st == WANE_OK ? wane_interventions_visit(plan, run, position, visit, context, err) : st;
 }
 
@@ -181,7 +182,9 @@ wane_status wane_work_commit(wane_work *work, const wane_cell *cell, const wane_
     static const char *const phases[] = {
         [WANE_CELL_SCORE] = "score",       [WANE_CELL_LIKELIHOOD] = "likelihood",
         [WANE_CELL_SPECTRUM] = "spectrum", [WANE_CELL_INTERVENTION] = "intervention",
-        [WANE_CELL_CHANGE] = "change",     [WANE_CELL_OVERLAP] = "overlap"};
+        [WANE_CELL_CHANGE] = "change",     [WANE_CELL_OVERLAP] = "overlap",
+        [WANE_CELL_NULL] = "null",         [WANE_CELL_ONSET] = "onset",
+        [WANE_CELL_NORM] = "norm"};
     wane_usage_row usage = wane_work_usage(phases[cell->measure],
                                            wane_clock_wall() - work->cell_wall - work->apart_wall,
                                            wane_clock_cpu() - work->cell_cpu - work->apart_cpu);
@@ -198,6 +201,31 @@ wane_status wane_work_commit(wane_work *work, const wane_cell *cell, const wane_
     return st;
 }
 
+static wane_status fill_one(filling *f, const wane_cell *cell, size_t subject, wane_error *err)
+{
+    wane_work *work = f->work;
+    switch (cell->measure) {
+    case WANE_CELL_LIKELIHOOD:
+        return wane_cell_fill_corpus(work, cell, subject, f->run, f->position, f->chain, err);
+    case WANE_CELL_SCORE:
+        return wane_cell_fill_task(work, cell, subject, f->run, f->position, f->chain, err);
+    case WANE_CELL_INTERVENTION:
+        return wane_cell_fill_intervention(work, cell, subject, f->run, f->position, f->chain, err);
+    case WANE_CELL_CHANGE:
+        return wane_cell_fill_change(work, cell, subject, f->run, f->position, f->chain, err);
+    case WANE_CELL_OVERLAP:
+        return wane_cell_fill_overlap(work, cell, subject, f->run, f->position, f->chain, err);
+    case WANE_CELL_NULL:
+        return wane_cell_fill_null(work, cell, subject, f->run, f->position, f->chain, err);
+    case WANE_CELL_ONSET: return wane_cell_fill_onset(work, cell, f->position, f->chain, err);
+    case WANE_CELL_NORM: return wane_cell_fill_norm(work, cell, f->chain, err);
+    default: break;
+    }
+    if (strcmp(cell->subject, "previous") == 0)
+        return wane_cell_fill_previous(work, cell, f->run, f->position, f->chain, err);
+    return wane_cell_fill_spectra(work, cell, f->run, f->position, f->chain, err);
+}
+
 static wane_status fill_cell(void *context, const wane_cell *cell, size_t subject, wane_error *err)
 {
     filling *f = context;
@@ -209,19 +237,7 @@ static wane_status fill_cell(void *context, const wane_cell *cell, size_t subjec
     work->cell_wall = wane_clock_wall();
     work->cell_cpu = wane_clock_cpu();
     work->apart_wall = work->apart_cpu = 0;
-    if (cell->measure == WANE_CELL_LIKELIHOOD)
-        st = wane_cell_fill_corpus(work, cell, subject, f->run, f->position, f->chain, err);
-    else if (cell->measure == WANE_CELL_SCORE)
-        st = wane_cell_fill_task(work, cell, subject, f->run, f->position, f->chain, err);
-    else if (cell->measure == WANE_CELL_INTERVENTION)
-        st = wane_cell_fill_intervention(work, cell, subject, f->run, f->position, f->chain, err);
-    else if (cell->measure == WANE_CELL_CHANGE)
-        st = wane_cell_fill_change(work, cell, subject, f->run, f->position, f->chain, err);
-    else if (cell->measure == WANE_CELL_OVERLAP)
-        st = wane_cell_fill_overlap(work, cell, subject, f->run, f->position, f->chain, err);
-    else if (strcmp(cell->subject, "previous") == 0)
-        st = wane_cell_fill_previous(work, cell, f->run, f->position, f->chain, err);
-    else st = wane_cell_fill_spectra(work, cell, f->run, f->position, f->chain, err);
+    st = fill_one(f, cell, subject, err);
     if (st == WANE_OK) work->outcome->cells_filled++;
     return st;
 }

@@ -4,6 +4,7 @@
  */
 #include "eval/run/estimate.h"
 
+#include "analysis/spectra/null.h"
 #include "eval/measure/measure.h"
 #include "eval/model/pass.h"
 #include "eval/run/interventions.h"
@@ -92,7 +93,13 @@ static wane_status memory_of(double *out, const wane_plan *plan, const wane_run_
 }
 
 /* Bytes a row takes in the database, roughly, its index included. */
-enum { EXAMPLE_BYTES = 40, WINDOW_BYTES = 40, DIRECTION_BYTES = 60, STEP_BYTES = 50 };
+enum {
+    EXAMPLE_BYTES = 40,
+    WINDOW_BYTES = 40,
+    DIRECTION_BYTES = 60,
+    STEP_BYTES = 50,
+    DRAW_BYTES = 110
+};
 
 static double database_bytes(const wane_plan *plan)
 {
@@ -163,6 +170,61 @@ static wane_status count_interventions(size_t *out, const wane_plan *plan, wane_
     return st;
 }
 
+/* What 99 draws of one matrix cost. A whole spectrum takes about 8 m n min(m, n), in double; where
+ * few directions of a low-rank change are sought in a large one, products with its factors do. */
+static double draws_flops(const wane_parameter *p, double rank)
+{
+    enum { LARGE = 400, PRODUCTS = 400 };
+    double m = (double)p->rows, n = (double)p->cols, smaller = m < n ? m : n;
+    double whole = 2 * 8 * m * n * smaller;
+    double factors = 2 * 2 * (m + n) * rank * (rank + PRODUCTS);
+    bool few = rank > 0 && 8 * rank <= smaller && smaller >= LARGE;
+    return WANE_NULL_DRAWS * (few ? factors : whole);
+}
+
+typedef struct null_count {
+    const wane_parameters *table;
+    double rank; /* of the change at the stage; 0: dense */
+    size_t cells;
+    double flops;
+} null_count;
+
+static wane_status count_null(void *context, const wane_cell *cell, size_t number, wane_error *err)
+{
+    null_count *c = context;
+    (void)number;
+    (void)err;
+    if (cell->measure != WANE_CELL_NULL) return WANE_OK;
+    c->cells++;
+    for (size_t i = 0; i < c->table->count; i++)
+        if (c->table->parameter[i].linear)
+            c->flops += draws_flops(&c->table->parameter[i], c->rank);
+    return WANE_OK;
+}
+
+static wane_status count_nulls(wane_estimate *e, const wane_plan *plan, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    null_count c = {.table = &plan->inputs->base->parameters};
+    bool *seen = wane_alloc(plan->stage_count, sizeof *seen);
+    if (!seen) return wane_fail_memory(err, "validate", "stages");
+    for (size_t r = 0; r < plan->run_count; r++)
+        for (size_t p = 1; p <= plan->runs[r].length && st == WANE_OK; p++) {
+            const wane_plan_stage *stage = &plan->stages[plan->runs[r].stages[p]];
+            const wane_cell like = {.stage = 0, .step = WANE_STEP_SEALED};
+            if (seen[plan->runs[r].stages[p]]) continue;
+            seen[plan->runs[r].stages[p]] = true;
+            bool summed = plan->inputs->experiment->policy != WANE_POLICY_CONTINUE;
+            c.rank = !stage->lowrank || stage->given ? 0 : (double)stage->config->settings.rank;
+            c.rank *= summed ? (double)stage->position : 1;
+            st = wane_visit_nulls(&like, plan, &plan->runs[r], p, count_null, &c, err);
+        }
+    wane_free(seen);
+    e->nulls = c.cells;
+    e->null_flops = c.flops;
+    return st;
+}
+
 static wane_status sgemm_rate(double *out, wane_pool *pool, wane_error *err)
 {
     enum { SIDE = 512 };
@@ -208,6 +270,8 @@ wane_status wane_plan_estimate(wane_estimate *out, const wane_plan *plan, wane_p
         if (s > 0 && !plan->stages[s].given) e.train_flops += stage_flops(plan, &plan->stages[s]);
     }
     st = count_interventions(&e.interventions, plan, err);
+    if (st == WANE_OK) st = count_nulls(&e, plan, err);
+    e.disk_bytes += 2.0 * WANE_NULL_DRAWS * DRAW_BYTES * (double)e.nulls;
     e.intervention_flops = (double)e.interventions * measure_flops(plan, false);
     e.seconds = (e.train_flops + e.measure_flops) / (WANE_ESTIMATE_SHARE * e.flops_per_second);
     if (st == WANE_OK) *out = e;

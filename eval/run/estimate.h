@@ -13,6 +13,8 @@ typedef struct wane_estimate {
     double train_flops, measure_flops; /* of the whole plan, each stage once */
     double intervention_flops; /* if every stage looked at had intruders; not in `seconds` */
     size_t interventions;      /* measurements of that kind, at most */
+    double null_flops;         /* of the draws beside counts; not in `seconds` */
+    size_t nulls;              /* cells of that kind */
     double flops_per_second;   /* sgemm measured here, with this pool */
     double seconds;            /* flops at SHARE of that rate */
 } wane_estimate;

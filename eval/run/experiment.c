@@ -228,9 +228,12 @@ static wane_status read_against(wane_experiment *x, const wane_yaml *map, wane_e
     return st;
 }
 
+const char *const wane_nulls_names[3] = {"auto", "all", "none"};
+
 static wane_status read_intruders(wane_experiment *x, const wane_yaml *root, wane_error *err)
 {
-    static const char *const keys[] = {"top", "sides", "against"};
+    static const char *const keys[] = {"top", "sides", "against", "nulls"};
+    size_t nulls = WANE_NULLS_AUTO;
     x->intruders_top = 32;
     x->intruders_u = x->intruders_v = true;
     const wane_yaml *map = wane_yaml_get(root, "intruders");
@@ -253,6 +256,8 @@ static wane_status read_intruders(wane_experiment *x, const wane_yaml *root, wan
         if (st == WANE_OK && !x->intruders_u && !x->intruders_v)
             st = wane_yaml_fail(sides, err, "empty list");
     }
+    if (st == WANE_OK) st = wane_setting_choice(&nulls, map, "nulls", wane_nulls_names, 3, err);
+    x->intruders_nulls = (wane_nulls_asked)nulls;
     return st == WANE_OK ? read_against(x, map, err) : st;
 }
 

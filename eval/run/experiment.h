@@ -148,6 +148,14 @@ typedef struct wane_shown_matrices {
     long line, column; /* of the pattern in the file */
 } wane_shown_matrices;
 
+/* intruders.nulls: which stages have the draws of null.h beside their count. */
+typedef enum wane_nulls_asked {
+    WANE_NULLS_AUTO, /* those of adapters; where weights are tuned whole, the last of a run */
+    WANE_NULLS_ALL,
+    WANE_NULLS_NONE
+} wane_nulls_asked;
+extern const char *const wane_nulls_names[3];
+
 typedef struct wane_experiment {
     const char *name, *file, *root;
     const char *model; /* a folder, or NULL: the built-in model */
@@ -169,6 +177,7 @@ typedef struct wane_experiment {
     size_t perturbed;   /* bounds.perturbed: how many runs of each config that has them; 0: none */
     size_t intruders_top; /* 0 = all */
     bool intruders_u, intruders_v;
+    wane_nulls_asked intruders_nulls;
     wane_tracking track;
     size_t shown_count;
     wane_shown_matrices *shown;

@@ -281,9 +281,10 @@ void wane_experiment_print(wane_text *out, const wane_experiment *x)
     wane_text_string(out, "intruders: {top: ");
     if (x->intruders_top) wane_text_printf(out, "%zu", x->intruders_top);
     else wane_text_string(out, "all");
-    wane_text_printf(out, ", sides: [%s%s%s], against: [base%s]}\n", x->intruders_u ? "u" : "",
-                     x->intruders_u && x->intruders_v ? ", " : "", x->intruders_v ? "v" : "",
-                     x->against_previous ? ", previous" : "");
+    wane_text_printf(out, ", sides: [%s%s%s], against: [base%s], nulls: %s}\n",
+                     x->intruders_u ? "u" : "", x->intruders_u && x->intruders_v ? ", " : "",
+                     x->intruders_v ? "v" : "", x->against_previous ? ", previous" : "",
+                     wane_nulls_names[x->intruders_nulls]);
     if (x->track.every)
         wane_text_printf(out,
                          "track: {every: %zu, spectra: %s, top: %zu, nll_tokens: %zu, task_rows: "

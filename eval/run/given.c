@@ -138,6 +138,17 @@ wane_status wane_given_open_model(wane_package **out, const char *path, wane_err
     return WANE_OK;
 }
 
+wane_status wane_given_is_adapter(bool *out, const char *path, wane_error *err)
+{
+    wane_package *package = NULL;
+    *out = false;
+    if (!wane_folder_exists(path) && !wane_entries_is_archive(path)) return WANE_OK;
+    wane_status st = wane_package_open(&package, path, err);
+    if (st == WANE_OK) *out = wane_package_has(package, "adapter_config.json");
+    wane_package_close(package);
+    return st;
+}
+
 wane_status wane_given_config(wane_config *out, const wane_package *package, wane_error *err)
 {
     wane_status st = WANE_OK;

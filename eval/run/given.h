@@ -27,6 +27,9 @@ WANE_MUST_CHECK wane_status wane_given_open_model(wane_package **out, const char
 WANE_MUST_CHECK wane_status wane_given_config(wane_config *out, const wane_package *package,
                                               wane_error *err);
 
+/* Whether the checkpoint is an adapter, by the names of its files. */
+WANE_MUST_CHECK wane_status wane_given_is_adapter(bool *out, const char *path, wane_error *err);
+
 /* WANE_EFORMAT unless what is at `path` now still has the digest `sha256`. Asked after the reading:
  * the files of an adapter (`read`, from wane_given_apply; {0} otherwise) are taken by the digests
  * of the bytes they were read from. */

@@ -199,6 +199,15 @@ static void measure_run(wane_plan_run *run, const wane_experiment *x)
     }
 }
 
+static wane_status find_form(const wane_plan *plan, wane_plan_stage *stage, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    stage->lowrank = stage->config->settings.kind == WANE_METHOD_LORA;
+    if (stage->given) st = wane_given_is_adapter(&stage->lowrank, stage->given, err);
+    stage->lowrank = stage->lowrank && (!stage->parent || plan->stages[stage->parent].lowrank);
+    return st;
+}
+
 static wane_status add_run(wane_plan *plan, const wane_run_config *config, const wane_order *order,
                            uint64_t seed, size_t perturbation, wane_error *err)
 {
@@ -227,6 +236,7 @@ static wane_status add_run(wane_plan *plan, const wane_run_config *config, const
             stage.given = config->stages[p - 1];
             if (st == WANE_OK) st = wane_inputs_check_given(plan->inputs, stage.given, err);
         } else stage.steps = wane_plan_steps(config, train_rows(plan, &stage));
+        if (st == WANE_OK) st = find_form(plan, &stage, err);
         if (st == WANE_OK) st = add_stage(plan, &run->stages[p], &stage, err);
     }
     return st;

@@ -20,6 +20,7 @@ typedef struct wane_plan_stage {
     size_t task_count;             /* 1 but for joint training; 0 for the base */
     const wane_run_config *config; /* NULL for the base */
     const char *given;             /* path of a checkpoint trained elsewhere, or NULL */
+    bool lowrank;                  /* adapters alone lead from the base to here */
     char content[WANE_SHA256_HEX]; /* of a given one: the digest of its files, part of the key */
     uint64_t seed;
     size_t perturbation; /* which of the runs from perturbed numbers it is of, from 1; 0: of none */

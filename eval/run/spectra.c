@@ -110,20 +110,19 @@ void wane_spectra_rows_free(wane_spectra_rows *rows)
 }
 
 static void add_side(wane_spectra_rows *rows, wane_spectrum_side_row *out, const wane_spectrum *s,
-                     int side, size_t length, size_t base_count, int64_t matrix)
+                     int side, int64_t matrix)
 {
     enum { TOP = 10 };
     const double epsilon = 0.5;
     const wane_direction *d = s->side[side];
-    *out = (wane_spectrum_side_row){.intruders = WANE_NULL, .random = NAN, .energy = NAN};
+    *out = (wane_spectrum_side_row){.intruders = WANE_NULL, .energy = NAN};
     if (!d) return;
-    /* In an unchanged weight there is nothing to count, and nothing that random ones would give. */
+    /* In an unchanged weight there is nothing to count. */
     wane_intruder_tally tally = {0};
     if (s->changed) tally = wane_intruder_tally_up(d, s->count, TOP, epsilon);
     out->existing = (int64_t)tally.existing;
     out->unresolved = (int64_t)tally.unresolved;
     out->intruders = (int64_t)tally.intruders;
-    out->random = wane_intruder_random(length, base_count, tally.existing, epsilon);
     out->energy = s->changed ? tally.intruder_energy / tally.energy : 0; /* 0 / 0 is NULL */
     for (size_t j = 0; j < s->count; j++) {
         bool exists = !isnan(d[j].max_cosine);
@@ -149,8 +148,7 @@ static double top_energy(const wane_spectrum *s, const wane_direction *d, size_t
 }
 
 wane_spectrum_row *wane_spectra_rows_put(wane_spectra_rows *rows, const wane_spectrum *s,
-                                         size_t base_count, size_t weight_rows, size_t weight_cols,
-                                         int64_t matrix)
+                                         size_t base_count, int64_t matrix)
 {
     enum { TOP = 10 };
     wane_spectrum_row *row = &rows->spectrum[rows->spectra++];
@@ -170,27 +168,22 @@ wane_spectrum_row *wane_spectra_rows_put(wane_spectra_rows *rows, const wane_spe
                                .changed = s->changed,
                                .floor = s->floor,
                                .top_energy = top_energy(s, d, TOP)};
-    add_side(rows, &row->side[0], s, 0, weight_rows, base_count, matrix);
-    add_side(rows, &row->side[1], s, 1, weight_cols, base_count, matrix);
+    add_side(rows, &row->side[0], s, 0, matrix);
+    add_side(rows, &row->side[1], s, 1, matrix);
     if (!s->changed) row->reason = "unchanged";
     return row;
 }
 
 void wane_spectra_rows_add(wane_spectra_rows *rows, const wane_spectrum *spectrum,
-                           const wane_base_svd *svd, const wane_parameter *parameter,
-                           int64_t matrix)
+                           const wane_base_svd *svd, int64_t matrix)
 {
-    (void)wane_spectra_rows_put(rows, spectrum, wane_base_svd_count(svd), parameter->rows,
-                                parameter->cols, matrix);
+    (void)wane_spectra_rows_put(rows, spectrum, wane_base_svd_count(svd), matrix);
 }
 
 wane_spectrum_row *wane_spectra_rows_put_missing(wane_spectra_rows *rows, int64_t matrix)
 {
-    const wane_spectrum_side_row none = {.intruders = WANE_NULL,
-                                         .random = NAN,
-                                         .energy = NAN,
-                                         .existing = WANE_NULL,
-                                         .unresolved = WANE_NULL};
+    const wane_spectrum_side_row none = {
+        .intruders = WANE_NULL, .energy = NAN, .existing = WANE_NULL, .unresolved = WANE_NULL};
     wane_spectrum_row *row = &rows->spectrum[rows->spectra++];
     *row = (wane_spectrum_row){.matrix = matrix,
                                .base_count = WANE_NULL,

@@ -55,15 +55,13 @@ WANE_MUST_CHECK wane_status wane_spectra_rows_room(wane_spectra_rows *out, size_
 void wane_spectra_rows_free(wane_spectra_rows *rows);
 /* Appends one matrix against its reference. */
 void wane_spectra_rows_add(wane_spectra_rows *rows, const wane_spectrum *spectrum,
-                           const wane_base_svd *svd, const wane_parameter *parameter,
-                           int64_t matrix);
+                           const wane_base_svd *svd, int64_t matrix);
 /* Appends a matrix that has no spectrum because a number of it, or of its reference, is not finite;
  * returns its row. */
 wane_spectrum_row *wane_spectra_rows_put_missing(wane_spectra_rows *rows, int64_t matrix);
-/* The same of a weight of rows x cols with `base_count` reference directions; returns its row. */
+/* The same of a weight with `base_count` reference directions; returns its row. */
 wane_spectrum_row *wane_spectra_rows_put(wane_spectra_rows *rows, const wane_spectrum *spectrum,
-                                         size_t base_count, size_t weight_rows, size_t weight_cols,
-                                         int64_t matrix);
+                                         size_t base_count, int64_t matrix);
 WANE_MUST_CHECK wane_status wane_spectra_rows_commit(wane_work *work, const wane_cell *cell,
                                                      const wane_spectra_rows *rows,
                                                      wane_error *err);

@@ -459,7 +459,7 @@ static wane_status follow(wane_tracker *t, const wane_cell *cell, wane_spectrum_
         wane_spectrum shown = *s;
         if (!x->intruders_u) shown.side[WANE_SIDE_U] = NULL;
         if (!x->intruders_v) shown.side[WANE_SIDE_V] = NULL;
-        wane_spectra_rows_add(&rows, &shown, cases[c - 1].base, p, t->work->plan->matrix_ids[i]);
+        wane_spectra_rows_add(&rows, &shown, cases[c - 1].base, t->work->plan->matrix_ids[i]);
         for (size_t d = first; d < rows.directions; d++)
             rows.direction[d].identity = t->traces[i].identity[rows.direction[d].position - 1];
         wane_spectrum_row *row = &rows.spectrum[rows.spectra - 1];

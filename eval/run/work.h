@@ -224,6 +224,21 @@ WANE_MUST_CHECK wane_status wane_cell_fill_overlap(wane_work *work, const wane_c
                                                    size_t parameter, const wane_plan_run *run,
                                                    size_t position, const wane_chain *chain,
                                                    wane_error *err);
+/* cell_null.c: what stands beside a count of intruders. A null of every stage that its adapters
+ * make, of others after the last one of a run (or as `intruders: {nulls: ...}` says); onset of
+ * those alone; the norm of every change. subject: of a null its kind. */
+WANE_MUST_CHECK wane_status wane_visit_nulls(const wane_cell *like, const wane_plan *plan,
+                                             const wane_plan_run *run, size_t position,
+                                             wane_visit_cell *visit, void *context,
+                                             wane_error *err);
+WANE_MUST_CHECK wane_status wane_cell_fill_null(wane_work *work, const wane_cell *cell, size_t kind,
+                                                const wane_plan_run *run, size_t position,
+                                                const wane_chain *chain, wane_error *err);
+WANE_MUST_CHECK wane_status wane_cell_fill_onset(wane_work *work, const wane_cell *cell,
+                                                 size_t position, const wane_chain *chain,
+                                                 wane_error *err);
+WANE_MUST_CHECK wane_status wane_cell_fill_norm(wane_work *work, const wane_cell *cell,
+                                                const wane_chain *chain, wane_error *err);
 void wane_base_windows_free(wane_work *work);
 
 /* gates.c: measures.md's section 6. Each is stored for the run as soon as it is known. *finite =

@@ -225,21 +225,20 @@ static wane_status write_spectra(const work *w)
         st = wane_results_run(
             w->db, w->err,
             "INSERT INTO spectrum (stage, step, against, matrix, base_count, intruders_u, "
-            "intruders_v, random_u, random_v, energy_u, energy_v, top_energy, base_frobenius, "
+            "intruders_v, energy_u, energy_v, top_energy, base_frobenius, "
             "base_spectral, delta_frobenius, delta_spectral, relative_update, effective_rank, "
             "stable_rank, top_share, rho_10, rounding_floor, reason, changed, \"floor\", "
             "existing_u, "
             "existing_v, unresolved_u, unresolved_v) VALUES (?, ?, ?, ?, ?, ?, ?, "
-            "iif(?, ?, NULL), iif(?, ?, NULL), iif(?, ?, NULL), iif(?, ?, NULL), ?, ?, ?, ?, ?, ?, "
+            "iif(?, ?, NULL), iif(?, ?, NULL), ?, ?, ?, ?, ?, ?, "
             "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            "ritriiibdbdbdbddddddddddddtbdiiii", c->stage, c->step, c->subject, s->matrix,
-            s->base_count, u->intruders, v->intruders, asked_u, u->random, asked_v, v->random,
-            asked_u, u->energy, asked_v, v->energy, s->top_energy, s->base_frobenius,
-            s->base_spectral, s->delta_frobenius, s->delta_spectral, s->relative_update,
-            s->effective_rank, s->stable_rank, s->top_share, s->rho_10, s->rounding_floor,
-            s->reason, s->changed, s->floor, asked_u ? u->existing : WANE_NULL,
-            asked_v ? v->existing : WANE_NULL, asked_u ? u->unresolved : WANE_NULL,
-            asked_v ? v->unresolved : WANE_NULL);
+            "ritriiibdbddddddddddddtbdiiii", c->stage, c->step, c->subject, s->matrix,
+            s->base_count, u->intruders, v->intruders, asked_u, u->energy, asked_v, v->energy,
+            s->top_energy, s->base_frobenius, s->base_spectral, s->delta_frobenius,
+            s->delta_spectral, s->relative_update, s->effective_rank, s->stable_rank, s->top_share,
+            s->rho_10, s->rounding_floor, s->reason, s->changed, s->floor,
+            asked_u ? u->existing : WANE_NULL, asked_v ? v->existing : WANE_NULL,
+            asked_u ? u->unresolved : WANE_NULL, asked_v ? v->unresolved : WANE_NULL);
     }
     if (st == WANE_OK) st = write_directions(w);
     if (st == WANE_OK && w->rows->spectrum_count > 0)

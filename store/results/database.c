@@ -341,7 +341,6 @@ static wane_status connect_file(wane_results *db, wane_error *err)
     (void)sqlite3_limit(db->sql, SQLITE_LIMIT_LENGTH, LARGEST_VALUE);
     (void)sqlite3_limit(db->sql, SQLITE_LIMIT_ATTACHED, 0);
     if (sqlite3_set_authorizer(db->sql, wane_results_authorize, db) != SQLITE_OK ||
-        wane_results_intruder_random(db, NULL, err) != WANE_OK ||
         wane_results_add_held(db, err) != WANE_OK ||
         sqlite3_exec(db->sql,
                      "PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0;"

@@ -20,19 +20,11 @@ enum {
     WANE_RESULTS_STATEMENTS = 160          /* prepared statements kept per handle */
 };
 
-enum { WANE_RANDOM_ANSWERS = 256 };
-
 struct wane_results {
     sqlite3 *sql;
     char *path;
     wane_results_mode mode;
     bool guarded; /* the authorizer lets only reads through */
-    wane_intruder_random_function intruder_random;
-    /* What it said last, by a hash of its arguments: matrices share few shapes. k 0: unused. */
-    struct wane_random_answer {
-        int64_t n, base, k;
-        double epsilon, value;
-    } random_answer[WANE_RANDOM_ANSWERS];
     struct {
         const char *text; /* compared by address: statements are constants */
         sqlite3_stmt *statement;

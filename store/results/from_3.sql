@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- From version 3 of the results database to version 4: random updates beside the real ones, single
--- numbers of a stage, runs again from perturbed numbers. Two tables are made anew for their checks.
+-- numbers of a stage, runs again from perturbed numbers. Two tables are made anew for their checks. The
+-- count that as many random directions give goes, and with it what its spectra were sealed under.
 ALTER TABLE corpus ADD COLUMN unigram_entropy REAL;
 CREATE TABLE null_draw (stage INTEGER NOT NULL REFERENCES stage, step INTEGER NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('rotated', 'gaussian')), side TEXT NOT NULL CHECK (side IN ('u', 'v')), draw INTEGER NOT NULL, intruders INTEGER NOT NULL, unresolved INTEGER NOT NULL, existing INTEGER NOT NULL, below TEXT NOT NULL, PRIMARY KEY (stage, step, kind, side, draw)) STRICT, WITHOUT ROWID;
 CREATE TABLE measured (stage INTEGER NOT NULL REFERENCES stage, step INTEGER NOT NULL, measure TEXT NOT NULL, subject TEXT NOT NULL, matrix TEXT NOT NULL, name TEXT NOT NULL, value REAL, reason TEXT, PRIMARY KEY (stage, step, measure, subject, matrix, name), CHECK ((value IS NULL) = (reason IS NOT NULL))) STRICT, WITHOUT ROWID;
@@ -15,3 +16,11 @@ INSERT INTO newer_run SELECT id, key, experiment, name, method, kind, rank, alph
 DROP TABLE run;
 ALTER TABLE newer_run RENAME TO run;
 CREATE UNIQUE INDEX run_name ON run (experiment, name) WHERE superseded = 0;
+
+ALTER TABLE spectrum DROP COLUMN random_u;
+ALTER TABLE spectrum DROP COLUMN random_v;
+ALTER TABLE spectrum_total DROP COLUMN random_u;
+ALTER TABLE spectrum_total DROP COLUMN random_v;
+UPDATE cell SET "rows" = NULL, rows_sha256 = NULL WHERE measure = 'spectrum';
+UPDATE seal SET "rows" = NULL, rows_sha256 = NULL
+WHERE part = 'cell' AND id IN (SELECT stage FROM cell WHERE measure = 'spectrum');

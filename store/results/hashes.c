@@ -25,8 +25,8 @@
 #define ARM HERE "choice = ?3 AND arm = ?4 AND lambda = ?5"
 
 #define TOTAL_COLUMNS                                                                              \
-    "stage, step, against, matrices, intruders_u, intruders_v, random_u, random_v, energy_u, "     \
-    "energy_v, base_frobenius, delta_frobenius, delta_spectral, relative_update, effective_rank, " \
+    "stage, step, against, matrices, intruders_u, intruders_v, energy_u, energy_v, "               \
+    " base_frobenius, delta_frobenius, delta_spectral, relative_update, effective_rank, "          \
     "stable_rank, top_share, rho_10, changed, existing_u, existing_v, unresolved_u, unresolved_v"
 
 static const wane_hashed_table cell_tables[] = {
@@ -42,7 +42,7 @@ static const wane_hashed_table cell_tables[] = {
     ROWS("window", "stage, step, corpus, document, position, nll, kl, soft_ce, tokens", CORPUS,
          "document, position"),
     ROWS("spectrum",
-         "stage, step, against, matrix, base_count, intruders_u, intruders_v, random_u, random_v, "
+         "stage, step, against, matrix, base_count, intruders_u, intruders_v, "
          "energy_u, energy_v, top_energy, base_frobenius, base_spectral, delta_frobenius, "
          "delta_spectral, relative_update, effective_rank, stable_rank, top_share, rho_10, "
          "rounding_floor, reason, changed, \"floor\", existing_u, existing_v, unresolved_u, "

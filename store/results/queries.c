@@ -52,15 +52,13 @@ static const char interventions_matched[] = {
 #define COUNT_OF                                                                                   \
     "CASE WHEN directions = expected THEN counted END AS intruders, "                              \
     "CASE WHEN directions = expected AND known = existing THEN turned END AS unresolved, "         \
-    "CASE WHEN directions = expected AND known = existing THEN existing END AS existing, "         \
-    "CASE WHEN bad = 0 THEN random END AS random"
+    "CASE WHEN directions = expected AND known = existing THEN existing END AS existing"
+/* Behind COUNT_OF, of whole stages. */
+#define NULL_OF ", intruders_null, intruders_null_low, intruders_null_high"
 #define ENERGY_OF "CASE WHEN directions = expected THEN part / nullif(whole, 0) END AS energy"
 #define REASON_OF                                                                                  \
     "CASE WHEN bad > 0 THEN 'not_finite' WHEN directions < expected THEN 'beyond_stored_top' "     \
     "WHEN known < existing THEN 'earlier_definition' END AS reason"
-#define RANDOM_OF(count)                                                                           \
-    "intruder_random(CASE :side WHEN 'u' THEN m.\"rows\" ELSE m.cols END, s.base_count, " count    \
-    ", :epsilon)"
 /* Of the changed matrices whose spectrum is stored. */
 #define THESE_SPECTRA "s.stage = p.stage AND s.step = -1 AND s.against = :against"
 #define OVER_SPECTRA(value)                                                                        \
@@ -70,27 +68,21 @@ static const char interventions_matched[] = {
 #define STAGE_BAD                                                                                  \
     "(SELECT count(*) FROM spectrum s WHERE " THESE_SPECTRA " AND s.reason = 'not_finite')"
 #define K_OF_MATRIX "min(:k, m.\"rows\", m.cols)"
-/* One random direction's share is taken off for each that does not exist. */
-#define RANDOM_ABSENT                                                                              \
-    "total(CASE WHEN d.max_cosine IS NULL AND d.position > 0 THEN (SELECT " RANDOM_OF(             \
-        "1") " FROM spectrum s JOIN matrix m ON m.id = s.matrix WHERE " THESE_SPECTRA              \
-             " AND s.matrix = d.matrix) END)"
 #define OUTER_COLUMNS "experiment, run, method, order_name, seed, position, trained"
 /* One row per run and stage, also where no matrix changed; none where the side was not measured. */
 #define STAGE_DIRECTIONS                                                                           \
     "LEFT JOIN direction d ON d.stage = p.stage AND d.step = -1 AND d.against = :against "         \
     "AND d.side = :side AND d.position <= :k AND " WANE_SQL_CHANGED
 #define STAGE_EXPECTED                                                                             \
-    " AS absent, CAST(coalesce(" OVER_SPECTRA(                                                     \
-        K_OF_MATRIX) ", 0) AS INTEGER) AS "                                                        \
-                     "expected, " OVER_SPECTRA(RANDOM_OF(K_OF_MATRIX)) " AS "                      \
-                                                                       "ceiling, " STAGE_BAD       \
-                                                                       " AS bad "
+    "CAST(coalesce(" OVER_SPECTRA(K_OF_MATRIX) ", 0) AS INTEGER) AS expected, " STAGE_BAD          \
+                                               " AS bad, "
+#define STAGE_NULL                                                                                 \
+    WANE_SQL_NULL_MEAN " AS intruders_null, " WANE_SQL_NULL_LOW                                    \
+                       " AS intruders_null_low, " WANE_SQL_NULL_HIGH " AS intruders_null_high "
 #define OF_STAGES(condition)                                                                       \
-    "(SELECT *, CASE WHEN existing = 0 AND directions = expected THEN 0 "                          \
-    "ELSE ceiling - absent END AS random FROM (SELECT " RUN_COLUMNS                                \
-    ", r.id, r.status, " COUNTED RANDOM_ABSENT STAGE_EXPECTED RUN_PATH TOTALS STAGE_DIRECTIONS     \
-    "WHERE " THIS_RUN "AND " MEASURED("x") "AND " condition "GROUP BY r.id, p.position))"
+    "(SELECT " RUN_COLUMNS                                                                         \
+    ", r.id, r.status, " COUNTED STAGE_EXPECTED STAGE_NULL RUN_PATH TOTALS STAGE_DIRECTIONS        \
+    "WHERE " THIS_RUN "AND " MEASURED("x") "AND " condition "GROUP BY r.id, p.position)"
 /* One row per run, stage and matrix; of an unchanged one there is nothing to count. Directions are
  * sorted into matrices before names come to them: ten million rows of a few numbers sort in half
  * the time. */
@@ -102,16 +94,19 @@ static const char interventions_matched[] = {
     "s.changed, coalesce(c.counted, 0) AS counted, coalesce(c.turned, 0) AS turned, "              \
     "coalesce(c.part, 0) AS part, c.whole, coalesce(c.existing, 0) AS existing, "                  \
     "coalesce(c.known, 0) AS known, coalesce(c.directions, 0) AS directions, "                     \
-    "s.changed * " K_OF_MATRIX " AS expected, coalesce(s.reason = 'not_finite', 0) AS bad, "
-#define MATRIX_RANDOM                                                                              \
-    RANDOM_OF("s.changed * " K_OF_MATRIX " - coalesce(c.directions - c.existing, 0)")
+    "s.changed * " K_OF_MATRIX " AS expected, coalesce(s.reason = 'not_finite', 0) AS bad "
 #define OF_MATRICES                                                                                \
     "(SELECT " RUN_COLUMNS                                                                         \
-    ", r.id, m.name AS matrix, m.layer, m.module, m.\"rows\", m.cols, " MATRIX_COUNTS              \
-        MATRIX_RANDOM " AS random " RUN_PATH "CROSS JOIN spectrum s ON " THESE_SPECTRA             \
+    ", r.id, m.name AS matrix, m.layer, m.module, m.\"rows\", m.cols, " MATRIX_COUNTS RUN_PATH     \
+    "CROSS JOIN spectrum s ON " THESE_SPECTRA                                                      \
     " CROSS JOIN matrix m ON m.id = s.matrix LEFT JOIN " COUNTS_BY_MATRIX                          \
     "ON c.id = r.id AND c.position = p.position AND c.matrix = s.matrix WHERE " THIS_RUN           \
     "AND " MEASURED("s") "AND " THIS_POSITION "ORDER BY r.id, p.position, m.id)"
+
+/* Of seed_summary's means, each over the runs that have a count of intruders. */
+#define OVER_ORDERS(column)                                                                        \
+    "sum(" column " * intruders_n) / sum(CASE WHEN " column " IS NOT NULL THEN intruders_n END) "  \
+    "AS " column ", "
 
 static const wane_named_parameter run_only[] = {
     {"run", "name or key of one run; all when not given", NULL, false}};
@@ -205,7 +200,12 @@ static const wane_named_query named[] = {
      "WHEN 'kl_on_task_prompt' THEN kl_on_task_prompt "
      "WHEN 'kl_on_task_answer' THEN kl_on_task_answer WHEN 'acc' THEN acc WHEN 'bwt' THEN bwt "
      "WHEN 'forgetting' THEN forgetting WHEN 'held_out_change' THEN held_out_change "
-     "WHEN 'intruders' THEN intruders WHEN 'intruders_random' THEN intruders_random "
+     "WHEN 'intruders' THEN intruders WHEN 'intruders_null' THEN intruders_null "
+     "WHEN 'intruders_null_low' THEN intruders_null_low "
+     "WHEN 'intruders_null_high' THEN intruders_null_high "
+     "WHEN 'intruders_low' THEN intruders_low WHEN 'intruders_high' THEN intruders_high "
+     "WHEN 'max_cosine' THEN max_cosine WHEN 'onset' THEN onset "
+     "WHEN 'delta_frobenius_all' THEN delta_frobenius_all "
      "WHEN 'intruder_energy' THEN intruder_energy WHEN 'intruders_v' THEN intruders_v "
      "WHEN 'intruder_energy_v' THEN intruder_energy_v "
      "WHEN 'delta_frobenius' THEN delta_frobenius WHEN 'delta_spectral' THEN delta_spectral "
@@ -272,8 +272,10 @@ static const wane_named_query named[] = {
      interventions_by_method, INTERVENED},
     {"interventions_matched", "the same over all configs, with standard errors over configs",
      interventions_matched, INTERVENED},
+    {"intruder_null", "what random changes of the same size have, beside every count",
+     "SELECT * FROM intruder_null WHERE " VIEWED_RUN, RUN_ONLY},
     {"intruders", "intruders after every stage for any k, epsilon, side and reference",
-     "SELECT " OUTER_COLUMNS ", " COUNT_OF ", " ENERGY_OF ", directions, " REASON_OF
+     "SELECT " OUTER_COLUMNS ", " COUNT_OF NULL_OF ", " ENERGY_OF ", directions, " REASON_OF
      " FROM " OF_STAGES(THIS_POSITION),
      INTRUDERS},
     {"intruders_by_matrix", "intruders of every matrix after every stage, in the same way",
@@ -286,11 +288,13 @@ static const wane_named_query named[] = {
      "AND l.status <> 'done') AS left_out, avg(x) AS intruders, "
      "sqrt(max(0, sum(x * x) - count(x) * avg(x) * avg(x)) / nullif(count(x) - 1, 0)) "
      "AS intruders_sd, CASE WHEN count(unresolved) = count(*) THEN avg(unresolved) END "
-     "AS unresolved, avg(existing) AS existing, avg(random) AS random, avg(energy) AS energy, "
+     "AS unresolved, avg(existing) AS existing, avg(intruders_null) AS intruders_null, "
+     "avg(intruders_null_low) AS intruders_null_low, avg(intruders_null_high) AS "
+     "intruders_null_high, avg(energy) AS energy, "
      "max(reason) AS reason, count(x) AS intruders_n FROM (SELECT experiment, method, id, "
      "intruders AS x, unresolved, "
-     "existing, random, energy, reason FROM (SELECT experiment, method, id, " COUNT_OF
-     ", " ENERGY_OF ", " REASON_OF
+     "existing, intruders_null, intruders_null_low, intruders_null_high, energy, reason "
+     "FROM (SELECT experiment, method, id, " COUNT_OF NULL_OF ", " ENERGY_OF ", " REASON_OF
      " FROM " OF_STAGES("r.status = 'done' AND p.position = coalesce(:position, "
                         "r.stages) ") ")) v "
                                       "GROUP BY experiment, method ORDER BY min(id)",
@@ -300,11 +304,11 @@ static const wane_named_query named[] = {
      " FROM (SELECT " OUTER_COLUMNS ", id, module, count(*) AS matrices, sum(changed) AS changed, "
      "sum(counted) AS counted, sum(turned) AS turned, sum(existing) AS existing, "
      "sum(known) AS known, sum(part) AS part, sum(whole) AS whole, sum(directions) AS directions, "
-     "sum(expected) AS expected, sum(bad) AS bad, sum(random) AS random FROM " OF_MATRICES
+     "sum(expected) AS expected, sum(bad) AS bad FROM " OF_MATRICES
      " GROUP BY id, position, module)",
      INTRUDERS},
     {"intruders_by_run", "intruders of every run after its last stage",
-     "SELECT " OUTER_COLUMNS ", status, " COUNT_OF ", " ENERGY_OF ", directions, " REASON_OF
+     "SELECT " OUTER_COLUMNS ", status, " COUNT_OF NULL_OF ", " ENERGY_OF ", directions, " REASON_OF
      " FROM " OF_STAGES("p.position = coalesce(:position, r.stages) "),
      INTRUDERS_OF_RUN},
     {"likelihood", "likelihood of every corpus after every stage, in every unit",
@@ -338,16 +342,30 @@ static const wane_named_query named[] = {
      "sum(nll_0 * runs) / sum(CASE WHEN nll_0 IS NOT NULL THEN runs END) AS nll_0, "
      "sum(nll * nll_n) / sum(nll_n) AS nll, sum(pretraining_forgetting * "
      "pretraining_forgetting_n) / sum(pretraining_forgetting_n) AS pretraining_forgetting, "
-     "sum(intruders * intruders_n) / sum(intruders_n) AS intruders, "
-     "sum(intruders_random * intruders_n) / sum(CASE WHEN intruders_random IS NOT NULL THEN "
-     "intruders_n END) AS intruders_random, "
-     "sum(delta_frobenius * delta_frobenius_n) / sum(delta_frobenius_n) AS delta_frobenius, "
-     "sum(acc_n) AS acc_n, sum(bwt_n) AS bwt_n, sum(forgetting_n) AS forgetting_n, "
-     "sum(nll_n) AS nll_n, sum(pretraining_forgetting_n) AS pretraining_forgetting_n, "
-     "sum(intruders_n) AS intruders_n, sum(delta_frobenius_n) AS delta_frobenius_n, "
-     "sum(collapsed_runs) AS collapsed_runs, sum(collapsed_stages) AS collapsed_stages, "
-     "sum(beyond_uniform_stages) AS beyond_uniform_stages FROM seed_summary GROUP BY experiment, "
-     "method",
+     "sum(intruders * intruders_n) / sum(intruders_n) AS intruders, " OVER_ORDERS("intruders_null")
+         OVER_ORDERS("intruders_null_low") OVER_ORDERS("intruders_null_high")
+             OVER_ORDERS("intruders_low") OVER_ORDERS("intruders_high") OVER_ORDERS(
+                 "max_cosine") "sum(delta_frobenius * delta_frobenius_n) / "
+                               "sum(delta_frobenius_n) AS delta_frobenius, " OVER_ORDERS(
+                                   "delta_frobenius_all") "sum(acc_n) AS acc_n, sum(bwt_n) "
+                                                          "AS bwt_n, sum(forgetting_n) AS "
+                                                          "forgetting_n, "
+                                                          "sum(nll_n) AS nll_n, "
+                                                          "sum(pretraining_forgetting_n) "
+                                                          "AS pretraining_forgetting_n, "
+                                                          "sum(intruders_n) AS "
+                                                          "intruders_n, "
+                                                          "sum(delta_frobenius_n) AS "
+                                                          "delta_frobenius_n, "
+                                                          "sum(collapsed_runs) AS "
+                                                          "collapsed_runs, "
+                                                          "sum(collapsed_stages) AS "
+                                                          "collapsed_stages, "
+                                                          "sum(beyond_uniform_stages) AS "
+                                                          "beyond_uniform_stages FROM "
+                                                          "seed_summary GROUP BY "
+                                                          "experiment, "
+                                                          "method",
      NO_PARAMETERS},
     {"metrics", "metrics of every run after every stage",
      "SELECT e.key AS experiment, r.name AS run, m.position, m.name AS metric, m.subject, m.value, "
@@ -373,9 +391,9 @@ static const wane_named_query named[] = {
      NO_PARAMETERS},
     {"spectra", "norms, ranks and counts of every matrix",
      "SELECT " RUN_COLUMNS ", m.name AS matrix, m.layer, m.module, s.changed, s.intruders_u, "
-     "s.unresolved_u, s.existing_u, s.changed * s.random_u AS random_u, s.energy_u, "
-     "s.intruders_v, s.unresolved_v, s.existing_v, s.changed * s.random_v AS random_v, "
-     "s.energy_v, s.\"floor\", s.base_frobenius, s.base_spectral, "
+     "s.unresolved_u, s.existing_u, s.energy_u, "
+     "s.intruders_v, s.unresolved_v, s.existing_v, s.energy_v, s.\"floor\", s.base_frobenius, "
+     "s.base_spectral, "
      "s.delta_frobenius, s.delta_spectral, s.relative_update, s.effective_rank, s.stable_rank, "
      "s.top_share, s.rho_10, coalesce(s.reason, "
      "CASE WHEN s.changed = 1 AND s.\"floor\" IS NULL THEN 'earlier_definition' END) AS "

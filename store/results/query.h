@@ -119,13 +119,22 @@ WANE_MUST_CHECK wane_status wane_results_restrict(wane_results *db, int64_t *run
 #define WANE_SQL_RUN_STATUS(status, key) WANE_SQL_STATUS_(status, "running", "'run-' || " key)
 #define WANE_SQL_STAGE_STATUS(status, key) WANE_SQL_STATUS_(status, "training", key)
 
-/* Gives SQL the function intruder_random(n, base_count, k, epsilon), the expected number of random
- * intruders, for the named query `intruders`; without this it is NULL. */
-typedef double (*wane_intruder_random_function)(size_t n, size_t base_count, size_t k,
-                                                double epsilon);
-WANE_MUST_CHECK wane_status wane_results_intruder_random(wane_results *db,
-                                                         wane_intruder_random_function function,
-                                                         wane_error *err);
+/* What the draws of the rotated null have at :k, :epsilon, :side and :against, at the stage of p:
+ * the mean, and the 2.5% and 97.5% of the 99 (midway between the second and third, the 97th and
+ * 98th). Draws are counted at k = 10 and epsilon = .05, .1, ... 1 against the base; NULL elsewhere.
+ */
+#define WANE_SQL_NULL_(order)                                                                      \
+    "(SELECT avg(o.x) FROM (SELECT json_extract(n.below, format('$[%d]', round(20 * :epsilon) - "  \
+    "1)) AS x FROM null_draw n WHERE n.stage = p.stage AND n.step = -1 AND n.kind = 'rotated' "    \
+    "AND n.side = :side AND :k = 10 AND :against = 'base' "                                        \
+    "AND abs(20 * :epsilon - round(20 * :epsilon)) < 1e-9 " order ") o)"
+#define WANE_SQL_NULL_MEAN WANE_SQL_NULL_("")
+#define WANE_SQL_NULL_LOW WANE_SQL_NULL_("ORDER BY x LIMIT 2 OFFSET 1")
+#define WANE_SQL_NULL_HIGH WANE_SQL_NULL_("ORDER BY x LIMIT 2 OFFSET 96")
+/* "0.3 [0, 2]": the rotated null of a row of stage_summary or run_summary as text. */
+#define WANE_SQL_NULL_TEXT(row)                                                                    \
+    "CASE WHEN " row "intruders_null IS NOT NULL THEN format('%.1f [%g, %g]', " row                \
+    "intruders_null, " row "intruders_null_low, " row "intruders_null_high) END"
 
 /* The version of SQLite in use ("3.40.1"); a constant. */
 const char *wane_results_sqlite(void);

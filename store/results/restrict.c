@@ -194,35 +194,3 @@ done:
     wane_free(ids);
     return st;
 }
-
-/* --------------------------------------------------------------------------- random baseline */
-
-static void intruder_random(sqlite3_context *context, int count, sqlite3_value **values)
-{
-    (void)count;
-    wane_results *db = sqlite3_user_data(context);
-    int64_t n = sqlite3_value_int64(values[0]), base = sqlite3_value_int64(values[1]);
-    int64_t k = sqlite3_value_int64(values[2]);
-    double epsilon = sqlite3_value_double(values[3]);
-    bool unknown = sqlite3_value_type(values[1]) == SQLITE_NULL && k != 0;     /* of none it is 0 */
-    if (!db->intruder_random || n < 1 || base < 0 || k < 0 || unknown) return; /* NULL */
-    uint64_t hash = (uint64_t)n * 31 + (uint64_t)base * 17 + (uint64_t)k;
-    struct wane_random_answer *answer = &db->random_answer[hash % WANE_RANDOM_ANSWERS];
-    if (answer->k == 0 || answer->n != n || answer->base != base || answer->k != k ||
-        !(answer->epsilon == epsilon))
-        *answer = (struct wane_random_answer){
-            n, base, k, epsilon, db->intruder_random((size_t)n, (size_t)base, (size_t)k, epsilon)};
-    sqlite3_result_double(context, answer->value);
-}
-
-wane_status wane_results_intruder_random(wane_results *db, wane_intruder_random_function function,
-                                         wane_error *err)
-{
-    db->intruder_random = function;
-    memset(db->random_answer, 0, sizeof db->random_answer);
-    if (sqlite3_create_function_v2(db->sql, "intruder_random", 4,
-                                   SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, db,
-                                   intruder_random, NULL, NULL, NULL) != SQLITE_OK)
-        return wane_results_fail(db, "read", err);
-    return WANE_OK;
-}

@@ -326,7 +326,6 @@ typedef struct wane_window_row {
 /* The two sides of a spectrum: [0] = u, [1] = v. */
 typedef struct wane_spectrum_side_row {
     int64_t intruders;  /* k = 10, epsilon = .5; WANE_NULL when the side was not asked for */
-    double random;      /* expected count of as many random directions */
     double energy;      /* sum of sigma^2 of the intruders / of the top k */
     int64_t existing;   /* directions among the top k that exist */
     int64_t unresolved; /* of them inside a cluster of near-equal reference directions */

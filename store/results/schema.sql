@@ -378,9 +378,9 @@ CREATE TABLE "window" (
 -- How one matrix of a stage differs from its reference. Intruders here: the directions among the
 -- top k = 10 whose max_cosine is below epsilon = .5, of those that exist (sigma above floor) and are
 -- not unresolved (cluster_overlap at or above epsilon). Any other (k, epsilon): table direction. In a
--- matrix that is not changed there is nothing to count: 0 intruders of 0, and 0 at random, so that a
--- count and its random baseline cover the same matrices. Cells that an earlier wane measured have no
--- floor, existing and unresolved (NULL); their counts go by max_cosine alone.
+-- matrix that is not changed there is nothing to count: 0 intruders of 0. What random changes of the
+-- same size have: table null_draw. Cells that an earlier wane measured have no floor, existing and
+-- unresolved (NULL); their counts go by max_cosine alone.
 CREATE TABLE spectrum (
   stage           INTEGER NOT NULL REFERENCES stage,  -- the stage
   step            INTEGER NOT NULL,  -- -1: sealed; else a training step
@@ -390,8 +390,6 @@ CREATE TABLE spectrum (
   base_count      INTEGER,  -- reference directions: singular values above max(rows, cols) eps sigma_1
   intruders_u     INTEGER,  -- left vectors (the paper's); NULL when not asked for
   intruders_v     INTEGER,  -- right vectors
-  random_u        REAL,     -- the count that as many random directions as exist would give
-  random_v        REAL,     -- the same for right vectors
   energy_u        REAL,     -- sum of sigma^2 of the intruders / of the top k that exist
   energy_v        REAL,     -- the same for right vectors
   top_energy      REAL,     -- sum of sigma^2 of the top k that exist; NULL when not changed
@@ -426,8 +424,6 @@ CREATE TABLE spectrum_total (
   matrices        INTEGER NOT NULL,  -- how many were looked at
   intruders_u     INTEGER,           -- sum
   intruders_v     INTEGER,           -- sum
-  random_u        REAL,              -- sum
-  random_v        REAL,              -- sum
   energy_u        REAL,              -- ratio of sums
   energy_v        REAL,              -- ratio of sums
   base_frobenius  REAL,              -- root of the sum of squares

@@ -4,7 +4,6 @@
 -- over the matrices that have them. A total over fewer matrices than there are would be none: bad.
 SELECT stage, step, against, matrices,
   iif(bad, NULL, intruders_u), iif(bad, NULL, intruders_v),
-  iif(bad, NULL, random_u), iif(bad, NULL, random_v),
   iif(bad, NULL, energy_u), iif(bad, NULL, energy_v),
   iif(bad, NULL, base_frobenius), iif(bad, NULL, delta_frobenius), iif(bad, NULL, delta_spectral),
   iif(bad, NULL, relative_update), iif(bad, NULL, effective_rank), iif(bad, NULL, stable_rank),
@@ -14,7 +13,6 @@ SELECT stage, step, against, matrices,
 FROM (
   SELECT stage, step, against, count(*) AS matrices, max(reason IS 'not_finite') AS bad,
     sum(intruders_u) AS intruders_u, sum(intruders_v) AS intruders_v,
-    sum(random_u) AS random_u, sum(random_v) AS random_v,
     sum(energy_u * top_energy) / nullif(sum(CASE WHEN energy_u IS NOT NULL THEN top_energy END), 0)
       AS energy_u,
     sum(energy_v * top_energy) / nullif(sum(CASE WHEN energy_v IS NOT NULL THEN top_energy END), 0)

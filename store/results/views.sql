@@ -117,26 +117,62 @@ FROM run r CROSS JOIN experiment e ON e.id = r.experiment
      CROSS JOIN likelihood b ON b.stage = z.stage AND b.step = -1 AND b.corpus = x.corpus
 WHERE r.superseded = 0;
 
+-- Random changes beside the real one: how many intruders (k = 10, epsilon = .5, against the base)
+-- they have in all changed matrices together. null_kind: rotated, the singular values of W - W_0 in
+-- random directions; gaussian, random factors of its rank and norm. mean, low, high: of the draws,
+-- low and high their 2.5% and 97.5% (of 99, midway between the second and third, the 97th and 98th);
+-- p_low, p_high: (1 + draws at or below, at or above the count) / (1 + draws). uninformative: 1 where
+-- high is 0: nothing random shows at this size either, and a count of 0 says nothing.
+CREATE VIEW intruder_null AS
+SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, position, trained,
+       null_kind, side, intruders, draws, mean, low, high, p_low, p_high, high = 0 AS uninformative
+FROM (SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
+             r.order_name, r.seed, p.position, t.name AS trained, w.column1 AS null_kind,
+             w.column2 AS side,
+             CASE w.column2 WHEN 'u' THEN s.intruders_u ELSE s.intruders_v END AS intruders,
+             (SELECT count(*) FROM null_draw n WHERE n.stage = p.stage AND n.step = -1
+               AND n.kind = w.column1 AND n.side = w.column2) AS draws,
+             (SELECT avg(n.intruders) FROM null_draw n WHERE n.stage = p.stage AND n.step = -1
+               AND n.kind = w.column1 AND n.side = w.column2) AS mean,
+             (SELECT avg(o.intruders) FROM (SELECT n.intruders FROM null_draw n
+               WHERE n.stage = p.stage AND n.step = -1 AND n.kind = w.column1
+                 AND n.side = w.column2 ORDER BY n.intruders LIMIT 2 OFFSET 1) o) AS low,
+             (SELECT avg(o.intruders) FROM (SELECT n.intruders FROM null_draw n
+               WHERE n.stage = p.stage AND n.step = -1 AND n.kind = w.column1
+                 AND n.side = w.column2 ORDER BY n.intruders LIMIT 2 OFFSET 96) o) AS high,
+             (SELECT (1 + sum(n.intruders <= CASE w.column2 WHEN 'u' THEN s.intruders_u
+                ELSE s.intruders_v END)) / (1.0 + count(*)) FROM null_draw n
+              WHERE n.stage = p.stage AND n.step = -1 AND n.kind = w.column1
+                AND n.side = w.column2) AS p_low,
+             (SELECT (1 + sum(n.intruders >= CASE w.column2 WHEN 'u' THEN s.intruders_u
+                ELSE s.intruders_v END)) / (1.0 + count(*)) FROM null_draw n
+              WHERE n.stage = p.stage AND n.step = -1 AND n.kind = w.column1
+                AND n.side = w.column2) AS p_high
+      FROM run r CROSS JOIN experiment e ON e.id = r.experiment
+           CROSS JOIN run_stage p ON p.run = r.id AND p.position >= 1
+           LEFT JOIN task t ON t.id = p.task
+           CROSS JOIN (VALUES ('rotated', 'u'), ('rotated', 'v'), ('gaussian', 'u'),
+                              ('gaussian', 'v')) w
+           LEFT JOIN spectrum_total s ON s.step = -1 AND s.stage = p.stage AND s.against = 'base'
+      WHERE r.superseded = 0
+        AND EXISTS (SELECT 1 FROM null_draw n WHERE n.stage = p.stage AND n.step = -1
+                    AND n.kind = w.column1 AND n.side = w.column2));
+
 -- Intruder dimensions after each trained stage, summed over its matrices: k = 10, epsilon = .5,
 -- left vectors, against the base, over the matrices that changed. existing: how many directions it
 -- is a count of; unresolved: more of them, in neither side (NULL in cells of an earlier wane, as
--- existing); random: what as many random directions would give; reason: why they are NULL.
+-- existing); intruders_low, intruders_high: the count at epsilon = .45 and .55; intruders_null and
+-- what follows: the rotated null's mean, quantiles and p as in intruder_null (NULL where the
+-- experiment asks for none or the weights were gone); reason: why counts are NULL.
 CREATE VIEW intruders AS
-SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
-       r.order_name, r.seed, p.position, t.name AS trained, s.matrices, s.changed,
-       s.intruders_u AS intruders, s.unresolved_u AS unresolved, s.existing_u AS existing,
-       -- an earlier wane's baseline has the unchanged matrices too
-       CASE WHEN s.changed < s.matrices AND s.random_u IS NOT NULL THEN
-         (SELECT total(m.random_u) FROM spectrum m WHERE m.stage = s.stage AND m.step = s.step
-          AND m.against = s.against AND m.changed = 1) ELSE s.random_u END AS random,
-       s.energy_u AS energy,
-       (SELECT min(x.reason) FROM spectrum x WHERE x.stage = p.stage AND x.step = -1
-         AND x.against = 'base' AND x.reason = 'not_finite') AS reason
-FROM run r CROSS JOIN experiment e ON e.id = r.experiment
-     CROSS JOIN run_stage p ON p.run = r.id AND p.position >= 1
-     LEFT JOIN task t ON t.id = p.task
-     CROSS JOIN spectrum_total s ON s.stage = p.stage AND s.step = -1 AND s.against = 'base'
-WHERE r.superseded = 0;
+SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, position, trained,
+       matrices, matrices_changed AS changed, intruders, intruders_unresolved AS unresolved,
+       intruders_existing AS existing, intruders_low, intruders_high, intruders_null,
+       intruders_null_low, intruders_null_high, intruders_p_low, intruders_p_high, uninformative,
+       intruder_energy AS energy,
+       (SELECT min(x.reason) FROM stage g JOIN spectrum x ON x.stage = g.id AND x.step = -1
+         AND x.against = 'base' AND x.reason = 'not_finite' WHERE g.key = v.stage) AS reason
+FROM stage_summary v WHERE position >= 1 AND matrices IS NOT NULL;
 
 -- Everything about a run after the stage at `position`, one row each. nll, nll_0,
 -- pretraining_forgetting, kl_to_base: weighted mean over the experiment's pretraining corpora in
@@ -148,8 +184,11 @@ WHERE r.superseded = 0;
 -- where unknown. learned_accuracy: accuracy of the task just trained; majority: the share of its most
 -- frequent label; learned: whether the former is above the latter + 2 stderr. acc, learning_acc,
 -- mean_majority (the metric majority), learned_tasks, bwt, bwt_learned, forgetting,
--- forgetting_learned, held_out_change: the metrics with this stage as the last. Spectra are against the base, norms over all
--- matrices, counts as in the view intruders; f_delta, angle_u and angle_v are means over matrices.
+-- forgetting_learned, held_out_change: the metrics with this stage as the last. Spectra are against
+-- the base, norms over all matrices, counts as in the view intruders; delta_frobenius_all: over every
+-- tensor that changed, not linear weights alone; max_cosine: mean of the first 10 left directions of
+-- each changed matrix; onset: the smallest over matrices; f_delta, angle_u and angle_v are means over
+-- matrices.
 -- not_finite: how many likelihoods, accuracies and matrices of the stage are NULL because a logit or
 -- weight is NaN or infinite (NULL before anything is measured).
 CREATE VIEW stage_summary AS
@@ -246,14 +285,45 @@ SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_
          AND m.name = 'held_out_change' AND m.subject = '') AS held_out_change,
        s.matrices, s.changed AS matrices_changed, s.intruders_u AS intruders,
        s.unresolved_u AS intruders_unresolved, s.existing_u AS intruders_existing,
-       CASE WHEN s.changed < s.matrices AND s.random_u IS NOT NULL THEN
-         (SELECT total(m.random_u) FROM spectrum m WHERE m.stage = s.stage AND m.step = s.step
-          AND m.against = s.against AND m.changed = 1) ELSE s.random_u END AS intruders_random,
+       CASE WHEN s.intruders_u IS NOT NULL THEN (SELECT count(*) FROM direction d
+         WHERE d.stage = p.stage AND d.step = -1
+         AND d.against = 'base' AND d.side = 'u' AND d.position <= 10
+         AND coalesce(d.cluster_overlap, d.max_cosine) < 0.45) END AS intruders_low,
+       CASE WHEN s.intruders_u IS NOT NULL THEN (SELECT count(*) FROM direction d
+         WHERE d.stage = p.stage AND d.step = -1
+         AND d.against = 'base' AND d.side = 'u' AND d.position <= 10
+         AND coalesce(d.cluster_overlap, d.max_cosine) < 0.55) END AS intruders_high,
+       (SELECT avg(n.intruders) FROM null_draw n WHERE n.stage = p.stage
+         AND n.step = -1 AND n.kind = 'rotated' AND n.side = 'u') AS intruders_null,
+       (SELECT avg(o.intruders) FROM (SELECT n.intruders FROM null_draw n WHERE n.stage = p.stage
+         AND n.step = -1 AND n.kind = 'rotated' AND n.side = 'u'
+         ORDER BY n.intruders LIMIT 2 OFFSET 1) o) AS intruders_null_low,
+       (SELECT avg(o.intruders) FROM (SELECT n.intruders FROM null_draw n WHERE n.stage = p.stage
+         AND n.step = -1 AND n.kind = 'rotated' AND n.side = 'u'
+         ORDER BY n.intruders LIMIT 2 OFFSET 96) o) AS intruders_null_high,
+       (SELECT (1 + sum(n.intruders <= s.intruders_u)) / (1.0 + count(*)) FROM null_draw n
+         WHERE n.stage = p.stage
+         AND n.step = -1 AND n.kind = 'rotated' AND n.side = 'u') AS intruders_p_low,
+       (SELECT (1 + sum(n.intruders >= s.intruders_u)) / (1.0 + count(*)) FROM null_draw n
+         WHERE n.stage = p.stage
+         AND n.step = -1 AND n.kind = 'rotated' AND n.side = 'u') AS intruders_p_high,
+       (SELECT avg(o.intruders) = 0 FROM (SELECT n.intruders FROM null_draw n WHERE n.stage = p.stage
+         AND n.step = -1 AND n.kind = 'rotated' AND n.side = 'u'
+         ORDER BY n.intruders LIMIT 2 OFFSET 96) o) AS uninformative,
+       CASE WHEN s.intruders_u IS NOT NULL THEN (SELECT avg(d.max_cosine) FROM direction d
+         WHERE d.stage = p.stage AND d.step = -1
+         AND d.against = 'base' AND d.side = 'u' AND d.position <= 10
+         AND (s.changed = s.matrices OR EXISTS (SELECT 1 FROM spectrum y WHERE y.stage = d.stage
+           AND y.step = -1 AND y.against = 'base' AND y.matrix = d.matrix AND y.changed = 1))) END
+         AS max_cosine,
+       (SELECT m.value FROM measured m WHERE m.stage = p.stage AND m.step = -1
+         AND m.measure = 'onset' AND m.subject = '' AND m.matrix = '' AND m.name = 'onset') AS onset,
        s.energy_u AS intruder_energy, s.intruders_v, s.unresolved_v AS intruders_unresolved_v,
-       CASE WHEN s.changed < s.matrices AND s.random_v IS NOT NULL THEN
-         (SELECT total(m.random_v) FROM spectrum m WHERE m.stage = s.stage AND m.step = s.step
-          AND m.against = s.against AND m.changed = 1) ELSE s.random_v END AS intruders_random_v,
-       s.energy_v AS intruder_energy_v, s.delta_frobenius, s.delta_spectral, s.relative_update,
+       s.energy_v AS intruder_energy_v, s.delta_frobenius,
+       (SELECT m.value FROM measured m WHERE m.stage = p.stage AND m.step = -1
+         AND m.measure = 'norm' AND m.subject = '' AND m.matrix = ''
+         AND m.name = 'delta_frobenius_all') AS delta_frobenius_all,
+       s.delta_spectral, s.relative_update,
        s.effective_rank, s.stable_rank, s.top_share, s.rho_10,
        (SELECT CASE WHEN NOT sum(c.reason IS 'not_finite') THEN avg(c.f_delta) END
         FROM experiment_task x CROSS JOIN change c ON c.stage = p.stage AND c.step = -1
@@ -296,7 +366,9 @@ SELECT experiment, run, method, kind, rank, learning_rate, order_name, seed, sta
        learning_acc, mean_majority AS majority, learned_tasks, bwt, bwt_learned, forgetting,
        forgetting_learned, held_out_change, nll_0, nll, pretraining_forgetting, other_forgetting, kl_to_base,
        matrices, matrices_changed, intruders, intruders_unresolved, intruders_existing,
-       intruders_random, intruder_energy, delta_frobenius, relative_update, effective_rank,
+       intruders_low, intruders_high, intruders_null,
+       intruders_null_low, intruders_null_high, intruders_p_low, intruders_p_high, uninformative,
+       max_cosine, onset, intruder_energy, delta_frobenius, delta_frobenius_all, relative_update, effective_rank,
        (SELECT count(*) FROM run q JOIN gate g ON g.run = q.id WHERE q.key = run_key) AS gates,
        (SELECT count(*) FROM run q JOIN gate g ON g.run = q.id
         WHERE q.key = run_key AND g.passed = 0) AS gates_failed,
@@ -319,7 +391,9 @@ FROM stage_summary last WHERE position = stages;
 -- Means and standard deviations over the seeds of one method and order. Only runs that are done
 -- count; `left_out` says how many are not (diverged, failed, gate failed, unfinished). A mean is over
 -- the runs that have the value: acc_n, bwt_n, ... of `runs`. collapsed_runs: how many of `runs` end
--- collapsed; collapsed_stages, beyond_uniform_stages: how many of their stages are so.
+-- collapsed; collapsed_stages, beyond_uniform_stages: how many of their stages are so. intruders_null_low
+-- and _high are means of the runs' own quantiles; uninformative: in how many runs the null shows
+-- nothing.
 CREATE VIEW seed_summary AS
 SELECT experiment, method, kind, rank, learning_rate, order_name, limited,
        sum(good) AS runs, sum(NOT good) AS left_out,
@@ -337,10 +411,14 @@ SELECT experiment, method, kind, rank, learning_rate, order_name, limited,
        avg(intruders) AS intruders,
        sqrt(sum((intruders - m5) * (intruders - m5)) / nullif(count(intruders) - 1, 0))
          AS intruders_sd,
-       avg(intruders_random) AS intruders_random,
+       avg(intruders_low) AS intruders_low, avg(intruders_high) AS intruders_high,
+       avg(intruders_null) AS intruders_null, avg(intruders_null_low) AS intruders_null_low,
+       avg(intruders_null_high) AS intruders_null_high, sum(uninformative) AS uninformative,
+       avg(max_cosine) AS max_cosine, avg(onset) AS onset, count(onset) AS onset_n,
        avg(delta_frobenius) AS delta_frobenius,
        sqrt(sum((delta_frobenius - m6) * (delta_frobenius - m6))
             / nullif(count(delta_frobenius) - 1, 0)) AS delta_frobenius_sd,
+       avg(delta_frobenius_all) AS delta_frobenius_all,
        count(acc) AS acc_n, count(bwt) AS bwt_n, count(forgetting) AS forgetting_n,
        count(nll) AS nll_n, count(pretraining_forgetting) AS pretraining_forgetting_n,
        count(intruders) AS intruders_n, count(delta_frobenius) AS delta_frobenius_n,
@@ -349,8 +427,9 @@ SELECT experiment, method, kind, rank, learning_rate, order_name, limited,
        sum(collapsed_stages) AS collapsed_stages,
        sum(beyond_uniform_stages) AS beyond_uniform_stages
 FROM (SELECT experiment, method, kind, rank, learning_rate, order_name, limited, good, acc, bwt,
-             forgetting, nll_0, nll, pretraining_forgetting, intruders, intruders_random,
-             delta_frobenius, learning_acc, majority, learned_tasks, bwt_learned,
+             forgetting, nll_0, nll, pretraining_forgetting, intruders, intruders_low,
+             intruders_high, intruders_null, intruders_null_low, intruders_null_high, uninformative,
+             max_cosine, onset, delta_frobenius_all, delta_frobenius, learning_acc, majority, learned_tasks, bwt_learned,
              forgetting_learned, collapsed, collapsed_stages, beyond_uniform_stages,
              avg(acc) OVER w AS m1, avg(bwt) OVER w AS m2,
              avg(forgetting) OVER w AS m3, avg(pretraining_forgetting) OVER w AS m4,
@@ -374,7 +453,15 @@ FROM (SELECT experiment, method, kind, rank, learning_rate, order_name, limited,
                    CASE WHEN status = 'done' THEN pretraining_forgetting END
                      AS pretraining_forgetting,
                    CASE WHEN status = 'done' THEN intruders END AS intruders,
-                   CASE WHEN status = 'done' THEN intruders_random END AS intruders_random,
+                   CASE WHEN status = 'done' THEN intruders_low END AS intruders_low,
+                   CASE WHEN status = 'done' THEN intruders_high END AS intruders_high,
+                   CASE WHEN status = 'done' THEN intruders_null END AS intruders_null,
+                   CASE WHEN status = 'done' THEN intruders_null_low END AS intruders_null_low,
+                   CASE WHEN status = 'done' THEN intruders_null_high END AS intruders_null_high,
+                   CASE WHEN status = 'done' THEN uninformative END AS uninformative,
+                   CASE WHEN status = 'done' THEN max_cosine END AS max_cosine,
+                   CASE WHEN status = 'done' THEN onset END AS onset,
+                   CASE WHEN status = 'done' THEN delta_frobenius_all END AS delta_frobenius_all,
                    CASE WHEN status = 'done' THEN delta_frobenius END AS delta_frobenius
             FROM run_summary)
       WINDOW w AS (PARTITION BY experiment, method, order_name))
@@ -404,8 +491,12 @@ v (key, metric, value) AS (
   UNION ALL SELECT key, 'other_forgetting', other_forgetting FROM s
   UNION ALL SELECT key, 'kl_to_base', kl_to_base FROM s
   UNION ALL SELECT key, 'intruders', intruders FROM s
+  UNION ALL SELECT key, 'intruders_null', intruders_null FROM s
+  UNION ALL SELECT key, 'max_cosine', max_cosine FROM s
+  UNION ALL SELECT key, 'onset', onset FROM s
   UNION ALL SELECT key, 'intruder_energy', intruder_energy FROM s
   UNION ALL SELECT key, 'delta_frobenius', delta_frobenius FROM s
+  UNION ALL SELECT key, 'delta_frobenius_all', delta_frobenius_all FROM s
   UNION ALL SELECT key, 'relative_update', relative_update FROM s
   UNION ALL SELECT key, 'effective_rank', effective_rank FROM s),
 member AS (
@@ -441,9 +532,12 @@ FROM half h JOIN counted c ON c.experiment = h.experiment AND c.method = h.metho
 -- are for the reader to leave out. Bounds (joint, single) are no points.
 CREATE VIEW correlation_points AS
 SELECT experiment, run, method AS config, kind, rank, learning_rate, order_name, seed, status,
-       position, trained, intruders, intruders_unresolved, intruders_existing, intruders_random,
-       intruder_energy, intruders_v, intruders_unresolved_v, intruders_random_v, intruder_energy_v,
-       delta_frobenius, delta_spectral, relative_update,
+       position, trained, intruders, intruders_unresolved, intruders_existing,
+       intruders_low, intruders_high, intruders_null,
+       intruders_null_low, intruders_null_high, intruders_p_low, intruders_p_high, uninformative,
+       max_cosine, onset, intruder_energy, intruders_v,
+       intruders_unresolved_v, intruder_energy_v,
+       delta_frobenius, delta_frobenius_all, delta_spectral, relative_update,
        effective_rank, stable_rank, top_share, rho_10, kl_on_task_prompt, kl_on_task_answer,
        learned_accuracy, majority, learned, nll, collapsed, beyond_uniform, pretraining_forgetting,
        other_forgetting, kl_to_base, acc, bwt, bwt_learned, forgetting, forgetting_learned,

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "analysis/spectra/spectrum.h"
 #include "store/base/clock.h"
 #include "store/results/query.h"
 #include "tests/unit/results/sample.h"
@@ -117,7 +116,6 @@ int main(int argc, char **argv)
     start = wane_clock_wall();
     must(wane_results_open(&db, path, WANE_RESULTS_READ, &err), &err);
     printf("{\"open_s\":%.4f}\n", wane_clock_wall() - start);
-    must(wane_results_intruder_random(db, wane_intruder_random, &err), &err);
     ask_all(db);
     int64_t runs = 0;
     start = wane_clock_wall();

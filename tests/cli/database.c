@@ -345,7 +345,7 @@ static void spectrum_cell(const fixture *f, int run, int position)
     for (int m = 0; m < FIXTURE_MATRICES; m++) {
         int64_t count = intruders(run, position, m);
         double delta = force(run) * position * (m + 1) * 4 + noise(run, position, 300 + m);
-        wane_spectrum_side_row side = {count, 9.5, 0.0625 * (double)count, 10, 0};
+        wane_spectrum_side_row side = {count, 0.0625 * (double)count, 10, 0};
         fill_directions(directions + m * 2 * TOP, f->matrix[m], count);
         spectra[m] = (wane_spectrum_row){.matrix = f->matrix[m],
                                          .changed = true,
@@ -371,6 +371,53 @@ static void spectrum_cell(const fixture *f, int run, int position)
                                             .directions = directions,
                                             .direction_count = COUNT(directions)},
                           &err));
+}
+
+/* Draws grow with the force of the config and with epsilon; those of the least are all 0. */
+static void null_cell(const fixture *f, int run, int position, const char *kind)
+{
+    enum { DRAWS = 99, BINS = 20, ROWS = 2 * DRAWS };
+    static char below[ROWS][128];
+    wane_null_draw_row rows[ROWS];
+    for (int i = 0; i < ROWS; i++) {
+        double size = 2 * force(run) * position * noise(run, position, 400 + i);
+        int length = 0, half = 0;
+        if (strcmp(kind, "gaussian") == 0) size *= 2;
+        for (int e = 0; e < BINS; e++) {
+            int count = (int)(size * (e + 1) / 10);
+            if (e == BINS / 2 - 1) half = count;
+            length += snprintf(below[i] + length, sizeof *below - (size_t)length, "%s%d",
+                               e ? "," : "[", count);
+        }
+        (void)snprintf(below[i] + length, sizeof *below - (size_t)length, "]");
+        rows[i] = (wane_null_draw_row){.side = i < DRAWS ? 'u' : 'v',
+                                       .draw = i % DRAWS + 1,
+                                       .intruders = half,
+                                       .existing = 10 * FIXTURE_MATRICES,
+                                       .below = below[i]};
+    }
+    wane_cell cell = cell_of(f, run, position, WANE_CELL_NULL, kind);
+    MUST(wane_cell_commit(f->db, &cell,
+                          &(wane_cell_rows){.null_draws = rows, .null_draw_count = ROWS}, &err));
+}
+
+/* What stands beside a count: nulls of adapters after every stage, of others after the last. */
+static void beside_cells(const fixture *f, int run, int position)
+{
+    bool lora = strcmp(configs[config_of(run)].kind, "lora") == 0;
+    const wane_measured_row norm = {"", "delta_frobenius_all",
+                                    12 * force(run) * position + noise(run, position, 600), NULL};
+    const wane_measured_row onset = {"", "onset", 0.125 / force(run), NULL};
+    wane_cell cell = cell_of(f, run, position, WANE_CELL_NORM, "");
+    MUST(wane_cell_commit(f->db, &cell, &(wane_cell_rows){.measured = &norm, .measured_count = 1},
+                          &err));
+    cell = cell_of(f, run, position, WANE_CELL_ONSET, "");
+    if (lora)
+        MUST(wane_cell_commit(f->db, &cell,
+                              &(wane_cell_rows){.measured = &onset, .measured_count = 1}, &err));
+    if (!lora && position < FIXTURE_TRAINED) return;
+    null_cell(f, run, position, "rotated");
+    null_cell(f, run, position, "gaussian");
 }
 
 /* ----------------------------------------------------------------------------------- the seals */
@@ -482,6 +529,7 @@ void fixture_fill(const fixture *f, int run, bool good)
         score_cells(f, run, p);
         likelihood_cells(f, run, p);
         if (p) spectrum_cell(f, run, p);
+        if (p) beside_cells(f, run, p);
         seal_stage(f, run, p, false);
     }
     if (status == WANE_RUN_DIVERGED) {

@@ -123,7 +123,7 @@ static wane_chart sample_chart(size_t count)
             low[i][k] = y[i][k] - 0.3;
             high[i][k] = y[i][k] + 0.4;
         }
-        series[i] = (wane_series){labels[i], x[i], y[i], low[i], high[i], POINTS, false, NULL};
+        series[i] = (wane_series){labels[i], x[i], y[i], low[i], high[i], POINTS, false, 0, NULL};
     }
     return (wane_chart){.title = "Forgetting",
                         .subtitle = "band: 95% t interval",
@@ -181,7 +181,7 @@ static void extreme_values(void **state)
                                {INFINITY, 1, -INFINITY}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-            const wane_series one = {"one", cases[i], cases[k], NULL, NULL, 3, false, NULL};
+            const wane_series one = {"one", cases[i], cases[k], NULL, NULL, 3, false, 0, NULL};
             wane_chart chart = {.title = "extremes", .series = &one, .series_count = 1};
             bool any = false, positive = true;
             for (size_t p = 0; p < 3; p++) {
@@ -236,7 +236,7 @@ static void bands_are_on_the_axis(void **state)
 {
     (void)state;
     const double right[] = {0, 1}, up[] = {1, 2}, least[] = {-7, 1}, most[] = {1, 11};
-    const wane_series one = {"one", right, up, least, most, 2, false, NULL};
+    const wane_series one = {"one", right, up, least, most, 2, false, 0, NULL};
     wane_chart chart = {.title = "band", .series = &one, .series_count = 1};
     wane_text svg = {0};
     CHECK_OK(wane_chart_svg(&svg, &chart, &err));
@@ -245,7 +245,7 @@ static void bands_are_on_the_axis(void **state)
     wane_text_free(&svg);
     /* On a logarithmic axis the upper end alone has a place. */
     const double zero[] = {0, 0}, far[] = {2, 1000};
-    const wane_series other = {"other", right, up, zero, far, 2, false, NULL};
+    const wane_series other = {"other", right, up, zero, far, 2, false, 0, NULL};
     chart = (wane_chart){.title = "band", .series = &other, .series_count = 1, .log_y = true};
     CHECK_OK(wane_chart_svg(&svg, &chart, &err));
     assert_int_equal(count_of(svg.data, ">1000<"), 1);
@@ -298,7 +298,7 @@ static void baselines_take_no_colour(void **state)
     wane_chart chart = sample_chart(3);
     CHECK_OK(wane_chart_svg(&without, &chart, &err));
     const wane_series kept[] = {series[0], series[1], series[2]};
-    series[0] = (wane_series){"chance", x[0], y[1], NULL, NULL, POINTS, true, NULL};
+    series[0] = (wane_series){"chance", x[0], y[1], NULL, NULL, POINTS, true, 0, NULL};
     for (size_t i = 0; i < 3; i++) series[i + 1] = kept[i];
     chart.series_count = 4;
     check_picture(&chart);
@@ -307,6 +307,31 @@ static void baselines_take_no_colour(void **state)
     assert_int_equal(count_of(with.data, "stroke-dasharray"),
                      count_of(without.data, "stroke-dasharray") + 1);
     assert_int_equal(count_of(with.data, "<circle"), count_of(without.data, "<circle"));
+    wane_text_free(&without);
+    wane_text_free(&with);
+}
+
+/* What stands beside a series has its colour and a band of its own, dotted, without marks or a
+ * label; the colours of the others are what they were. */
+static void a_series_beside_another(void **state)
+{
+    (void)state;
+    wane_text without = {0}, with = {0};
+    wane_chart chart = sample_chart(2);
+    CHECK_OK(wane_chart_svg(&without, &chart, &err));
+    series[2] = (wane_series){NULL, x[0], y[1], low[1], high[1], POINTS, false, 2, NULL};
+    chart.series_count = 3;
+    check_picture(&chart);
+    CHECK_OK(wane_chart_svg(&with, &chart, &err));
+    assert_int_equal(count_of(with.data, "stroke-dasharray"),
+                     count_of(without.data, "stroke-dasharray") + 1);
+    assert_int_equal(count_of(with.data, "<text"), count_of(without.data, "<text"));
+    assert_int_equal(count_of(with.data, "<circle"), count_of(without.data, "<circle"));
+    assert_int_equal(count_of(with.data, "<polygon"), count_of(without.data, "<polygon") + 1);
+    char *dots = strstr(with.data, "stroke-dasharray"), ink[40] = "";
+    while (strncmp(dots, "stroke=\"", 8) != 0) dots--;
+    (void)snprintf(ink, sizeof ink, "%.15s", dots);
+    assert_true(count_of(with.data, ink) > 1 && count_of(without.data, ink) > 0);
     wane_text_free(&without);
     wane_text_free(&with);
 }
@@ -347,7 +372,7 @@ static void hollow_points(void **state)
     /* A long line has no marks but these. */
     for (size_t i = 0; i < LONG; i++) many[i] = (double)i;
     last[LONG - 1] = true;
-    const wane_series one = {"one", many, many, NULL, NULL, LONG, false, last};
+    const wane_series one = {"one", many, many, NULL, NULL, LONG, false, 0, last};
     wane_chart chart = {.title = "long", .series = &one, .series_count = 1};
     wane_text svg = {0};
     CHECK_OK(wane_chart_svg(&svg, &chart, &err));
@@ -360,7 +385,7 @@ static void logarithmic_to_the_right(void **state)
 {
     (void)state;
     const double right[] = {1, 10, 100}, up[] = {1, 2, 3};
-    const wane_series one = {"one", right, up, NULL, NULL, 3, false, NULL};
+    const wane_series one = {"one", right, up, NULL, NULL, 3, false, 0, NULL};
     wane_chart chart = {.title = "log", .series = &one, .series_count = 1, .log_x = true};
     wane_text svg = {0};
     double at[3] = {0};
@@ -544,6 +569,7 @@ int main(void)
         cmocka_unit_test(direct_labels_do_not_overlap),
         cmocka_unit_test(charts_stand_one_above_the_other),
         cmocka_unit_test(baselines_take_no_colour),
+        cmocka_unit_test(a_series_beside_another),
         cmocka_unit_test(hollow_points),
         cmocka_unit_test(logarithmic_to_the_right),
         cmocka_unit_test(heat_maps_stand_in_rows),

@@ -128,7 +128,7 @@ static double sum(const char *line, const char *column, const char *at, double p
 }
 
 /* Of two matrices of 14, everywhere. */
-static void the_baseline_is_over_the_changed_matrices(void **state)
+static void a_count_is_over_the_changed_matrices(void **state)
 {
     (void)state;
     const wane_json *page = told_json("intruders {base} {qv} --json --db {qv.db}");
@@ -138,32 +138,28 @@ static void the_baseline_is_over_the_changed_matrices(void **state)
     CHECK_NEAR(json_number(wane_json_get(page, "u"), "intruders_null"), null, 0, 0);
     CHECK_NEAR(json_number(wane_json_get(page, "u"), "intruders"), intruders, 0, 0);
     static const struct question {
-        const char *line, *random, *intruders, *at;
+        const char *line, *intruders, *at;
         double place;
-    } questions[] = {
-        {"ls {qv.db} --json", "intruders_random", "intruders", NULL, 0},
-        {"query {qv.db} --name run_summary --json", "intruders_random", "intruders", NULL, 0},
-        {"query {qv.db} --name intruders --json", "random", "intruders", NULL, 0},
-        {"query {qv.db} --name intruders_by_run --json", "random", "intruders", NULL, 0},
-        {"query {qv.db} --name intruders_by_method --json", "random", "intruders", NULL, 0},
-        {"query {qv.db} --name intruders_by_matrix --json", "random", "intruders", NULL, 0},
-        {"query {qv.db} --name intruders_by_module --json", "random", "intruders", NULL, 0},
-        {"curves {qv.db} -m intruders_by_matrix --json", "random", "mean", NULL, 0},
-        {"curves {qv.db} -x epsilon --json", "random", "mean", "epsilon", 0.5},
-        {"curves {qv.db} -x k --json", "random", "mean", "k", 10},
-        {"curves {qv.db} -m intruders --json", "random", "mean", "stage", 1}};
-    double random = sum(questions[0].line, questions[0].random, NULL, 0);
-    assert_true(random > 16 && random < 20);
+    } questions[] = {{"ls {qv.db} --json", "intruders", NULL, 0},
+                     {"query {qv.db} --name run_summary --json", "intruders", NULL, 0},
+                     {"query {qv.db} --name intruders --json", "intruders", NULL, 0},
+                     {"query {qv.db} --name intruders_by_run --json", "intruders", NULL, 0},
+                     {"query {qv.db} --name intruders_by_method --json", "intruders", NULL, 0},
+                     {"query {qv.db} --name intruders_by_matrix --json", "intruders", NULL, 0},
+                     {"query {qv.db} --name intruders_by_module --json", "intruders", NULL, 0},
+                     {"curves {qv.db} -m intruders_by_matrix --json", "mean", NULL, 0},
+                     {"curves {qv.db} -x epsilon --json", "mean", "epsilon", 0.5},
+                     {"curves {qv.db} -x k --json", "mean", "k", 10},
+                     {"curves {qv.db} -m intruders --json", "mean", "stage", 1}};
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
         const struct question *q = &questions[i];
-        CHECK_NEAR(sum(q->line, q->random, q->at, q->place), random, 0, 1e-12);
         CHECK_NEAR(sum(q->line, q->intruders, q->at, q->place), intruders, 0, 0);
     }
     /* Matrices that have not changed are listed, and count nothing. */
     assert_true(sum("query {qv.db} --name intruders_by_matrix --json", "changed", NULL, 0) == 2);
     assert_int_equal(query_integer_at(scratch_path("qv.db"),
                                       "SELECT count(*) FROM spectrum WHERE changed = 0 AND "
-                                      "reason = 'unchanged' AND intruders_u = 0 AND random_u = 0"),
+                                      "reason = 'unchanged' AND intruders_u = 0"),
                      12);
     /* Any k up to all there are, although the largest matrices are unchanged. */
     CHECK_NEAR(sum("query {qv.db} --name intruders --param k=32 --param epsilon=.4 --json",
@@ -171,39 +167,25 @@ static void the_baseline_is_over_the_changed_matrices(void **state)
                64, 0, 0);
 }
 
-/* Methods that change other matrices have baselines of their own. */
-static void every_line_has_its_own_baseline(void **state)
+/* What a page was stored from has no draws, and every count says so. */
+static void a_count_without_draws_says_so(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"curves {two.db} -x epsilon --json",
-                                        "curves {two.db} -x k --json",
-                                        "curves {two.db} -m intruders --json"};
-    static const char *const at[] = {"epsilon", "k", "stage"};
-    static const double places[] = {0.5, 10, 1};
-    (void)told_json("intruders {base} {base-moved} --json --db {two.db}");
-    double all = sum("ls {two.db} --json", "intruders_random", NULL, 0);
-    (void)told_json("intruders {base} {qv} --json --db {two.db}");
-    double some = sum("ls {two.db} --json", "intruders_random", NULL, 0) - all;
-    assert_true(all > 130 && some < 20);
-    for (size_t i = 0; i < 3; i++) {
-        CHECK_NEAR(sum(lines[i], "random", at[i], places[i]), all + some, 0, 1e-12);
-        char line[100];
-        (void)snprintf(line, sizeof line, "%.*s", (int)(strlen(lines[i]) - 7), lines[i]);
-        assert_int_equal(told(line), 0);
-        assert_non_null(strstr(told_out(), "(random directions, "));
+    static const char *const lines[] = {"curves {qv.db} -m intruders", "curves {qv.db} -x epsilon",
+                                        "curves {qv.db} -m intruders -x delta_frobenius",
+                                        "curves {qv.db} -m intruders_by_matrix"};
+    assert_int_equal(told("intruders {base} {qv} --db {qv.db}"), 0);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        assert_int_equal(told(lines[i]), 0);
+        assert_non_null(strstr(told_out(), "no null: none was drawn for these stages"));
     }
-    assert_int_equal(told("curves {two.db} -x epsilon -b rank -o {two.svg}"), 0);
-    char *chart = read_file(scratch_path("two.svg"), NULL);
-    const char *first = strstr(chart, "random directions, ");
-    assert_non_null(first);
-    assert_non_null(strstr(first + 1, "random directions, "));
-    free(chart);
+    assert_int_equal(told("curves {qv.db} -x k"), 0);
+    assert_non_null(strstr(told_out(), "no null: draws are counted at k = 10"));
 }
 
 typedef struct pair {
     const char *base, *tuned;
     size_t intruders, unresolved, existing;
-    double random; /* NaN: not asked */
 } pair;
 
 /* Also from the database, at the page's k and at another, where no more directions exist. */
@@ -223,11 +205,8 @@ static void check_pair(const pair *p, int side, const char *k)
     CHECK_NEAR(sum(line, "intruders", NULL, 0), (double)p->intruders, 0, 0);
     CHECK_NEAR(sum(line, "unresolved", NULL, 0), (double)p->unresolved, 0, 0);
     CHECK_NEAR(sum(line, "existing", NULL, 0), (double)p->existing, 0, 0);
-    double random = sum(line, "random", NULL, 0);
-    if (!isnan(p->random)) CHECK_NEAR(random, p->random, 0, 1e-2);
     (void)snprintf(line, sizeof line, "curves {%s-%s.db} -x epsilon --side %c --json", p->base,
                    p->tuned, name);
-    CHECK_NEAR(sum(line, "random", "epsilon", 0.5), random, 1e-12, 1e-12);
     CHECK_NEAR(sum(line, "mean", "epsilon", 0.5), (double)p->intruders, 0, 0);
 }
 
@@ -241,17 +220,16 @@ static void a_weight_against_itself(void **state)
     assert_int_equal(told("intruders {dense.safetensors} {dense.safetensors} --db {same.db}"), 0);
     for (size_t i = 0; i < 3; i++) CHECK_NEAR(sum(lines[i], "intruders", NULL, 0), 0, 0, 0);
     CHECK_NEAR(sum("curves {same.db} -x epsilon --json", "mean", "epsilon", 0.5), 0, 0, 0);
-    CHECK_NEAR(sum("curves {same.db} -x epsilon --json", "random", "epsilon", 0.5), 0, 0, 0);
     CHECK_NEAR(sum("curves {same.db} -m intruders_by_matrix --json", "mean", NULL, 0), 0, 0, 0);
 }
 
 static void directions_that_do_not_exist_are_no_intruders(void **state)
 {
     (void)state;
-    static const pair pairs[] = {{"dense", "zero", 0, 0, 0, 0},
-                                 {"zero", "rank2", 2, 0, 2, 2},
-                                 {"dense", "rank2", 2, 0, 2, 2},
-                                 {"orthogonal", "moved", 0, 10, 10, NAN}};
+    static const pair pairs[] = {{"dense", "zero", 0, 0, 0},
+                                 {"zero", "rank2", 2, 0, 2},
+                                 {"dense", "rank2", 2, 0, 2},
+                                 {"orthogonal", "moved", 0, 10, 10}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         for (int side = 0; side < 2; side++) check_pair(&pairs[i], side, i < 3 ? "20" : "10");
     assert_int_equal(told("intruders {orthogonal.safetensors} {moved.safetensors}"), 0);
@@ -264,8 +242,8 @@ static void directions_that_do_not_exist_are_no_intruders(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_baseline_is_over_the_changed_matrices),
-        cmocka_unit_test(every_line_has_its_own_baseline),
+        cmocka_unit_test(a_count_is_over_the_changed_matrices),
+        cmocka_unit_test(a_count_without_draws_says_so),
         cmocka_unit_test(directions_that_do_not_exist_are_no_intruders),
         cmocka_unit_test(a_weight_against_itself),
     };

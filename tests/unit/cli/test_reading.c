@@ -224,7 +224,7 @@ static void validate_prints_a_file(void **state)
     assert_int_equal(told("validate {small.yaml}"), 0);
     char *first = strdup(told_out());
     assert_non_null(strstr(first, "# plan "));
-    assert_non_null(strstr(first, "8 runs, 16 stages to train, 96 steps, 83 cells"));
+    assert_non_null(strstr(first, "8 runs, 16 stages to train, 96 steps, 131 cells"));
     write_file(scratch_path("printed.yaml"), first, strlen(first));
     assert_int_equal(told("validate {printed.yaml}"), 0);
     size_t settings = (size_t)(strstr(first, "\n\n#") - first);
@@ -253,7 +253,7 @@ static void progress_says_what_was_done(void **state)
     const char *line =
         strstr(told_err(), "\nrun 1/1 more/given/s0: stage 1/2 topic: trained, 6 steps, loss ");
     assert_non_null(line);
-    assert_int_equal(strncmp(strchr(line, ';'), "; 5 cells filled\n", 17), 0);
+    assert_int_equal(strncmp(strchr(line, ';'), "; 6 cells filled\n", 17), 0);
     assert_int_equal(told("run {again.yaml} --db {more.db} --threads 1"), 0);
     assert_null(strstr(told_err(), "trained, "));
     assert_non_null(

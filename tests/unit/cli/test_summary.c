@@ -87,8 +87,8 @@ static void weigh(const char *path, const char *sql)
     sqlite3_close(file);
 }
 
-/* Two runs of one order and one of the other: the baseline of the count has the count's weights. */
-static void a_baseline_has_the_weights_of_its_count(void **state)
+/* Two runs of one order and one of the other: the null of the count has the count's weights. */
+static void a_null_has_the_weights_of_its_count(void **state)
 {
     (void)state;
     wane_error err = {0};
@@ -101,13 +101,14 @@ static void a_baseline_has_the_weights_of_its_count(void **state)
     set_status(db, &s, 3, WANE_RUN_DIVERGED);
     weigh(
         scratch_path("w.db"),
-        "UPDATE spectrum_total SET random_u = (SELECT CASE r.order_name WHEN 'given' THEN 6 ELSE "
-        "12 END FROM run r JOIN run_stage p ON p.run = r.id WHERE p.stage = spectrum_total.stage)");
+        "INSERT INTO null_draw SELECT p.stage, -1, 'rotated', 'u', d.value, CASE r.order_name WHEN "
+        "'given' THEN 6 ELSE 12 END, 0, 40, '[]' FROM run r JOIN run_stage p ON p.run = r.id AND "
+        "p.position > 0, json_each('[1, 2, 3]') d");
     wane_query *query = NULL;
     size_t column = 0;
     CHECK_OK(wane_named_query_open(&query, db, "method_summary", NULL, 0, &err));
     CHECK_OK(wane_query_next(query, &err));
-    CHECK_OK(wane_query_column(query, &column, "intruders_random", &err));
+    CHECK_OK(wane_query_column(query, &column, "intruders_null", &err));
     CHECK_NEAR(wane_query_double(query, column), 8, 0, 1e-14);
     wane_query_free(query);
     sample_close(db, &s);
@@ -147,7 +148,7 @@ static void no_method_is_rounded_away(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(means_are_over_runs_that_are_done),
-                                       cmocka_unit_test(a_baseline_has_the_weights_of_its_count),
+                                       cmocka_unit_test(a_null_has_the_weights_of_its_count),
                                        cmocka_unit_test(no_method_is_rounded_away)};
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

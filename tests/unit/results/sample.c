@@ -285,7 +285,7 @@ static void spectrum_side(wane_spectrum_side_row *out, const sample *s, int run,
                           int matrix, int side)
 {
     double energy = 0, top = 0;
-    *out = (wane_spectrum_side_row){.random = 8.5};
+    *out = (wane_spectrum_side_row){0};
     for (int k = 0; k < 10 && k < s->shape.top; k++) {
         double sigma = sample_sigma(run, position, matrix, k);
         bool intruder = sample_cosine(run, position, matrix, k, side) < 0.5;

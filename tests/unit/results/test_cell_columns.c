@@ -119,9 +119,8 @@ static wane_spectrum_row spectrum(int64_t matrix, double unit, bool changed, con
     return (wane_spectrum_row){
         .matrix = matrix,
         .base_count = (int64_t)(20 * unit),
-        .side = {{(int64_t)(1 * unit), 0.25 * unit, 0.5, (int64_t)(8 * unit), (int64_t)(2 * unit)},
-                 {(int64_t)(3 * unit), 0.75 * unit, 0.25, (int64_t)(9 * unit),
-                  (int64_t)(4 * unit)}},
+        .side = {{(int64_t)(1 * unit), 0.5, (int64_t)(8 * unit), (int64_t)(2 * unit)},
+                 {(int64_t)(3 * unit), 0.25, (int64_t)(9 * unit), (int64_t)(4 * unit)}},
         .top_energy = unit,
         .base_frobenius = 3 * unit,
         .base_spectral = 2 * unit,
@@ -153,14 +152,13 @@ static void spectra_and_their_totals(void **state)
     wane_cell_rows rows = {
         .spectra = spectra, .spectrum_count = 2, .directions = &direction, .direction_count = 1};
     CHECK_OK(wane_cell_commit(db, &cell, &rows, &err));
-    expect(
-        db,
-        "SELECT base_count, intruders_u, intruders_v, random_u, random_v, energy_u, energy_v, "
-        "top_energy, base_frobenius, base_spectral, delta_frobenius, delta_spectral, "
-        "relative_update, effective_rank, stable_rank, top_share, rho_10, rounding_floor, "
-        "reason, changed, floor, existing_u, existing_v, unresolved_u, unresolved_v "
-        "FROM spectrum ORDER BY matrix LIMIT 1",
-        "60,3,9,0.75,2.25,0.5,0.25,3,9,6,3,1.5,0.375,18,15,0.1875,0.09375,21,,1,33,24,27,6,12\n");
+    expect(db,
+           "SELECT base_count, intruders_u, intruders_v, energy_u, energy_v, "
+           "top_energy, base_frobenius, base_spectral, delta_frobenius, delta_spectral, "
+           "relative_update, effective_rank, stable_rank, top_share, rho_10, rounding_floor, "
+           "reason, changed, floor, existing_u, existing_v, unresolved_u, unresolved_v "
+           "FROM spectrum ORDER BY matrix LIMIT 1",
+           "60,3,9,0.5,0.25,3,9,6,3,1.5,0.375,18,15,0.1875,0.09375,21,,1,33,24,27,6,12\n");
     expect(db, "SELECT reason, changed FROM spectrum ORDER BY matrix LIMIT 1 OFFSET 1",
            "unchanged,0\n");
     expect(db,
@@ -168,11 +166,11 @@ static void spectra_and_their_totals(void **state)
            "cluster_overlap, reason FROM direction",
            "v,2,0.5,0.25,0.75,0.875,4,5,0.625,below_floor\n");
     expect(db,
-           "SELECT matrices, intruders_u, intruders_v, random_u, random_v, energy_u, energy_v, "
+           "SELECT matrices, intruders_u, intruders_v, energy_u, energy_v, "
            "base_frobenius, delta_frobenius, delta_spectral, effective_rank, stable_rank, "
            "top_share, rho_10, changed, existing_u, existing_v, unresolved_u, unresolved_v "
            "FROM spectrum_total",
-           "2,7,21,1.75,5.25,0.5,0.25,15,5,2.5,21,17.5,0.21875,0.109375,1,56,63,14,28\n");
+           "2,7,21,0.5,0.25,15,5,2.5,21,17.5,0.21875,0.109375,1,56,63,14,28\n");
     expect(db, "SELECT relative_update = 5.0 / 15 FROM spectrum_total", "1\n");
 
     /* One matrix that is not finite: the total of them all is no number. */
@@ -180,11 +178,11 @@ static void spectra_and_their_totals(void **state)
     spectra[1] = spectrum(s.matrix[1], 4, true, WANE_NOT_FINITE);
     CHECK_OK(wane_cell_commit(db, &cell, &rows, &err));
     expect(db,
-           "SELECT matrices, changed, intruders_u, intruders_v, random_u, random_v, energy_u, "
+           "SELECT matrices, changed, intruders_u, intruders_v, energy_u, "
            "energy_v, base_frobenius, delta_frobenius, delta_spectral, relative_update, "
            "effective_rank, stable_rank, top_share, rho_10, existing_u, existing_v, unresolved_u, "
            "unresolved_v FROM spectrum_total",
-           "2,2,,,,,,,,,,,,,,,,,,\n");
+           "2,2,,,,,,,,,,,,,,,,\n");
     sample_close(db, &s);
 }
 
@@ -200,9 +198,9 @@ static void a_side_not_asked_for_is_null(void **state)
     const wane_cell_rows rows = {.spectra = &row, .spectrum_count = 1};
     CHECK_OK(wane_cell_commit(db, &cell, &rows, &err));
     expect(db,
-           "SELECT intruders_u, random_u, energy_u, existing_u, unresolved_u, intruders_v, "
-           "random_v, energy_v, existing_v, unresolved_v FROM spectrum",
-           "1,0.25,0.5,8,2,,,,,\n");
+           "SELECT intruders_u, energy_u, existing_u, unresolved_u, intruders_v, "
+           "energy_v, existing_v, unresolved_v FROM spectrum",
+           "1,0.5,8,2,,,,\n");
     sample_close(db, &s);
 }
 

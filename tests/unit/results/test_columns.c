@@ -149,6 +149,30 @@ static const char measured[] =
     " (8, -1, 'top', 'shrink', .5, 'nll_change', 'c4', -.1, .05, 2),"
     " (8, -1, 'top', 'shrink', .5, 'nll_change', 'wiki', -.1, .04, 2);";
 
+/* Beside the counts of a2, 3 and 7: on the left every count from 0 to 98, one each, on the right 97
+ * of 0 and two of 4; beside those of b2, 7 and 7: 98 of 0 and one of 5. A direction below a floor,
+ * one of an earlier wane (no cluster_overlap), the eleventh; what must not be seen as above. */
+static const char beside[] =
+    "WITH d (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM d WHERE n < 99)"
+    "INSERT INTO null_draw SELECT 3, -1, 'rotated', 'u', n, n * 37 % 99, 0, 18, '[]' FROM d"
+    " UNION ALL SELECT 3, -1, 'rotated', 'v', n, 4 * (n IN (1, 50)), 0, 18, '[]' FROM d"
+    " UNION ALL SELECT 3, -1, 'gaussian', 'u', n, 200, 0, 18, '[]' FROM d"
+    " UNION ALL SELECT 3, 10, 'rotated', 'u', n, 300, 0, 18, '[]' FROM d"
+    " UNION ALL SELECT 5, -1, 'rotated', 'u', n, 5 * (n = 99), 0, 18, '[]' FROM d;"
+    "INSERT INTO measured (stage, step, measure, subject, matrix, name, value, reason) VALUES"
+    " (3, -1, 'onset', '', '', 'onset', .75, NULL), (3, -1, 'onset', '', 'm.a', 'onset', .8, NULL),"
+    " (3, 10, 'onset', '', '', 'onset', .1, NULL), (3, -1, 'norm', '', '', 'delta_frobenius_all',"
+    " 12.5, NULL), (5, -1, 'onset', '', '', 'onset', NULL, 'none_up_to_1.25'),"
+    " (5, -1, 'norm', '', '', 'delta_frobenius_all', 7.5, NULL);"
+    "INSERT INTO direction (stage, step, against, side, position, matrix, sigma, max_cosine,"
+    " cluster_overlap) VALUES (3, -1, 'base', 'u', 1, 1, 9, .1, .2),"
+    " (3, -1, 'base', 'u', 2, 1, 8, .3, .47), (3, -1, 'base', 'u', 3, 1, 7, .52, .54),"
+    " (3, -1, 'base', 'u', 10, 1, 6, .6, .9), (3, -1, 'base', 'u', 11, 1, 5, .1, .1),"
+    " (3, -1, 'base', 'u', 1, 2, 9, .2, NULL), (3, -1, 'base', 'u', 2, 2, 8, .5, .56),"
+    " (3, -1, 'base', 'u', 3, 2, 0, NULL, NULL), (3, -1, 'base', 'u', 1, 3, 9, 1, 1),"
+    " (3, -1, 'base', 'v', 1, 1, 9, .1, .1), (3, -1, 'previous', 'u', 1, 1, 9, .1, .1),"
+    " (3, 10, 'base', 'u', 1, 1, 9, .1, .1), (5, -1, 'base', 'u', 1, 1, 9, .3, .3);";
+
 /* Matrix "a" and "b" changed, "c" did not. scale: of the norms of the changes. */
 static void put_spectra(wane_results *db, int64_t stage, int64_t step, const char *against,
                         int64_t intruders_a, double scale)
@@ -158,7 +182,7 @@ static void put_spectra(wane_results *db, int64_t stage, int64_t step, const cha
         {.matrix = 1,
          .changed = true,
          .base_count = 40,
-         .side = {{intruders_a, 8, .5, 10, 1}, {3, 9, .25, 9, 2}},
+         .side = {{intruders_a, .5, 10, 1}, {3, .25, 9, 2}},
          .top_energy = 10,
          .base_frobenius = 3,
          .base_spectral = 2,
@@ -173,7 +197,7 @@ static void put_spectra(wane_results *db, int64_t stage, int64_t step, const cha
         {.matrix = 2,
          .changed = true,
          .base_count = 50,
-         .side = {{1, 7, .1, 8, 0}, {4, 5, .2, 7, 3}},
+         .side = {{1, .1, 8, 0}, {4, .2, 7, 3}},
          .top_energy = 30,
          .base_frobenius = 4,
          .base_spectral = 3,
@@ -187,7 +211,7 @@ static void put_spectra(wane_results *db, int64_t stage, int64_t step, const cha
          .rounding_floor = NAN},
         {.matrix = 3,
          .base_count = 20,
-         .side = {{0, 5, NAN, 0, 0}, {0, 5, NAN, 0, 0}},
+         .side = {{0, NAN, 0, 0}, {0, NAN, 0, 0}},
          .top_energy = NAN,
          .base_frobenius = 12,
          .base_spectral = 9,
@@ -230,6 +254,9 @@ static int set_up(void **state)
     put_spectra(db, 3, 10, "base", 8, 5);
     put_spectra(db, 5, WANE_STEP_SEALED, "base", 6, .5);
     wane_results_close(db);
+    (void)sqlite3_exec(sql, beside, NULL, NULL, &why);
+    if (why) print_error("%s\n", why);
+    assert_null(why);
     return 0;
 }
 
@@ -271,12 +298,19 @@ typedef struct column {
 #define NLL_B ((1 * 3.75 + 3 * 4.75) / 4)
 #define FORGETTING_B (NLL_B - NLL_0)
 
-/* Counts add over all three matrices, random ones over the two that changed; energies by
- * top_energy; norms by squares; ranks and shares are means over the two that have them. */
+/* Counts add over all three matrices; energies by top_energy; norms by squares; ranks and shares
+ * are means over the two that have them. */
 #define INTRUDERS_A (2 + 1 + 0)
 #define INTRUDERS_B (6 + 1 + 0)
-#define RANDOM_U (8.0 + 7)
-#define RANDOM_V (9.0 + 5)
+/* Of the sorted draws 0..98 the second and third are 1 and 2, the 97th and 98th 96 and 97; 4 are at
+ * most 3, 96 at least. */
+#define NULL_A                                                                                     \
+    N("intruders_null", 49), N("intruders_null_low", 1.5), N("intruders_null_high", 96.5),         \
+        N("intruders_p_low", .05), N("intruders_p_high", .97), N("uninformative", 0)
+#define NEAR_A N("intruders_low", 2), N("intruders_high", 4)
+#define COSINE_A ((.1 + .3 + .52 + .6 + .2 + .5) / 6)
+#define BESIDE_A                                                                                   \
+    NULL_A, NEAR_A, N("max_cosine", COSINE_A), N("onset", .75), N("delta_frobenius_all", 12.5)
 #define ENERGY_U ((.5 * 10 + .1 * 30) / (10 + 30))
 #define ENERGY_V ((.25 * 10 + .2 * 30) / (10 + 30))
 #define DELTA_A 10.0 /* 10^2 = 6^2 + 8^2 */
@@ -294,10 +328,9 @@ typedef struct column {
 
 static const struct {
     const char *view, *row;
-    column columns[64];
+    column columns[96];
 } views[] = {
-    {"spectrum_total", /* a table that the views read; all three matrices are in its random counts
-                        */
+    {"spectrum_total", /* a table that the views read */
      "stage = 3 AND step = -1 AND against = 'base'",
      {N("stage", 3),
       N("step", -1),
@@ -306,8 +339,6 @@ static const struct {
       N("changed", 2),
       N("intruders_u", INTRUDERS_A),
       N("intruders_v", 3 + 4),
-      N("random_u", RANDOM_U + 5),
-      N("random_v", RANDOM_V + 5),
       N("energy_u", ENERGY_U),
       N("energy_v", ENERGY_V),
       N("base_frobenius", 13),
@@ -357,23 +388,39 @@ static const struct {
     {"intruders",
      "run = 'l4/given/s0' AND position = 2",
      {RUN_A, N("position", 2), T("trained", "cola"), N("matrices", 3), N("changed", 2),
-      N("intruders", INTRUDERS_A), N("unresolved", 1 + 0), N("existing", 10 + 8),
-      N("random", RANDOM_U), N("energy", ENERGY_U), NONE("reason")}},
+      N("intruders", INTRUDERS_A), N("unresolved", 1 + 0), N("existing", 10 + 8), NULL_A, NEAR_A,
+      N("energy", ENERGY_U), NONE("reason")}},
+#define OF_NULL RUN_A, N("position", 2), T("trained", "cola"), N("draws", 99)
+    {"intruder_null",
+     "run = 'l4/given/s0' AND position = 2 AND null_kind = 'rotated' AND side = 'u'",
+     {OF_NULL, T("null_kind", "rotated"), T("side", "u"), N("intruders", INTRUDERS_A),
+      N("mean", 49), N("low", 1.5), N("high", 96.5), N("p_low", .05), N("p_high", .97),
+      N("uninformative", 0)}},
+    {"intruder_null", /* the 98th alone is 4 */
+     "run = 'l4/given/s0' AND position = 2 AND null_kind = 'rotated' AND side = 'v'",
+     {OF_NULL, T("null_kind", "rotated"), T("side", "v"), N("intruders", 3 + 4),
+      N("mean", 8 / 99.0), N("low", 0), N("high", 2), N("p_low", 1), N("p_high", .01),
+      N("uninformative", 0)}},
+    {"intruder_null",
+     "run = 'l4/given/s0' AND null_kind = 'gaussian'",
+     {OF_NULL, T("null_kind", "gaussian"), T("side", "u"), N("intruders", INTRUDERS_A),
+      N("mean", 200), N("low", 200), N("high", 200), N("p_low", .01), N("p_high", 1),
+      N("uninformative", 0)}},
 #define SHARED                                                                                     \
     N("position", 2), T("trained", "cola"), N("intruders", INTRUDERS_A),                           \
-        N("intruders_unresolved", 1 + 0), N("intruders_existing", 10 + 8),                         \
-        N("intruders_random", RANDOM_U), N("intruder_energy", ENERGY_U), N("intruders_v", 3 + 4),  \
-        N("intruders_unresolved_v", 2 + 3), N("intruders_random_v", RANDOM_V),                     \
-        N("intruder_energy_v", ENERGY_V), N("delta_frobenius", DELTA_A),                           \
-        N("delta_spectral", DELTA_SPECTRAL_A), N("relative_update", RELATIVE_A),                   \
-        N("effective_rank", EFFECTIVE), N("stable_rank", STABLE), N("top_share", SHARE),           \
-        N("rho_10", RHO), N("kl_on_task_prompt", .11), N("kl_on_task_answer", .22),                \
-        N("learned_accuracy", .9), N("majority", .66), N("learned", 1), N("collapsed", 1),         \
-        N("beyond_uniform", 0), N("bwt_learned", -.1), N("forgetting_learned", .14),               \
-        N("nll", NLL_A), N("pretraining_forgetting", FORGETTING_A),                                \
-        N("other_forgetting", OTHER_A), N("kl_to_base", KL_A), N("acc", .81), N("bwt", -.12),      \
-        N("forgetting", .13), N("held_out_change", -.06), N("f_delta", MEAN(.1, .3)),              \
-        N("angle_u", MEAN(.2, .6)), N("angle_v", MEAN(.3, .9)), T("status", "done")
+        N("intruders_unresolved", 1 + 0), N("intruders_existing", 10 + 8), BESIDE_A,               \
+        N("intruder_energy", ENERGY_U), N("intruders_v", 3 + 4),                                   \
+        N("intruders_unresolved_v", 2 + 3), N("intruder_energy_v", ENERGY_V),                      \
+        N("delta_frobenius", DELTA_A), N("delta_spectral", DELTA_SPECTRAL_A),                      \
+        N("relative_update", RELATIVE_A), N("effective_rank", EFFECTIVE),                          \
+        N("stable_rank", STABLE), N("top_share", SHARE), N("rho_10", RHO),                         \
+        N("kl_on_task_prompt", .11), N("kl_on_task_answer", .22), N("learned_accuracy", .9),       \
+        N("majority", .66), N("learned", 1), N("collapsed", 1), N("beyond_uniform", 0),            \
+        N("bwt_learned", -.1), N("forgetting_learned", .14), N("nll", NLL_A),                      \
+        N("pretraining_forgetting", FORGETTING_A), N("other_forgetting", OTHER_A),                 \
+        N("kl_to_base", KL_A), N("acc", .81), N("bwt", -.12), N("forgetting", .13),                \
+        N("held_out_change", -.06), N("f_delta", MEAN(.1, .3)), N("angle_u", MEAN(.2, .6)),        \
+        N("angle_v", MEAN(.3, .9)), T("status", "done")
     {"stage_summary",
      "run = 'l4/given/s0' AND position = 2",
      {RUN_A, SHARED, N("limited", 0), T("run_key", "key-a"), N("stages", 2), T("stage", "a2"),
@@ -410,7 +457,7 @@ static const struct {
       N("intruders", INTRUDERS_A),
       N("intruders_unresolved", 1),
       N("intruders_existing", 18),
-      N("intruders_random", RANDOM_U),
+      BESIDE_A,
       N("intruder_energy", ENERGY_U),
       N("delta_frobenius", DELTA_A),
       N("relative_update", RELATIVE_A),
@@ -463,7 +510,16 @@ static const struct {
       N("pretraining_forgetting_sd", DEVIATION(FORGETTING_A, FORGETTING_B)),
       N("intruders", MEAN(INTRUDERS_A, INTRUDERS_B)),
       N("intruders_sd", DEVIATION(INTRUDERS_A, INTRUDERS_B)),
-      N("intruders_random", RANDOM_U),
+      N("intruders_null", MEAN(49, 5 / 99.0)),
+      N("intruders_null_low", MEAN(1.5, 0)),
+      N("intruders_null_high", MEAN(96.5, 0)),
+      N("uninformative", 1),
+      N("intruders_low", MEAN(2.0, 1)),
+      N("intruders_high", MEAN(4.0, 1)),
+      N("max_cosine", MEAN(COSINE_A, .3)),
+      N("onset", .75),
+      N("onset_n", 1),
+      N("delta_frobenius_all", MEAN(12.5, 7.5)),
       N("delta_frobenius", MEAN(DELTA_A, DELTA_B)),
       N("delta_frobenius_sd", DEVIATION(DELTA_A, DELTA_B)),
       N("acc_n", 2),

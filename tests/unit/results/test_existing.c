@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Counts of intruders from stored directions where some do not exist, some are unresolved, some
  * matrices have not changed, and some cells are of an earlier definition: named queries and views
- * give a count and its random baseline over the same matrices.
+ * count the same.
  */
 #include <math.h>
 #include <stdio.h>
@@ -38,7 +38,6 @@ static void commit(const char *settings, bool earlier)
     for (int m = 0; m < MATRICES; m++) {
         bool changed = m < 2;
         wane_spectrum_side_row side = {.intruders = changed ? 2 : 0,
-                                       .random = changed ? 3.5 : 0,
                                        .energy = changed ? 0.5 : 0,
                                        .existing = changed ? 4 : 0,
                                        .unresolved = changed};
@@ -78,12 +77,6 @@ static void commit(const char *settings, bool earlier)
     CHECK_OK(wane_cell_commit(db, &cell, &rows, &err));
 }
 
-static double random_of_test(size_t n, size_t base_count, size_t k, double epsilon)
-{
-    (void)base_count;
-    return (double)k * (n == 64 ? 0.75 : 0.5) * epsilon; /* matrices are 64 x 48 */
-}
-
 static int prepare(void **state)
 {
     wane_error err = {0};
@@ -93,7 +86,7 @@ static int prepare(void **state)
     s = (sample){0};
     sample_plan(db, &s, &shape, "e");
     sample_fill(db, &s);
-    return wane_results_intruder_random(db, random_of_test, &err) == WANE_OK ? 0 : -1;
+    return 0;
 }
 
 static int clean(void **state)
@@ -123,15 +116,15 @@ static const char *text(const wane_query *query, const char *name)
 
 typedef struct wanted {
     const char *k, *epsilon;
-    double intruders, unresolved, existing, random, energy;
+    double intruders, unresolved, existing, energy;
 } wanted;
 
 /* Squares of sigma: 16, 9, 4, 1, 0. */
-static const wanted cases[] = {{"5", "0.5", 4, 2, 8, 2 * 4 * 0.75 * 0.5, 25.0 / 30},
-                               {"5", "0.3", 2, 0, 8, 2 * 4 * 0.75 * 0.3, 9.0 / 30},
-                               {"5", "0.42", 2, 4, 8, 2 * 4 * 0.75 * 0.42, 9.0 / 30},
-                               {"3", "0.5", 4, 2, 6, 2 * 3 * 0.75 * 0.5, 25.0 / 29},
-                               {"1", "1", 2, 0, 2, 2 * 0.75, 1}};
+static const wanted cases[] = {{"5", "0.5", 4, 2, 8, 25.0 / 30},
+                               {"5", "0.3", 2, 0, 8, 9.0 / 30},
+                               {"5", "0.42", 2, 4, 8, 9.0 / 30},
+                               {"3", "0.5", 4, 2, 6, 25.0 / 29},
+                               {"1", "1", 2, 0, 2, 1}};
 
 static wane_query *ask(const char *name, const wanted *w)
 {
@@ -147,12 +140,11 @@ static void check_row(const wane_query *query, const wanted *w, double share)
     CHECK_NEAR(value(query, "intruders"), w->intruders * share, 0, 0);
     CHECK_NEAR(value(query, "unresolved"), w->unresolved * share, 0, 0);
     CHECK_NEAR(value(query, "existing"), w->existing * share, 0, 0);
-    CHECK_NEAR(value(query, "random"), w->random * share, 1e-14, 1e-14);
     if (share > 0) CHECK_NEAR(value(query, "energy"), w->energy, 0, 1e-14);
     assert_null(text(query, "reason"));
 }
 
-static void a_count_and_its_baseline_cover_the_same(void **state)
+static void every_query_counts_the_same(void **state)
 {
     (void)state;
     wane_error err = {0};
@@ -174,16 +166,14 @@ static void a_count_and_its_baseline_cover_the_same(void **state)
         }
         assert_int_equal(wane_query_next(query, &err), WANE_DONE);
         wane_query_free(query);
-        double modules = 0, random = 0, changed = 0;
+        double modules = 0, changed = 0;
         query = ask("intruders_by_module", &cases[c]);
         while (wane_query_next(query, &err) == WANE_OK) {
             modules += value(query, "intruders");
-            random += value(query, "random");
             changed += value(query, "changed");
         }
         wane_query_free(query);
         CHECK_NEAR(modules, cases[c].intruders, 0, 0);
-        CHECK_NEAR(random, cases[c].random, 0, 1e-14);
         assert_true(changed == 2);
     }
 }
@@ -195,12 +185,11 @@ static void views_show_the_stored_totals(void **state)
     assert_int_equal(
         query_integer(db, "SELECT count(*) FROM intruders WHERE matrices = 4 AND changed = 2 "
                           "AND intruders = 4 AND unresolved = 2 AND existing = 8 AND "
-                          "random = 7 AND energy = 0.5"),
+                          "energy = 0.5"),
         1);
     assert_int_equal(
         query_integer(db, "SELECT count(*) FROM run_summary WHERE matrices_changed = 2 AND "
-                          "intruders_unresolved = 2 AND intruders_existing = 8 AND "
-                          "intruders_random = 7"),
+                          "intruders_unresolved = 2 AND intruders_existing = 8"),
         1);
     assert_int_equal(query_integer(db,
                                    "SELECT count(*) FROM direction WHERE reason = 'below_floor' "
@@ -218,12 +207,11 @@ static void earlier_cells_count_as_before(void **state)
     CHECK_OK(wane_query_next(query, &err));
     CHECK_NEAR(value(query, "intruders"), 8, 0, 0);
     assert_true(isnan(value(query, "unresolved")) && isnan(value(query, "existing")));
-    CHECK_NEAR(value(query, "random"), 2 * 5 * 0.75 * 0.5, 0, 1e-14);
     assert_string_equal(text(query, "reason"), "earlier_definition");
     wane_query_free(query);
 }
 
-/* Of a stage with a matrix that is not finite neither count nor baseline is known. */
+/* Of a stage with a matrix that is not finite no count is known. */
 static void a_stage_that_is_not_finite_has_no_count(void **state)
 {
     (void)state;
@@ -248,7 +236,7 @@ static void a_stage_that_is_not_finite_has_no_count(void **state)
     for (size_t i = 0; i < 3; i++) {
         wane_query *query = ask(names[i], &cases[0]);
         CHECK_OK(wane_query_next(query, &err));
-        assert_true(isnan(value(query, "intruders")) && isnan(value(query, "random")));
+        assert_true(isnan(value(query, "intruders")));
         assert_string_equal(text(query, "reason"), "not_finite");
         wane_query_free(query);
     }
@@ -296,7 +284,7 @@ static void interventions_are_dropped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_count_and_its_baseline_cover_the_same, prepare, clean),
+        cmocka_unit_test_setup_teardown(every_query_counts_the_same, prepare, clean),
         cmocka_unit_test_setup_teardown(views_show_the_stored_totals, prepare, clean),
         cmocka_unit_test_setup_teardown(earlier_cells_count_as_before, prepare, clean),
         cmocka_unit_test_setup_teardown(k_beyond_what_is_stored, prepare, clean),

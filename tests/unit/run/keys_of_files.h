@@ -126,10 +126,10 @@ static const setting of_files[] = {
     {"protocol.evaluate", NULL, "protocol.evaluate=seen", "s-i"},
     /* runs of their own, with all their cells; a bound has no interventions, a single task no
        overlaps */
-    {"bounds.joint", NULL, "bounds.joint=last", "t+r+s+l+p+c+o+N+A+D+"},
+    {"bounds.joint", NULL, "bounds.joint=last", "t+r+s+l+p+c+o+n+e+w+N+A+D+"},
     /* what is trained on the first task alone is the first stage of the method itself */
-    {"bounds.joint", "bounds.joint=last", "bounds.joint=all", "s+l+p+c+N+A+D+"},
-    {"bounds.single", NULL, "bounds.single=true", "t+r+s+l+p+c+N+A+D+"},
+    {"bounds.joint", "bounds.joint=last", "bounds.joint=all", "s+l+p+c+n+e+w+N+A+D+"},
+    {"bounds.single", NULL, "bounds.single=true", "t+r+s+l+p+c+n+e+w+N+A+D+"},
     /* with what their counts need alone: of the first config of every method that trains */
     {"bounds.perturbed", NULL, "bounds.perturbed=2", "t+r+s+l+p+"},
     {"bounds.runs", "bounds.perturbed=2", "bounds.perturbed={runs: 3}", "t+r+"},
@@ -139,6 +139,9 @@ static const setting of_files[] = {
     {"intruders.sides", NULL, "intruders.sides=[u]", "pD"},
     {"intruders.sides", "intruders.sides=[u]", "intruders.sides=[v]", "pD"},
     {"intruders.against", NULL, "intruders.against=[base, previous]", "p+"},
+    /* auto: of full updates the last stage alone */
+    {"intruders.nulls", NULL, "intruders.nulls=all", "n+"},
+    {"intruders.nulls", NULL, "intruders.nulls=none", "n-"},
     {"track.every", NULL, "track.every=3", "D"},
     {"track.spectra", NULL, "track.spectra=false", "D-"},
     {"track.top", NULL, "track.top=11", "D"},

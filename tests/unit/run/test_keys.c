@@ -79,6 +79,9 @@ static const char kinds[] = "b" /* the key of the base stage */
                             "c" /* changes */
                             "o" /* overlaps */
                             "i" /* interventions */
+                            "n" /* nulls */
+                            "e" /* onsets */
+                            "w" /* norms */
                             /* cells of looks into a training: */
                             "N" /* likelihood */
                             "A" /* scores */
@@ -117,7 +120,8 @@ static wane_status add_cell(void *context, const wane_cell *cell, size_t subject
 {
     static const char letters[] = {
         [WANE_CELL_SCORE] = 's',  [WANE_CELL_LIKELIHOOD] = 'l',   [WANE_CELL_SPECTRUM] = 'p',
-        [WANE_CELL_CHANGE] = 'c', [WANE_CELL_INTERVENTION] = 'i', [WANE_CELL_OVERLAP] = 'o'};
+        [WANE_CELL_CHANGE] = 'c', [WANE_CELL_INTERVENTION] = 'i', [WANE_CELL_OVERLAP] = 'o',
+        [WANE_CELL_NULL] = 'n',   [WANE_CELL_ONSET] = 'e',        [WANE_CELL_NORM] = 'w'};
     static const char looks[] = {
         [WANE_CELL_SCORE] = 'A', [WANE_CELL_LIKELIHOOD] = 'N', [WANE_CELL_SPECTRUM] = 'D'};
     keys *k = context;
@@ -386,6 +390,9 @@ static void so_do_those_of_every_cell(void **state)
         "438ddb077a0849ea9f31acdab0e1fe13f1c7c9102c177f00eaec3928a3539fc1", /* c */
         "96e92660fa0c89599caa564430cb5ffe68d1f4226b4109936bad797b5d806514", /* o */
         "a83b99f51bf75fe54c523693c439f735282eb51567755a6884812cd0c7d0ebab", /* i */
+        "63213509e2f98a5d0e9e6420a7b4a2dc84c242998accc24b495b1a4286e64534", /* n */
+        "3d6d4aead40c2c23d0a10005033ad8805eb7144bb3412570dc95600f6afaefb6", /* e */
+        "1cf700842b5949b0d112be5f65dbb5fdda19547cc6e97ea8ed7ee8c378471b98", /* w */
         "bdf494979dfe84d76a9d46d62bc411cae723ec364a0013e84ea0458bac7f97da", /* N */
         "5e3fe70b1cba296a0495f6a5d72c125609119afb02cbe012c6912cddd8ea3b50", /* A */
         "a255999d1bc57c8f2e24478357c5fc372c269b80171bb23a4f5127ba467541c8", /* D */

@@ -338,7 +338,7 @@ static void spectra_without_weights_stay(void **state)
 {
     (void)state;
     static const char *const kept[] = {
-        "SELECT stage, matrix, intruders_u, random_u, energy_u, delta_frobenius, reason "
+        "SELECT stage, matrix, intruders_u, energy_u, delta_frobenius, reason "
         "FROM spectrum WHERE stage IN (3, 4)",
         "SELECT stage, side, position, matrix, sigma, max_cosine FROM direction "
         "WHERE stage IN (3, 4)",
