@@ -122,7 +122,14 @@ static wane_status find_head(wane_reach *reach, const filling *f, const wane_cel
     return st;
 }
 
-typedef enum standing { THERE, MISSING, EARLIER, GONE } standing;
+typedef enum standing { THERE, MISSING, EARLIER, GONE, BESIDE } standing;
+
+/* What comes with every stage unasked. */
+static bool is_beside(const wane_cell *cell, const wane_experiment *x)
+{
+    if (cell->measure == WANE_CELL_NULL) return x->intruders_nulls == WANE_NULLS_AUTO;
+    return cell->measure == WANE_CELL_ONSET || cell->measure == WANE_CELL_NORM;
+}
 
 /* How it stands with a cell. What was sealed stays so where its weights cannot be read back: there
  * a spectrum of the earlier definition is kept, and a cell that was never measured cannot be. */
@@ -140,6 +147,10 @@ static wane_status look_at_cell(standing *out, filling *f, const wane_cell *cell
     if (previous && f->reach[1] > reach) reach = f->reach[1];
     if (reach == WANE_REACH_HERE) st = find_head(&reach, f, cell, subject, err);
     if (st != WANE_OK || reach == WANE_REACH_HERE) return st;
+    if (is_beside(cell, f->work->experiment)) {
+        *out = BESIDE;
+        return WANE_OK;
+    }
     st = measured_earlier(&earlier, f, cell, err);
     /* Of other kernels they are there, and the run says what --mixed would do. */
     *out = earlier ? EARLIER : reach == WANE_REACH_GONE ? GONE : MISSING;
@@ -155,6 +166,7 @@ static wane_status count_cell(void *context, const wane_cell *cell, size_t subje
     f->count->missing += at == MISSING;
     f->count->earlier += at == EARLIER;
     f->count->gone += at == GONE;
+    f->count->beside += at == BESIDE;
     return st;
 }
 

@@ -117,6 +117,7 @@ static wane_status count_needs(wane_run_need *need, wane_work *work, bool *seen,
             need->cells += count.cells;
             need->cells_earlier += count.earlier;
             need->cells_gone += count.gone;
+            need->cells_beside += count.beside;
             if (!ended) need->cells_missing += count.missing;
             if (!done) need->stages_missing += p > 0;
             if (!done) need->steps_missing += stage->steps;
@@ -542,6 +543,13 @@ static wane_status tell_unreachable(wane_work *work, wane_error *err)
             "kernels (wane explain earlier_definition)",
             need.cells_earlier, need.cells_earlier == 1 ? "spectrum stays" : "spectra stay",
             need.cells_earlier == 1 ? "it" : "them");
+    if (st == WANE_OK && need.cells_beside)
+        wane_log_line(
+            log, WANE_LOG_WARNING,
+            "%zu cell%s of nulls, onsets and norms cannot be filled for stages that an "
+            "earlier wane measured: the weights are not on disk, or of other kernels (wane "
+            "explain weights_gone)",
+            need.cells_beside, need.cells_beside == 1 ? "" : "s");
     if (st != WANE_OK || !need.cells_gone) return st;
     work->outcome->cells_gone = need.cells_gone;
     wane_log_line(log, WANE_LOG_WARNING,

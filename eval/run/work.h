@@ -155,6 +155,8 @@ typedef struct wane_cells_count {
                        they cannot be measured again (wane_stage_reachable) */
     size_t gone;    /* cells of a sealed stage that are not there and cannot be filled, because the
                        weights they would be measured on are not on disk */
+    size_t beside;  /* nulls, onsets and norms that nobody asked for by name (auto), likewise, or of
+                       other kernels: their stages were measured before there were such cells */
 } wane_cells_count;
 WANE_MUST_CHECK wane_status wane_cells_missing(wane_cells_count *out, wane_work *work,
                                                const wane_plan_run *run, size_t position,
