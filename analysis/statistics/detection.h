@@ -16,7 +16,7 @@
  *
  * Simulated (tests/reference/check_visible.py: normal variables whose population Spearman
  * coefficient, partial given q, is this value; one point per config; permutation test): detected
- * 79 to 83% of the time with 12, 16, 24, 32 and 48 configs and q = 0, 1, 2, and 72% with 8 configs.
+ * 78 to 83% of the time with 12, 16, 24, 32 and 48 configs and q = 0, 1, 2, and 72% with 8 configs.
  * Several runs and stages per config, whose y-trajectories change places whole (blocks=config): the
  * value is then that of the configs' own effects. The same script (12, 24, 32 configs): 80 to 86%
  * where the noise of a point is a tenth of the configs' spread, with a trend that all configs share

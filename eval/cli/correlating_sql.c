@@ -35,8 +35,10 @@ static const struct look_column {
     {"nll", "(SELECT k.nll FROM likelihood k JOIN experiment_corpus o ON o.corpus = k.corpus AND "
             "o.experiment = r.experiment WHERE k.stage = x.stage AND k.step = x.step "
             "ORDER BY o.role DESC LIMIT 1)"},
-    {"max_cosine", "(SELECT avg(d.max_cosine) FROM direction d WHERE d.stage = x.stage AND d.step "
-                   "= x.step AND d.against = 'base' AND d.side = 'u' AND d.position <= 10)"},
+    {"max_cosine", "(SELECT avg(d.max_cosine) FROM direction d JOIN spectrum y ON y.stage = "
+                   "d.stage AND y.step = d.step AND y.against = 'base' AND y.matrix = d.matrix AND "
+                   "y.changed = 1 WHERE d.stage = x.stage AND d.step = x.step AND d.against = "
+                   "'base' AND d.side = 'u' AND d.position <= 10)"},
     {"kind", "l.kind"},
     {"rank", "l.rank"},
     {"learning_rate", "l.learning_rate"},
@@ -124,10 +126,6 @@ static wane_status find_grouping(const struct grouping **out, const char *per, w
 
 /* ------------------------------------------------------------------------------------ statement */
 
-#define TEMPORARY                                                                                  \
-    "(SELECT avg(d.max_cosine) FROM direction d WHERE d.stage = p.stage AND "                      \
-    "d.step = -1 AND d.against = 'base' AND d.side = 'u' AND d.position <= 10) AS max_cosine, "
-
 static void write_column(wane_text *sql, const wane_correlating *job, const char *name)
 {
     bool own = job->per && wane_correlating_of_matrices(name);
@@ -139,8 +137,7 @@ static void write_column(wane_text *sql, const wane_correlating *job, const char
 static void write_stages(wane_text *sql, const wane_correlating *job)
 {
     wane_text_string(sql, "WITH v AS MATERIALIZED (SELECT * FROM correlation_points), "
-                          "w AS MATERIALIZED (SELECT v.*, " TEMPORARY
-                          "p.stage AS stage_id, -1 AS step FROM v "
+                          "w AS MATERIALIZED (SELECT v.*, p.stage AS stage_id, -1 AS step FROM v "
                           "JOIN run_list l ON l.experiment = v.experiment AND l.run = v.run "
                           "JOIN run r ON r.key = l.key JOIN run_stage p ON p.run = r.id AND "
                           "p.position = v.position WHERE " WANE_USABLE_RUNS "), bad AS "

@@ -59,7 +59,7 @@ const wane_term wane_terms_claims[] = {
      "tanh(2.89 / sqrt(C - 3 - q)), C configs, q independent columns of covariates", "0 to 1",
      "below it a correlation is missed more often than 1 time in 5",
      "where C - 3 - q < 1 (few_configs)", "Fieller, Hartley and Pearson 1957",
-     "simulated (tests/reference/check_visible.py): 79 to 83% with 12 to 48 configs of one point; "
+     "simulated (tests/reference/check_visible.py): 78 to 83% with 12 to 48 configs of one point; "
      "with several stages it is that of the configs' own effects: 73 to 86% with 20 points each, "
      "49 to 60% with 5 points as noisy as the configs differ"},
     {"unmatched", "column",

@@ -113,6 +113,10 @@ static void add_stage(wane_text *sql, int run, int position)
                      "max_cosine) VALUES (%d, -1, 'base', 'u', 1, 1, 1, %.17g);",
                      stage, intruders(run, position), intruders(run, position) / 16.,
                      norm(run, position), stage, stage, cosine(run, position));
+    wane_text_printf(sql,
+                     "INSERT INTO measured (stage, step, measure, subject, matrix, name, value) "
+                     "VALUES (%d, -1, 'norm', '', '', 'delta_frobenius_all', %.17g);",
+                     stage, norm(run, position));
     for (int look = 0; look < LOOKS; look++)
         wane_text_printf(sql,
                          "INSERT INTO cell (stage, step, measure, subject, settings_sha256, "
@@ -391,6 +395,41 @@ static void stages_are_matched_place_by_place(void **state)
     wane_matching_free(&m);
 }
 
+/* Norms are apart by their logarithms: .1 is about a tenth of either. */
+static void norms_are_matched_by_their_logarithms(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_matching m = {0};
+    size_t pairs = 0;
+    const wane_compare_question q = {.side = {"m4", "m5"}, .by = "method"};
+    for (int seed = 0; seed < SEEDS; seed++)
+        for (int p = 1; p <= STAGES; p++)
+            pairs += fabs(log(norm(4 * SEEDS + seed, p) / norm(5 * SEEDS + seed, p))) <= .1;
+    assert_in_range(pairs, 1, SEEDS * STAGES - 1);
+    CHECK_OK(wane_matching_run(&m, db, &q, WANE_MATCH_NORM, &err));
+    assert_int_equal(m.pairs, pairs);
+    assert_string_equal(m.measure[0].name, "delta_frobenius_all");
+    wane_matching_free(&m);
+}
+
+/* m0 moves by at most 2.7, m9 by at least 10.25. */
+static void nothing_is_claimed_where_ranges_do_not_overlap(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_matching m = {0};
+    wane_text page = {0};
+    const wane_compare_question q = {.side = {"m0", "m9"}, .by = "method"};
+    CHECK_OK(wane_matching_run(&m, db, &q, WANE_MATCH_NORM, &err));
+    assert_true(!m.overlap && m.pairs == 0 && m.measures == 0);
+    wane_matching_page(&page, &m, false);
+    assert_non_null(strstr(page.data, "The ranges do not overlap"));
+    assert_null(strstr(page.data, "difference"));
+    wane_text_free(&page);
+    wane_matching_free(&m);
+}
+
 static void matching_refuses_what_it_cannot_match(void **state)
 {
     (void)state;
@@ -504,6 +543,8 @@ int main(void)
         cmocka_unit_test(the_frontier_is_of_matched_runs),
         cmocka_unit_test(the_chart_says_n_and_what_is_unmatched),
         cmocka_unit_test(stages_are_matched_place_by_place),
+        cmocka_unit_test(norms_are_matched_by_their_logarithms),
+        cmocka_unit_test(nothing_is_claimed_where_ranges_do_not_overlap),
         cmocka_unit_test(matching_refuses_what_it_cannot_match),
         cmocka_unit_test(a_count_that_is_mostly_zero_is_not_alone),
         cmocka_unit_test(collapsed_configs_leave_whole),
