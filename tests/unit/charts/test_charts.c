@@ -252,6 +252,33 @@ static void bands_are_on_the_axis(void **state)
     wane_text_free(&svg);
 }
 
+/* Two points, the first with bars to 3 of both sides of x and from -7 to 11: no band, two strokes
+ * of the series beyond the lines', and axes that have room for them. */
+static void bars_are_drawn_and_on_the_axes(void **state)
+{
+    (void)state;
+    const double at[] = {0, 1}, up[] = {1, 2}, least[] = {-7, NAN}, most[] = {11, NAN},
+                 left[] = {-3, NAN}, right[] = {3, NAN};
+    const wane_series one = {"one", at, up, least, most, 2, false, 0, NULL};
+    const wane_bars bars = {left, right}, none = {NULL, NULL};
+    wane_chart chart = {.title = "bars", .series = &one, .series_count = 1, .bars = &none};
+    wane_text svg = {0};
+    CHECK_OK(wane_chart_svg(&svg, &chart, &err));
+    static const char stroke[] = "stroke=\"#0072b2\" stroke-width=\"1\"";
+    assert_int_equal(count_of(svg.data, stroke), 1);
+    assert_int_equal(count_of(svg.data, "fill-opacity"), 0);
+    assert_int_equal(count_of(svg.data, ">10<"), 1);
+    assert_int_equal(count_of(svg.data, ">\u22123<") + count_of(svg.data, ">\u22122<"), 0);
+    wane_text_free(&svg);
+    chart.bars = &bars;
+    CHECK_OK(wane_chart_svg(&svg, &chart, &err));
+    assert_int_equal(count_of(svg.data, "fill-opacity"), 0);
+    assert_true(count_of(svg.data, ">\u22123<") + count_of(svg.data, ">\u22122<") > 0);
+    assert_true(count_of(svg.data, ">3<") + count_of(svg.data, ">2<") > 0);
+    assert_int_equal(count_of(svg.data, stroke), 2);
+    wane_text_free(&svg);
+}
+
 /* Labels at the ends of lines that end in the same place stay apart. */
 static void direct_labels_do_not_overlap(void **state)
 {
@@ -566,6 +593,7 @@ int main(void)
         cmocka_unit_test(extreme_values),
         cmocka_unit_test(gaps_break_lines_and_bands),
         cmocka_unit_test(bands_are_on_the_axis),
+        cmocka_unit_test(bars_are_drawn_and_on_the_axes),
         cmocka_unit_test(direct_labels_do_not_overlap),
         cmocka_unit_test(charts_stand_one_above_the_other),
         cmocka_unit_test(baselines_take_no_colour),
