@@ -163,10 +163,5 @@ size_t wane_intruder_count(const wane_direction *directions, size_t count, size_
 /* Its intruder_energy / energy; NaN for 0 / 0. */
 double wane_intruder_energy(const wane_direction *directions, size_t count, size_t k,
                             double epsilon);
-/* The expected number among k random unit directions of R^n against `base_count` orthonormal ones:
- * k * P(max_i |cos| < epsilon). Exact for epsilon^2 >= 1/2, else the saddlepoint of the sphere's
- * share (within .003 per direction from n = 16 on; coordinates taken as independent would be .03
- * off at n = 64). */
-double wane_intruder_random(size_t n, size_t base_count, size_t k, double epsilon);
 
 #endif

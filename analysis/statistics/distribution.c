@@ -3,7 +3,33 @@
 
 #include <math.h>
 
-#include "analysis/spectra/beta.h"
+/* The incomplete beta function's continued fraction: Abramowitz and Stegun 26.5.8, evaluated
+ * forward by Lentz's method: I_x(a, b) is x^a (1 - x)^b / (a B(a, b)) times it. a, b > 0; converges
+ * quickly for 0 <= x < (a + 1) / (a + b + 2), beyond it callers use I_x(a, b) = 1 - I_{1-x}(b, a).
+ */
+static double beta_fraction(double a, double b, double x)
+{
+    const double tiny = 1e-300;
+    double c = 1, d = 1 - (a + b) * x / (a + 1);
+    d = 1 / (fabs(d) < tiny ? tiny : d);
+    double value = d;
+    for (int m = 1; m <= 100000; m++) {
+        double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+        double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+        double step = 1;
+        for (int half = 0; half < 2; half++) {
+            double term = half == 0 ? even : odd;
+            d = 1 + term * d;
+            d = 1 / (fabs(d) < tiny ? tiny : d);
+            c = 1 + term / c;
+            if (fabs(c) < tiny) c = tiny;
+            step = c * d;
+            value *= step;
+        }
+        if (fabs(step - 1) < 1e-16) break;
+    }
+    return value;
+}
 
 double wane_normal_cdf(double z)
 {
@@ -51,8 +77,8 @@ double wane_beta_half(double a, double x, double one_minus_x)
     /* ln x through the smaller of the two, which carries the digits. */
     double log_x = one_minus_x < 0.5 ? log1p(-one_minus_x) : log(x);
     double front = exp(a * log_x + 0.5 * log(one_minus_x) - log_beta_half(a));
-    if (x < (a + 1) / (a + 2.5)) return front * wane_beta_fraction(a, 0.5, x) / a;
-    return 1 - front * wane_beta_fraction(0.5, a, one_minus_x) / 0.5;
+    if (x < (a + 1) / (a + 2.5)) return front * beta_fraction(a, 0.5, x) / a;
+    return 1 - front * beta_fraction(0.5, a, one_minus_x) / 0.5;
 }
 
 double wane_student_two_sided(double t, double degrees)

@@ -388,55 +388,6 @@ static void counts_and_energy(void **state)
     assert_true(isnan(wane_intruder_energy(d, 3, 0, 0.5)));
 }
 
-/* The law against simulated random directions. */
-static void random_baseline_agrees_with_simulation(void **state)
-{
-    (void)state;
-    enum { TRIALS = 10000, MOST = 384 };
-    const struct {
-        size_t n, base;
-        double epsilon;
-    } cases[] = {{64, 64, 0.33},   {64, 64, 0.5}, {64, 64, 0.25}, {128, 128, 0.25}, {128, 40, 0.2},
-                 {384, 128, 0.15}, {20, 20, 0.5}, {20, 20, 0.75}, {16, 4, 0.5},     {64, 1, 0.2}};
-    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-        size_t n = cases[c].n, below = 0;
-        for (size_t t = 0; t < TRIALS; t++) {
-            const wane_random where = {.purpose = WANE_RANDOM_TEST, .step = t, .tensor = 70 + c};
-            float v[MOST];
-            double length = 0, largest = 0;
-            wane_random_normal_fill(v, n, 1, &where);
-            for (size_t i = 0; i < n; i++) {
-                double x = (double)v[i];
-                length += x * x;
-                if (i < cases[c].base && fabs(x) > largest) largest = fabs(x);
-            }
-            below += largest / sqrt(length) < cases[c].epsilon;
-        }
-        double p = wane_intruder_random(n, cases[c].base, 1, cases[c].epsilon);
-        double seen = (double)below / TRIALS;
-        CHECK_NEAR(seen, p, 4 * sqrt(p * (1 - p) / TRIALS) + 0.003, 0);
-    }
-    /* Both laws meet where epsilon^2 passes one half. */
-    CHECK_NEAR(wane_intruder_random(16, 16, 1, 0.70710677),
-               wane_intruder_random(16, 16, 1, 0.70710679), 2e-3, 0);
-    /* One coordinate: the Beta law itself, I_{eps^2}(1/2, 3/2) by its closed form for n = 4. */
-    CHECK_NEAR(wane_intruder_random(4, 1, 1, 0.8),
-               2 / 3.14159265358979 * (asin(0.8) + 0.8 * sqrt(1 - 0.64)), 0, 1e-12);
-    double previous = 0; /* rises with epsilon */
-    for (double e = 0.05; e < 1; e += 0.01) {
-        double now = wane_intruder_random(128, 128, 10, e);
-        assert_true(now >= previous - 1e-9 && now <= 10);
-        previous = now;
-    }
-    CHECK_NEAR(wane_intruder_random(768, 768, 10, 0.5), 10, 1e-6, 0);
-    assert_true(wane_intruder_random(64, 64, 10, 0.125) == 0);
-    assert_true(wane_intruder_random(64, 64, 10, 0) == 0);
-    assert_true(wane_intruder_random(64, 0, 10, 0.1) == 10);
-    assert_true(wane_intruder_random(1, 1, 10, 0.9) == 0);
-    assert_true(wane_intruder_random(5, 5, 10, 1.5) == 10);
-    assert_true(wane_intruder_random(4096, 4096, 10, 0.02) < 1e-6);
-}
-
 static void bad_input_is_refused(void **state)
 {
     (void)state;
@@ -525,7 +476,6 @@ int main(void)
         cmocka_unit_test(rank_is_cut_for_cosines_only),
         cmocka_unit_test(overlap_sees_a_rotation_among_neighbours),
         cmocka_unit_test(counts_and_energy),
-        cmocka_unit_test(random_baseline_agrees_with_simulation),
         cmocka_unit_test(bad_input_is_refused),
         cmocka_unit_test(memory_may_run_out_anywhere),
     };
