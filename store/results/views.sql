@@ -184,11 +184,11 @@ FROM stage_summary v WHERE position >= 1 AND matrices IS NOT NULL;
 -- where unknown. learned_accuracy: accuracy of the task just trained; majority: the share of its most
 -- frequent label; learned: whether the former is above the latter + 2 stderr. acc, learning_acc,
 -- mean_majority (the metric majority), learned_tasks, bwt, bwt_learned, forgetting,
--- forgetting_learned, held_out_change: the metrics with this stage as the last. Spectra are against
--- the base, norms over all matrices, counts as in the view intruders; delta_frobenius_all: over every
--- tensor that changed, not linear weights alone; max_cosine: mean of the first 10 left directions of
--- each changed matrix; onset: the smallest over matrices; f_delta, angle_u and angle_v are means over
--- matrices.
+-- forgetting_learned: the metrics with this stage as the last; held_out_change: that metric's mean
+-- over the watched tasks, NULL while one of them has none. Spectra are against the base, norms over all
+-- matrices, counts as in the view intruders; delta_frobenius_all: over every tensor that changed, not
+-- linear weights alone; max_cosine: mean of the first 10 left directions of each changed matrix; onset:
+-- the smallest over matrices; f_delta, angle_u and angle_v are means over matrices.
 -- not_finite: how many likelihoods, accuracies and matrices of the stage are NULL because a logit or
 -- weight is NaN or infinite (NULL before anything is measured).
 CREATE VIEW stage_summary AS
@@ -281,8 +281,9 @@ SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_
          AND m.name = 'forgetting' AND m.subject = '') AS forgetting,
        (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
          AND m.name = 'forgetting_learned' AND m.subject = '') AS forgetting_learned,
-       (SELECT m.value FROM metric m WHERE m.run = r.id AND m.position = p.position
-         AND m.name = 'held_out_change' AND m.subject = '') AS held_out_change,
+       (SELECT CASE WHEN count(m.value) = count(*) THEN avg(m.value) END FROM metric m
+        WHERE m.run = r.id AND m.position = p.position AND m.name = 'held_out_change')
+         AS held_out_change,
        s.matrices, s.changed AS matrices_changed, s.intruders_u AS intruders,
        s.unresolved_u AS intruders_unresolved, s.existing_u AS intruders_existing,
        CASE WHEN s.intruders_u IS NOT NULL THEN (SELECT count(*) FROM direction d
