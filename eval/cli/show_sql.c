@@ -220,11 +220,18 @@ const char wane_show_stages[] =
             "relative_update AS \"|dW|/|W0|\", effective_rank AS \"eff. rank\" "
             "FROM stage_summary v WHERE " THIS_RUN "AND position > 0 ORDER BY position";
 
+/* From the tables: the view takes longer to prepare than to read. */
+#define DRAWN                                                                                      \
+    "FROM null_draw n WHERE n.stage = p.stage AND n.step = -1 AND n.kind = 'rotated' "             \
+    "AND n.side = 'u'"
 const char wane_show_nulls[] =
-    "SELECT count(*), count(intruders), count(intruders_null), sum(uninformative), "
-    "group_concat(CASE WHEN uninformative THEN position END, ', ') FROM (SELECT position, "
-    "intruders, intruders_null, uninformative FROM stage_summary WHERE " THIS_RUN
-    "AND position > 0 ORDER BY position)";
+    "SELECT count(*), count(counted), sum(drawn), sum(high = 0), "
+    "group_concat(CASE WHEN high = 0 THEN position END, ', ') FROM (SELECT p.position, "
+    "s.intruders_u AS counted, EXISTS (SELECT 1 " DRAWN
+    ") AS drawn, (SELECT max(o.x) FROM (SELECT n.intruders AS x " DRAWN
+    " ORDER BY n.intruders LIMIT 2 OFFSET 96) o) AS high FROM run_stage p LEFT JOIN spectrum_total "
+    "s ON s.stage = p.stage AND s.step = -1 AND s.against = 'base' WHERE p.run = ?1 "
+    "AND p.position > 0 ORDER BY p.position)";
 
 const char wane_show_usage[] =
     "SELECT p.position AS stage, coalesce(g.task_name, '(base)') AS \"trained on\", g.steps, "
