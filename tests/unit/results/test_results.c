@@ -304,6 +304,8 @@ static void migrations_go_forward_or_not_at_all(void **state)
     memset(&s, 0, sizeof s);
 }
 
+#define BYTES(text) text, sizeof(text) - 1
+
 static void other_files_are_refused(void **state)
 {
     (void)state;
@@ -314,17 +316,19 @@ static void other_files_are_refused(void **state)
         const char *bytes;
         size_t count;
         const char *says;
-    } others[] = {{"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n", 70,
-                   "x.db: a Git LFS pointer in place of the file (run git lfs pull)"},
-                  {"\x1f\x8b\x08\x00 and so on", 16, "x.db: gzip, not a database"},
-                  {"PK\3\4 and so on", 14, "x.db: a zip archive, not a database"},
-                  {"\x28\xb5\x2f\xfd and so on", 14, "x.db: Zstandard, not a database"},
-                  {"\n<!DOCTYPE HTML>\n<html></html>", 31, "x.db: a page of HTML, not a database"},
-                  {"<html lang=en>", 14, "x.db: a page of HTML, not a database"},
-                  {"this is not a database, though it is long enough to be looked at, and so on",
-                   75, "x.db: not a database"},
-                  {"x\n", 2, "x.db: not a database"},
-                  {"name: small\n", 12, "x.db: not a database"}};
+
+    } others[] = {
+        {BYTES("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n"),
+         "x.db: a Git LFS pointer in place of the file (run git lfs pull)"},
+        {BYTES("\x1f\x8b\x08\x00 and so on"), "x.db: gzip, not a database"},
+        {BYTES("PK\3\4 and so on"), "x.db: a zip archive, not a database"},
+        {BYTES("\x28\xb5\x2f\xfd and so on"), "x.db: Zstandard, not a database"},
+        {BYTES("\n<!DOCTYPE HTML>\n<html></html>"), "x.db: a page of HTML, not a database"},
+        {BYTES("<html lang=en>"), "x.db: a page of HTML, not a database"},
+        {BYTES("this is not a database, though it is long enough to be looked at, and so on"),
+         "x.db: not a database"},
+        {BYTES("x\n"), "x.db: not a database"},
+        {BYTES("name: small\n"), "x.db: not a database"}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         for (int mode = WANE_RESULTS_READ; mode <= WANE_RESULTS_CREATE; mode++) {
             write_file(path, others[i].bytes, others[i].count);
