@@ -137,6 +137,32 @@ static void contrasts_are_differences(void **state)
            0);
 }
 
+/* Of 32 test rows: points are hundredths of the accuracy; and with d = -1, 0 or 1 of each row, the
+ * square error times n (n - 1) is their sum of squares, a whole number, less their squared sum / n.
+ */
+static void points_and_their_errors(void **state)
+{
+    (void)state;
+    static const char changes[] =
+        "WITH c AS (SELECT d.value AS points, d.stderr AS error, 32 * (a.value - o.value) AS sum "
+        "FROM intervention d JOIN intervention a USING (stage, choice, arm, lambda, target) "
+        "JOIN intervention o USING (stage, choice, arm, target) WHERE d.measure = "
+        "'accuracy_change' AND a.measure = 'accuracy' AND o.measure = 'accuracy' AND o.lambda = 1 "
+        "AND d.value <> 0), q AS (SELECT points - 100 * sum / 32 AS off, error * error / 1e4 * 32 "
+        "* 31 + sum * sum / 32 AS squares, abs(sum) AS least FROM c) SELECT %s FROM q";
+    char sql[1024];
+    (void)snprintf(sql, sizeof sql, changes, "count(*) > 3");
+    COUNTS(sql, 1);
+    (void)snprintf(sql, sizeof sql, changes, "max(abs(off))");
+    assert_true(number("small.db", sql) < 1e-10);
+    (void)snprintf(sql, sizeof sql, changes, "max(abs(squares - round(squares)))");
+    assert_true(number("small.db", sql) < 1e-8);
+    (void)snprintf(sql, sizeof sql, changes, "count(*)");
+    double rows = number("small.db", sql);
+    (void)snprintf(sql, sizeof sql, changes, "sum(squares > least - 1e-8 AND squares < 32 + 1e-8)");
+    assert_true(number("small.db", sql) == rows);
+}
+
 /* The weighted mean of the two corpora with its error; means over the tasks; the latest task. */
 static void the_view_sums_up(void **state)
 {
@@ -243,6 +269,17 @@ static void together_is_one_set(void **state)
                      4);
     assert_int_equal((int)number("together.db", "SELECT count(DISTINCT stage) FROM intervention"),
                      4);
+    /* behind the first stage one task has been trained, and the other does not count as seen */
+    assert_int_equal((int)number("together.db",
+                                 "SELECT count(*) > 0 AND min(s.value = l.value) = 1 AND "
+                                 "sum(s.value <> o.value) > 0 FROM intervention s "
+                                 "JOIN run_stage p ON p.stage = s.stage AND p.position = 1 "
+                                 "JOIN intervention l USING (stage, choice, arm, lambda) "
+                                 "JOIN intervention o USING (stage, choice, arm, lambda) "
+                                 "WHERE s.measure = 'seen_accuracy' AND l.measure = 'accuracy' AND "
+                                 "l.target = 'topic' AND o.measure = 'accuracy' AND o.target = "
+                                 "'counting' AND s.value IS NOT NULL"),
+                     1);
 }
 
 static int curves(const char *metric, const char *option, const char *value, const char *output)
@@ -299,11 +336,11 @@ static void the_frontier_is_drawn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_arm_has_its_cell), cmocka_unit_test(lambda_1_changes_nothing),
-        cmocka_unit_test(shrink_has_the_norm),    cmocka_unit_test(contrasts_are_differences),
-        cmocka_unit_test(the_view_sums_up),       cmocka_unit_test(a_new_lambda_fills_its_cells),
-        cmocka_unit_test(means_over_runs),        cmocka_unit_test(together_is_one_set),
-        cmocka_unit_test(the_frontier_is_drawn),
+        cmocka_unit_test(every_arm_has_its_cell),       cmocka_unit_test(lambda_1_changes_nothing),
+        cmocka_unit_test(shrink_has_the_norm),          cmocka_unit_test(contrasts_are_differences),
+        cmocka_unit_test(points_and_their_errors),      cmocka_unit_test(the_view_sums_up),
+        cmocka_unit_test(a_new_lambda_fills_its_cells), cmocka_unit_test(means_over_runs),
+        cmocka_unit_test(together_is_one_set),          cmocka_unit_test(the_frontier_is_drawn),
     };
     return cmocka_run_group_tests(tests, make, scratch_remove);
 }
