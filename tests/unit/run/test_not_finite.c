@@ -316,6 +316,29 @@ static void trainings_that_end_in_no_numbers(void **state)
     }
 }
 
+/* The first step is taken from a sound base and ruins it, the loss of the second is no number;
+ * there is nothing left to train or to fill. */
+static void a_loss_that_is_no_number(void **state)
+{
+    (void)state;
+    static const char methods[] =
+        "  - {name: full, kind: full-matrices, learning_rate: 1e3, weight_decay: 1e3}\n";
+    int code = run("model", methods, "training.epochs=4", "loss.db");
+    if (code != 0) process_print_said(code);
+    assert_int_equal(code, 0);
+    assert_int_equal(ask("loss.db", "SELECT count(*) FROM stage WHERE status = 'diverged' AND "
+                                    "diverged_at = 1 AND steps = 1 AND steps_planned = 4"),
+                     1);
+    assert_int_equal(ask("loss.db", "SELECT sum((loss IS NULL) = (step = 1)) FROM step"), 2);
+    assert_int_equal(ask("loss.db", "SELECT count(*) FROM step"), 2);
+    const char *const arguments[] = {"run",  path_of(0, "x.yaml"),  "training.epochs=4",
+                                     "--db", path_of(1, "loss.db"), "--dry-run",
+                                     NULL};
+    assert_int_equal(process_run(arguments, "out", "err"), 0);
+    assert_true(said("out", ", 0 to train"));
+    assert_true(said("out", ", 0 to fill"));
+}
+
 /* A trained stage whose weights are finite, and its logits on some measured text are not: its cells
  * are missing, its run has diverged, and nothing has failed. */
 static void a_trained_stage_that_overflows_elsewhere(void **state)
@@ -405,6 +428,7 @@ int main(void)
         cmocka_unit_test(a_base),
         cmocka_unit_test(said_once),
         cmocka_unit_test(trainings_that_end_in_no_numbers),
+        cmocka_unit_test(a_loss_that_is_no_number),
         cmocka_unit_test(a_trained_stage_that_overflows_elsewhere),
         cmocka_unit_test(a_file_of_version_1),
     };

@@ -95,6 +95,15 @@ static const struct {
     {"SELECT group_concat(DISTINCT p.position || kind || gone) FROM run_stage p JOIN artifact a ON "
      "a.stage = p.stage",
      "1adapter1,2adapter0,1tensors1,2tensors0"},
+    /* floats of A and B: rank times the rows and columns of q, k, v, o, gate, up and down */
+    {"SELECT group_concat(DISTINCT r.rank || ':' || a.bytes) FROM run r JOIN run_stage p ON p.run "
+     "= r.id JOIN artifact a ON a.stage = p.stage AND a.kind = 'adapter'",
+     "2:2048,3:3072"},
+    /* of the ten first directions, those there are: k and v have eight rows */
+    {"SELECT group_concat(n, ' ') FROM (SELECT DISTINCT (m.name GLOB '*[kv]_proj*') || ':' || "
+     "s.existing_u || ':' || s.existing_v AS n FROM spectrum s JOIN matrix m ON m.id = s.matrix "
+     "ORDER BY n)",
+     "0:10:10 1:8:8"},
     {"SELECT abs(value - (" ACCURACY("topic", "2") " + " ACCURACY(
          "counting", "2") ") / 2) < "
                           "1e-12 FROM metric m WHERE run = (SELECT id FROM run WHERE rank = 3) AND "
