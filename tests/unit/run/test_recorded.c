@@ -2,6 +2,7 @@
  * What a whole run records, against what its file says and its tasks have.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -207,9 +208,44 @@ static void a_failed_gate_is_the_end_of_a_run(void **state)
     wane_results_close(db);
 }
 
+#define ONE_METHOD "methods=[{name: wild, kind: full-matrices, learning_rate: %s}]"
+
+/* From the same base each seed begins with rows of its own. */
+static void each_seed_has_an_order(void **state)
+{
+    (void)state;
+    wane_query *query = NULL;
+    char method[120], yaml[512];
+    (void)snprintf(method, sizeof method, ONE_METHOD, "0.001");
+    (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("told.yaml"));
+    char database[512];
+    (void)snprintf(database, sizeof database, "%s", scratch_path("seeds.db"));
+    write_file(yaml, experiment, sizeof experiment - 1);
+    const char *const arguments[] = {"run", yaml,   "--db",         database, "--threads",
+                                     "1",   method, "seeds=[0, 1]", NULL};
+    wane_error err;
+    wane_results *db = NULL;
+    assert_true(process_run(arguments, "out", "err") <= 1);
+    CHECK_OK(wane_results_open(&db, database, WANE_RESULTS_READ, &err));
+    assert_string_equal(answer(&query, db,
+                               "SELECT count(*) || ' ' || count(DISTINCT s.loss) FROM step s JOIN "
+                               "run_stage p ON p.stage = s.stage AND p.position = 1 WHERE s.step = "
+                               "0"),
+                        "2 2");
+    wane_query_free(query);
+    wane_results_close(db);
+    /* Another setting under the same name is said, and leaves all as it was. */
+    (void)snprintf(method, sizeof method, ONE_METHOD, "0.002");
+    assert_int_equal(process_run(arguments, "out", "err"), 2);
+    char *text = read_file(scratch_path("err"), NULL);
+    assert_non_null(strstr(text, "seeds.db holds a run of this name under other settings"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(what_a_run_records),
+                                       cmocka_unit_test(each_seed_has_an_order),
                                        cmocka_unit_test(what_a_limited_run_records),
                                        cmocka_unit_test(a_failed_gate_is_the_end_of_a_run)};
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
