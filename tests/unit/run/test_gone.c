@@ -184,6 +184,26 @@ static void damaged(void **state)
     assert_int_equal(number("bad.db", metrics), before);
 }
 
+/* Nor is anything scored with a head that is another. */
+static void a_damaged_head(void **state)
+{
+    (void)state;
+    static const char linear[] = "protocol: {head: linear}\nkeep: all\n";
+    char head[1024];
+    assert_int_equal(run("head.db", "", linear, "1"), 0);
+    artifact(head, "head.db", "lora", 1, "head");
+    size_t count = 0;
+    char *bytes = read_file(head, &count);
+    bytes[count - 1] ^= 1;
+    write_file(head, bytes, count);
+    free(bytes);
+    test_rows = 24;
+    assert_int_equal(run("head.db", other, linear, "1"), 1);
+    test_rows = 16;
+    said("1 failed");
+    assert_int_equal(number("head.db", done), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +211,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(let_go, scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(a_head_is_gone, scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(damaged, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(a_damaged_head, scratch_make, scratch_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
