@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/base/text.h"
 #include "store/files/file.h"
 #include "store/results/query.h"
 #include "tests/support/process.h"
@@ -242,11 +243,45 @@ static void each_seed_has_an_order(void **state)
     free(text);
 }
 
+/* Inputs of a change are the first 64 test rows; here all of them are the same. */
+static void changes_take_64_rows(void **state)
+{
+    (void)state;
+    enum { TASKS = 3 };
+    static const size_t count[TASKS] = {63, 64, 70};
+    static const char train[] = "{\"text\": \"the dog runs\", \"label\": \"yes\"}\n"
+                                "{\"text\": \"the cat sits\", \"label\": \"no\"}\n",
+                      row[] = "{\"text\": \"the dog sits\", \"label\": \"yes\"}\n";
+    wane_error err;
+    wane_query *query = NULL;
+    for (size_t t = 0; t < TASKS; t++) {
+        wane_text rows = {0};
+        char file[32];
+        (void)snprintf(file, sizeof file, "rows%zu", count[t]);
+        CHECK_OK(wane_folder_make(scratch_path(file), &err));
+        (void)snprintf(file, sizeof file, "rows%zu/train.jsonl", count[t]);
+        write_file(scratch_path(file), train, sizeof train - 1);
+        for (size_t r = 0; r < count[t]; r++) wane_text_printf(&rows, "%s", row);
+        (void)snprintf(file, sizeof file, "rows%zu/test.jsonl", count[t]);
+        write_file(scratch_path(file), rows.data, rows.length);
+        wane_text_free(&rows);
+    }
+    wane_results *db = run("rows.db", "tasks=[{path: rows63}, {path: rows64}, {path: rows70}]");
+    assert_string_equal(
+        answer(&query, db,
+               "SELECT group_concat(n, ' ') FROM (SELECT DISTINCT p.position || "
+               "':' || (64 * c.tokens / (SELECT max(tokens) FROM change)) AS n FROM "
+               "run_stage p JOIN change c ON c.stage = p.stage ORDER BY n)"),
+        "1:63 2:64 3:64");
+    wane_query_free(query);
+    wane_results_close(db);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_a_run_records),
-                                       cmocka_unit_test(each_seed_has_an_order),
-                                       cmocka_unit_test(what_a_limited_run_records),
-                                       cmocka_unit_test(a_failed_gate_is_the_end_of_a_run)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_run_records), cmocka_unit_test(each_seed_has_an_order),
+        cmocka_unit_test(changes_take_64_rows), cmocka_unit_test(what_a_limited_run_records),
+        cmocka_unit_test(a_failed_gate_is_the_end_of_a_run)};
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
