@@ -104,6 +104,8 @@ static int run(wane_call *call)
         return code;
     if (jobs < 1 || jobs > 64 || threads > 64 || worker > 64 || report > INT_MAX)
         return wane_cli_usage(call, "--jobs is 1 to 64, --threads at most 64");
+    if (report && !worker)
+        return wane_cli_usage(call, "--report is what run says to its own workers, not an option");
     wane_status st = wane_opened_load(&o, call->operand[0], call->operand + 1, call->operands - 1,
                                       database, (int)threads, !dry_run, &err);
     if (st != WANE_OK) return wane_cli_fail(&err);
