@@ -274,22 +274,10 @@ void wane_comparing_page(wane_text *out, const wane_comparing *c, bool pairs)
 
 /* ---------------------------------------------------------------------------------------- JSON */
 
-static void json_text(wane_text *out, const char *key, const char *value)
-{
-    wane_text_printf(out, "\"%s\":", key);
-    wane_json_write_string(out, value);
-}
-
-static void json_number(wane_text *out, const char *key, double value)
-{
-    wane_text_printf(out, ",\"%s\":", key);
-    wane_json_write_number(out, value);
-}
-
 static void json_side(wane_text *out, const char *key, const wane_compare_side *s)
 {
     wane_text_printf(out, "\"%s\":{", key);
-    json_text(out, "name", s->name);
+    wane_page_json_text(out, "name", s->name);
     wane_text_printf(out,
                      ",\"runs\":%zu,\"diverged\":%zu,\"gate_failed\":%zu,\"failed\":%zu,"
                      "\"unfinished\":%zu,\"limited\":%zu,\"unpaired\":%zu}",
@@ -303,13 +291,13 @@ static void json_pairs(wane_text *out, const wane_comparing *c)
     for (size_t i = 0; i < wane_page_shown(c->pairs); i++) {
         const wane_compare_pair *p = &c->pair[i];
         wane_text_string(out, i ? ",{" : "{");
-        json_text(out, "shared", p->label);
+        wane_page_json_text(out, "shared", p->label);
         wane_text_string(out, ",");
-        json_text(out, "first", p->run[0]);
+        wane_page_json_text(out, "first", p->run[0]);
         wane_text_string(out, ",");
-        json_text(out, "second", p->run[1]);
-        json_number(out, "first_collapsed", p->collapsed[0]);
-        json_number(out, "second_collapsed", p->collapsed[1]);
+        wane_page_json_text(out, "second", p->run[1]);
+        wane_page_json_number(out, "first_collapsed", p->collapsed[0]);
+        wane_page_json_number(out, "second_collapsed", p->collapsed[1]);
         wane_text_string(out, "}");
     }
     wane_text_string(out, "]");
@@ -331,16 +319,16 @@ static void json_metrics(wane_text *out, const wane_comparing *c)
     for (size_t i = 0; i < wane_page_shown(c->metrics); i++) {
         const wane_compare_metric *m = &c->metric[i];
         wane_text_string(out, i ? ",{" : "{");
-        json_text(out, "name", m->name);
-        json_number(out, "first", m->side[0].mean);
-        json_number(out, "first_sd", m->side[0].sd);
-        json_number(out, "second", m->side[1].mean);
-        json_number(out, "second_sd", m->side[1].sd);
-        json_number(out, "difference", m->difference.mean);
-        json_number(out, "sd", m->difference.sd);
-        json_number(out, "low", m->difference.low);
-        json_number(out, "high", m->difference.high);
-        json_number(out, "p", m->p);
+        wane_page_json_text(out, "name", m->name);
+        wane_page_json_number(out, "first", m->side[0].mean);
+        wane_page_json_number(out, "first_sd", m->side[0].sd);
+        wane_page_json_number(out, "second", m->side[1].mean);
+        wane_page_json_number(out, "second_sd", m->side[1].sd);
+        wane_page_json_number(out, "difference", m->difference.mean);
+        wane_page_json_number(out, "sd", m->difference.sd);
+        wane_page_json_number(out, "low", m->difference.low);
+        wane_page_json_number(out, "high", m->difference.high);
+        wane_page_json_number(out, "p", m->p);
         wane_text_printf(out, ",\"n\":%zu,\"same_sign\":%zu", m->difference.n, m->agree);
         json_values(out, "first_values", m->value[0], c->pairs);
         json_values(out, "second_values", m->value[1], c->pairs);
@@ -362,14 +350,14 @@ static void json_tasks(wane_text *out, const wane_comparing *c)
     for (size_t i = 0; i < wane_page_shown(c->tasks); i++) {
         const wane_compare_task *t = &c->task[i];
         wane_text_string(out, i ? ",{" : "{");
-        json_text(out, "task", t->name);
+        wane_page_json_text(out, "task", t->name);
         wane_text_printf(out, ",\"examples\":%zu,\"outcomes\":%zu", t->examples, t->outcomes);
-        json_number(out, "majority", t->majority);
+        wane_page_json_number(out, "majority", t->majority);
         json_counts(out, "right", t->right, 2);
         json_counts(out, "only", t->only, 2);
-        json_number(out, "p_mcnemar", t->p);
+        wane_page_json_number(out, "p_mcnemar", t->p);
         json_counts(out, "better", t->example, 2);
-        json_number(out, "p_sign", t->p_examples);
+        wane_page_json_number(out, "p_sign", t->p_examples);
         json_counts(out, "only_first", t->pair_only[0], c->pairs);
         json_counts(out, "only_second", t->pair_only[1], c->pairs);
         wane_text_string(out, ",\"p_of_pairs\":[");
@@ -390,18 +378,18 @@ static void json_losses(wane_text *out, const wane_comparing *c)
         const wane_paired_loss *p = &l->loss;
         const char *reason = l->reason ? l->reason : p->reason;
         wane_text_string(out, i ? ",{" : "{");
-        json_text(out, l->corpus ? "corpus" : "task", l->name);
+        wane_page_json_text(out, l->corpus ? "corpus" : "task", l->name);
         wane_text_printf(out, ",\"units\":%zu", p->units);
-        json_number(out, "base", l->base);
-        json_number(out, "first", l->reason ? (double)NAN : p->first);
-        json_number(out, "second", l->reason ? (double)NAN : p->second);
-        json_number(out, "difference", l->reason ? (double)NAN : p->difference);
-        json_number(out, "stderr", reason ? (double)NAN : p->stderr_);
-        json_number(out, "low", reason ? (double)NAN : p->low);
-        json_number(out, "high", reason ? (double)NAN : p->high);
-        json_number(out, "p", reason ? (double)NAN : p->p);
+        wane_page_json_number(out, "base", l->base);
+        wane_page_json_number(out, "first", l->reason ? (double)NAN : p->first);
+        wane_page_json_number(out, "second", l->reason ? (double)NAN : p->second);
+        wane_page_json_number(out, "difference", l->reason ? (double)NAN : p->difference);
+        wane_page_json_number(out, "stderr", reason ? (double)NAN : p->stderr_);
+        wane_page_json_number(out, "low", reason ? (double)NAN : p->low);
+        wane_page_json_number(out, "high", reason ? (double)NAN : p->high);
+        wane_page_json_number(out, "p", reason ? (double)NAN : p->p);
         wane_text_string(out, ",");
-        json_text(out, "reason", reason);
+        wane_page_json_text(out, "reason", reason);
         wane_text_string(out, "}");
     }
     wane_text_string(out, "]");
@@ -414,7 +402,7 @@ void wane_comparing_json(wane_text *out, const wane_comparing *c)
     wane_text_string(out, ",");
     json_side(out, "second", &c->side[1]);
     wane_text_string(out, ",");
-    json_text(out, "by", c->question->by);
+    wane_page_json_text(out, "by", c->question->by);
     wane_text_string(out, ",\"stage\":");
     if (c->question->stage > 0) wane_text_printf(out, "%lld", (long long)c->question->stage);
     else wane_text_string(out, "null");

@@ -92,18 +92,6 @@ wane_status wane_correlating_rows(wane_query **out, const wane_correlating *job,
 
 /* ---------------------------------------------------------------------------------------- JSON */
 
-static void json_text(wane_text *out, const char *key, const char *value)
-{
-    wane_text_printf(out, "\"%s\":", key);
-    wane_json_write_string(out, value);
-}
-
-static void json_number(wane_text *out, const char *key, double value)
-{
-    wane_text_printf(out, ",\"%s\":", key);
-    wane_json_write_number(out, value);
-}
-
 static void json_coefficient(wane_text *out, const wane_correlating *job,
                              const wane_correlating_group *g, size_t i)
 {
@@ -111,21 +99,21 @@ static void json_coefficient(wane_text *out, const wane_correlating *job,
     const char *reason = NULL;
     double visible = wane_correlating_visible(g, i, &reason);
     wane_text_string(out, "{");
-    json_text(out, "name", c->name);
-    json_number(out, "value", c->value);
-    json_number(out, "low", c->low);
-    json_number(out, "high", c->high);
-    json_number(out, "p", c->p);
-    if (job->per) json_number(out, "p_holm", g->holm[i]);
+    wane_page_json_text(out, "name", c->name);
+    wane_page_json_number(out, "value", c->value);
+    wane_page_json_number(out, "low", c->low);
+    wane_page_json_number(out, "high", c->high);
+    wane_page_json_number(out, "p", c->p);
+    if (job->per) wane_page_json_number(out, "p_holm", g->holm[i]);
     wane_text_string(out, ",");
-    json_text(out, "p_method", c->p_method);
+    wane_page_json_text(out, "p_method", c->p_method);
     wane_text_string(out, ",");
-    json_text(out, "reason", c->reason);
+    wane_page_json_text(out, "reason", c->reason);
     wane_text_string(out, ",");
-    json_text(out, "result", wane_detection_name(wane_correlating_detected(job, g, i)));
-    json_number(out, "smallest_visible", visible);
+    wane_page_json_text(out, "result", wane_detection_name(wane_correlating_detected(job, g, i)));
+    wane_page_json_number(out, "smallest_visible", visible);
     wane_text_string(out, ",");
-    json_text(out, "visible_reason", reason);
+    wane_page_json_text(out, "visible_reason", reason);
     wane_text_string(out, "}");
 }
 
@@ -136,8 +124,8 @@ static void json_separation(wane_text *out, const wane_correlating *job,
     for (size_t f = 0; f < job->given_count; f++) {
         double s = g->separation[f];
         wane_text_string(out, f ? ",{" : "{");
-        json_text(out, "covariate", job->given[f]);
-        json_number(out, "spearman", s);
+        wane_page_json_text(out, "covariate", job->given[f]);
+        wane_page_json_number(out, "spearman", s);
         wane_text_printf(out, ",\"configs\":%zu,\"separable\":%s}", g->configs,
                          isnan(s)                    ? "null"
                          : fabs(s) <= WANE_SEPARABLE ? "true"
@@ -152,15 +140,15 @@ static void json_result(wane_text *out, const wane_correlating *job,
 {
     const wane_correlation *r = &g->result;
     wane_text_printf(out, "\"n\":%zu,\"n_blocks\":%zu", r->points, r->block_count);
-    json_number(out, "p_min", r->p_min);
-    json_number(out, "null_mean", r->null_mean);
+    wane_page_json_number(out, "p_min", r->p_min);
+    wane_page_json_number(out, "null_mean", r->null_mean);
     wane_text_printf(out, ",\"zeros\":{\"x\":%zu,\"y\":%zu},", g->zeros_x, g->zeros_y);
     json_separation(out, job, g);
     wane_text_printf(out, "\"within_runs\":{\"n\":%zu", r->within_runs.n);
-    json_number(out, "mean", r->within_runs.mean);
-    json_number(out, "sd", r->within_runs.sd);
-    json_number(out, "low", r->within_runs.low);
-    json_number(out, "high", r->within_runs.high);
+    wane_page_json_number(out, "mean", r->within_runs.mean);
+    wane_page_json_number(out, "sd", r->within_runs.sd);
+    wane_page_json_number(out, "low", r->within_runs.low);
+    wane_page_json_number(out, "high", r->within_runs.high);
     wane_text_string(out, "},\"coefficients\":[");
     size_t shown = job->per ? r->count : wane_page_shown(r->count);
     for (size_t i = 0; i < shown; i++) {
@@ -180,7 +168,7 @@ static void json_table(wane_text *out, const wane_correlating *job, const wane_c
     wane_text_string(out, "\"groups\":[");
     for (size_t i = 0; i < wane_page_shown(job->groups); i++) {
         wane_text_string(out, i ? ",{" : "{");
-        json_text(out, job->per, t->group[i].name);
+        wane_page_json_text(out, job->per, t->group[i].name);
         wane_text_printf(out, ",\"matrices\":%zu,", t->group[i].matrices);
         json_result(out, job, &t->group[i]);
         wane_text_string(out, "}");
@@ -201,27 +189,27 @@ static void json_names(wane_text *out, const char *key, const char *const *names
 void wane_correlating_json(wane_text *out, const wane_correlating *job)
 {
     wane_text_string(out, "{");
-    json_text(out, "x", job->x);
+    wane_page_json_text(out, "x", job->x);
     wane_text_string(out, ",");
-    json_text(out, "y", job->y);
+    wane_page_json_text(out, "y", job->y);
     json_names(out, "given", job->given, job->given_count);
     wane_text_string(out, ",");
-    json_text(out, "blocks", wane_correlating_block_name(job->blocks));
+    wane_page_json_text(out, "blocks", wane_correlating_block_name(job->blocks));
     wane_text_string(out, ",");
-    json_text(out, "points", wane_correlating_points_name(job->points));
+    wane_page_json_text(out, "points", wane_correlating_points_name(job->points));
     wane_text_string(out, ",");
-    json_text(out, "null", wane_correlating_null(job->blocks));
+    wane_page_json_text(out, "null", wane_correlating_null(job->blocks));
     json_names(out, "collapsed", job->collapsed, job->collapsed_count);
     wane_text_printf(out, ",\"collapsed_unknown\":%zu,", job->flag_unknown);
     if (job->per) {
-        json_text(out, "per", job->per);
+        wane_page_json_text(out, "per", job->per);
         wane_text_string(out, ",");
     }
     json_table(out, job, &job->table[0]);
     wane_text_string(out, ",\"beside\":[");
     for (size_t t = 1; t < job->tables; t++) {
         wane_text_string(out, t > 1 ? ",{" : "{");
-        json_text(out, "x", job->table[t].x);
+        wane_page_json_text(out, "x", job->table[t].x);
         wane_text_printf(out, ",\"without_collapsed\":%s,",
                          job->table[t].without_collapsed ? "true" : "false");
         json_table(out, job, &job->table[t]);

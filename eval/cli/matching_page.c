@@ -134,24 +134,12 @@ void wane_matching_page(wane_text *out, const wane_matching *m, bool pairs)
 
 /* ---------------------------------------------------------------------------------------- JSON */
 
-static void json_text(wane_text *out, const char *key, const char *value)
-{
-    wane_text_printf(out, "\"%s\":", key);
-    wane_json_write_string(out, value);
-}
-
-static void json_number(wane_text *out, const char *key, double value)
-{
-    wane_text_printf(out, ",\"%s\":", key);
-    wane_json_write_number(out, value);
-}
-
 static void json_side(wane_text *out, const wane_matching *m, int s)
 {
     const wane_match_side *side = &m->side[s];
     const wane_compare_side *runs = &side->runs;
     wane_text_printf(out, "\"%s\":{", orders[s]);
-    json_text(out, "name", runs->name);
+    wane_page_json_text(out, "name", runs->name);
     wane_text_printf(out,
                      ",\"runs\":%zu,\"diverged\":%zu,\"gate_failed\":%zu,\"failed\":%zu,"
                      "\"unfinished\":%zu,\"limited\":%zu,\"stages\":%zu,\"missing\":%zu,"
@@ -159,8 +147,8 @@ static void json_side(wane_text *out, const wane_matching *m, int s)
                      runs->runs, runs->diverged, runs->gate_failed, runs->failed, runs->unfinished,
                      runs->limited, side->stages, side->missing, side->stages - m->pairs,
                      side->inside, side->configs);
-    json_number(out, "low", side->low);
-    json_number(out, "high", side->high);
+    wane_page_json_number(out, "low", side->low);
+    wane_page_json_number(out, "high", side->high);
     wane_text_string(out, "},");
 }
 
@@ -171,17 +159,17 @@ static void json_pairs(wane_text *out, const wane_matching *m)
         const wane_match_stage *pair[2];
         for (int s = 0; s < 2; s++) pair[s] = &m->side[s].stage[m->pair[i].stage[s]];
         wane_text_string(out, i ? ",{" : "{");
-        json_text(out, "experiment", pair[0]->experiment);
+        wane_page_json_text(out, "experiment", pair[0]->experiment);
         wane_text_string(out, ",");
-        json_text(out, "order_name", pair[0]->order);
+        wane_page_json_text(out, "order_name", pair[0]->order);
         wane_text_printf(out, ",\"seed\":%" PRId64 ",\"position\":%" PRId64, pair[0]->seed,
                          pair[0]->position);
         for (int s = 0; s < 2; s++) {
             wane_text_string(out, ",");
-            json_text(out, orders[s], pair[s]->run);
-            json_number(out, s ? "second_has" : "first_has", pair[s]->on);
+            wane_page_json_text(out, orders[s], pair[s]->run);
+            wane_page_json_number(out, s ? "second_has" : "first_has", pair[s]->on);
         }
-        json_number(out, "distance", m->pair[i].distance);
+        wane_page_json_number(out, "distance", m->pair[i].distance);
         wane_text_string(out, "}");
     }
     wane_text_string(out, "]");
@@ -193,16 +181,16 @@ static void json_measures(wane_text *out, const wane_matching *m)
     for (size_t i = 0; i < wane_page_shown(m->measures); i++) {
         const wane_match_measure *v = &m->measure[i];
         wane_text_string(out, i ? ",{" : "{");
-        json_text(out, "name", v->name);
-        json_number(out, "first", v->loss.first);
-        json_number(out, "second", v->loss.second);
-        json_number(out, "difference", v->loss.difference);
-        json_number(out, "stderr", v->loss.stderr_);
-        json_number(out, "low", v->loss.low);
-        json_number(out, "high", v->loss.high);
-        json_number(out, "p", v->loss.p);
+        wane_page_json_text(out, "name", v->name);
+        wane_page_json_number(out, "first", v->loss.first);
+        wane_page_json_number(out, "second", v->loss.second);
+        wane_page_json_number(out, "difference", v->loss.difference);
+        wane_page_json_number(out, "stderr", v->loss.stderr_);
+        wane_page_json_number(out, "low", v->loss.low);
+        wane_page_json_number(out, "high", v->loss.high);
+        wane_page_json_number(out, "p", v->loss.p);
         wane_text_printf(out, ",\"pairs\":%zu,\"configs\":%zu,", v->pairs, v->configs);
-        json_text(out, "reason", v->reason);
+        wane_page_json_text(out, "reason", v->reason);
         wane_text_string(out, "}");
     }
     wane_text_string(out, "]");
@@ -212,10 +200,10 @@ void wane_matching_json(wane_text *out, const wane_matching *m)
 {
     wane_text_string(out, "{");
     for (int s = 0; s < 2; s++) json_side(out, m, s);
-    json_text(out, "by", m->question->by);
+    wane_page_json_text(out, "by", m->question->by);
     wane_text_string(out, ",");
-    json_text(out, "match", wane_match_column(m->on));
-    json_number(out, "caliper", wane_match_caliper(m->on));
+    wane_page_json_text(out, "match", wane_match_column(m->on));
+    wane_page_json_number(out, "caliper", wane_match_caliper(m->on));
     wane_text_string(out, ",\"stage\":");
     if (m->question->stage > 0) wane_text_printf(out, "%" PRId64, m->question->stage);
     else wane_text_string(out, "null");

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/files/json.h"
+
 enum { COLUMNS = 32, NAME_WIDTH = 20 };
 
 static struct {
@@ -166,6 +168,18 @@ const char *wane_page_plural(char out[32], size_t count, const char *word)
 {
     (void)snprintf(out, 32, "%.30s%s", word, count == 1 ? "" : "s");
     return out;
+}
+
+void wane_page_json_text(wane_text *out, const char *key, const char *value)
+{
+    wane_text_printf(out, "\"%s\":", key);
+    wane_json_write_string(out, value);
+}
+
+void wane_page_json_number(wane_text *out, const char *key, double value)
+{
+    wane_text_printf(out, ",\"%s\":", key);
+    wane_json_write_number(out, value);
 }
 
 void wane_put(FILE *to, const char *bytes, size_t count)

@@ -50,6 +50,11 @@ char *wane_page_count(char out[32], size_t value);
 /* `word`, with an s behind it unless `count` is 1. */
 const char *wane_page_plural(char out[32], size_t count, const char *word);
 
+/* "key":"value" of a JSON object, and ,"key":number for a member that is not the first; null for
+ * NaN. */
+void wane_page_json_text(wane_text *out, const char *key, const char *value);
+void wane_page_json_number(wane_text *out, const char *key, double value);
+
 /* The entry of the option that every command writing csv has. */
 #define WANE_CSV_PLAIN(flag)                                                                       \
     {                                                                                              \

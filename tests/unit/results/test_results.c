@@ -316,7 +316,6 @@ static void other_files_are_refused(void **state)
         const char *bytes;
         size_t count;
         const char *says;
-
     } others[] = {
         {BYTES("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n"),
          "x.db: a Git LFS pointer in place of the file (run git lfs pull)"},
