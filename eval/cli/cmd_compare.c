@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "analysis/report/comparing.h"
+#include "analysis/report/page.h"
+#include "analysis/report/stage_matching.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/comparing.h"
-#include "eval/cli/matching.h"
-#include "eval/cli/page.h"
-#include "eval/cli/reading.h"
+#include "eval/cli/reading_options.h"
 
 /* Pairs of runs, or with --match pairs of stages. */
 static wane_status show(const wane_reading *r, const wane_compare_question *question,

@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/report/correlating.h"
+#include "analysis/report/page.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/correlating.h"
-#include "eval/cli/page.h"
-#include "eval/cli/reading.h"
+#include "eval/cli/reading_options.h"
 
 static void say_left_out(const wane_reading *r, const wane_correlating *job)
 {

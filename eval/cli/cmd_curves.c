@@ -4,14 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/report/curves.h"
+#include "analysis/report/frontier.h"
+#include "analysis/report/layers.h"
+#include "analysis/report/looks.h"
+#include "analysis/report/matrices.h"
+#include "analysis/report/page.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/curves.h"
-#include "eval/cli/frontier.h"
-#include "eval/cli/layers.h"
-#include "eval/cli/looks.h"
-#include "eval/cli/matrices.h"
-#include "eval/cli/page.h"
-#include "eval/cli/reading.h"
+#include "eval/cli/reading_options.h"
 #include "store/base/text.h"
 
 /* Writes a chart, or prints the query (freed in any case). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "analysis/report/curves.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/curves.h"
 #include "eval/cli/experiment_call.h"
 
 /* The main job, small enough for minutes, on a model made from its seed. */

@@ -2,13 +2,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/report/live.h"
+#include "analysis/report/page.h"
 #include "analysis/statistics/paired.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/compare.h"
-#include "eval/cli/diff.h"
-#include "eval/cli/page.h"
-#include "eval/cli/progress.h"
+#include "eval/cli/pair_options.h"
 #include "eval/cli/task_options.h"
+#include "eval/pair/diff.h"
 
 typedef struct diff_call {
     wane_pair_question question;
@@ -123,7 +123,7 @@ static wane_status measure_corpus(wane_diff *diff, const wane_text_request *requ
     wane_diff_corpus *c = diff->corpus = wane_alloc(1, sizeof *c);
     if (!c) return wane_fail_memory(err, "diff", request->path);
     WANE_TRY(wane_text_data_open(&c->text, pair, request, err));
-    wane_progress_live("likelihood of %s", c->text.corpus.name);
+    wane_live_show("likelihood of %s", c->text.corpus.name);
     WANE_TRY(wane_measure_likelihood(&c->before, pair->base, NULL, NULL, &c->text.windows,
                                      pair->pool, err));
     /* Distributions over different vocabularies have no KL, nor those that are none. */
@@ -140,7 +140,7 @@ static wane_status measure_corpus(wane_diff *diff, const wane_text_request *requ
     for (size_t i = 0; i < c->before.windows; i++) nll[i] = c->before.window[i].nll;
     WANE_TRY(wane_likelihood_paired(&c->change_stderr, &c->after, nll, &c->text.windows, err));
 done:
-    wane_progress_clear();
+    wane_live_clear();
     wane_free(nll);
     return st;
 }
@@ -150,7 +150,7 @@ static wane_status measure_task(wane_diff_task *t, const wane_pair *pair,
 {
     wane_status st = WANE_OK;
     WANE_TRY(wane_task_data_open(&t->data, pair, request, err));
-    wane_progress_live("accuracy on %s", t->data.task.name);
+    wane_live_show("accuracy on %s", t->data.task.name);
     WANE_TRY(wane_measure_accuracy(&t->before, pair->base, NULL, NULL, &t->data.task, t->data.split,
                                    &t->data.prompts, false, pair->pool, err));
     WANE_TRY(wane_measure_accuracy(&t->after, pair->tuned, NULL, NULL, &t->data.task, t->data.split,
@@ -166,7 +166,7 @@ static wane_status measure_task(wane_diff_task *t, const wane_pair *pair,
     }
     t->p = wane_mcnemar_exact(t->only_before, t->only_after);
 done:
-    wane_progress_clear();
+    wane_live_clear();
     return st;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "analysis/report/page.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/page.h"
-#include "eval/run/environment.h"
+#include "eval/compute/environment.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/base/threads.h"

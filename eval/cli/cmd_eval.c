@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/report/live.h"
+#include "analysis/report/page.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/models.h"
-#include "eval/cli/page.h"
-#include "eval/cli/progress.h"
 #include "eval/cli/task_options.h"
+#include "eval/pair/models.h"
 #include "store/files/file.h"
 #include "store/files/json.h"
 
@@ -89,7 +89,7 @@ static wane_status measure_task(wane_text *out, wane_text *examples, wane_error 
     wane_task_request request = asked->request;
     request.path = path;
     WANE_TRY(wane_task_data_open(&data, pair, &request, err));
-    wane_progress_live("%s: %zu rows", data.task.name, data.prompts.rows);
+    wane_live_show("%s: %zu rows", data.task.name, data.prompts.rows);
     WANE_TRY(wane_measure_accuracy(&a, wane_pair_model(pair), NULL, NULL, &data.task, data.split,
                                    &data.prompts, asked->per_token, pair->pool, err));
     if (asked->json) write_json(out, &data, &a, asked);
@@ -101,7 +101,7 @@ static wane_status measure_task(wane_text *out, wane_text *examples, wane_error 
         (void)!wane_pair_not_finite("eval", pair, what, bad);
     }
 done:
-    wane_progress_clear();
+    wane_live_clear();
     wane_accuracy_free(&a);
     wane_task_data_free(&data);
     return st;

@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/report/page.h"
+#include "analysis/report/schema_parts.h"
+#include "analysis/report/terms.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/page.h"
-#include "eval/cli/schema_parts.h"
-#include "eval/cli/terms.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/files/json.h"

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/report/page.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/compare.h"
-#include "eval/cli/page.h"
+#include "eval/cli/pair_options.h"
 #include "store/files/json.h"
 #include "store/results/results.h"
 

@@ -3,9 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analysis/report/lists.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/lists.h"
-#include "eval/cli/reading.h"
+#include "eval/cli/reading_options.h"
 
 #define RUN_STATUS WANE_SQL_RUN_STATUS("s.status", "s.key")
 #define STAGE_STATUS WANE_SQL_STAGE_STATUS("g.status", "g.key")

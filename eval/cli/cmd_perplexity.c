@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/report/page.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/models.h"
-#include "eval/cli/page.h"
+#include "eval/pair/models.h"
 #include "store/files/json.h"
 
 typedef struct perplexity_call {

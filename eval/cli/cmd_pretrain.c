@@ -2,10 +2,10 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "analysis/report/page.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/models.h"
-#include "eval/cli/page.h"
-#include "eval/run/pretrain.h"
+#include "eval/experiment/pretrain.h"
+#include "eval/pair/models.h"
 #include "store/base/clock.h"
 #include "store/files/file.h"
 

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/report/lists.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/lists.h"
-#include "eval/cli/reading.h"
+#include "eval/cli/reading_options.h"
 
 enum { QUERY_PARAMETERS = 16 };
 

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/report/page.h"
 #include "eval/cli/commands.h"
 #include "eval/cli/experiment_call.h"
-#include "eval/cli/page.h"
+#include "eval/run/jobs.h"
+#include "eval/run/needs.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
 #include "store/results/results.h"

@@ -2,10 +2,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/report/page.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/page.h"
-#include "eval/cli/scaled.h"
-#include "eval/run/given.h"
+#include "eval/pair/given.h"
+#include "eval/pair/scaled.h"
 #include "store/files/file.h"
 #include "store/files/json.h"
 

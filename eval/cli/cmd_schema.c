@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/report/page.h"
+#include "analysis/report/schema_parts.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/page.h"
-#include "eval/cli/schema_parts.h"
 #include "store/base/text.h"
 #include "store/files/json.h"
 #include "store/results/results.h"

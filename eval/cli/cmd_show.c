@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "analysis/report/page.h"
+#include "analysis/report/show.h"
 #include "eval/cli/commands.h"
-#include "eval/cli/page.h"
-#include "eval/cli/reading.h"
-#include "eval/cli/show.h"
+#include "eval/cli/reading_options.h"
 
 static int run(wane_call *call)
 {

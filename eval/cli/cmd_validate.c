@@ -2,11 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/report/page.h"
 #include "eval/cli/commands.h"
 #include "eval/cli/experiment_call.h"
-#include "eval/cli/page.h"
-#include "eval/run/estimate.h"
-#include "eval/run/given.h"
+#include "eval/pair/given.h"
+#include "eval/plan/estimate.h"
+#include "eval/run/needs.h"
 #include "store/base/blas.h"
 
 /* Everything behind the settings is comments, so that the whole is an experiment file again. */

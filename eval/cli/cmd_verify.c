@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/report/page.h"
 #include "eval/cli/commands.h"
 #include "eval/cli/experiment_call.h"
-#include "eval/cli/page.h"
 #include "eval/run/verify.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"

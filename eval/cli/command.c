@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "eval/cli/page.h"
+#include "analysis/report/page.h"
 #include "store/base/text.h"
 
 int wane_cli_fail(const wane_error *err)

@@ -64,6 +64,13 @@ typedef struct wane_command {
     int (*run)(wane_call *call); /* returns the exit code */
 } wane_command;
 
+/* The entry of the option that every command writing csv has. */
+#define WANE_CSV_PLAIN(flag)                                                                       \
+    {                                                                                              \
+        "csv-plain", 0, WANE_OPTION_FLAG, &(flag), NULL,                                           \
+            "csv: no ' before texts that begin with = + - @ (spreadsheets compute them)"           \
+    }
+
 /* All subcommands, in the order of the help. */
 extern const wane_command *const wane_commands[];
 extern const size_t wane_command_count;

@@ -8,12 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "eval/cli/correlating.h"
+#include "analysis/report/correlating.h"
+#include "analysis/report/live.h"
+#include "analysis/report/page.h"
+#include "analysis/report/summary.h"
 #include "eval/cli/next.h"
-#include "eval/cli/page.h"
 #include "eval/cli/progress.h"
-#include "eval/cli/summary.h"
-#include "eval/run/warnings.h"
+#include "eval/plan/warnings.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
 #include "store/files/enclosed.h"
@@ -31,7 +32,7 @@ static void write_line(void *context, wane_level level, const char *line)
     static const char *const words[] = {"", "warning: ", "error: "};
     wane_opened *opened = context;
     char now[24];
-    wane_progress_clear();
+    wane_live_clear();
     wane_tell("%s%s\n", words[level], line);
     wane_clock_utc(now);
     if (opened->log_waits) wane_text_printf(&opened->waiting, "%s %s%s\n", now, words[level], line);
@@ -245,7 +246,7 @@ int wane_opened_run(wane_opened *o, int jobs, int threads, int worker,
                                 .progress = wane_progress_callbacks(&progress),
                                 .stop = &stop_signal};
     wane_status st = wane_run(&outcome, o->plan, &options, &err);
-    wane_progress_clear();
+    wane_live_clear();
     /* Not of a run that was refused: its count of runs would be no count of the database's. */
     if (!worker && (st != WANE_EVERSION || outcome.stages_trained || outcome.cells_filled))
         tell_outcome(o, &outcome);

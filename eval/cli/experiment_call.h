@@ -38,7 +38,7 @@ WANE_MUST_CHECK wane_status wane_opened_parse(wane_opened *out, const char *text
                                               wane_error *err);
 void wane_opened_close(wane_opened *opened);
 
-/* The plan's warnings (eval/run/warnings.h), a line each to the log. */
+/* The plan's warnings (eval/plan/warnings.h), a line each to the log. */
 WANE_MUST_CHECK wane_status wane_opened_warn(const wane_opened *opened, wane_error *err);
 
 /* Runs the plan with progress on stderr, stopping on SIGINT and SIGTERM; says how it ended. Returns

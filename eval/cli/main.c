@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/report/page.h"
 #include "eval/cli/command.h"
-#include "eval/cli/page.h"
 #include "store/base/text.h"
 
 #ifndef WANE_VERSION

@@ -4,10 +4,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "eval/cli/curves.h"
-#include "eval/cli/matrices.h"
-#include "eval/cli/reading.h"
-#include "eval/cli/show.h"
+#include "analysis/report/curves.h"
+#include "analysis/report/matrices.h"
+#include "analysis/report/reading.h"
+#include "analysis/report/show.h"
 #include "store/base/memory.h"
 
 /* A word as a shell takes it: in single quotes where it needs them. */

@@ -1,35 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/cli/progress.h"
 
-#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "eval/cli/page.h"
+#include "analysis/report/live.h"
+#include "analysis/report/page.h"
 #include "store/base/clock.h"
 #include "store/base/text.h"
-
-/* Whether a live line is on the terminal now; of the process, as the terminal is. */
-static bool live_line;
-
-void wane_progress_clear(void)
-{
-    if (live_line) (void)fputs("\r\033[K", stderr);
-    live_line = false;
-}
-
-void wane_progress_live(const char *format, ...)
-{
-    if (isatty(STDERR_FILENO) != 1) return;
-    char line[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    (void)fputs("\r\033[K", stderr);
-    wane_put(stderr, line, strlen(line));
-    live_line = true;
-}
 
 void wane_progress_start(wane_progress *progress, FILE *log, int worker)
 {
@@ -39,7 +17,7 @@ void wane_progress_start(wane_progress *progress, FILE *log, int worker)
 
 static void plain(const wane_progress *p, const char *line)
 {
-    wane_progress_clear();
+    wane_live_clear();
     /* The parent's live line is in the way of a worker's. */
     if (p->worker && isatty(STDERR_FILENO) == 1) (void)fputs("\r\033[K", stderr);
     wane_tell("%s\n", line);
@@ -80,9 +58,7 @@ static void on_step(void *context, const wane_plan *plan, size_t run, size_t pos
         plain(p, line);
         return;
     }
-    (void)fputs("\r\033[K", stderr);
-    wane_tell("%s", line);
-    live_line = true;
+    wane_live_show("%s", line);
 }
 
 static const char *plural(size_t count)
@@ -141,10 +117,10 @@ static void on_workers(void *context, int workers, const wane_run_outcome *done,
     double now = wane_clock_wall();
     if (!p->live || now - p->last < seconds) return;
     p->last = now;
-    wane_progress_live("%d worker%s: %zu of %zu stages trained, %zu of %zu steps, %zu of %zu cells",
-                       workers, plural((size_t)workers), done->stages_trained, need->stages_missing,
-                       done->steps_trained, need->steps_missing, done->cells_filled,
-                       need->cells_missing);
+    wane_live_show("%d worker%s: %zu of %zu stages trained, %zu of %zu steps, %zu of %zu cells",
+                   workers, plural((size_t)workers), done->stages_trained, need->stages_missing,
+                   done->steps_trained, need->steps_missing, done->cells_filled,
+                   need->cells_missing);
 }
 
 wane_run_progress wane_progress_callbacks(wane_progress *progress)

@@ -20,9 +20,5 @@ typedef struct wane_progress {
 
 void wane_progress_start(wane_progress *progress, FILE *log, int worker);
 wane_run_progress wane_progress_callbacks(wane_progress *progress);
-/* On a terminal the live line shows this instead; elsewhere nothing. */
-void wane_progress_live(const char *format, ...) WANE_PRINTF(1, 2);
-/* Wipes the live line, so that a message can be written. */
-void wane_progress_clear(void);
 
 #endif

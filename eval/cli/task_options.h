@@ -5,7 +5,7 @@
 #define EVAL_CLI_TASK_OPTIONS_H
 
 #include "eval/cli/command.h"
-#include "eval/cli/models.h"
+#include "eval/pair/models.h"
 
 typedef struct wane_task_options {
     wane_option_list tasks, labels;

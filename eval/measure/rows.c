@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "eval/model/kernels.h"
+#include "eval/compute/kernels.h"
 #include "store/base/matrix.h"
 #include "store/base/memory.h"
 

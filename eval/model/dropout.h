@@ -4,7 +4,7 @@
 #ifndef EVAL_MODEL_DROPOUT_H
 #define EVAL_MODEL_DROPOUT_H
 
-#include "eval/model/kernels.h"
+#include "eval/compute/kernels.h"
 #include "eval/model/pass.h"
 
 /* One adapted weight's mask. */

@@ -13,6 +13,11 @@ const wane_factor *wane_linear_factor(const wane_pass *pass, const wane_layer_in
     return at < 0 ? NULL : &adapter->factor[at];
 }
 
+const float *wane_pass_weight(const wane_pass *pass, size_t parameter)
+{
+    return pass->model->weights + pass->parameters.parameter[parameter].offset;
+}
+
 static const wane_factor *frozen_factor(const wane_pass *pass, const wane_layer_index *index,
                                         wane_slot slot)
 {

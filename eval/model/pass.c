@@ -5,11 +5,6 @@
 
 #include "eval/model/state.h"
 
-const float *wane_pass_weight(const wane_pass *pass, size_t parameter)
-{
-    return pass->model->weights + pass->parameters.parameter[parameter].offset;
-}
-
 static size_t largest_rank(const wane_adapter *adapter)
 {
     size_t rank = 0;

@@ -8,8 +8,8 @@
 #ifndef EVAL_MODEL_STATE_H
 #define EVAL_MODEL_STATE_H
 
-#include "eval/model/attention.h"
-#include "eval/model/kernels.h"
+#include "eval/compute/attention.h"
+#include "eval/compute/kernels.h"
 #include "eval/model/layout.h"
 #include "eval/model/pass.h"
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "eval/run/work.h"
+#include "eval/run/gates.h"
 #include "store/base/text.h"
 #include "store/results/query.h"
 

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "eval/run/needs.h"
+#include "eval/run/path.h"
 #include "store/base/memory.h"
 
 extern char **environ;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What became of a stage, as the views say it, for those who watch a run.
  */
-#include "eval/run/work.h"
+#include "eval/run/gates.h"
+#include "eval/run/seal.h"
 #include "store/results/query.h"
 
 wane_status wane_outcome_of_stage(const char **out, wane_work *work, const wane_plan_run *run,

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "analysis/statistics/forgetting.h"
-#include "eval/run/track.h"
+#include "eval/cells/track.h"
+#include "eval/run/gates.h"
+#include "eval/run/seal.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/results/query.h"

@@ -15,42 +15,6 @@
 
 enum { MOST_FILES = 1000000 };
 
-static void count_found(void *context, const char *where, const char *what)
-{
-    wane_verifying *v = context;
-    v->count.found++;
-    v->found(v->context, where, what);
-}
-
-void wane_verify_report(wane_verifying *v, const char *where, const char *format, ...)
-{
-    char what[600];
-    va_list values;
-    va_start(values, format);
-    (void)vsnprintf(what, sizeof what, format, values);
-    va_end(values);
-    count_found(v, where, what);
-}
-
-wane_status wane_verify_damage(wane_verifying *v, const char *where, wane_status st,
-                               const wane_error *err)
-{
-    if (st == WANE_OK || st == WANE_ENOMEM || st == WANE_ECANCELLED || st == WANE_EBUSY) return st;
-    wane_verify_report(v, where, "%s", err->message);
-    return WANE_OK;
-}
-
-wane_status wane_verify_each(wane_verifying *v, const char *where, const char *sql,
-                             wane_verify_row function, wane_error *err)
-{
-    wane_query *query = NULL;
-    wane_status st = wane_query_open(&query, v->db, sql, NULL, 0, err);
-    while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK)
-        st = function(v, query, err);
-    wane_query_free(query);
-    return st == WANE_DONE ? WANE_OK : wane_verify_damage(v, where, st, err);
-}
-
 /* What differs between rows and their seal; false when nothing does. */
 static bool differs(char out[120], const wane_rows_hash *sealed, const wane_rows_hash *now)
 {
@@ -397,9 +361,10 @@ wane_status wane_verify(wane_verifying *v, wane_error *err)
     artifacts all = {0};
     wane_status st = WANE_OK;
     WANE_TRY(wane_results_begin_reading(v->db, err));
+    WANE_TRY(wane_verify_damage(v, "file", wane_results_integrity(v->db, wane_verify_found, v, err),
+                                err));
     WANE_TRY(
-        wane_verify_damage(v, "file", wane_results_integrity(v->db, count_found, v, err), err));
-    WANE_TRY(wane_verify_damage(v, "file", wane_results_shape(v->db, count_found, v, err), err));
+        wane_verify_damage(v, "file", wane_results_shape(v->db, wane_verify_found, v, err), err));
     WANE_TRY(wane_verify_each(v, "cell", every_cell, check_cell, err));
     WANE_TRY(check_strays(v, err));
     WANE_TRY(check_seals(v, err));

@@ -10,8 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "eval/run/needs.h"
+#include "eval/run/seal.h"
 #include "eval/run/verify_parts.h"
-#include "eval/run/work.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
 #include "store/base/text.h"

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/run/seal.h"
 #include "eval/run/verify_parts.h"
-#include "eval/run/work.h"
 #include "store/base/memory.h"
 #include "store/results/query.h"
 

@@ -7,6 +7,8 @@
 #include "eval/run/verify.h"
 #include "store/results/query.h"
 
+/* As a wane_results_integrity and _shape want it; context: the wane_verifying. */
+void wane_verify_found(void *context, const char *where, const char *what);
 /* Counts and tells one finding; longer ones are cut at 600 bytes. */
 void wane_verify_report(wane_verifying *v, const char *where, const char *format, ...)
     WANE_PRINTF(3, 4);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/model/kernels.h"
+#include "eval/compute/kernels.h"
 #include "eval/model/pass.h"
 #include "store/base/blas.h"
 #include "store/base/clock.h"

@@ -2,7 +2,7 @@
  * Experiment files. What is read is printed with every default, and that must read back to a file
  * that prints the same.
  */
-#include "eval/run/experiment.h"
+#include "eval/experiment/experiment.h"
 #include "store/base/text.h"
 #include "tests/fuzz/fuzz.h"
 

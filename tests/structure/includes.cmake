@@ -6,8 +6,9 @@ set(root "${CMAKE_ARGV3}")
 set(rooms
   store/base store/files store/results
   tasks/text tasks/data tasks/builtin
-  analysis/spectra analysis/statistics analysis/charts
-  eval/model eval/train eval/measure eval/run eval/cli)
+  analysis/spectra analysis/statistics analysis/charts analysis/report
+  eval/compute eval/model eval/train eval/measure eval/pair eval/experiment eval/stages eval/cells
+  eval/plan eval/run eval/cli)
 # foreign header = the only files that may include it
 set(foreign
   "cblas.h=store/base/blas.c"

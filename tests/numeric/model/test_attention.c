@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "eval/model/attention.h"
+#include "eval/compute/attention.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
 #include "tests/support/support.h"

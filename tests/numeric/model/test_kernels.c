@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "eval/model/kernels.h"
+#include "eval/compute/kernels.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
 #include "tests/support/support.h"

@@ -9,10 +9,10 @@
 
 #include <sqlite3.h>
 
+#include "analysis/report/correlating.h"
+#include "analysis/report/frontier.h"
+#include "analysis/report/stage_matching.h"
 #include "analysis/statistics/correlation.h"
-#include "eval/cli/correlating.h"
-#include "eval/cli/frontier.h"
-#include "eval/cli/matching.h"
 #include "store/results/query.h"
 #include "store/results/results.h"
 #include "tests/support/support.h"

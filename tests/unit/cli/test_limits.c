@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/cli/page.h"
+#include "analysis/report/page.h"
 #include "store/base/clock.h"
 #include "store/results/results.h"
 #include "tests/support/process.h"

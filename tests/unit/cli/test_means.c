@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/cli/comparing.h"
-#include "eval/cli/curves.h"
-#include "eval/cli/frontier.h"
-#include "eval/cli/summary.h"
+#include "analysis/report/comparing.h"
+#include "analysis/report/curves.h"
+#include "analysis/report/frontier.h"
+#include "analysis/report/summary.h"
 #include "store/base/text.h"
 #include "store/results/query.h"
 #include "tests/support/support.h"

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/cli/checkpoint.h"
-#include "eval/cli/names.h"
+#include "eval/pair/checkpoint.h"
+#include "eval/pair/checkpoint_names.h"
 #include "store/base/random.h"
 #include "tests/support/support.h"
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "eval/run/pretrain.h"
+#include "eval/experiment/pretrain.h"
 #include "store/base/clock.h"
 #include "store/files/file.h"
 #include "tests/support/process.h"

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "analysis/spectra/spectrum.h"
-#include "eval/cli/spectra_of_pair.h"
 #include "eval/model/model.h"
+#include "eval/pair/spectra_of_pair.h"
 #include "eval/train/train.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"

@@ -2,13 +2,13 @@
  * Tables of means: over the runs that are done, a baseline with the weights of its count, digits
  * enough.
  */
-#include "eval/cli/summary.h"
+#include "analysis/report/summary.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "eval/cli/curves.h"
+#include "analysis/report/curves.h"
 #include "store/base/text.h"
 #include "store/results/query.h"
 #include "tests/support/support.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "eval/model/model.h"
-#include "eval/run/given.h"
+#include "eval/pair/given.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
 #include "store/files/package.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The rows of a training: the order of each epoch, and the rows of several tasks joined.
  */
-#include "eval/run/batches.h"
+#include "eval/stages/batches.h"
 #include "store/base/random.h"
 #include "tests/support/support.h"
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "eval/run/estimate.h"
+#include "eval/plan/estimate.h"
 #include "tests/support/support.h"
 
 /* %s: the method. */

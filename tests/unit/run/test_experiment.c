@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "eval/run/experiment.h"
+#include "eval/experiment/experiment.h"
+#include "store/base/matrix_name.h"
 #include "tests/support/support.h"
 
 static const char whole[] =

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "eval/run/experiment.h"
+#include "eval/experiment/experiment.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
 #include "tests/support/support.h"

@@ -4,7 +4,9 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "eval/run/work.h"
+#include "eval/plan/plan.h"
+#include "eval/run/gates.h"
+#include "eval/stages/gate.h"
 #include "store/base/memory.h"
 #include "store/results/query.h"
 #include "tests/support/support.h"

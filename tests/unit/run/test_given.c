@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/run/given.h"
+#include "eval/pair/given.h"
 #include "store/base/random.h"
 #include "store/base/text.h"
 #include "store/files/file.h"

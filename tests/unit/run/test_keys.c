@@ -8,8 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "eval/run/track.h"
-#include "eval/run/work.h"
+#include "eval/cells/track.h"
+#include "eval/plan/plan.h"
+#include "eval/stages/work.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
 #include "store/files/yaml.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval/run/plan.h"
+#include "eval/plan/plan.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/files/file.h"

@@ -4,7 +4,7 @@
  */
 #include <stdio.h>
 
-#include "eval/run/spectra.h"
+#include "eval/cells/cell_matrices.h"
 #include "store/base/memory.h"
 #include "tests/support/support.h"
 

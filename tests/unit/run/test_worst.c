@@ -4,7 +4,8 @@
  */
 #include <math.h>
 
-#include "eval/run/track.h"
+#include "eval/cells/track.h"
+#include "eval/plan/plan.h"
 #include "tests/support/support.h"
 
 static const char experiment[] =

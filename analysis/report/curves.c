@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analysis/report/curves.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/report/columns.h"
+#include "analysis/report/measures.h"
+#include "analysis/statistics/summary.h"
+
+enum { STAGES_MOST = 10000, GROUPS_MOST = 10000 };
+
+void wane_curves_free(wane_curves *c)
+{
+    if (!c) return;
+    wane_arena_free(c->arena);
+    wane_free(c->group);
+    wane_free(c->stage_name);
+    wane_free(c->guess);
+    wane_free(c->point);
+    wane_free(c);
+}
+
+/* Columns of write_sql's rows. */
+enum { EXPERIMENT, GROUP, RUN, STAGE, TRAINED, X, Y, COLLAPSED };
+
+/* Runs in the order of the plan. */
+static wane_status write_sql(wane_text *sql, wane_results *db, const wane_curves_request *r,
+                             wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_text_string(sql, "WITH y AS MATERIALIZED (");
+    const wane_counting *counting = r->counted ? &r->counting : NULL;
+    const wane_measure y = {r->metric, r->task, r->corpus, counting};
+    const wane_measure x = {.metric = r->x, .counting = counting};
+    WANE_TRY(wane_measure_sql(sql, db, &y, err));
+    wane_text_string(sql, ")");
+    if (r->x) {
+        wane_text_string(sql, ", x AS MATERIALIZED (");
+        WANE_TRY(wane_measure_sql(sql, db, &x, err));
+        wane_text_string(sql, ")");
+    }
+    wane_text_printf(sql,
+                     ", flag AS MATERIALIZED (SELECT experiment, run, position, collapsed FROM "
+                     "stage_summary) SELECT l.experiment, l.\"%s\", l.run, y.position, t.name, %s, "
+                     "y.value, f.collapsed FROM run_list l JOIN run r ON r.key = l.key "
+                     "JOIN y ON y.experiment = l.experiment AND y.run = l.run ",
+                     r->by, r->x ? "x.value" : "y.position");
+    if (r->x)
+        wane_text_string(sql, "JOIN x ON x.experiment = l.experiment AND x.run = l.run "
+                              "AND x.position = y.position AND y.position > 0 "
+                              "AND x.value IS NOT NULL ");
+    wane_text_string(sql,
+                     "LEFT JOIN run_stage p ON p.run = r.id AND p.position = y.position "
+                     "LEFT JOIN task t ON t.id = p.task LEFT JOIN flag f ON f.experiment = "
+                     "l.experiment AND f.run = l.run AND f.position = y.position "
+                     "WHERE y.value IS NOT NULL AND " WANE_USABLE_RUNS "ORDER BY r.id, y.position");
+done:
+    return st;
+}
+
+typedef struct reader {
+    wane_curves *curves;
+    bool several;         /* experiments, so that groups bear their names */
+    const char **trained; /* per stage: the task all runs agree on, or "" */
+} reader;
+
+wane_status wane_curves_group(wane_curves *c, size_t *out, const char *experiment,
+                              const char *value, wane_error *err)
+{
+    wane_text name = {0};
+    if (experiment) wane_text_printf(&name, "%s/", experiment);
+    wane_text_string(&name, value ? value : "none");
+    wane_status st = wane_text_check(&name, "curves", "group", err);
+    if (st != WANE_OK) goto done;
+    for (*out = 0; *out < c->groups && strcmp(c->group[*out], name.data) != 0; ++*out) {
+    }
+    if (*out < c->groups) goto done;
+    if (c->groups == GROUPS_MOST) {
+        st = wane_fail(err, WANE_EINVAL, "curves: %s: more than %d values", c->request.by,
+                       GROUPS_MOST);
+        goto done;
+    }
+    const char **more = wane_realloc(c->group, c->groups + 1, sizeof *more);
+    if (more) c->group = more;
+    const char *copy = wane_arena_strdup(c->arena, name.data);
+    if (!more || !copy) st = wane_fail_memory(err, "curves", "groups");
+    else c->group[c->groups++] = copy;
+done:
+    wane_text_free(&name);
+    return st;
+}
+
+wane_status wane_curves_add(wane_curves *c, wane_curves_point point, wane_error *err)
+{
+    if (c->points == c->room) {
+        size_t room = c->room ? 2 * c->room : 256;
+        wane_curves_point *more = wane_realloc(c->point, room, sizeof *more);
+        if (!more) return wane_fail_memory(err, "curves", "points");
+        c->point = more;
+        c->room = room;
+    }
+    c->point[c->points++] = point;
+    return WANE_OK;
+}
+
+/* Notes which task a stage is trained on, "" once two runs differ. */
+static wane_status note_stage(reader *r, size_t stage, const char *task, wane_error *err)
+{
+    wane_curves *c = r->curves;
+    if (stage >= c->stages) {
+        const char **more = wane_realloc(r->trained, stage + 1, sizeof *more);
+        if (!more) return wane_fail_memory(err, "curves", "stages");
+        r->trained = more;
+        while (c->stages <= stage) r->trained[c->stages++] = NULL;
+    }
+    if (!task) task = "";
+    if (r->trained[stage] && strcmp(r->trained[stage], task) != 0) r->trained[stage] = "";
+    if (!r->trained[stage]) r->trained[stage] = wane_arena_strdup(c->arena, task);
+    return r->trained[stage] ? WANE_OK : wane_fail_memory(err, "curves", "stages");
+}
+
+static wane_status take_row(reader *r, const wane_query *q, wane_error *err)
+{
+    wane_curves *c = r->curves;
+    int64_t stage = wane_query_int(q, STAGE);
+    wane_curves_point p = {.n = 1,
+                           .x = wane_query_double(q, X),
+                           .y = wane_query_double(q, Y),
+                           .collapsed = wane_query_double(q, COLLAPSED)};
+    wane_status st = WANE_OK;
+    if (stage < 0 || stage > STAGES_MOST)
+        return wane_fail(err, WANE_EFORMAT, "curves: stage: a position out of range");
+    p.stage = (size_t)stage;
+    WANE_TRY(note_stage(r, p.stage, wane_query_text(q, TRAINED), err));
+    WANE_TRY(wane_curves_group(c, &p.group, r->several ? wane_query_text(q, EXPERIMENT) : NULL,
+                               wane_query_text(q, GROUP), err));
+    p.run = wane_arena_strdup(c->arena, wane_query_text(q, RUN));
+    if (!p.run) return wane_fail_memory(err, "curves", "points");
+    st = wane_curves_add(c, p, err);
+done:
+    return st;
+}
+
+static wane_status count_experiments(bool *several, wane_results *db, const char *experiment,
+                                     wane_error *err)
+{
+    wane_query *query = NULL;
+    const wane_binding binding = {
+        "experiment", {.type = experiment ? WANE_VALUE_TEXT : WANE_VALUE_NULL, .text = experiment}};
+    wane_status st = wane_query_open(&query, db,
+                                     "SELECT count(DISTINCT l.experiment) FROM run_list l "
+                                     "WHERE " WANE_USABLE_RUNS,
+                                     &binding, 1, err);
+    if (st == WANE_OK) st = wane_query_next(query, err);
+    if (st == WANE_OK) *several = wane_query_int(query, 0) > 1;
+    wane_query_free(query);
+    return st;
+}
+
+static wane_status read_rows(reader *r, wane_results *db, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_curves_request *request = &r->curves->request;
+    wane_text sql = {0};
+    wane_query *query = NULL;
+    wane_binding binding = {"experiment", {.type = WANE_VALUE_NULL}};
+    if (request->experiment)
+        binding.value = (wane_value){.type = WANE_VALUE_TEXT, .text = request->experiment};
+    WANE_TRY(write_sql(&sql, db, request, err));
+    WANE_TRY(wane_text_check(&sql, "curves", "query", err));
+    WANE_TRY(wane_query_open(&query, db, sql.data, &binding, 1, err));
+    while ((st = wane_query_next(query, err)) == WANE_OK) WANE_TRY(take_row(r, query, err));
+    if (st == WANE_DONE) st = WANE_OK;
+    if (st == WANE_OK && r->curves->points == 0)
+        st = wane_fail(err, WANE_ENUMERIC, "curves: %s: no finished run has a value%s%s",
+                       request->metric, request->x ? " beside " : "", request->x ? request->x : "");
+done:
+    wane_query_free(query);
+    wane_text_free(&sql);
+    return st;
+}
+
+static wane_status name_stages(reader *r, wane_error *err)
+{
+    wane_curves *c = r->curves;
+    wane_text text = {0};
+    wane_status st = WANE_OK;
+    bool agree = true;
+    c->stage_name = wane_alloc(c->stages, sizeof *c->stage_name);
+    if (!c->stage_name) return wane_fail_memory(err, "curves", "stages");
+    for (size_t i = 1; i < c->stages; i++) agree = agree && r->trained[i] && *r->trained[i];
+    for (size_t i = 0; i < c->stages; i++) {
+        wane_text_clear(&text);
+        wane_text_printf(&text, "%zu", i);
+        if (i == 0) wane_text_string(&text, " base");
+        else if (agree) wane_text_printf(&text, " %s", r->trained[i]);
+        WANE_TRY(wane_text_check(&text, "curves", "stages", err));
+        c->stage_name[i] = wane_arena_strdup(c->arena, text.data);
+        if (!c->stage_name[i]) {
+            st = wane_fail_memory(err, "curves", "stages");
+            goto done;
+        }
+    }
+done:
+    wane_text_free(&text);
+    return st;
+}
+
+/* Rows come by run and stage; equal places keep that order. */
+static int by_group(const void *a, const void *b)
+{
+    const wane_curves_point *p = a, *q = b;
+    if (p->group != q->group) return p->group < q->group ? -1 : 1;
+    if (p->stage != q->stage) return p->stage < q->stage ? -1 : 1;
+    int order = p->run && q->run ? strcmp(p->run, q->run) : 0;
+    return order ? order : p->y < q->y ? -1 : p->y > q->y;
+}
+
+wane_status wane_curves_average(wane_curves *c, wane_error *err)
+{
+    qsort(c->point, c->points, sizeof *c->point, by_group);
+    double *y = wane_alloc(c->points, sizeof *y);
+    if (!y) return wane_fail_memory(err, "curves", "means");
+    size_t kept = 0;
+    for (size_t i = 0; i < c->points;) {
+        wane_curves_point p = c->point[i];
+        size_t n = 0;
+        double collapsed = NAN;
+        for (; i < c->points && c->point[i].group == p.group && c->point[i].stage == p.stage; i++) {
+            double flag = c->point[i].collapsed;
+            if (!isnan(flag)) collapsed = isnan(collapsed) ? flag : collapsed + flag;
+            y[n++] = c->point[i].y;
+        }
+        wane_summary s = wane_summarise(y, n);
+        p.run = NULL;
+        p.n = s.n;
+        p.y = s.mean;
+        p.collapsed = collapsed;
+        p.sd = s.sd;
+        p.low = c->request.interval ? s.low : s.mean - s.sd;
+        p.high = c->request.interval ? s.high : s.mean + s.sd;
+        c->point[kept++] = p;
+    }
+    c->points = kept;
+    wane_free(y);
+    return WANE_OK;
+}
+
+static wane_status copy_request(wane_curves *c, const wane_curves_request *r, wane_error *err)
+{
+    wane_curves_request *to = &c->request;
+    *to = *r;
+    const char **const texts[] = {
+        &to->experiment,    &to->metric,          &to->by, &to->x, &to->corpus, &to->task,
+        &to->counting.side, &to->counting.against};
+    c->arena = wane_arena_new();
+    if (!c->arena) return wane_fail_memory(err, "curves", r->metric);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (!*texts[i]) continue;
+        *texts[i] = wane_arena_strdup(c->arena, *texts[i]);
+        if (!*texts[i]) return wane_fail_memory(err, "curves", r->metric);
+    }
+    return WANE_OK;
+}
+
+wane_curves_kind wane_curves_kind_of(const wane_curves_request *r)
+{
+    if (!r->x) return WANE_CURVES_STAGES;
+    if (strcmp(r->x, "epsilon") == 0) return WANE_CURVES_EPSILON;
+    return strcmp(r->x, "k") == 0 ? WANE_CURVES_K : WANE_CURVES_SCATTER;
+}
+
+static wane_status read_measures(wane_curves *c, wane_results *db, bool several, wane_error *err)
+{
+    const wane_curves_request *r = &c->request;
+    reader reading = {.curves = c, .several = several};
+    wane_status st = WANE_OK;
+    if (r->counted && !wane_counting_metric(r->metric) && !(r->x && wane_counting_metric(r->x))) {
+        st = wane_fail(err, WANE_EINVAL,
+                       "curves: %s: k, epsilon, side and against go with intruders, "
+                       "intruders_unresolved, intruders_existing and intruder_energy",
+                       r->metric);
+        goto done;
+    }
+    if (r->counted) WANE_TRY(wane_counting_check(db, &r->counting, r->experiment, err));
+    WANE_TRY(read_rows(&reading, db, err));
+    WANE_TRY(name_stages(&reading, err));
+    if (!r->x) WANE_TRY(wane_curves_average(c, err));
+    else qsort(c->point, c->points, sizeof *c->point, by_group);
+    WANE_TRY(wane_curves_add_null(c, db, several, err));
+    if (!r->x) WANE_TRY(wane_curves_guess(c, db, several, err));
+done:
+    wane_free(reading.trained);
+    return st;
+}
+
+wane_status wane_curves_read(wane_curves **out, wane_results *db, const wane_curves_request *r,
+                             wane_error *err)
+{
+    bool several = false;
+    wane_status st = wane_columns_check(db, "curves", "run_list", &r->by, 1, err);
+    if (st != WANE_OK) return st;
+    wane_curves *c = wane_alloc(1, sizeof *c);
+    if (!c) return wane_fail_memory(err, "curves", r->metric);
+    WANE_TRY(copy_request(c, r, err));
+    c->kind = wane_curves_kind_of(r);
+    WANE_TRY(count_experiments(&several, db, r->experiment, err));
+    if (c->kind == WANE_CURVES_EPSILON || c->kind == WANE_CURVES_K)
+        WANE_TRY(wane_curves_count(c, db, several, err));
+    else WANE_TRY(read_measures(c, db, several, err));
+    *out = c;
+    c = NULL;
+done:
+    wane_curves_free(c);
+    return st;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Lists of what a database holds.
+ */
+#ifndef ANALYSIS_REPORT_LISTS_H
+#define ANALYSIS_REPORT_LISTS_H
+
+#include "analysis/report/reading.h"
+#include "analysis/report/sheet.h"
+
+/* One row per named query, with its parameters and their defaults. */
+WANE_MUST_CHECK wane_status wane_list_queries(wane_query **out, wane_results *db, wane_error *err);
+
+/* One row per metric that has a value or a reason: those of the table metric and the columns of
+ * stage_summary, with how many there are and from where to where they go. */
+WANE_MUST_CHECK wane_status wane_list_metrics(wane_query **out, wane_results *db, wane_error *err);
+
+/* Whether runs of more than one experiment are shown. */
+WANE_MUST_CHECK wane_status wane_list_several(bool *out, const wane_reading *reading,
+                                              wane_error *err);
+
+#endif

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analysis/report/matrices.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analysis/charts/chart.h"
+#include "analysis/report/measures.h"
+#include "analysis/report/sheet.h"
+#include "analysis/statistics/summary.h"
+
+/* Scores of one cell lie together, cells of one matrix by stage, then by task. */
+static const char sql[] =
+    "SELECT l.experiment, l.method, l.order_name, a.position, coalesce(a.trained, '(base)'), "
+    "a.task, a.accuracy, a.majority FROM run_list l JOIN accuracy_matrix a ON a.experiment = "
+    "l.experiment "
+    "AND a.run = l.run JOIN (SELECT experiment, method, order_name, min(id) AS first FROM "
+    "(SELECT e.key AS experiment, r.method, r.order_name, r.id FROM run r "
+    "JOIN experiment e ON e.id = r.experiment) GROUP BY 1, 2, 3) f "
+    "ON f.experiment = l.experiment AND f.method = l.method AND f.order_name = l.order_name "
+    "WHERE " WANE_USABLE_RUNS "ORDER BY f.first, a.position, a.task_position IS NULL, "
+    "a.task_position, a.task, l.seed";
+enum { EXPERIMENT, METHOD, ORDER, POSITION, TRAINED, TASK, ACCURACY, MAJORITY };
+
+typedef struct score {
+    const char *experiment, *method, *order, *trained, *task;
+    int64_t position;
+    double accuracy, majority;
+} score;
+
+typedef struct scores {
+    score *item;
+    size_t count, room;
+} scores;
+
+void wane_matrices_free(wane_matrices *m)
+{
+    if (!m) return;
+    wane_arena_free(m->arena);
+    wane_free(m);
+}
+
+/* The text of the row before where it is the same, else a copy. */
+static const char *keep(wane_arena *arena, const char *before, const char *text)
+{
+    if (!text) return NULL;
+    return before && strcmp(before, text) == 0 ? before : wane_arena_strdup(arena, text);
+}
+
+static wane_status take_score(scores *s, wane_arena *arena, const wane_query *q, wane_error *err)
+{
+    static const score none = {0};
+    if (s->count == s->room) {
+        size_t room = 2 * s->room + 256;
+        score *more = wane_realloc(s->item, room, sizeof *more);
+        if (!more) return wane_fail_memory(err, "curves", "scores");
+        s->item = more;
+        s->room = room;
+    }
+    const score *before = s->count ? &s->item[s->count - 1] : &none;
+    score now = {.experiment = keep(arena, before->experiment, wane_query_text(q, EXPERIMENT)),
+                 .method = keep(arena, before->method, wane_query_text(q, METHOD)),
+                 .order = keep(arena, before->order, wane_query_text(q, ORDER)),
+                 .trained = keep(arena, before->trained, wane_query_text(q, TRAINED)),
+                 .task = keep(arena, before->task, wane_query_text(q, TASK)),
+                 .position = wane_query_int(q, POSITION),
+                 .accuracy = wane_query_double(q, ACCURACY),
+                 .majority = wane_query_double(q, MAJORITY)};
+    if (!now.experiment || !now.method || !now.order || !now.trained || !now.task)
+        return wane_fail_memory(err, "curves", "scores");
+    s->item[s->count++] = now;
+    return WANE_OK;
+}
+
+static bool same_matrix(const score *a, const score *b)
+{
+    return strcmp(a->experiment, b->experiment) == 0 && strcmp(a->method, b->method) == 0 &&
+           strcmp(a->order, b->order) == 0;
+}
+
+static bool same_cell(const score *a, const score *b)
+{
+    return a->position == b->position && strcmp(a->task, b->task) == 0;
+}
+
+/* The number of `name` in the list, which grows by a new one; its room is enough. */
+static size_t number_of(const char **list, size_t *count, const char *name)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(list[i], name) == 0) return i;
+    list[*count] = name;
+    return (*count)++;
+}
+
+/* Makes the matrix of `count` scores. A task trained in a later experiment file may lack rows. */
+static wane_status make_matrix(wane_method_matrix *m, wane_arena *arena, const score *s,
+                               size_t count, wane_error *err)
+{
+    *m = (wane_method_matrix){.experiment = s->experiment, .method = s->method, .order = s->order};
+    m->stages = (size_t)s[count - 1].position + 1;
+    m->trained = wane_arena_alloc(arena, m->stages, sizeof *m->trained);
+    m->task = wane_arena_alloc(arena, count, sizeof *m->task);
+    double *values = wane_arena_alloc(arena, count, sizeof *values);
+    if (!m->trained || !m->task || !values) return wane_fail_memory(err, "curves", "matrix");
+    for (size_t i = 0; i < count; i++) {
+        (void)number_of(m->task, &m->tasks, s[i].task);
+        m->trained[s[i].position] = s[i].trained;
+    }
+    m->mean = wane_arena_alloc(arena, m->stages * m->tasks, sizeof *m->mean);
+    m->sd = wane_arena_alloc(arena, m->stages * m->tasks, sizeof *m->sd);
+    m->n = wane_arena_alloc(arena, m->stages * m->tasks, sizeof *m->n);
+    m->majority = wane_arena_alloc(arena, m->tasks, sizeof *m->majority);
+    if (!m->mean || !m->sd || !m->n || !m->majority)
+        return wane_fail_memory(err, "curves", "matrix");
+    for (size_t i = 0; i < m->stages * m->tasks; i++) m->mean[i] = m->sd[i] = NAN;
+    for (size_t j = 0; j < m->tasks; j++) m->majority[j] = NAN;
+    for (size_t i = 0; i < count;) {
+        size_t task = number_of(m->task, &m->tasks, s[i].task);
+        size_t place = (size_t)s[i].position * m->tasks + task;
+        if (!isnan(s[i].majority)) m->majority[task] = s[i].majority;
+        size_t first = i, n = 0;
+        while (i < count && same_cell(&s[first], &s[i])) values[n++] = s[i++].accuracy;
+        wane_summary summary = wane_summarise(values, n);
+        m->mean[place] = summary.mean;
+        m->sd[place] = summary.sd;
+        m->n[place] = summary.n;
+        if (summary.n > m->runs) m->runs = summary.n;
+    }
+    for (size_t i = 0; i < m->stages; i++)
+        if (!m->trained[i]) m->trained[i] = "";
+    return WANE_OK;
+}
+
+static wane_status read_scores(scores *s, wane_arena *arena, wane_results *db,
+                               const char *experiment, wane_error *err)
+{
+    wane_query *query = NULL;
+    wane_binding binding = {"experiment", {.type = WANE_VALUE_NULL}};
+    if (experiment) binding.value = (wane_value){.type = WANE_VALUE_TEXT, .text = experiment};
+    wane_status st = wane_query_open(&query, db, sql, &binding, 1, err);
+    while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK)
+        st = take_score(s, arena, query, err);
+    wane_query_free(query);
+    if (st == WANE_DONE && s->count == 0)
+        return wane_fail(err, WANE_ENUMERIC,
+                         "curves: accuracy_matrix: no finished run has a score");
+    return st == WANE_DONE ? WANE_OK : st;
+}
+
+wane_status wane_matrices_read(wane_matrices **out, wane_results *db, const char *experiment,
+                               wane_error *err)
+{
+    wane_status st = WANE_OK;
+    scores s = {0};
+    wane_matrices *m = wane_alloc(1, sizeof *m);
+    if (m) m->arena = wane_arena_new();
+    if (!m || !m->arena) {
+        st = wane_fail_memory(err, "curves", "matrices");
+        goto done;
+    }
+    WANE_TRY(read_scores(&s, m->arena, db, experiment, err));
+    size_t most = 1;
+    for (size_t i = 1; i < s.count; i++) most += !same_matrix(&s.item[i - 1], &s.item[i]);
+    m->item = wane_arena_alloc(m->arena, most, sizeof *m->item);
+    if (!m->item) {
+        st = wane_fail_memory(err, "curves", "matrices");
+        goto done;
+    }
+    for (size_t i = 0, first = 0; i < s.count; first = i) {
+        while (i < s.count && same_matrix(&s.item[first], &s.item[i])) i++;
+        WANE_TRY(make_matrix(&m->item[m->count++], m->arena, &s.item[first], i - first, err));
+    }
+    *out = m;
+    m = NULL;
+done:
+    wane_matrices_free(m);
+    wane_free(s.item);
+    return st;
+}
+
+/* ------------------------------------------------------------------------------------ showing */
+
+static const char *joined(wane_arena *arena, const char *a, const char *b, const char *c)
+{
+    wane_text text = {0};
+    wane_text_printf(&text, "%s%s%s", a, b, c);
+    char *copy = text.failed ? NULL : wane_arena_strdup(arena, text.data);
+    wane_text_free(&text);
+    return copy;
+}
+
+/* What guessing the most frequent label gives, then the stages. */
+static const double *values_of_map(const wane_method_matrix *m, wane_arena *arena)
+{
+    double *values = wane_arena_alloc(arena, (m->stages + 1) * m->tasks, sizeof *values);
+    if (!values) return NULL;
+    memcpy(values, m->majority, m->tasks * sizeof *values);
+    memcpy(values + m->tasks, m->mean, m->stages * m->tasks * sizeof *values);
+    return values;
+}
+
+/* The orders of a method stand side by side. */
+static size_t map_columns(const wane_matrices *m)
+{
+    enum { MOST = 3 };
+    size_t orders = 1;
+    while (orders < m->count && strcmp(m->item[orders].method, m->item[0].method) == 0) orders++;
+    return orders > MOST || orders == 1 ? 2 : orders;
+}
+
+wane_status wane_matrices_draw(wane_text *out, const wane_matrices *matrices, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_arena *arena = wane_arena_new();
+    wane_heatmap *maps = arena ? wane_arena_alloc(arena, matrices->count, sizeof *maps) : NULL;
+    if (!maps) {
+        st = wane_fail_memory(err, "curves", "heat maps");
+        goto done;
+    }
+    for (size_t i = 0; i < matrices->count; i++) {
+        const wane_method_matrix *m = &matrices->item[i];
+        char runs[48];
+        const char **rows = wane_arena_alloc(arena, m->stages + 1, sizeof *rows);
+        if (rows) rows[0] = "(majority label)";
+        const double *values = values_of_map(m, arena);
+        for (size_t k = 0; rows && k < m->stages; k++) {
+            (void)snprintf(runs, sizeof runs, "%zu", k);
+            rows[k + 1] = joined(arena, runs, " ", m->trained[k]);
+        }
+        (void)snprintf(runs, sizeof runs, "mean over %zu run%s; ", m->runs,
+                       m->runs == 1 ? "" : "s");
+        maps[i] =
+            (wane_heatmap){.title = joined(arena, m->method, ", order ", m->order),
+                           .subtitle = joined(arena, "accuracy of every task after every stage, ",
+                                              runs, m->experiment),
+                           .x_label = "task",
+                           .y_label = "after stage",
+                           .row_names = rows,
+                           .col_names = m->task,
+                           .rows = m->stages + 1,
+                           .cols = m->tasks,
+                           .values = values,
+                           .low = 0,
+                           .high = 1};
+        if (!rows || !values || !maps[i].title || !maps[i].subtitle) {
+            st = wane_fail_memory(err, "curves", "heat maps");
+            goto done;
+        }
+    }
+    st = wane_heatmaps_svg(out, maps, matrices->count, map_columns(matrices), err);
+done:
+    wane_arena_free(arena);
+    return st;
+}
+
+static void add_place(wane_sheet *sheet, const wane_method_matrix *m, size_t stage, bool experiment)
+{
+    if (experiment) wane_sheet_text(sheet, m->experiment);
+    wane_sheet_text(sheet, m->method);
+    wane_sheet_text(sheet, m->order);
+    wane_sheet_whole(sheet, (int64_t)stage);
+    wane_sheet_text(sheet, m->trained[stage]);
+}
+
+wane_status wane_matrices_rows(wane_query **out, const wane_matrices *matrices, wane_results *db,
+                               wane_error *err)
+{
+    static const char *const columns[] = {"experiment", "method",  "order_name", "stage",
+                                          "trained",    "task",    "runs",       "mean",
+                                          "sd",         "majority"};
+    wane_sheet sheet = {0};
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        wane_sheet_column(&sheet, columns[i]);
+    for (size_t i = 0; i < matrices->count; i++) {
+        const wane_method_matrix *m = &matrices->item[i];
+        for (size_t cell = 0; cell < m->stages * m->tasks; cell++) {
+            add_place(&sheet, m, cell / m->tasks, true);
+            wane_sheet_text(&sheet, m->task[cell % m->tasks]);
+            wane_sheet_whole(&sheet, (int64_t)m->n[cell]);
+            wane_sheet_number(&sheet, m->mean[cell]);
+            wane_sheet_number(&sheet, m->sd[cell]);
+            wane_sheet_number(&sheet, m->majority[cell % m->tasks]);
+        }
+    }
+    wane_status st = wane_sheet_open(out, &sheet, db, err);
+    wane_sheet_free(&sheet);
+    return st;
+}
+
+static void add_mean(wane_sheet *sheet, const wane_method_matrix *m, size_t stage, const char *task)
+{
+    size_t j = 0;
+    while (j < m->tasks && strcmp(m->task[j], task) != 0) j++;
+    if (j == m->tasks || isnan(m->mean[stage * m->tasks + j])) {
+        wane_sheet_text(sheet, NULL);
+        return;
+    }
+    char text[96];
+    size_t n = m->n[stage * m->tasks + j];
+    double mean = m->mean[stage * m->tasks + j], sd = m->sd[stage * m->tasks + j];
+    if (isnan(sd) || stage == 0) /* stage 0 is one and the same for all runs */
+        (void)snprintf(text, sizeof text, "%.3f", mean);
+    else (void)snprintf(text, sizeof text, "%.3f +- %.3f", mean, sd);
+    if (n < m->runs) {
+        size_t used = strlen(text);
+        (void)snprintf(text + used, sizeof text - used, " (%zu of %zu)", n, m->runs);
+    }
+    wane_sheet_text(sheet, text);
+}
+
+/* Above the accuracies of a matrix, what guessing the most frequent label gives. */
+static void add_guesses(wane_sheet *sheet, const wane_method_matrix *m, const char *const *task,
+                        size_t tasks, bool experiment)
+{
+    char text[32];
+    if (experiment) wane_sheet_text(sheet, m->experiment);
+    wane_sheet_text(sheet, m->method);
+    wane_sheet_text(sheet, m->order);
+    wane_sheet_text(sheet, NULL);
+    wane_sheet_text(sheet, "(majority)");
+    for (size_t i = 0; i < tasks; i++) {
+        size_t j = 0;
+        while (j < m->tasks && strcmp(m->task[j], task[i]) != 0) j++;
+        bool known = j < m->tasks && !isnan(m->majority[j]);
+        if (known) (void)snprintf(text, sizeof text, "%.3f", m->majority[j]);
+        wane_sheet_text(sheet, known ? text : NULL);
+    }
+}
+
+/* Columns: the tasks in the order of the first matrix that has them; the experiment where there are
+ * several. */
+wane_status wane_matrices_means(wane_query **out, const wane_matrices *matrices, wane_results *db,
+                                wane_error *err)
+{
+    static const char *const columns[] = {"experiment", "method", "order", "stage", "trained on"};
+    wane_status st = WANE_OK;
+    wane_sheet sheet = {0};
+    size_t tasks = 0, most = 0;
+    bool several = false;
+    for (size_t i = 0; i < matrices->count; i++) {
+        most += matrices->item[i].tasks;
+        several = several || strcmp(matrices->item[i].experiment, matrices->item->experiment) != 0;
+    }
+    const char **task = wane_alloc(most, sizeof *task);
+    if (!task) return wane_fail_memory(err, "curves", "table");
+    for (size_t i = 0; i < matrices->count; i++)
+        for (size_t j = 0; j < matrices->item[i].tasks; j++)
+            (void)number_of(task, &tasks, matrices->item[i].task[j]);
+    for (size_t i = several ? 0 : 1; i < sizeof columns / sizeof *columns; i++)
+        wane_sheet_column(&sheet, columns[i]);
+    for (size_t j = 0; j < tasks; j++) wane_sheet_column(&sheet, task[j]);
+    for (size_t i = 0; i < matrices->count; i++) {
+        const wane_method_matrix *m = &matrices->item[i];
+        add_guesses(&sheet, m, task, tasks, several);
+        for (size_t k = 0; k < m->stages; k++) {
+            add_place(&sheet, m, k, several);
+            for (size_t j = 0; j < tasks; j++) add_mean(&sheet, m, k, task[j]);
+        }
+    }
+    st = wane_sheet_open(out, &sheet, db, err);
+    wane_sheet_free(&sheet);
+    wane_free(task);
+    return st;
+}

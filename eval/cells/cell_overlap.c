@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * An overlap cell: |U_0^T U| of one matrix, the first 32 directions of the base against those of
+ * the stage (Figs 9 and 18 of arXiv 2410.21228).
+ */
+#include <stdio.h>
+
+#include "eval/cells/cell_matrices.h"
+#include "store/base/matrix_name.h"
+#include "store/base/memory.h"
+
+enum { SIZE = 32 };
+
+static void overlap_sides(bool sides[2], const wane_experiment *x, const char *name, bool last)
+{
+    sides[WANE_SIDE_U] = sides[WANE_SIDE_V] = false;
+    for (size_t i = 0; i < x->shown_count; i++) {
+        const wane_shown_matrices *s = &x->shown[i];
+        if (!(s->all_stages || last) || !wane_matrix_named(s->pattern, name)) continue;
+        sides[WANE_SIDE_U] = sides[WANE_SIDE_U] || s->u;
+        sides[WANE_SIDE_V] = sides[WANE_SIDE_V] || s->v;
+    }
+}
+
+static wane_status overlap_settings(char out[WANE_SHA256_HEX], const bool sides[2], wane_error *err)
+{
+    char text[64];
+    int length = snprintf(text, sizeof text, "overlap %d u %d v %d", SIZE, sides[0], sides[1]);
+    return wane_sha256_bytes(out, text, (size_t)length, err);
+}
+
+static size_t add_side(wane_overlap_row *rows, const double *value, size_t size, char side,
+                       int64_t matrix)
+{
+    for (size_t i = 0; i < size; i++)
+        for (size_t j = 0; j < size; j++)
+            rows[i * size + j] = (wane_overlap_row){.matrix = matrix,
+                                                    .side = side,
+                                                    .i = (int64_t)i + 1,
+                                                    .j = (int64_t)j + 1,
+                                                    .value = value[i * size + j]};
+    return size * size;
+}
+
+wane_status wane_cell_fill_overlap(wane_work *work, const wane_cell *cell, size_t parameter,
+                                   const wane_plan_run *run, size_t position,
+                                   const wane_chain *chain, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
+    size_t smaller = p->rows < p->cols ? p->rows : p->cols;
+    size_t size = smaller < SIZE ? smaller : SIZE, count = 0;
+    wane_spectrum_options options = {
+        .top = size, .u = true, .v = true, .vectors = true, .scan = true};
+    wane_spectrum spectrum = {0};
+    bool sides[2];
+    double value[SIZE * SIZE];
+    overlap_sides(sides, work->experiment, p->name,
+                  wane_plan_ends(work->plan, run->stages[position]));
+    wane_overlap_row *rows = wane_alloc(2 * size * size, sizeof *rows);
+    WANE_TRY(rows ? WANE_OK : wane_fail_memory(err, "overlap", p->name));
+    if (!wane_weight_finite(chain->model, parameter)) {
+        wane_cell stated = *cell;
+        stated.reason = WANE_NOT_FINITE;
+        st = wane_work_commit(work, &stated, &(wane_cell_rows){0}, err);
+        goto done;
+    }
+    WANE_TRY(wane_spectrum_at(&spectrum, work, chain, position, parameter, &options, err));
+    for (int side = 0; side < 2; side++) {
+        if (!sides[side]) continue;
+        WANE_TRY(wane_spectrum_overlap(value, size, work->svd[parameter], &spectrum,
+                                       (wane_side)side, err));
+        count += add_side(rows + count, value, size, side == WANE_SIDE_U ? 'u' : 'v',
+                          work->plan->matrix_ids[parameter]);
+    }
+    WANE_TRY(wane_work_commit(work, cell,
+                              &(wane_cell_rows){.overlaps = rows, .overlap_count = count}, err));
+done:
+    wane_spectrum_free(&spectrum);
+    wane_free(rows);
+    return st;
+}
+
+wane_status wane_visit_overlaps(const wane_cell *like, const wane_plan *plan,
+                                const wane_plan_run *run, size_t position, wane_visit_cell *visit,
+                                void *context, wane_error *err)
+{
+    const wane_inputs *in = plan->inputs;
+    const wane_parameters *table = &in->base->parameters;
+    /* Of any run, whichever asks: runs that share the stage ask for the same cells. */
+    bool last = wane_plan_ends(plan, run->stages[position]);
+    wane_status st = WANE_OK;
+    for (size_t i = 0; i < table->count && st == WANE_OK; i++) {
+        bool sides[2] = {false, false};
+        char settings[WANE_SHA256_HEX];
+        wane_cell cell = *like;
+        if (table->parameter[i].linear)
+            overlap_sides(sides, in->experiment, table->parameter[i].name, last);
+        if (!sides[0] && !sides[1]) continue;
+        if ((st = overlap_settings(settings, sides, err)) != WANE_OK) break;
+        cell.measure = WANE_CELL_OVERLAP;
+        cell.subject = table->parameter[i].name;
+        cell.settings_sha256 = settings;
+        cell.data_sha256 = "";
+        st = visit(context, &cell, i, err);
+    }
+    return st;
+}

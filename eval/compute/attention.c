@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/compute/attention.h"
+
+#include <math.h>
+#include <string.h>
+
+static size_t padded(size_t count)
+{
+    return (count + WANE_LANES - 1) / WANE_LANES * WANE_LANES;
+}
+
+/* Forward: keys transposed, scores. Backward: keys and values transposed, their gradients, scores
+ * and their gradients. */
+size_t wane_attention_scratch(size_t head_width, size_t keys, bool backward)
+{
+    size_t once = (head_width + WANE_ATTENTION_ROWS) * padded(keys);
+    return backward ? 2 * once + 2 * head_width * keys : once;
+}
+
+/* The keys an item's last row sees, in the two stretches they lie in. */
+typedef struct stretch {
+    size_t token, count;
+} stretch;
+
+static void stretches(const wane_attention_item *item, size_t keys, stretch out[2])
+{
+    size_t prefix = keys < item->prefix_keys ? keys : item->prefix_keys;
+    out[0] = (stretch){item->prefix, prefix};
+    out[1] = (stretch){item->own, keys - prefix};
+}
+
+static size_t visible_keys(const wane_attention *a, size_t row)
+{
+    return (size_t)a->position[row] + 1;
+}
+
+/* One block of rows of one query head. */
+static void forward_block(const wane_attention *a, const wane_attention_item *item, size_t row,
+                          size_t rows, size_t head, const float *keys_t, size_t ldk, float *scores)
+{
+    const wane_kernels *k = a->kernels;
+    size_t width = a->head_width, ld = a->heads * width, ldv = 2 * a->kv_heads * width;
+    size_t group = a->heads / a->kv_heads, keys = visible_keys(a, row + rows - 1);
+    size_t lds = padded(keys);
+    const float *values = a->kv + (a->kv_heads + head / group) * width;
+    float *out = a->out + row * ld + head * width;
+    float sum[WANE_ATTENTION_ROWS], lse = 0;
+    k->product(rows, lds, width, a->q + row * ld + head * width, ld, 1, keys_t, ldk, scores, lds,
+               false);
+    float scale = 1.0f / sqrtf((float)width);
+    for (size_t r = 0; r < rows; r++) {
+        sum[r] = k->softmax_row(visible_keys(a, row + r), lds, scale, scores + r * lds, &lse);
+        if (a->lse) a->lse[(row + r) * a->heads + head] = lse;
+    }
+    stretch part[2];
+    stretches(item, keys, part);
+    k->product(rows, width, part[0].count, scores, lds, 1, values + part[0].token * ldv, ldv, out,
+               ld, false);
+    if (part[1].count)
+        k->product(rows, width, part[1].count, scores + part[0].count, lds, 1,
+                   values + part[1].token * ldv, ldv, out, ld, true);
+    for (size_t r = 0; r < rows; r++) k->scale(width, 1.0f / sum[r], out + r * ld);
+}
+
+void wane_attention_forward(const wane_attention *a, const wane_attention_item *item,
+                            size_t kv_head, float *scratch)
+{
+    size_t width = a->head_width, ldk = 2 * a->kv_heads * width;
+    size_t keys = visible_keys(a, item->row + item->rows - 1), ld = padded(keys);
+    size_t group = a->heads / a->kv_heads;
+    float *keys_t = scratch, *scores = scratch + width * ld;
+    const float *heads_keys = a->kv + kv_head * width;
+    stretch part[2];
+    stretches(item, keys, part);
+    a->kernels->transpose(part[0].count, width, heads_keys + part[0].token * ldk, ldk, keys_t, ld,
+                          part[0].count);
+    a->kernels->transpose(part[1].count, width, heads_keys + part[1].token * ldk, ldk,
+                          keys_t + part[0].count, ld, ld - part[0].count);
+    for (size_t done = 0; done < item->rows; done += WANE_ATTENTION_ROWS) {
+        size_t rows = item->rows - done;
+        if (rows > WANE_ATTENTION_ROWS) rows = WANE_ATTENTION_ROWS;
+        for (size_t h = kv_head * group; h < (kv_head + 1) * group; h++)
+            forward_block(a, item, item->row + done, rows, h, keys_t, ld, scores);
+    }
+}
+
+/* One block of rows of one query head: dq, and what it adds to the gradients of keys and values. */
+typedef struct backward_scratch {
+    size_t ld; /* of the transposed keys and values */
+    float *keys_t, *values_t, *scores, *gradients, *dkeys, *dvalues;
+} backward_scratch;
+
+static void backward_block(const wane_attention *a, const wane_attention_gradient *g,
+                           const wane_attention_item *item, size_t row, size_t rows, size_t head,
+                           const backward_scratch *s)
+{
+    const wane_kernels *k = a->kernels;
+    size_t width = a->head_width, ld = a->heads * width, ldk = 2 * a->kv_heads * width;
+    size_t keys = visible_keys(a, row + rows - 1), lds = padded(keys);
+    size_t at = row * ld + head * width, group = a->heads / a->kv_heads;
+    const float *q = a->q + at, *dout = g->dout + at;
+    float scale = 1.0f / sqrtf((float)width);
+    k->product(rows, lds, width, q, ld, 1, s->keys_t, s->ld, s->scores, lds, false);
+    k->product(rows, lds, width, dout, ld, 1, s->values_t, s->ld, s->gradients, lds, false);
+    for (size_t r = 0; r < rows; r++) {
+        float delta = k->dot(width, dout + r * ld, a->out + at + r * ld);
+        k->softmax_row_backward(visible_keys(a, row + r), lds, scale,
+                                a->lse[(row + r) * a->heads + head], delta, s->scores + r * lds,
+                                s->gradients + r * lds);
+    }
+    k->product(keys, width, rows, s->scores, 1, lds, dout, ld, s->dvalues, width, true);
+    k->product(keys, width, rows, s->gradients, 1, lds, q, ld, s->dkeys, width, true);
+    k->product(rows, width, keys, s->gradients, lds, 1,
+               a->kv + item->own * ldk + head / group * width, ldk, g->dq + at, ld, false);
+}
+
+static void put_key_gradients(const wane_attention *a, const wane_attention_gradient *g,
+                              const wane_attention_item *item, size_t kv_head,
+                              const backward_scratch *s)
+{
+    size_t width = a->head_width, ldk = 2 * a->kv_heads * width;
+    for (size_t j = 0; j < g->keys; j++) {
+        float *key = g->dkv + (item->own + j) * ldk + kv_head * width;
+        memcpy(key, s->dkeys + j * width, width * sizeof(float));
+        memcpy(key + a->kv_heads * width, s->dvalues + j * width, width * sizeof(float));
+    }
+}
+
+void wane_attention_backward(const wane_attention *a, const wane_attention_gradient *g,
+                             const wane_attention_item *item, size_t kv_head, float *scratch)
+{
+    size_t width = a->head_width, ldk = 2 * a->kv_heads * width, ld = padded(g->keys);
+    size_t group = a->heads / a->kv_heads, keys = 0;
+    if (item->rows) keys = visible_keys(a, item->row + item->rows - 1);
+    backward_scratch s = {.ld = ld, .keys_t = scratch};
+    s.values_t = s.keys_t + width * ld;
+    s.scores = s.values_t + width * ld;
+    s.gradients = s.scores + WANE_ATTENTION_ROWS * ld;
+    s.dkeys = s.gradients + WANE_ATTENTION_ROWS * ld;
+    s.dvalues = s.dkeys + width * g->keys;
+    memset(s.dkeys, 0, 2 * width * g->keys * sizeof(float));
+    const float *first = a->kv + item->own * ldk + kv_head * width;
+    a->kernels->transpose(keys, width, first, ldk, s.keys_t, ld, padded(keys));
+    a->kernels->transpose(keys, width, first + a->kv_heads * width, ldk, s.values_t, ld,
+                          padded(keys));
+    for (size_t done = 0; done < item->rows; done += WANE_ATTENTION_ROWS) {
+        size_t rows = item->rows - done;
+        if (rows > WANE_ATTENTION_ROWS) rows = WANE_ATTENTION_ROWS;
+        for (size_t h = kv_head * group; h < (kv_head + 1) * group; h++)
+            backward_block(a, g, item, item->row + done, rows, h, &s);
+    }
+    put_key_gradients(a, g, item, kv_head, &s);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Vectors of 16 floats in GCC's vector extension, which the compiler maps to whatever the target
+ * has. Included by kernels_body.h alone, after its target pragma.
+ */
+#ifndef EVAL_COMPUTE_KERNELS_VECTOR_H
+#define EVAL_COMPUTE_KERNELS_VECTOR_H
+
+#include <math.h>
+#include <string.h>
+
+#include "eval/compute/kernels_tables.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float vec __attribute__((vector_size(64)));
+typedef int32_t ivec __attribute__((vector_size(64)));
+typedef float half_vec __attribute__((vector_size(32)));
+typedef float quarter_vec __attribute__((vector_size(16)));
+typedef float loose_vec __attribute__((vector_size(64), aligned(4), may_alias));
+
+INLINE vec load(const float *p)
+{
+    return *(const loose_vec *)p;
+}
+
+INLINE void store(float *p, vec v)
+{
+    *(loose_vec *)p = v;
+}
+
+/* The first n < 16 lanes; the rest are `fill`. */
+INLINE vec load_part(const float *p, size_t n, float fill)
+{
+    vec v = fill - (vec){0};
+    memcpy(&v, p, n * sizeof(float));
+    return v;
+}
+
+INLINE void store_part(float *p, size_t n, vec v)
+{
+    memcpy(p, &v, n * sizeof(float));
+}
+
+INLINE vec splat(float x)
+{
+    return x - (vec){0};
+}
+
+INLINE vec choose(ivec mask, vec yes, vec no)
+{
+    return (vec)((mask & (ivec)yes) | (~mask & (ivec)no));
+}
+
+/* 0, 1, ..., 15. */
+INLINE ivec lanes(void)
+{
+    return (ivec){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+}
+
+/* A NaN in b is dropped, one in a stays. */
+INLINE vec vmax(vec a, vec b)
+{
+    return choose(b > a, b, a);
+}
+
+/* A fixed tree: halves onto halves. */
+INLINE float sum_lanes(vec v)
+{
+    half_vec h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                 __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+    quarter_vec q =
+        __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
+    return (q[0] + q[2]) + (q[1] + q[3]);
+}
+
+INLINE float max_lanes(vec v)
+{
+    float most = v[0];
+    for (int i = 1; i < 16; i++) most = v[i] > most ? v[i] : most;
+    return most;
+}
+
+/* exp by x = n ln 2 + r, |r| <= ln 2 / 2, a polynomial of degree 6 in r whose coefficients are the
+ * minimax ones for exp on that interval, and 2^n put into the exponent in two halves so that
+ * neither overflows. */
+INLINE vec vexp(vec x)
+{
+    const float low = -87.33654f, high = 88.72283f;
+    const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
+    ivec under = x < low;
+    x = choose(under, splat(low), x);
+    x = choose(x > high, splat(high), x);
+    vec shifted = x * 1.44269504088896341f + magic;
+    vec n = shifted - magic;
+    vec r = x - n * 0.693145751953125f;
+    r = r - n * 1.42860682030941723212e-6f;
+    vec p = splat(0x1.6a23cep-10f);
+    p = p * r + 0x1.123a2p-7f;
+    p = p * r + 0x1.5558f2p-5f;
+    p = p * r + 0x1.555492p-3f;
+    p = p * r + 0x1.fffffcp-2f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    ivec exponent = (ivec)shifted - 0x4b400000;
+    ivec first = exponent >> 1, second = exponent - first;
+    vec y = p * (vec)((first + 127) << 23) * (vec)((second + 127) << 23);
+    return choose(under, (vec){0}, y);
+}
+
+#endif

@@ -1,4 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#define WANE_KERNEL_TABLE wane_kernels_baseline
-#define WANE_KERNEL_NAME "baseline"
-#include "eval/model/kernels_body.h"

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * In which settings two config.json differ.
+ */
+#ifndef EVAL_PAIR_CONFIG_COMPARED_H
+#define EVAL_PAIR_CONFIG_COMPARED_H
+
+#include "store/base/memory.h"
+#include "store/base/text.h"
+#include "store/files/package.h"
+
+/* Both as JSON; NULL where that side has none. */
+typedef struct wane_setting {
+    const char *name, *base, *tuned;
+} wane_setting;
+
+typedef struct wane_settings {
+    wane_setting *list;
+    size_t count;
+} wane_settings;
+
+/* Of models that wane computes: the settings it understands, so that a default and the same value
+ * written out are alike. Of others: the members of the two objects, but for those that say where a
+ * file came from or how it is kept (_name_or_path, transformers_version, torch_dtype, dtype,
+ * use_cache). None where a side has no config.json. Packages may be NULL; texts live in `arena`. */
+WANE_MUST_CHECK wane_status wane_settings_compare(wane_settings *out, const wane_package *base,
+                                                  const wane_package *tuned, wane_arena *arena,
+                                                  wane_error *err);
+
+/* Lines of a page; nothing where all agree. `computed`: both sides are computed, not only read. */
+void wane_settings_write(wane_text *out, const wane_settings *settings, bool computed);
+/* "settings": [{"setting": ..., "base": ..., "tuned": ...}, ...] */
+void wane_settings_write_json(wane_text *out, const wane_settings *settings);
+
+#endif
