@@ -34,7 +34,7 @@ static void write_head(wane_text *out, const wane_comparison *pair, const wane_p
     wane_text_clear(&what);
     wane_checkpoint_describe(&what, &pair->tuned);
     wane_page_line(out, "tuned", "%s (%s)", pair->tuned.path, what.data ? what.data : "");
-    wane_settings_write(out, &pair->settings, false);
+    wane_compared_settings_write(out, &pair->settings, false);
     wane_page_line(out, "matrices", "%zu, of them %zu changed (%s)", all->count, all->changed,
                    matched ? "those that match" : "without embeddings and heads");
     wane_page_line(out, "||dW||", "%s, %s of ||W||, over these matrices",
@@ -149,7 +149,7 @@ static void write_json(wane_text *out, const wane_comparison *pair, const wane_p
         write_json_matrix(out, pair, &all->matrix[i], side, asked->question.k);
     }
     wane_text_string(out, "], ");
-    wane_settings_write_json(out, &pair->settings);
+    wane_compared_settings_write_json(out, &pair->settings);
     wane_text_string(out, ", ");
     wane_compare_write_unmatched_json(out, pair);
     wane_text_string(out, "}");

@@ -426,7 +426,8 @@ wane_status wane_comparison_open(wane_comparison *out, const char *base, const c
     WANE_TRY(open_checkpoint(&c.base, base, false, log, err));
     WANE_TRY(open_checkpoint(&c.tuned, tuned, true, log, err));
     if (!c.tuned.adapter)
-        WANE_TRY(wane_settings_compare(&c.settings, c.base.package, c.tuned.package, c.arena, err));
+        WANE_TRY(wane_compared_settings_compare(&c.settings, c.base.package, c.tuned.package,
+                                                c.arena, err));
     else WANE_TRY(wane_claims_check(&c.tuned.update, c.base.tensors, tuned, log, err));
     WANE_TRY(match_names(&c, options, log, err));
     settle_conv1d(&c, options->conv1d);

@@ -66,10 +66,10 @@ typedef struct wane_comparison {
      * compared, and unchanged. */
     const char **only[2];
     size_t only_count[2];
-    size_t skipped;         /* tensors of both that are of no real type (quantized weights, ...) */
-    size_t extra[2];        /* rows of resized vocabularies that one side alone has */
-    const char *tie;        /* what a tie made one tensor, for a page; NULL for nothing */
-    wane_settings settings; /* what differs between the two config.json */
+    size_t skipped;  /* tensors of both that are of no real type (quantized weights, ...) */
+    size_t extra[2]; /* rows of resized vocabularies that one side alone has */
+    const char *tie; /* what a tie made one tensor, for a page; NULL for nothing */
+    wane_compared_settings settings; /* what differs between the two config.json */
     wane_arena *arena;
 } wane_comparison;
 

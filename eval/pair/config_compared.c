@@ -26,19 +26,19 @@ static wane_status parse_config(wane_config *out, bool *known, const wane_packag
     return WANE_OK;
 }
 
-static wane_status add(wane_settings *out, const char *name, const char *base, const char *tuned,
-                       wane_arena *arena, wane_error *err)
+static wane_status add(wane_compared_settings *out, const char *name, const char *base,
+                       const char *tuned, wane_arena *arena, wane_error *err)
 {
-    wane_setting one = {.name = wane_arena_strdup(arena, name),
-                        .base = base ? wane_arena_strdup(arena, base) : NULL,
-                        .tuned = tuned ? wane_arena_strdup(arena, tuned) : NULL};
+    wane_compared_setting one = {.name = wane_arena_strdup(arena, name),
+                                 .base = base ? wane_arena_strdup(arena, base) : NULL,
+                                 .tuned = tuned ? wane_arena_strdup(arena, tuned) : NULL};
     if (!one.name || (base && !one.base) || (tuned && !one.tuned))
         return wane_fail_memory(err, "compare", config_name);
     out->list[out->count++] = one;
     return WANE_OK;
 }
 
-static wane_status compare_configs(wane_settings *out, const wane_config *base,
+static wane_status compare_configs(wane_compared_settings *out, const wane_config *base,
                                    const wane_config *tuned, wane_arena *arena, wane_error *err)
 {
     wane_config_difference list[WANE_CONFIG_SETTINGS];
@@ -106,8 +106,9 @@ static void write_value(wane_text *out, const wane_json *value)
     wane_text_string(out, "}");
 }
 
-static wane_status compare_member(wane_settings *out, const char *name, const wane_json *base,
-                                  const wane_json *tuned, wane_arena *arena, wane_error *err)
+static wane_status compare_member(wane_compared_settings *out, const char *name,
+                                  const wane_json *base, const wane_json *tuned, wane_arena *arena,
+                                  wane_error *err)
 {
     wane_text a = {0}, b = {0};
     wane_status st = WANE_OK;
@@ -123,7 +124,7 @@ done:
     return st;
 }
 
-static wane_status compare_objects(wane_settings *out, const wane_json *base,
+static wane_status compare_objects(wane_compared_settings *out, const wane_json *base,
                                    const wane_json *tuned, wane_arena *arena, wane_error *err)
 {
     wane_status st = WANE_OK;
@@ -147,8 +148,9 @@ static wane_status compare_objects(wane_settings *out, const wane_json *base,
 /* -------------------------------------------------------------------------------------------- all
  */
 
-wane_status wane_settings_compare(wane_settings *out, const wane_package *base,
-                                  const wane_package *tuned, wane_arena *arena, wane_error *err)
+wane_status wane_compared_settings_compare(wane_compared_settings *out, const wane_package *base,
+                                           const wane_package *tuned, wane_arena *arena,
+                                           wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_config a, b;
@@ -170,10 +172,11 @@ done:
     return st;
 }
 
-void wane_settings_write(wane_text *out, const wane_settings *settings, bool computed)
+void wane_compared_settings_write(wane_text *out, const wane_compared_settings *settings,
+                                  bool computed)
 {
     for (size_t i = 0; i < settings->count; i++) {
-        const wane_setting *s = &settings->list[i];
+        const wane_compared_setting *s = &settings->list[i];
         wane_page_line(out, i ? "" : "config.json",
                        "%.60s: %.300s in the base, %.300s in the tuned", s->name,
                        s->base ? s->base : "nothing", s->tuned ? s->tuned : "nothing");
@@ -181,11 +184,11 @@ void wane_settings_write(wane_text *out, const wane_settings *settings, bool com
     if (settings->count && computed) wane_page_line(out, "", "each side is computed under its own");
 }
 
-void wane_settings_write_json(wane_text *out, const wane_settings *settings)
+void wane_compared_settings_write_json(wane_text *out, const wane_compared_settings *settings)
 {
     wane_text_string(out, "\"settings\": [");
     for (size_t i = 0; i < settings->count; i++) {
-        const wane_setting *s = &settings->list[i];
+        const wane_compared_setting *s = &settings->list[i];
         wane_text_string(out, i ? ", {\"setting\": " : "{\"setting\": ");
         wane_json_write_string(out, s->name);
         wane_text_printf(out, ", \"base\": %s, \"tuned\": %s}", s->base ? s->base : "null",

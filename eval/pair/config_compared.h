@@ -9,26 +9,28 @@
 #include "store/files/package.h"
 
 /* Both as JSON; NULL where that side has none. */
-typedef struct wane_setting {
+typedef struct wane_compared_setting {
     const char *name, *base, *tuned;
-} wane_setting;
+} wane_compared_setting;
 
-typedef struct wane_settings {
-    wane_setting *list;
+typedef struct wane_compared_settings {
+    wane_compared_setting *list;
     size_t count;
-} wane_settings;
+} wane_compared_settings;
 
 /* Of models that wane computes: the settings it understands, so that a default and the same value
  * written out are alike. Of others: the members of the two objects, but for those that say where a
  * file came from or how it is kept (_name_or_path, transformers_version, torch_dtype, dtype,
  * use_cache). None where a side has no config.json. Packages may be NULL; texts live in `arena`. */
-WANE_MUST_CHECK wane_status wane_settings_compare(wane_settings *out, const wane_package *base,
-                                                  const wane_package *tuned, wane_arena *arena,
-                                                  wane_error *err);
+WANE_MUST_CHECK wane_status wane_compared_settings_compare(wane_compared_settings *out,
+                                                           const wane_package *base,
+                                                           const wane_package *tuned,
+                                                           wane_arena *arena, wane_error *err);
 
 /* Lines of a page; nothing where all agree. `computed`: both sides are computed, not only read. */
-void wane_settings_write(wane_text *out, const wane_settings *settings, bool computed);
+void wane_compared_settings_write(wane_text *out, const wane_compared_settings *settings,
+                                  bool computed);
 /* "settings": [{"setting": ..., "base": ..., "tuned": ...}, ...] */
-void wane_settings_write_json(wane_text *out, const wane_settings *settings);
+void wane_compared_settings_write_json(wane_text *out, const wane_compared_settings *settings);
 
 #endif

@@ -48,7 +48,7 @@ static void write_head(wane_text *out, const wane_diff *diff)
     wane_text_clear(&what);
     wane_checkpoint_describe(&what, &c->tuned);
     wane_page_line(out, "tuned", "%s (%s)", c->tuned.path, what.data ? what.data : "");
-    wane_settings_write(out, &c->settings, diff->corpus || diff->task_count);
+    wane_compared_settings_write(out, &c->settings, diff->corpus || diff->task_count);
     if (isinf(diff->merge_difference)) wane_page_line(out, "merged", "logits are not finite");
     else if (!isnan(diff->merge_difference))
         wane_page_line(out, "merged",
@@ -408,7 +408,7 @@ void wane_diff_write_json(wane_text *out, const wane_diff *diff)
     wane_text_string(out, "{");
     json_models(out, diff);
     wane_text_string(out, ", ");
-    wane_settings_write_json(out, &diff->comparison.settings);
+    wane_compared_settings_write_json(out, &diff->comparison.settings);
     wane_text_string(out, ", ");
     wane_compare_write_unmatched_json(out, &diff->comparison);
     wane_text_string(out, ", ");

@@ -12,7 +12,7 @@ const wane_log wane_compare_log = {wane_page_say, NULL};
 void wane_compare_tell_settings(const wane_comparison *c)
 {
     for (size_t i = 0; i < c->settings.count; i++) {
-        const wane_setting *s = &c->settings.list[i];
+        const wane_compared_setting *s = &c->settings.list[i];
         wane_log_line(&wane_compare_log, WANE_LOG_INFO,
                       "config.json: %.60s: %.300s in %s, %.300s in %s", s->name,
                       s->base ? s->base : "nothing", c->base.path, s->tuned ? s->tuned : "nothing",

@@ -136,7 +136,7 @@ static wane_status put_run(storing *s)
     for (int i = 0; i < 2; i++)
         WANE_TRY(wane_results_put_run_stage(s->db, s->run, i, s->stage[i], 0, s->err));
     for (size_t i = 0; i < s->pair->settings.count; i++) {
-        const wane_setting *one = &s->pair->settings.list[i];
+        const wane_compared_setting *one = &s->pair->settings.list[i];
         WANE_TRY(wane_results_put_difference(s->db, s->stage[1], one->name, one->base, one->tuned,
                                              s->err));
     }
