@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * How OpenBLAS is kept to one thread a call: a product is cut over rows or columns of C for the
+ * pool's threads, and a work buffer for each of them is mapped before the first.
+ */
 #include "store/base/blas.h"
 
 #include <cblas.h>

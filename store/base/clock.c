@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Clocks of POSIX, peak memory as /proc/self tells it, and the one deadline of the process.
+ */
 #include "store/base/clock.h"
 
 #include <inttypes.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * A digest of libcrypto's EVP interface that keeps a failure until its end, fed with bytes, with
+ * fields behind their length, and with numbers in their shortest text.
+ */
 #include "store/base/hash.h"
 
 #include <openssl/evp.h>

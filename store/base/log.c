@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * One message made one printable line and handed to the listener, if there is one.
+ */
 #include "store/base/log.h"
 
 #include <stdarg.h>

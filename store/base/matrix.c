@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Looks for the exponent of NaN and infinity bit by bit and without branches, so that a whole
+ * weight is read at the speed of memory.
+ */
 #include "store/base/matrix.h"
 
 #include <stdint.h>

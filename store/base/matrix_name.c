@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Matches a pattern's parts, cut at dots, to the parts of a name in order; parts of the name that
+ * fit none are passed over, and only within a part does * stand for anything.
+ */
 #include "store/base/matrix_name.h"
 
 #include <stddef.h>

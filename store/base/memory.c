@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The C library's allocators behind checks for overflow and the count of allocations that may still
+ * succeed, and an arena made of chained chunks of 64 KiB.
+ */
 #include "store/base/memory.h"
 
 #include <stdatomic.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Packs the place of a draw into Philox's counter of 128 bits and turns the words it gives into
+ * uniform and normal numbers (Box and Muller 1958) and permutations (Fisher and Yates).
+ */
 #include "store/base/random.h"
 
 #include <Random123/philox.h>

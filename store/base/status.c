@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Writes an error's line into the caller's struct, printable and of one line whatever the input
+ * was, also when its arguments point into that struct.
+ */
 #include "store/base/status.h"
 
 #include <errno.h>

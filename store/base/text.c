@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The buffer that remembers a failed allocation until it is checked, numbers read and written
+ * without loss, UTF-8 by table 3-7 of Unicode, and the edit distance behind "did you mean".
+ */
 #include "store/base/text.h"
 
 #include <errno.h>

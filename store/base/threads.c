@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Helpers sleep until a round begins, then they and the caller take tile after tile from one
+ * counter until none is left.
+ */
 #include "store/base/threads.h"
 
 #include <pthread.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The table of kinds of artifacts with the ending of each one's path, and their removal.
+ */
 #include "store/files/artifacts.h"
 
 #include <stdbool.h>

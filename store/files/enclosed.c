@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The list of enclosed folders, and the calls on files (openat and its like) that walk down from an
+ * enclosed folder's descriptor without following a link.
+ */
 #include "store/files/enclosed.h"
 
 #include <errno.h>

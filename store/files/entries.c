@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Drives libarchive over an archive or one compressed file and walks folders itself, charging every
+ * byte that comes out against the limits and the ratio of decompression.
+ */
 #include "store/files/entries.h"
 
 #include <archive.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Takes "." and doubled slashes out of a name, refuses absolute ones and "..", and keeps the names
+ * seen in a sorted list.
+ */
 #include "store/files/entry_names.h"
 
 #include <string.h>

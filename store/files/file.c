@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The reading half of file.h: whole files, maps, what stands at a path, lists and walks of folders,
+ * what is hidden; the writing half is atomic.c.
+ */
 #include "store/files/file.h"
 
 #include <ctype.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Runs over a JSON text once, token by token outside of strings, judges each number by the grammar
+ * of RFC 8259 and puts a stand-in where jansson would refuse one.
+ */
 #include "store/files/json_scan.h"
 
 #include <stdint.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * A table of first bytes and of the names that messages give to what they begin.
+ */
 #include "store/files/kind.h"
 
 #include <string.h>

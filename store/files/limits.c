@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The table of the largest inputs, and the message for one that is larger.
+ */
 #include "store/files/limits.h"
 
 #include <stddef.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Two passes over an archive: the first keeps its JSON and the heads of its tensor files and
+ * settles in which folder the model lies, the second streams the values that are asked for.
+ */
 #include "store/files/package.h"
 
 #include <inttypes.h>

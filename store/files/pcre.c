@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Sets PCRE2's contexts up for wane's memory and limits and compiles one expression.
+ */
 #include "store/files/pcre.h"
 
 #include "store/base/memory.h"

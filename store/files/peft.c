@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads an adapter folder: every tensor gets its place, every factor its other half, and what was
+ * saved whole is told apart from copies of the base.
+ */
 #include "store/files/peft.h"
 
 #include <limits.h>

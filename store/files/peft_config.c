@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads adapter_config.json: refuses what would change the arithmetic, takes flags as Python does,
+ * and answers which rank and alpha a module has.
+ */
 #include <limits.h>
 #include <math.h>
 #include <string.h>

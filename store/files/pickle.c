@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * A machine with a stack, a memo and a table of globals that runs the opcodes a state dict needs,
+ * under limits on values and depth.
+ */
 #include "store/files/pickle.h"
 
 #include <stdbool.h>

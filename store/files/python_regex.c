@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Compiles what python_translate.c has written for PCRE2, and matches under a bound on steps and
+ * memory.
+ */
 #include "store/files/python_regex.h"
 
 #include <stdint.h>

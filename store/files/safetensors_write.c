@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Writes the header, padded as the reference library pads it, and the values of fp32 tensors, whole
+ * or not at all.
+ */
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Each reader looks a key up, checks the kind of its node and its range, and fails with the place
+ * in the file and the nearest name.
+ */
 #include "store/files/setting.h"
 
 #include <math.h>

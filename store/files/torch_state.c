@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Walks the unpickled dict, finds which dict of it is the state dict, and turns each tensor of it
+ * into an entry with shape, strides and storage.
+ */
 #include "store/files/torch_state.h"
 
 #include <string.h>

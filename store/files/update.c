@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Loads an update of either form, saves it, hashes its values and applies it to a weight; the
+ * adapter's form on disk is read in peft.c.
+ */
 #include "store/files/update.h"
 
 #include <limits.h>

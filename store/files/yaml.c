@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Builds the tree from libyaml's events, finds repeated keys, and puts overrides (PATH=VALUE of the
+ * command line) into it.
+ */
 #include "store/files/yaml.h"
 
 #include <stdarg.h>

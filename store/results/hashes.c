@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The table of which tables hold the rows of a cell and of a sealed part, with the columns that
+ * lead to them: hashing, forgetting and comparing all go over it.
+ */
 #include "store/results/hashes.h"
 
 #include <stdio.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Documents drawn from the language one after the other by their number, with the language's
+ * entropy per token beside them.
+ */
 #include "store/base/memory.h"
 #include "tasks/builtin/builtin.h"
 #include "tasks/builtin/language.h"

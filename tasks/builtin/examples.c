@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * One function per task makes an example with a given label from drawn words, and the table of
+ * tasks names them.
+ */
 #include "tasks/builtin/examples.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Takes alternatives apart into parts, expands a rule by drawing, and walks the same rules for the
+ * exact entropy and expected length.
+ */
 #include "tasks/builtin/grammar.h"
 
 #include <math.h>

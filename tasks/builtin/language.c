@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The words, classes and rules of the language as tables, and the dice that draw from them.
+ */
 #include "tasks/builtin/language.h"
 
 #include <math.h>

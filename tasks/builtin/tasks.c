@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Makes the splits of a built-in task: labels in equal shares, rows drawn anew until each is there
+ * only once over all splits.
+ */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Writes a tokenizer.json with one token for each word of the language, cut at white space.
+ */
 #include <string.h>
 
 #include "store/base/memory.h"

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Walks windows or prompts of both tokenizers side by side and names the first document, row or
+ * label, and the position in it, where their ids part.
+ */
 #include "tasks/data/agree.h"
 
 #include <stdio.h>

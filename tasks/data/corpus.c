@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Collects the documents of a text, table or JSON file, folder or archive, without those that are
+ * empty, and fingerprints them; cutting them into windows is windows.c.
+ */
 #include "tasks/data/corpus.h"
 
 #include <stdbool.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads one record at a time byte by byte, keeping line and column for the message.
+ */
 #include "tasks/data/csv.h"
 
 #include "store/base/memory.h"

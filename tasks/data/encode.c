@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Rows and labels of a task as ids: finds where labels begin behind a prompt whatever the tokenizer
+ * merges there, and cuts the row's text until the prompt fits.
+ */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Tells splits by the names of files, and collects their bytes from a folder, an archive or one
+ * file.
+ */
 #include "tasks/data/files.h"
 
 #include <string.h>

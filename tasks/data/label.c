@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Finds the index of each label's value, learns new ones on the way, and in the end orders them by
+ * number where all are integers, else by bytes.
+ */
 #include "tasks/data/label.h"
 
 #include <stdlib.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads the keys of task.yaml into what the user's own spec has left open.
+ */
 #include "tasks/data/manifest.h"
 
 #include "store/files/yaml.h"

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Finds a template by the names of the columns, renders every row with it, and draws or holds out
+ * rows by the hash of their content.
+ */
 #include "tasks/data/rows.h"
 
 #include <stdio.h>

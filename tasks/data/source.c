@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Turns each format into one cursor over rows and columns: whole JSON is parsed once, JSON lines
+ * and records one at a time.
+ */
 #include "tasks/data/source.h"
 
 #include <stdarg.h>

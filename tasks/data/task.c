@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Opens a task from its files: manifest, mapping, labels and splits in order, the test split chosen
+ * or held out, and a fingerprint of all rows.
+ */
 #include "tasks/data/task.h"
 
 #include <string.h>

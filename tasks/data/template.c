@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Parses a template into literals and fields, and says at which character a brace is wrong.
+ */
 #include "tasks/data/template.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * White space as Unicode lists it, words as what stands between it, and NFKC with case folded and
+ * white space joined, by utf8proc.
+ */
 #include "tasks/data/unicode.h"
 
 #include <utf8proc.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Cuts each document's ids into overlapping windows that score every token once, and takes the
+ * entropy of token counts from them.
+ */
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The table of added tokens grows as the library's does, from the file and from the files beside
+ * it; a tree over bytes finds the leftmost, longest of their texts.
+ */
 #include "tasks/text/added.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Merges the symbols of a word by a heap of the ranks of their pairs, which are found in a hash
+ * table, and reads vocabulary and merges from the file.
+ */
 #include "tasks/text/bpe.h"
 
 #include <string.h>

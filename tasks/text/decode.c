@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Each decoder is a step over a list of strings: bytes joined from their stand-ins, <0xNN> put
+ * together again, texts replaced, spaces stripped.
+ */
 #include "tasks/text/decode.h"
 
 #include <string.h>

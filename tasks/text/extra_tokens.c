@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Follows the order in which transformers reads tokenizer_config.json, special_tokens_map.json and
+ * added_tokens.json, and which of them wins.
+ */
 #include "tasks/text/extra_tokens.h"
 
 #include <stdlib.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Type, known keys and typed members of one part, and a Sequence in a Sequence laid out as one list
+ * of steps.
+ */
 #include "tasks/text/json_part.h"
 
 #include <stdarg.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads each normalizer as a step and runs the steps over one text between two buffers, keeping
+ * count of what they put before it; and GPT-2's alphabet for bytes.
+ */
 #include "tasks/text/normalize.h"
 
 #include <string.h>

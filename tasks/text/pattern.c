@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Compiles the rewritten expression and searches with it, putting a stand-in for every code point
+ * that PCRE2's tables do not know yet.
+ */
 #include "tasks/text/pattern.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Two lists of pieces, the current one and the next, that change places when a step ends, and a
+ * spare buffer that changes places with the text.
+ */
 #include "tasks/text/pieces.h"
 
 #include "store/base/memory.h"

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads each pre-tokenizer as a step and cuts every piece by its pattern or class of characters,
+ * with the five behaviours of a match, or writes it anew.
+ */
 #include "tasks/text/split.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads the file's parts in order, then encodes (repair, added tokens, normalizer, pre-tokenizer,
+ * model, post-processor) and decodes with them.
+ */
 #include "tasks/text/tokenizer.h"
 
 #include <stdarg.h>

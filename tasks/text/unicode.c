@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * UTF-8 by table 3-7 of Unicode, where each broken beginning of a sequence becomes one U+FFFD, and
+ * normal forms by utf8proc with a sorting of marks that is linear.
+ */
 #include "tasks/text/unicode.h"
 
 #include <string.h>

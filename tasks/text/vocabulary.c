@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * An array by id and a hash table by text with open addressing, at most half full.
+ */
 #include "tasks/text/vocabulary.h"
 
 #include <string.h>
