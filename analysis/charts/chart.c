@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Lays one chart out: the ranges of its data and their scales, the sides that labels need, then
+ * grid, marks, axes and legend in order.
+ */
 #include "analysis/charts/chart.h"
 
 #include <math.h>

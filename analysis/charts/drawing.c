@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Appends primitives to the list, and knows what a writer is not asked: colours on light and dark
+ * ground, marks as polygons, how wide words are and where a line of them breaks.
+ */
 #include "analysis/charts/drawing.h"
 
 #include <math.h>

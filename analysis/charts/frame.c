@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * What stands around the data: headings, grid, ticks, and the names along an axis, level, turned or
+ * thinned out as there is room.
+ */
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Heat maps: shades from paper to blue (or vermillion to blue about 0), the ink that reads on each,
+ * rows and columns with their names, and the bar of the scale.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Where labels of series go: beside the ends of their lines, moved apart by an isotonic regression,
+ * or below the plot in columns.
+ */
 #include <math.h>
 #include <stdlib.h>
 

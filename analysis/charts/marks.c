@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Draws the data of a plot: bands, lines, error bars, and marks that shrink or go where there are
+ * many.
+ */
 #include <math.h>
 
 #include "analysis/charts/plot.h"

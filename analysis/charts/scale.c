@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Chooses steps as integers times powers of ten, so that ticks and their labels are exact, for
+ * linear and logarithmic axes.
+ */
 #include "analysis/charts/scale.h"
 
 #include <math.h>

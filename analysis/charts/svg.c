@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Writes a drawing as SVG: numbers to hundredths of a point without the locale, and a style sheet
+ * that changes the colours on dark ground.
+ */
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Asks the view itself for its columns, and fails with the nearest one.
+ */
 #include "analysis/report/columns.h"
 
 #include <string.h>

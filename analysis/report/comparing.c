@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Finds the runs of both sides by any name that a run goes by, and pairs those that agree in
+ * everything that is not compared.
+ */
 #include "analysis/report/comparing.h"
 
 #include <inttypes.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Measures the pairs that comparing.c has made: metrics, outcomes on the same examples (McNemar),
+ * losses of documents and examples (bootstrap).
+ */
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>

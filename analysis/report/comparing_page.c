@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * A comparison as a page for people and as one object of JSON.
+ */
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>

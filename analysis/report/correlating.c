@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads the points group by group, gives each group to wane_correlate, and corrects the p values of
+ * many groups (Holm).
+ */
 #include "analysis/report/correlating.h"
 
 #include <math.h>

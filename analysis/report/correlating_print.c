@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * A correlation as a page for people: a table of coefficients or a line for each group, and under
+ * it what the test could have seen.
+ */
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The statement behind a correlation: which table has a column at stages, at looks or per matrix,
+ * and how matrices make layers and modules.
+ */
 #include <string.h>
 
 #include "analysis/report/columns.h"

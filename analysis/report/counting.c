@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Counts of intruders as pieces of SQL over the stored directions, after a check that enough of
+ * them are stored for the k and epsilon asked for.
+ */
 #include "analysis/report/counting.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads the values of every run and stage into points, groups them, and averages what lies at one
+ * place of a group.
+ */
 #include "analysis/report/curves.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Curves as a chart: titles, units, a logarithmic axis where the values ask for one, and dotted
+ * lines for the null and for guessing.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

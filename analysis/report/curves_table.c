@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Curves as tables: every point for programs, means beside each other with as many digits as they
+ * carry for people.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Matches runs and matrices over all arms in SQL, averages over runs and then configs, and draws a
+ * line only between lambdas that the same runs stand behind.
+ */
 #include "analysis/report/frontier.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * One statement counts the intruders of each matrix; its rows become a grid of layers by modules
+ * for each method, drawn as heat maps or laid out as tables.
+ */
 #include "analysis/report/layers.h"
 
 #include <math.h>

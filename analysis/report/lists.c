@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Lists the named queries, and every metric and column of stage_summary with its range, each with
+ * the terms' own words.
+ */
 #include "analysis/report/lists.h"
 
 #include <math.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Writes the line over itself on a terminal's stderr and nothing at all elsewhere.
+ */
 #include "analysis/report/live.h"
 
 #include <stdarg.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Two statements over the looks into a stage, one for the rise of directions and one for their
+ * overlap, and the line charts and heat maps made of their rows.
+ */
 #include "analysis/report/looks.h"
 
 #include <math.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Matched stages as a page for people and as one object of JSON.
+ */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>

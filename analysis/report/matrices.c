@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads the scores of all runs in one pass and averages each cell over seeds, into heat maps of the
+ * orders side by side or into tables.
+ */
 #include "analysis/report/matrices.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Writes a SELECT of (run, stage, value) for a task's, a corpus's or a run's metric, once the
+ * database knows the names.
+ */
 #include "analysis/report/measures.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Aligns the cells of a table by the width that a terminal gives them, cuts tables that are long,
+ * and is the one place where a page goes to stdout.
+ */
 #include "analysis/report/page.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Opens the database read-only under a deadline that also ends a statement that looks at no clock,
+ * and prints rows as a table, CSV, JSON or lines.
+ */
 #include "analysis/report/reading.h"
 
 #include <signal.h>

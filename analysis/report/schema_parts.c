@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Cuts schema.sql and views.sql at their statements and finds the comment of a column beside or
+ * above it.
+ */
 #include "analysis/report/schema_parts.h"
 
 #include <stdio.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Keeps cells in an arena and opens them as SELECT ... FROM (VALUES ...) with numbers and texts as
+ * parameters, so that they keep their bits.
+ */
 #include "analysis/report/sheet.h"
 
 #include <inttypes.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Puts the sections of one run together: settings, gates, accuracy matrix, metrics, stages; or the
+ * same rows as JSON.
+ */
 #include "analysis/report/show.h"
 
 #include <inttypes.h>

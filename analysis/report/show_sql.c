@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The statements themselves, most of them over views, each with the columns that the page shows.
+ */
 #include "analysis/report/show_sql.h"
 
 #include "store/results/query.h"

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads the stages of both sides, matches those of one place within the caliper, and compares what
+ * is measured of the pairs by a bootstrap over configs.
+ */
 #include "analysis/report/stage_matching.h"
 
 #include <math.h>

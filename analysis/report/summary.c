@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * One statement for the line of each method, and one for each accuracy matrix while there are few.
+ */
 #include "analysis/report/summary.h"
 
 #include <inttypes.h>

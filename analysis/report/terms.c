@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The table of terms of measures, metrics and gates, merged once with those of claims, outcomes and
+ * spectra into one list in order.
+ */
 #include "analysis/report/terms.h"
 
 #include <stdbool.h>

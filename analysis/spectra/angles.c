@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Leading singular vectors of both changes (from their factors, by Lanczos or by LAPACK), and the
+ * arc cosine of the least singular value of their product.
+ */
 #include "analysis/spectra/angles.h"
 
 #include <float.h>

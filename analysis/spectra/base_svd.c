@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Computes the SVD of W_0 in double by LAPACK on the transpose that row-major storage is.
+ */
 #include "analysis/spectra/base_svd.h"
 
 #include <float.h>

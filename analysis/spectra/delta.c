@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Two QRs with a small SVD between them make a chain's factors orthonormal; the norms are read off
+ * them, or off W - W_0 subtracted in double.
+ */
 #include "analysis/spectra/delta.h"
 
 #include <float.h>

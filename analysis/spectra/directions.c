@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Goes over the directions of one side: the largest cosine and its place, the span, the overlap
+ * with the cluster it falls in, NaN below the floor.
+ */
 #include "analysis/spectra/directions.h"
 
 #include <float.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Judges a direction by epsilon and adds up counts and energy among the first k.
+ */
 #include <math.h>
 
 #include "analysis/spectra/spectrum.h"

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Block Lanczos with thick restarts on any operator, two columns at a time, until the leading
+ * values are settled and no copy of a repeated one can be missing.
+ */
 #include "analysis/spectra/leading.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Asks LAPACK how much scratch it wants, calls it, and falls back to dgesvd where dgesdd does not
+ * converge.
+ */
 #include "analysis/spectra/lapack.h"
 
 #include <float.h>

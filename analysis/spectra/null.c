@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Takes from a real change what its nulls must share with it, tallies the draws tile by tile, and
+ * bisects for the onset.
+ */
 #include "analysis/spectra/null.h"
 
 #include <math.h>

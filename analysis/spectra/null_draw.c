@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Draws Haar frames by reflectors of Gaussian vectors, scales them to the change, and counts the
+ * intruders in core space by the cheaper of two methods.
+ */
 #include "analysis/spectra/null_draw.h"
 
 #include <math.h>

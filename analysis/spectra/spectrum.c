@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Chooses between core space, Lanczos and the dense SVD by shape and rank, falls back to the last,
+ * and fills the directions of the sides asked for.
+ */
 #include "analysis/spectra/spectrum.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Grows the bases by twice-orthonormalised blocks, and takes Ritz values, vectors and residuals
+ * from the small matrix between them.
+ */
 #include "analysis/spectra/subspace.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Gives each direction the identity of the first one of the look before with which it overlaps on
+ * both sides, else a new one.
+ */
 #include "analysis/spectra/trace.h"
 
 #include <math.h>

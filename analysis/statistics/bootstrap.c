@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Intervals of correlations by resampling whole blocks: bias-corrected and accelerated (Efron
+ * 1987), refused where too many resamples are degenerate.
+ */
 #include <math.h>
 #include <stdlib.h>
 

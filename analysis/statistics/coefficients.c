@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Pearson scaled against overflow, Spearman on mid-ranks, Kendall's tau-b in n log n by a Fenwick
+ * tree, and the p of r by Student's t.
+ */
 #include "analysis/statistics/coefficients.h"
 
 #include <math.h>

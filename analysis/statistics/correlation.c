@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Puts sample, coefficients, permutation and bootstrap together for one set of points, and Holm's
+ * correction for many.
+ */
 #include "analysis/statistics/correlation.h"
 
 #include <math.h>

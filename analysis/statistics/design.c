@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Takes the largest category out by the means of its groups and the rest by modified Gram-Schmidt,
+ * so that many levels cost no columns.
+ */
 #include "analysis/statistics/design.h"
 
 #include <math.h>

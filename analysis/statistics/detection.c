@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The r that is seen with a power of 0.8 at 0.05 two-sided by Fisher's z, and the verdict of p and
+ * interval together.
+ */
 #include "analysis/statistics/detection.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The incomplete beta function by its continued fraction, and quantiles by bisection of the
+ * distribution on the side where it keeps its digits.
+ */
 #include "analysis/statistics/distribution.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * One function per metric with its formula and source above it, and the table that calls them and
+ * says why one is undefined.
+ */
 #include "analysis/statistics/forgetting.h"
 
 #include <math.h>

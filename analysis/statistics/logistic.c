@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Newton's method with preconditioned conjugate gradients in the basis of the features' principal
+ * axes, its steps halved until the loss falls.
+ */
 #include "analysis/statistics/logistic.h"
 
 #include <float.h>

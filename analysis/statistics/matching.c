@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Sorts both sides and finds the most pairs, and of these the nearest, by dynamic programming over
+ * the two sorted lists.
+ */
 #include "analysis/statistics/matching.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * McNemar's exact test through Stirling's errors, the paired t test, and the bootstrap of a
+ * weighted mean difference of losses.
+ */
 #include "analysis/statistics/paired.h"
 
 #include <math.h>

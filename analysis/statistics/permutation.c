@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Tests all coefficients under one set of permutations of blocks, all of them where they are few,
+ * with Kendall's sum from a table or counted anew (partial: Freedman and Lane 1983).
+ */
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Codes by one sort of the values; mid-ranks and orders from them by counting.
+ */
 #include "analysis/statistics/ranks.h"
 
 #include <stdlib.h>

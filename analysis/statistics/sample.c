@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Sorts points by block and cell, leaves out what cannot change places, and gathers any choice of
+ * blocks into coefficients in a workspace.
+ */
 #include "analysis/statistics/sample.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Two passes for mean and variance, the second taking out what rounding left in the first, and
+ * Student's t for the interval.
+ */
 #include "analysis/statistics/summary.h"
 
 #include <math.h>
