@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads the unchanged stage's numbers back from its own cells, changes the weights by an arm once
+ * for all who ask for the same change, measures, and puts the weights back.
+ */
 #include "eval/cells/cell_arms.h"
 
 #include <string.h>

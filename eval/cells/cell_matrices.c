@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Gathers the low-rank terms of a chain of stages on one weight, or finds that they are none, and
+ * takes the base's SVD from its cache.
+ */
 #include "eval/cells/cell_matrices.h"
 
 #include <math.h>

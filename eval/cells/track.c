@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The three kinds of looks and their cells (likelihood, scores, spectra), and the watcher that the
+ * training loop calls, with the directions of the last look carried from look to look.
+ */
 #include "eval/cells/track.h"
 
 #include <math.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane compare`: two sides given by name, pairs of runs or with --match of stages.
+ */
 #include "analysis/report/comparing.h"
 #include "analysis/report/page.h"
 #include "analysis/report/stage_matching.h"

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane correlate`: two columns, covariates and blocks, and the old names of columns.
+ */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane curves`: which chart a metric means (curves, matrices, layers, frontier,
+ * looks), the options each takes, and table or file as its output.
+ */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane demo`: its experiment as text, run as any other, and a chart of the forgetting
+ * curves.
+ */
 #include "analysis/report/curves.h"
 #include "eval/cli/commands.h"
 #include "eval/cli/experiment_call.h"

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane diff`: compares tensor by tensor, then spectra, likelihood and accuracy where
+ * both can be computed; what is printed of it stands in eval/pair/diff.c.
+ */
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane env`: machine, kernels and libraries, as lines or as JSON.
+ */
 #include <stdio.h>
 
 #include "analysis/report/page.h"

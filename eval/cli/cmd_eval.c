@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane eval`: tasks by their paths, scored one by one, with every row as a line of
+ * JSON if asked for.
+ */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane explain`: looks a name up among terms, queries, tables and columns and prints
+ * what each says of it.
+ */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane intruders`: the spectra of two checkpoints as a page, CSV or JSON.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane ls`: a statement for people and one for programs per list, printed again and
+ * again with --watch.
+ */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

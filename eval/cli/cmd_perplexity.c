@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane perplexity`: the likelihood of one text in every unit, or by the rule of
+ * another tool.
+ */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

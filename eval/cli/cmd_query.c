@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane query`: a named query or SQL that can only read, with parameters given as
+ * NAME=VALUE.
+ */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane run`: an experiment run here, by workers, or as a worker; with --dry-run what
+ * is missing.
+ */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>

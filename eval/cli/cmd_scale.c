@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane scale`: checks the output before the work, scales, and tells which directions
+ * were changed in which matrix.
+ */
 #include <math.h>
 #include <string.h>
 

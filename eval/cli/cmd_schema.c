@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane schema`: the commented schema, whole, one table or view, or as JSON.
+ */
 #include <stdio.h>
 #include <string.h>
 

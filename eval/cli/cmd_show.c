@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane show`: finds the run by name or key and prints its page.
+ */
 #include <stdio.h>
 
 #include "analysis/report/page.h"

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane validate`: the experiment with all defaults as YAML again, and behind it, as
+ * comments, data, samples, disk and time.
+ */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The command `wane verify`: collects what is found or unexpected into a page or JSON, and names
+ * the experiment whose cells are measured again.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

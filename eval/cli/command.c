@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Parses options by their table, prints the help that the table makes, and names the option that
+ * was meant.
+ */
 #include "eval/cli/command.h"
 #include "eval/cli/outputs.h"
 

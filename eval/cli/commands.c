@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The table of subcommands in the order in which the help lists them.
+ */
 #include "eval/cli/commands.h"
 
 const wane_command *const wane_commands[] = {

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Opens experiment, log, inputs and plan in order, catches the signals that stop a run, and turns a
+ * run's outcome into an exit code.
+ */
 #include "eval/cli/experiment_call.h"
 
 #include <errno.h>

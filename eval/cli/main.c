@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The program: finds the subcommand, or lists them.
+ */
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Writes the commands that have something to show in this database, with every word as a shell
+ * takes it.
+ */
 #include "eval/cli/next.h"
 
 #include <stdbool.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Holds each output against each input and each database by device and inode, and asks of each kind
+ * of output whether it could be written.
+ */
 #include "eval/cli/outputs.h"
 
 #include <stdlib.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Turns the words of these options into a comparison's, or into a usage error.
+ */
 #include "eval/cli/pair_options.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The callbacks of a run: how far a step, a stage or all workers are, as one live line or as lines
+ * at a pace.
+ */
 #include "eval/cli/progress.h"
 
 #include <string.h>

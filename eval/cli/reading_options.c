@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Closes the database and gives the exit code of how it went.
+ */
 #include "eval/cli/reading_options.h"
 
 #include "analysis/report/page.h"

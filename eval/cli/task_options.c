@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads a template's escapes and the label words of `--label VALUE=WORDS`.
+ */
 #include "eval/cli/task_options.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Transposes the keys of one head once, then goes over blocks of its query rows by the kernels:
+ * scores, softmax, values, and the way back.
+ */
 #include "eval/compute/attention.h"
 
 #include <math.h>

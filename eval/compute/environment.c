@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Fills the row of table environment from /proc/cpuinfo, uname, OpenBLAS and the kernels chosen.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

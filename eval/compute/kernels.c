@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Chooses the widest instruction set that the processor has.
+ */
 #include "eval/compute/kernels.h"
 
 #include "eval/compute/kernels_tables.h"

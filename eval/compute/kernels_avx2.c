@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The kernels compiled for AVX2 with fused multiply-add.
+ */
 #if defined(__x86_64__)
 #pragma GCC target("avx2,fma")
 #define WANE_KERNEL_TABLE wane_kernels_avx2

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Reads the file from the top: other tools' spellings renamed, overrides put in, short items
+ * expanded, then block by block, with seeds and orders here.
+ */
 #include "eval/experiment/experiment.h"
 
 #include <math.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * An experiment written back as the YAML that reads to the same one, for `wane validate`.
+ */
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Opens data before the model, encodes every task and corpus, and hashes what decides a measurement
+ * into the name its cells go by.
+ */
 #include "eval/experiment/inputs.h"
 
 #include <math.h>

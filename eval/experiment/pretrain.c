@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Packs windows of the built-in language into steps, trains all weights, and leaves the folder
+ * whole, or as it was, under a lock.
+ */
 #include "eval/experiment/pretrain.h"
 
 #include <math.h>

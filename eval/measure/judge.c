@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Largest score, margin and softmax loss of one example, and their sums with standard error and
+ * majority.
+ */
 #include "eval/measure/judge.h"
 
 #include <math.h>

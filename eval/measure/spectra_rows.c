@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Room for the rows of all matrices at once, and a spectrum copied into its rows in the order they
+ * are stored in.
+ */
 #include "eval/measure/spectra_rows.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Lays all A, then all B, in one block, so that the A of weights that share an input lie side by
+ * side, and draws A.
+ */
 #include "eval/model/adapter.h"
 
 #include <math.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Turns the place of a mask into Philox's counter and calls the kernel row by row.
+ */
 #include "eval/model/dropout.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * A list of gradients cut into tiles (weights by height, the others by strips of columns), each
+ * summed over all tokens by one product.
+ */
 #include "eval/model/gradients.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Forward and backward of slots that lie side by side as one product, then the low-rank terms in
+ * training and the frozen ones on top.
+ */
 #include "eval/model/linear.h"
 
 #include "eval/model/dropout.h"

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Allocates, copies, draws, ties and unties a model's weights, and hashes what it computes.
+ */
 #include "eval/model/model.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Multiplies the change of each weight by the rows that it sees, block by block, and keeps the
+ * ratio of the norms.
+ */
 #include "eval/model/observe.h"
 
 #include <math.h>

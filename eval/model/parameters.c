@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Makes the parameter table of a configuration, layer by layer, in the order that wane_layer_layout
+ * counts in.
+ */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

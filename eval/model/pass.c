@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Checks a batch against what the pass has room for, sets positions and sequences out, and runs
+ * embedding and layers forward.
+ */
 #include "eval/model/pass.h"
 
 #include <string.h>

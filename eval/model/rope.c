@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Frequencies from theta, with Llama 3's scaling, and their cosines and sines for every position.
+ */
 #include "eval/model/rope.h"
 
 #include <math.h>

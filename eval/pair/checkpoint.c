@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Opens both sides, makes their names agree, pairs tensors whose shapes agree once Conv1D is
+ * turned, and chooses the matrices to compare.
+ */
 #include "eval/pair/checkpoint.h"
 
 #include <math.h>

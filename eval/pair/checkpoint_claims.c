@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Goes over an adapter's claims, finds the base's tensor of each, and refuses or warns where shape
+ * or values differ.
+ */
 #include "eval/pair/checkpoint_claims.h"
 
 #include <string.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Tries the prefixes of both sides against each other for the most names in common, and reads kind,
+ * layer and module from the parts of a name.
+ */
 #include "eval/pair/checkpoint_names.h"
 
 #include <stdint.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Lists the names of one side that are compared, and moves a tied embedding or head to the name
+ * that the other side has it under.
+ */
 #include "eval/pair/checkpoint_places.h"
 
 #include <stdio.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Compares configurations that wane computes setting by setting, and others member by member of
+ * their JSON, as lines or JSON.
+ */
 #include "eval/pair/config_compared.h"
 
 #include <inttypes.h>

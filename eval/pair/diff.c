@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * A difference as a page for people and as one object of JSON.
+ */
 #include "eval/pair/diff.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Tells model, adapter and tensors apart, hashes their files as they were read, checks that they
+ * fit the base, and puts them on a model.
+ */
 #include "eval/pair/given.h"
 
 #include <string.h>

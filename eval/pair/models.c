@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Opens base, tuned and tokenizer in the order that errors are clearest in, and measures how far a
+ * merged adapter is from an unmerged one.
+ */
 #include "eval/pair/models.h"
 
 #include <math.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Lines, lists and JSON on the tensors that have no partner, and how many of each kind there are.
+ */
 #include "eval/pair/pair_page.h"
 
 #include <stdio.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Finds the intruders of each changed matrix, then writes an adapter with its factors widened or a
+ * whole model with its weights changed.
+ */
 #include "eval/pair/scaled.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Finds base spectra side by side and tuned ones with all threads, adds random updates beside them,
+ * and sums up; with its tables, CSV and JSON.
+ */
 #include "eval/pair/spectra_of_pair.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Walks configs, orders and seeds, hashes every stage, and finds the one that is there already by
+ * its key in a hash table.
+ */
 #include "eval/plan/plan.h"
 
 #include <math.h>

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * One function per check, each over the whole plan, called in the order in which they are said.
+ */
 #include "eval/plan/warnings.h"
 
 #include <inttypes.h>

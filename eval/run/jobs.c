@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Starts workers round by round, reads what they tell in a shared map, passes a stop on, and tries
+ * a run again whose worker has died.
+ */
 #include "eval/run/jobs.h"
 
 #include <errno.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Goes over the stages of all runs, each once, and counts what the database lacks; the enclosed
+ * folder of artifacts is entered and left here.
+ */
 #include "eval/run/needs.h"
 
 #include "store/base/memory.h"

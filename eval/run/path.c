@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Locks a run and each stage of it in turn, loads or trains the stage, fills its cells, and records
+ * what went wrong with this run alone.
+ */
 #include "eval/run/path.h"
 
 #include <stdio.h>

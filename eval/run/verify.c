@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Goes over cells, strays, seals and artifacts in one read transaction and tells each finding with
+ * the place it is of.
+ */
 #include "eval/run/verify_parts.h"
 
 #include <stdarg.h>

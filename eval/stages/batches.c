@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Permutes the rows by epoch and packs those of one step end to end, each label token a target;
+ * joins the prompts of several tasks.
+ */
 #include "eval/stages/batches.h"
 
 #include <string.h>

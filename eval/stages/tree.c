@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Answers over the tree: which task and rows a stage trains, which stage a run's bound is, what is
+ * measured where.
+ */
 #include "eval/stages/tree.h"
 
 #include <string.h>

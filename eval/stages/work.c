@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Asks whether to stop, joins paths below the folder of artifacts, and fills a row of usage.
+ */
 #include "eval/stages/work.h"
 
 #include "store/base/clock.h"

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Sorts the targets of a batch by row once, then hands out as many rows as fit the limit.
+ */
 #include "eval/train/micro.h"
 
 #include "store/base/memory.h"

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Lays values, gradients and both moments out in tiles, sums the squares of a tile in double in a
+ * fixed tree, and steps tile by tile in float.
+ */
 #include "eval/train/optimizer.h"
 
 #include <math.h>

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * The learning rate of a step: warm-up from 0, then constant, linear or cosine, as transformers
+ * computes them.
+ */
 #include <math.h>
 
 #include "eval/train/train.h"

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Which weights a method trains or adapts, by PEFT's rule for the names of modules, and how many
+ * numbers these are.
+ */
 #include <string.h>
 
 #include "eval/train/trainer.h"

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * Makes a trainer of model, method and settings and runs one step: micro-batches, their summed
+ * gradients, clipping, the update.
+ */
 #include "eval/train/trainer.h"
 
 #include <math.h>
