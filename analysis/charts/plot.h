@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One chart being laid out: what chart.c, frame.c, marks.c and legend.c share.
+ * One chart being laid out: what chart.c, frame.c, marks.c and legend.c share. For this room alone.
  */
 #ifndef ANALYSIS_CHARTS_PLOT_H
 #define ANALYSIS_CHARTS_PLOT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The queries of `wane show`; each has one parameter, the id of the run.
+ * The queries of `wane show`; each has one parameter, the id of the run. For show.c alone.
  */
 #ifndef ANALYSIS_REPORT_SHOW_SQL_H
 #define ANALYSIS_REPORT_SHOW_SQL_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a wane_base_svd holds, for this room alone.
+ * What a wane_base_svd holds. For this room alone.
  */
 #ifndef ANALYSIS_SPECTRA_BASE_SVD_H
 #define ANALYSIS_SPECTRA_BASE_SVD_H

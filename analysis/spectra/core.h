@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Core space: in the singular basis of the base, completed by what of the change leaves its spans,
- * the tuned weight is C = [S 0; 0 0] + P Q^T. Column-major, double.
+ * the tuned weight is C = [S 0; 0 0] + P Q^T. Column-major, double. For this room alone.
  */
 #ifndef ANALYSIS_SPECTRA_CORE_H
 #define ANALYSIS_SPECTRA_CORE_H

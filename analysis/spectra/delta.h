@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The change W - W_0: as orthonormal factors where a chain gives it, and its norms.
+ * The change W - W_0: as orthonormal factors where a chain gives it, and its norms. For this room
+ * alone.
  */
 #ifndef ANALYSIS_SPECTRA_DELTA_H
 #define ANALYSIS_SPECTRA_DELTA_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * From coordinates of tuned directions on the base directions to what is recorded of them; which of
- * them exist, and which base directions are one cluster, as spectrum.h defines.
+ * them exist, and which base directions are one cluster, as spectrum.h defines. For this room
+ * alone.
  */
 #ifndef ANALYSIS_SPECTRA_DIRECTIONS_H
 #define ANALYSIS_SPECTRA_DIRECTIONS_H

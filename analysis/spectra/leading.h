@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The leading singular triplets of a large matrix without its whole SVD.
+ * The leading singular triplets of a large matrix without its whole SVD. For this room alone.
  */
 #ifndef ANALYSIS_SPECTRA_LEADING_H
 #define ANALYSIS_SPECTRA_LEADING_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One random update, in parts: what is drawn, and what is counted of it.
+ * One random update, in parts: what is drawn, and what is counted of it. For this room alone.
  */
 #ifndef ANALYSIS_SPECTRA_NULL_DRAW_H
 #define ANALYSIS_SPECTRA_NULL_DRAW_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a wane_scaling holds, for this room alone.
+ * What a wane_scaling holds. For this room alone.
  */
 #ifndef ANALYSIS_SPECTRA_SCALING_H
 #define ANALYSIS_SPECTRA_SCALING_H

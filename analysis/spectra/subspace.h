@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A growing pair of orthonormal bases (U, V) with A V = U T: the projection from which both methods
- * for a few leading singular triplets read them off (Rayleigh-Ritz). Column-major, double.
+ * for a few leading singular triplets read them off (Rayleigh-Ritz). Column-major, double. For this
+ * room alone.
  */
 #ifndef ANALYSIS_SPECTRA_SUBSPACE_H
 #define ANALYSIS_SPECTRA_SUBSPACE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The coefficients on ranks and codes that are there already: what permutations and resamples call
- * many times.
+ * many times. For this room alone.
  */
 #ifndef ANALYSIS_STATISTICS_COEFFICIENTS_H
 #define ANALYSIS_STATISTICS_COEFFICIENTS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The regression on covariates that a partial correlation takes out: an orthonormal basis of what
- * they span beside the intercept.
+ * they span beside the intercept. For this room alone.
  */
 #ifndef ANALYSIS_STATISTICS_DESIGN_H
 #define ANALYSIS_STATISTICS_DESIGN_H

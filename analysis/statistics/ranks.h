@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Ranks with ties.
+ * Ranks with ties. For this room alone.
  *
  * A value's code is its place among the distinct values, 0 the smallest. Codes are computed once;
  * the mid-ranks of any selection of the points then follow by counting, without sorting again.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The points of a correlation, sorted into blocks that change places as a whole.
+ * The points of a correlation, sorted into blocks that change places as a whole. For this room
+ * alone.
  */
 #ifndef ANALYSIS_STATISTICS_SAMPLE_H
 #define ANALYSIS_STATISTICS_SAMPLE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Small products and softmax rows: the parts of attention and of low-rank terms. Included by
- * kernels_body.h alone.
+ * Small products and softmax rows: the parts of attention and of low-rank terms. For kernels_body.h
+ * alone.
  */
 #ifndef EVAL_COMPUTE_KERNELS_ATTENTION_H
 #define EVAL_COMPUTE_KERNELS_ATTENTION_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The kernels, included once per instruction set by a file that sets the target and names the
- * table. Contracts: kernels.h.
+ * table. Contracts: kernels.h. For kernels_baseline.c, kernels_avx2.c and kernels_avx512.c alone.
  */
 #include "eval/compute/kernels_vector.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Dropout masks: eight blocks of Philox4x32-10 at a time (Salmon et al. 2011, "Parallel random
- * numbers: as easy as 1, 2, 3"), each in a 64-bit lane. Included by kernels_body.h alone.
+ * numbers: as easy as 1, 2, 3"), each in a 64-bit lane. For kernels_body.h alone.
  */
 #ifndef EVAL_COMPUTE_KERNELS_DROPOUT_H
 #define EVAL_COMPUTE_KERNELS_DROPOUT_H

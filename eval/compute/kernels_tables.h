@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The tables that kernels_baseline.c, kernels_avx2.c and kernels_avx512.c define.
+ * The tables that kernels_baseline.c, kernels_avx2.c and kernels_avx512.c define. For this room
+ * alone.
  */
 #ifndef EVAL_COMPUTE_KERNELS_TABLES_H
 #define EVAL_COMPUTE_KERNELS_TABLES_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Vectors of 16 floats in GCC's vector extension, which the compiler maps to whatever the target
- * has. Included by kernels_body.h alone, after its target pragma.
+ * has. For kernels_body.h, kernels_attention.h and kernels_dropout.h alone. Included after the
+ * target pragma.
  */
 #ifndef EVAL_COMPUTE_KERNELS_VECTOR_H
 #define EVAL_COMPUTE_KERNELS_VECTOR_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The parts of reading an experiment, one file each; used by experiment.c alone.
+ * The parts of reading an experiment, one file each. For this room alone.
  */
 #ifndef EVAL_EXPERIMENT_EXPERIMENT_PARTS_H
 #define EVAL_EXPERIMENT_EXPERIMENT_PARTS_H

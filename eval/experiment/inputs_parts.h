@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the files that read inputs share. Used by eval/run/inputs*.c alone.
+ * What the files that read inputs share. For this room alone.
  */
 #ifndef EVAL_EXPERIMENT_INPUTS_PARTS_H
 #define EVAL_EXPERIMENT_INPUTS_PARTS_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From scores of labels to outcomes. Used inside eval/measure alone.
+ * From scores of labels to outcomes. For this room alone.
  */
 #ifndef EVAL_MEASURE_JUDGE_H
 #define EVAL_MEASURE_JUDGE_H

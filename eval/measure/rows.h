@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Distributions over the vocabulary at chosen positions of a batch, chunk by chunk: logits are
- * never kept whole. Used inside eval/measure alone.
+ * never kept whole. For this room alone.
  */
 #ifndef EVAL_MEASURE_ROWS_H
 #define EVAL_MEASURE_ROWS_H

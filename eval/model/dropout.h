@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Dropout masks as a pure function of where they are used (wane_dropout in pass.h says how).
+ * Dropout masks as a pure function of where they are used (wane_dropout in pass.h says how). For
+ * this room alone.
  */
 #ifndef EVAL_MODEL_DROPOUT_H
 #define EVAL_MODEL_DROPOUT_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Gradients of the parameters of one layer: sums over all tokens, cut into tiles of the gradient.
+ * For this room alone.
  */
 #ifndef EVAL_MODEL_GRADIENTS_H
 #define EVAL_MODEL_GRADIENTS_H

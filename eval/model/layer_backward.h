@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The way back through one layer.
+ * The way back through one layer. For this room alone.
  */
 #ifndef EVAL_MODEL_LAYER_BACKWARD_H
 #define EVAL_MODEL_LAYER_BACKWARD_H

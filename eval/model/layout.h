@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Where the parameters of a layer stand in the table; for eval/model alone.
+ * Where the parameters of a layer stand in the table. For this room alone.
  */
 #ifndef EVAL_MODEL_LAYOUT_H
 #define EVAL_MODEL_LAYOUT_H

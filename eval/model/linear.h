@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Linear layers on the rows of one tile: weight, bias, low-rank term.
+ * Linear layers on the rows of one tile: weight, bias, low-rank term. For this room alone.
  */
 #ifndef EVAL_MODEL_LINEAR_H
 #define EVAL_MODEL_LINEAR_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the files of eval/model share about a model's making.
+ * What the files of eval/model share about a model's making. For this room alone.
  */
 #ifndef EVAL_MODEL_MODEL_INTERNAL_H
 #define EVAL_MODEL_MODEL_INTERNAL_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a change of the weights does to the inputs that the weights see. For eval/model alone; the
+ * What a change of the weights does to the inputs that the weights see. For this room alone. The
  * public part is wane_pass_observe.
  */
 #ifndef EVAL_MODEL_OBSERVE_H

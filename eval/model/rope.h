@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The angles of rotary positions.
+ * The angles of rotary positions. For this room alone.
  */
 #ifndef EVAL_MODEL_ROPE_H
 #define EVAL_MODEL_ROPE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A pass from inside: its buffers and the steps its files share. For eval/model alone.
+ * A pass from inside: its buffers and the steps its files share. For this room alone.
  *
  * Every layer but the last is computed for all tokens. The last one needs all tokens for keys and
  * values only: its queries, its MLP and the final norm are computed for the rows that are asked

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What an adapter says of the model it was made on, held against the base it is compared with.
+ * What an adapter says of the model it was made on, held against the base it is compared with. For
+ * this room alone.
  */
 #ifndef EVAL_PAIR_CHECKPOINT_CLAIMS_H
 #define EVAL_PAIR_CHECKPOINT_CLAIMS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which tensors of two checkpoints are one another's, for eval/pair/checkpoint.c and claims.c
- * alone: the names that are matched, without buffers, and with the matrix that a model ties found
- * under either of its names.
+ * Which tensors of two checkpoints are one another's: the names that are matched, without buffers,
+ * and with the matrix that a model ties found under either of its names. For checkpoint.c and
+ * checkpoint_claims.c alone.
  */
 #ifndef EVAL_PAIR_CHECKPOINT_PLACES_H
 #define EVAL_PAIR_CHECKPOINT_PLACES_H

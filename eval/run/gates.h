@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sanity gates of a run: what must hold before a number is believed.
+ * Sanity gates of a run: what must hold before a number is believed. For this room alone.
  */
 #ifndef EVAL_RUN_GATES_H
 #define EVAL_RUN_GATES_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One run: the path through the tree, walked from its base to its seal.
+ * One run: the path through the tree, walked from its base to its seal. For this room alone.
  */
 #ifndef EVAL_RUN_PATH_H
 #define EVAL_RUN_PATH_H

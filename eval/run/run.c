@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "analysis/spectra/base_svd.h"
+#include "analysis/spectra/spectrum.h"
 #include "eval/cells/cell_arms.h"
 #include "eval/cells/track.h"
 #include "eval/plan/warnings.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The end of a run: its metrics, its status, its seal; and what came of its stages.
+ * The end of a run: its metrics, its status, its seal; and what came of its stages. For this room
+ * alone.
  */
 #ifndef EVAL_RUN_SEAL_H
 #define EVAL_RUN_SEAL_H

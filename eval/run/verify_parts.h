@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the parts of verifying share. Used inside eval/run alone.
+ * What the parts of verifying share. For this room alone.
  */
 #ifndef EVAL_RUN_VERIFY_PARTS_H
 #define EVAL_RUN_VERIFY_PARTS_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a stage is trained on, step by step: rows of its prompts in a new order each epoch.
+ * What a stage is trained on, step by step: rows of its prompts in a new order each epoch. For this
+ * room alone.
  */
 #ifndef EVAL_STAGES_BATCHES_H
 #define EVAL_STAGES_BATCHES_H

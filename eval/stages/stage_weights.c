@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "analysis/spectra/base_svd.h"
+#include "analysis/spectra/spectrum.h"
 #include "eval/pair/given.h"
 #include "eval/stages/stages.h"
 #include "store/base/memory.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Cutting the rows of a step into micro-batches.
+ * Cutting the rows of a step into micro-batches. For this room alone.
  */
 #ifndef EVAL_TRAIN_MICRO_H
 #define EVAL_TRAIN_MICRO_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * AdamW with decoupled weight decay over a list of trained, as torch.optim.AdamW computes it, and
  * the global norm of the gradients. Works on tiles that depend on their sizes alone: same bits for
- * any number of threads.
+ * any number of threads. For this room alone.
  */
 #ifndef EVAL_TRAIN_OPTIMIZER_H
 #define EVAL_TRAIN_OPTIMIZER_H

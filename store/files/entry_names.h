@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Names of the files in an archive or a folder, for entries.c alone: one canonical form, each once.
+ * Names of the files in an archive or a folder: one canonical form, each once. For entries.c alone.
  */
 #ifndef STORE_FILES_ENTRY_NAMES_H
 #define STORE_FILES_ENTRY_NAMES_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What of a JSON text its parser cannot hold, found before it runs; used by json.c alone.
+ * What of a JSON text its parser cannot hold, found before it runs. For json.c alone.
  *
  * The parser refuses integers beyond int64, reals beyond double, and NaN and Infinity. Each such
  * token, where it stands outside of strings and is whole, is noted and replaced in a copy by an

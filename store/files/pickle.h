@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Python pickles of tensors, and of nothing else.
+ * Python pickles of tensors, and of nothing else. For this room alone.
  *
  * A pickle is a program; here only the parts of its language that a state dict needs are run, and
  * nothing is ever imported or called: None, bool, int, float, text, bytes, tuple, list, dict,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The inside of a wane_tensors; used by tensors.c and the readers of its formats alone.
+ * The inside of a wane_tensors: what tensors.c and the readers of its formats share. For this room
+ * alone.
  */
 #ifndef STORE_FILES_TENSORS_INTERNAL_H
 #define STORE_FILES_TENSORS_INTERNAL_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From the pickled value of a torch file to its tensors; used by its readers alone.
+ * From the pickled value of a torch file to its tensors. For torch_zip.c and torch_legacy.c alone.
  */
 #ifndef STORE_FILES_TORCH_STATE_H
 #define STORE_FILES_TORCH_STATE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a loaded update owns; used by update.c and peft.c alone.
+ * What a loaded update owns. For this room alone.
  */
 #ifndef STORE_FILES_UPDATE_MEMORY_H
 #define STORE_FILES_UPDATE_MEMORY_H

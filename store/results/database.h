@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Inside store/results: the handle, statements run from a format, errors of SQLite as one line.
+ * The database from inside: the handle, statements run from a format, errors of SQLite as one line.
+ * For this room alone.
  */
 #ifndef STORE_RESULTS_DATABASE_H
 #define STORE_RESULTS_DATABASE_H

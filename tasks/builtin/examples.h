@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The built-in tasks, one example at a time.
+ * The built-in tasks, one example at a time. For this room alone.
  *
  *   topic      "the hens near the cart dig . ..." where ?        -> farm kitchen school sea
  *              two of three sentences are of the topic, one is of another

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Probabilistic grammars of short texts whose entropy can be computed exactly.
+ * Probabilistic grammars of short texts whose entropy can be computed exactly. For this room alone.
  *
  * A rule has weighted alternatives; an alternative is a line of parts between spaces:
  *   word          itself

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The built-in language as a grammar, and draws from it.
+ * The built-in language as a grammar, and draws from it. For this room alone.
  *
  * A document is "[opening] [facts]" and 1 to 6 times (uniform) "[body]", under a topic drawn
  * uniformly. The opening names a place, and places of different topics are different words; letters

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The label set of a task: given, or learned from its train split.
+ * The label set of a task: given, or learned from its train split. For this room alone.
  */
 #ifndef TASKS_DATA_LABEL_H
 #define TASKS_DATA_LABEL_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * task.yaml: what a task says of itself. Keys: text, label, template, labels (value: verbalizer),
- * test (a split), truncate (left or right). What the user's own spec says wins, key by key.
+ * test (a split), truncate (left or right). What the user's own spec says wins, key by key. For
+ * this room alone.
  */
 #ifndef TASKS_DATA_MANIFEST_H
 #define TASKS_DATA_MANIFEST_H

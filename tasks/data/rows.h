@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rows of one split rendered by a template, with their labels and their place in the draw.
+ * Rows of one split rendered by a template, with their labels and their place in the draw. For this
+ * room alone.
  */
 #ifndef TASKS_DATA_ROWS_H
 #define TASKS_DATA_ROWS_H

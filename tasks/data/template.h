@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Templates: literal text with {field}, and {{ and }} for braces.
+ * Templates: literal text with {field}, and {{ and }} for braces. For this room alone.
  */
 #ifndef TASKS_DATA_TEMPLATE_H
 #define TASKS_DATA_TEMPLATE_H

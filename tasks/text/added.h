@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Added tokens: texts that are cut out of the input before anything else is done with it.
+ * Added tokens: texts that are cut out of the input before anything else is done with it. For this
+ * room alone.
  */
 #ifndef TASKS_TEXT_ADDED_H
 #define TASKS_TEXT_ADDED_H

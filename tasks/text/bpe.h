@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The models: byte-pair encoding by ranked merges, and WordLevel (a word is a token or unknown).
+ * For this room alone.
  */
 #ifndef TASKS_TEXT_BPE_H
 #define TASKS_TEXT_BPE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Decoders: from the tokens of a text back to the text.
+ * Decoders: from the tokens of a text back to the text. For this room alone.
  */
 #ifndef TASKS_TEXT_DECODE_H
 #define TASKS_TEXT_DECODE_H

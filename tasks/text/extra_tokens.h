@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tokens that stand in the files beside a tokenizer.json: what transformers adds to it when it
  * opens the folder. Source: PreTrainedTokenizerFast.from_pretrained of transformers 5.24
- * (tokenization_utils_base.py, tokenization_utils_tokenizers.py).
+ * (tokenization_utils_base.py, tokenization_utils_tokenizers.py). For this room alone.
  *
  * tokenizer_config.json lists tokens by id in added_tokens_decoder, names some (bos_token,
  * eos_token, unk_token, sep_token, pad_token, cls_token, mask_token, any other key in _token) and

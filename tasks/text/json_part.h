@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reading the parts of a tokenizer.json: typed members, and errors that name file and part.
+ * Reading the parts of a tokenizer.json: typed members, and errors that name file and part. For
+ * this room alone.
  */
 #ifndef TASKS_TEXT_JSON_PART_H
 #define TASKS_TEXT_JSON_PART_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Normalizers: Prepend, Replace, the Unicode forms, Lowercase, Strip, StripAccents, ByteLevel, and
- * Sequences of them.
+ * Sequences of them. For this room alone.
  */
 #ifndef TASKS_TEXT_NORMALIZE_H
 #define TASKS_TEXT_NORMALIZE_H

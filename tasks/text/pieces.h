@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The text of one encode on its way to ids: cut into pieces, step by step.
+ * The text of one encode on its way to ids: cut into pieces, step by step. For this room alone.
  *
  * A step reads the current pieces and emits new ones, which become current when it ends. Pieces
  * point into `text`; a step that changes text writes it to a spare buffer first.

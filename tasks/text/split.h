@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Pre-tokenizers: how text is cut into the words a model sees one at a time.
+ * Pre-tokenizers: how text is cut into the words a model sees one at a time. For this room alone.
  */
 #ifndef TASKS_TEXT_SPLIT_H
 #define TASKS_TEXT_SPLIT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A vocabulary: tokens and their ids, each found from the other.
+ * A vocabulary: tokens and their ids, each found from the other. For this room alone.
  */
 #ifndef TASKS_TEXT_VOCABULARY_H
 #define TASKS_TEXT_VOCABULARY_H

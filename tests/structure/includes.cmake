@@ -1,14 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Reads every #include of the four floors and fails on an upward or sideways one, on "..", on one
-# that is not written from the root, and on a foreign header outside the one file that may have it.
+# that is not written from the root, on a foreign header outside the one file that may have it, and on
+# a header that says "For this room alone." or "For a.c and b.c alone." and is included elsewhere.
 cmake_minimum_required(VERSION 3.25)
 set(root "${CMAKE_ARGV3}")
-set(rooms
-  store/base store/files store/results
-  tasks/text tasks/data tasks/builtin
-  analysis/spectra analysis/statistics analysis/charts analysis/report
-  eval/compute eval/model eval/train eval/measure eval/pair eval/experiment eval/stages eval/cells
-  eval/plan eval/run eval/cli)
+file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/rooms.txt" rooms) # from the ground up
 # foreign header = the only files that may include it
 set(foreign
   "cblas.h=store/base/blas.c"
@@ -34,6 +30,28 @@ macro(bad text)
   message("${file}: ${text}")
   math(EXPR failures "${failures} + 1")
 endmacro()
+
+# *out: who may include the header of the house: "" = any room that may see it, a room, or files.
+function(readers_of out header)
+  string(MAKE_C_IDENTIFIER "readers_${header}" known)
+  get_property(found GLOBAL PROPERTY ${known} SET)
+  if(NOT found)
+    file(READ "${root}/${header}" text LIMIT 4096)
+    string(FIND "${text}" "*/" end)
+    string(SUBSTRING "${text}" 0 ${end} text)
+    string(REGEX REPLACE "[ \t]*\n \\*[ \t]*" " " text "${text}")
+    set(readers)
+    if(text MATCHES "For this room alone\\.")
+      get_filename_component(readers "${header}" DIRECTORY)
+    elseif(text MATCHES "For ([a-z0-9_., ]+\\.[ch]) alone\\.")
+      string(REGEX REPLACE ",? and |, " ";" readers "${CMAKE_MATCH_1}")
+    endif()
+    set_property(GLOBAL PROPERTY ${known} "${readers}")
+  endif()
+  get_property(readers GLOBAL PROPERTY ${known})
+  set(${out} "${readers}" PARENT_SCOPE)
+endfunction()
+
 set(checked 0)
 list(LENGTH rooms room_count)
 math(EXPR last "${room_count} - 1")
@@ -77,6 +95,16 @@ foreach(i RANGE ${last})
           continue()
         endif()
         string(REGEX MATCH "^[^/]+/[^/]+" other "${name}")
+        if(EXISTS "${root}/${name}")
+          readers_of(readers "${name}")
+          get_filename_component(here "${file}" NAME)
+          string(REGEX REPLACE "\\.h$" ".c" source "${name}")
+          if(readers AND NOT room STREQUAL readers AND NOT here IN_LIST readers AND
+             NOT file STREQUAL source)
+            string(REPLACE ";" ", " readers "${readers}")
+            bad("\"${name}\" is for ${readers} alone")
+          endif()
+        endif()
         string(REGEX REPLACE "/.*" "" other_floor "${other}")
         list(FIND rooms "${other}" j)
         if(j LESS 0)
