@@ -14,7 +14,7 @@
 #include "analysis/report/correlating.h"
 #include "analysis/report/live.h"
 #include "analysis/report/page.h"
-#include "analysis/report/summary.h"
+#include "analysis/report/run_summary.h"
 #include "eval/cli/next.h"
 #include "eval/cli/progress.h"
 #include "eval/plan/warnings.h"

@@ -6,9 +6,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "eval/measure/distributions.h"
 #include "eval/measure/judge.h"
 #include "eval/measure/measure.h"
-#include "eval/measure/rows.h"
 #include "store/base/memory.h"
 
 /* One evaluation of a split. */

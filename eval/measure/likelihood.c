@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "eval/measure/distributions.h"
 #include "eval/measure/measure.h"
-#include "eval/measure/rows.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
 

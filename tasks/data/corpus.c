@@ -14,7 +14,7 @@
 #include "store/files/file.h"
 #include "tasks/data/files.h"
 #include "tasks/data/source.h"
-#include "tasks/data/unicode.h"
+#include "tasks/data/words.h"
 
 /* What wane_corpus.memory points to. */
 typedef struct holder {

@@ -22,7 +22,7 @@
 #include "store/base/memory.h"
 #include "store/files/file.h"
 #include "tasks/data/source.h"
-#include "tasks/data/unicode.h"
+#include "tasks/data/words.h"
 
 const char *const wane_like_names[WANE_LIKES] = {"lm-eval-wikitext", "gptq", "llama.cpp"};
 

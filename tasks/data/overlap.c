@@ -7,7 +7,7 @@
 #include "store/base/memory.h"
 #include "store/base/text.h"
 #include "tasks/data/task.h"
-#include "tasks/data/unicode.h"
+#include "tasks/data/words.h"
 
 typedef struct digest {
     char hex[WANE_SHA256_HEX];

@@ -10,7 +10,7 @@
 #include "analysis/report/comparing.h"
 #include "analysis/report/curves.h"
 #include "analysis/report/frontier.h"
-#include "analysis/report/summary.h"
+#include "analysis/report/run_summary.h"
 #include "store/base/text.h"
 #include "store/results/query.h"
 #include "tests/support/support.h"

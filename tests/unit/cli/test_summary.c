@@ -2,7 +2,7 @@
  * Tables of means: over the runs that are done, a baseline with the weights of its count, digits
  * enough.
  */
-#include "analysis/report/summary.h"
+#include "analysis/report/run_summary.h"
 
 #include <sqlite3.h>
 #include <stdio.h>

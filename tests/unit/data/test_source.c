@@ -9,7 +9,7 @@
 #include "tasks/data/csv.h"
 #include "tasks/data/source.h"
 #include "tasks/data/template.h"
-#include "tasks/data/unicode.h"
+#include "tasks/data/words.h"
 #include "tests/support/support.h"
 
 /* All rows as "name=value;" per column and "/" per row, or the error in err. */

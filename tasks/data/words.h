@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What reading data needs of Unicode: white space, and a normal form for comparing texts.
  */
-#ifndef TASKS_DATA_UNICODE_H
-#define TASKS_DATA_UNICODE_H
+#ifndef TASKS_DATA_WORDS_H
+#define TASKS_DATA_WORDS_H
 
 #include <stdbool.h>
 #include <stddef.h>

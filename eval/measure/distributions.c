@@ -2,7 +2,7 @@
  * Asks the pass for logits of about 4 MiB at a time and reduces each row by a tile of the pool,
  * beside the base's row where a KL is wanted.
  */
-#include "eval/measure/rows.h"
+#include "eval/measure/distributions.h"
 
 #include <math.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What a run ends with: the accuracy matrices, one line per method, on stdout.
  */
-#ifndef ANALYSIS_REPORT_SUMMARY_H
-#define ANALYSIS_REPORT_SUMMARY_H
+#ifndef ANALYSIS_REPORT_RUN_SUMMARY_H
+#define ANALYSIS_REPORT_RUN_SUMMARY_H
 
 #include "store/base/text.h"
 #include "store/results/results.h"

@@ -2,8 +2,8 @@
  * Distributions over the vocabulary at chosen positions of a batch, chunk by chunk: logits are
  * never kept whole. For this room alone.
  */
-#ifndef EVAL_MEASURE_ROWS_H
-#define EVAL_MEASURE_ROWS_H
+#ifndef EVAL_MEASURE_DISTRIBUTIONS_H
+#define EVAL_MEASURE_DISTRIBUTIONS_H
 
 #include "eval/model/pass.h"
 #include "store/base/threads.h"

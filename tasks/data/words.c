@@ -2,7 +2,7 @@
  * White space as Unicode lists it, words as what stands between it, and NFKC with case folded and
  * white space joined, by utf8proc.
  */
-#include "tasks/data/unicode.h"
+#include "tasks/data/words.h"
 
 #include <utf8proc.h>
 

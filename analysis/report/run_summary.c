@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One statement for the line of each method, and one for each accuracy matrix while there are few.
  */
-#include "analysis/report/summary.h"
+#include "analysis/report/run_summary.h"
 
 #include <inttypes.h>
 #include <stdio.h>
