@@ -471,13 +471,3 @@ wane_detection wane_correlating_detected(const wane_correlating *job,
     const wane_coefficient *c = &g->result.coefficient[coefficient];
     return wane_detection_of(c, job->per ? g->holm[coefficient] : c->p);
 }
-
-wane_status wane_correlate_print(wane_text *out, wane_results *db, const char *experiment,
-                                 const char *x, const char *y, wane_error *err)
-{
-    wane_correlating job = {.experiment = experiment, .x = x, .y = y};
-    wane_status st = wane_correlating_run(&job, db, err);
-    if (st == WANE_OK) st = wane_correlating_table_print(out, &job, db, err);
-    wane_correlating_free(&job);
-    return st;
-}

@@ -337,3 +337,13 @@ wane_status wane_correlating_table_print(wane_text *out, const wane_correlating 
     }
     return wane_text_check(out, "correlate", "table", err);
 }
+
+wane_status wane_correlate_print(wane_text *out, wane_results *db, const char *experiment,
+                                 const char *x, const char *y, wane_error *err)
+{
+    wane_correlating job = {.experiment = experiment, .x = x, .y = y};
+    wane_status st = wane_correlating_run(&job, db, err);
+    if (st == WANE_OK) st = wane_correlating_table_print(out, &job, db, err);
+    wane_correlating_free(&job);
+    return st;
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reads the values of every run and stage into points, groups them, and averages what lies at one
- * place of a group.
+ * Reads the values of every run and stage into points and names the stages; counts, means and what
+ * stands beside them come from its neighbours.
  */
 #include "analysis/report/curves.h"
 
@@ -10,9 +10,8 @@
 
 #include "analysis/report/columns.h"
 #include "analysis/report/measures.h"
-#include "analysis/statistics/summary.h"
 
-enum { STAGES_MOST = 10000, GROUPS_MOST = 10000 };
+enum { STAGES_MOST = 10000 };
 
 void wane_curves_free(wane_curves *c)
 {
@@ -68,45 +67,6 @@ typedef struct reader {
     bool several;         /* experiments, so that groups bear their names */
     const char **trained; /* per stage: the task all runs agree on, or "" */
 } reader;
-
-wane_status wane_curves_group(wane_curves *c, size_t *out, const char *experiment,
-                              const char *value, wane_error *err)
-{
-    wane_text name = {0};
-    if (experiment) wane_text_printf(&name, "%s/", experiment);
-    wane_text_string(&name, value ? value : "none");
-    wane_status st = wane_text_check(&name, "curves", "group", err);
-    if (st != WANE_OK) goto done;
-    for (*out = 0; *out < c->groups && strcmp(c->group[*out], name.data) != 0; ++*out) {
-    }
-    if (*out < c->groups) goto done;
-    if (c->groups == GROUPS_MOST) {
-        st = wane_fail(err, WANE_EINVAL, "curves: %s: more than %d values", c->request.by,
-                       GROUPS_MOST);
-        goto done;
-    }
-    const char **more = wane_realloc(c->group, c->groups + 1, sizeof *more);
-    if (more) c->group = more;
-    const char *copy = wane_arena_strdup(c->arena, name.data);
-    if (!more || !copy) st = wane_fail_memory(err, "curves", "groups");
-    else c->group[c->groups++] = copy;
-done:
-    wane_text_free(&name);
-    return st;
-}
-
-wane_status wane_curves_add(wane_curves *c, wane_curves_point point, wane_error *err)
-{
-    if (c->points == c->room) {
-        size_t room = c->room ? 2 * c->room : 256;
-        wane_curves_point *more = wane_realloc(c->point, room, sizeof *more);
-        if (!more) return wane_fail_memory(err, "curves", "points");
-        c->point = more;
-        c->room = room;
-    }
-    c->point[c->points++] = point;
-    return WANE_OK;
-}
 
 /* Notes which task a stage is trained on, "" once two runs differ. */
 static wane_status note_stage(reader *r, size_t stage, const char *task, wane_error *err)
@@ -211,46 +171,6 @@ done:
     return st;
 }
 
-/* Rows come by run and stage; equal places keep that order. */
-static int by_group(const void *a, const void *b)
-{
-    const wane_curves_point *p = a, *q = b;
-    if (p->group != q->group) return p->group < q->group ? -1 : 1;
-    if (p->stage != q->stage) return p->stage < q->stage ? -1 : 1;
-    int order = p->run && q->run ? strcmp(p->run, q->run) : 0;
-    return order ? order : p->y < q->y ? -1 : p->y > q->y;
-}
-
-wane_status wane_curves_average(wane_curves *c, wane_error *err)
-{
-    qsort(c->point, c->points, sizeof *c->point, by_group);
-    double *y = wane_alloc(c->points, sizeof *y);
-    if (!y) return wane_fail_memory(err, "curves", "means");
-    size_t kept = 0;
-    for (size_t i = 0; i < c->points;) {
-        wane_curves_point p = c->point[i];
-        size_t n = 0;
-        double collapsed = NAN;
-        for (; i < c->points && c->point[i].group == p.group && c->point[i].stage == p.stage; i++) {
-            double flag = c->point[i].collapsed;
-            if (!isnan(flag)) collapsed = isnan(collapsed) ? flag : collapsed + flag;
-            y[n++] = c->point[i].y;
-        }
-        wane_summary s = wane_summarise(y, n);
-        p.run = NULL;
-        p.n = s.n;
-        p.y = s.mean;
-        p.collapsed = collapsed;
-        p.sd = s.sd;
-        p.low = c->request.interval ? s.low : s.mean - s.sd;
-        p.high = c->request.interval ? s.high : s.mean + s.sd;
-        c->point[kept++] = p;
-    }
-    c->points = kept;
-    wane_free(y);
-    return WANE_OK;
-}
-
 static wane_status copy_request(wane_curves *c, const wane_curves_request *r, wane_error *err)
 {
     wane_curves_request *to = &c->request;
@@ -291,7 +211,7 @@ static wane_status read_measures(wane_curves *c, wane_results *db, bool several,
     WANE_TRY(read_rows(&reading, db, err));
     WANE_TRY(name_stages(&reading, err));
     if (!r->x) WANE_TRY(wane_curves_average(c, err));
-    else qsort(c->point, c->points, sizeof *c->point, by_group);
+    else wane_curves_sort(c);
     WANE_TRY(wane_curves_add_null(c, db, several, err));
     if (!r->x) WANE_TRY(wane_curves_guess(c, db, several, err));
 done:

@@ -122,13 +122,14 @@ WANE_MUST_CHECK wane_status wane_curves_svg(wane_results *db, const char *experi
                                             const char *metric, const char *x, const char *path,
                                             wane_error *err);
 
-/* For curves*.c: the number of a group, made when it is new; a point behind the others; the mean of
- * each group and place in place of its runs. */
+/* For curves*.c, in curves_points.c: the number of a group, made when it is new; a point behind the
+ * others; points by group, stage and run; the mean of each group and place in place of its runs. */
 WANE_MUST_CHECK wane_status wane_curves_group(wane_curves *curves, size_t *out,
                                               const char *experiment, const char *value,
                                               wane_error *err);
 WANE_MUST_CHECK wane_status wane_curves_add(wane_curves *curves, wane_curves_point point,
                                             wane_error *err);
+void wane_curves_sort(wane_curves *curves);
 WANE_MUST_CHECK wane_status wane_curves_average(wane_curves *curves, wane_error *err);
 /* Fills in the null of every point, which are sorted by group, stage and run; curves_null.c. */
 WANE_MUST_CHECK wane_status wane_curves_add_null(wane_curves *curves, wane_results *db,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * How OpenBLAS is kept to one thread a call: a product is cut over rows or columns of C for the
- * pool's threads, and a work buffer for each of them is mapped before the first.
+ * How OpenBLAS is kept to one thread a call, with a work buffer mapped for each thread before its
+ * first product; the products of a pool's threads: product.c.
  */
 #include "store/base/blas.h"
 
@@ -93,94 +93,12 @@ void wane_sgemm_tile(bool transpose_a, bool transpose_b, size_t m, size_t n, siz
                 a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
 }
 
-/* A product cut over rows or columns of C. Tiles of at least 128 keep OpenBLAS near its full rate;
- * at most 128 tiles keep the hand-out cheap. */
-typedef struct product {
-    bool transpose_a, transpose_b, over_rows, wide;
-    size_t m, n, k, lda, ldb, ldc, tile;
-    double alpha, beta;
-    const void *a, *b;
-    void *c;
-} product;
-
-static void run_tile(void *context, size_t index, int thread)
+void wane_dgemm_tile(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, double alpha,
+                     const double *a, size_t lda, const double *b, size_t ldb, double beta,
+                     double *c, size_t ldc)
 {
-    (void)thread;
-    const product *p = context;
-    size_t first = index * p->tile, extent = p->over_rows ? p->m : p->n;
-    size_t count = extent - first < p->tile ? extent - first : p->tile;
-    size_t a = 0, b = 0, c = 0, m = p->m, n = p->n;
-    if (p->over_rows) {
-        a = p->transpose_a ? first : first * p->lda;
-        c = first * p->ldc;
-        m = count;
-    } else {
-        b = p->transpose_b ? first * p->ldb : first;
-        c = first;
-        n = count;
-    }
-    if (p->wide)
-        cblas_dgemm(CblasRowMajor, flag(p->transpose_a), flag(p->transpose_b), (int)m, (int)n,
-                    (int)p->k, p->alpha, (const double *)p->a + a, (int)p->lda,
-                    (const double *)p->b + b, (int)p->ldb, p->beta, (double *)p->c + c,
-                    (int)p->ldc);
-    else
-        cblas_sgemm(CblasRowMajor, flag(p->transpose_a), flag(p->transpose_b), (int)m, (int)n,
-                    (int)p->k, (float)p->alpha, (const float *)p->a + a, (int)p->lda,
-                    (const float *)p->b + b, (int)p->ldb, (float)p->beta, (float *)p->c + c,
-                    (int)p->ldc);
-}
-
-static void run_product(wane_pool *pool, product *p)
-{
-    enum { SMALLEST_TILE = 128, MOST_TILES = 128 };
-    if (p->m == 0 || p->n == 0) return;
+    if (m == 0 || n == 0) return;
     wane_blas_one_thread();
-    p->over_rows = p->m >= p->n;
-    size_t extent = p->over_rows ? p->m : p->n;
-    p->tile = (extent + MOST_TILES - 1) / MOST_TILES;
-    if (p->tile < SMALLEST_TILE) p->tile = SMALLEST_TILE;
-    p->tile = (p->tile + 15) / 16 * 16;
-    wane_pool_run(pool, (extent + p->tile - 1) / p->tile, run_tile, p);
-}
-
-void wane_sgemm(wane_pool *pool, bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k,
-                float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta,
-                float *c, size_t ldc)
-{
-    product p = {.transpose_a = transpose_a,
-                 .transpose_b = transpose_b,
-                 .m = m,
-                 .n = n,
-                 .k = k,
-                 .alpha = alpha,
-                 .beta = beta,
-                 .a = a,
-                 .b = b,
-                 .c = c,
-                 .lda = lda,
-                 .ldb = ldb,
-                 .ldc = ldc};
-    run_product(pool, &p);
-}
-
-void wane_dgemm(wane_pool *pool, bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k,
-                double alpha, const double *a, size_t lda, const double *b, size_t ldb, double beta,
-                double *c, size_t ldc)
-{
-    product p = {.transpose_a = transpose_a,
-                 .transpose_b = transpose_b,
-                 .wide = true,
-                 .m = m,
-                 .n = n,
-                 .k = k,
-                 .alpha = alpha,
-                 .beta = beta,
-                 .a = a,
-                 .b = b,
-                 .c = c,
-                 .lda = lda,
-                 .ldb = ldb,
-                 .ldc = ldc};
-    run_product(pool, &p);
+    cblas_dgemm(CblasRowMajor, flag(transpose_a), flag(transpose_b), (int)m, (int)n, (int)k, alpha,
+                a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
 }

@@ -22,10 +22,14 @@ void wane_dgemm(wane_pool *pool, bool transpose_a, bool transpose_b, size_t m, s
                 double alpha, const double *a, size_t lda, const double *b, size_t ldb, double beta,
                 double *c, size_t ldc);
 
-/* One call of one-thread OpenBLAS without tiling: for use inside a tile. */
+/* One call of one-thread OpenBLAS without tiling: for use inside a tile (blas.c; those above are in
+ * product.c). */
 void wane_sgemm_tile(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha,
                      const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
                      size_t ldc);
+void wane_dgemm_tile(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, double alpha,
+                     const double *a, size_t lda, const double *b, size_t ldb, double beta,
+                     double *c, size_t ldc);
 
 /* OpenBLAS to one thread per call, for the whole process, once: where it splits the rows of a
  * product itself, bits depend on their number (its Haswell kernels sum rows at the edge of a block

@@ -461,25 +461,6 @@ wane_status wane_folder_walk(char ***out, size_t *count, const char *path, size_
     return wane_folder_walk_visible(out, count, NULL, path, limit, err);
 }
 
-const char *wane_path_base(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-char *wane_path_join(const char *folder, const char *name)
-{
-    if (!folder || !folder[0] || name[0] == '/') return wane_strdup(name);
-    size_t first = strlen(folder), second = strlen(name);
-    bool slash = folder[first - 1] != '/';
-    char *path = wane_alloc(first + slash + second + 1, 1);
-    if (!path) return NULL;
-    memcpy(path, folder, first);
-    if (slash) path[first] = '/';
-    memcpy(path + first + slash, name, second + 1);
-    return path;
-}
-
 wane_status wane_file_sha256(char out[WANE_SHA256_HEX], const char *path, wane_error *err)
 {
     enum { PIECE = 1 << 16 };

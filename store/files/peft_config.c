@@ -371,3 +371,8 @@ wane_peft_targets *wane_peft_config_take_targets(wane_peft_config *config)
     config->targets = NULL;
     return targets;
 }
+
+double wane_lora_scale(double alpha, size_t rank, bool rslora)
+{
+    return alpha / (rslora ? sqrt((double)rank) : (double)rank);
+}

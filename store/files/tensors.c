@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Opening checkpoints of any format, and looking their tensors up.
+ * Opens checkpoints of any format: one file, a folder's or an archive's, or the shards of an index,
+ * which must say what the files say.
  */
 #include "store/files/tensors.h"
 
@@ -12,21 +13,6 @@
 #include "store/files/tensors_internal.h"
 
 typedef wane_tensor_entry entry;
-
-wane_status wane_tensors_add(wane_tensors *tensors, const wane_tensor_entry *one, wane_error *err)
-{
-    if (tensors->count == tensors->room) {
-        size_t room = tensors->room ? tensors->room : 32;
-        entry *grown = NULL;
-        if (!tensors->room || wane_size_mul(&room, room, 2))
-            grown = wane_realloc(tensors->entries, room, sizeof *grown);
-        if (!grown) return wane_fail_memory(err, "read", tensors->path);
-        tensors->entries = grown;
-        tensors->room = room;
-    }
-    tensors->entries[tensors->count++] = *one;
-    return WANE_OK;
-}
 
 /* ----------------------------------------------------------------------------------------- shards
  */
@@ -140,25 +126,6 @@ static wane_status shard_names(const char ***out, size_t *count, const wane_json
     return WANE_OK;
 }
 
-static int by_name(const void *left, const void *right)
-{
-    const entry *a = left, *b = right;
-    return strcmp(a->tensor.name, b->tensor.name);
-}
-
-static wane_status sort_by_name(wane_tensors *tensors, wane_error *err)
-{
-    if (tensors->count) qsort(tensors->entries, tensors->count, sizeof(entry), by_name);
-    for (size_t i = 1; i < tensors->count; i++) {
-        const entry *a = &tensors->entries[i - 1], *b = a + 1;
-        if (by_name(a, b) == 0)
-            return wane_fail(err, WANE_EFORMAT, "read: %s: %s: in %s and in %s", tensors->path,
-                             a->tensor.name, tensors->shards[a->shard].name,
-                             tensors->shards[b->shard].name);
-    }
-    return WANE_OK;
-}
-
 /* The index and the shards' headers must tell the same. */
 static wane_status check_index(const wane_tensors *tensors, const wane_json *map, const char *path,
                                wane_error *err)
@@ -192,7 +159,7 @@ static wane_status open_index(wane_tensors *tensors, const wane_package *package
     const wane_json *map = wane_json_get(root, "weight_map");
     WANE_TRY(shard_names(&names, &count, map, path, err));
     for (size_t i = 0; i < count; i++) WANE_TRY(open_member(tensors, package, names[i], err));
-    WANE_TRY(sort_by_name(tensors, err));
+    WANE_TRY(wane_tensors_sort(tensors, err));
     WANE_TRY(check_index(tensors, map, path, err));
 done:
     wane_free(names);
@@ -244,12 +211,12 @@ static wane_status open_package(wane_tensors *tensors, const wane_package *packa
         if (!wane_package_has(package, known[i])) continue;
         if (i % 2) return open_index(tensors, package, known[i], err);
         wane_status st = open_member(tensors, package, known[i], err);
-        return st == WANE_OK ? sort_by_name(tensors, err) : st;
+        return st == WANE_OK ? wane_tensors_sort(tensors, err) : st;
     }
     const char *only = NULL;
     wane_status st = only_file(&only, package, err);
     if (st == WANE_OK) st = open_member(tensors, package, only, err);
-    return st == WANE_OK ? sort_by_name(tensors, err) : st;
+    return st == WANE_OK ? wane_tensors_sort(tensors, err) : st;
 }
 
 static wane_status begin(wane_tensors **out, const char *path, wane_error *err)
@@ -283,7 +250,7 @@ wane_status wane_tensors_open_member(wane_tensors **out, const wane_package *pac
     wane_tensors *tensors = NULL;
     wane_status st = begin(&tensors, wane_package_path(package), err);
     if (st == WANE_OK) st = open_member(tensors, package, name, err);
-    if (st == WANE_OK) st = sort_by_name(tensors, err);
+    if (st == WANE_OK) st = wane_tensors_sort(tensors, err);
     if (st == WANE_OK) *out = tensors;
     else wane_tensors_close(tensors);
     return st;
@@ -298,7 +265,7 @@ wane_status wane_tensors_open_copy(wane_tensors **out, char sha256[WANE_SHA256_H
     tensors->copied = true;
     if (package) WANE_TRY(open_member(tensors, package, name, err));
     else WANE_TRY(open_file(tensors, name, wane_path_base(name), err));
-    WANE_TRY(sort_by_name(tensors, err));
+    WANE_TRY(wane_tensors_sort(tensors, err));
     WANE_TRY(wane_tensors_hold(tensors, err));
     WANE_TRY(wane_sha256_bytes(sha256, tensors->shards[0].data, tensors->shards[0].bytes, err));
     *out = tensors;
@@ -321,7 +288,7 @@ wane_status wane_tensors_open(wane_tensors **out, const char *path, wane_error *
     } else {
         WANE_TRY(begin(&tensors, path, err));
         WANE_TRY(open_file(tensors, path, wane_path_base(path), err));
-        WANE_TRY(sort_by_name(tensors, err));
+        WANE_TRY(wane_tensors_sort(tensors, err));
     }
     *out = tensors;
     tensors = NULL;
@@ -344,62 +311,4 @@ void wane_tensors_close(wane_tensors *tensors)
     wane_arena_free(tensors->arena);
     wane_package_close(tensors->own);
     wane_free(tensors);
-}
-
-/* ---------------------------------------------------------------------------------------- look-up
- */
-
-size_t wane_tensors_count(const wane_tensors *tensors)
-{
-    return tensors->count;
-}
-
-const wane_tensor *wane_tensors_at(const wane_tensors *tensors, size_t index)
-{
-    return &tensors->entries[index].tensor;
-}
-
-const wane_tensor *wane_tensors_find(const wane_tensors *tensors, const char *name)
-{
-    entry wanted = {.tensor.name = name};
-    const entry *found =
-        tensors->count ? bsearch(&wanted, tensors->entries, tensors->count, sizeof wanted, by_name)
-                       : NULL;
-    return found ? &found->tensor : NULL;
-}
-
-const char *wane_tensors_type(const wane_tensor *tensor)
-{
-    return ((const entry *)tensor)->type;
-}
-
-bool wane_tensor_ends(const char *name, const char *ending)
-{
-    size_t length = strlen(name), tail = strlen(ending);
-    bool whole = length == tail || (length > tail && name[length - tail - 1] == '.');
-    return whole && strcmp(name + length - tail, ending) == 0;
-}
-
-bool wane_tensor_is_buffer(const wane_tensor *tensor)
-{
-    static const char *const endings[] = {"inv_freq",   "original_inv_freq", "cos_cached",
-                                          "sin_cached", "masked_bias",       "position_ids"};
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (wane_tensor_ends(tensor->name, endings[i])) return true;
-    /* GPT-2 keeps its causal mask as `attn.bias`, of four dimensions. */
-    if (wane_tensor_ends(tensor->name, "attn.bias") && tensor->dimensions == 4) return true;
-    return tensor->dtype == WANE_OTHER && *wane_tensors_type(tensor) != 'F' &&
-           !strstr(tensor->name, "weight");
-}
-
-const char *wane_tensors_note(const wane_tensors *tensors)
-{
-    return tensors->note;
-}
-
-const char *wane_tensors_metadata(const wane_tensors *tensors, const char *key)
-{
-    for (size_t i = 0; i < tensors->pairs; i++)
-        if (strcmp(tensors->metadata[i].key, key) == 0) return tensors->metadata[i].value;
-    return NULL;
 }

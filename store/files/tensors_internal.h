@@ -47,9 +47,15 @@ struct wane_tensors {
  * for an unknown name. */
 unsigned wane_dtype_bits(const char **type, wane_dtype *dtype, const char *name);
 
-/* Adds an entry, copied. */
+/* Bytes of an element of a type whose values are read. */
+size_t wane_dtype_width(wane_dtype dtype);
+
+/* tensor_entries.c: adds an entry, copied. */
 WANE_MUST_CHECK wane_status wane_tensors_add(wane_tensors *tensors, const wane_tensor_entry *entry,
                                              wane_error *err);
+
+/* Sorts the entries by name once all are added; a name that is there twice is WANE_EFORMAT. */
+WANE_MUST_CHECK wane_status wane_tensors_sort(wane_tensors *tensors, wane_error *err);
 
 /* Each adds the tensors of shard `index`; torch's must be in memory. */
 WANE_MUST_CHECK wane_status wane_safetensors_add(wane_tensors *tensors, size_t index,

@@ -15,48 +15,6 @@
 #include "store/files/safetensors.h"
 #include "store/files/update_memory.h"
 
-wane_status wane_update_memory_new(wane_update_memory **out, wane_error *err)
-{
-    wane_update_memory *memory = wane_alloc(1, sizeof *memory);
-    if (memory) memory->arena = wane_arena_new();
-    if (!memory || !memory->arena) {
-        wane_update_memory_free(memory);
-        return wane_fail_memory(err, "read", "update");
-    }
-    *out = memory;
-    return WANE_OK;
-}
-
-void wane_update_memory_free(wane_update_memory *memory)
-{
-    if (!memory) return;
-    wane_tensors_close(memory->tensors);
-    wane_peft_targets_free(memory->targets);
-    wane_arena_free(memory->arena);
-    wane_free(memory);
-}
-
-wane_status wane_update_memory_values(const float **out, wane_update_memory *memory,
-                                      const wane_tensor *tensor, wane_error *err)
-{
-    const float *mapped = wane_tensors_floats(memory->tensors, tensor);
-    if (mapped) {
-        *out = mapped;
-        return WANE_OK;
-    }
-    float *values = wane_arena_alloc(memory->arena, tensor->elements, sizeof *values);
-    if (!values) return wane_fail_memory(err, "read", tensor->name);
-    wane_status st = wane_tensors_read(memory->tensors, tensor, values, err);
-    if (st == WANE_OK) *out = values;
-    return st;
-}
-
-int wane_update_by_name(const void *left, const void *right)
-{
-    const wane_update_tensor *a = left, *b = right;
-    return strcmp(a->name, b->name);
-}
-
 wane_status wane_update_new(wane_update *out, size_t count, bool lowrank, wane_error *err)
 {
     wane_update_memory *memory = NULL;
@@ -145,11 +103,6 @@ wane_status wane_update_load(wane_update *out, const char *path,
     if (st == WANE_OK) return load_tensors(out, memory, path, sha256, err);
     wane_update_memory_free(memory);
     return st;
-}
-
-double wane_lora_scale(double alpha, size_t rank, bool rslora)
-{
-    return alpha / (rslora ? sqrt((double)rank) : (double)rank);
 }
 
 wane_status wane_update_sha256(char out[WANE_SHA256_HEX], const wane_update *update,

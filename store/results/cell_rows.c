@@ -187,10 +187,6 @@ static wane_status write_likelihood(const work *w)
     return st;
 }
 
-const char wane_spectrum_total_sql[] = {
-#include "total.inc"
-};
-
 static const char insert_total[] = {
 #include "insert_total.inc"
 };

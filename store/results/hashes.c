@@ -322,6 +322,10 @@ wane_status wane_part_unseal(wane_results *db, wane_part part, int64_t id, wane_
 
 /* ------------------------------------------------------------------------------------ totals */
 
+const char wane_spectrum_total_sql[] = {
+#include "total.inc"
+};
+
 wane_status wane_spectrum_total_hashes(wane_results *db, wane_rows_hash *stored,
                                        wane_rows_hash *computed, int64_t stage, int64_t step,
                                        const char *against, wane_error *err)

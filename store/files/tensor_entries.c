@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The list of a checkpoint's tensors: added in the order of its files, sorted by name, looked up;
+ * and which of them are buffers.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/files/tensors_internal.h"
+
+typedef wane_tensor_entry entry;
+
+wane_status wane_tensors_add(wane_tensors *tensors, const wane_tensor_entry *one, wane_error *err)
+{
+    if (tensors->count == tensors->room) {
+        size_t room = tensors->room ? tensors->room : 32;
+        entry *grown = NULL;
+        if (!tensors->room || wane_size_mul(&room, room, 2))
+            grown = wane_realloc(tensors->entries, room, sizeof *grown);
+        if (!grown) return wane_fail_memory(err, "read", tensors->path);
+        tensors->entries = grown;
+        tensors->room = room;
+    }
+    tensors->entries[tensors->count++] = *one;
+    return WANE_OK;
+}
+
+static int by_name(const void *left, const void *right)
+{
+    const entry *a = left, *b = right;
+    return strcmp(a->tensor.name, b->tensor.name);
+}
+
+wane_status wane_tensors_sort(wane_tensors *tensors, wane_error *err)
+{
+    if (tensors->count) qsort(tensors->entries, tensors->count, sizeof(entry), by_name);
+    for (size_t i = 1; i < tensors->count; i++) {
+        const entry *a = &tensors->entries[i - 1], *b = a + 1;
+        if (by_name(a, b) == 0)
+            return wane_fail(err, WANE_EFORMAT, "read: %s: %s: in %s and in %s", tensors->path,
+                             a->tensor.name, tensors->shards[a->shard].name,
+                             tensors->shards[b->shard].name);
+    }
+    return WANE_OK;
+}
+
+size_t wane_tensors_count(const wane_tensors *tensors)
+{
+    return tensors->count;
+}
+
+const wane_tensor *wane_tensors_at(const wane_tensors *tensors, size_t index)
+{
+    return &tensors->entries[index].tensor;
+}
+
+const wane_tensor *wane_tensors_find(const wane_tensors *tensors, const char *name)
+{
+    entry wanted = {.tensor.name = name};
+    const entry *found =
+        tensors->count ? bsearch(&wanted, tensors->entries, tensors->count, sizeof wanted, by_name)
+                       : NULL;
+    return found ? &found->tensor : NULL;
+}
+
+const char *wane_tensors_type(const wane_tensor *tensor)
+{
+    return ((const entry *)tensor)->type;
+}
+
+bool wane_tensor_ends(const char *name, const char *ending)
+{
+    size_t length = strlen(name), tail = strlen(ending);
+    bool whole = length == tail || (length > tail && name[length - tail - 1] == '.');
+    return whole && strcmp(name + length - tail, ending) == 0;
+}
+
+bool wane_tensor_is_buffer(const wane_tensor *tensor)
+{
+    static const char *const endings[] = {"inv_freq",   "original_inv_freq", "cos_cached",
+                                          "sin_cached", "masked_bias",       "position_ids"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (wane_tensor_ends(tensor->name, endings[i])) return true;
+    /* GPT-2 keeps its causal mask as `attn.bias`, of four dimensions. */
+    if (wane_tensor_ends(tensor->name, "attn.bias") && tensor->dimensions == 4) return true;
+    return tensor->dtype == WANE_OTHER && *wane_tensors_type(tensor) != 'F' &&
+           !strstr(tensor->name, "weight");
+}
+
+const char *wane_tensors_note(const wane_tensors *tensors)
+{
+    return tensors->note;
+}
+
+const char *wane_tensors_metadata(const wane_tensors *tensors, const char *key)
+{
+    for (size_t i = 0; i < tensors->pairs; i++)
+        if (strcmp(tensors->metadata[i].key, key) == 0) return tensors->metadata[i].value;
+    return NULL;
+}
