@@ -17,8 +17,7 @@ set(foreign
   "sqlite3.h=store/results/"
   "pcre2.h=store/files/pcre.h"
   "utf8proc.h=tasks/"
-  "lapacke.h=analysis/spectra/"
-  "xxhash.h=store/base/hash.c")
+  "lapacke.h=analysis/spectra/")
 set(system
   assert.h complex.h ctype.h dirent.h errno.h fcntl.h float.h ftw.h getopt.h inttypes.h limits.h locale.h
   malloc.h math.h poll.h pthread.h regex.h sched.h setjmp.h signal.h spawn.h stdalign.h stdarg.h stdatomic.h
