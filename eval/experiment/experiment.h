@@ -91,7 +91,7 @@ typedef struct wane_run_config {
     bool given;         /* nothing is trained: `stages` has a model, tensors or adapter per stage */
     const char *const *stages;
     size_t stage_count;
-    wane_method settings;
+    wane_method_settings settings;
     wane_training training; /* total_steps is filled per stage */
     double epochs;
     size_t batch_size, max_seq_length;

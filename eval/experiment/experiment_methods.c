@@ -96,7 +96,7 @@ static wane_status read_alpha(alpha *out, const wane_yaml *map, wane_error *err)
     return WANE_OK;
 }
 
-static wane_status read_modules(wane_method *m, wane_experiment *x, const wane_yaml *map,
+static wane_status read_modules(wane_method_settings *m, wane_experiment *x, const wane_yaml *map,
                                 wane_error *err)
 {
     const wane_yaml *node = wane_yaml_get(map, "target_modules");
@@ -172,46 +172,67 @@ static wane_status add_config(wane_experiment *x, const wane_run_config *base, c
     return WANE_OK;
 }
 
-static wane_status read_kind(wane_run_config *c, bool *given, const wane_yaml *map, wane_error *err)
+/* The methods of the table, and `given`: nothing is trained. */
+static wane_status read_kind(wane_run_config *c, bool *given, wane_experiment *x,
+                             const wane_yaml *map, wane_error *err)
 {
-    static const char *const kinds[] = {"full", "full-matrices", "lora", "given"};
     const wane_yaml *node = wane_yaml_get(map, "kind");
     if (!node) return wane_yaml_fail(map, err, "a method needs 'kind'");
-    size_t kind = 0;
-    wane_status st = wane_setting_choice(&kind, map, "kind", kinds, COUNT(kinds), err);
-    *given = kind == 3;
-    c->settings.kind = kind == 2   ? WANE_METHOD_LORA
-                       : kind == 1 ? WANE_METHOD_FULL_MATRICES
-                                   : WANE_METHOD_FULL;
+    size_t kind = 0, count = 0;
+    while (wane_method_at(count)) count++;
+    const char **names = wane_arena_alloc(x->memory, count + 1, sizeof *names);
+    if (!names) return wane_fail_memory(err, "read", x->file);
+    for (size_t i = 0; i < count; i++) names[i] = wane_method_at(i)->name;
+    names[count] = "given";
+    wane_status st = wane_setting_choice(&kind, map, "kind", names, count + 1, err);
+    *given = kind == count;
+    if (st == WANE_OK && !*given) c->settings.method = wane_method_at(kind);
     return st;
 }
 
-static wane_status known_keys(const wane_run_config *c, bool given, const wane_yaml *map,
+static wane_status known_keys(const wane_method *method, wane_experiment *x, const wane_yaml *map,
                               wane_error *err)
 {
-    static const char *const full[] = {"name", "kind", "learning_rate", "target_modules",
-                                       TRAINING_KEYS};
-    static const char *const lora[] = {"name",    "kind",   "learning_rate",  "rank",       "alpha",
-                                       "dropout", "rslora", "target_modules", TRAINING_KEYS};
-    static const char *const stages[] = {"name", "kind", "stages", "max_seq_length"};
-    if (given) return wane_yaml_known(map, stages, COUNT(stages), err);
-    if (c->settings.kind == WANE_METHOD_LORA) return wane_yaml_known(map, lora, COUNT(lora), err);
-    if (c->settings.kind == WANE_METHOD_FULL && wane_yaml_get(map, "target_modules"))
-        return wane_yaml_fail(wane_yaml_get(map, "target_modules"), err,
-                              "'full' tunes everything; full-matrices can be limited");
-    return wane_yaml_known(map, full, COUNT(full), err);
+    static const char *const first[] = {"name", "kind", "learning_rate"};
+    static const char *const last[] = {TRAINING_KEYS};
+    size_t count = 0, own = 0;
+    const wane_yaml *refused = method->refused ? wane_yaml_get(map, method->refused) : NULL;
+    if (refused) return wane_yaml_fail(refused, err, "%s", method->why);
+    while (method->keys[own]) own++;
+    const char **keys = wane_arena_alloc(x->memory, COUNT(first) + own + COUNT(last), sizeof *keys);
+    if (!keys) return wane_fail_memory(err, "read", x->file);
+    for (size_t i = 0; i < COUNT(first); i++) keys[count++] = first[i];
+    for (size_t i = 0; i < own; i++) keys[count++] = method->keys[i];
+    for (size_t i = 0; i < COUNT(last); i++) keys[count++] = last[i];
+    return wane_yaml_known(map, keys, count, err);
+}
+
+/* What some methods take beside a rate. */
+static wane_status read_settings(wane_run_config *c, choices *ranks, alpha *a, wane_experiment *x,
+                                 const wane_yaml *map, wane_error *err)
+{
+    wane_status st = read_modules(&c->settings, x, map, err);
+    if (wane_method_takes(c->settings.method, "rank")) *ranks = (choices){{8}, 1, false};
+    if (st == WANE_OK) st = read_choices(ranks, map, "rank", 1, 1 << 16, true, err);
+    if (st == WANE_OK) st = read_alpha(a, map, err);
+    if (st == WANE_OK) st = wane_setting_number(&c->settings.dropout, map, "dropout", 0, 0.99, err);
+    if (st == WANE_OK) st = wane_setting_flag(&c->settings.rslora, map, "rslora", err);
+    return st;
 }
 
 static wane_status read_method(wane_experiment *x, const wane_yaml *map,
                                const wane_run_config *defaults, wane_error *err)
 {
+    static const char *const stages[] = {"name", "kind", "stages", "max_seq_length"};
     wane_run_config c = *defaults;
     bool given = false;
     choices ranks = {0}, rates = {0};
     alpha a = {2, true};
     wane_status st = wane_node_is(map, WANE_YAML_MAP, err);
-    if (st == WANE_OK) st = read_kind(&c, &given, map, err);
-    if (st == WANE_OK) st = known_keys(&c, given, map, err);
+    if (st == WANE_OK) st = read_kind(&c, &given, x, map, err);
+    if (st == WANE_OK)
+        st = given ? wane_yaml_known(map, stages, COUNT(stages), err)
+                   : known_keys(c.settings.method, x, map, err);
     if (st == WANE_OK) st = wane_setting_text(&c.method, map, "name", x->memory, err);
     if (st != WANE_OK) return st;
     if (!c.method) c.method = wane_arena_strdup(x->memory, wane_yaml_get(map, "kind")->text);
@@ -219,18 +240,10 @@ static wane_status read_method(wane_experiment *x, const wane_yaml *map,
     if (!c.method[0] || strlen(c.method) > 80 || strchr(c.method, '/'))
         return wane_yaml_fail(map, err, "'name' is 1 to 80 characters without '/'");
     if (given) st = read_given(&c, x, map, err);
+    else c.training.learning_rate = c.settings.method->learning_rate;
     if (st == WANE_OK) st = read_training(&c, map, err);
     if (st == WANE_OK) st = read_choices(&rates, map, "learning_rate", 0, 1e3, false, err);
-    if (st == WANE_OK && !given) st = read_modules(&c.settings, x, map, err);
-    if (st == WANE_OK && c.settings.kind == WANE_METHOD_LORA) {
-        ranks = (choices){{8}, 1, false};
-        c.training.learning_rate = 2e-4;
-        st = read_choices(&ranks, map, "rank", 1, 1 << 16, true, err);
-        if (st == WANE_OK) st = read_alpha(&a, map, err);
-        if (st == WANE_OK)
-            st = wane_setting_number(&c.settings.dropout, map, "dropout", 0, 0.99, err);
-        if (st == WANE_OK) st = wane_setting_flag(&c.settings.rslora, map, "rslora", err);
-    }
+    if (st == WANE_OK && !given) st = read_settings(&c, &ranks, &a, x, map, err);
     size_t rank_count = ranks.count ? ranks.count : 1, rate_count = rates.count ? rates.count : 1;
     for (size_t r = 0; r < rank_count; r++)
         for (size_t l = 0; l < rate_count && st == WANE_OK; l++)
@@ -239,9 +252,8 @@ static wane_status read_method(wane_experiment *x, const wane_yaml *map,
 }
 
 static const wane_run_config usual = {
-    .settings = {.kind = WANE_METHOD_FULL},
-    .training = {.learning_rate = 1e-5,
-                 .weight_decay = 0,
+    .settings = {.method = &wane_method_full},
+    .training = {.weight_decay = 0,
                  .clip = 1.0,
                  .beta1 = 0.9,
                  .beta2 = 0.999,

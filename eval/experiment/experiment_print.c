@@ -174,21 +174,21 @@ static void print_names(wane_text *out, const char *key, const char *const *name
 
 static void print_config(wane_text *out, const wane_run_config *c)
 {
-    static const char *const kinds[] = {"full", "full-matrices", "lora"};
-    const wane_method *m = &c->settings;
+    const wane_method_settings *m = &c->settings;
     wane_text_string(out, "  - {name: ");
     quoted(out, c->name);
-    wane_text_printf(out, ", kind: %s", c->given ? "given" : kinds[m->kind]);
+    wane_text_printf(out, ", kind: %s", c->given ? "given" : m->method->name);
     if (c->given) print_names(out, "stages", c->stages, c->stage_count);
     else {
-        if (m->kind == WANE_METHOD_LORA) {
+        if (wane_method_takes(m->method, "rank")) {
             count_field(out, "rank", m->rank);
             number_field(out, "alpha", m->alpha);
             number_field(out, "dropout", m->dropout);
             wane_text_printf(out, ", rslora: %s", m->rslora ? "true" : "false");
         }
         if (m->module_count) print_names(out, "target_modules", m->modules, m->module_count);
-        else if (m->kind != WANE_METHOD_FULL) wane_text_string(out, ", target_modules: all-linear");
+        else if (wane_method_takes(m->method, "target_modules"))
+            wane_text_string(out, ", target_modules: all-linear");
         print_training(out, c);
     }
     wane_text_string(out, "}\n");

@@ -217,7 +217,7 @@ wane_status wane_pretrain(const wane_pretraining *s, const char *folder, wane_po
     WANE_TRY(wane_corpus_encode(&windows, &corpus, tokenizer, &rule, err));
     const wane_config config = config_of(s, tokenizer);
     WANE_TRY(wane_model_random(&model, &config, s->seed, err));
-    const wane_method method = {.kind = WANE_METHOD_FULL};
+    const wane_method_settings method = {.method = &wane_method_full};
     const wane_training training = training_of(s);
     WANE_TRY(wane_trainer_new(&trainer, model, &method, &training, NULL, s->seed, 0, pool, err));
     wane_log_line(log, WANE_LOG_INFO,

@@ -35,7 +35,7 @@ static wane_status trained_numbers(double *out, const wane_run_config *c,
 /* A training step costs a forward, the gradient of every input, and that of the trained weights. */
 static double passes_of(const wane_run_config *c)
 {
-    return c->settings.kind == WANE_METHOD_LORA ? 2 : 3;
+    return c->settings.method->passes;
 }
 
 static double stage_flops(const wane_plan *plan, const wane_plan_stage *stage)
@@ -72,14 +72,13 @@ static wane_status memory_of(double *out, const wane_plan *plan, const wane_run_
     const wane_model *base = plan->inputs->base;
     double numbers = 0, weights = (double)base->parameters.floats * sizeof(float);
     size_t train = 0, measure = 0;
-    bool lora = c->settings.kind == WANE_METHOD_LORA;
     wane_status st = trained_numbers(&numbers, c, &base->parameters, err);
     wane_pass_limits limits = {.tokens = c->training.micro_tokens,
                                .sequences = c->batch_size,
                                .targets = c->batch_size,
                                .training = true,
-                               .train_weights = !lora,
-                               .adapter_floats_rank = lora ? c->settings.rank : 0};
+                               .train_weights = !c->settings.method->adapter,
+                               .adapter_floats_rank = c->settings.rank};
     if (st == WANE_OK) st = wane_pass_bytes(&train, &base->config, &limits, err);
     limits = (wane_pass_limits){
         .tokens = WANE_MEASURE_TOKENS, .sequences = WANE_MEASURE_TOKENS, .targets = 1};
@@ -128,9 +127,9 @@ static wane_status updates_bytes(double *out, const wane_plan *plan, wane_error 
         double numbers = 0;
         if (stage->given) continue;
         bool last = stage->position == plan->inputs->experiment->trained_tasks;
-        bool lora = stage->config->settings.kind == WANE_METHOD_LORA;
+        bool adapter = stage->config->settings.method->adapter;
         if (keep == WANE_KEEP_NONE || (keep == WANE_KEEP_LAST && !last) ||
-            (keep == WANE_KEEP_ADAPTERS && !lora && !last))
+            (keep == WANE_KEEP_ADAPTERS && !adapter && !last))
             continue;
         wane_status st =
             trained_numbers(&numbers, stage->config, &plan->inputs->base->parameters, err);

@@ -50,16 +50,11 @@ size_t wane_plan_steps(const wane_run_config *config, size_t rows)
 /* Everything of a config that decides weights, order and seed apart. */
 static void hash_config(wane_sha256 *hash, const wane_experiment *x, const wane_run_config *c)
 {
-    const wane_method *m = &c->settings;
+    const wane_method_settings *m = &c->settings;
     const wane_training *t = &c->training;
-    wane_sha256_number(hash, "kind", m->kind);
-    if (m->kind == WANE_METHOD_LORA) {
-        wane_sha256_number(hash, "rank", (double)m->rank);
-        wane_sha256_number(hash, "alpha", m->alpha);
-        wane_sha256_number(hash, "dropout", m->dropout);
-        wane_sha256_number(hash, "rslora", m->rslora);
-        wane_sha256_text(hash, wane_policy_names[x->policy]);
-    }
+    wane_sha256_number(hash, "kind", m->method->number);
+    if (m->method->hash) m->method->hash(hash, m);
+    if (m->method->adapter) wane_sha256_text(hash, wane_policy_names[x->policy]);
     /* What is trained under reprobe is what is trained under linear. */
     if (m->linear_head) wane_sha256_text(hash, "linear head");
     wane_sha256_number(hash, "modules", (double)m->module_count);
@@ -200,7 +195,7 @@ static void measure_run(wane_plan_run *run, const wane_experiment *x)
 static wane_status find_form(const wane_plan *plan, wane_plan_stage *stage, wane_error *err)
 {
     wane_status st = WANE_OK;
-    stage->lowrank = stage->config->settings.kind == WANE_METHOD_LORA;
+    stage->lowrank = stage->config->settings.method->lowrank;
     if (stage->given) st = wane_given_is_adapter(&stage->lowrank, stage->given, err);
     stage->lowrank = stage->lowrank && (!stage->parent || plan->stages[stage->parent].lowrank);
     return st;

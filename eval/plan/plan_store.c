@@ -227,16 +227,15 @@ static int64_t bounded_by(const wane_plan *plan, const wane_plan_run *bound)
 
 static wane_status store_run(wane_plan *plan, wane_plan_run *run, wane_results *db, wane_error *err)
 {
-    static const char *const kinds[] = {"full", "full-matrices", "lora"};
     const wane_run_config *c = run->config;
-    bool lora = !c->given && c->settings.kind == WANE_METHOD_LORA;
+    bool factors = !c->given && wane_method_takes(c->settings.method, "rank");
     wane_run_row row = {.key = run->key,
                         .experiment = plan->experiment,
                         .name = run->name,
                         .method = c->name,
-                        .kind = c->given ? "given" : kinds[c->settings.kind],
-                        .rank = lora ? (int64_t)c->settings.rank : WANE_NULL,
-                        .alpha = lora ? c->settings.alpha : NAN,
+                        .kind = c->given ? "given" : c->settings.method->name,
+                        .rank = factors ? (int64_t)c->settings.rank : WANE_NULL,
+                        .alpha = factors ? c->settings.alpha : NAN,
                         .learning_rate = c->given ? NAN : c->training.learning_rate,
                         .order_name = run->order->name,
                         .seed = (int64_t)run->seed,

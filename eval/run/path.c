@@ -104,7 +104,7 @@ static bool may_be_passed(wane_work *work, const wane_plan_run *run, size_t posi
     wane_stage_state next = {0};
     wane_error ignored;
     bool apart = wane_plan_from_base(run);
-    if (!apart && (stage->given || stage->config->settings.kind == WANE_METHOD_LORA)) return false;
+    if (!apart && (stage->given || stage->config->settings.method->adapter)) return false;
     if (!apart && position >= last) return false;
     if (wane_cells_missing(&count, work, run, position, &ignored) != 0) return false;
     if (apart) return count.missing == 0;

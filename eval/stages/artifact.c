@@ -59,7 +59,7 @@ static wane_status broken(const char *path, wane_error *err)
 static wane_status check_settings(const wane_update *update, const wane_work *work,
                                   const wane_plan_stage *stage, const char *path, wane_error *err)
 {
-    const wane_method *method = &stage->config->settings;
+    const wane_method_settings *method = &stage->config->settings;
     const wane_parameters *table = &work->inputs->base->parameters;
     float scale = (float)wane_lora_scale(method->alpha, method->rank, method->rslora);
     bool *targets = NULL;

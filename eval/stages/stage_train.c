@@ -190,10 +190,10 @@ static wane_status starting_point(wane_adapter **continued, wane_adapter **froze
     wane_policy policy = t->work->experiment->policy;
     wane_update all = {0};
     wane_status st = WANE_OK;
-    bool lora = c->settings.kind == WANE_METHOD_LORA;
-    if (wane_plan_from_base(t->run) || (lora && policy != WANE_POLICY_MERGE))
+    bool adapter = c->settings.method->adapter;
+    if (wane_plan_from_base(t->run) || (adapter && policy != WANE_POLICY_MERGE))
         wane_chain_to_base(chain, t->work->inputs);
-    if (!lora || policy == WANE_POLICY_MERGE || t->stage->position == 1) return WANE_OK;
+    if (!adapter || policy == WANE_POLICY_MERGE || t->stage->position == 1) return WANE_OK;
     if (policy == WANE_POLICY_CONTINUE) {
         WANE_TRY(wane_adapter_from_update(continued, table, &chain->updates[t->position - 2], err));
         (*continued)->dropout = c->settings.dropout;
@@ -226,7 +226,7 @@ static wane_status begin(training *t, wane_chain *chain, const wane_prompts *pro
     size_t *classes = NULL;
     wane_probe before = {0}, with = {0};
     const wane_run_config *c = t->stage->config;
-    wane_method method = c->settings;
+    wane_method_settings method = c->settings;
     wane_training settings = c->training;
     settings.total_steps = t->stage->steps;
     WANE_TRY(wane_batches_new(&t->batches, prompts, method.linear_head, c->batch_size, t->run->seed,
@@ -362,8 +362,9 @@ static wane_status finish(training *t, wane_chain *chain, wane_error *err)
         update.head_rows = head->outputs;
         update.head_cols = chain->model->config.width;
     }
-    WANE_TRY(wane_save_update(&saved, t->work, t->stage, update.lowrank ? "adapter" : "tensors",
-                              &update, err));
+    WANE_TRY(wane_save_update(&saved, t->work, t->stage,
+                              wane_method_artifact(t->stage->config->settings.method), &update,
+                              err));
     if (head) WANE_TRY(wane_save_head(&saved, t->work, t->stage, head, err));
     if (adapter) {
         WANE_TRY(keep_update(t, chain, &saved, err));

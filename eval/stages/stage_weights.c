@@ -41,9 +41,8 @@ static wane_status check_kept(wane_work *work, const wane_plan_run *run, size_t 
 {
     const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
     if (stage->given) return WANE_OK;
-    bool lora = stage->config->settings.kind == WANE_METHOD_LORA;
-    wane_status st = wane_results_find_artifact(work->db, NULL, NULL, stage->id,
-                                                lora ? "adapter" : "tensors", err);
+    wane_status st = wane_results_find_artifact(
+        work->db, NULL, NULL, stage->id, wane_method_artifact(stage->config->settings.method), err);
     if (st != WANE_ENOTFOUND) return st;
     return wane_fail(err, st,
                      "%s: the weights of stage %zu were not kept: new cells of it need 'keep: all' "
@@ -77,16 +76,15 @@ wane_status wane_stage_reachable(wane_reach *out, wane_work *work, const wane_pl
     *out = WANE_REACH_HERE;
     if (position == 0) return WANE_OK;
     /* A stage that tuned whole tensors holds all its run has tuned. */
-    bool alone = wane_plan_from_base(run) ||
-                 (!last->given && last->config->settings.kind != WANE_METHOD_LORA);
+    bool alone =
+        wane_plan_from_base(run) || (!last->given && !last->config->settings.method->adapter);
     for (size_t p = alone ? position : 1; *out != WANE_REACH_GONE && p <= position; p++) {
         const wane_plan_stage *stage = &work->plan->stages[run->stages[p]];
         bool kept = true;
         wane_status st = WANE_OK;
-        if (!stage->given) {
-            bool lora = stage->config->settings.kind == WANE_METHOD_LORA;
-            st = there(&kept, work, stage, lora ? "adapter" : "tensors", err);
-        }
+        if (!stage->given)
+            st = there(&kept, work, stage, wane_method_artifact(stage->config->settings.method),
+                       err);
         if (st == WANE_OK && kept) st = wane_environment_check(work, stage->id, err);
         if (!kept) *out = WANE_REACH_GONE;
         else if (st == WANE_EVERSION) {
@@ -109,15 +107,15 @@ wane_status wane_stage_load(wane_work *work, const wane_plan_run *run, size_t po
         if (st == WANE_OK) chain->position = position;
         return st;
     }
-    bool lora = stage->config->settings.kind == WANE_METHOD_LORA;
+    const wane_method *method = stage->config->settings.method;
     WANE_TRY(check_kept(work, run, position, err));
-    WANE_TRY(wane_artifact_update(&update, work, stage, lora ? "adapter" : "tensors", err));
+    WANE_TRY(wane_artifact_update(&update, work, stage, wane_method_artifact(method), err));
     wane_policy policy = work->experiment->policy;
-    if (wane_plan_from_base(run) || (lora && policy != WANE_POLICY_MERGE))
+    if (wane_plan_from_base(run) || (method->adapter && policy != WANE_POLICY_MERGE))
         wane_chain_to_base(chain, work->inputs);
-    bool stack = lora && policy == WANE_POLICY_STACK && stage->position > 1;
+    bool stack = method->adapter && policy == WANE_POLICY_STACK && stage->position > 1;
     if (!stack) WANE_TRY(wane_model_apply(chain->model, &update, work->pool, err));
-    if (lora) {
+    if (method->adapter) {
         wane_update_free(&chain->updates[position - 1]);
         chain->updates[position - 1] = update;
         update = (wane_update){0};
@@ -136,7 +134,7 @@ done:
 static size_t first_to_read(const wane_work *work, const wane_plan_run *run, size_t position)
 {
     const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
-    return stage->given || stage->config->settings.kind == WANE_METHOD_LORA ? 1 : position;
+    return stage->given || stage->config->settings.method->adapter ? 1 : position;
 }
 
 wane_status wane_stage_model(wane_model **out, wane_work *work, const wane_plan_run *run,
@@ -206,7 +204,7 @@ wane_status wane_stage_let_go(wane_work *work, const wane_plan_run *run, wane_er
 {
     wane_keep keep = work->experiment->keep;
     if (keep == WANE_KEEP_ALL || run->config->given) return WANE_OK;
-    bool lora = run->config->settings.kind == WANE_METHOD_LORA;
+    const wane_method *method = run->config->settings.method;
     for (size_t p = 1; p <= run->length; p++) {
         bool last = wane_plan_ends(work->plan, run->stages[p]), needed = false;
         if (work->experiment->against_previous) {
@@ -214,13 +212,13 @@ wane_status wane_stage_let_go(wane_work *work, const wane_plan_run *run, wane_er
             if (gone == WANE_OK && !needed) gone = let_go_svd(work, run, p, err);
             if (gone != WANE_OK) return gone;
         }
-        if (keep == WANE_KEEP_ADAPTERS && (lora || last)) continue;
+        if (keep == WANE_KEEP_ADAPTERS && (method->adapter || last)) continue;
         if (keep == WANE_KEEP_LAST && last) continue;
         wane_status st = still_needed(&needed, work, run->stages[p], run, err);
         const wane_plan_stage *stage = &work->plan->stages[run->stages[p]];
         /* Heads are small and stay, but where nothing does. */
-        if (st == WANE_OK && !needed) st = let_go(work, stage, lora ? "adapter" : "tensors", err);
-        if (st == WANE_OK && !needed && lora) st = let_go(work, stage, "stack", err);
+        if (st == WANE_OK && !needed) st = let_go(work, stage, wane_method_artifact(method), err);
+        if (st == WANE_OK && !needed && method->adapter) st = let_go(work, stage, "stack", err);
         if (st == WANE_OK && !needed && keep == WANE_KEEP_NONE)
             st = let_go(work, stage, "head", err);
         if (st != WANE_OK) return st;

@@ -4,17 +4,18 @@
 #include "eval/train/trainer.h"
 #include "store/base/random.h"
 
-wane_status wane_trainer_make_head(wane_trainer *trainer, const wane_method *method,
+wane_status wane_trainer_make_head(wane_trainer *trainer, const wane_method_settings *settings,
                                    wane_error *err)
 {
     const wane_config *config = &trainer->model->config;
     size_t outputs = 0, numbers = 0;
-    trainer->head_starts = wane_alloc(method->head_groups + 1, sizeof *trainer->head_starts);
+    trainer->head_starts = wane_alloc(settings->head_groups + 1, sizeof *trainer->head_starts);
     if (!trainer->head_starts) return wane_fail_memory(err, "train", "head");
-    for (size_t g = 0; g < method->head_groups; g++) {
-        if (method->head_classes[g] < 2)
-            return wane_fail(err, WANE_EINVAL, "train: head: %zu classes", method->head_classes[g]);
-        if (!wane_size_add(&outputs, outputs, method->head_classes[g]) ||
+    for (size_t g = 0; g < settings->head_groups; g++) {
+        if (settings->head_classes[g] < 2)
+            return wane_fail(err, WANE_EINVAL, "train: head: %zu classes",
+                             settings->head_classes[g]);
+        if (!wane_size_add(&outputs, outputs, settings->head_classes[g]) ||
             outputs > config->vocabulary)
             return wane_fail(err, WANE_EINVAL, "train: head: more classes than a vocabulary of %zu",
                              config->vocabulary);
@@ -31,7 +32,7 @@ wane_status wane_trainer_make_head(wane_trainer *trainer, const wane_method *met
     wane_random_normal_fill(trainer->head_weight, numbers, config->initializer_range, &where);
     trainer->head = (wane_class_head){.outputs = outputs,
                                       .weight = trainer->head_weight,
-                                      .groups = method->head_groups,
+                                      .groups = settings->head_groups,
                                       .starts = trainer->head_starts};
     return WANE_OK;
 }

@@ -16,27 +16,22 @@ wane_status wane_trainer_update(wane_update *out, const wane_trainer *trainer,
                                 const wane_model *model, wane_error *err)
 {
     const wane_parameters *parameters = &model->parameters;
-    const wane_adapter *adapter = trainer->adapter;
     size_t count = 0, kept = 0;
     if (parameters->count != trainer->model->parameters.count)
         return wane_fail(err, WANE_EINVAL, "update: model: not the one that was trained");
     for (size_t i = 0; i < parameters->count; i++) count += trainer->train[i];
     wane_update update = {0};
-    wane_status st = wane_update_new(&update, count, adapter != NULL, err);
+    wane_status st = wane_update_new(&update, count, trainer->method->adapter, err);
     if (st != WANE_OK) return st;
     for (size_t i = 0; i < parameters->count; i++) {
         const wane_parameter *p = &parameters->parameter[i];
         if (!trainer->train[i]) continue;
         wane_update_tensor *t = &update.tensors[kept++];
         *t = (wane_update_tensor){.name = p->name, .rows = p->rows, .cols = p->cols};
-        if (adapter) {
-            const wane_factor *factor = &adapter->factor[adapter->of_parameter[i]];
-            t->term = (wane_lowrank_term){
-                .b = factor->b, .a = factor->a, .rank = factor->rank, .scale = factor->scale};
-        } else t->data = model->weights + p->offset;
+        trainer->method->learned(t, trainer, model, i);
     }
     qsort(update.tensors, kept, sizeof *update.tensors, by_name);
-    if (adapter) update.facts = trainer->facts;
+    if (update.lowrank) update.facts = trainer->facts;
     *out = update;
     return WANE_OK;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which weights a method trains or adapts, by PEFT's rule for the names of modules, and how many
- * numbers these are.
+ * Target modules by name, as PEFT names them.
  */
 #include <string.h>
 
@@ -37,47 +36,20 @@ static wane_status unknown_module(const char *wanted, const wane_parameters *par
                      nearest ? "; did you mean " : "", nearest ? nearest : "");
 }
 
-wane_status wane_method_targets(bool **train, const wane_method *method,
+wane_status wane_targets_linear(bool *train, const wane_method_settings *settings,
                                 const wane_parameters *parameters, wane_error *err)
 {
-    bool *chosen = wane_alloc(parameters->count, sizeof *chosen);
-    if (!chosen) return wane_fail_memory(err, "train", "targets");
-    bool all = method->kind == WANE_METHOD_FULL, all_linear = method->module_count == 0;
-    for (size_t i = 0; i < parameters->count; i++)
-        chosen[i] =
-            (all && !(method->linear_head && parameters->parameter[i].role == WANE_ROLE_HEAD)) ||
-            (all_linear && parameters->parameter[i].linear);
-    for (size_t m = 0; m < method->module_count && !all; m++) {
-        const char *wanted = method->modules[m];
-        bool every = strcmp(wanted, "all-linear") == 0, found = false;
+    static const char every[] = "all-linear";
+    size_t count = settings->module_count ? settings->module_count : 1;
+    for (size_t m = 0; m < count; m++) {
+        const char *wanted = settings->module_count ? settings->modules[m] : every;
+        bool all = strcmp(wanted, every) == 0, found = false;
         for (size_t i = 0; i < parameters->count; i++) {
             const wane_parameter *p = &parameters->parameter[i];
-            if (!p->linear || !(every || names_module(wanted, p->name))) continue;
-            chosen[i] = found = true;
+            if (!p->linear || !(all || names_module(wanted, p->name))) continue;
+            train[i] = found = true;
         }
-        if (!found) {
-            wane_free(chosen);
-            return unknown_module(wanted, parameters, err);
-        }
+        if (!found) return unknown_module(wanted, parameters, err);
     }
-    *train = chosen;
-    return WANE_OK;
-}
-
-wane_status wane_method_numbers(int64_t *out, const wane_method *method,
-                                const wane_parameters *parameters, wane_error *err)
-{
-    bool *train = NULL;
-    wane_status st = wane_method_targets(&train, method, parameters, err);
-    if (st != WANE_OK) return st;
-    size_t numbers = 0;
-    for (size_t i = 0; i < parameters->count; i++) {
-        const wane_parameter *p = &parameters->parameter[i];
-        if (!train[i]) continue;
-        numbers += method->kind == WANE_METHOD_LORA ? method->rank * (p->rows + p->cols)
-                                                    : p->rows * p->cols;
-    }
-    wane_free(train);
-    *out = (int64_t)numbers;
     return WANE_OK;
 }

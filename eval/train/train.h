@@ -11,33 +11,8 @@
 #include "eval/model/adapter.h"
 #include "eval/model/model.h"
 #include "eval/model/pass.h"
+#include "eval/train/method.h"
 #include "store/files/update.h"
-
-typedef enum wane_method_kind {
-    WANE_METHOD_FULL,          /* every parameter */
-    WANE_METHOD_FULL_MATRICES, /* the linear weight matrices of the layers: LoRA's targets */
-    WANE_METHOD_LORA
-} wane_method_kind;
-
-typedef struct wane_method {
-    wane_method_kind kind;
-    size_t rank;
-    double alpha, dropout;
-    bool rslora;                /* scale alpha / sqrt(rank) instead of alpha / rank */
-    const char *const *modules; /* target modules by last part ("q_proj") or full module name;
-                                   module_count 0 = all-linear. They also limit full-matrices. */
-    size_t module_count;
-    /* A linear head over classes is trained along and the vocabulary's is not (an untied one is no
-     * target): head_groups tasks, task g with head_classes[g] classes (both borrowed). The head
-     * starts normal(0, initializer_range) from the seed, as transformers' `score` does. */
-    bool linear_head;
-    size_t head_groups;
-    const size_t *head_classes;
-} wane_method;
-
-/* How many numbers the method trains: entries of its weights, or of its factors. */
-WANE_MUST_CHECK wane_status wane_method_numbers(int64_t *out, const wane_method *method,
-                                                const wane_parameters *parameters, wane_error *err);
 
 typedef enum wane_schedule {
     WANE_SCHEDULE_CONSTANT,
@@ -58,15 +33,13 @@ typedef struct wane_training {
 /* learning rate of step s (from 0) as transformers' get_scheduler gives it. */
 double wane_learning_rate(const wane_training *training, size_t step);
 
-/* The trained values, their moments, and what a step needs. */
-typedef struct wane_trainer wane_trainer;
-
-/* A trainer over `model`: full methods change model->weights in place; LoRA trains an adapter, made
- * here when `continued` is NULL, else taken over on success (it must be on the method's targets,
- * with its rank and scale). `stage` numbers the stage in its run and separates its random streams.
- * The model and pool are borrowed until free. */
+/* A trainer over `model` (wane_trainer: the trained values, their moments, and what a step needs).
+ * A method changes model->weights in place or trains an adapter, which is made here when
+ * `continued` is NULL, else taken over on success (it must be what the method would make: on its
+ * targets, with its rank and scale). `stage` numbers the stage in its run and separates its random
+ * streams. The model and pool are borrowed until free. */
 WANE_MUST_CHECK wane_status wane_trainer_new(wane_trainer **out, wane_model *model,
-                                             const wane_method *method,
+                                             const wane_method_settings *settings,
                                              const wane_training *training, wane_adapter *continued,
                                              uint64_t seed, uint64_t stage, wane_pool *pool,
                                              wane_error *err);
@@ -87,8 +60,8 @@ typedef struct wane_step {
                     stays */
 } wane_step;
 
-/* Adds an adapter that is computed with and never changes (`adapter: stack`). LoRA alone, before
- * the first step; taken over on success. */
+/* Adds an adapter that is computed with and never changes (`adapter: stack`). Where an adapter is
+ * trained, before the first step; taken over on success. */
 WANE_MUST_CHECK wane_status wane_trainer_freeze(wane_trainer *trainer, wane_adapter *frozen,
                                                 wane_error *err);
 
@@ -99,9 +72,9 @@ WANE_MUST_CHECK wane_status wane_trainer_freeze(wane_trainer *trainer, wane_adap
 WANE_MUST_CHECK wane_status wane_trainer_step(wane_trainer *trainer, const wane_batch *batch,
                                               wane_step *out, wane_error *err);
 
-size_t wane_trainer_done(const wane_trainer *trainer);                 /* steps done */
-size_t wane_trainer_trained(const wane_trainer *trainer);              /* numbers trained */
-wane_adapter *wane_trainer_adapter(const wane_trainer *trainer);       /* borrowed; NULL if full */
+size_t wane_trainer_done(const wane_trainer *trainer);           /* steps done */
+size_t wane_trainer_trained(const wane_trainer *trainer);        /* numbers trained */
+wane_adapter *wane_trainer_adapter(const wane_trainer *trainer); /* borrowed; NULL: in place */
 const wane_class_head *wane_trainer_head(const wane_trainer *trainer); /* borrowed; NULL without */
 
 /* The whole state (trained values, moments, step number) as one atomic file; load checks that it

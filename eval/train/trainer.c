@@ -15,7 +15,7 @@ static bool share(double value)
     return value >= 0 && value < 1;
 }
 
-static wane_status check_settings(const wane_method *method, const wane_training *t,
+static wane_status check_settings(const wane_method_settings *settings, const wane_training *t,
                                   wane_error *err)
 {
     const char *bad = NULL;
@@ -28,42 +28,11 @@ static wane_status check_settings(const wane_method *method, const wane_training
     else if (!(t->warmup_ratio >= 0 && t->warmup_ratio <= 1)) bad = "warmup_ratio";
     else if (t->total_steps == 0) bad = "total_steps";
     else if (t->micro_tokens == 0) bad = "micro_tokens";
-    else if (method->kind == WANE_METHOD_LORA && !share(method->dropout)) bad = "dropout";
-    else if (method->kind == WANE_METHOD_LORA && !isfinite(method->alpha)) bad = "alpha";
-    else if (method->kind == WANE_METHOD_LORA && method->rank == 0) bad = "rank";
+    else bad = settings->method->bad(settings);
     return bad ? wane_fail(err, WANE_EINVAL, "train: %s: out of its range", bad) : WANE_OK;
 }
 
-static double scale_of(const wane_method *method)
-{
-    return wane_lora_scale(method->alpha, method->rank, method->rslora);
-}
-
-/* A continued adapter must be what the method would have made. */
-static wane_status check_continued(const wane_adapter *adapter, const wane_trainer *trainer,
-                                   const wane_method *method, wane_error *err)
-{
-    for (size_t i = 0; i < trainer->model->parameters.count; i++) {
-        const char *name = trainer->model->parameters.parameter[i].name;
-        long index = adapter->of_parameter[i];
-        if ((index >= 0) != trainer->train[i])
-            return wane_fail(err, WANE_EINVAL, "train: continue: %s: %s", name,
-                             index >= 0 ? "adapted before, but not by this method"
-                                        : "adapted by this method, but not before");
-        if (index < 0) continue;
-        const wane_factor *factor = &adapter->factor[index];
-        if (factor->rank != method->rank || factor->scale != (float)scale_of(method))
-            return wane_fail(
-                err, WANE_EINVAL,
-                "train: continue: %s: rank %zu and scale %g, the method has %zu and %g", name,
-                factor->rank, (double)factor->scale, method->rank, scale_of(method));
-    }
-    return WANE_OK;
-}
-
-/* Zeroed; parts nobody writes never take memory, so a block like the table's costs what is
- * trained. */
-static wane_status make_gradients(wane_trainer *trainer, size_t floats, wane_error *err)
+wane_status wane_trainer_make_gradients(wane_trainer *trainer, size_t floats, wane_error *err)
 {
     enum { ALIGN = 64 };
     size_t bytes = 0;
@@ -75,51 +44,13 @@ static wane_status make_gradients(wane_trainer *trainer, size_t floats, wane_err
     return WANE_OK;
 }
 
-static void list_weights(wane_trainer *trainer, wane_trained *list, size_t *count)
-{
-    const wane_parameters *parameters = &trainer->model->parameters;
-    for (size_t i = 0; i < parameters->count; i++) {
-        const wane_parameter *p = &parameters->parameter[i];
-        if (!trainer->train[i]) continue;
-        list[(*count)++] = (wane_trained){.name = p->name,
-                                          .value = trainer->model->weights + p->offset,
-                                          .gradient = trainer->gradients + p->offset,
-                                          .count = p->rows * p->cols,
-                                          .decays = p->decays};
-    }
-}
-
-static wane_status list_factors(wane_trainer *trainer, wane_trained *list, size_t *count,
-                                wane_error *err)
-{
-    for (size_t f = 0; f < trainer->adapter->count; f++) {
-        const wane_factor *factor = &trainer->adapter->factor[f];
-        const char *weight = trainer->model->parameters.parameter[factor->parameter].name;
-        for (int half = 0; half < 2; half++) {
-            char *name = wane_arena_alloc(trainer->names, strlen(weight) + sizeof ".lora_A", 1);
-            if (!name) return wane_fail_memory(err, "train", "names");
-            (void)strcpy(name, weight);
-            (void)strcat(name, half ? ".lora_B" : ".lora_A");
-            size_t offset = half ? factor->b_offset : factor->a_offset;
-            list[(*count)++] =
-                (wane_trained){.name = name,
-                               .value = half ? factor->b : factor->a,
-                               .gradient = trainer->gradients + offset,
-                               .count = factor->rank * (half ? factor->rows : factor->cols),
-                               .decays = true};
-        }
-    }
-    return WANE_OK;
-}
-
 static wane_status make_optimizer(wane_trainer *trainer, wane_error *err)
 {
     size_t most = 2 * trainer->model->parameters.count + 1, count = 0;
     wane_status st = WANE_OK;
     wane_trained *list = wane_alloc(most, sizeof *list);
     if (!list) return wane_fail_memory(err, "train", "optimiser");
-    if (trainer->adapter) WANE_TRY(list_factors(trainer, list, &count, err));
-    else list_weights(trainer, list, &count);
+    WANE_TRY(trainer->method->list(trainer, list, &count, err));
     if (trainer->head.outputs)
         list[count++] =
             (wane_trained){.name = "score.weight",
@@ -134,42 +65,28 @@ done:
     return st;
 }
 
-wane_status wane_trainer_new(wane_trainer **out, wane_model *model, const wane_method *method,
-                             const wane_training *training, wane_adapter *continued, uint64_t seed,
-                             uint64_t stage, wane_pool *pool, wane_error *err)
+wane_status wane_trainer_new(wane_trainer **out, wane_model *model,
+                             const wane_method_settings *settings, const wane_training *training,
+                             wane_adapter *continued, uint64_t seed, uint64_t stage,
+                             wane_pool *pool, wane_error *err)
 {
-    wane_status st = check_settings(method, training, err);
-    bool lora = method->kind == WANE_METHOD_LORA;
+    wane_status st = check_settings(settings, training, err);
     if (st != WANE_OK) return st;
-    if (continued && !lora)
-        return wane_fail(err, WANE_EINVAL, "train: continue: a full method has no adapter");
     wane_trainer *trainer = wane_alloc(1, sizeof *trainer);
     if (!trainer) return wane_fail_memory(err, "train", "trainer");
     trainer->model = model;
     trainer->pool = pool;
-    trainer->kind = method->kind;
+    trainer->method = settings->method;
     trainer->training = *training;
     trainer->seed = seed;
     trainer->stage = stage;
-    trainer->facts = (wane_adapter_facts){.alpha = method->alpha,
-                                          .dropout = method->dropout,
-                                          .rslora = method->rslora,
-                                          .rank = method->rank,
-                                          .base_model = ""};
     trainer->names = wane_arena_new();
     if (!trainer->names) WANE_TRY(wane_fail_memory(err, "train", "trainer"));
-    WANE_TRY(wane_method_targets(&trainer->train, method, &model->parameters, err));
-    if (continued) WANE_TRY(check_continued(continued, trainer, method, err));
-    if (lora && !continued)
-        WANE_TRY(wane_adapter_new(&trainer->adapter, &model->parameters, trainer->train,
-                                  method->rank, scale_of(method), method->dropout, seed, stage,
-                                  err));
-    if (continued) trainer->adapter = continued;
-    WANE_TRY(
-        make_gradients(trainer, lora ? trainer->adapter->floats : model->parameters.floats, err));
-    if (method->head_groups) WANE_TRY(wane_trainer_make_head(trainer, method, err));
+    WANE_TRY(wane_method_targets(&trainer->train, settings, &model->parameters, err));
+    WANE_TRY(trainer->method->begin(trainer, settings, continued, err));
+    if (settings->head_groups) WANE_TRY(wane_trainer_make_head(trainer, settings, err));
     WANE_TRY(make_optimizer(trainer, err));
-    if (continued) continued->dropout = method->dropout;
+    if (continued) continued->dropout = settings->dropout;
     *out = trainer;
     return WANE_OK;
 done:

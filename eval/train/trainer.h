@@ -15,12 +15,12 @@
 struct wane_trainer {
     wane_model *model; /* borrowed, as is pool */
     wane_pool *pool;
-    wane_method_kind kind;
+    const wane_method *method;
     wane_adapter_facts facts; /* of the adapter */
     wane_training training;
     uint64_t seed, stage;
-    bool *train;           /* per parameter: its weight is trained (full) or adapted */
-    wane_adapter *adapter; /* LoRA alone */
+    bool *train;           /* per parameter: its weight is trained or adapted */
+    wane_adapter *adapter; /* of a method that trains one */
     wane_adapter *frozen;  /* what adapter->frozen points to */
     wane_class_head head;  /* outputs 0: none */
     size_t *head_starts;
@@ -34,12 +34,20 @@ struct wane_trainer {
     size_t done, numbers;
 };
 
-/* class_head.c: plans the head of method->head_groups and draws its first values. */
-WANE_MUST_CHECK wane_status wane_trainer_make_head(wane_trainer *trainer, const wane_method *method,
+/* class_head.c: plans the head of settings->head_groups and draws its first values. */
+WANE_MUST_CHECK wane_status wane_trainer_make_head(wane_trainer *trainer,
+                                                   const wane_method_settings *settings,
                                                    wane_error *err);
 
-/* train[i]: whether the method trains, or adapts, parameter i. Owned by the caller. */
-WANE_MUST_CHECK wane_status wane_method_targets(bool **train, const wane_method *method,
+/* What entries are made of. */
+
+/* targets.c: the linear weights of the layers that settings->modules names; all of them when it
+ * names none. */
+WANE_MUST_CHECK wane_status wane_targets_linear(bool *train, const wane_method_settings *settings,
                                                 const wane_parameters *parameters, wane_error *err);
+/* trainer->gradients = `floats` zeros. Parts nobody writes never take memory, so a block like the
+ * table's costs what is trained. */
+WANE_MUST_CHECK wane_status wane_trainer_make_gradients(wane_trainer *trainer, size_t floats,
+                                                        wane_error *err);
 
 #endif

@@ -204,8 +204,8 @@ static void run(const setting *s)
 {
     wane_error err;
     wane_trainer *trainer = NULL;
-    const wane_method method = {
-        .kind = WANE_METHOD_LORA, .rank = s->rank, .alpha = 2.0 * (double)s->rank};
+    const wane_method_settings method = {
+        .method = &wane_method_lora, .rank = s->rank, .alpha = 2.0 * (double)s->rank};
     const wane_training training = {.learning_rate = 1e-4,
                                     .clip = 1,
                                     .beta1 = 0.9,

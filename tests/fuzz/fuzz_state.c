@@ -25,8 +25,8 @@ static void make_trainer(void)
     static const char *const modules[] = {"q_proj"};
     wane_error err = {0};
     wane_config c;
-    const wane_method method = {
-        .kind = WANE_METHOD_LORA, .rank = 1, .alpha = 2, .modules = modules, .module_count = 1};
+    const wane_method_settings method = {
+        .method = &wane_method_lora, .rank = 1, .alpha = 2, .modules = modules, .module_count = 1};
     const wane_training training = {.learning_rate = 1e-3,
                                     .beta1 = 0.9,
                                     .beta2 = 0.999,

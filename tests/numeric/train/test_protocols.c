@@ -162,8 +162,10 @@ static void full_with_a_head_equals_transformers(void **state)
     wane_error err;
     wane_model *model = tiny(), *before = tiny();
     wane_trainer *trainer = NULL;
-    const wane_method method = {
-        .kind = WANE_METHOD_FULL, .linear_head = true, .head_groups = 1, .head_classes = one_task};
+    const wane_method_settings method = {.method = &wane_method_full,
+                                         .linear_head = true,
+                                         .head_groups = 1,
+                                         .head_classes = one_task};
     wane_training t = settings();
     CHECK_OK(wane_trainer_new(&trainer, model, &method, &t, NULL, 0, 0, NULL, &err));
     start_head(trainer, "score");
@@ -191,12 +193,12 @@ static void lora_with_a_head_equals_peft(void **state)
     wane_error err;
     wane_model *model = tiny();
     wane_trainer *trainer = NULL;
-    const wane_method method = {.kind = WANE_METHOD_LORA,
-                                .rank = 4,
-                                .alpha = 8,
-                                .linear_head = true,
-                                .head_groups = 1,
-                                .head_classes = one_task};
+    const wane_method_settings method = {.method = &wane_method_lora,
+                                         .rank = 4,
+                                         .alpha = 8,
+                                         .linear_head = true,
+                                         .head_groups = 1,
+                                         .head_classes = one_task};
     wane_training t = settings();
     wane_adapter *start = adapter_at("reference/train/adapter-start", model);
     CHECK_OK(wane_trainer_new(&trainer, model, &method, &t, start, 0, 0, NULL, &err));
@@ -213,8 +215,10 @@ static void heads_of_two_tasks_equal_torch(void **state)
     wane_error err;
     wane_model *model = tiny();
     wane_trainer *trainer = NULL;
-    const wane_method method = {
-        .kind = WANE_METHOD_FULL, .linear_head = true, .head_groups = 2, .head_classes = two_tasks};
+    const wane_method_settings method = {.method = &wane_method_full,
+                                         .linear_head = true,
+                                         .head_groups = 2,
+                                         .head_classes = two_tasks};
     wane_training t = settings();
     CHECK_OK(wane_trainer_new(&trainer, model, &method, &t, NULL, 0, 0, NULL, &err));
     start_head(trainer, "joint.start");
@@ -258,7 +262,7 @@ static void a_stack_equals_peft(void **state)
     wane_trainer *trainer = NULL;
     wane_update list[2] = {{0}, {0}}, whole = {0};
     float ours[LOGITS], theirs[LOGITS];
-    const wane_method method = {.kind = WANE_METHOD_LORA, .rank = 4, .alpha = 8};
+    const wane_method_settings method = {.method = &wane_method_lora, .rank = 4, .alpha = 8};
     wane_training t = settings();
     wane_adapter *start = adapter_at("reference/train/adapter-start", model);
     wane_adapter *frozen = adapter_at(FIXTURES "adapter-frozen", model), *all = NULL;
@@ -370,13 +374,13 @@ static void run(outcome *out, size_t micro, int threads, size_t cut)
     wane_pool *pool = NULL;
     wane_model *model = tiny();
     wane_trainer *trainer = NULL;
-    const wane_method method = {.kind = WANE_METHOD_LORA,
-                                .rank = 2,
-                                .alpha = 4,
-                                .dropout = 0.2,
-                                .linear_head = true,
-                                .head_groups = 2,
-                                .head_classes = two_tasks};
+    const wane_method_settings method = {.method = &wane_method_lora,
+                                         .rank = 2,
+                                         .alpha = 4,
+                                         .dropout = 0.2,
+                                         .linear_head = true,
+                                         .head_groups = 2,
+                                         .head_classes = two_tasks};
     wane_training t = settings();
     t.micro_tokens = micro;
     memset(out, 0, sizeof *out);
@@ -435,8 +439,8 @@ static void what_cannot_be_is_refused(void **state)
     wane_model *model = tiny();
     wane_trainer *trainer = NULL;
     static const size_t single[] = {1}, many[] = {60, 60};
-    wane_method method = {
-        .kind = WANE_METHOD_FULL, .linear_head = true, .head_groups = 1, .head_classes = single};
+    wane_method_settings method = {
+        .method = &wane_method_full, .linear_head = true, .head_groups = 1, .head_classes = single};
     wane_training t = settings();
     CHECK_FAILS(wane_trainer_new(&trainer, model, &method, &t, NULL, 0, 0, NULL, &err), WANE_EINVAL,
                 "1 classes");

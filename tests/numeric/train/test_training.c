@@ -83,11 +83,11 @@ static wane_model *tiny(void)
     return model;
 }
 
-static const wane_method lora = {.kind = WANE_METHOD_LORA, .rank = 4, .alpha = 8};
-static const wane_method dropping = {
-    .kind = WANE_METHOD_LORA, .rank = 4, .alpha = 8, .dropout = 0.3};
-static const wane_method full = {.kind = WANE_METHOD_FULL};
-static const wane_method matrices = {.kind = WANE_METHOD_FULL_MATRICES};
+static const wane_method_settings lora = {.method = &wane_method_lora, .rank = 4, .alpha = 8};
+static const wane_method_settings dropping = {
+    .method = &wane_method_lora, .rank = 4, .alpha = 8, .dropout = 0.3};
+static const wane_method_settings full = {.method = &wane_method_full};
+static const wane_method_settings matrices = {.method = &wane_method_full_matrices};
 
 static wane_training settings_of(const char *run)
 {
@@ -123,7 +123,7 @@ static void logits_of(float *out, const wane_model *model, const wane_adapter *a
     wane_pass_free(pass);
 }
 
-static void same_as_torch(const char *run, const wane_method *method, wane_adapter *start)
+static void same_as_torch(const char *run, const wane_method_settings *method, wane_adapter *start)
 {
     wane_error err;
     wane_model *model = tiny();
@@ -198,7 +198,8 @@ typedef struct outcome {
 } outcome;
 
 /* Twenty steps; after `cut` of them the state goes through a file into a fresh trainer. */
-static void run(outcome *out, const wane_method *method, size_t micro, int threads, size_t cut)
+static void run(outcome *out, const wane_method_settings *method, size_t micro, int threads,
+                size_t cut)
 {
     wane_error err;
     wane_pool *pool = NULL;
@@ -230,7 +231,7 @@ static void run(outcome *out, const wane_method *method, size_t micro, int threa
     wane_pool_free(pool);
 }
 
-static const wane_method *const methods[] = {&full, &matrices, &lora, &dropping};
+static const wane_method_settings *const methods[] = {&full, &matrices, &lora, &dropping};
 enum { METHODS = 4 };
 
 static void a_resumed_run_has_the_same_bits(void **state)
@@ -486,7 +487,7 @@ static void updates_carry_what_was_learned(void **state)
         CHECK_OK(wane_model_apply(again, &update, NULL, &err));
         size_t bytes = model->parameters.floats * sizeof(float);
         assert_memory_equal(fresh->weights, again->weights, bytes);
-        assert_int_equal(update.lowrank, methods[m]->kind == WANE_METHOD_LORA);
+        assert_int_equal(update.lowrank, methods[m]->method == &wane_method_lora);
         assert_int_equal(update.count, m == 0 ? model->parameters.count : 14);
         if (!update.lowrank) assert_memory_equal(fresh->weights, model->weights, bytes);
         logits_of(applied, fresh, NULL);

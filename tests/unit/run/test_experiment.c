@@ -54,7 +54,7 @@ static void a_file_is_typed_and_expanded(void **state)
     assert_int_equal(x->seeds[0], 3);
     assert_int_equal(x->config_count, 5);
     assert_string_equal(x->configs[0].name, "full_matrices");
-    assert_true(x->configs[0].settings.kind == WANE_METHOD_FULL_MATRICES);
+    assert_true(x->configs[0].settings.method == &wane_method_full_matrices);
     assert_true(x->configs[0].training.learning_rate == 1e-5 && x->configs[0].epochs == 2);
     assert_string_equal(x->configs[1].name, "l-r1-lr1e-05");
     assert_true(x->configs[1].training.learning_rate == 1e-5);
@@ -156,7 +156,7 @@ static void short_forms_have_the_usual_settings(void **state)
     assert_string_equal(x->corpora[0].spec.name, "c");
     assert_string_equal(x->corpora[0].role, "pretraining");
     assert_string_equal(x->configs[0].name, "full-matrices");
-    assert_true(x->configs[0].settings.kind == WANE_METHOD_FULL_MATRICES);
+    assert_true(x->configs[0].settings.method == &wane_method_full_matrices);
     assert_true(x->configs[1].settings.rank == 8 && x->configs[1].settings.alpha == 16);
     assert_true(x->configs[1].training.learning_rate == 2e-4);
     wane_experiment_free(x);

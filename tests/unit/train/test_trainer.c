@@ -40,7 +40,7 @@ static int free_model(void **state)
 }
 
 /* How many numbers a method trains; and says that it will, before there is a trainer. */
-static size_t trained(wane_method method)
+static size_t trained(wane_method_settings method)
 {
     wane_error err;
     wane_trainer *trainer = NULL;
@@ -50,7 +50,7 @@ static size_t trained(wane_method method)
     int64_t said = 0;
     CHECK_OK(wane_method_numbers(&said, &method, &model->parameters, &err));
     assert_int_equal(said, numbers);
-    assert_true((method.kind == WANE_METHOD_LORA) == (wane_trainer_adapter(trainer) != NULL));
+    assert_true((method.method == &wane_method_lora) == (wane_trainer_adapter(trainer) != NULL));
     wane_trainer_free(trainer);
     return numbers;
 }
@@ -62,16 +62,17 @@ static void targets_are_named_as_in_peft(void **state)
     static const char *const part[] = {"1.self_attn.k_proj", "v_proj"}, *const all[] = {
                                                                             "all-linear"};
     size_t layer = 16 * 16 * 2 + 8 * 16 * 2 + 3 * 24 * 16;
-    assert_int_equal(trained((wane_method){.kind = WANE_METHOD_FULL}),
+    assert_int_equal(trained((wane_method_settings){.method = &wane_method_full}),
                      2 * layer + 2 * 64 * 16 + 5 * 16);
-    assert_int_equal(trained((wane_method){.kind = WANE_METHOD_FULL_MATRICES}), 2 * layer);
-    assert_int_equal(
-        trained((wane_method){WANE_METHOD_FULL_MATRICES, .modules = q, .module_count = 1}),
-        2 * 16 * 16);
-    assert_int_equal(
-        trained((wane_method){WANE_METHOD_FULL_MATRICES, .modules = one, .module_count = 1}),
-        24 * 16);
-    wane_method lora = {.kind = WANE_METHOD_LORA, .rank = 3, .alpha = 6};
+    assert_int_equal(trained((wane_method_settings){.method = &wane_method_full_matrices}),
+                     2 * layer);
+    assert_int_equal(trained((wane_method_settings){&wane_method_full_matrices, .modules = q,
+                                                    .module_count = 1}),
+                     2 * 16 * 16);
+    assert_int_equal(trained((wane_method_settings){&wane_method_full_matrices, .modules = one,
+                                                    .module_count = 1}),
+                     24 * 16);
+    wane_method_settings lora = {.method = &wane_method_lora, .rank = 3, .alpha = 6};
     size_t factors = 2 * 3 * ((16 + 16) * 2 + (8 + 16) * 2 + (24 + 16) * 3);
     assert_int_equal(trained(lora), factors);
     lora.modules = all;
@@ -82,7 +83,7 @@ static void targets_are_named_as_in_peft(void **state)
     assert_int_equal(trained(lora), 3 * 3 * (8 + 16));
 }
 
-static void refuse(wane_method method, wane_training training, const char *cause)
+static void refuse(wane_method_settings method, wane_training training, const char *cause)
 {
     wane_error err;
     wane_trainer *trainer = NULL;
@@ -96,8 +97,8 @@ static void bad_settings_are_refused(void **state)
     (void)state;
     static const char *const wrong[] = {"q_porj"}, *const head[] = {"lm_head"},
                              *const proj[] = {"proj"};
-    wane_method full = {.kind = WANE_METHOD_FULL_MATRICES};
-    wane_method lora = {.kind = WANE_METHOD_LORA, .rank = 3, .alpha = 6};
+    wane_method_settings full = {.method = &wane_method_full_matrices};
+    wane_method_settings lora = {.method = &wane_method_lora, .rank = 3, .alpha = 6};
     wane_training t = usual();
     t.learning_rate = -1;
     refuse(full, t, "learning_rate");
@@ -136,13 +137,13 @@ static void a_continued_adapter_must_fit(void **state)
     wane_trainer *trainer = NULL;
     wane_adapter *adapter = NULL;
     wane_training t = usual();
-    wane_method lora = {.kind = WANE_METHOD_LORA, .rank = 3, .alpha = 6};
+    wane_method_settings lora = {.method = &wane_method_lora, .rank = 3, .alpha = 6};
     bool *target = wane_alloc(model->parameters.count, sizeof *target);
     for (size_t i = 0; i < model->parameters.count; i++)
         target[i] = model->parameters.parameter[i].linear;
     CHECK_OK(wane_adapter_new(&adapter, &model->parameters, target, 3, 2, 0, 1, 0, &err));
     wane_free(target);
-    wane_method full = {.kind = WANE_METHOD_FULL};
+    wane_method_settings full = {.method = &wane_method_full};
     CHECK_FAILS(wane_trainer_new(&trainer, model, &full, &t, adapter, 0, 0, NULL, &err),
                 WANE_EINVAL, "a full method has no adapter");
     lora.rank = 4;
@@ -213,7 +214,7 @@ static void a_gradient_that_is_not_finite_trains_nothing(void **state)
     wane_error err;
     wane_trainer *trainer = NULL;
     wane_training t = usual();
-    wane_method lora = {.kind = WANE_METHOD_LORA, .rank = 1, .alpha = 1e30};
+    wane_method_settings lora = {.method = &wane_method_lora, .rank = 1, .alpha = 1e30};
     wane_step step = {0};
     CHECK_OK(wane_trainer_new(&trainer, model, &lora, &t, NULL, 0, 0, NULL, &err));
     const wane_factor *factor = &wane_trainer_adapter(trainer)->factor[0];
@@ -235,12 +236,12 @@ static void a_head_is_drawn_for_its_stage(void **state)
     wane_error err;
     static const size_t classes[] = {3, 2};
     wane_training t = usual();
-    wane_method lora = {.kind = WANE_METHOD_LORA,
-                        .rank = 1,
-                        .alpha = 1,
-                        .linear_head = true,
-                        .head_groups = 2,
-                        .head_classes = classes};
+    wane_method_settings lora = {.method = &wane_method_lora,
+                                 .rank = 1,
+                                 .alpha = 1,
+                                 .linear_head = true,
+                                 .head_groups = 2,
+                                 .head_classes = classes};
     const uint64_t places[][2] = {{7, 1}, {7, 2}, {8, 1}, {7, 0}}; /* seed, stage */
     float drawn[4][5 * 16];
     for (size_t i = 0; i < 4; i++) {
@@ -264,7 +265,7 @@ static void initial_numbers_are_perturbed(void **state)
     wane_error err;
     wane_trainer *plain = NULL, *perturbed = NULL;
     wane_training t = usual();
-    wane_method lora = {.kind = WANE_METHOD_LORA, .rank = 3, .alpha = 6};
+    wane_method_settings lora = {.method = &wane_method_lora, .rank = 3, .alpha = 6};
     CHECK_OK(wane_trainer_new(&plain, model, &lora, &t, NULL, 7, 2, NULL, &err));
     CHECK_OK(wane_trainer_new(&perturbed, model, &lora, &t, NULL, 7, 2, NULL, &err));
     CHECK_OK(wane_trainer_perturb(perturbed, 1e-3, 4, &err));
@@ -291,7 +292,7 @@ static void initial_numbers_are_perturbed(void **state)
     wane_trainer_free(plain);
     wane_trainer_free(perturbed);
 
-    wane_method full = {.kind = WANE_METHOD_FULL};
+    wane_method_settings full = {.method = &wane_method_full};
     float *before = malloc(model->parameters.floats * sizeof *before);
     assert_non_null(before);
     memcpy(before, model->weights, model->parameters.floats * sizeof *before);
@@ -314,7 +315,7 @@ static void lack_of_memory_is_reported(void **state)
     (void)state;
     wane_error err;
     wane_training t = usual();
-    wane_method lora = {.kind = WANE_METHOD_LORA, .rank = 3, .alpha = 6};
+    wane_method_settings lora = {.method = &wane_method_lora, .rank = 3, .alpha = 6};
     long n = 0;
     for (;; n++) {
         wane_trainer *trainer = NULL;

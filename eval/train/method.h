@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A method of fine-tuning: an entry of a table, in a file of its own (method_*.c), and the values
+ * of its settings. Nothing outside an entry asks which method it is.
+ */
+#ifndef EVAL_TRAIN_METHOD_H
+#define EVAL_TRAIN_METHOD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "eval/model/adapter.h"
+#include "eval/model/model.h"
+#include "eval/train/optimizer.h"
+#include "store/base/hash.h"
+#include "store/files/update.h"
+
+typedef struct wane_method wane_method;
+typedef struct wane_trainer wane_trainer;
+
+/* A method with the values of its settings; what it does not take stays 0. */
+typedef struct wane_method_settings {
+    const wane_method *method;
+    size_t rank;
+    double alpha, dropout;
+    bool rslora;                /* scale alpha / sqrt(rank) instead of alpha / rank */
+    const char *const *modules; /* target modules by last part ("q_proj") or full module name;
+                                   module_count 0 = all-linear */
+    size_t module_count;
+    /* A linear head over classes is trained along and the vocabulary's is not (an untied one is no
+     * target): head_groups tasks, task g with head_classes[g] classes (both borrowed). The head
+     * starts normal(0, initializer_range) from the seed, as transformers' `score` does. */
+    bool linear_head;
+    size_t head_groups;
+    const size_t *head_classes;
+} wane_method_settings;
+
+struct wane_method {
+    const char *name; /* in the experiment file and the database */
+    const char *help; /* one line */
+    int number;       /* in the key of a stage: its own for ever */
+    /* The settings that it takes beside those of every method, ended by NULL; of one that it must
+     * not be given, why (both NULL: none). */
+    const char *const *keys;
+    const char *refused, *why;
+    double learning_rate; /* where none is given */
+    /* Whether it trains an adapter beside the weights, which protocol.adapter says the fate of and
+     * which a stage leaves as "adapter"; else the weights themselves in place: a stage leaves
+     * "tensors", all that its run has changed since the base. */
+    bool adapter;
+    bool lowrank;  /* an adapter: the change it makes is the product of its factors, no more */
+    double passes; /* what a step costs, in forwards through the layers */
+
+    /* The first setting that is out of its range, or NULL. */
+    const char *(*bad)(const wane_method_settings *settings);
+    /* What of its settings decides its weights, into the key of a stage; NULL: nothing. */
+    void (*hash)(wane_sha256 *hash, const wane_method_settings *settings);
+    /* train[i] becomes true where it trains, or adapts, parameter i (all false before). */
+    wane_status (*targets)(bool *train, const wane_method_settings *settings,
+                           const wane_parameters *parameters, wane_error *err);
+    /* How many numbers it trains for a target. */
+    size_t (*numbers)(const wane_method_settings *settings, const wane_parameter *parameter);
+    /* Makes what is trained, and room for its gradients; trainer->train is there. `continued`: an
+     * adapter to go on with, taken over on success; or NULL. */
+    wane_status (*begin)(wane_trainer *trainer, const wane_method_settings *settings,
+                         wane_adapter *continued, wane_error *err);
+    /* Appends to `list` what the optimiser steps; room for two entries per parameter. */
+    wane_status (*list)(wane_trainer *trainer, wane_trained *list, size_t *count, wane_error *err);
+    /* Fills in what target `parameter` has learned; name and shape are there. */
+    void (*learned)(wane_update_tensor *tensor, const wane_trainer *trainer,
+                    const wane_model *model, size_t parameter);
+};
+
+/* The table (methods.c), by place from 0; NULL behind the last. */
+const wane_method *wane_method_at(size_t place);
+/* NULL when there is none of that name. */
+const wane_method *wane_method_named(const char *name);
+/* Whether the method takes the setting of that name, beside those of every method. */
+bool wane_method_takes(const wane_method *method, const char *key);
+/* "adapter" or "tensors": the kind of what a stage leaves. */
+const char *wane_method_artifact(const wane_method *method);
+
+/* train[i]: whether the method trains, or adapts, parameter i. Owned by the caller, free with
+ * wane_free. */
+WANE_MUST_CHECK wane_status wane_method_targets(bool **train, const wane_method_settings *settings,
+                                                const wane_parameters *parameters, wane_error *err);
+/* How many numbers the method trains: entries of its weights, or of its adapter. */
+WANE_MUST_CHECK wane_status wane_method_numbers(int64_t *out, const wane_method_settings *settings,
+                                                const wane_parameters *parameters, wane_error *err);
+
+/* The entries, for who wants a certain one. */
+extern const wane_method wane_method_full, wane_method_full_matrices, wane_method_lora;
+
+#endif
