@@ -15,6 +15,7 @@
 #include "store/base/memory.h"
 #include "store/base/status.h"
 #include "store/base/text.h"
+#include "store/files/setting.h"
 #include "tasks/data/corpus.h"
 #include "tasks/data/task.h"
 
@@ -80,8 +81,8 @@ typedef enum wane_bound {
 
 typedef enum wane_joint { WANE_JOINT_NONE, WANE_JOINT_LAST, WANE_JOINT_ALL } wane_joint;
 
-extern const char *const wane_policy_names[3], *const wane_head_names[3],
-                                                   *const wane_joint_names[3];
+/* Of wane_policy and of wane_head_protocol, each ended by NULL. */
+extern const char *const wane_policy_names[], *const wane_head_names[];
 const char *wane_bound_name(wane_bound bound); /* "joint", "single", "perturbed"; NULL: none */
 
 /* One method with every list expanded: everything of a run but order and seed. */
@@ -93,10 +94,8 @@ typedef struct wane_run_config {
     size_t stage_count;
     wane_method_settings settings;
     wane_training training; /* total_steps is filled per stage */
-    double epochs;
-    size_t batch_size, max_seq_length;
-    wane_bound bound;   /* of the config named `bounds`, whose settings it has */
-    const char *bounds; /* NULL when bound is none */
+    wane_bound bound;       /* of the config named `bounds`, whose settings it has */
+    const char *bounds;     /* NULL when bound is none */
 } wane_run_config;
 
 typedef enum wane_keep {
@@ -151,7 +150,6 @@ typedef enum wane_nulls_asked {
     WANE_NULLS_ALL,
     WANE_NULLS_NONE
 } wane_nulls_asked;
-extern const char *const wane_nulls_names[3];
 
 typedef struct wane_experiment {
     const char *name, *file, *root;
@@ -165,6 +163,7 @@ typedef struct wane_experiment {
     uint64_t *seeds;
     bool sample_seed; /* a run's seed draws its training rows too (else train_rows are the same
                          rows for all) */
+    wane_training training; /* what a method has where it does not say otherwise */
     wane_run_config *configs;
     wane_policy policy;
     wane_head_protocol head;
@@ -200,8 +199,13 @@ WANE_MUST_CHECK wane_status wane_experiment_parse(wane_experiment **out, const c
                                                   wane_error *err);
 void wane_experiment_free(wane_experiment *experiment);
 
-/* The settings `wane demo` and `wane pretrain` use when nothing else is said. */
+/* What `wane demo` and `wane pretrain` use when nothing else is said. */
 wane_pretraining wane_pretraining_defaults(void);
+
+/* Every key of an experiment file: blocks on a wane_experiment, and beside them those of what it
+ * holds. The root; the built-in model's, on a wane_pretraining; and the protocol's. */
+extern const wane_settings wane_experiment_settings, wane_pretraining_settings,
+    wane_protocol_settings;
 
 /* Appends the experiment with every default spelled out, as YAML. */
 void wane_experiment_print(wane_text *out, const wane_experiment *experiment);

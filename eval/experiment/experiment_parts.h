@@ -10,29 +10,49 @@
 /* *out = path under the experiment's root, in its memory. */
 WANE_MUST_CHECK wane_status wane_experiment_path(const char **out, const wane_experiment *x,
                                                  const char *path, wane_error *err);
-/* Each reads its key of the root map into `x`, defaults included. */
-WANE_MUST_CHECK wane_status wane_experiment_read_pretraining(wane_experiment *x,
-                                                             const wane_yaml *root,
-                                                             wane_error *err);
-WANE_MUST_CHECK wane_status wane_experiment_read_corpora(wane_experiment *x, const wane_yaml *root,
-                                                         wane_error *err);
-WANE_MUST_CHECK wane_status wane_experiment_read_tasks(wane_experiment *x, const wane_yaml *root,
+
+/* Blocks of the root; the owner of their reader is the experiment. Those of the items of a list,
+ * and what stands in the experiment itself, are on its struct or on the item's. */
+extern const wane_settings wane_bounds_settings, wane_corpus_settings, wane_given_settings,
+    wane_interventions_settings, wane_intruders_settings, wane_methods_settings,
+    wane_order_settings, wane_shown_settings, wane_task_settings, wane_track_settings;
+
+/* What an experiment is before its file is read. */
+extern const wane_experiment wane_experiment_usual;
+
+/* Values of the root that are lists, or written in ways of their own. */
+wane_status wane_experiment_read_corpora(void *into, const wane_setting *setting,
+                                         const wane_yaml *node, const wane_setting_reader *reader,
+                                         wane_error *err);
+void wane_experiment_print_corpora(wane_text *out, const wane_setting *setting, const void *of);
+/* `tasks`, and then `watch` behind them. */
+wane_status wane_experiment_read_tasks(void *into, const wane_setting *setting,
+                                       const wane_yaml *node, const wane_setting_reader *reader,
+                                       wane_error *err);
+void wane_experiment_print_tasks(wane_text *out, const wane_setting *setting, const void *of);
+wane_status wane_experiment_read_orders(void *into, const wane_setting *setting,
+                                        const wane_yaml *node, const wane_setting_reader *reader,
+                                        wane_error *err);
+void wane_experiment_print_orders(wane_text *out, const wane_setting *setting, const void *of);
+wane_status wane_experiment_read_seeds(void *into, const wane_setting *setting,
+                                       const wane_yaml *node, const wane_setting_reader *reader,
+                                       wane_error *err);
+void wane_experiment_print_seeds(wane_text *out, const wane_setting *setting, const void *of);
+wane_status wane_experiment_read_methods(void *into, const wane_setting *setting,
+                                         const wane_yaml *node, const wane_setting_reader *reader,
+                                         wane_error *err);
+void wane_experiment_print_methods(wane_text *out, const wane_setting *setting, const void *of);
+wane_status wane_experiment_read_interventions(void *into, const wane_setting *setting,
+                                               const wane_yaml *node,
+                                               const wane_setting_reader *reader, wane_error *err);
+wane_status wane_experiment_read_matrices(void *into, const wane_setting *setting,
+                                          const wane_yaml *node, const wane_setting_reader *reader,
+                                          wane_error *err);
+void wane_experiment_print_matrices(wane_text *out, const wane_setting *setting, const void *of);
+
+/* A list of sides, each once or more; at least one is named. */
+WANE_MUST_CHECK wane_status wane_experiment_read_sides(bool *u, bool *v, const wane_yaml *list,
                                                        wane_error *err);
-WANE_MUST_CHECK wane_status wane_experiment_read_methods(wane_experiment *x, const wane_yaml *root,
-                                                         wane_error *err);
-WANE_MUST_CHECK wane_status wane_experiment_read_protocol(wane_experiment *x, const wane_yaml *root,
-                                                          wane_error *err);
-/* After the methods: adds a config per method and bound. */
-WANE_MUST_CHECK wane_status wane_experiment_read_bounds(wane_experiment *x, const wane_yaml *root,
-                                                        wane_error *err);
-WANE_MUST_CHECK wane_status wane_experiment_read_matrices(wane_experiment *x, const wane_yaml *root,
-                                                          wane_error *err);
-WANE_MUST_CHECK wane_status wane_experiment_read_track(wane_experiment *x, const wane_yaml *root,
-                                                       wane_error *err);
-/* After orders and methods; and the key as `wane validate` prints it. */
-WANE_MUST_CHECK wane_status wane_experiment_read_interventions(wane_experiment *x,
-                                                               const wane_yaml *root,
-                                                               wane_error *err);
-void wane_experiment_print_interventions(wane_text *out, const wane_experiment *x);
+void wane_experiment_print_sides(wane_text *out, bool u, bool v);
 
 #endif

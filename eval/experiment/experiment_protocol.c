@@ -6,42 +6,65 @@
 
 #include "eval/experiment/experiment_parts.h"
 #include "store/files/setting.h"
+#include "store/files/yaml_value.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-const char *const wane_policy_names[3] = {"merge", "continue", "stack"};
-const char *const wane_head_names[3] = {"verbalizer", "linear", "reprobe"};
-const char *const wane_joint_names[3] = {"none", "last", "all"};
+enum { MOST_PERTURBED = 99 };
 
-wane_status wane_experiment_read_protocol(wane_experiment *x, const wane_yaml *root,
-                                          wane_error *err)
-{
-    static const char *const keys[] = {"adapter", "head", "evaluate"};
-    static const char *const evaluations[] = {"all", "seen"};
-    const wane_yaml *map = wane_yaml_get(root, "protocol");
-    if (!map) return WANE_OK;
-    size_t adapter = 0, head = 0, evaluate = 0;
-    wane_status st = wane_node_is(map, WANE_YAML_MAP, err);
-    if (st == WANE_OK) st = wane_yaml_known(map, keys, COUNT(keys), err);
-    if (st == WANE_OK)
-        st = wane_setting_choice(&adapter, map, "adapter", wane_policy_names, 3, err);
-    if (st == WANE_OK) st = wane_setting_choice(&head, map, "head", wane_head_names, 3, err);
-    if (st == WANE_OK) st = wane_setting_choice(&evaluate, map, "evaluate", evaluations, 2, err);
-    x->policy = (wane_policy)adapter;
-    x->head = (wane_head_protocol)head;
-    x->evaluate_seen = evaluate == 1;
-    return st;
-}
+const char *const wane_policy_names[] = {"merge", "continue", "stack", NULL};
+const char *const wane_head_names[] = {"verbalizer", "linear", "reprobe", NULL};
+
+static const char *const evaluations[] = {"all", "seen", NULL};
+
+static const wane_setting protocol[] = {
+    {.name = "adapter",
+     .type = WANE_SETTING_CHOICE,
+     WANE_MEMBER(wane_experiment, policy),
+     .choices = wane_policy_names,
+     .key = WANE_KEY_CONTENT,
+     .stored = true,
+     .help = "what becomes of a stage's adapter when the next stage trains",
+     .explain = "merge: merged into the weights, the next one is fresh; continue: trained on, over "
+                "the base's weights; stack: frozen, a fresh one is added to it; wane explain "
+                "protocol.adapter says more"},
+    {.name = "head",
+     .type = WANE_SETTING_CHOICE,
+     WANE_MEMBER(wane_experiment, head),
+     .choices = wane_head_names,
+     .key = WANE_KEY_CONTENT,
+     .stored = true,
+     .help = "what says the label of a prompt",
+     .explain = "verbalizer: the label's tokens; linear: a head per task, trained with its stage; "
+                "reprobe: a regression fitted to frozen features after each stage"},
+    {.name = "evaluate",
+     .type = WANE_SETTING_CHOICE,
+     WANE_MEMBER(wane_experiment, evaluate_seen),
+     .choices = evaluations,
+     .help = "the tasks that a stage is measured on: all, or those trained so far"},
+};
+
+const wane_settings wane_protocol_settings = {
+    .name = "protocol",
+    .help = "how one stage follows another, and what says a label",
+    .entries = protocol,
+    .count = COUNT(protocol),
+    .defaults = &wane_experiment_usual,
+};
 
 /* `joint: true` is all, `joint: false` none. */
-static wane_status read_joint(wane_experiment *x, const wane_yaml *map, wane_error *err)
+static wane_status read_joint(void *into, const wane_setting *setting, const wane_yaml *node,
+                              const wane_setting_reader *reader, wane_error *err)
 {
     static const char *const names[] = {"none", "last", "all", "false", "true", "no", "yes"};
     static const wane_joint meant[] = {WANE_JOINT_NONE, WANE_JOINT_LAST, WANE_JOINT_ALL,
                                        WANE_JOINT_NONE, WANE_JOINT_ALL,  WANE_JOINT_NONE,
                                        WANE_JOINT_ALL};
+    wane_experiment *x = into;
     size_t joint = 0;
-    wane_status st = wane_setting_choice(&joint, map, "joint", names, COUNT(names), err);
+    (void)reader;
+    wane_status st = WANE_OK;
+    if (node) st = wane_node_choice(&joint, node, setting->name, names, COUNT(names), err);
     x->joint = meant[joint];
     return st;
 }
@@ -92,28 +115,54 @@ static wane_status name_perturbed(bool *chosen, const wane_experiment *x, size_t
     return st;
 }
 
-/* `perturbed: 5`, or {runs: 5, configs: [NAME, ...]}; without names the first config of every
- * method that is trained. */
-static wane_status read_perturbed(bool *chosen, wane_experiment *x, size_t methods,
-                                  const wane_yaml *bounds, wane_error *err)
+/* `perturbed: 5`, or {runs: 5, configs: [NAME, ...]}. Which configs, wane_bounds_settings settles.
+ */
+static wane_status read_perturbed(void *into, const wane_setting *setting, const wane_yaml *node,
+                                  const wane_setting_reader *reader, wane_error *err)
 {
-    enum { MOST = 99 };
-    static const char *const keys[] = {"runs", "configs"};
-    const wane_yaml *node = wane_yaml_get(bounds, "perturbed");
+    wane_experiment *x = into;
+    const wane_settings_into block = {setting->block, into};
+    x->perturbed = 0;
     if (!node) return WANE_OK;
-    if (node->kind == WANE_YAML_SCALAR) {
-        wane_status st = wane_node_count(&x->perturbed, node, 1, MOST, err);
-        if (st != WANE_OK) return st;
+    if (node->kind == WANE_YAML_SCALAR)
+        return wane_node_count(&x->perturbed, node, 1, MOST_PERTURBED, err);
+    x->perturbed = 5;
+    return wane_settings_read(&block, 1, node, NULL, reader, err);
+}
+
+/* The names are looked up when all configs are there. */
+static wane_status read_configs(void *into, const wane_setting *setting, const wane_yaml *node,
+                                const wane_setting_reader *reader, wane_error *err)
+{
+    (void)into;
+    (void)setting;
+    (void)node;
+    (void)reader;
+    (void)err;
+    return WANE_OK;
+}
+
+static void print_configs(wane_text *out, const wane_setting *setting, const void *of)
+{
+    const wane_experiment *x = of;
+    const char *before = "[";
+    (void)setting;
+    for (size_t c = 0; c < x->config_count; c++) {
+        if (x->configs[c].bound != WANE_BOUND_PERTURBED) continue;
+        wane_text_string(out, before);
+        wane_setting_quote(out, x->configs[c].bounds);
+        before = ", ";
     }
-    const wane_yaml *list = NULL;
-    if (node->kind != WANE_YAML_SCALAR) {
-        x->perturbed = 5;
-        wane_status st = wane_node_is(node, WANE_YAML_MAP, err);
-        if (st == WANE_OK) st = wane_yaml_known(node, keys, COUNT(keys), err);
-        if (st == WANE_OK) st = wane_setting_count(&x->perturbed, node, "runs", 1, MOST, err);
-        if (st != WANE_OK) return st;
-        list = wane_yaml_get(node, "configs");
-    }
+    wane_text_string(out, "]");
+}
+
+/* Without names: the first config of every method that is trained. */
+static wane_status choose_perturbed(bool *chosen, const wane_experiment *x, size_t methods,
+                                    const wane_yaml *bounds, wane_error *err)
+{
+    const wane_yaml *node = wane_yaml_get(bounds, "perturbed");
+    const wane_yaml *list = node ? wane_yaml_get(node, "configs") : NULL;
+    if (!node) return WANE_OK;
     if (list) return name_perturbed(chosen, x, methods, list, err);
     for (size_t c = 0; c < methods; c++)
         chosen[c] = !x->configs[c].given &&
@@ -121,21 +170,18 @@ static wane_status read_perturbed(bool *chosen, wane_experiment *x, size_t metho
     return WANE_OK;
 }
 
-wane_status wane_experiment_read_bounds(wane_experiment *x, const wane_yaml *root, wane_error *err)
+/* Adds a config for each method and bound. */
+static wane_status settle_bounds(void *into, const wane_setting_reader *reader, wane_error *err)
 {
-    static const char *const keys[] = {"joint", "single", "perturbed"};
-    const wane_yaml *map = wane_yaml_get(root, "bounds");
-    if (!map) return WANE_OK;
+    wane_experiment *x = into;
+    const wane_yaml *map = reader->map;
     size_t methods = x->config_count;
-    wane_status st = wane_node_is(map, WANE_YAML_MAP, err);
-    if (st == WANE_OK) st = wane_yaml_known(map, keys, COUNT(keys), err);
-    if (st == WANE_OK) st = read_joint(x, map, err);
-    if (st == WANE_OK) st = wane_setting_flag(&x->single, map, "single", err);
-    if (st != WANE_OK) return st;
+    if (!map) return WANE_OK;
     wane_run_config *all = wane_arena_alloc(x->memory, 4 * methods, sizeof *all);
     bool *perturbed = wane_arena_alloc(x->memory, methods, sizeof *perturbed);
     if (!all || !perturbed) return wane_fail_memory(err, "read", x->file);
-    if ((st = read_perturbed(perturbed, x, methods, map, err)) != WANE_OK) return st;
+    wane_status st = choose_perturbed(perturbed, x, methods, map, err);
+    if (st != WANE_OK) return st;
     memcpy(all, x->configs, methods * sizeof *all);
     x->configs = all;
     for (size_t i = 0; i < methods && st == WANE_OK; i++)
@@ -147,3 +193,75 @@ wane_status wane_experiment_read_bounds(wane_experiment *x, const wane_yaml *roo
         if (perturbed[i]) st = add_bound(x, i, WANE_BOUND_PERTURBED, map, err);
     return st;
 }
+
+static bool is_perturbed(const void *of)
+{
+    return ((const wane_experiment *)of)->perturbed > 0;
+}
+
+static const char *const joints[] = {"none", "last", "all", NULL};
+
+static const wane_setting perturbed_settings[] = {
+    {.name = "runs",
+     .type = WANE_SETTING_COUNT,
+     WANE_MEMBER(wane_experiment, perturbed),
+     .low = 1,
+     .high = MOST_PERTURBED,
+     .usual = "5",
+     .unit = "runs",
+     .help = "how often each is run again"},
+    {.name = "configs",
+     .type = WANE_SETTING_OWN,
+     .form = "a name, or a list of names, of methods as they are run (NAME-r8)",
+     .usual = "the first of every method that is trained",
+     .help = "which are run again",
+     .read = read_configs,
+     .print = print_configs},
+};
+
+static const wane_settings perturbed = {
+    .name = "perturbed",
+    .help = "a number of runs, or a map",
+    .entries = perturbed_settings,
+    .count = COUNT(perturbed_settings),
+    .defaults = &wane_experiment_usual,
+};
+
+static void print_perturbed(wane_text *out, const wane_setting *setting, const void *of)
+{
+    wane_settings_print(out, &(wane_settings_of){setting->block, of}, 1);
+}
+
+static const wane_setting bounds[] = {
+    {.name = "joint",
+     .type = WANE_SETTING_CHOICE,
+     WANE_MEMBER(wane_experiment, joint),
+     .choices = joints,
+     .form = "none (false), last or all (true)",
+     .help = "beside each method, stage k trained on the tasks 1..k together, from the base",
+     .explain = "all: for every k; last: for the last stage; steps as for their rows together",
+     .read = read_joint},
+    {.name = "single",
+     .type = WANE_SETTING_FLAG,
+     WANE_MEMBER(wane_experiment, single),
+     .help = "beside each method, stage k trained on task k alone, from the base"},
+    {.name = "perturbed",
+     .type = WANE_SETTING_OWN,
+     .block = &perturbed,
+     .form = "a number of runs, or {runs: 5, configs: [NAME, ...]}",
+     .usual = "none",
+     .help = "runs that are made again from initial numbers changed in the seventh digit",
+     .explain = "they tell how far numbers hang on rounding: wane explain count_noise",
+     .read = read_perturbed,
+     .print = print_perturbed,
+     .there = is_perturbed},
+};
+
+const wane_settings wane_bounds_settings = {
+    .name = "bounds",
+    .help = "runs beside each method that bound what it could reach, or that make it again",
+    .entries = bounds,
+    .count = COUNT(bounds),
+    .defaults = &wane_experiment_usual,
+    .settle = settle_bounds,
+};

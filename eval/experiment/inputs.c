@@ -163,7 +163,8 @@ static size_t measured_length(const wane_experiment *x, size_t context)
 {
     size_t longest = 0;
     for (size_t c = 0; c < x->config_count; c++)
-        if (x->configs[c].max_seq_length > longest) longest = x->configs[c].max_seq_length;
+        if (x->configs[c].training.max_seq_length > longest)
+            longest = x->configs[c].training.max_seq_length;
     return longest && longest < context ? longest : context;
 }
 

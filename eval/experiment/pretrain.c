@@ -248,15 +248,13 @@ static wane_status settings_hash(char out[WANE_SHA256_HEX], const wane_pretraini
     wane_sha256 *hash = NULL;
     wane_status st = wane_sha256_begin(&hash, err);
     if (st != WANE_OK) return st;
-    const double values[] = {
-        (double)s->width,  (double)s->layers,  (double)s->heads,     (double)s->kv_heads,
-        (double)s->hidden, (double)s->context, (double)s->documents, (double)s->batch_tokens,
-        (double)s->steps,  s->learning_rate,   s->warmup_ratio,      s->weight_decay,
-        s->clip,           (double)s->seed};
+    const wane_settings_of made = {&wane_pretraining_settings, s};
+    const wane_setting *setting = NULL;
+    const void *of = NULL;
     wane_sha256_text(hash, "builtin model, numbers " WANE_NUMBERS);
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+    for (int place = 1; (setting = wane_settings_placed(&of, &made, 1, place)); place++) {
         char text[32];
-        wane_sha256_text(hash, wane_format_double(text, values[i]));
+        wane_sha256_text(hash, wane_format_double(text, wane_setting_value(setting, of)));
     }
     return wane_sha256_end(out, hash, err);
 }

@@ -46,7 +46,7 @@ static double stage_flops(const wane_plan *plan, const wane_plan_stage *stage)
     double head = 2 * (double)m->vocabulary * (double)m->width;
     const wane_prompts *p = &in->tasks[stage->tasks[0]].test; /* train prompts are as long */
     double length = p->rows ? (double)p->starts[p->rows] / (double)p->rows : 0;
-    double rows = (double)stage->steps * (double)stage->config->batch_size;
+    double rows = (double)stage->steps * (double)stage->config->training.batch_size;
     return rows * passes_of(stage->config) * (length * body + (double)p->longest_label * head);
 }
 
@@ -74,8 +74,8 @@ static wane_status memory_of(double *out, const wane_plan *plan, const wane_run_
     size_t train = 0, measure = 0;
     wane_status st = trained_numbers(&numbers, c, &base->parameters, err);
     wane_pass_limits limits = {.tokens = c->training.micro_tokens,
-                               .sequences = c->batch_size,
-                               .targets = c->batch_size,
+                               .sequences = c->training.batch_size,
+                               .targets = c->training.batch_size,
                                .training = true,
                                .train_weights = !c->settings.method->adapter,
                                .adapter_floats_rank = c->settings.rank};

@@ -43,34 +43,24 @@ static size_t find_or_put(wane_plan *plan, const char *key)
 
 size_t wane_plan_steps(const wane_run_config *config, size_t rows)
 {
-    size_t per_epoch = (rows + config->batch_size - 1) / config->batch_size;
-    return (size_t)ceil(config->epochs * (double)per_epoch);
+    size_t per_epoch = (rows + config->training.batch_size - 1) / config->training.batch_size;
+    return (size_t)ceil(config->training.epochs * (double)per_epoch);
 }
 
 /* Everything of a config that decides weights, order and seed apart. */
 static void hash_config(wane_sha256 *hash, const wane_experiment *x, const wane_run_config *c)
 {
     const wane_method_settings *m = &c->settings;
-    const wane_training *t = &c->training;
+    const wane_settings_of training[] = {{&wane_training_settings, &c->training},
+                                         {&wane_rate_settings, &c->training}};
     wane_sha256_number(hash, "kind", m->method->number);
-    if (m->method->hash) m->method->hash(hash, m);
+    wane_settings_hash(hash, &(wane_settings_of){m->method->settings, m}, 1);
     if (m->method->adapter) wane_sha256_text(hash, wane_policy_names[x->policy]);
     /* What is trained under reprobe is what is trained under linear. */
     if (m->linear_head) wane_sha256_text(hash, "linear head");
     wane_sha256_number(hash, "modules", (double)m->module_count);
     for (size_t i = 0; i < m->module_count; i++) wane_sha256_text(hash, m->modules[i]);
-    wane_sha256_number(hash, "epochs", c->epochs);
-    wane_sha256_number(hash, "batch_size", (double)c->batch_size);
-    wane_sha256_number(hash, "max_seq_length", (double)c->max_seq_length);
-    wane_sha256_number(hash, "micro_tokens", (double)t->micro_tokens);
-    wane_sha256_number(hash, "learning_rate", t->learning_rate);
-    wane_sha256_number(hash, "weight_decay", t->weight_decay);
-    wane_sha256_number(hash, "clip", t->clip);
-    wane_sha256_number(hash, "beta1", t->beta1);
-    wane_sha256_number(hash, "beta2", t->beta2);
-    wane_sha256_number(hash, "epsilon", t->epsilon);
-    wane_sha256_number(hash, "schedule", t->schedule);
-    wane_sha256_number(hash, "warmup_ratio", t->warmup_ratio);
+    wane_settings_hash(hash, training, 2);
 }
 
 /* A model that is computed otherwise than the base is another stage than the same files were while

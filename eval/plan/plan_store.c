@@ -3,6 +3,7 @@
  */
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "eval/plan/plan.h"
@@ -174,44 +175,45 @@ static wane_status check_run(const wane_plan *plan, const wane_plan_run *run, wa
     return st == WANE_DONE ? WANE_OK : st;
 }
 
-static wane_value number(double value)
+/* The settings of `block` that are stored, each as `prefix` and its name. */
+static wane_status store_block(const wane_plan_run *run, wane_results *db, const char *prefix,
+                               const wane_settings *block, const void *of, wane_error *err)
 {
-    return (wane_value){.type = WANE_VALUE_REAL, .real = value};
+    wane_status st = WANE_OK;
+    for (size_t i = 0; i < block->count && st == WANE_OK; i++) {
+        const wane_setting *s = &block->entries[i];
+        char key[64];
+        wane_value value = {.type = WANE_VALUE_REAL};
+        if (!s->stored) continue;
+        (void)snprintf(key, sizeof key, "%s%s", prefix, s->name);
+        switch (s->type) {
+        case WANE_SETTING_NUMBER: value.real = wane_setting_value(s, of); break;
+        case WANE_SETTING_COUNT:
+        case WANE_SETTING_SEED:
+        case WANE_SETTING_FLAG:
+            value = (wane_value){.type = WANE_VALUE_INTEGER,
+                                 .integer = (int64_t)wane_setting_value(s, of)};
+            break;
+        default: value = (wane_value){.type = WANE_VALUE_TEXT, .text = wane_setting_word(s, of)};
+        }
+        st = wane_results_put_parameter(db, run->id, key, &value, err);
+    }
+    return st;
 }
 
-static wane_value whole(size_t value)
-{
-    return (wane_value){.type = WANE_VALUE_INTEGER, .integer = (int64_t)value};
-}
-
+/* What any method has is there for all of them: at 0 where a method has no such setting. */
 static wane_status store_parameters(const wane_plan *plan, const wane_plan_run *run,
                                     wane_results *db, wane_error *err)
 {
-    static const char *const schedules[] = {"constant", "linear", "cosine"};
     const wane_run_config *c = run->config;
-    const wane_training *t = &c->training;
+    const wane_method *method = NULL;
     if (c->given) return WANE_OK;
-    struct {
-        const char *key;
-        wane_value value;
-    } rows[] = {
-        {"batch_size", whole(c->batch_size)},
-        {"clip", number(t->clip)},
-        {"dropout", number(c->settings.dropout)},
-        {"epochs", number(c->epochs)},
-        {"max_seq_length", whole(c->max_seq_length)},
-        {"micro_tokens", whole(t->micro_tokens)},
-        {"protocol.adapter",
-         {.type = WANE_VALUE_TEXT, .text = wane_policy_names[plan->inputs->experiment->policy]}},
-        {"protocol.head",
-         {.type = WANE_VALUE_TEXT, .text = wane_head_names[plan->inputs->experiment->head]}},
-        {"schedule", {.type = WANE_VALUE_TEXT, .text = schedules[t->schedule]}},
-        {"warmup_ratio", number(t->warmup_ratio)},
-        {"weight_decay", number(t->weight_decay)},
-    };
-    wane_status st = WANE_OK;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows && st == WANE_OK; i++)
-        st = wane_results_put_parameter(db, run->id, rows[i].key, &rows[i].value, err);
+    wane_status st = store_block(run, db, "", &wane_training_settings, &c->training, err);
+    for (size_t i = 0; st == WANE_OK && (method = wane_method_at(i)); i++)
+        st = store_block(run, db, "", method->settings, &c->settings, err);
+    if (st == WANE_OK)
+        st = store_block(run, db, "protocol.", &wane_protocol_settings, plan->inputs->experiment,
+                         err);
     return st;
 }
 
@@ -228,7 +230,7 @@ static int64_t bounded_by(const wane_plan *plan, const wane_plan_run *bound)
 static wane_status store_run(wane_plan *plan, wane_plan_run *run, wane_results *db, wane_error *err)
 {
     const wane_run_config *c = run->config;
-    bool factors = !c->given && wane_method_takes(c->settings.method, "rank");
+    bool factors = !c->given && c->settings.rank > 0;
     wane_run_row row = {.key = run->key,
                         .experiment = plan->experiment,
                         .name = run->name,

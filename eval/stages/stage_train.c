@@ -229,8 +229,8 @@ static wane_status begin(training *t, wane_chain *chain, const wane_prompts *pro
     wane_method_settings method = c->settings;
     wane_training settings = c->training;
     settings.total_steps = t->stage->steps;
-    WANE_TRY(wane_batches_new(&t->batches, prompts, method.linear_head, c->batch_size, t->run->seed,
-                              t->stage->position, err));
+    WANE_TRY(wane_batches_new(&t->batches, prompts, method.linear_head, c->training.batch_size,
+                              t->run->seed, t->stage->position, err));
     WANE_TRY(starting_point(&continued, &frozen, t, chain, err));
     if (method.linear_head) {
         WANE_TRY(count_classes(&classes, t, err));
@@ -386,7 +386,7 @@ done:
 static wane_status read_rows(wane_prompts *out, const training *t, wane_error *err)
 {
     const wane_inputs *in = t->work->inputs;
-    size_t count = t->stage->task_count, length = t->stage->config->max_seq_length;
+    size_t count = t->stage->task_count, length = t->stage->config->training.max_seq_length;
     const size_t *tasks = t->stage->tasks;
     uint64_t seed = t->stage->seed;
     if (count == 1)

@@ -12,7 +12,7 @@
 #include "eval/model/adapter.h"
 #include "eval/model/model.h"
 #include "eval/train/optimizer.h"
-#include "store/base/hash.h"
+#include "store/files/setting.h"
 #include "store/files/update.h"
 
 typedef struct wane_method wane_method;
@@ -36,14 +36,12 @@ typedef struct wane_method_settings {
 } wane_method_settings;
 
 struct wane_method {
-    const char *name; /* in the experiment file and the database */
-    const char *help; /* one line */
-    int number;       /* in the key of a stage: its own for ever */
-    /* The settings that it takes beside those of every method, ended by NULL; of one that it must
-     * not be given, why (both NULL: none). */
-    const char *const *keys;
-    const char *refused, *why;
-    double learning_rate; /* where none is given */
+    const char *name;              /* in the experiment file and the database */
+    const char *help;              /* one line */
+    int number;                    /* in the key of a stage: its own for ever */
+    const wane_settings *settings; /* on a wane_method_settings: what it takes beside those of every
+                                      method; their keys are in that of a stage */
+    double learning_rate;          /* where none is given */
     /* Whether it trains an adapter beside the weights, which protocol.adapter says the fate of and
      * which a stage leaves as "adapter"; else the weights themselves in place: a stage leaves
      * "tensors", all that its run has changed since the base. */
@@ -53,8 +51,6 @@ struct wane_method {
 
     /* The first setting that is out of its range, or NULL. */
     const char *(*bad)(const wane_method_settings *settings);
-    /* What of its settings decides its weights, into the key of a stage; NULL: nothing. */
-    void (*hash)(wane_sha256 *hash, const wane_method_settings *settings);
     /* train[i] becomes true where it trains, or adapts, parameter i (all false before). */
     wane_status (*targets)(bool *train, const wane_method_settings *settings,
                            const wane_parameters *parameters, wane_error *err);
@@ -75,8 +71,6 @@ struct wane_method {
 const wane_method *wane_method_at(size_t place);
 /* NULL when there is none of that name. */
 const wane_method *wane_method_named(const char *name);
-/* Whether the method takes the setting of that name, beside those of every method. */
-bool wane_method_takes(const wane_method *method, const char *key);
 /* "adapter" or "tensors": the kind of what a stage leaves. */
 const char *wane_method_artifact(const wane_method *method);
 

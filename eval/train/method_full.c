@@ -58,15 +58,16 @@ static void learned(wane_update_tensor *tensor, const wane_trainer *trainer,
     tensor->data = model->weights + model->parameters.parameter[parameter].offset;
 }
 
-static const char *const no_keys[] = {NULL};
+static const wane_settings full = {
+    .name = "full",
+    .help = "every parameter is tuned",
+};
 
 const wane_method wane_method_full = {
     .name = "full",
     .help = "every parameter of the model is trained",
     .number = 0,
-    .keys = no_keys,
-    .refused = "target_modules",
-    .why = "'full' tunes everything; full-matrices can be limited",
+    .settings = &full,
     .learning_rate = 1e-5,
     .passes = 3, /* the gradients of inputs, and those of weights */
     .bad = nothing_bad,
@@ -77,13 +78,20 @@ const wane_method wane_method_full = {
     .learned = learned,
 };
 
-static const char *const matrices_keys[] = {"target_modules", NULL};
+static const wane_setting entries_of_matrices[] = {WANE_TARGET_MODULES};
+
+static const wane_settings matrices = {
+    .name = "full-matrices",
+    .help = "the linear weight matrices of the layers are tuned whole: LoRA's targets",
+    .entries = entries_of_matrices,
+    .count = 1,
+};
 
 const wane_method wane_method_full_matrices = {
     .name = "full-matrices",
     .help = "the linear weight matrices of the layers are trained, those that lora adapts",
     .number = 1,
-    .keys = matrices_keys,
+    .settings = &matrices,
     .learning_rate = 1e-5,
     .passes = 3,
     .bad = nothing_bad,

@@ -6,20 +6,13 @@
 #include <string.h>
 
 #include "eval/train/trainer.h"
+#include "store/files/yaml_value.h"
 
 static const char *bad(const wane_method_settings *s)
 {
     if (!(s->dropout >= 0 && s->dropout < 1)) return "dropout";
     if (!isfinite(s->alpha)) return "alpha";
     return s->rank == 0 ? "rank" : NULL;
-}
-
-static void hash_settings(wane_sha256 *hash, const wane_method_settings *s)
-{
-    wane_sha256_number(hash, "rank", (double)s->rank);
-    wane_sha256_number(hash, "alpha", s->alpha);
-    wane_sha256_number(hash, "dropout", s->dropout);
-    wane_sha256_number(hash, "rslora", s->rslora);
 }
 
 static size_t entries(const wane_method_settings *settings, const wane_parameter *parameter)
@@ -109,19 +102,93 @@ static void learned(wane_update_tensor *tensor, const wane_trainer *trainer,
         .b = factor->b, .a = factor->a, .rank = factor->rank, .scale = factor->scale};
 }
 
-static const char *const keys[] = {"rank", "alpha", "dropout", "rslora", "target_modules", NULL};
+/* "2r" (a multiple of the rank) or a number; twice the rank when nothing is said. */
+static wane_status read_alpha(void *into, const wane_setting *setting, const wane_yaml *node,
+                              const wane_setting_reader *reader, wane_error *err)
+{
+    wane_method_settings *m = into;
+    (void)reader;
+    if (!node) {
+        m->alpha = 2 * (double)m->rank;
+        return WANE_OK;
+    }
+    wane_status st = wane_node_is(node, WANE_YAML_SCALAR, err);
+    if (st != WANE_OK) return st;
+    char number[32] = "";
+    size_t length = strlen(node->text);
+    bool times_rank = length >= 2 && node->text[length - 1] == 'r';
+    if (length >= sizeof number) return wane_yaml_fail(node, err, "no number");
+    memcpy(number, node->text, length - (times_rank ? 1 : 0));
+    double value = 0;
+    if (!wane_parse_double(&value, number) || value <= 0 ||
+        value > (times_rank ? 1e4 : setting->high))
+        return wane_yaml_fail(node, err, "'%s' is neither a positive number nor one like 2r",
+                              node->text);
+    m->alpha = times_rank ? value * (double)m->rank : value;
+    return WANE_OK;
+}
+
+static const wane_setting lora[] = {
+    {.name = "rank",
+     .aliases = "r lora_r lora_rank",
+     .type = WANE_SETTING_COUNT,
+     WANE_MEMBER(wane_method_settings, rank),
+     .low = 1,
+     .high = 1 << 16,
+     .key = 1,
+     .listed = "r",
+     .help = "the rank of the factors B A that are added to each weight"},
+    {.name = "alpha",
+     .aliases = "lora_alpha",
+     .type = WANE_SETTING_NUMBER,
+     WANE_MEMBER(wane_method_settings, alpha),
+     .low = 1e-300,
+     .high = 1e9,
+     .key = 2,
+     .usual = "2r",
+     .form = "a positive number, or a multiple of the rank such as 2r",
+     .help = "the scale of B A is alpha / rank; with rslora alpha / sqrt(rank)",
+     .read = read_alpha},
+    {.name = "dropout",
+     .aliases = "lora_dropout",
+     .type = WANE_SETTING_NUMBER,
+     WANE_MEMBER(wane_method_settings, dropout),
+     .low = 0,
+     .high = 0.99,
+     .key = 3,
+     .stored = true,
+     .unit = "probability",
+     .help = "inputs of A that are left out in training; the others are scaled up",
+     .explain = "masks come from the run's seed"},
+    {.name = "rslora",
+     .aliases = "use_rslora",
+     .type = WANE_SETTING_FLAG,
+     WANE_MEMBER(wane_method_settings, rslora),
+     .key = 4,
+     .help = "the scale is alpha / sqrt(rank) (rank-stabilised LoRA)"},
+    WANE_TARGET_MODULES,
+};
+
+static const wane_method_settings usual = {.rank = 8, .alpha = 16};
+
+static const wane_settings settings_of = {
+    .name = "lora",
+    .help = "low-rank factors beside the frozen weights are trained (LoRA)",
+    .entries = lora,
+    .count = sizeof lora / sizeof *lora,
+    .defaults = &usual,
+};
 
 const wane_method wane_method_lora = {
     .name = "lora",
     .help = "low-rank factors beside the linear weight matrices of the layers are trained",
     .number = 2,
-    .keys = keys,
+    .settings = &settings_of,
     .learning_rate = 2e-4,
     .adapter = true,
     .lowrank = true,
     .passes = 2, /* the gradients of inputs; those of factors cost little */
     .bad = bad,
-    .hash = hash_settings,
     .targets = wane_targets_linear,
     .numbers = entries,
     .begin = begin,

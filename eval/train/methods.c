@@ -25,13 +25,6 @@ const wane_method *wane_method_named(const char *name)
     return NULL;
 }
 
-bool wane_method_takes(const wane_method *method, const char *key)
-{
-    bool takes = false;
-    for (size_t i = 0; method->keys[i]; i++) takes = takes || strcmp(method->keys[i], key) == 0;
-    return takes;
-}
-
 const char *wane_method_artifact(const wane_method *method)
 {
     return method->adapter ? "adapter" : "tensors";

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "eval/train/trainer.h"
+#include "store/base/memory.h"
 #include "store/base/text.h"
+#include "store/files/yaml_value.h"
 
 /* PEFT's rule: the whole name of a module, or its end after a dot. */
 static bool names_module(const char *wanted, const char *weight)
@@ -52,4 +54,40 @@ wane_status wane_targets_linear(bool *train, const wane_method_settings *setting
         if (!found) return unknown_module(wanted, parameters, err);
     }
     return WANE_OK;
+}
+
+wane_status wane_target_modules_read(void *into, const wane_setting *setting, const wane_yaml *node,
+                                     const wane_setting_reader *reader, wane_error *err)
+{
+    wane_method_settings *m = into;
+    (void)setting;
+    if (!node) return WANE_OK;
+    bool all = node->kind == WANE_YAML_SCALAR &&
+               (strcmp(node->text, "all-linear") == 0 || strcmp(node->text, "all_linear") == 0);
+    if (all) return WANE_OK;
+    size_t count = node->kind == WANE_YAML_LIST ? node->count : 1;
+    if (node->kind == WANE_YAML_MAP || count == 0)
+        return wane_yaml_fail(node, err, "all-linear or a list of module names expected");
+    const char **names = wane_arena_alloc(reader->memory, count, sizeof *names);
+    if (!names) return wane_fail_memory(err, "read", "target_modules");
+    for (size_t i = 0; i < count; i++) {
+        const wane_yaml *item = node->kind == WANE_YAML_LIST ? node->children[i] : node;
+        wane_status st = wane_node_text(&names[i], item, reader->memory, err);
+        if (st != WANE_OK) return st;
+    }
+    m->modules = names;
+    m->module_count = count;
+    return WANE_OK;
+}
+
+void wane_target_modules_print(wane_text *out, const wane_setting *setting, const void *of)
+{
+    const wane_method_settings *m = of;
+    (void)setting;
+    if (m->module_count == 0) wane_text_string(out, "all-linear");
+    for (size_t i = 0; i < m->module_count; i++) {
+        wane_text_string(out, i ? ", " : "[");
+        wane_setting_quote(out, m->modules[i]);
+    }
+    if (m->module_count) wane_text_string(out, "]");
 }

@@ -12,6 +12,7 @@
 #include "eval/model/model.h"
 #include "eval/model/pass.h"
 #include "eval/train/method.h"
+#include "store/files/setting.h"
 #include "store/files/update.h"
 
 typedef enum wane_schedule {
@@ -21,6 +22,9 @@ typedef enum wane_schedule {
 } wane_schedule;
 
 typedef struct wane_training {
+    double epochs;                            /* passes over a stage's rows */
+    size_t batch_size;                        /* rows of a step */
+    size_t max_seq_length;                    /* tokens of a row, its label included, at most */
     double learning_rate, weight_decay, clip; /* clip 0 = none: global norm of all gradients */
     double beta1, beta2, epsilon;             /* AdamW: .9, .999, 1e-8 */
     wane_schedule schedule;
@@ -29,6 +33,10 @@ typedef struct wane_training {
     size_t micro_tokens; /* a step's rows are cut into micro-batches of at most this many tokens
                             (at least one row each), >= 1; decides memory, and the last bits */
 } wane_training;
+
+/* The settings of a wane_training in an experiment file: `training` and, with the learning rate,
+ * each method has them. */
+extern const wane_settings wane_training_settings, wane_rate_settings;
 
 /* learning rate of step s (from 0) as transformers' get_scheduler gives it. */
 double wane_learning_rate(const wane_training *training, size_t step);

@@ -50,4 +50,20 @@ WANE_MUST_CHECK wane_status wane_targets_linear(bool *train, const wane_method_s
 WANE_MUST_CHECK wane_status wane_trainer_make_gradients(wane_trainer *trainer, size_t floats,
                                                         wane_error *err);
 
+/* The entry `target_modules` of methods that can be limited to some weights. */
+#define WANE_TARGET_MODULES                                                                        \
+    {                                                                                              \
+        .name = "target_modules", .aliases = "lora_target", .type = WANE_SETTING_OWN,              \
+        .form = "all-linear, or a list of module names", .key = WANE_KEY_CONTENT,                  \
+        .usual = "all-linear", .help = "which linear weight matrices are tuned",                   \
+        .explain = "by the last part of the name (q_proj) or the whole; all-linear: every one of " \
+                   "the layers, neither embedding nor head",                                       \
+        .read = wane_target_modules_read, .print = wane_target_modules_print                       \
+    }
+WANE_MUST_CHECK wane_status wane_target_modules_read(void *into, const wane_setting *setting,
+                                                     const wane_yaml *node,
+                                                     const wane_setting_reader *reader,
+                                                     wane_error *err);
+void wane_target_modules_print(wane_text *out, const wane_setting *setting, const void *of);
+
 #endif

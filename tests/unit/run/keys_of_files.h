@@ -132,9 +132,9 @@ static const setting of_files[] = {
     {"bounds.single", NULL, "bounds.single=true", "t+r+s+l+p+c+n+e+w+N+A+D+"},
     /* with what their counts need alone: of the first config of every method that trains */
     {"bounds.perturbed", NULL, "bounds.perturbed=2", "t+r+s+l+p+"},
-    {"bounds.runs", "bounds.perturbed=2", "bounds.perturbed={runs: 3}", "t+r+"},
-    {"bounds.configs", "bounds.perturbed=2", "bounds.perturbed={runs: 2, configs: [lora]}",
-     "t-r-s-l-p-"},
+    {"bounds.perturbed.runs", "bounds.perturbed=2", "bounds.perturbed={runs: 3}", "t+r+"},
+    {"bounds.perturbed.configs", "bounds.perturbed=2",
+     "bounds.perturbed={runs: 2, configs: [lora]}", "t-r-s-l-p-"},
     {"intruders.top", NULL, "intruders.top=11", "pi"},
     {"intruders.sides", NULL, "intruders.sides=[u]", "pD"},
     {"intruders.sides", "intruders.sides=[u]", "intruders.sides=[v]", "pD"},

@@ -55,13 +55,13 @@ static void a_file_is_typed_and_expanded(void **state)
     assert_int_equal(x->config_count, 5);
     assert_string_equal(x->configs[0].name, "full_matrices");
     assert_true(x->configs[0].settings.method == &wane_method_full_matrices);
-    assert_true(x->configs[0].training.learning_rate == 1e-5 && x->configs[0].epochs == 2);
+    assert_true(x->configs[0].training.learning_rate == 1e-5 && x->configs[0].training.epochs == 2);
     assert_string_equal(x->configs[1].name, "l-r1-lr1e-05");
     assert_true(x->configs[1].training.learning_rate == 1e-5);
     assert_string_equal(x->configs[4].name, "l-r16-lr3");
     assert_true(x->configs[4].settings.alpha == 32 && x->configs[4].settings.rank == 16);
-    assert_int_equal(x->configs[4].batch_size, 12);
-    assert_true(x->configs[4].epochs == 1);
+    assert_int_equal(x->configs[4].training.batch_size, 12);
+    assert_true(x->configs[4].training.epochs == 1);
     assert_true(x->corpora[0].weight == 3);
     assert_int_equal(x->track.every, 7);
     assert_int_equal(x->track.nll_tokens, 1024);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What each setting of an experiment file decides: written by hand, setting by setting, and held
- * against the keys of stages, runs and cells. A setting that the readers know and this list does
+ * against the keys of stages, runs and cells. A setting that the tables have and this list has
  * not fails the test; so does one that moves a key it should not, or leaves one as it was.
  */
 #include <stdio.h>
@@ -54,18 +54,6 @@ static const char made[] =
     "corpora: [{name: made, path: builtin, documents: 2}]\n"
     "tasks: [{path: builtin/topic, train_rows: 4, test_rows: 4}]\n"
     "methods: [{name: m, kind: full-matrices}]\n";
-
-/* Every section and every kind of method, so that each list of settings is asked for. */
-static const char every_section[] =
-    "name: keys\nmodel: builtin\npretraining: {width: 32}\ncorpora: [{path: builtin}]\n"
-    "tasks: [{path: builtin/topic}]\nwatch: [{path: builtin/order}]\n"
-    "orders: [{name: one, tasks: [topic]}]\nseeds: [0]\n"
-    "methods: [{kind: full}, {kind: full-matrices}, {kind: lora}, {kind: given, stages: [a]}]\n"
-    "protocol: {evaluate: all}\nbounds: {single: true, perturbed: {runs: 2}}\ntraining: {epochs: "
-    "1}\nkeep: all\n"
-    "checkpoint: {minutes: 1}\nstop: {wall: 1h}\nlimit: 4\nsample_seed: true\nintruders: {top: "
-    "10}\n"
-    "track: {every: 1}\ninterventions: {lambdas: [0]}\nmatrices: [{name: q_proj}]\n";
 
 /* ---------------------------------------------------------------- the keys of an experiment */
 
@@ -257,91 +245,75 @@ static void settings_of_the_built_in_model(void **state)
 
 /* ------------------------------------------------------------------------- none left out */
 
-/* The linker puts this in the place of what every reader calls first with the settings it knows. */
-wane_status __real_wane_yaml_known(const wane_yaml *map, const char *const *names, size_t count,
-                                   wane_error *err);
-wane_status __wrap_wane_yaml_known(const wane_yaml *map, const char *const *names, size_t count,
-                                   wane_error *err);
+static const setting *line(size_t i)
+{
+    return i < COUNT(of_files) ? &of_files[i] : &of_made[i - COUNT(of_files)];
+}
 
-static struct {
-    bool on;
+enum { LINES = COUNT(of_files) + COUNT(of_made), MOST_SETTINGS = 400 };
+
+/* What the tables say of the settings of one path, of which there may be several. */
+typedef struct told {
     size_t count;
-    char name[400][64];
-} known;
+    struct {
+        char path[96];
+        bool in_key, block;
+    } of[MOST_SETTINGS];
+} told;
 
-wane_status __wrap_wane_yaml_known(const wane_yaml *map, const char *const *names, size_t count,
-                                   wane_error *err)
+static bool tell(void *context, const wane_setting_place *place)
 {
-    const wane_yaml *root = wane_yaml_root(map->document);
-    const char *section = "";
-    for (size_t i = 0; i < root->count; i++) {
-        const wane_yaml *child = root->children[i];
-        bool inside = child == map;
-        for (size_t j = 0; j < child->count && !inside; j++) inside = child->children[j] == map;
-        if (inside) section = child->key;
+    told *t = context;
+    size_t at = 0;
+    while (at < t->count && strcmp(t->of[at].path, place->path) != 0) at++;
+    if (at == t->count) {
+        assert_true(t->count < MOST_SETTINGS);
+        (void)strcpy(t->of[t->count++].path, place->path);
     }
-    assert_true(map == root || *section || !known.on);
-    for (size_t i = 0; known.on && i < count; i++) {
-        assert_true(known.count < COUNT(known.name));
-        (void)snprintf(known.name[known.count++], sizeof *known.name, "%s%s%s", section,
-                       *section ? "." : "", names[i]);
-    }
-    return __real_wane_yaml_known(map, names, count, err);
+    t->of[at].in_key = t->of[at].in_key || place->in_key;
+    t->of[at].block = place->setting->block != NULL;
+    return true;
 }
 
-static bool listed(const setting *list, size_t count, const char *name)
+/* Whether the line says that another value makes other stages of those that there were. */
+static bool moves_stages(const setting *s)
 {
-    size_t length = strlen(name);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(list[i].name, name) == 0) return true;
-        /* a section of listed settings */
-        if (strncmp(list[i].name, name, length) == 0 && list[i].name[length] == '.') return true;
-    }
-    return false;
+    const char *letter = strchr(s->changes, 't');
+    return letter && letter[1] != '+' && letter[1] != '-';
 }
 
-static bool is_known(const char *name)
-{
-    for (size_t i = 0; i < known.count; i++)
-        if (strcmp(known.name[i], name) == 0) return true;
-    return false;
-}
-
+/* Every entry of the tables has its line here, and says of the key what the lines do; and every
+ * line is of an entry. */
 static void no_setting_is_left_out(void **state)
 {
     (void)state;
-    wane_error err;
-    wane_experiment *x = NULL;
+    static told all;
     size_t wrong = 0;
-    known.on = true;
-    CHECK_OK(wane_experiment_parse(&x, every_section, strlen(every_section), "all.yaml", ".", NULL,
-                                   0, &err));
-    known.on = false;
-    wane_experiment_free(x);
-    assert_true(known.count > 100);
-    for (size_t i = 0; i < known.count; i++)
-        if (!listed(of_files, COUNT(of_files), known.name[i]) &&
-            !listed(of_made, COUNT(of_made), known.name[i])) {
-            print_error("%s: a setting whose keys nobody has said\n", known.name[i]);
-            wrong++;
+    wane_settings_walk(&wane_experiment_settings, tell, &all);
+    assert_true(all.count > 100);
+    for (size_t i = 0; i < all.count; i++) {
+        bool said = false, moves = false;
+        for (size_t l = 0; l < LINES; l++) {
+            if (strcmp(line(l)->name, all.of[i].path) != 0) continue;
+            said = true;
+            moves = moves || moves_stages(line(l));
         }
-    for (size_t i = 0; i < COUNT(of_files) + COUNT(of_made); i++) {
-        const setting *s = i < COUNT(of_files) ? &of_files[i] : &of_made[i - COUNT(of_files)];
-        if (is_known(s->name)) continue;
-        print_error("%s: no setting any more\n", s->name);
+        if (all.of[i].block && !said) continue; /* its entries have theirs */
+        if (said && moves == all.of[i].in_key) continue;
+        print_error("%s: %s\n", all.of[i].path,
+                    !said   ? "a setting whose keys nobody has said"
+                    : moves ? "moves the keys of stages, and its entry denies it"
+                            : "moves no key of a stage, and its entry says it does");
         wrong++;
     }
-    /* each section that there is was asked for */
-    for (size_t i = 0; i < known.count; i++)
-        if (!strchr(known.name[i], '.')) {
-            char key[80];
-            (void)snprintf(key, sizeof key, "%s: ", known.name[i]);
-            bool root = strcmp(known.name[i], "root") == 0;
-            if (!root && !strstr(every_section, key)) {
-                print_error("%s: not in every_section\n", known.name[i]);
-                wrong++;
-            }
-        }
+    for (size_t l = 0; l < LINES; l++) {
+        bool there = false;
+        for (size_t i = 0; i < all.count && !there; i++)
+            there = strcmp(line(l)->name, all.of[i].path) == 0;
+        if (there) continue;
+        print_error("%s: no setting any more\n", line(l)->name);
+        wrong++;
+    }
     assert_int_equal(wrong, 0);
 }
 
