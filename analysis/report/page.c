@@ -242,3 +242,25 @@ void wane_page_say(void *context, wane_level level, const char *line)
     (void)snprintf(said[count++ % MOST], LENGTH, "%s", line);
     wane_tell("wane: %s%s\n", level == WANE_LOG_INFO ? "" : "warning: ", line);
 }
+
+void wane_page_wrapped(wane_text *out, const char *text, size_t used, size_t indent)
+{
+    enum { WIDTH = 100 };
+    bool first = true;
+    while (*text) {
+        size_t length = strcspn(text, " ");
+        if (!first && used + 1 + length > WIDTH) {
+            wane_text_printf(out, "\n%*s", (int)indent, "");
+            used = indent;
+        } else if (!first) {
+            wane_text_string(out, " ");
+            used++;
+        }
+        wane_text_append(out, text, length);
+        used += length;
+        text += length;
+        text += *text == ' ';
+        first = false;
+    }
+    wane_text_string(out, "\n");
+}

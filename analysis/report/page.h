@@ -28,6 +28,10 @@ void wane_page_table(wane_text *out, const wane_text *rows, const char *sides);
 /* "name<padding>value" with the value from a fixed column on. */
 void wane_page_line(wane_text *out, const char *name, const char *format, ...) WANE_PRINTF(3, 4);
 
+/* `text` broken at blanks into lines of at most 100 columns, the later ones indented so far; `used`
+ * columns of the first are taken. A newline ends it. */
+void wane_page_wrapped(wane_text *out, const char *text, size_t used, size_t indent);
+
 /* The line on what rounding to `type` alone would make of ||dW||, and what follows from it;
  * nothing where no weight is kept in 16 bits (floor 0). */
 void wane_page_floor(wane_text *out, double floor, const char *type, size_t within);

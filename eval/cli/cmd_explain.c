@@ -9,6 +9,7 @@
 #include "analysis/report/schema_parts.h"
 #include "analysis/report/terms.h"
 #include "eval/cli/commands.h"
+#include "eval/experiment/settings_page.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/files/json.h"
@@ -19,29 +20,6 @@
 typedef struct field {
     const char *name, *text;
 } field;
-
-/* Appends text that is broken at blanks, later lines indented; `used` columns are taken. */
-static void wrapped(wane_text *out, const char *text, size_t used, size_t indent)
-{
-    enum { WIDTH = 100 };
-    bool first = true;
-    while (*text) {
-        size_t length = strcspn(text, " ");
-        if (!first && used + 1 + length > WIDTH) {
-            wane_text_printf(out, "\n%*s", (int)indent, "");
-            used = indent;
-        } else if (!first) {
-            wane_text_string(out, " ");
-            used++;
-        }
-        wane_text_append(out, text, length);
-        used += length;
-        text += length;
-        text += *text == ' ';
-        first = false;
-    }
-    wane_text_string(out, "\n");
-}
 
 static void print_fields(wane_text *out, const field *fields, size_t count, bool json)
 {
@@ -57,10 +35,11 @@ static void print_fields(wane_text *out, const field *fields, size_t count, bool
         else if (i == 1) wane_text_printf(out, " (%s)", fields[i].text);
         else if (i == 2) {
             wane_text_string(out, ": ");
-            wrapped(out, fields[i].text, strlen(fields[0].text) + strlen(fields[1].text) + 5, 2);
+            wane_page_wrapped(out, fields[i].text,
+                              strlen(fields[0].text) + strlen(fields[1].text) + 5, 2);
         } else {
             wane_text_printf(out, "  %-8s ", fields[i].name);
-            wrapped(out, fields[i].text, 11, 11);
+            wane_page_wrapped(out, fields[i].text, 11, 11);
         }
         first = false;
     }
@@ -92,7 +71,7 @@ static void print_query(wane_text *out, const wane_named_query *q, bool json)
                          p->description);
     }
     wane_text_string(out, "  ");
-    wrapped(out, q->sql, 2, 2);
+    wane_page_wrapped(out, q->sql, 2, 2);
 }
 
 /* A column that only the schema tells of, in every table that has it. */
@@ -177,7 +156,25 @@ static const char *nearest_of_all(const char *name, const char *near_term)
     const char *near_query = NULL;
     if (near_term) return near_term;
     (void)wane_named_query_find(name, &near_query);
-    return near_query;
+    return near_query ? near_query : wane_settings_nearest(name);
+}
+
+/* The settings of an experiment file that are called so, behind what was said (`said`). */
+static bool print_settings(wane_text *out, const char *name, bool said, bool json)
+{
+    wane_text settings = {0};
+    bool found = wane_settings_explain(&settings, name, json);
+    if (found && json && said) {
+        out->length -= 2; /* "}" and a newline */
+        wane_text_printf(out, ",\n \"settings\":\n %s}\n", settings.data);
+    } else if (found && json) {
+        wane_text_string(out, "{\"name\": ");
+        wane_json_write_string(out, name);
+        wane_text_printf(out, ",\n \"kind\": \"setting\",\n \"settings\":\n %s}\n", settings.data);
+    } else if (found) wane_text_printf(out, "%s%s", said ? "\n" : "", settings.data);
+    if (settings.failed) out->failed = true;
+    wane_text_free(&settings);
+    return found;
 }
 
 static wane_status explain(wane_text *out, const char *name, bool json, wane_error *err)
@@ -187,8 +184,9 @@ static wane_status explain(wane_text *out, const char *name, bool json, wane_err
     const wane_named_query *query = wane_named_query_find(name, NULL);
     if (term) print_term(out, term, json);
     if (query && (!term || !json)) print_query(out, query, json);
-    if (!term && !query && !print_derived(out, name, json) && !print_table(out, name, json) &&
-        !print_columns(out, name, json)) {
+    bool said = term || query || print_derived(out, name, json) || print_table(out, name, json) ||
+                print_columns(out, name, json);
+    if (!print_settings(out, name, said, json) && !said) {
         near = nearest_of_all(name, near);
         return wane_fail(err, WANE_ENOTFOUND, "explain: %s: not known%s%s", name,
                          near ? "; did you mean " : " (wane explain lists what is)",
@@ -202,13 +200,14 @@ static void print_list(wane_text *out, bool json)
 {
     static const char *const kinds[] = {"metric", "measure", "intervention", "gate",
                                         "test",   "setting", "column"};
-    static const char *const titles[] = {"metrics of a run (table metric)",
-                                         "measures of a stage",
-                                         "arms and measures of interventions",
-                                         "sanity gates",
-                                         "of correlations and restrictions",
-                                         "settings of an experiment",
-                                         "columns of views"};
+    static const char *const titles[] = {
+        "metrics of a run (table metric)",
+        "measures of a stage",
+        "arms and measures of interventions",
+        "sanity gates",
+        "of correlations and restrictions",
+        "settings of an experiment (wane explain settings lists every key)",
+        "columns of views"};
     size_t count = 0;
     const wane_term *all = wane_terms(&count);
     for (size_t i = 0; json && i < count; i++) {
@@ -235,7 +234,9 @@ static int run(wane_call *call)
     wane_text text = {0};
     wane_status st = WANE_OK;
     if (!wane_call_parse(call, options, 1, 0, 1, &code)) return code;
-    if (call->operands) st = explain(&text, call->operand[0], json, &err);
+    bool settings = call->operands && strcmp(call->operand[0], "settings") == 0;
+    if (settings) wane_settings_reference(&text, json);
+    else if (call->operands) st = explain(&text, call->operand[0], json, &err);
     else print_list(&text, json);
     if (st == WANE_OK) st = wane_text_check(&text, "explain", "text", &err);
     if (st == WANE_OK) wane_put(stdout, text.data, text.length);
@@ -244,5 +245,5 @@ static int run(wane_call *call)
 }
 
 const wane_command wane_command_explain = {
-    "explain", "explain [NAME]",
-    "What a measure, metric, gate, column or named query means; alone: all names.", run};
+    "explain", "explain [NAME | settings]",
+    "What a measure, metric, gate, column, named query or setting means; alone: all names.", run};

@@ -9,6 +9,7 @@
 extern const wane_command wane_command_run;
 extern const wane_command wane_command_env;
 extern const wane_command wane_command_explain;
+extern const wane_command wane_command_init;
 extern const wane_command wane_command_ls;
 extern const wane_command wane_command_query;
 extern const wane_command wane_command_schema;

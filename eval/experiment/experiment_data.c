@@ -101,6 +101,7 @@ static const wane_setting corpus_settings[] = {
     {.name = "path",
      .type = WANE_SETTING_PATH,
      .form = "a file, a folder or an archive; builtin: the built-in language",
+     .usual = "none, it must be there",
      .help = "plain text, or rows as JSONL, JSON, CSV or TSV",
      .example = "PATH",
      .read = read_corpus_path,
@@ -128,7 +129,7 @@ static const wane_setting corpus_settings[] = {
     {.name = "field",
      .type = WANE_SETTING_TEXT,
      WANE_MEMBER(wane_experiment_corpus, spec.field),
-     .usual = "text",
+     .written = "text",
      .help = "of rows: the column or key that holds the document"},
     {.name = "documents",
      .type = WANE_SETTING_OWN,
@@ -178,7 +179,7 @@ static const wane_setting corpus_settings[] = {
 static const wane_experiment_corpus usual_corpus = {.weight = 1, .builtin_seed = 1000003};
 
 const wane_settings wane_corpus_settings = {
-    .name = "a corpus",
+    .name = "corpora",
     .help = "an item is a map, or a path alone",
     .entries = corpus_settings,
     .count = COUNT(corpus_settings),
@@ -357,6 +358,7 @@ static const wane_setting task_settings[] = {
      .help = "train, validation and test as JSONL, JSON, CSV or TSV; of one table a part is held "
              "out",
      .explain = "the rows as they are rendered are in the key, neither path nor name",
+     .example = "PATH",
      .read = read_task_path,
      .print = print_task_path},
     {.name = "seed",
@@ -425,7 +427,7 @@ static const wane_setting task_settings[] = {
      .low = 0.001,
      .high = 0.9,
      .key = WANE_KEY_CONTENT,
-     .usual = "0.1",
+     .written = "0.1",
      .unit = "share of the training rows",
      .help = "what is held out to measure on, where there is no other split"},
     {.name = "truncate",
@@ -433,7 +435,7 @@ static const wane_setting task_settings[] = {
      WANE_MEMBER(wane_experiment_task, spec.truncate),
      .choices = cut_sides,
      .key = WANE_KEY_CONTENT,
-     .usual = "right",
+     .written = "right",
      .help = "the side of a text that is cut where the prompt is longer than max_seq_length"},
     {.name = "normalise",
      .type = WANE_SETTING_CHOICE,
@@ -445,7 +447,7 @@ static const wane_setting task_settings[] = {
 };
 
 const wane_settings wane_task_settings = {
-    .name = "a task",
+    .name = "tasks",
     .help = "an item is a map, or a path alone",
     .entries = task_settings,
     .count = COUNT(task_settings),

@@ -67,6 +67,7 @@ static const wane_setting given[] = {
      .type = WANE_SETTING_OWN,
      .form = "a list of paths",
      .key = WANE_KEY_CONTENT,
+     .usual = "none, it must be there",
      .help = "the model after each task of the order: models, PEFT adapters or tuned tensors",
      .explain = "folders or archives; may be fewer than the tasks: the run then ends with the last",
      .example = "[PATH]",
@@ -137,6 +138,11 @@ static void print_name(wane_text *out, const wane_setting *setting, const void *
     wane_setting_quote(out, c->name);
 }
 
+static bool has_name(const void *of)
+{
+    return ((const wane_run_config *)of)->name != NULL;
+}
+
 static const wane_settings *beside(size_t i)
 {
     size_t count = method_count();
@@ -154,11 +160,13 @@ static const wane_setting common[] = {
      .usual = "its kind",
      .help = "what its runs are called; values of lists are added: NAME-r8-lr0.001",
      .read = read_name,
-     .print = print_name},
+     .print = print_name,
+     .there = has_name},
     {.name = "kind",
      .type = WANE_SETTING_CHOICE,
      .choice = kind_name,
      .key = WANE_KEY_CONTENT,
+     .usual = "none, it must be there",
      .help = "how the weights are tuned; each has settings of its own",
      .explain = "full: every parameter; full-matrices: the linear weight matrices of the layers; "
                 "lora: low-rank factors beside them; given: nothing is trained, checkpoints are "
@@ -169,7 +177,7 @@ static const wane_setting common[] = {
 };
 
 const wane_settings wane_methods_settings = {
-    .name = "a method",
+    .name = "methods",
     .help = "an item is a map, or a kind alone with its usual settings",
     .entries = common,
     .count = COUNT(common),

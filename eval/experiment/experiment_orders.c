@@ -133,12 +133,14 @@ static const wane_setting order_settings[] = {
      .type = WANE_SETTING_OWN,
      .form = "a list of names of tasks, each once",
      .key = WANE_KEY_CONTENT,
+     .usual = "none, it must be there",
      .help = "the tasks in the order in which they are trained",
+     .example = "[NAME, NAME]",
      .read = read_tasks},
 };
 
 const wane_settings wane_order_settings = {
-    .name = "an order",
+    .name = "orders",
     .help = "an item is given (as in the file), reversed, a list of names of tasks, or a map",
     .entries = order_settings,
     .count = sizeof order_settings / sizeof *order_settings,

@@ -207,7 +207,7 @@ static const wane_setting perturbed_settings[] = {
      WANE_MEMBER(wane_experiment, perturbed),
      .low = 1,
      .high = MOST_PERTURBED,
-     .usual = "5",
+     .written = "5",
      .unit = "runs",
      .help = "how often each is run again"},
     {.name = "configs",

@@ -381,7 +381,7 @@ static const wane_setting root[] = {
      .type = WANE_SETTING_LIST,
      .block = &wane_order_settings,
      .key = WANE_KEY_INSIDE,
-     .usual = "[given]",
+     .written = "[given]",
      .help = "the orders in which the tasks are trained; a run of each",
      .read = wane_experiment_read_orders,
      .print = wane_experiment_print_orders},
@@ -389,7 +389,7 @@ static const wane_setting root[] = {
      .type = WANE_SETTING_OWN,
      .form = "a list of whole numbers, or how many (3 is 0, 1, 2)",
      .key = WANE_KEY_CONTENT,
-     .usual = "[0]",
+     .written = "[0]",
      .help = "what initial factors, order of rows and dropout are drawn from; a run of each",
      .read = wane_experiment_read_seeds,
      .print = wane_experiment_print_seeds},
@@ -441,7 +441,7 @@ static const wane_setting root[] = {
      .type = WANE_SETTING_BLOCK,
      WANE_MEMBER(wane_experiment, interventions),
      .block = &wane_interventions_settings,
-     .usual = "false",
+     .written = "false",
      .help = "the intruders of finished stages scaled",
      .read = wane_experiment_read_interventions,
      .there = is_intervened},
@@ -492,8 +492,8 @@ static wane_status settle(void *into, const wane_setting_reader *reader, wane_er
 }
 
 const wane_settings wane_experiment_settings = {
-    .name = "the file",
-    .help = "an experiment; any key may be set by key=value behind the file's name",
+    .name = "an experiment",
+    .help = "any key may be set by key=value behind the file's name",
     .entries = root,
     .count = COUNT(root),
     .defaults = &wane_experiment_usual,

@@ -55,7 +55,7 @@ WANE_MUST_CHECK wane_status wane_trainer_make_gradients(wane_trainer *trainer, s
     {                                                                                              \
         .name = "target_modules", .aliases = "lora_target", .type = WANE_SETTING_OWN,              \
         .form = "all-linear, or a list of module names", .key = WANE_KEY_CONTENT,                  \
-        .usual = "all-linear", .help = "which linear weight matrices are tuned",                   \
+        .written = "all-linear", .help = "which linear weight matrices are tuned",                 \
         .explain = "by the last part of the name (q_proj) or the whole; all-linear: every one of " \
                    "the layers, neither embedding nor head",                                       \
         .read = wane_target_modules_read, .print = wane_target_modules_print                       \

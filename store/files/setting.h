@@ -79,7 +79,8 @@ struct wane_setting {
     bool required;                   /* in every map of its block that the file has */
     bool quiet;                      /* printed only where it is not at its default */
     bool stored;                     /* echoed in the database, table parameter */
-    const char *usual; /* the default in words, where the block's constant does not say it */
+    const char *written; /* the default as it is written, where the block's constant has it not */
+    const char *usual;   /* the default in words, where it cannot be written */
     const char *unit;
     const char *help;       /* one line */
     const char *explain;    /* more than that; NULL: no more is to be said */
@@ -164,6 +165,11 @@ void wane_setting_quote_key(wane_text *out, const char *text);
 /* Whether wane_settings_print shows the entry; and its value as it shows it. */
 bool wane_setting_shown(const wane_setting *setting, const wane_settings *block, const void *of);
 void wane_setting_print(wane_text *out, const wane_setting *setting, const void *of);
+/* The default as it is written; "none" where nothing stands for it. */
+void wane_setting_print_default(wane_text *out, const wane_setting *setting,
+                                const wane_settings *block);
+/* Whether it can be written: it is one of the block's constant, or `written`. */
+bool wane_setting_has_default(const wane_setting *setting, const wane_settings *block);
 /* "{name: value, ...}" of the blocks that share a map. */
 void wane_settings_print(wane_text *out, const wane_settings_of *blocks, size_t count);
 /* A line for each entry of a file's root block. */

@@ -105,6 +105,35 @@ void wane_setting_print(wane_text *out, const wane_setting *s, const void *of)
     }
 }
 
+/* A block without a constant is all zero. */
+static const void *defaults_of(const wane_settings *block)
+{
+    static const union {
+        char bytes[4096];
+        double aligned;
+    } zero;
+    return block->defaults ? block->defaults : &zero;
+}
+
+bool wane_setting_has_default(const wane_setting *s, const wane_settings *block)
+{
+    if (s->written) return true;
+    if (s->usual || s->required || s->size == 0 || s->type == WANE_SETTING_BLOCK) return false;
+    if (s->type == WANE_SETTING_OWN) return block->defaults && s->print;
+    const void *of = defaults_of(block);
+    if (s->type == WANE_SETTING_NUMBER || s->type == WANE_SETTING_COUNT)
+        return wane_setting_value(s, of) >= s->low;
+    return s->type == WANE_SETTING_FLAG || s->type == WANE_SETTING_SEED ||
+           wane_setting_word(s, of) != NULL;
+}
+
+void wane_setting_print_default(wane_text *out, const wane_setting *s, const wane_settings *block)
+{
+    if (!wane_setting_has_default(s, block)) wane_text_string(out, "none");
+    else if (s->written) wane_text_string(out, s->written);
+    else wane_setting_print(out, s, defaults_of(block));
+}
+
 void wane_settings_print(wane_text *out, const wane_settings_of *blocks, size_t count)
 {
     const char *comma = "{";

@@ -155,6 +155,8 @@ wane_status wane_mapping_find(wane_mapping *out, const wane_task_spec *spec,
     if (st != WANE_OK) goto done;
     WANE_TRY(find_template(&text, spec, source, arena, err));
     WANE_TRY(wane_template_parse(&mapping.template, text, arena, err));
+    mapping.text = wane_arena_strdup(arena, text);
+    if (!mapping.text) WANE_TRY(wane_fail_memory(err, "read", "template"));
     for (size_t i = 0; i < mapping.template.count; i++) {
         const char *field = mapping.template.parts[i].field;
         if (!field || wane_source_has(source, field)) continue;

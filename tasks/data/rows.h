@@ -15,6 +15,7 @@
 /* How the columns of a task are read; decided by its train split. */
 typedef struct wane_mapping {
     wane_template template;
+    const char *text;       /* of the template; in the arena */
     size_t cut;             /* the template's part that is the text */
     const char *label;      /* column */
     const char *label_name; /* column, or NULL */

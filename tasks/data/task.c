@@ -157,13 +157,16 @@ static wane_status fill_task(wane_task *task, opening *o, wane_error *err)
 {
     *task = (wane_task){.name = o->name,
                         .label_count = o->labels.count,
+                        .template_text = o->mapping.text,
+                        .text_field = o->mapping.template.parts[o->mapping.cut].field,
+                        .label_field = wane_arena_strdup(o->arena, o->mapping.label),
                         .tail = o->mapping.template.tail,
                         .train_available = o->train_available,
                         .truncate_left = o->spec.truncate && strcmp(o->spec.truncate, "left") == 0,
                         .hidden = o->files.hidden,
                         .memory = o->arena};
     wane_label *labels = wane_arena_alloc(o->arena, o->labels.count, sizeof *labels);
-    if (!labels) return wane_fail_memory(err, "open task", o->name);
+    if (!labels || !task->label_field) return wane_fail_memory(err, "open task", o->name);
     memcpy(labels, o->labels.labels, o->labels.count * sizeof *labels);
     task->labels = labels;
     for (int s = 0; s < WANE_SPLITS; s++) {

@@ -58,6 +58,9 @@ typedef struct wane_task {
     const char *name;
     size_t label_count;
     const wane_label *labels;
+    /* As read from files: the template, the column of the text that may be cut, and that of the
+     * label. NULL for a task made in memory. */
+    const char *template_text, *text_field, *label_field;
     const char *tail; /* the template's literal text after its last field */
     size_t rows[WANE_SPLITS];
     const wane_row *row[WANE_SPLITS];
