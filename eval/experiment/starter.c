@@ -232,7 +232,7 @@ wane_status wane_experiment_starter(wane_text *out, const wane_starter *starter,
 {
     const bool own = starter->task_count > 0;
     size_t count = own ? starter->task_count : BUILT_IN;
-    wane_run_config config = {.given = false, .settings = {.kind = WANE_METHOD_LORA}};
+    wane_run_config config = {.given = false, .settings = {.method = &wane_method_lora}};
     wane_experiment x = {.name = starter->name,
                          .model = starter->model,
                          .trained_tasks = count,
