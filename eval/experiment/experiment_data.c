@@ -330,6 +330,17 @@ static bool has_labels(const void *of)
     return ((const wane_experiment_task *)of)->spec.label_count > 0;
 }
 
+/* As text, as those of its neighbours are. */
+static void print_cut(wane_text *out, const wane_setting *setting, const void *of)
+{
+    wane_setting_quote(out, wane_setting_word(setting, of));
+}
+
+static bool says_cut(const void *of)
+{
+    return ((const wane_experiment_task *)of)->spec.truncate != NULL;
+}
+
 static wane_status settle_task(void *into, const wane_setting_reader *reader, wane_error *err)
 {
     wane_experiment_task *task = into;
@@ -436,7 +447,9 @@ static const wane_setting task_settings[] = {
      .choices = cut_sides,
      .key = WANE_KEY_CONTENT,
      .written = "right",
-     .help = "the side of a text that is cut where the prompt is longer than max_seq_length"},
+     .help = "the side of a text that is cut where the prompt is longer than max_seq_length",
+     .print = print_cut,
+     .there = says_cut},
     {.name = "normalise",
      .type = WANE_SETTING_CHOICE,
      WANE_MEMBER(wane_experiment_task, per_token),
