@@ -43,8 +43,8 @@ static void path_in_sample(char out[128], const wane_setting_place *place, const
     static const char *const lists[] = {"corpora.", "tasks.", "watch.", "methods.", "matrices."};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         in_list = in_list || strncmp(place->path, lists[i], strlen(lists[i])) == 0;
-    for (size_t i = 0; wane_method_settings_of(i); i++)
-        if (place->block == wane_method_settings_of(i)) item = block;
+    for (size_t i = 0; wane_method_at(i); i++)
+        if (place->block == wane_method_at(i)->settings) item = block;
     if (strcmp(block, "given") == 0) item = block;
     if (!dot) (void)snprintf(out, 128, "%s", name);
     else if (!in_list)
