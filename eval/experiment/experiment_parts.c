@@ -5,6 +5,12 @@
 
 #include "store/files/file.h"
 
+const wane_experiment wane_experiment_usual = {.intruders_top = 32,
+                                               .intruders_u = true,
+                                               .intruders_v = true,
+                                               .keep = WANE_KEEP_ADAPTERS,
+                                               .checkpoint_minutes = 5};
+
 wane_status wane_experiment_path(const char **out, const wane_experiment *x, const char *path,
                                  wane_error *err)
 {

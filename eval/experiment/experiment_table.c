@@ -310,12 +310,6 @@ static bool has_shown(const void *of)
 
 static const char *const keeps[] = {"all", "adapters", "last", "none", NULL};
 
-const wane_experiment wane_experiment_usual = {.intruders_top = 32,
-                                               .intruders_u = true,
-                                               .intruders_v = true,
-                                               .keep = WANE_KEEP_ADAPTERS,
-                                               .checkpoint_minutes = 5};
-
 static const wane_setting root[] = {
     {.name = "name",
      .type = WANE_SETTING_TEXT,
