@@ -57,8 +57,12 @@ static bool told_before(const places *all, size_t at)
 
 static void say_choices(wane_text *out, const wane_setting *s)
 {
-    for (size_t i = 0; s->choices[i]; i++)
-        wane_text_printf(out, "%s%s", !i ? "" : s->choices[i + 1] ? ", " : " or ", s->choices[i]);
+    for (size_t i = 0; wane_setting_choice(s, i); i++)
+        wane_text_printf(out, "%s%s",
+                         !i                              ? ""
+                         : wane_setting_choice(s, i + 1) ? ", "
+                                                         : " or ",
+                         wane_setting_choice(s, i));
 }
 
 static void say_range(wane_text *out, const wane_setting *s)
@@ -176,11 +180,11 @@ static void tell_json(wane_text *out, const places *all, size_t at, const wane_t
         wane_page_json_number(out, "low", s->low);
         wane_page_json_number(out, "high", s->high);
     }
-    for (size_t i = 0; s->choices && s->choices[i]; i++) {
+    for (size_t i = 0; wane_setting_choice(s, i); i++) {
         wane_text_string(out, i ? "," : ",\"choices\":[");
-        wane_json_write_string(out, s->choices[i]);
+        wane_json_write_string(out, wane_setting_choice(s, i));
     }
-    wane_text_printf(out, "%s,\"required\":%s,\"in_key\":%s}", s->choices ? "]" : "",
+    wane_text_printf(out, "%s,\"required\":%s,\"in_key\":%s}", wane_setting_choice(s, 0) ? "]" : "",
                      s->required ? "true" : "false", place->in_key ? "true" : "false");
 }
 

@@ -24,8 +24,8 @@ static void describe(wane_text *out, const wane_setting *s, bool has_value)
     wane_text_string(out, s->help);
     if (s->unit) wane_text_printf(out, " (%s)", s->unit);
     if (s->type == WANE_SETTING_CHOICE && !s->form)
-        for (size_t i = 0; s->choices[i]; i++)
-            wane_text_printf(out, "%s%s", i ? ", " : "; ", s->choices[i]);
+        for (size_t i = 0; wane_setting_choice(s, i); i++)
+            wane_text_printf(out, "%s%s", i ? ", " : "; ", wane_setting_choice(s, i));
     if (s->type == WANE_SETTING_OWN && s->form) wane_text_printf(out, "; %s", s->form);
     if (s->listed) wane_text_string(out, "; or a list");
     if (!has_value && s->usual) wane_text_printf(out, "; default: %s", s->usual);

@@ -185,8 +185,8 @@ static void measure_run(wane_plan_run *run, const wane_experiment *x)
 static wane_status find_form(const wane_plan *plan, wane_plan_stage *stage, wane_error *err)
 {
     wane_status st = WANE_OK;
-    stage->lowrank = stage->config->settings.method->lowrank;
     if (stage->given) st = wane_given_is_adapter(&stage->lowrank, stage->given, err);
+    else stage->lowrank = stage->config->settings.method->lowrank;
     stage->lowrank = stage->lowrank && (!stage->parent || plan->stages[stage->parent].lowrank);
     return st;
 }

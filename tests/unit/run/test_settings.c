@@ -100,7 +100,7 @@ static bool spellings_agree(void *context, const wane_setting_place *place)
 {
     seen *s = context;
     const wane_setting *setting = place->setting;
-    const char *value = setting->type == WANE_SETTING_CHOICE ? setting->choices[0]
+    const char *value = setting->type == WANE_SETTING_CHOICE ? wane_setting_choice(setting, 0)
                         : setting->type == WANE_SETTING_FLAG ? "true"
                         : setting->low >= 1                  ? "5"
                                                              : "0.5";
