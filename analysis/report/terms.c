@@ -85,15 +85,6 @@ static const wane_term terms[] = {
      "another "
      "again, from perturbed numbers",
      NULL, NULL, NULL, "for runs of one task after the other", NULL, "see bounds"},
-    {"bounds", "setting",
-     "runs beside each method that bound what it could reach: METHOD-joint, METHOD-single; or that "
-     "make it again: METHOD-perturbed",
-     "joint: all (true), last or none: stage k trains the tasks 1..k of the order together, from "
-     "the base, steps as for their rows together; single: true: stage k trains task k alone, from "
-     "the base; perturbed: N or {runs: N, configs: [METHOD, ...]}: see count_noise",
-     NULL, NULL, NULL, "joint training and independent experts, as in RWalk and Avalanche",
-     "joint is shared by orders once they have come to the same tasks; intransigence needs joint: "
-     "all; wane correlate leaves bounds out"},
     {"bwt", "metric", "backward transfer: what later training did to the tasks before",
      "(1/(T-1)) sum_{j<T} (R[T][j] - R[j][j])", OVER_TASKS, LESS_FORGOTTEN, AFTER_ONE,
      "GEM (1706.08840), eq 3", "of one task: R[T][j] - R[j][j]; -forgetting_first_last"},
@@ -195,10 +186,6 @@ static const wane_term terms[] = {
      "wane query DB --name gates shows them"},
     {"gates_failed", "column", "how many sanity gates of a run failed", NULL, NULL,
      "above 0: the run is not to be believed and is left out of means", NULL, NULL, NULL},
-    {"given", "setting", "a method whose checkpoints are there already: measured, never trained",
-     "methods: [{name: mine, kind: given, stages: [PATH, ...]}]: the model after each task of the "
-     "order, as folders or archives of models, PEFT adapters or tuned tensors",
-     NULL, NULL, NULL, NULL, "stages may be fewer than the tasks: the run then ends with the last"},
     {"held_out_change", "metric", "what training did to a task that is only watched",
      "R[i][watched] - R[0][watched]", OVER_TASKS, "lower: more forgotten", NEEDS_ALL,
      ILLUSION ", Fig 6; TRACE's deltas", NULL},
@@ -219,12 +206,6 @@ static const wane_term terms[] = {
      NULL, NULL, "below 6 blocks (few_blocks), or when the resamples do not vary", "Efron 1987",
      "in a simulation it held the true Spearman coefficient 84% of the time with 6 configs, 89% "
      "with 12, 93% with 24 and with 48 (tests/bench/bench_coverage.c)"},
-    {"interventions", "setting",
-     "the intruders of finished stages scaled, beside arms that compare",
-     "interventions: {choices: [top, all], arms: [intruders, neighbour, shrink, rescale, energy], "
-     "lambdas: [0, 0.5, 1], stages: last, k: 10, epsilon: 0.5, side: u}, or true for what is usual",
-     NULL, NULL, NULL, ILLUSION ", section 5",
-     "may be added to a finished experiment; wane query DB --name interventions_by_method"},
     {"intransigence", "metric", "how much worse each task is learned than by joint training",
      "(1/T) sum_k (a*_k - R[k][k]), a*_k = joint training on tasks 1..k", OVER_TASKS,
      "higher: learns worse",
@@ -239,10 +220,6 @@ static const wane_term terms[] = {
      "until METHOD-joint is measured (bound_missing); under joint: last before the last stage "
      "(joint_last)",
      "RWalk (1801.10112)", "there with bounds: {joint: ...} alone"},
-    {"keep", "setting", "which updates of the weights stay on disk",
-     "all: of every stage; adapters: adapters of every stage, full updates of last stages; last: "
-     "of last stages; none",
-     NULL, NULL, NULL, NULL, NULL},
     {"kendall_tau_b", "test", "rank correlation by concordant and discordant pairs, ties accounted",
      NULL, "-1 to 1", "above 0: y rises with x", "for a constant x or y", NULL, NULL},
     {"key", "column", "sha256 of what a run is; a unique prefix names it", NULL, NULL, NULL, NULL,
@@ -416,23 +393,6 @@ static const wane_term terms[] = {
     {"random_copy", "gate", "a randomly initialised copy must not beat the majority share",
      "its accuracy, bound majority + 4 standard errors", "share of 1", "above the bound: failed",
      NULL, NULL, NULL},
-    {"protocol.adapter", "setting", "what becomes of a stage's adapter when the next stage trains",
-     "merge: merged into the weights, rounded to fp32, the next one is fresh; continue: the same "
-     "adapter is trained on over the base's weights; stack: it is frozen and a fresh one is added "
-     "to it, y = x (W_0 + sum_i s B_i A_i)^T, dropout on the fresh one alone",
-     NULL, NULL, NULL, "stack: as O-LoRA (2310.14152) and peft compute several adapters, unmerged",
-     "stack and merge differ in rounding alone: stack's measured weights are W_0 plus the exact "
-     "sum, rounded once; artifact 'stack' is that sum as one PEFT adapter of summed rank"},
-    {"protocol.head", "setting", "what says the label of a prompt",
-     "verbalizer: log-likelihood of the label's tokens; linear: softmax of W_task h, no bias, h "
-     "the final hidden state of the prompt's last token, W_task drawn normal(0, "
-     "initializer_range), trained with its stage and kept; reprobe: trained as linear, measured by "
-     "a multinomial logistic regression fitted after each stage to h of the task's training rows "
-     "(standardised, L2 1e-3 per example, Newton)",
-     NULL, NULL, NULL, "linear: transformers' LlamaForSequenceClassification",
-     "under linear a task not yet trained has no score (head_not_trained); under reprobe every "
-     "task has one after every stage, watched and future ones too; random_copy is checked under "
-     "verbalizer, kl_on_task_* measured under it alone"},
     {"rank", "column", "rank of the adapter", NULL, NULL, NULL, "without an adapter", NULL, NULL},
     {"reason", "column", "why a value is NULL",
      "first_stage: nothing can be forgotten yet; not_learned: fewer than two tasks were; "
@@ -461,13 +421,6 @@ static const wane_term terms[] = {
      NULL, NULL},
     {"run_key", "column", "key of the run", NULL, NULL, NULL, NULL, NULL, NULL},
     {"runs", "column", "how many runs a mean is over", NULL, "count", NULL, NULL, NULL, NULL},
-    {"sample_seed", "setting", "whether a run's seed draws its training rows too",
-     "false: the seed decides initial factors, order of rows and dropout, and train_rows are the "
-     "same rows under every seed; true: each seed draws train_rows of train by a hash of row and "
-     "seed",
-     NULL, NULL, NULL, NULL,
-     "measured rows and the rows that probes are fitted to are the same for all; no effect where "
-     "train_rows takes every row, or on built-in tasks"},
     {"sd", "column", "standard deviation of the metric named beside it over runs (n - 1)", NULL,
      NULL, NULL, "for one run", NULL, "+- in tables"},
     {"seed", "column", "seed of initial factors, order of rows and dropout", NULL, NULL, NULL, NULL,
@@ -521,11 +474,6 @@ static const wane_term terms[] = {
     {"top_share", "measure", "share of the update in its first direction",
      "s_1^2 / sum s^2 of W - W_0; of a stage: mean", "share of 1", "higher: more one-dimensional",
      "for an unchanged weight", NULL, NULL},
-    {"track", "setting", "what is measured while a stage trains",
-     "track: {every: STEPS, spectra: true, top: 10, nll_tokens: 1024, task_rows: 64}: every so "
-     "many steps, the top directions of each matrix, the nll of the first so many tokens of the "
-     "pretraining corpus and the score of the first rows of every task trained so far",
-     NULL, NULL, NULL, NULL, "wane curves DB -m rise --matrix NAME; min_acc and wc_acc need it"},
     {"trainable", "column", "how many numbers a method trains", NULL, "count", NULL, NULL, NULL,
      NULL},
     {"trained", "column", "the task trained at this position", NULL, NULL, NULL, "at stage 0", NULL,

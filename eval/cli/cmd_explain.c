@@ -206,7 +206,7 @@ static void print_list(wane_text *out, bool json)
         "arms and measures of interventions",
         "sanity gates",
         "of correlations and restrictions",
-        "settings of an experiment (wane explain settings lists every key)",
+        "settings of views and commands (of experiments: wane explain settings)",
         "columns of views"};
     size_t count = 0;
     const wane_term *all = wane_terms(&count);

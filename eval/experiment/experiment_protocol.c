@@ -25,9 +25,14 @@ static const wane_setting protocol[] = {
      .key = WANE_KEY_CONTENT,
      .stored = true,
      .help = "what becomes of a stage's adapter when the next stage trains",
-     .explain = "merge: merged into the weights, the next one is fresh; continue: trained on, over "
-                "the base's weights; stack: frozen, a fresh one is added to it; wane explain "
-                "protocol.adapter says more"},
+     .explain =
+         "merge: merged into the weights, rounded to fp32, the next one is fresh; continue: the "
+         "same adapter is trained on over the base's weights; stack: it is frozen and a "
+         "fresh one is added to it, y = x (W_0 + sum_i s B_i A_i)^T, dropout on the fresh "
+         "one alone, as O-LoRA (2310.14152) and peft compute several adapters; stack and "
+         "merge differ in rounding alone: stack's measured weights are W_0 plus the exact "
+         "sum, rounded once; artifact 'stack' is that sum as one PEFT adapter of summed "
+         "rank"},
     {.name = "head",
      .type = WANE_SETTING_CHOICE,
      WANE_MEMBER(wane_experiment, head),
@@ -35,8 +40,17 @@ static const wane_setting protocol[] = {
      .key = WANE_KEY_CONTENT,
      .stored = true,
      .help = "what says the label of a prompt",
-     .explain = "verbalizer: the label's tokens; linear: a head per task, trained with its stage; "
-                "reprobe: a regression fitted to frozen features after each stage"},
+     .explain =
+         "verbalizer: log-likelihood of the label's tokens; linear: softmax of W_task h, no bias, "
+         "h "
+         "the final hidden state of the prompt's last token, W_task drawn normal(0, "
+         "initializer_range), trained with its stage and kept, as transformers' "
+         "LlamaForSequenceClassification; reprobe: trained as linear, measured by a multinomial "
+         "logistic regression fitted after each stage to h of the task's training rows "
+         "(standardised, L2 1e-3 per example, Newton); under linear a task not yet trained has no "
+         "score (head_not_trained); under reprobe every task has one after every stage, watched "
+         "and future ones too; random_copy is checked under verbalizer, kl_on_task_* measured "
+         "under it alone"},
     {.name = "evaluate",
      .type = WANE_SETTING_CHOICE,
      WANE_MEMBER(wane_experiment, evaluate_seen),
@@ -239,7 +253,9 @@ static const wane_setting bounds[] = {
      .choices = joints,
      .form = "none (false), last or all (true)",
      .help = "beside each method, stage k trained on the tasks 1..k together, from the base",
-     .explain = "all: for every k; last: for the last stage; steps as for their rows together",
+     .explain = "all: for every k; last: for the last stage; steps as for their rows together; "
+                "shared by orders once they have come to the same tasks; intransigence needs all; "
+                "joint training and independent experts are the bounds of RWalk and Avalanche",
      .read = read_joint},
     {.name = "single",
      .type = WANE_SETTING_FLAG,

@@ -393,7 +393,12 @@ static const wane_setting root[] = {
      .key = WANE_KEY_CONTENT,
      .quiet = true,
      .help = "whether a run's seed draws its training rows too",
-     .explain = "no effect where train_rows takes every row, or on built-in tasks"},
+     .explain =
+         "false: the seed decides initial factors, order of rows and dropout, and train_rows are "
+         "the same rows under every seed; true: each seed draws train_rows of train by a "
+         "hash of row and seed; measured rows and the rows that probes are fitted to are "
+         "the same for all; no effect where train_rows takes every row, or on built-in "
+         "tasks"},
     {.name = "training",
      .type = WANE_SETTING_BLOCK,
      WANE_MEMBER(wane_experiment, training),
@@ -418,7 +423,8 @@ static const wane_setting root[] = {
     {.name = "bounds",
      .type = WANE_SETTING_BLOCK,
      .block = &wane_bounds_settings,
-     .help = "runs beside each method",
+     .help = "runs beside each method that bound what it could reach, or make it again",
+     .explain = "METHOD-joint, METHOD-single, METHOD-perturbed; wane correlate leaves them out",
      .there = has_bounds},
     {.name = "intruders",
      .type = WANE_SETTING_BLOCK,
@@ -430,13 +436,19 @@ static const wane_setting root[] = {
      .block = &wane_track_settings,
      .usual = "none",
      .help = "what is measured while a stage trains",
+     .explain = "the top directions of each matrix, the nll of the first tokens of the pretraining "
+                "corpus and the score of the first rows of every task trained so far; wane curves "
+                "DB -m rise --matrix NAME; min_acc and wc_acc need it",
      .there = is_tracked},
     {.name = "interventions",
      .type = WANE_SETTING_BLOCK,
      WANE_MEMBER(wane_experiment, interventions),
      .block = &wane_interventions_settings,
      .written = "false",
-     .help = "the intruders of finished stages scaled",
+     .help = "the intruders of finished stages scaled, beside arms that compare",
+     .form = "a map, or true for what is usual",
+     .explain = "as in section 5 of the Illusion of Equivalence (2410.21228); may be added to a "
+                "finished experiment; wane query DB --name interventions_by_method",
      .read = wane_experiment_read_interventions,
      .there = is_intervened},
     {.name = "matrices",

@@ -235,6 +235,44 @@ static void tell(wane_text *out, const places *all, size_t at, teller *how)
     }
 }
 
+/* A block that no key names: the settings of a kind of method. */
+static void tell_block(wane_text *out, const wane_settings *block, const char *under, bool json)
+{
+    wane_text keys = {0};
+    list_keys(&keys, block);
+    if (!keys.length) wane_text_string(&keys, "none of its own");
+    out->failed = out->failed || keys.failed;
+    if (!out->failed && json) {
+        const char *const members[][2] = {
+            {"name", block->name}, {"what", block->help}, {"where", under}, {"keys", keys.data}};
+        for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+            wane_text_string(out, i ? "," : "[{");
+            wane_page_json_text(out, members[i][0], members[i][1]);
+        }
+        wane_text_string(out, "}]");
+    } else if (!out->failed) {
+        size_t before = out->length;
+        wane_text_printf(out, "%s (in %s): ", block->name, under);
+        wane_page_wrapped(out, block->help, out->length - before, 2);
+        wane_text_printf(out, "  %-8s ", "keys");
+        wane_page_wrapped(out, keys.data, 11, 11);
+    }
+    wane_text_free(&keys);
+}
+
+static bool explain_block(wane_text *out, const places *all, const char *name, bool json)
+{
+    for (size_t p = 0; p < all->count; p++) {
+        const wane_settings *block = all->place[p].setting->block, *beside = NULL;
+        for (size_t i = 0; block && block->beside && (beside = block->beside(i)); i++) {
+            if (strcmp(beside->name, name) != 0) continue;
+            tell_block(out, beside, all->place[p].path, json);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ----------------------------------------------------------------------------------- pages */
 
 bool wane_settings_explain(wane_text *out, const char *key, bool json)
@@ -252,6 +290,7 @@ bool wane_settings_explain(wane_text *out, const char *key, bool json)
         found++;
     }
     if (json && found) wane_text_string(out, "]");
+    if (!found) found = explain_block(out, &all, key, json);
     wane_free(all.place);
     return found > 0;
 }

@@ -162,6 +162,9 @@ static void every_key_is_explained(void **state)
     wane_text out = {0};
     wane_settings_walk(&wane_experiment_settings, is_explained, &s);
     assert_int_equal(s.wrong, 0);
+    assert_true(wane_settings_explain(&out, "full", false)); /* a block that no key names */
+    assert_non_null(strstr(out.data, "none of its own"));
+    wane_text_free(&out);
     assert_false(wane_settings_explain(&out, "epochz", false));
     assert_int_equal(out.length, 0);
     assert_string_equal(wane_settings_nearest("epochz"), "epochs");
