@@ -122,7 +122,8 @@ static bool all_lowrank(const wane_chain *chain, size_t position)
     for (size_t p = first; p <= position; p++) {
         const wane_update *update = &chain->updates[p - 1];
         lowrank = lowrank && update->lowrank;
-        for (size_t t = 0; t < update->count; t++) lowrank = lowrank && !update->tensors[t].data;
+        for (size_t t = 0; t < update->count; t++)
+            lowrank = lowrank && wane_update_is_term(&update->tensors[t]);
     }
     return lowrank;
 }

@@ -42,7 +42,8 @@ static wane_status gather(wane_terms *out, bool *lowrank, const wane_chain *chai
         *lowrank = *lowrank && update->lowrank;
         for (size_t j = 0; *lowrank && j < update->count; j++)
             if (strcmp(update->tensors[j].name, p->name) == 0) {
-                *lowrank = !update->tensors[j].data; /* an adapter may hold a tensor whole */
+                /* An adapter may hold a tensor whole, or a vector beside the factors. */
+                *lowrank = wane_update_is_term(&update->tensors[j]);
                 terms.term[terms.count++] = update->tensors[j].term;
                 terms.rank += update->tensors[j].term.rank;
             }

@@ -22,7 +22,11 @@ struct wane_tracker {
     const wane_plan_run *run;
     size_t position;
     const wane_chain *chain;
+    const wane_trainer *trainer;
     const wane_adapter *adapter; /* NULL: trained in place */
+    wane_model
+        *merged; /* at a look at spectra: with an adapter that is more than its factors; owned
+                  */
     const wane_class_head *head; /* NULL: under verbalizers */
     const wane_plan_stage *planned;
     int64_t stage;
@@ -163,6 +167,7 @@ static wane_status tracker_new(wane_tracker **out, wane_work *work, const wane_p
                         .run = run,
                         .position = position,
                         .chain = chain,
+                        .trainer = trainer,
                         .adapter = wane_trainer_adapter(trainer),
                         .head = wane_trainer_head(trainer),
                         .planned = stage,
@@ -418,9 +423,10 @@ static wane_status make_case(wane_spectrum_case *out, wane_tracker *t, size_t pa
 {
     wane_status st = wane_spectra_base(t->work, parameter, err);
     if (st != WANE_OK) return st;
-    *out = (wane_spectrum_case){.base = t->work->svd[parameter],
-                                .tuned = wane_model_matrix(t->chain->model, parameter)};
-    if (!t->adapter) return WANE_OK;
+    *out = (wane_spectrum_case){
+        .base = t->work->svd[parameter],
+        .tuned = wane_model_matrix(t->merged ? t->merged : t->chain->model, parameter)};
+    if (!t->adapter || t->merged) return WANE_OK;
     /* An adapter that is continued holds the whole change since the base. */
     bool whole = t->work->experiment->policy == WANE_POLICY_CONTINUE || t->chain->from_base;
     size_t before = whole ? 0 : t->position - 1;
@@ -465,7 +471,7 @@ static wane_status follow(wane_tracker *t, const wane_cell *cell, wane_spectrum_
         for (size_t d = first; d < rows.directions; d++)
             rows.direction[d].identity = t->traces[i].identity[rows.direction[d].position - 1];
         wane_spectrum_row *row = &rows.spectrum[rows.spectra - 1];
-        if (!t->adapter && !row->reason) row->reason = "tracked";
+        if ((!t->adapter || t->merged) && !row->reason) row->reason = "tracked";
     }
     st = wane_spectra_rows_commit(t->work, cell, &rows, err);
 done:
@@ -505,6 +511,8 @@ static wane_status look_at_spectra(wane_tracker *t, wane_cell *cell, wane_error 
         if (there) goto done;
         forget_traces(t); /* of looks that this database does not have */
     }
+    if (t->adapter && !t->planned->config->settings.method->lowrank)
+        WANE_TRY(wane_trainer_merged(&t->merged, t->trainer, err));
     cases = wane_alloc(table->count, sizeof *cases);
     WANE_TRY(cases ? WANE_OK : wane_fail_memory(err, "track", t->run->name));
     for (size_t i = 0; i < table->count; i++)
@@ -524,6 +532,8 @@ done:
         wane_spectrum_free(&cases[c].spectrum);
     }
     wane_free(cases);
+    wane_model_free(t->merged);
+    t->merged = NULL;
     return st;
 }
 

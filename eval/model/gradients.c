@@ -4,13 +4,15 @@
  */
 #include "eval/model/gradients.h"
 
-#include <string.h>
-
-#include "eval/model/dropout.h"
 #include "eval/model/linear.h"
+#include "eval/model/term.h"
 #include "store/base/blas.h"
 
-typedef enum kind { WEIGHT, BIAS, FACTOR_A, FACTOR_B } kind;
+/* What sums a part of an adapter's factor (term.h). */
+typedef void part_gradient(const wane_term_rows *rows, const float *x, const float *dy, size_t lddy,
+                           size_t first, size_t count, float *out);
+
+typedef enum kind { WEIGHT, BIAS, PART } kind;
 
 /* One gradient: `extent` rows (WEIGHT), or columns of what is summed (the others), in tiles. */
 typedef struct job {
@@ -18,11 +20,12 @@ typedef struct job {
     wane_slot slot;
     const wane_gradient_source *source;
     const wane_factor *factor;
+    part_gradient *gradient; /* of a PART */
     float *out;
     size_t cols, extent, tile, first_tile;
 } job;
 
-enum { MOST_JOBS = 4 * WANE_SLOTS };
+enum { MOST_JOBS = 5 * WANE_SLOTS };
 
 typedef struct jobs {
     wane_pass *pass;
@@ -45,41 +48,24 @@ static void push(jobs *list, job one)
     list->job[list->count++] = one;
 }
 
-/* B's gradient is dy^T low: made transposed, so that its strips are vectors, then added. */
-static void factor_b_tile(const jobs *list, const job *j, size_t first, size_t count,
-                          float *scratch)
+static void part_tile(const jobs *list, const job *j, size_t first, size_t count, float *scratch)
 {
-    const wane_gradient_source *s = j->source;
-    size_t rank = j->factor->rank;
-    list->pass->kernels->product(rank, count, s->rows, s->low, 1, rank, s->dy + first, s->lddy,
-                                 scratch, count, false);
-    for (size_t i = 0; i < count; i++)
-        for (size_t r = 0; r < rank; r++)
-            j->out[(first + i) * rank + r] += j->factor->scale * scratch[r * count + i];
-}
-
-/* A's gradient is dlow^T drop(x). */
-static void factor_a_tile(const jobs *list, const job *j, size_t first, size_t count,
-                          float *scratch)
-{
-    enum { ROWS = 64 };
     const wane_pass *pass = list->pass;
     const wane_gradient_source *s = j->source;
-    size_t rank = j->factor->rank, cols = j->cols;
-    const float *dlow = pass->backward.dlow[j->slot];
-    if (!pass->dropping) {
-        pass->kernels->product(rank, count, s->rows, dlow, 1, rank, s->x + first, cols,
-                               j->out + first, cols, true);
-        return;
+    wane_mask mask;
+    wane_term_rows rows = {.kernels = pass->kernels,
+                           .factor = j->factor,
+                           .weight = wane_pass_weight(pass, j->factor->parameter),
+                           .token = s->token,
+                           .rows = s->rows,
+                           .low = s->low,
+                           .dlow = pass->backward.dlow[j->slot],
+                           .scratch = scratch};
+    if (pass->dropping) {
+        mask = wane_mask_of(&pass->dropout, pass->adapter, j->factor);
+        rows.mask = &mask;
     }
-    wane_mask mask = wane_mask_of(&pass->dropout, pass->adapter, j->factor);
-    for (size_t row = 0; row < s->rows; row += ROWS) {
-        size_t rows = s->rows - row < ROWS ? s->rows - row : ROWS;
-        wane_mask_apply(&mask, s->token ? s->token + row : NULL, row, rows, first, count,
-                        s->x + row * cols + first, cols, scratch, count, false);
-        pass->kernels->product(rank, count, rows, dlow + row * rank, 1, rank, scratch, count,
-                               j->out + first, cols, true);
-    }
+    j->gradient(&rows, s->x, s->dy, s->lddy, first, count, j->out);
 }
 
 static void gradient_tile(void *context, size_t tile, int thread)
@@ -100,9 +86,28 @@ static void gradient_tile(void *context, size_t tile, int thread)
     case BIAS:
         pass->kernels->add_columns(s->rows, count, s->dy + first, s->lddy, j->out + first);
         break;
-    case FACTOR_A: factor_a_tile(list, j, first, count, scratch); break;
-    case FACTOR_B: factor_b_tile(list, j, first, count, scratch); break;
+    case PART: part_tile(list, j, first, count, scratch); break;
     }
+}
+
+/* The trained parts of a factor; `block`: like the adapter's. */
+static void push_parts(jobs *list, job one, float *block)
+{
+    const wane_term *term = list->pass->adapter->term;
+    const wane_factor *f = one.factor;
+    one.kind = PART;
+    one.gradient = term->gradient_a;
+    one.out = block + f->a_offset;
+    one.extent = f->cols;
+    push(list, one);
+    one.gradient = term->gradient_b;
+    one.out = block + f->b_offset;
+    one.extent = f->rows;
+    push(list, one);
+    if (!term->gradient_vector) return;
+    one.gradient = term->gradient_vector;
+    one.out = block + f->vector_offset;
+    push(list, one);
 }
 
 void wane_layer_gradients(wane_pass *pass, size_t layer, const wane_gradients *gradients,
@@ -130,14 +135,7 @@ void wane_layer_gradients(wane_pass *pass, size_t layer, const wane_gradients *g
         }
         one.factor = wane_linear_factor(pass, &index, slot);
         if (!one.factor || !gradients->adapter) continue;
-        one.kind = FACTOR_A;
-        one.out = gradients->adapter + one.factor->a_offset;
-        one.extent = one.cols;
-        push(&list, one);
-        one.kind = FACTOR_B;
-        one.out = gradients->adapter + one.factor->b_offset;
-        one.extent = one.factor->rows;
-        push(&list, one);
+        push_parts(&list, one, gradients->adapter);
     }
     wane_pool_run(pass->pool, list.tiles, gradient_tile, &list);
 }

@@ -13,7 +13,7 @@ typedef struct wane_gradient_source {
     const float *dy; /* rows x outputs */
     size_t lddy, rows;
     const size_t *token; /* of the rows; NULL: rows are tokens (for dropout masks) */
-    const float *low;    /* rows x rank */
+    float *low;          /* rows x rank: what the term's forward has left */
 } wane_gradient_source;
 
 /* Adds the gradients of weights, biases and factors of the slots with x not NULL. */

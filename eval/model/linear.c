@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Forward and backward of slots that lie side by side as one product, then the low-rank terms in
- * training and the frozen ones on top.
+ * Forward and backward of slots that lie side by side as one product, then biases and the terms of
+ * adapters on top.
  */
 #include "eval/model/linear.h"
 
-#include "eval/model/dropout.h"
 #include "eval/model/observe.h"
+#include "eval/model/term.h"
 #include "store/base/blas.h"
 
 const wane_factor *wane_linear_factor(const wane_pass *pass, const wane_layer_index *index,
@@ -29,84 +29,63 @@ static const wane_factor *frozen_factor(const wane_pass *pass, const wane_layer_
     return at < 0 ? NULL : &frozen->factor[at];
 }
 
-static float *aligned(float *base, size_t used)
+/* What a term sees of the tile at a slot's weight: of a frozen factor, which drops nothing and
+ * leaves nothing. */
+static wane_term_rows rows_of(const wane_linear *l, wane_slot slot, const wane_factor *factor)
 {
-    return base + (used + WANE_LANES - 1) / WANE_LANES * WANE_LANES;
+    size_t bias = l->index->bias[slot];
+    return (wane_term_rows){.kernels = l->pass->kernels,
+                            .factor = factor,
+                            .weight = wane_pass_weight(l->pass, l->index->weight[slot]),
+                            .bias = bias == WANE_ABSENT ? NULL : wane_pass_weight(l->pass, bias),
+                            .token = l->token ? l->token + l->row : NULL,
+                            .first = l->row,
+                            .rows = l->rows,
+                            .scratch = l->scratch};
 }
 
-/* scale B^T (rank x outputs). */
-static void scaled_transpose(const wane_kernels *k, const wane_factor *f, float *out)
-{
-    k->transpose(f->rows, f->rank, f->b, f->rank, out, f->rows, f->rows);
-    k->scale(f->rows * f->rank, f->scale, out);
-}
-
-static const size_t *tokens_of(const wane_linear *l)
-{
-    return l->token ? l->token + l->row : NULL;
-}
-
-/* y += scale (drop(x) A^T) B^T. */
-static void add_low_rank(const wane_linear *l, wane_slot slot, const wane_factor *f, const float *x,
-                         float *y, size_t ldy)
+/* The terms of a slot on y. */
+static void terms_forward(const wane_linear *l, wane_slot slot, const float *x, float *y,
+                          size_t ldy)
 {
     const wane_pass *pass = l->pass;
-    const wane_kernels *k = pass->kernels;
-    float *low = l->scratch, *b_t = aligned(low, l->rows * f->rank);
-    float *dropped = aligned(b_t, f->rank * f->rows);
-    if (l->store->low[slot]) low = l->store->low[slot] + l->row * f->rank;
+    const wane_factor *f = frozen_factor(pass, l->index, slot);
+    if (f) {
+        wane_term_rows rows = rows_of(l, slot, f);
+        pass->adapter->frozen->term->forward(&rows, x, y, ldy);
+    }
+    f = wane_linear_factor(pass, l->index, slot);
+    if (!f) return;
+    wane_term_rows rows = rows_of(l, slot, f);
+    wane_mask mask;
     if (pass->dropping) {
-        wane_mask mask = wane_mask_of(&pass->dropout, pass->adapter, f);
-        wane_mask_apply(&mask, tokens_of(l), l->row, l->rows, 0, f->cols, x, f->cols, dropped,
-                        f->cols, false);
-        x = dropped;
+        mask = wane_mask_of(&pass->dropout, pass->adapter, f);
+        rows.mask = &mask;
     }
-    k->dots(l->rows, f->rank, f->cols, x, f->cols, f->a, f->cols, low, f->rank);
-    scaled_transpose(k, f, b_t);
-    k->product(l->rows, f->rows, f->rank, low, f->rank, 1, b_t, f->rows, y, ldy, true);
+    if (l->store->low[slot]) rows.low = l->store->low[slot] + l->row * f->rank;
+    pass->adapter->term->forward(&rows, x, y, ldy);
 }
 
-/* y += scale (x A^T) B^T. */
-static void add_frozen(const wane_linear *l, const wane_factor *f, const float *x, float *y,
-                       size_t ldy)
-{
-    const wane_kernels *k = l->pass->kernels;
-    float *low = l->scratch, *b_t = aligned(low, l->rows * f->rank);
-    k->dots(l->rows, f->rank, f->cols, x, f->cols, f->a, f->cols, low, f->rank);
-    scaled_transpose(k, f, b_t);
-    k->product(l->rows, f->rows, f->rank, low, f->rank, 1, b_t, f->rows, y, ldy, true);
-}
-
-/* dx += scale dy B A. */
-static void frozen_backward(const wane_linear *l, const wane_factor *f, const float *dy,
-                            size_t lddy, float *dx)
-{
-    const wane_kernels *k = l->pass->kernels;
-    float *b_t = l->scratch, *dlow = aligned(b_t, f->rank * f->rows);
-    scaled_transpose(k, f, b_t);
-    k->dots(l->rows, f->rank, f->rows, dy, lddy, b_t, f->rows, dlow, f->rank);
-    k->product(l->rows, f->cols, f->rank, dlow, f->rank, 1, f->a, f->cols, dx, f->cols, true);
-}
-
-/* dlow = scale dy B; dx += undrop(dlow A). */
-static void low_rank_backward(const wane_linear *l, wane_slot slot, const wane_factor *f,
-                              const float *dy, size_t lddy, float *dx)
+static void terms_backward(const wane_linear *l, wane_slot slot, const float *dy, size_t lddy,
+                           float *dx)
 {
     const wane_pass *pass = l->pass;
-    const wane_kernels *k = pass->kernels;
-    float *dlow = pass->backward.dlow[slot] + l->row * f->rank, *b_t = l->scratch;
-    float *dropped = aligned(b_t, f->rank * f->rows);
-    scaled_transpose(k, f, b_t);
-    k->dots(l->rows, f->rank, f->rows, dy, lddy, b_t, f->rows, dlow, f->rank);
-    if (!dx) return;
-    if (!pass->dropping) {
-        k->product(l->rows, f->cols, f->rank, dlow, f->rank, 1, f->a, f->cols, dx, f->cols, true);
-        return;
+    const wane_factor *f = frozen_factor(pass, l->index, slot);
+    if (f && dx) {
+        wane_term_rows rows = rows_of(l, slot, f);
+        pass->adapter->frozen->term->backward(&rows, dy, lddy, dx);
     }
-    k->product(l->rows, f->cols, f->rank, dlow, f->rank, 1, f->a, f->cols, dropped, f->cols, false);
-    wane_mask mask = wane_mask_of(&pass->dropout, pass->adapter, f);
-    wane_mask_apply(&mask, tokens_of(l), l->row, l->rows, 0, f->cols, dropped, f->cols, dx, f->cols,
-                    true);
+    f = wane_linear_factor(pass, l->index, slot);
+    if (!f) return;
+    wane_term_rows rows = rows_of(l, slot, f);
+    wane_mask mask;
+    if (pass->dropping) {
+        mask = wane_mask_of(&pass->dropout, pass->adapter, f);
+        rows.mask = &mask;
+    }
+    rows.low = l->store->low[slot] + l->row * f->rank;
+    rows.dlow = pass->backward.dlow[slot] + l->row * f->rank;
+    pass->adapter->term->backward(&rows, dy, lddy, dx);
 }
 
 /* Weights that touch in memory are one matrix: the number of slots from slot + i on that do, and
@@ -146,10 +125,7 @@ void wane_linear_forward(const wane_linear *l, wane_slot slot, size_t count, con
         if (bias != WANE_ABSENT)
             pass->kernels->add_bias(l->rows, outputs, wane_pass_weight(pass, bias), y, ldy);
         if (pass->observed) wane_observe_linear(l, s, x);
-        const wane_factor *f = frozen_factor(pass, l->index, s);
-        if (f) add_frozen(l, f, x, y, ldy);
-        f = wane_linear_factor(pass, l->index, s);
-        if (f) add_low_rank(l, s, f, x, y, ldy);
+        if (pass->adapter) terms_forward(l, s, x, y, ldy);
     }
 }
 
@@ -168,9 +144,6 @@ void wane_linear_backward(const wane_linear *l, wane_slot slot, size_t count, co
     for (size_t i = 0; i < count; i++, dy += outputs) {
         wane_slot s = (wane_slot)(slot + i);
         outputs = wane_slot_rows(&pass->config, s);
-        const wane_factor *f = frozen_factor(pass, l->index, s);
-        if (f && dx) frozen_backward(l, f, dy, lddy, dx);
-        f = wane_linear_factor(pass, l->index, s);
-        if (f) low_rank_backward(l, s, f, dy, lddy, dx);
+        if (pass->adapter) terms_backward(l, s, dy, lddy, dx);
     }
 }

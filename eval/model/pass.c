@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "eval/model/state.h"
+#include "eval/model/term.h"
 
 static size_t largest_rank(const wane_adapter *adapter)
 {
@@ -18,6 +19,7 @@ static size_t largest_rank(const wane_adapter *adapter)
 
 void wane_pass_limits_adapter(wane_pass_limits *limits, const wane_adapter *adapter)
 {
+    limits->term = adapter ? adapter->term : NULL;
     limits->adapter_floats_rank = largest_rank(adapter);
     limits->frozen_rank = largest_rank(adapter ? adapter->frozen : NULL);
 }
@@ -34,7 +36,11 @@ static wane_status check_adapter(const wane_pass *pass, const wane_adapter *adap
                                  wane_error *err)
 {
     wane_pass_limits need = {0};
+    const wane_term *planned = pass->limits.term ? pass->limits.term : &wane_low_rank;
     wane_pass_limits_adapter(&need, adapter);
+    if (adapter && adapter->term != planned)
+        return wane_fail(err, WANE_EINVAL,
+                         "forward: adapter: of another term than was planned for");
     if (need.adapter_floats_rank > pass->limits.adapter_floats_rank)
         return wane_fail(err, WANE_EINVAL, "forward: adapter: rank %zu exceeds the planned %zu",
                          need.adapter_floats_rank, pass->limits.adapter_floats_rank);
@@ -153,6 +159,9 @@ wane_status wane_pass_forward(wane_pass *pass, const wane_model *model, const wa
     pass->dropping = pass->limits.training && dropout && adapter && adapter->dropout > 0;
     if (pass->dropping) pass->dropout = *dropout;
     set_rows(pass, batch);
+    for (const wane_adapter *a = adapter; a; a = a->frozen)
+        if (a->term->prepare)
+            a->term->prepare(a, model, pass->pool, pass->scratch, pass->scratch_floats);
     wane_layers_forward(pass);
     if (pass->limits.training) wane_pass_complete(pass, batch->position, batch->targets);
     pass->sealed = pass->limits.training;

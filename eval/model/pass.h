@@ -47,6 +47,7 @@ typedef struct wane_pass_limits {
     bool training;                     /* keep what backward needs */
     bool train_weights;                /* backward also to weights, not to adapters alone */
     size_t adapter_floats_rank;        /* largest rank of an adapter; 0 = none */
+    const wane_term *term;             /* of that adapter; NULL: plain low-rank factors */
     size_t frozen_rank;                /* largest rank of what is frozen below it; 0 = none */
     size_t frozen_layers;              /* training: the lowest layers that never get gradients and
                                           keep no activations (0 = none; the embedding counts as
@@ -55,7 +56,7 @@ typedef struct wane_pass_limits {
                                           wane_pass_new takes the pool's */
 } wane_pass_limits;
 
-/* The two ranks an adapter (NULL: none) needs. */
+/* The term and the two ranks an adapter (NULL: none) needs. */
 void wane_pass_limits_adapter(wane_pass_limits *limits, const wane_adapter *adapter);
 
 /* Bytes a pass will need; a pure, overflow-checked function. */

@@ -5,6 +5,7 @@
 
 #include "eval/model/rope.h"
 #include "eval/model/state.h"
+#include "eval/model/term.h"
 #include "store/base/memory.h"
 
 /* Places parts one after the other; without a base it only counts. */
@@ -95,7 +96,8 @@ static size_t scratch_floats(const wane_config *c, const wane_pass_limits *limit
     if (heads > widest) widest = heads;
     if (c->width > widest) widest = c->width;
     size_t rows = tile * (c->width + 3 * c->hidden);
-    if (rank) rows += tile * (widest + rank) + rank * widest + 2 * WANE_LANES;
+    const wane_term *term = limits->term ? limits->term : &wane_low_rank;
+    if (rank) rows += term->scratch(tile, rank, widest);
     size_t keys = least(limits->tokens, c->context);
     size_t attention = wane_attention_scratch(c->head_width, keys, limits->training);
     size_t strips = 128 * (rank > 64 ? rank : 64); /* of gradients.c */

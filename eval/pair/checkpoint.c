@@ -83,7 +83,12 @@ static wane_status open_checkpoint(wane_checkpoint *c, const char *path, bool tu
         c->adapter = adapter && tuned;
         if (c->adapter)
             WANE_TRY(wane_update_load_package(&c->update, c->package, true, say, (void *)log, err));
-        else WANE_TRY(wane_tensors_open_package(&c->tensors, c->package, err));
+        if (c->adapter && c->update.facts.form && c->update.facts.form->vector)
+            WANE_TRY(wane_fail(err, WANE_EINVAL,
+                               "compare: %s: an adapter with %s beside its factors; merge it into "
+                               "its model",
+                               path, c->update.facts.form->vector));
+        if (!c->adapter) WANE_TRY(wane_tensors_open_package(&c->tensors, c->package, err));
     }
     if (c->adapter) return WANE_OK;
     WANE_TRY(wane_tensors_hold(c->tensors, err));

@@ -124,20 +124,20 @@ wane_status wane_pair_tokenizer(wane_pair *pair, wane_error *err)
 enum { PROBE = 64 };
 
 static wane_status probe_logits(float *out, const wane_model *model, const wane_adapter *adapter,
-                                size_t rank, wane_pool *pool, wane_error *err)
+                                wane_pool *pool, wane_error *err)
 {
     size_t count = PROBE < model->config.context ? PROBE : model->config.context;
     size_t starts[2] = {0, count}, position[PROBE];
     int32_t ids[PROBE];
     wane_random where = {.purpose = WANE_RANDOM_GATE};
     wane_pass *pass = NULL;
-    wane_pass_limits limits = {
-        .tokens = count, .sequences = 1, .targets = 1, .adapter_floats_rank = rank};
+    wane_pass_limits limits = {.tokens = count, .sequences = 1, .targets = 1};
     wane_batch batch = {.tokens = count, .sequences = 1, .ids = ids, .starts = starts};
     for (size_t i = 0; i < count; i++) {
         ids[i] = (int32_t)wane_random_below(&where, i, model->config.vocabulary);
         position[i] = i;
     }
+    wane_pass_limits_adapter(&limits, adapter);
     wane_status st = wane_pass_new(&pass, &model->config, &limits, pool, err);
     if (st == WANE_OK) st = wane_pass_forward(pass, model, adapter, &batch, NULL, err);
     if (st == WANE_OK) wane_pass_logits(pass, position, count, out);
@@ -149,7 +149,7 @@ wane_status wane_pair_merge_difference(double *out, const wane_pair *pair, wane_
 {
     wane_status st = WANE_OK;
     wane_adapter *adapter = NULL;
-    size_t count = 0, rank = 0;
+    size_t count = 0;
     float *beside = NULL, *merged = NULL;
     *out = NAN;
     if (pair->kind != WANE_TUNED_ADAPTER) return WANE_OK;
@@ -157,15 +157,14 @@ wane_status wane_pair_merge_difference(double *out, const wane_pair *pair, wane_
         const wane_update_tensor *t = &pair->update.tensors[i];
         long index = wane_parameters_find(&pair->base->parameters, t->name);
         if (index < 0 || !pair->base->parameters.parameter[index].linear || t->data) return WANE_OK;
-        if (t->term.rank > rank) rank = t->term.rank;
     }
     WANE_TRY(wane_adapter_from_update(&adapter, &pair->base->parameters, &pair->update, err));
     if (!wane_size_mul(&count, PROBE, pair->base->config.vocabulary)) count = SIZE_MAX;
     beside = wane_alloc_aligned(count, sizeof *beside);
     merged = wane_alloc_aligned(count, sizeof *merged);
     if (!beside || !merged) WANE_TRY(wane_fail_memory(err, "merge", pair->tuned_path));
-    WANE_TRY(probe_logits(beside, pair->base, adapter, rank, pair->pool, err));
-    WANE_TRY(probe_logits(merged, pair->tuned, NULL, 0, pair->pool, err));
+    WANE_TRY(probe_logits(beside, pair->base, adapter, pair->pool, err));
+    WANE_TRY(probe_logits(merged, pair->tuned, NULL, pair->pool, err));
     double most = 0, difference = 0;
     bool finite = true;
     for (size_t i = 0; i < count; i++) {

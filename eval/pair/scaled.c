@@ -24,7 +24,8 @@ const wane_lowrank_term *wane_scaled_term(const wane_pair *pair, size_t paramete
 {
     const char *name = pair->base->parameters.parameter[parameter].name;
     for (size_t i = 0; pair->update.lowrank && i < pair->update.count; i++)
-        if (strcmp(pair->update.tensors[i].name, name) == 0 && !pair->update.tensors[i].data)
+        if (strcmp(pair->update.tensors[i].name, name) == 0 &&
+            wane_update_is_term(&pair->update.tensors[i]))
             return &pair->update.tensors[i].term;
     return NULL;
 }
@@ -37,15 +38,18 @@ static bool is_changed(const wane_pair *pair, size_t parameter)
                   p->rows * p->cols * sizeof(float)) != 0;
 }
 
-/* A matrix that an adapter saves whole has no factors to be scaled. */
+/* A matrix that an adapter saves whole has no factors to be scaled, and of one with a vector beside
+ * them they are not all. */
 static wane_status check_factors(const wane_pair *pair, size_t parameter, wane_error *err)
 {
     const char *name = pair->base->parameters.parameter[parameter].name;
-    for (size_t i = 0; pair->kind == WANE_TUNED_ADAPTER && i < pair->update.count; i++)
-        if (strcmp(pair->update.tensors[i].name, name) == 0 && pair->update.tensors[i].data)
-            return wane_fail(err, WANE_EINVAL,
-                             "scale: %s: %s is saved whole in the adapter; merge it into its model",
-                             pair->tuned_path, name);
+    for (size_t i = 0; pair->kind == WANE_TUNED_ADAPTER && i < pair->update.count; i++) {
+        const wane_update_tensor *t = &pair->update.tensors[i];
+        if (strcmp(t->name, name) == 0 && !wane_update_is_term(t))
+            return wane_fail(
+                err, WANE_EINVAL, "scale: %s: %s %s in the adapter; merge it into its model",
+                pair->tuned_path, name, t->data ? "is saved whole" : "has more than factors");
+    }
     return WANE_OK;
 }
 

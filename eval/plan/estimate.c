@@ -78,7 +78,8 @@ static wane_status memory_of(double *out, const wane_plan *plan, const wane_run_
                                .targets = c->training.batch_size,
                                .training = true,
                                .train_weights = !c->settings.method->adapter,
-                               .adapter_floats_rank = c->settings.rank};
+                               .adapter_floats_rank = c->settings.rank,
+                               .term = c->settings.method->term};
     if (st == WANE_OK) st = wane_pass_bytes(&train, &base->config, &limits, err);
     limits = (wane_pass_limits){
         .tokens = WANE_MEASURE_TOKENS, .sequences = WANE_MEASURE_TOKENS, .targets = 1};

@@ -169,15 +169,16 @@ wane_status wane_gate_adapter_init(wane_work *work, const wane_plan_run *run, si
                                    const wane_probe *before, const wane_probe *with,
                                    wane_error *err)
 {
-    double value = relative(with->nll, before->nll);
+    const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
+    double value = relative(with->nll, before->nll), bound = stage->config->settings.method->start;
     /* What the training starts from gives no number: its own loss will say so, this can say
      * nothing.
      */
     if (!before->finite) return WANE_OK;
     wane_gate_row gate = {.name = "adapter_init",
-                          .passed = value == 0,
+                          .passed = value <= bound,
                           .value = value,
-                          .bound = 0,
+                          .bound = bound,
                           .detail = "relative change of nll by the adapter before its first step"};
     return wane_gate_put_for_stage(work, run, position, &gate, err);
 }

@@ -28,7 +28,8 @@ typedef struct wane_probe {
 WANE_MUST_CHECK wane_status wane_probe_take(wane_probe *out, wane_work *work,
                                             const wane_model *model, const wane_adapter *adapter,
                                             wane_error *err);
-/* "adapter_init": a new adapter changes nothing; "merged": merging changes nothing. */
+/* "adapter_init": a new adapter changes nothing, or as little as its method says; "merged": merging
+ * changes nothing. */
 WANE_MUST_CHECK wane_status wane_gate_adapter_init(wane_work *work, const wane_plan_run *run,
                                                    size_t position, const wane_probe *before,
                                                    const wane_probe *with, wane_error *err);

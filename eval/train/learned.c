@@ -101,16 +101,38 @@ wane_status wane_model_apply(wane_model *model, const wane_update *update, wane_
 {
     size_t index = 0;
     wane_status st = WANE_OK;
+    const wane_method *method = NULL;
     for (size_t i = 0; i < update->claim_count && st == WANE_OK; i++)
         st = check_claim(model, &update->claims[i], err);
     if (st == WANE_OK && parts_the_tie(model, update)) st = wane_model_untie(model, err);
+    if (st == WANE_OK && update->lowrank) st = wane_method_of_update(&method, update, err);
     for (size_t i = 0; i < update->count && st == WANE_OK; i++)
         st = place_of(&index, model, update, &update->tensors[i], err);
     for (size_t i = 0; i < update->count && st == WANE_OK; i++) {
-        st = place_of(&index, model, update, &update->tensors[i], err);
-        if (st == WANE_OK)
-            wane_update_apply(pool, &update->tensors[i], wane_model_weight(model, index));
+        const wane_update_tensor *tensor = &update->tensors[i];
+        if ((st = place_of(&index, model, update, tensor, err)) != WANE_OK) break;
+        float *weight = wane_model_weight(model, index);
+        if (tensor->data) wane_update_apply(pool, tensor, weight);
+        else st = method->merge(pool, tensor, weight, err);
     }
+    return st;
+}
+
+wane_status wane_trainer_merged(wane_model **out, const wane_trainer *trainer, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_model *model = NULL;
+    wane_update update = {0};
+    WANE_TRY(wane_model_copy(&model, trainer->model, err));
+    if (trainer->method->adapter) {
+        WANE_TRY(wane_trainer_update(&update, trainer, model, err));
+        WANE_TRY(wane_model_apply(model, &update, trainer->pool, err));
+    }
+    *out = model;
+    model = NULL;
+done:
+    wane_update_free(&update);
+    wane_model_free(model);
     return st;
 }
 
@@ -139,47 +161,26 @@ done:
     return st;
 }
 
-static bool reserve(wane_adapter *adapter, size_t *offset, size_t numbers)
+/* An adapter with room for the terms, all of it 0. */
+static wane_status make_adapter(wane_adapter **out, const wane_method *method,
+                                const wane_parameters *parameters,
+                                const wane_update_tensor *const *terms, double dropout,
+                                wane_error *err)
 {
-    enum { ALIGN_FLOATS = 16 };
-    size_t padded = 0;
-    if (!wane_size_add(&padded, numbers, ALIGN_FLOATS - 1)) return false;
-    *offset = adapter->floats;
-    adapter->numbers += numbers;
-    return wane_size_add(&adapter->floats, adapter->floats, padded / ALIGN_FLOATS * ALIGN_FLOATS);
-}
-
-/* All A before all B, each in order of parameter, as wane_adapter_new lays them out. */
-static wane_status lay_out(wane_adapter *adapter, const wane_update_tensor *const *terms,
-                           size_t count, wane_error *err)
-{
-    bool fits = true;
-    for (size_t i = 0; i < count; i++) {
-        adapter->of_parameter[i] = terms[i] ? (long)adapter->count : -1;
+    wane_status st = WANE_OK;
+    size_t *rank = wane_alloc(parameters->count, sizeof *rank);
+    float *scale = wane_alloc(parameters->count, sizeof *scale);
+    if (!rank || !scale) WANE_TRY(wane_fail_memory(err, "update", "adapter"));
+    for (size_t i = 0; i < parameters->count; i++) {
         if (!terms[i]) continue;
-        wane_factor *factor = &adapter->factor[adapter->count++];
-        *factor = (wane_factor){.parameter = i,
-                                .rows = terms[i]->rows,
-                                .cols = terms[i]->cols,
-                                .rank = terms[i]->term.rank,
-                                .scale = terms[i]->term.scale};
-        fits = fits && reserve(adapter, &factor->a_offset, factor->rank * factor->cols);
+        rank[i] = terms[i]->term.rank;
+        scale[i] = terms[i]->term.scale;
     }
-    for (size_t f = 0; f < adapter->count; f++) {
-        wane_factor *factor = &adapter->factor[f];
-        fits = fits && reserve(adapter, &factor->b_offset, factor->rank * factor->rows);
-    }
-    if (fits) adapter->block = wane_alloc_aligned(adapter->floats, sizeof *adapter->block);
-    if (!adapter->block) return wane_fail_memory(err, "update", "adapter");
-    for (size_t f = 0; f < adapter->count; f++) {
-        wane_factor *factor = &adapter->factor[f];
-        const wane_lowrank_term *term = &terms[factor->parameter]->term;
-        factor->a = adapter->block + factor->a_offset;
-        factor->b = adapter->block + factor->b_offset;
-        memcpy(factor->a, term->a, factor->rank * factor->cols * sizeof(float));
-        memcpy(factor->b, term->b, factor->rank * factor->rows * sizeof(float));
-    }
-    return WANE_OK;
+    st = wane_adapter_zero(out, method->term, parameters, rank, scale, dropout, err);
+done:
+    wane_free(rank);
+    wane_free(scale);
+    return st;
 }
 
 wane_status wane_adapter_from_update(wane_adapter **out, const wane_parameters *parameters,
@@ -187,22 +188,22 @@ wane_status wane_adapter_from_update(wane_adapter **out, const wane_parameters *
 {
     wane_status st = WANE_OK;
     const wane_update_tensor **terms = NULL;
+    const wane_method *method = NULL;
     wane_adapter *adapter = NULL;
     if (!update->lowrank || update->count == 0)
         return wane_fail(err, WANE_EINVAL, "update: adapter: it holds no low-rank terms");
+    WANE_TRY(wane_method_of_update(&method, update, err));
     WANE_TRY(order_terms(&terms, parameters, update, err));
-    adapter = wane_alloc(1, sizeof *adapter);
-    if (!adapter) WANE_TRY(wane_fail_memory(err, "update", "adapter"));
-    adapter->factor = wane_alloc(update->count, sizeof *adapter->factor);
-    adapter->of_parameter = wane_alloc(parameters->count, sizeof *adapter->of_parameter);
-    if (!adapter->factor || !adapter->of_parameter)
-        WANE_TRY(wane_fail_memory(err, "update", "adapter"));
-    adapter->dropout = update->facts.dropout;
-    WANE_TRY(lay_out(adapter, terms, parameters->count, err));
+    WANE_TRY(make_adapter(&adapter, method, parameters, terms, update->facts.dropout, err));
+    for (size_t f = 0; f < adapter->count; f++) {
+        wane_factor *factor = &adapter->factor[f];
+        const wane_update_tensor *t = terms[factor->parameter];
+        memcpy(factor->a, t->term.a, factor->rank * factor->cols * sizeof(float));
+        memcpy(factor->b, t->term.b, factor->rank * factor->rows * sizeof(float));
+        if (factor->vector) memcpy(factor->vector, t->vector, factor->rows * sizeof(float));
+    }
     *out = adapter;
-    adapter = NULL;
 done:
     wane_free(terms);
-    wane_adapter_free(adapter);
     return st;
 }

@@ -46,8 +46,12 @@ struct wane_method {
      * which a stage leaves as "adapter"; else the weights themselves in place: a stage leaves
      * "tensors", all that its run has changed since the base. */
     bool adapter;
-    bool lowrank;  /* an adapter: the change it makes is the product of its factors, no more */
     double passes; /* what a step costs, in forwards through the layers */
+    /* Of an adapter. */
+    const wane_term *term; /* what is computed with it; NULL: no adapter */
+    bool lowrank;          /* the change it makes is the product of its factors, no more */
+    bool stacks;           /* several of them add up to one: protocol.adapter may be stack */
+    double start;          /* how far a fresh one may move a likelihood, relative; 0: not a bit */
 
     /* The first setting that is out of its range, or NULL. */
     const char *(*bad)(const wane_method_settings *settings);
@@ -60,17 +64,26 @@ struct wane_method {
      * adapter to go on with, taken over on success; or NULL. */
     wane_status (*begin)(wane_trainer *trainer, const wane_method_settings *settings,
                          wane_adapter *continued, wane_error *err);
-    /* Appends to `list` what the optimiser steps; room for two entries per parameter. */
+    /* Appends to `list` what the optimiser steps; room for three entries per parameter. */
     wane_status (*list)(wane_trainer *trainer, wane_trained *list, size_t *count, wane_error *err);
-    /* Fills in what target `parameter` has learned; name and shape are there. */
+    /* Fills in what target `parameter` has learned; name and shape are there. What it points to is
+     * borrowed from trainer and model. */
     void (*learned)(wane_update_tensor *tensor, const wane_trainer *trainer,
                     const wane_model *model, size_t parameter);
+    /* Of an adapter: weight becomes what the layer multiplies with when the adapter is merged,
+     * given what was learned of it. Same bits for any number of threads. */
+    wane_status (*merge)(wane_pool *pool, const wane_update_tensor *tensor, float *weight,
+                         wane_error *err);
 };
 
 /* The table (methods.c), by place from 0; NULL behind the last. */
 const wane_method *wane_method_at(size_t place);
 /* NULL when there is none of that name. */
 const wane_method *wane_method_named(const char *name);
+/* The method that an adapter is of (update->lowrank). WANE_EINVAL when the table has none that
+ * trains its form. */
+WANE_MUST_CHECK wane_status wane_method_of_update(const wane_method **out,
+                                                  const wane_update *update, wane_error *err);
 /* "adapter" or "tensors": the kind of what a stage leaves. */
 const char *wane_method_artifact(const wane_method *method);
 

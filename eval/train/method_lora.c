@@ -2,20 +2,22 @@
  * The method `lora`: low-rank factors beside the linear weights of the layers, as peft's LoRA has
  * them (Hu et al. 2021; Kalajdzievski 2023 for rslora's scale).
  */
+#include "eval/train/method_lora.h"
+
 #include <math.h>
 #include <string.h>
 
-#include "eval/train/trainer.h"
+#include "eval/model/term.h"
 #include "store/files/yaml_value.h"
 
-static const char *bad(const wane_method_settings *s)
+const char *wane_lora_bad(const wane_method_settings *s)
 {
     if (!(s->dropout >= 0 && s->dropout < 1)) return "dropout";
     if (!isfinite(s->alpha)) return "alpha";
     return s->rank == 0 ? "rank" : NULL;
 }
 
-static size_t entries(const wane_method_settings *settings, const wane_parameter *parameter)
+size_t wane_lora_numbers(const wane_method_settings *settings, const wane_parameter *parameter)
 {
     return settings->rank * (parameter->rows + parameter->cols);
 }
@@ -37,6 +39,9 @@ static wane_status check_continued(const wane_adapter *adapter, const wane_train
                              index >= 0 ? "adapted before, but not by this method"
                                         : "adapted by this method, but not before");
         if (index < 0) continue;
+        if (adapter->term != settings->method->term)
+            return wane_fail(err, WANE_EINVAL, "train: continue: %s: adapted by another method",
+                             name);
         const wane_factor *factor = &adapter->factor[index];
         if (factor->rank != settings->rank || factor->scale != (float)scale_of(settings))
             return wane_fail(
@@ -47,20 +52,22 @@ static wane_status check_continued(const wane_adapter *adapter, const wane_train
     return WANE_OK;
 }
 
-static wane_status begin(wane_trainer *trainer, const wane_method_settings *s,
-                         wane_adapter *continued, wane_error *err)
+wane_status wane_lora_begin(wane_trainer *trainer, const wane_method_settings *s,
+                            wane_adapter *continued, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_adapter *adapter = continued;
-    trainer->facts = (wane_adapter_facts){.alpha = s->alpha,
+    trainer->facts = (wane_adapter_facts){.form = wane_adapter_form_named(s->method->name),
+                                          .alpha = s->alpha,
                                           .dropout = s->dropout,
                                           .rslora = s->rslora,
                                           .rank = s->rank,
                                           .base_model = ""};
     if (continued) WANE_TRY(check_continued(continued, trainer, s, err));
     else
-        WANE_TRY(wane_adapter_new(&adapter, &trainer->model->parameters, trainer->train, s->rank,
-                                  scale_of(s), s->dropout, trainer->seed, trainer->stage, err));
+        WANE_TRY(wane_adapter_new(&adapter, s->method->term, &trainer->model->parameters,
+                                  trainer->train, s->rank, scale_of(s), s->dropout, trainer->seed,
+                                  trainer->stage, err));
     WANE_TRY(wane_trainer_make_gradients(trainer, adapter->floats, err));
     trainer->adapter = adapter;
     adapter = NULL;
@@ -69,37 +76,59 @@ done:
     return st;
 }
 
-static wane_status list_factors(wane_trainer *trainer, wane_trained *list, size_t *count,
-                                wane_error *err)
+/* One trained part of the factors on a weight: `name` follows the weight's. */
+static wane_status add(wane_trainer *trainer, wane_trained *list, size_t *count,
+                       const wane_factor *factor, const char *name, float *value, size_t offset,
+                       size_t numbers, wane_error *err)
 {
-    for (size_t f = 0; f < trainer->adapter->count; f++) {
-        const wane_factor *factor = &trainer->adapter->factor[f];
-        const char *weight = trainer->model->parameters.parameter[factor->parameter].name;
-        for (int half = 0; half < 2; half++) {
-            char *name = wane_arena_alloc(trainer->names, strlen(weight) + sizeof ".lora_A", 1);
-            if (!name) return wane_fail_memory(err, "train", "names");
-            (void)strcpy(name, weight);
-            (void)strcat(name, half ? ".lora_B" : ".lora_A");
-            size_t offset = half ? factor->b_offset : factor->a_offset;
-            list[(*count)++] =
-                (wane_trained){.name = name,
-                               .value = half ? factor->b : factor->a,
-                               .gradient = trainer->gradients + offset,
-                               .count = factor->rank * (half ? factor->rows : factor->cols),
-                               .decays = true};
-        }
-    }
+    const char *weight = trainer->model->parameters.parameter[factor->parameter].name;
+    char *whole = wane_arena_alloc(trainer->names, strlen(weight) + strlen(name) + 1, 1);
+    if (!whole) return wane_fail_memory(err, "train", "names");
+    (void)strcpy(whole, weight);
+    (void)strcat(whole, name);
+    list[(*count)++] = (wane_trained){.name = whole,
+                                      .value = value,
+                                      .gradient = trainer->gradients + offset,
+                                      .count = numbers,
+                                      .decays = true};
     return WANE_OK;
 }
 
-static void learned(wane_update_tensor *tensor, const wane_trainer *trainer,
-                    const wane_model *model, size_t parameter)
+wane_status wane_lora_list(wane_trainer *trainer, wane_trained *list, size_t *count,
+                           wane_error *err)
+{
+    wane_status st = WANE_OK;
+    for (size_t i = 0; i < trainer->adapter->count; i++) {
+        const wane_factor *f = &trainer->adapter->factor[i];
+        WANE_TRY(
+            add(trainer, list, count, f, ".lora_A", f->a, f->a_offset, f->rank * f->cols, err));
+        WANE_TRY(
+            add(trainer, list, count, f, ".lora_B", f->b, f->b_offset, f->rank * f->rows, err));
+        if (f->vector)
+            WANE_TRY(
+                add(trainer, list, count, f, ".vector", f->vector, f->vector_offset, f->rows, err));
+    }
+done:
+    return st;
+}
+
+void wane_lora_learned(wane_update_tensor *tensor, const wane_trainer *trainer,
+                       const wane_model *model, size_t parameter)
 {
     (void)model;
     const wane_adapter *adapter = trainer->adapter;
     const wane_factor *factor = &adapter->factor[adapter->of_parameter[parameter]];
     tensor->term = (wane_lowrank_term){
         .b = factor->b, .a = factor->a, .rank = factor->rank, .scale = factor->scale};
+    tensor->vector = factor->vector;
+}
+
+static wane_status merge(wane_pool *pool, const wane_update_tensor *tensor, float *weight,
+                         wane_error *err)
+{
+    (void)err;
+    wane_update_apply(pool, tensor, weight);
+    return WANE_OK;
 }
 
 /* "2r" (a multiple of the rank) or a number; twice the rank when nothing is said. */
@@ -128,7 +157,7 @@ static wane_status read_alpha(void *into, const wane_setting *setting, const wan
     return WANE_OK;
 }
 
-static const wane_setting lora[] = {
+const wane_setting wane_lora_entries[WANE_LORA_ENTRIES] = {
     {.name = "rank",
      .aliases = "r lora_r lora_rank",
      .type = WANE_SETTING_COUNT,
@@ -169,29 +198,32 @@ static const wane_setting lora[] = {
     WANE_TARGET_MODULES,
 };
 
-static const wane_method_settings usual = {.rank = 8, .alpha = 16};
+const wane_method_settings wane_lora_usual = {.rank = 8, .alpha = 16};
 
-static const wane_settings settings_of = {
+static const wane_settings lora = {
     .name = "lora",
     .help = "low-rank factors beside the frozen weights are trained (LoRA)",
-    .entries = lora,
-    .count = sizeof lora / sizeof *lora,
-    .defaults = &usual,
+    .entries = wane_lora_entries,
+    .count = WANE_LORA_ENTRIES,
+    .defaults = &wane_lora_usual,
 };
 
 const wane_method wane_method_lora = {
     .name = "lora",
     .help = "low-rank factors beside the linear weight matrices of the layers are trained",
     .number = 2,
-    .settings = &settings_of,
+    .settings = &lora,
     .learning_rate = 2e-4,
     .adapter = true,
-    .lowrank = true,
     .passes = 2, /* the gradients of inputs; those of factors cost little */
-    .bad = bad,
+    .term = &wane_low_rank,
+    .lowrank = true,
+    .stacks = true,
+    .bad = wane_lora_bad,
     .targets = wane_targets_linear,
-    .numbers = entries,
-    .begin = begin,
-    .list = list_factors,
-    .learned = learned,
+    .numbers = wane_lora_numbers,
+    .begin = wane_lora_begin,
+    .list = wane_lora_list,
+    .learned = wane_lora_learned,
+    .merge = merge,
 };

@@ -25,6 +25,17 @@ const wane_method *wane_method_named(const char *name)
     return NULL;
 }
 
+wane_status wane_method_of_update(const wane_method **out, const wane_update *update,
+                                  wane_error *err)
+{
+    const char *name = update->facts.form ? update->facts.form->name : "lora";
+    const wane_method *method = wane_method_named(name);
+    if (!update->lowrank || !method || !method->adapter)
+        return wane_fail(err, WANE_EINVAL, "update: adapter: no method trains its form, %s", name);
+    *out = method;
+    return WANE_OK;
+}
+
 const char *wane_method_artifact(const wane_method *method)
 {
     return method->adapter ? "adapter" : "tensors";

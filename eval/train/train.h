@@ -93,16 +93,21 @@ WANE_MUST_CHECK wane_status wane_trainer_save(const wane_trainer *trainer, const
 WANE_MUST_CHECK wane_status wane_trainer_load(wane_trainer *trainer, const char *path,
                                               const char *key, wane_error *err);
 
+/* A copy of the trainer's model with what was learned so far: of a method in place an equal one, of
+ * an adapter the merged one. Owned by the caller, free with wane_model_free. */
+WANE_MUST_CHECK wane_status wane_trainer_merged(wane_model **out, const wane_trainer *trainer,
+                                                wane_error *err);
+
 /* What was learned, as an update with names from the table (an adapter's factors, or the trained
  * tensors). Points into trainer and model: borrowed until they change. Free with
  * wane_update_free. */
 WANE_MUST_CHECK wane_status wane_trainer_update(wane_update *out, const wane_trainer *trainer,
                                                 const wane_model *model, wane_error *err);
 
-/* Applies an update to a model's weights with wane_update_apply, after checking every name, shape
- * and claim. An adapter on the embedding or the head of a tied model unties it (wane_model_untie):
- * each keeps the base's weight where the adapter is on the other alone, as peft computes it before
- * it merges. */
+/* Applies an update to a model's weights, tuned values with wane_update_apply and what an adapter
+ * has with its method's merge, after checking every name, shape and claim. An adapter on the
+ * embedding or the head of a tied model unties it (wane_model_untie): each keeps the base's weight
+ * where the adapter is on the other alone, as peft computes it before it merges. */
 WANE_MUST_CHECK wane_status wane_model_apply(wane_model *model, const wane_update *update,
                                              wane_pool *pool, wane_error *err);
 /* The adapter that an update's low-rank terms describe (ranks and scales may differ). Owned by the

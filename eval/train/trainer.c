@@ -46,7 +46,7 @@ wane_status wane_trainer_make_gradients(wane_trainer *trainer, size_t floats, wa
 
 static wane_status make_optimizer(wane_trainer *trainer, wane_error *err)
 {
-    size_t most = 2 * trainer->model->parameters.count + 1, count = 0;
+    size_t most = 3 * trainer->model->parameters.count + 1, count = 0;
     wane_status st = WANE_OK;
     wane_trained *list = wane_alloc(most, sizeof *list);
     if (!list) return wane_fail_memory(err, "train", "optimiser");

@@ -62,7 +62,9 @@ static wane_status check_name(reading *r, const wane_tensor *t)
             "read: %s: names of tensors as peft saves them are expected, " WANE_PEFT_PREFIX
             "MODULE.lora_A.weight; found %s, which does not begin so",
             r->path, t->name);
-    if (name.part == WANE_PEFT_UNKNOWN)
+    bool others =
+        name.part == WANE_PEFT_VECTOR && name.form != wane_peft_config_facts(r->config)->form;
+    if (name.part == WANE_PEFT_UNKNOWN || others)
         return wane_fail(r->err, WANE_EFORMAT,
                          "read: %s: %s: neither lora_A nor lora_B of a module; this version "
                          "cannot honour it",
@@ -196,6 +198,41 @@ static wane_status read_whole(reading *r, const wane_tensor *t, const wane_peft_
     return WANE_OK;
 }
 
+/* The vector beside the term on its module; of a module that has none it is left out as factors
+ * are. The tensors are in order. */
+static wane_status read_vector(reading *r, const wane_tensor *t, const wane_peft_name *name)
+{
+    char *module = NULL, *weight = NULL;
+    wane_status st = write_names(&module, &weight, r, name, "weight");
+    if (st != WANE_OK) return st;
+    const wane_update_tensor wanted = {.name = weight};
+    wane_update_tensor *term =
+        bsearch(&wanted, r->update->tensors, r->update->count, sizeof wanted, wane_update_by_name);
+    if (!term || term->data) return WANE_OK;
+    if (t->dimensions != 1 || t->shape[0] != term->rows)
+        return wane_fail(r->err, WANE_EFORMAT, "read: %s: %s: no vector of %zu numbers", r->path,
+                         t->name, term->rows);
+    return wane_update_memory_values(&term->vector, r->memory, t, r->err);
+}
+
+/* A form that has a vector has one beside every term. */
+static wane_status read_vectors(reading *r)
+{
+    const wane_adapter_form *form = wane_peft_config_facts(r->config)->form;
+    wane_status st = WANE_OK;
+    if (!form->vector) return WANE_OK;
+    for (size_t i = 0; i < wane_tensors_count(r->memory->tensors) && st == WANE_OK; i++) {
+        const wane_tensor *t = wane_tensors_at(r->memory->tensors, i);
+        wane_peft_name name = wane_peft_name_read(t->name);
+        if (name.part == WANE_PEFT_VECTOR) st = read_vector(r, t, &name);
+    }
+    for (size_t i = 0; i < r->update->count && st == WANE_OK; i++)
+        if (wane_update_is_term(&r->update->tensors[i]))
+            st = wane_fail(r->err, WANE_EFORMAT, "read: %s: %s: its %s is missing", r->path,
+                           r->update->tensors[i].name, form->vector);
+    return st;
+}
+
 static wane_status check_unique(const reading *r)
 {
     for (size_t i = 1; i < r->update->count; i++)
@@ -224,7 +261,8 @@ static wane_status read_parts(reading *r)
         const wane_tensor *t = wane_tensors_at(tensors, i);
         wane_peft_name name = wane_peft_name_read(t->name);
         if (is_a(name.part)) st = read_pair(r, t, &name);
-        else if (!is_factor(name.part)) st = read_whole(r, t, &name);
+        else if (!is_factor(name.part) && name.part != WANE_PEFT_VECTOR)
+            st = read_whole(r, t, &name);
     }
     if (st != WANE_OK) return st;
     if (r->pairs == 0)
@@ -233,7 +271,8 @@ static wane_status read_parts(reading *r)
                          "those of %s)",
                          r->path, r->first_untargeted);
     qsort(r->update->tensors, r->update->count, sizeof *r->update->tensors, wane_update_by_name);
-    return check_unique(r);
+    st = check_unique(r);
+    return st == WANE_OK ? read_vectors(r) : st;
 }
 
 /* peft loads no factors of a module that the configuration does not put any on. */

@@ -34,6 +34,9 @@ WANE_MUST_CHECK wane_status wane_peft_config_read(wane_peft_config **out, const 
 void wane_peft_config_free(wane_peft_config *config); /* NULL allowed */
 const wane_adapter_facts *wane_peft_config_facts(const wane_peft_config *config);
 
+/* The table of forms, by place from 0; NULL behind the last. The first has factors alone. */
+const wane_adapter_form *wane_peft_form_at(size_t place);
+
 /* One module, by its name in the model ("model.layers.0.self_attn.q_proj"). */
 typedef struct wane_peft_module {
     bool targeted; /* peft puts factors on it: target_modules, exclude_modules, modules_to_save,
@@ -75,6 +78,7 @@ bool wane_peft_targets_set(const wane_peft_targets *targets); /* whether target_
 /* How the file's tensors are named: base_model.model.MODULE and then
  *   .lora_A[.ADAPTER].weight, .lora_B[.ADAPTER].weight           factors
  *   .lora_embedding_A[.ADAPTER], .lora_embedding_B[.ADAPTER]     factors of an embedding
+ *   VECTOR[.ADAPTER]                                             of a form: its vector
  *   .modules_to_save[.ADAPTER].LEAF                              saved whole
  *   .base_layer.LEAF, .original_module.LEAF                      the base's own, a copy
  *   .LEAF                                                        saved whole, or a copy
@@ -84,6 +88,7 @@ typedef enum wane_peft_part {
     WANE_PEFT_B,
     WANE_PEFT_EMBEDDING_A,
     WANE_PEFT_EMBEDDING_B,
+    WANE_PEFT_VECTOR,
     WANE_PEFT_SAVED,
     WANE_PEFT_BASE,
     WANE_PEFT_PLAIN,
@@ -94,7 +99,8 @@ typedef struct wane_peft_name {
     wane_peft_part part;
     const char *module, *adapter, *leaf; /* in the name; leaf: to its end, NULL of factors */
     size_t module_length, adapter_length;
-    size_t letter; /* of factors: where in the name its A or B stands */
+    size_t letter;                 /* of factors: where in the name its A or B stands */
+    const wane_adapter_form *form; /* of a vector: whose it is */
 } wane_peft_name;
 
 wane_peft_name wane_peft_name_read(const char *name);

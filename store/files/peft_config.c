@@ -33,6 +33,32 @@ struct wane_peft_config {
     bool biases;
 };
 
+/* The forms of adapters, one line each. A form whose flag is refused below is not there yet: take
+ * it off that list. */
+static const wane_adapter_form forms[] = {
+    {.name = "lora", .flag = "use_dora", .set = false},
+};
+
+const wane_adapter_form *wane_peft_form_at(size_t place)
+{
+    return place < sizeof forms / sizeof *forms ? &forms[place] : NULL;
+}
+
+const wane_adapter_form *wane_adapter_form_named(const char *name)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (strcmp(forms[i].name, name) == 0) return &forms[i];
+    return NULL;
+}
+
+/* The form that the configuration says: one whose flag is set, else factors alone. */
+static const wane_adapter_form *form_of(const wane_json *root)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (forms[i].set && wane_json_truth(wane_json_get(root, forms[i].flag))) return &forms[i];
+    return &forms[0];
+}
+
 /* Keys that change what an adapter computes in ways this version does not have: refused where peft
  * takes them for set. */
 static const char *const refused[] = {"alora_invocation_tokens",
@@ -123,7 +149,8 @@ static wane_status check_key(const char *key, const wane_json *value, const list
         tell(l, key,
              set ? "is neither true nor false: taken as true, as peft takes it"
                  : "is neither true nor false: taken as false, as peft takes it");
-    else if (!LISTED(key, understood) && !LISTED(key, refused) && !LISTED(key, refused_objects)) {
+    else if (!LISTED(key, understood) && !LISTED(key, refused) && !LISTED(key, refused_objects) &&
+             !LISTED(key, flags)) {
         wane_error line;
         (void)wane_fail(&line, WANE_EFORMAT, "read: %s: unknown key %s is ignored", l->path, key);
         if (l->warning) l->warning(l->context, line.message);
@@ -263,6 +290,7 @@ static wane_status read_facts(wane_peft_config *config, const wane_json *root, b
     double rank = 8; /* PEFT's defaults */
     wane_adapter_facts *facts = &config->facts;
     wane_status st = WANE_OK;
+    facts->form = form_of(root);
     facts->alpha = 8;
     facts->fan_in_fan_out = wane_json_truth(wane_json_get(root, "fan_in_fan_out"));
     if (facts->fan_in_fan_out && !loose) {

@@ -27,7 +27,8 @@ static bool is_leaf(const char *text)
     return strcmp(text, "weight") == 0 || strcmp(text, "bias") == 0;
 }
 
-/* What follows the infix: [ADAPTER.]LEAF, or of an embedding's factors [.ADAPTER]. */
+/* What follows the infix: [ADAPTER.]LEAF, or of an embedding's factors and of vectors [.ADAPTER].
+ */
 static bool read_rest(wane_peft_name *out, const char *rest, bool factor, bool leaf)
 {
     const char *dot = strchr(rest, '.');
@@ -59,11 +60,29 @@ static void read_plain(wane_peft_name *out)
     out->leaf = dot + 1;
 }
 
+/* MODULE and the name of a form's vector. */
+static bool read_vector(wane_peft_name *out)
+{
+    const wane_adapter_form *form = NULL;
+    for (size_t i = 0; (form = wane_peft_form_at(i)); i++) {
+        const char *found = form->vector ? strstr(out->module, form->vector) : NULL;
+        if (!found || found < out->module + 2 || found[-1] != '.') continue;
+        if (!read_rest(out, found + strlen(form->vector), false, false)) return false;
+        out->part = WANE_PEFT_VECTOR;
+        out->module_length = (size_t)(found - out->module) - 1;
+        out->form = form;
+        return true;
+    }
+    return false;
+}
+
 wane_peft_name wane_peft_name_read(const char *name)
 {
     wane_peft_name out = {.part = WANE_PEFT_UNKNOWN};
     if (strncmp(name, prefix, sizeof prefix - 1) != 0) return out;
     out.module = name + sizeof prefix - 1;
+    wane_peft_name vector = out;
+    if (read_vector(&vector)) return vector;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         const char *infix = strstr(out.module, parts[i].infix);
         if (!infix || infix == out.module) continue;

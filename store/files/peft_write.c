@@ -138,13 +138,15 @@ wane_status wane_peft_config_write(wane_text *out, const wane_update *update, co
     wane_text_string(out, ",\n  \"modules_to_save\": ");
     write_saved(out, update);
     wane_text_printf(out, ",\n  \"peft_type\": \"LORA\",\n  \"r\": %zu,\n", facts->rank);
+    const wane_adapter_form *form = facts->form ? facts->form : wane_peft_form_at(0);
     st = write_pattern(out, update, true, path, err);
     if (st != WANE_OK) return st;
     if ((st = write_targets(out, update, path, err)) != WANE_OK) return st;
     wane_text_printf(out,
-                     "\n  ],\n  \"task_type\": \"%s\",\n  \"use_dora\": false,\n"
+                     "\n  ],\n  \"task_type\": \"%s\",\n  \"%s\": %s,\n"
                      "  \"use_rslora\": %s\n}\n",
-                     update->head ? "SEQ_CLS" : "CAUSAL_LM", facts->rslora ? "true" : "false");
+                     update->head ? "SEQ_CLS" : "CAUSAL_LM", form->flag,
+                     form->set ? "true" : "false", facts->rslora ? "true" : "false");
     return wane_text_check(out, "write", path, err);
 }
 
@@ -171,6 +173,19 @@ static wane_status add(writing *w, const char *name, size_t length, const char *
     w->sources[w->count++] = (wane_tensor_source){
         .name = whole, .data = data, .dimensions = cols ? 2 : 1, .shape = {rows, cols}};
     return WANE_OK;
+}
+
+/* MODULE.VECTOR of the form. */
+static wane_status add_vector(writing *w, const wane_update_tensor *t, const char *vector)
+{
+    size_t length = 0;
+    wane_status st = wane_peft_module_length(&length, t->name, w->path, w->err);
+    if (st != WANE_OK) return st;
+    char *suffix = wane_arena_alloc(w->arena, strlen(vector) + 2, 1);
+    if (!suffix) return wane_fail_memory(w->err, "write", w->path);
+    suffix[0] = '.';
+    (void)strcpy(suffix + 1, vector);
+    return add(w, t->name, length, suffix, t->vector, t->rows, 0);
 }
 
 static wane_status add_factors(writing *w, const wane_update_tensor *t)
@@ -219,11 +234,12 @@ static wane_status write_factors(const wane_update *update, const char *path, wa
     static const char *const metadata[] = {"format", "pt"};
     wane_status st = WANE_OK;
     writing w = {.arena = wane_arena_new(), .path = path, .err = err};
-    if (w.arena) w.sources = wane_arena_alloc(w.arena, 2 * update->count + 1, sizeof *w.sources);
+    if (w.arena) w.sources = wane_arena_alloc(w.arena, 3 * update->count + 1, sizeof *w.sources);
     if (!w.sources) WANE_TRY(wane_fail_memory(err, "write", path));
     for (size_t i = 0; i < update->count; i++) {
         const wane_update_tensor *t = &update->tensors[i];
         WANE_TRY(t->data ? add_whole(&w, update, t) : add_factors(&w, t));
+        if (t->vector) WANE_TRY(add_vector(&w, t, update->facts.form->vector));
     }
     if (update->head)
         w.sources[w.count++] =

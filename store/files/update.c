@@ -152,7 +152,8 @@ wane_status wane_update_save(const wane_update *update, const char *path, wane_e
     for (size_t i = 0; i < update->count; i++) {
         const wane_update_tensor *t = &update->tensors[i];
         bool factors = update->lowrank && t->term.a && t->term.b && t->term.rank > 0;
-        if (!factors && !t->data)
+        bool vector = update->facts.form && update->facts.form->vector;
+        if ((!factors && !t->data) || (t->vector != NULL) != (factors && !t->data && vector))
             return wane_fail(err, WANE_EINVAL, "write: %s: %s: does not fit the update's form",
                              path, t->name);
     }
@@ -202,6 +203,11 @@ bool wane_update_claim_holds(const wane_update_claim *claim, const float *weight
         if (!(difference <= claim->unit * fabs(w) + 1e-6 * largest)) return false;
     }
     return true;
+}
+
+bool wane_update_is_term(const wane_update_tensor *tensor)
+{
+    return !tensor->data && !tensor->vector;
 }
 
 void wane_update_apply(wane_pool *pool, const wane_update_tensor *tensor, float *weight)

@@ -24,6 +24,7 @@ typedef struct wane_update_tensor {
     const char *name;  /* full tensor name of the model, "model.layers.0.self_attn.q_proj.weight" */
     size_t rows, cols; /* outputs x inputs; cols = 1 for a vector */
     wane_lowrank_term term; /* term.scale: alpha / r, or alpha / sqrt(r) under rsLoRA */
+    const float *vector;    /* beside a term, `rows` numbers, of forms that have one; or NULL */
     const float *data;      /* rows * cols */
     bool embedding; /* a term kept as peft's lora_embedding_A and _B, which are transposed */
     bool own; /* of an adapter's values: the module keeps them to itself (modules_to_save) when
@@ -39,8 +40,21 @@ typedef struct wane_update_claim {
     double unit; /* largest relative error that the type it is kept in makes; 0 for F32 and F64 */
 } wane_update_claim;
 
+/* A form of adapters: what tells it from others in peft's files, and what it keeps beside factors.
+ * A line of a table (peft_config.c). Its name is that of the method that trains it. */
+typedef struct wane_adapter_form {
+    const char *name;
+    const char *flag; /* key of adapter_config.json that is `set` in this form alone */
+    bool set;
+    const char *vector; /* what stands behind the module in the name of the vector that is kept for
+                           each weight, a number for each output; NULL: factors are all */
+} wane_adapter_form;
+/* NULL: there is none of that name. "lora": factors alone. */
+const wane_adapter_form *wane_adapter_form_named(const char *name);
+
 /* What an adapter's file says beside its factors. */
 typedef struct wane_adapter_facts {
+    const wane_adapter_form *form; /* a constant; NULL: factors alone */
     double alpha;
     double dropout;
     bool rslora;
@@ -52,8 +66,8 @@ typedef struct wane_adapter_facts {
 
 typedef struct wane_update {
     size_t count;
-    wane_update_tensor *tensors; /* by name, no name twice; of an adapter terms, and the values of
-                                    what was saved whole (modules_to_save, biases) */
+    wane_update_tensor *tensors; /* by name, no name twice; of an adapter terms (with vectors), and
+                                    the values of what was saved whole (modules_to_save, biases) */
     bool lowrank;                /* an adapter */
     wane_update_claim *claims;   /* of an adapter */
     size_t claim_count;
@@ -119,13 +133,19 @@ bool wane_update_lacks_whole(const wane_update *update, const char *weight);
  * the claim's type and 1e-6 of the largest weight, which merging in another order makes. */
 bool wane_update_claim_holds(const wane_update_claim *claim, const float *weight);
 
+/* Whether the change that the tensor makes is its term, no more: neither saved whole nor of a form
+ * that has a vector beside it. */
+bool wane_update_is_term(const wane_update_tensor *tensor);
+
 /* weight (rows x cols, in place) becomes weight + scale * B A, or the tuned values. This one
- * function is how wane merges, whenever it merges: same bits for any number of threads. */
+ * function is how wane merges, whenever it merges: same bits for any number of threads. What a
+ * vector does on top is its method's (wane_model_apply). */
 void wane_update_apply(wane_pool *pool, const wane_update_tensor *tensor, float *weight);
 
 /* One adapter that does what `count` adapters added to the same weights do: factors side by side,
- * ranks summed, nothing rounded; the head is the last one's, borrowed from it. They must be on the
- * same weights with the same scales (WANE_EINVAL otherwise). Free with wane_update_free. */
+ * ranks summed, nothing rounded; the head is the last one's, borrowed from it. They must be of
+ * factors alone, on the same weights with the same scales (WANE_EINVAL otherwise). Free with
+ * wane_update_free. */
 WANE_MUST_CHECK wane_status wane_update_stack(wane_update *out, const wane_update *list,
                                               size_t count, wane_error *err);
 

@@ -26,6 +26,9 @@ static wane_status check(const wane_update *list, size_t count, wane_error *err)
             if (first->data || (other && other->data))
                 return wane_fail(err, WANE_EINVAL, "stack: adapter %zu: %s: is saved whole", i + 1,
                                  first->name);
+            if (first->vector || (other && other->vector))
+                return wane_fail(err, WANE_EINVAL, "stack: adapter %zu: %s: has more than factors",
+                                 i + 1, first->name);
             if (!other || other->rows != first->rows || other->cols != first->cols)
                 return wane_fail(err, WANE_EINVAL, "stack: adapter %zu: %s: not as in the first",
                                  i + 1, first->name);

@@ -13,6 +13,7 @@
 
 #include "eval/compute/kernels.h"
 #include "eval/model/pass.h"
+#include "eval/model/term.h"
 #include "store/base/blas.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
@@ -221,7 +222,7 @@ static void bench(work *w, const char *shape, const char *what, bool training, s
     if (rank) {
         bool *target = wane_alloc(table->count, sizeof *target);
         for (size_t i = 0; i < table->count; i++) target[i] = table->parameter[i].linear;
-        must(wane_adapter_new(&w->adapter, table, target, rank, 2, dropout, 1, 1, &err), &err);
+        must(wane_adapter_new(&w->adapter, &wane_low_rank, table, target, rank, 2, dropout, 1, 1, &err), &err);
         wane_free(target);
     }
     float *block =

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "eval/model/term.h"
 #include "tests/numeric/model/pass_case.h"
 
 #include <math.h>
@@ -70,7 +71,7 @@ wane_adapter *make_adapter(const wane_model *model, const char *word, size_t ran
     bool *target = wane_alloc(table->count, sizeof *target);
     for (size_t i = 0; i < table->count; i++)
         target[i] = table->parameter[i].linear && strstr(table->parameter[i].name, word);
-    CHECK_OK(wane_adapter_new(&adapter, table, target, rank, 1.5, dropout, 1, 1, &err));
+    CHECK_OK(wane_adapter_new(&adapter, &wane_low_rank, table, target, rank, 1.5, dropout, 1, 1, &err));
     wane_random where = {.seed = 8, .purpose = WANE_RANDOM_TEST, .tensor = 99};
     for (size_t f = 0; f < adapter->count; f++, where.step++)
         wane_random_normal_fill(adapter->factor[f].b, adapter->factor[f].rows * rank, 0.3, &where);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "eval/model/adapter.h"
+#include "eval/model/term.h"
 #include "store/base/memory.h"
 #include "tests/support/support.h"
 
@@ -27,8 +28,8 @@ static void factors_follow_the_table(void **state)
     bool *target = wane_alloc(p.count, sizeof *target);
     for (size_t i = 0; i < p.count; i++) target[i] = p.parameter[i].linear;
     wane_adapter *a = NULL, *b = NULL;
-    CHECK_OK(wane_adapter_new(&a, &p, target, 3, 2.5, 0.1, 5, 2, &err));
-    CHECK_OK(wane_adapter_new(&b, &p, target, 3, 2.5, 0.1, 5, 2, &err));
+    CHECK_OK(wane_adapter_new(&a, &wane_low_rank, &p, target, 3, 2.5, 0.1, 5, 2, &err));
+    CHECK_OK(wane_adapter_new(&b, &wane_low_rank, &p, target, 3, 2.5, 0.1, 5, 2, &err));
     assert_int_equal(a->count, 14);
     assert_memory_equal(a->block, b->block, a->floats * sizeof(float));
     size_t numbers = 0, before = 0;
@@ -59,7 +60,7 @@ static void factors_follow_the_table(void **state)
     assert_int_equal(a->numbers, numbers);
     assert_true(memcmp(a->factor[0].a, a->factor[1].a, 3 * 8 * sizeof(float)) != 0);
     wane_adapter_free(b);
-    CHECK_OK(wane_adapter_new(&b, &p, target, 3, 2.5, 0.1, 5, 3, &err));
+    CHECK_OK(wane_adapter_new(&b, &wane_low_rank, &p, target, 3, 2.5, 0.1, 5, 3, &err));
     assert_true(memcmp(a->block, b->block, 96) != 0); /* another stage draws other numbers */
     wane_adapter_free(b);
     wane_adapter_free(a);
@@ -76,19 +77,19 @@ static void senseless_adapters_are_refused(void **state)
     CHECK_OK(wane_parameters_plan(&p, &tiny, &err));
     bool *target = wane_alloc(p.count, sizeof *target);
     wane_adapter *a = NULL;
-    CHECK_FAILS(wane_adapter_new(&a, &p, target, 2, 1, 0, 1, 1, &err), WANE_EINVAL, "none");
+    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 2, 1, 0, 1, 1, &err), WANE_EINVAL, "none");
     size_t k = (size_t)wane_parameters_find(&p, "model.layers.1.self_attn.k_proj.weight");
     target[k] = true;
-    CHECK_FAILS(wane_adapter_new(&a, &p, target, 0, 1, 0, 1, 1, &err), WANE_EINVAL, "rank");
-    CHECK_FAILS(wane_adapter_new(&a, &p, target, 5, 1, 0, 1, 1, &err), WANE_EINVAL, "4 x 8");
-    CHECK_FAILS(wane_adapter_new(&a, &p, target, 2, NAN, 0, 1, 1, &err), WANE_EINVAL, "scale");
-    CHECK_FAILS(wane_adapter_new(&a, &p, target, 2, 1, 1.0, 1, 1, &err), WANE_EINVAL, "dropout");
+    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 0, 1, 0, 1, 1, &err), WANE_EINVAL, "rank");
+    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 5, 1, 0, 1, 1, &err), WANE_EINVAL, "4 x 8");
+    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 2, NAN, 0, 1, 1, &err), WANE_EINVAL, "scale");
+    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 2, 1, 1.0, 1, 1, &err), WANE_EINVAL, "dropout");
     target[0] = true;
-    CHECK_FAILS(wane_adapter_new(&a, &p, target, 2, 1, 0, 1, 1, &err), WANE_EINVAL, "embed_tokens");
+    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 2, 1, 0, 1, 1, &err), WANE_EINVAL, "embed_tokens");
     target[0] = false;
-    for (long n = 0; n < 4; n++) {
+    for (long n = 0; n < 6; n++) {
         wane_memory_fail_after(n);
-        assert_int_equal(wane_adapter_new(&a, &p, target, 2, 1, 0, 1, 1, &err), WANE_ENOMEM);
+        assert_int_equal(wane_adapter_new(&a, &wane_low_rank, &p, target, 2, 1, 0, 1, 1, &err), WANE_ENOMEM);
         wane_memory_fail_after(-1);
     }
     assert_null(a);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "eval/model/term.h"
 #include "eval/plan/plan.h"
 #include "eval/run/gates.h"
 #include "eval/stages/gate.h"
@@ -72,7 +73,7 @@ static void adapter_not_zero_at_the_start(void **state)
     bool *target = wane_alloc(table->count, sizeof *target);
     assert_non_null(target);
     for (size_t i = 0; i < table->count; i++) target[i] = table->parameter[i].linear;
-    CHECK_OK(wane_adapter_new(&adapter, table, target, 2, 2.0, 0, 0, 1, &err));
+    CHECK_OK(wane_adapter_new(&adapter, &wane_low_rank, table, target, 2, 2.0, 0, 0, 1, &err));
     wane_free(target);
     CHECK_OK(wane_probe_take(&before, &at.work, at.inputs->base, NULL, &err));
     CHECK_OK(wane_probe_take(&with, &at.work, at.inputs->base, adapter, &err));
