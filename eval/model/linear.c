@@ -106,7 +106,7 @@ static size_t touching(const wane_linear *l, wane_slot slot, size_t i, size_t co
     return j - i;
 }
 
-void wane_linear_forward(const wane_linear *l, wane_slot slot, size_t count, const float *x,
+static void forward_into(const wane_linear *l, wane_slot slot, size_t count, const float *x,
                          float *y, size_t ldy, bool accumulate)
 {
     const wane_pass *pass = l->pass;
@@ -127,6 +127,25 @@ void wane_linear_forward(const wane_linear *l, wane_slot slot, size_t count, con
         if (pass->observed) wane_observe_linear(l, s, x);
         if (pass->adapter) terms_forward(l, s, x, y, ldy);
     }
+}
+
+void wane_linear_forward(const wane_linear *l, wane_slot slot, size_t count, const float *x,
+                         float *y, size_t ldy, bool accumulate)
+{
+    const wane_pass *pass = l->pass;
+    if (!accumulate || !pass->adapter || !pass->adapter->term->whole) {
+        forward_into(l, slot, count, x, y, ldy, accumulate);
+        return;
+    }
+    size_t outputs = 0;
+    for (size_t i = 0; i < count; i++)
+        outputs += wane_slot_rows(&pass->config, (wane_slot)(slot + i));
+    wane_linear apart = *l;
+    float *made = l->scratch;
+    apart.scratch = wane_term_behind(made, l->rows * outputs);
+    forward_into(&apart, slot, count, x, made, outputs, false);
+    for (size_t r = 0; r < l->rows; r++)
+        pass->kernels->add(outputs, made + r * outputs, y + r * ldy);
 }
 
 void wane_linear_backward(const wane_linear *l, wane_slot slot, size_t count, const float *dy,

@@ -98,6 +98,7 @@ static size_t scratch_floats(const wane_config *c, const wane_pass_limits *limit
     size_t rows = tile * (c->width + 3 * c->hidden);
     const wane_term *term = limits->term ? limits->term : &wane_low_rank;
     if (rank) rows += term->scratch(tile, rank, widest);
+    if (rank && term->whole) rows += tile * widest + WANE_LANES; /* of linear.c */
     size_t keys = least(limits->tokens, c->context);
     size_t attention = wane_attention_scratch(c->head_width, keys, limits->training);
     size_t strips = 128 * (rank > 64 ? rank : 64); /* of gradients.c */

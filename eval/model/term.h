@@ -39,6 +39,9 @@ struct wane_term {
     void (*prepare)(const wane_adapter *adapter, const wane_model *model, wane_pool *pool,
                     float *scratch, size_t floats);
     size_t derived; /* numbers of factor->derived per output */
+    /* Whether forward needs y to be the layer's output alone; else it only adds to y, and y may
+     * hold the residual stream too. */
+    bool whole;
     /* y (stride ldy) becomes the output with the term; x rows x inputs, not dropped yet. */
     void (*forward)(const wane_term_rows *rows, const float *x, float *y, size_t ldy);
     /* Given dy (stride lddy), the gradient of what forward has left in y: dx += what x's gradient

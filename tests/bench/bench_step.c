@@ -222,7 +222,9 @@ static void bench(work *w, const char *shape, const char *what, bool training, s
     if (rank) {
         bool *target = wane_alloc(table->count, sizeof *target);
         for (size_t i = 0; i < table->count; i++) target[i] = table->parameter[i].linear;
-        must(wane_adapter_new(&w->adapter, &wane_low_rank, table, target, rank, 2, dropout, 1, 1, &err), &err);
+        must(wane_adapter_new(&w->adapter, &wane_low_rank, table, target, rank, 2, dropout, 1, 1,
+                              &err),
+             &err);
         wane_free(target);
     }
     float *block =

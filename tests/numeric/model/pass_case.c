@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "eval/model/term.h"
 #include "tests/numeric/model/pass_case.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "eval/model/term.h"
 #include "store/base/memory.h"
 #include "tests/support/support.h"
 
@@ -71,7 +71,8 @@ wane_adapter *make_adapter(const wane_model *model, const char *word, size_t ran
     bool *target = wane_alloc(table->count, sizeof *target);
     for (size_t i = 0; i < table->count; i++)
         target[i] = table->parameter[i].linear && strstr(table->parameter[i].name, word);
-    CHECK_OK(wane_adapter_new(&adapter, &wane_low_rank, table, target, rank, 1.5, dropout, 1, 1, &err));
+    CHECK_OK(
+        wane_adapter_new(&adapter, &wane_low_rank, table, target, rank, 1.5, dropout, 1, 1, &err));
     wane_random where = {.seed = 8, .purpose = WANE_RANDOM_TEST, .tensor = 99};
     for (size_t f = 0; f < adapter->count; f++, where.step++)
         wane_random_normal_fill(adapter->factor[f].b, adapter->factor[f].rows * rank, 0.3, &where);
@@ -89,8 +90,8 @@ float *gradients_of(const plan *p, double *loss)
                                .targets = p->batch->targets,
                                .training = true,
                                .train_weights = p->train != NULL,
-                               .adapter_floats_rank = p->adapter ? p->adapter->factor[0].rank : 0,
                                .frozen_layers = p->frozen};
+    wane_pass_limits_adapter(&limits, p->adapter);
     if (p->threads) CHECK_OK(wane_pool_new(&pool, p->threads, &err));
     CHECK_OK(wane_pass_new(&pass, &p->model->config, &limits, pool, &err));
     size_t floats = p->train ? p->model->parameters.floats : p->adapter->floats;
@@ -110,10 +111,9 @@ float *nll_of(const wane_model *model, const wane_adapter *adapter, const wane_b
     wane_error err;
     wane_pool *pool = NULL;
     wane_pass *pass = NULL;
-    wane_pass_limits limits = {.tokens = batch->tokens,
-                               .sequences = batch->sequences,
-                               .targets = batch->targets,
-                               .adapter_floats_rank = adapter ? adapter->factor[0].rank : 0};
+    wane_pass_limits limits = {
+        .tokens = batch->tokens, .sequences = batch->sequences, .targets = batch->targets};
+    wane_pass_limits_adapter(&limits, adapter);
     if (threads) CHECK_OK(wane_pool_new(&pool, threads, &err));
     CHECK_OK(wane_pass_new(&pass, &model->config, &limits, pool, &err));
     float *nll = wane_alloc(batch->targets, sizeof *nll);

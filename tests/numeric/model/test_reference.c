@@ -92,7 +92,8 @@ static wane_adapter *open_adapter(const char *name, const wane_model *model, ref
     }
     float *scale = reference_values(c, "scale", NULL), *rank = reference_values(c, "rank", NULL);
     wane_adapter *adapter = NULL;
-    CHECK_OK(wane_adapter_new(&adapter, &wane_low_rank, table, target, (size_t)rank[0], scale[0], 0, 1, 1, &err));
+    CHECK_OK(wane_adapter_new(&adapter, &wane_low_rank, table, target, (size_t)rank[0], scale[0], 0,
+                              1, 1, &err));
     for (size_t f = 0; f < adapter->count; f++) {
         wane_factor *factor = &adapter->factor[f];
         const char *full = table->parameter[factor->parameter].name;

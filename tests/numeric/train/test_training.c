@@ -312,7 +312,8 @@ static void dropout_masks_are_fair(void **state)
     bool *target = wane_alloc(model->parameters.count, sizeof *target);
     for (size_t i = 0; i < model->parameters.count; i++)
         target[i] = model->parameters.parameter[i].role == WANE_ROLE_DOWN;
-    CHECK_OK(wane_adapter_new(&adapter, &wane_low_rank, &model->parameters, target, 2, 2, rate, 1, 0, &err));
+    CHECK_OK(wane_adapter_new(&adapter, &wane_low_rank, &model->parameters, target, 2, 2, rate, 1,
+                              0, &err));
     const wane_batch *batch = &batches[0].batch;
     wane_pass_limits limits = {.tokens = batch->tokens,
                                .sequences = batch->sequences,

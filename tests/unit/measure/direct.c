@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "eval/model/term.h"
 #include "tests/unit/measure/direct.h"
 
 #include <math.h>
 
+#include "eval/model/term.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
 #include "tests/support/support.h"
@@ -37,7 +37,8 @@ wane_adapter *direct_adapter(const wane_model *model)
     assert_true(model->parameters.count <= 64);
     for (size_t i = 0; i < model->parameters.count; i++)
         target[i] = model->parameters.parameter[i].linear;
-    CHECK_OK(wane_adapter_new(&adapter, &wane_low_rank, &model->parameters, target, 2, 0.7, 0, 5, 1, &err));
+    CHECK_OK(wane_adapter_new(&adapter, &wane_low_rank, &model->parameters, target, 2, 0.7, 0, 5, 1,
+                              &err));
     wane_random where = {.seed = 9, .purpose = WANE_RANDOM_TEST};
     wane_random_normal_fill(adapter->block, adapter->floats, 0.3, &where);
     return adapter;

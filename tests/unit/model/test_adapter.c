@@ -77,19 +77,26 @@ static void senseless_adapters_are_refused(void **state)
     CHECK_OK(wane_parameters_plan(&p, &tiny, &err));
     bool *target = wane_alloc(p.count, sizeof *target);
     wane_adapter *a = NULL;
-    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 2, 1, 0, 1, 1, &err), WANE_EINVAL, "none");
+    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 2, 1, 0, 1, 1, &err), WANE_EINVAL,
+                "none");
     size_t k = (size_t)wane_parameters_find(&p, "model.layers.1.self_attn.k_proj.weight");
     target[k] = true;
-    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 0, 1, 0, 1, 1, &err), WANE_EINVAL, "rank");
-    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 5, 1, 0, 1, 1, &err), WANE_EINVAL, "4 x 8");
-    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 2, NAN, 0, 1, 1, &err), WANE_EINVAL, "scale");
-    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 2, 1, 1.0, 1, 1, &err), WANE_EINVAL, "dropout");
+    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 0, 1, 0, 1, 1, &err), WANE_EINVAL,
+                "rank");
+    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 5, 1, 0, 1, 1, &err), WANE_EINVAL,
+                "4 x 8");
+    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 2, NAN, 0, 1, 1, &err),
+                WANE_EINVAL, "scale");
+    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 2, 1, 1.0, 1, 1, &err),
+                WANE_EINVAL, "dropout");
     target[0] = true;
-    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 2, 1, 0, 1, 1, &err), WANE_EINVAL, "embed_tokens");
+    CHECK_FAILS(wane_adapter_new(&a, &wane_low_rank, &p, target, 2, 1, 0, 1, 1, &err), WANE_EINVAL,
+                "embed_tokens");
     target[0] = false;
     for (long n = 0; n < 6; n++) {
         wane_memory_fail_after(n);
-        assert_int_equal(wane_adapter_new(&a, &wane_low_rank, &p, target, 2, 1, 0, 1, 1, &err), WANE_ENOMEM);
+        assert_int_equal(wane_adapter_new(&a, &wane_low_rank, &p, target, 2, 1, 0, 1, 1, &err),
+                         WANE_ENOMEM);
         wane_memory_fail_after(-1);
     }
     assert_null(a);

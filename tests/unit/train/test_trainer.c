@@ -142,7 +142,8 @@ static void a_continued_adapter_must_fit(void **state)
     bool *target = wane_alloc(model->parameters.count, sizeof *target);
     for (size_t i = 0; i < model->parameters.count; i++)
         target[i] = model->parameters.parameter[i].linear;
-    CHECK_OK(wane_adapter_new(&adapter, &wane_low_rank, &model->parameters, target, 3, 2, 0, 1, 0, &err));
+    CHECK_OK(wane_adapter_new(&adapter, &wane_low_rank, &model->parameters, target, 3, 2, 0, 1, 0,
+                              &err));
     wane_free(target);
     wane_method_settings full = {.method = &wane_method_full};
     CHECK_FAILS(wane_trainer_new(&trainer, model, &full, &t, adapter, 0, 0, NULL, &err),
