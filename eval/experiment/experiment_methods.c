@@ -20,7 +20,7 @@ static size_t method_count(void)
 
 static const char *kind_name(size_t i)
 {
-    if (i < method_count()) return wane_method_at(i)->name;
+    if (i < method_count()) return wane_method_at(i)->settings->name;
     return i == method_count() ? wane_given_settings.name : NULL;
 }
 
@@ -114,7 +114,7 @@ static void print_kind(wane_text *out, const wane_setting *setting, const void *
 {
     const wane_run_config *c = of;
     (void)setting;
-    wane_text_string(out, c->given ? wane_given_settings.name : c->settings.method->name);
+    wane_text_string(out, c->given ? wane_given_settings.name : c->settings.method->settings->name);
 }
 
 static wane_status read_name(void *into, const wane_setting *setting, const wane_yaml *node,

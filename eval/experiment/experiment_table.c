@@ -490,10 +490,14 @@ static const wane_setting root[] = {
 static wane_status settle(void *into, const wane_setting_reader *reader, wane_error *err)
 {
     wane_experiment *x = into;
-    (void)reader;
-    (void)err;
-    for (size_t c = 0; c < x->config_count; c++)
+    for (size_t c = 0; c < x->config_count; c++) {
+        const wane_method *method = x->configs[c].settings.method;
         x->configs[c].settings.linear_head = x->head != WANE_HEAD_VERBALIZER;
+        if (method && method->adapter && !method->stacks && x->policy == WANE_POLICY_STACK)
+            return wane_yaml_fail(wane_yaml_get(reader->map, "protocol"), err,
+                                  "adapter: stack: those of %s do not add up: merge or continue",
+                                  x->configs[c].name);
+    }
     return WANE_OK;
 }
 

@@ -235,7 +235,7 @@ static wane_status store_run(wane_plan *plan, wane_plan_run *run, wane_results *
                         .experiment = plan->experiment,
                         .name = run->name,
                         .method = c->name,
-                        .kind = c->given ? "given" : c->settings.method->name,
+                        .kind = c->given ? "given" : c->settings.method->settings->name,
                         .rank = factors ? (int64_t)c->settings.rank : WANE_NULL,
                         .alpha = factors ? c->settings.alpha : NAN,
                         .learning_rate = c->given ? NAN : c->training.learning_rate,

@@ -49,7 +49,7 @@ wane_status wane_trainer_freeze(wane_trainer *trainer, wane_adapter *frozen, wan
                          "train: stack: an adapter can be frozen below a fresh one alone");
     if (!trainer->method->stacks || frozen->term != trainer->adapter->term)
         return wane_fail(err, WANE_EINVAL, "train: stack: adapters of %s do not add up to one",
-                         trainer->method->name);
+                         trainer->method->settings->name);
     trainer->frozen = frozen;
     trainer->adapter->frozen = frozen;
     return WANE_OK;

@@ -36,12 +36,12 @@ typedef struct wane_method_settings {
 } wane_method_settings;
 
 struct wane_method {
-    const char *name;              /* in the experiment file and the database */
-    const char *help;              /* one line */
-    int number;                    /* in the key of a stage: its own for ever */
-    const wane_settings *settings; /* on a wane_method_settings: what it takes beside those of every
-                                      method; their keys are in that of a stage */
-    double learning_rate;          /* where none is given */
+    /* Its name (in the experiment file and the database), a line of help, and what it takes beside
+     * the settings of every method: a table on a wane_method_settings. What it says of keys is in
+     * that of a stage. */
+    const wane_settings *settings;
+    int number;           /* in the key of a stage: its own for ever */
+    double learning_rate; /* where none is given */
     /* Whether it trains an adapter beside the weights, which protocol.adapter says the fate of and
      * which a stage leaves as "adapter"; else the weights themselves in place: a stage leaves
      * "tensors", all that its run has changed since the base. */

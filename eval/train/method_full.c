@@ -64,10 +64,8 @@ static const wane_settings full = {
 };
 
 const wane_method wane_method_full = {
-    .name = "full",
-    .help = "every parameter of the model is trained",
-    .number = 0,
     .settings = &full,
+    .number = 0,
     .learning_rate = 1e-5,
     .passes = 3, /* the gradients of inputs, and those of weights */
     .bad = nothing_bad,
@@ -88,10 +86,8 @@ static const wane_settings matrices = {
 };
 
 const wane_method wane_method_full_matrices = {
-    .name = "full-matrices",
-    .help = "the linear weight matrices of the layers are trained, those that lora adapts",
-    .number = 1,
     .settings = &matrices,
+    .number = 1,
     .learning_rate = 1e-5,
     .passes = 3,
     .bad = nothing_bad,

@@ -57,12 +57,13 @@ wane_status wane_lora_begin(wane_trainer *trainer, const wane_method_settings *s
 {
     wane_status st = WANE_OK;
     wane_adapter *adapter = continued;
-    trainer->facts = (wane_adapter_facts){.form = wane_adapter_form_named(s->method->name),
-                                          .alpha = s->alpha,
-                                          .dropout = s->dropout,
-                                          .rslora = s->rslora,
-                                          .rank = s->rank,
-                                          .base_model = ""};
+    trainer->facts =
+        (wane_adapter_facts){.form = wane_adapter_form_named(s->method->settings->name),
+                             .alpha = s->alpha,
+                             .dropout = s->dropout,
+                             .rslora = s->rslora,
+                             .rank = s->rank,
+                             .base_model = ""};
     if (continued) WANE_TRY(check_continued(continued, trainer, s, err));
     else
         WANE_TRY(wane_adapter_new(&adapter, s->method->term, &trainer->model->parameters,
@@ -209,10 +210,8 @@ static const wane_settings lora = {
 };
 
 const wane_method wane_method_lora = {
-    .name = "lora",
-    .help = "low-rank factors beside the linear weight matrices of the layers are trained",
-    .number = 2,
     .settings = &lora,
+    .number = 2,
     .learning_rate = 2e-4,
     .adapter = true,
     .passes = 2, /* the gradients of inputs; those of factors cost little */

@@ -21,7 +21,7 @@ const wane_method *wane_method_at(size_t place)
 const wane_method *wane_method_named(const char *name)
 {
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-        if (strcmp(methods[i]->name, name) == 0) return methods[i];
+        if (strcmp(methods[i]->settings->name, name) == 0) return methods[i];
     return NULL;
 }
 

@@ -23,6 +23,14 @@ static const struct {
 };
 enum { KNOWN = sizeof known / sizeof *known };
 
+static bool takes(const wane_method *method, const char *key)
+{
+    bool found = false;
+    for (size_t i = 0; i < method->settings->count; i++)
+        found = found || strcmp(method->settings->entries[i].name, key) == 0;
+    return found;
+}
+
 static void names_and_numbers_are_for_ever(void **state)
 {
     (void)state;
@@ -31,8 +39,8 @@ static void names_and_numbers_are_for_ever(void **state)
         assert_non_null(method);
         assert_int_equal(method->number, known[i].number);
         assert_string_equal(wane_method_artifact(method), known[i].artifact);
-        assert_int_equal(wane_method_takes(method, "target_modules"), known[i].limited);
-        assert_int_equal(wane_method_takes(method, "rank"), known[i].factors);
+        assert_int_equal(takes(method, "target_modules"), known[i].limited);
+        assert_int_equal(takes(method, "rank"), known[i].factors);
     }
     assert_null(wane_method_named("given"));
     assert_null(wane_method_named("lor"));
@@ -44,11 +52,10 @@ static void entries_are_whole_and_differ(void **state)
     size_t count = 0;
     for (; wane_method_at(count); count++) {
         const wane_method *method = wane_method_at(count);
-        assert_ptr_equal(wane_method_named(method->name), method);
-        assert_true(method->help && method->keys && method->learning_rate > 0);
+        assert_ptr_equal(wane_method_named(method->settings->name), method);
+        assert_true(method->settings->help && method->learning_rate > 0);
         assert_true(method->bad && method->targets && method->numbers && method->begin &&
                     method->list && method->learned);
-        assert_true((method->refused != NULL) == (method->why != NULL));
         assert_true(method->adapter == (method->term != NULL));
         assert_true(method->adapter == (method->merge != NULL));
         assert_true(method->adapter || (!method->lowrank && !method->stacks));
@@ -57,7 +64,7 @@ static void entries_are_whole_and_differ(void **state)
             const wane_method *found = NULL;
             wane_error err;
             wane_update update = {.lowrank = true,
-                                  .facts.form = wane_adapter_form_named(method->name)};
+                                  .facts.form = wane_adapter_form_named(method->settings->name)};
             assert_non_null(update.facts.form);
             CHECK_OK(wane_method_of_update(&found, &update, &err));
             assert_ptr_equal(found, method);
@@ -95,6 +102,7 @@ static void no_gradient(const wane_term_rows *rows, const float *x, const float 
 }
 
 static wane_term idle; /* plain LoRA's with a vector */
+static wane_settings odd_settings;
 static wane_method odd;
 
 static wane_status begin_odd(wane_trainer *trainer, const wane_method_settings *settings,
@@ -122,7 +130,9 @@ static wane_trainer *train_odd(wane_model *model, size_t steps)
     idle = wane_low_rank;
     idle.gradient_vector = no_gradient;
     odd = wane_method_lora;
-    odd.name = "odd";
+    odd_settings = *wane_method_lora.settings;
+    odd_settings.name = "odd";
+    odd.settings = &odd_settings;
     odd.term = &idle;
     odd.lowrank = odd.stacks = false;
     odd.begin = begin_odd;
