@@ -87,8 +87,8 @@ WANE_MUST_CHECK wane_status wane_method_of_update(const wane_method **out,
 /* "adapter" or "tensors": the kind of what a stage leaves. */
 const char *wane_method_artifact(const wane_method *method);
 
-/* train[i]: whether the method trains, or adapts, parameter i. Owned by the caller, free with
- * wane_free. */
+/* targets.c: train[i] = whether the method trains, or adapts, parameter i. Owned by the caller,
+ * free with wane_free. */
 WANE_MUST_CHECK wane_status wane_method_targets(bool **train, const wane_method_settings *settings,
                                                 const wane_parameters *parameters, wane_error *err);
 /* How many numbers the method trains: entries of its weights, or of its adapter. */

@@ -56,6 +56,31 @@ wane_status wane_targets_linear(bool *train, const wane_method_settings *setting
     return WANE_OK;
 }
 
+wane_status wane_method_targets(bool **train, const wane_method_settings *settings,
+                                const wane_parameters *parameters, wane_error *err)
+{
+    bool *chosen = wane_alloc(parameters->count, sizeof *chosen);
+    if (!chosen) return wane_fail_memory(err, "train", "targets");
+    wane_status st = settings->method->targets(chosen, settings, parameters, err);
+    if (st == WANE_OK) *train = chosen;
+    else wane_free(chosen);
+    return st;
+}
+
+wane_status wane_method_numbers(int64_t *out, const wane_method_settings *settings,
+                                const wane_parameters *parameters, wane_error *err)
+{
+    bool *train = NULL;
+    wane_status st = wane_method_targets(&train, settings, parameters, err);
+    if (st != WANE_OK) return st;
+    size_t numbers = 0;
+    for (size_t i = 0; i < parameters->count; i++)
+        if (train[i]) numbers += settings->method->numbers(settings, &parameters->parameter[i]);
+    wane_free(train);
+    *out = (int64_t)numbers;
+    return WANE_OK;
+}
+
 wane_status wane_target_modules_read(void *into, const wane_setting *setting, const wane_yaml *node,
                                      const wane_setting_reader *reader, wane_error *err)
 {

@@ -227,7 +227,7 @@ static wane_status read_vectors(reading *r)
         if (name.part == WANE_PEFT_VECTOR) st = read_vector(r, t, &name);
     }
     for (size_t i = 0; i < r->update->count && st == WANE_OK; i++)
-        if (wane_update_is_term(&r->update->tensors[i]))
+        if (!r->update->tensors[i].data && !r->update->tensors[i].vector)
             st = wane_fail(r->err, WANE_EFORMAT, "read: %s: %s: its %s is missing", r->path,
                            r->update->tensors[i].name, form->vector);
     return st;
