@@ -5,14 +5,6 @@
 
 #include "store/results/database.h"
 
-static const char *const measures[] = {
-    [WANE_CELL_SCORE] = "score",       [WANE_CELL_LIKELIHOOD] = "likelihood",
-    [WANE_CELL_SPECTRUM] = "spectrum", [WANE_CELL_INTERVENTION] = "intervention",
-    [WANE_CELL_SAMPLE] = "sample",     [WANE_CELL_CHANGE] = "change",
-    [WANE_CELL_OVERLAP] = "overlap",   [WANE_CELL_NULL] = "null",
-    [WANE_CELL_ONSET] = "onset",       [WANE_CELL_NORM] = "norm",
-};
-
 /* One commit in work: `subject` is the id of the cell's task or corpus, 0 for other subjects. */
 typedef struct work {
     wane_results *db;
@@ -29,7 +21,7 @@ wane_status wane_cell_exists(wane_results *db, bool *out, const wane_cell *cell,
     int64_t same = 0;
     wane_status st =
         wane_results_get(db, &same, 1, err, sql, "ttritt", cell->settings_sha256, cell->data_sha256,
-                         cell->stage, cell->step, measures[cell->measure], cell->subject);
+                         cell->stage, cell->step, cell->measure, cell->subject);
     if (st != WANE_OK && st != WANE_DONE) return st;
     *out = st == WANE_OK && same == 1;
     return WANE_OK;
@@ -39,101 +31,64 @@ wane_status wane_cell_exists(wane_results *db, bool *out, const wane_cell *cell,
 static wane_status check_rows(const work *w)
 {
     const wane_cell_rows *r = w->rows;
-    const wane_cell_measure own = w->cell->measure;
+    const char *own = w->cell->measure;
     const struct {
-        wane_cell_measure first, last; /* the measures that have such rows */
-        size_t count;
+        const char *measure;
+        size_t heads, count; /* windows or examples alone say nothing */
     } kinds[] = {
-        {WANE_CELL_SCORE, WANE_CELL_SCORE, r->score_count + r->example_count},
-        {WANE_CELL_LIKELIHOOD, WANE_CELL_LIKELIHOOD, (r->likelihood != NULL) + r->window_count},
-        {WANE_CELL_SPECTRUM, WANE_CELL_SPECTRUM, r->spectrum_count + r->direction_count},
-        {WANE_CELL_INTERVENTION, WANE_CELL_INTERVENTION, r->intervention_count},
-        {WANE_CELL_SAMPLE, WANE_CELL_SAMPLE, r->sample_count},
-        {WANE_CELL_CHANGE, WANE_CELL_CHANGE, r->change_count},
-        {WANE_CELL_OVERLAP, WANE_CELL_OVERLAP, r->overlap_count},
-        {WANE_CELL_NULL, WANE_CELL_NULL, r->null_draw_count},
-        {WANE_CELL_ONSET, WANE_CELL_NORM, r->measured_count}};
-    size_t count = 0;
+        {WANE_CELL_SCORE, r->score_count, r->score_count + r->example_count},
+        {WANE_CELL_LIKELIHOOD, r->likelihood != NULL, (r->likelihood != NULL) + r->window_count},
+        {WANE_CELL_SPECTRUM, r->spectrum_count, r->spectrum_count + r->direction_count},
+        {WANE_CELL_INTERVENTION, r->intervention_count, r->intervention_count},
+        {WANE_CELL_SAMPLE, r->sample_count, r->sample_count},
+        {WANE_CELL_CHANGE, r->change_count, r->change_count},
+        {WANE_CELL_OVERLAP, r->overlap_count, r->overlap_count},
+        {WANE_CELL_NULL, r->null_draw_count, r->null_draw_count}};
+    const char *foreign = NULL;
+    size_t heads = r->measured_count;
+    bool tables = false; /* of its own */
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        bool of_own = own >= kinds[i].first && own <= kinds[i].last;
-        if (of_own) count += kinds[i].count;
-        else if (kinds[i].count > 0)
-            return wane_fail(w->err, WANE_EINVAL, "write: %s: rows of '%s' in a cell of '%s'",
-                             w->db->path, measures[kinds[i].first], measures[own]);
+        bool of_own = strcmp(own, kinds[i].measure) == 0;
+        tables = tables || of_own;
+        if (of_own) heads = kinds[i].heads;
+        else if (kinds[i].count > 0 && !foreign) foreign = kinds[i].measure;
     }
-    /* Windows or examples alone say nothing. */
-    bool headless = (own == WANE_CELL_SCORE && r->score_count == 0) ||
-                    (own == WANE_CELL_LIKELIHOOD && !r->likelihood) ||
-                    (own == WANE_CELL_SPECTRUM && r->spectrum_count == 0);
-    if ((count == 0 || headless) && !w->cell->reason)
+    if (tables && r->measured_count > 0 && !foreign) foreign = "measured";
+    if (foreign)
+        return wane_fail(w->err, WANE_EINVAL, "write: %s: rows of '%s' in a cell of '%s'",
+                         w->db->path, foreign, own);
+    if (heads == 0 && !w->cell->reason)
         return wane_fail(w->err, WANE_EINVAL,
-                         "write: %s: a cell of '%s' without rows needs a reason", w->db->path,
-                         measures[own]);
+                         "write: %s: a cell of '%s' without rows needs a reason", w->db->path, own);
     return WANE_OK;
 }
 
+/* The measures whose subject is the key of a task or corpus. */
 static wane_status find_subject(work *w)
 {
-    switch (w->cell->measure) {
-    case WANE_CELL_SCORE:
-    case WANE_CELL_SAMPLE:
-    case WANE_CELL_CHANGE:
-        return wane_results_find(w->db, &w->subject, WANE_TABLE_TASK, w->cell->subject, w->err);
-    case WANE_CELL_LIKELIHOOD:
-        return wane_results_find(w->db, &w->subject, WANE_TABLE_CORPUS, w->cell->subject, w->err);
-    default: return WANE_OK;
-    }
+    static const struct {
+        const char *measure;
+        wane_results_table table;
+    } keyed[] = {{WANE_CELL_SCORE, WANE_TABLE_TASK},
+                 {WANE_CELL_SAMPLE, WANE_TABLE_TASK},
+                 {WANE_CELL_CHANGE, WANE_TABLE_TASK},
+                 {WANE_CELL_LIKELIHOOD, WANE_TABLE_CORPUS}};
+    for (size_t i = 0; i < sizeof keyed / sizeof *keyed; i++)
+        if (strcmp(w->cell->measure, keyed[i].measure) == 0)
+            return wane_results_find(w->db, &w->subject, keyed[i].table, w->cell->subject, w->err);
+    return WANE_OK;
 }
-
-/* The statements that take away what a cell of the measure has in its tables. */
-static const char *const removals[][3] = {
-    [WANE_CELL_SCORE] = {"DELETE FROM score WHERE stage = ? AND step = ? AND task = ?",
-                         "DELETE FROM example WHERE stage = ? AND step = ? AND task = ?"},
-    [WANE_CELL_LIKELIHOOD] = {"DELETE FROM likelihood WHERE stage = ? AND step = ? AND corpus = ?",
-                              "DELETE FROM \"window\" WHERE stage = ? AND step = ? AND corpus = ?"},
-    [WANE_CELL_SPECTRUM] = {"DELETE FROM spectrum WHERE stage = ? AND step = ? AND against = ?",
-                            "DELETE FROM direction WHERE stage = ? AND step = ? AND against = ?",
-                            "DELETE FROM spectrum_total WHERE stage = ? AND step = ? "
-                            "AND against = ?"},
-    [WANE_CELL_SAMPLE] = {"DELETE FROM sample WHERE stage = ? AND step = ? AND task = ?"},
-    [WANE_CELL_CHANGE] = {"DELETE FROM change WHERE stage = ? AND step = ? AND task = ?"},
-    [WANE_CELL_NULL] = {"DELETE FROM null_draw WHERE stage = ? AND step = ? AND kind = ?"},
-    [WANE_CELL_ONSET] = {"DELETE FROM measured WHERE stage = ? AND step = ? AND measure = 'onset' "
-                         "AND subject = ?"},
-    [WANE_CELL_NORM] = {"DELETE FROM measured WHERE stage = ? AND step = ? AND measure = 'norm' "
-                        "AND subject = ?"},
-    [WANE_CELL_OVERLAP] = {"DELETE FROM overlap WHERE stage = ?1 AND step = ?2 AND matrix IN "
-                           "(SELECT m.id FROM matrix m JOIN stage s ON s.model = m.model "
-                           "WHERE s.id = ?1 AND m.name = ?3)"},
-};
 
 static wane_status remove_older(const work *w)
 {
-    wane_status st = WANE_OK;
-    const wane_intervention_row *n = w->rows->interventions;
-    if (w->cell->measure == WANE_CELL_INTERVENTION && n)
-        st =
-            wane_results_run(w->db, w->err,
-                             "DELETE FROM intervention WHERE stage = ? AND step = ? AND choice = ? "
-                             "AND arm = ? AND lambda = ?",
-                             "rittd", w->cell->stage, w->cell->step, n->choice, n->arm, n->lambda);
-    for (int i = 0; st == WANE_OK && i < 3; i++) {
-        const char *sql = removals[w->cell->measure][i];
-        if (!sql) break;
-        if (w->subject)
-            st = wane_results_run(w->db, w->err, sql, "rir", w->cell->stage, w->cell->step,
-                                  w->subject);
-        else
-            st = wane_results_run(w->db, w->err, sql, "rit", w->cell->stage, w->cell->step,
-                                  w->cell->subject);
-    }
-    if (st == WANE_OK)
-        st = wane_results_run(w->db, w->err,
-                              "DELETE FROM cell WHERE stage = ? AND step = ? AND measure = ? "
-                              "AND subject = ?",
-                              "ritt", w->cell->stage, w->cell->step, measures[w->cell->measure],
-                              w->cell->subject);
-    return st;
+    const wane_cell *c = w->cell;
+    wane_status st =
+        wane_cell_remove_rows(w->db, c->stage, c->step, c->measure, c->subject, w->err);
+    if (st != WANE_OK) return st;
+    return wane_results_run(w->db, w->err,
+                            "DELETE FROM cell WHERE stage = ? AND step = ? AND measure = ? "
+                            "AND subject = ?",
+                            "ritt", c->stage, c->step, c->measure, c->subject);
 }
 
 static wane_status write_scores(const work *w)
@@ -290,7 +245,7 @@ static wane_status write_changes(const work *w)
     return st;
 }
 
-static wane_status write_null_draws(const work *w)
+static wane_status write_numbers(const work *w)
 {
     const wane_cell *c = w->cell;
     wane_status st = WANE_OK;
@@ -308,8 +263,8 @@ static wane_status write_null_draws(const work *w)
         st = wane_results_run(w->db, w->err,
                               "INSERT INTO measured (stage, step, measure, subject, matrix, name, "
                               "value, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                              "rittttdt", c->stage, c->step, measures[c->measure], c->subject,
-                              m->matrix, m->name, m->value, m->reason);
+                              "rittttdt", c->stage, c->step, c->measure, c->subject, m->matrix,
+                              m->name, m->value, m->reason);
     }
     return st;
 }
@@ -332,16 +287,15 @@ wane_status wane_cell_commit(wane_results *db, const wane_cell *cell, const wane
     WANE_TRY(write_spectra(&w));
     WANE_TRY(write_others(&w));
     WANE_TRY(write_changes(&w));
-    WANE_TRY(write_null_draws(&w));
-    WANE_TRY(wane_cell_hash(db, &hash, cell->stage, cell->step, measures[cell->measure],
-                            cell->subject, err));
+    WANE_TRY(write_numbers(&w));
+    WANE_TRY(wane_cell_hash(db, &hash, cell->stage, cell->step, cell->measure, cell->subject, err));
     WANE_TRY(wane_results_run(db, err,
                               "INSERT INTO cell (stage, step, measure, subject, settings_sha256, "
                               "data_sha256, reason, mixed, \"rows\", rows_sha256) "
                               "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                              "ritttttbit", cell->stage, cell->step, measures[cell->measure],
-                              cell->subject, cell->settings_sha256, cell->data_sha256, cell->reason,
-                              cell->mixed, hash.rows, hash.sha256));
+                              "ritttttbit", cell->stage, cell->step, cell->measure, cell->subject,
+                              cell->settings_sha256, cell->data_sha256, cell->reason, cell->mixed,
+                              hash.rows, hash.sha256));
     WANE_TRY(wane_part_seal(db, WANE_PART_CELL, cell->stage, err));
 done:
     return wane_results_leave(db, own, st, err);
@@ -354,9 +308,9 @@ wane_status wane_cells_drop_interventions(wane_results *db, int64_t stage, wane_
     if (st != WANE_OK) return st;
     WANE_TRY(wane_results_run(db, err, "DELETE FROM intervention WHERE stage = ? AND step = ?",
                               "ri", stage, (int64_t)WANE_STEP_SEALED));
-    WANE_TRY(wane_results_run(
-        db, err, "DELETE FROM cell WHERE stage = ? AND step = ? AND measure = ?", "rit", stage,
-        (int64_t)WANE_STEP_SEALED, measures[WANE_CELL_INTERVENTION]));
+    WANE_TRY(wane_results_run(db, err,
+                              "DELETE FROM cell WHERE stage = ? AND step = ? AND measure = ?",
+                              "rit", stage, (int64_t)WANE_STEP_SEALED, WANE_CELL_INTERVENTION));
     WANE_TRY(wane_part_reseal(db, WANE_PART_CELL, stage, err));
 done:
     return wane_results_leave(db, own, st, err);

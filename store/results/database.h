@@ -71,13 +71,19 @@ wane_status wane_results_leave(wane_results *db, bool own, wane_status st, wane_
 /* Binds text; bytes that are no UTF-8 become U+FFFD. Returns SQLite's code. */
 int wane_results_bind_text(sqlite3_stmt *statement, int position, const char *text);
 
-/* A table under a hash: its name, and the SELECT of the rows that belong together. Of the tables of
- * cells: ?1 stage, ?2 step, ?3 subject (of interventions ?3 choice, ?4 arm, ?5 lambda); of parts:
- * ?1 the id. Column lists are written out, so that a later column changes no hash. */
+/* A table under a hash: its name, the SELECT of the rows that belong together, and the DELETE that
+ * takes them away. Of the tables of cells: ?1 stage, ?2 step, ?3 subject (of interventions ?3
+ * choice, ?4 arm, ?5 lambda; of single numbers ?4 measure); of parts: ?1 the id. Column lists are
+ * written out, so that a later column changes no hash. */
 typedef struct wane_hashed_table {
-    const char *name, *sql;
+    const char *name, *sql, *remove;
 } wane_hashed_table;
 const wane_hashed_table *wane_hashed_tables(size_t *cells, const wane_hashed_table **parts);
+
+/* Takes away the rows of a cell in all tables of its measure; the cell itself stays. Errors as of
+ * wane_cell_hash. */
+wane_status wane_cell_remove_rows(wane_results *db, int64_t stage, int64_t step,
+                                  const char *measure, const char *subject, wane_error *err);
 
 /* Inside a transaction: writes the seal of a part; writes it again if there is one (what an earlier
  * wane wrote stays unsealed); takes it away. */

@@ -12,7 +12,8 @@
 
 #define ROWS(table, columns, where, order)                                                         \
     {                                                                                              \
-        table, "SELECT " columns " FROM \"" table "\" WHERE " where " ORDER BY " order             \
+        table, "SELECT " columns " FROM \"" table "\" WHERE " where " ORDER BY " order,            \
+            "DELETE FROM \"" table "\" WHERE " where                                               \
     }
 #define HERE "stage = ?1 AND step = ?2 AND "
 #define TASK HERE "task = (SELECT id FROM task WHERE key = ?3)"
@@ -22,9 +23,7 @@
     HERE "matrix = (SELECT m.id FROM matrix m JOIN stage s ON s.model = m.model "                  \
          "WHERE s.id = ?1 AND m.name = ?3)"
 #define KIND HERE "kind = ?3"
-#define ONSET HERE "measure = 'onset' AND subject = ?3"
-#define NORM HERE "measure = 'norm' AND subject = ?3"
-#define MEASURED_COLUMNS "stage, step, measure, subject, matrix, name, value, reason"
+#define NAMED HERE "measure = ?4 AND subject = ?3"
 #define ARM HERE "choice = ?3 AND arm = ?4 AND lambda = ?5"
 
 #define TOTAL_COLUMNS                                                                              \
@@ -66,17 +65,19 @@ static const wane_hashed_table cell_tables[] = {
     ROWS("overlap", "stage, step, matrix, side, i, j, value", MATRIX, "side, i, j"),
     ROWS("null_draw", "stage, step, kind, side, draw, intruders, unresolved, existing, below", KIND,
          "side, draw"),
-    ROWS("measured", MEASURED_COLUMNS, ONSET, "matrix, name"),
-    ROWS("measured", MEASURED_COLUMNS, NORM, "matrix, name"),
+    ROWS("measured", "stage, step, measure, subject, matrix, name, value, reason", NAMED,
+         "matrix, name"),
 };
-enum { CELL_TABLES = sizeof cell_tables / sizeof *cell_tables, TOTAL = 6 };
+enum { CELL_TABLES = sizeof cell_tables / sizeof *cell_tables, TOTAL = 6, ARMS = 7, MEASURED = 12 };
 
+/* The measures with tables of their own; rows of any other are single numbers. */
 static const struct {
     const char *measure;
     size_t first, count; /* in cell_tables */
-} measures[] = {{"score", 0, 2},  {"likelihood", 2, 2}, {"spectrum", 4, 3}, {"intervention", 7, 1},
-                {"sample", 8, 1}, {"change", 9, 1},     {"overlap", 10, 1}, {"null", 11, 1},
-                {"onset", 12, 1}, {"norm", 13, 1}};
+} measures[] = {{WANE_CELL_SCORE, 0, 2},    {WANE_CELL_LIKELIHOOD, 2, 2},
+                {WANE_CELL_SPECTRUM, 4, 3}, {WANE_CELL_INTERVENTION, 7, 1},
+                {WANE_CELL_SAMPLE, 8, 1},   {WANE_CELL_CHANGE, 9, 1},
+                {WANE_CELL_OVERLAP, 10, 1}, {WANE_CELL_NULL, 11, 1}};
 
 static const wane_hashed_table parts[WANE_PARTS] = {
     [WANE_PART_STAGE] = ROWS("stage",
@@ -180,13 +181,6 @@ static wane_status add_rows(wane_results *db, wane_sha256 *hash, int64_t *rows, 
     return st;
 }
 
-static wane_status unknown(wane_results *db, const char *measure, const char *subject,
-                           wane_error *err)
-{
-    return wane_fail(err, WANE_EFORMAT, "read: %s: no measure and subject of a cell: '%s', '%s'",
-                     db->path, measure, subject);
-}
-
 /* "choice/arm/lambda" */
 typedef struct arm {
     char choice[64], name[64];
@@ -204,35 +198,79 @@ static bool split_arm(arm *out, const char *subject)
     return wane_parse_double(&out->lambda, second + 1);
 }
 
+/* A cell with the tables its rows are in. */
+typedef struct rows_of {
+    int64_t stage, step;
+    const char *measure, *subject;
+    const wane_hashed_table *table;
+    size_t tables;
+    arm arm; /* of an intervention */
+} rows_of;
+
+static wane_status find_tables(rows_of *out, const wane_results *db, wane_error *err)
+{
+    out->table = &cell_tables[MEASURED];
+    out->tables = 1;
+    for (size_t m = 0; m < sizeof measures / sizeof *measures; m++)
+        if (strcmp(measures[m].measure, out->measure) == 0) {
+            out->table = &cell_tables[measures[m].first];
+            out->tables = measures[m].count;
+        }
+    if (out->table == &cell_tables[ARMS] && !split_arm(&out->arm, out->subject))
+        return wane_fail(err, WANE_EFORMAT,
+                         "read: %s: no measure and subject of a cell: '%s', '%s'", db->path,
+                         out->measure, out->subject);
+    return WANE_OK;
+}
+
+/* A statement on the rows of the cell in one table, bound. */
+static wane_status start_rows(wane_results *db, sqlite3_stmt **out, const rows_of *of,
+                              const char *sql, wane_error *err)
+{
+    if (of->table == &cell_tables[ARMS])
+        return wane_results_start(db, out, err, sql, "rittd", of->stage, of->step, of->arm.choice,
+                                  of->arm.name, of->arm.lambda);
+    if (of->table == &cell_tables[MEASURED])
+        return wane_results_start(db, out, err, sql, "ritt", of->stage, of->step, of->subject,
+                                  of->measure);
+    return wane_results_start(db, out, err, sql, "rit", of->stage, of->step, of->subject);
+}
+
 wane_status wane_cell_hash(wane_results *db, wane_rows_hash *out, int64_t stage, int64_t step,
                            const char *measure, const char *subject, wane_error *err)
 {
-    wane_status st = WANE_OK;
     wane_sha256 *hash = NULL;
     wane_rows_hash made = {0};
-    arm a = {0};
-    size_t m = 0, kinds = sizeof measures / sizeof *measures;
-    while (m < kinds && strcmp(measures[m].measure, measure) != 0) m++;
-    if (m == kinds) return unknown(db, measure, subject, err);
-    bool intervention = strcmp(measure, "intervention") == 0;
-    if (intervention && !split_arm(&a, subject)) return unknown(db, measure, subject, err);
+    rows_of of = {.stage = stage, .step = step, .measure = measure, .subject = subject};
+    wane_status st = find_tables(&of, db, err);
+    if (st != WANE_OK) return st;
     WANE_TRY(wane_sha256_begin(&hash, err));
-    for (size_t i = 0; i < measures[m].count; i++) {
-        const wane_hashed_table *table = &cell_tables[measures[m].first + i];
+    for (size_t i = 0; i < of.tables; i++) {
         sqlite3_stmt *statement = NULL;
-        if (intervention)
-            WANE_TRY(wane_results_start(db, &statement, err, table->sql, "rittd", stage, step,
-                                        a.choice, a.name, a.lambda));
-        else
-            WANE_TRY(
-                wane_results_start(db, &statement, err, table->sql, "rit", stage, step, subject));
-        WANE_TRY(add_rows(db, hash, &made.rows, table->name, statement, err));
+        WANE_TRY(start_rows(db, &statement, &of, of.table[i].sql, err));
+        WANE_TRY(add_rows(db, hash, &made.rows, of.table[i].name, statement, err));
     }
     st = wane_sha256_end(made.sha256, hash, err);
     hash = NULL;
     if (st == WANE_OK) *out = made;
 done:
     wane_sha256_free(hash);
+    return st;
+}
+
+wane_status wane_cell_remove_rows(wane_results *db, int64_t stage, int64_t step,
+                                  const char *measure, const char *subject, wane_error *err)
+{
+    rows_of of = {.stage = stage, .step = step, .measure = measure, .subject = subject};
+    wane_status st = find_tables(&of, db, err);
+    for (size_t i = 0; st == WANE_OK && i < of.tables; i++) {
+        sqlite3_stmt *statement = NULL;
+        st = start_rows(db, &statement, &of, of.table[i].remove, err);
+        if (st != WANE_OK) break;
+        if (sqlite3_step(statement) != SQLITE_DONE) st = wane_results_fail(db, "write", err);
+        (void)sqlite3_reset(statement);
+        (void)sqlite3_clear_bindings(statement);
+    }
     return st;
 }
 

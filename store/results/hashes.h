@@ -22,7 +22,7 @@ typedef struct wane_rows_hash {
 } wane_rows_hash;
 
 /* Of a cell: the rows of all tables of its measure, and a spectrum's total. `measure` is the text
- * in the table cell. WANE_EFORMAT for an unknown measure, or a subject that names nothing. */
+ * in the table cell. WANE_EFORMAT for a subject that names nothing. */
 WANE_MUST_CHECK wane_status wane_cell_hash(wane_results *db, wane_rows_hash *out, int64_t stage,
                                            int64_t step, const char *measure, const char *subject,
                                            wane_error *err);

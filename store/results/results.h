@@ -265,23 +265,22 @@ WANE_MUST_CHECK wane_status wane_results_find_run(wane_results *db, int64_t *id,
  * One measurement of one stage. (stage, step, measure, subject) is its natural key; the hashes say
  * under which settings and on which data. It is committed whole, in one transaction, or not. */
 
-typedef enum wane_cell_measure {
-    WANE_CELL_SCORE,        /* subject: a task's key; rows: scores, examples */
-    WANE_CELL_LIKELIHOOD,   /* subject: a corpus's key; rows: one likelihood, windows */
-    WANE_CELL_SPECTRUM,     /* subject: the reference, "base" or "previous"; spectra, directions */
-    WANE_CELL_INTERVENTION, /* subject: "choice/arm/lambda"; rows: interventions */
-    WANE_CELL_SAMPLE,       /* subject: a task's key; rows: samples */
-    WANE_CELL_CHANGE,       /* subject: the trained task's key; rows: changes */
-    WANE_CELL_OVERLAP,      /* subject: a matrix's name; rows: overlaps with the base */
-    WANE_CELL_NULL,         /* subject: the kind, "rotated" or "gaussian"; null draws */
-    WANE_CELL_ONSET,        /* subject: ""; rows: measured, of the stage ("") and its matrices */
-    WANE_CELL_NORM          /* subject: ""; rows: measured, of the stage */
-} wane_cell_measure;
+/* The measures with tables of their own. Any other text is a measure too: its rows are `measured`,
+ * single numbers, whatever its subject. */
+#define WANE_CELL_SCORE "score"           /* subject: a task's key; rows: scores, examples */
+#define WANE_CELL_LIKELIHOOD "likelihood" /* a corpus's key; one likelihood, windows */
+#define WANE_CELL_SPECTRUM "spectrum" /* the reference, "base" or "previous"; spectra, directions  \
+                                       */
+#define WANE_CELL_INTERVENTION "intervention" /* "choice/arm/lambda"; interventions */
+#define WANE_CELL_SAMPLE "sample"             /* a task's key; samples */
+#define WANE_CELL_CHANGE "change"             /* the trained task's key; changes */
+#define WANE_CELL_OVERLAP "overlap"           /* a matrix's name; overlaps with the base */
+#define WANE_CELL_NULL "null"                 /* the kind, "rotated" or "gaussian"; null draws */
 
 typedef struct wane_cell {
     int64_t stage;
     int64_t step; /* WANE_STEP_SEALED, or the training step it was tracked at */
-    wane_cell_measure measure;
+    const char *measure;
     const char *subject;
     const char *settings_sha256; /* hexadecimal, of everything that decides the numbers */
     const char *data_sha256;     /* of the data measured, "" where there is none */
