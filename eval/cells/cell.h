@@ -1,73 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What each measure gives to the loop over cells. For this room alone.
+ * What the entries of measures share. For this room alone.
  */
 #ifndef EVAL_CELLS_CELL_H
 #define EVAL_CELLS_CELL_H
 
-#include "eval/cells/cells.h"
+#include "eval/cells/cell_measures.h"
 
-/* Commits a cell, marked when kernels are mixed; one of a sealed stage together with what it has
- * cost. All cells of a run go in by this. */
+#define WANE_MEASURE_ENTRY(name) extern const wane_measure wane_##name##_measure;
+WANE_MEASURE_LIST(WANE_MEASURE_ENTRY)
+
+/* For `visit`: one cell of the stage. settings_sha256 and data_sha256 ("": no data) are hashes of
+ * all settings and data that decide its numbers; `number` is given back to `fill`. */
+WANE_MUST_CHECK wane_status wane_visit(const wane_visiting *at, const char *subject,
+                                       const char *settings_sha256, const char *data_sha256,
+                                       size_t number, wane_error *err);
+/* The same where all that decides its numbers is a short text, as "norm 1": it is hashed, and the
+ * number in it goes up with every change of what the cell means. */
+WANE_MUST_CHECK wane_status wane_visit_defined(const wane_visiting *at, const char *subject,
+                                               const char *definition, const char *data_sha256,
+                                               size_t number, wane_error *err);
+bool wane_always(const wane_experiment *x); /* for `unasked`: true */
+
+/* cell_commit.c. Commits a cell, marked when kernels are mixed; one of a sealed stage together with
+ * what it has cost. All cells of a run go in by this. */
 WANE_MUST_CHECK wane_status wane_work_commit(wane_work *work, const wane_cell *cell,
                                              const wane_cell_rows *rows, wane_error *err);
-/* cell_corpus.c, cell_task.c, cell_spectra.c: measure one cell on the chain's weights and commit
- * it. trained_here: the stage trained on this task, so KL to the base is measured too. */
-WANE_MUST_CHECK wane_status wane_cell_fill_corpus(wane_work *work, const wane_cell *cell,
-                                                  size_t corpus, const wane_plan_run *run,
-                                                  size_t position, const wane_chain *chain,
-                                                  wane_error *err);
-WANE_MUST_CHECK wane_status wane_cell_fill_task(wane_work *work, const wane_cell *cell, size_t task,
-                                                const wane_plan_run *run, size_t position,
-                                                const wane_chain *chain, wane_error *err);
-/* cell_heads.c: the same under `head: linear` and `head: reprobe`; *reason (a constant) says why
- * there is no score. */
-/* The position whose head scores the task at `position` under `head: linear`; 0: none does. */
-size_t wane_head_position(const wane_work *work, const wane_plan_run *run, size_t position,
-                          size_t task);
-WANE_MUST_CHECK wane_status wane_score_by_head(wane_accuracy *out, const char **reason,
-                                               wane_work *work, size_t task,
-                                               const wane_plan_run *run, size_t position,
-                                               const wane_chain *chain, wane_error *err);
-WANE_MUST_CHECK wane_status wane_cell_fill_spectra(wane_work *work, const wane_cell *cell,
-                                                   const wane_plan_run *run, size_t position,
-                                                   const wane_chain *chain, wane_error *err);
-/* cell_previous.c: the same against the stage before; the time of its singular vectors is a phase
- * of its own, "svd_previous". */
-WANE_MUST_CHECK wane_status wane_cell_fill_previous(wane_work *work, const wane_cell *cell,
-                                                    const wane_plan_run *run, size_t position,
-                                                    const wane_chain *chain, wane_error *err);
-/* cell_change.c: f_delta on the prompts of the trained task, angles between increments. */
-WANE_MUST_CHECK wane_status wane_visit_change(const wane_cell *like, const wane_plan *plan,
-                                              const wane_plan_run *run, size_t position,
-                                              wane_visit_cell *visit, void *context,
-                                              wane_error *err);
-WANE_MUST_CHECK wane_status wane_cell_fill_change(wane_work *work, const wane_cell *cell,
-                                                  size_t task, const wane_plan_run *run,
-                                                  size_t position, const wane_chain *chain,
-                                                  wane_error *err);
-/* cell_overlap.c: |U_0^T U| of the matrices that `matrices:` names. */
-WANE_MUST_CHECK wane_status wane_visit_overlaps(const wane_cell *like, const wane_plan *plan,
-                                                const wane_plan_run *run, size_t position,
-                                                wane_visit_cell *visit, void *context,
-                                                wane_error *err);
-WANE_MUST_CHECK wane_status wane_cell_fill_overlap(wane_work *work, const wane_cell *cell,
-                                                   size_t parameter, const wane_plan_run *run,
-                                                   size_t position, const wane_chain *chain,
-                                                   wane_error *err);
-/* cell_null.c: what stands beside a count of intruders. A null of every stage that its adapters
- * make, of others after the last one of a run (or as `intruders: {nulls: ...}` says); onset of
- * those alone; the norm of every change. subject: of a null its kind. */
-WANE_MUST_CHECK wane_status wane_visit_nulls(const wane_cell *like, const wane_plan *plan,
-                                             const wane_plan_run *run, size_t position,
-                                             wane_visit_cell *visit, void *context,
-                                             wane_error *err);
-WANE_MUST_CHECK wane_status wane_cell_fill_null(wane_work *work, const wane_cell *cell, size_t kind,
-                                                const wane_plan_run *run, size_t position,
-                                                const wane_chain *chain, wane_error *err);
-WANE_MUST_CHECK wane_status wane_cell_fill_onset(wane_work *work, const wane_cell *cell,
-                                                 size_t position, const wane_chain *chain,
+/* A cell of single numbers; one that is not finite and has no reason gets WANE_NOT_FINITE. */
+WANE_MUST_CHECK wane_status wane_commit_measured(wane_work *work, const wane_cell *cell,
+                                                 wane_measured_row *rows, size_t count,
                                                  wane_error *err);
-WANE_MUST_CHECK wane_status wane_cell_fill_norm(wane_work *work, const wane_cell *cell,
-                                                const wane_chain *chain, wane_error *err);
+/* A cell without rows, and why (a constant). */
+WANE_MUST_CHECK wane_status wane_commit_reason(wane_work *work, const wane_cell *cell,
+                                               const char *reason, wane_error *err);
+
+/* For a `fill` that has measured spectra anew: lets every measure forget what stood on others. */
+WANE_MUST_CHECK wane_status wane_measures_forget(wane_work *work, int64_t stage,
+                                                 const struct wane_spectra_rows *spectra,
+                                                 wane_error *err);
+
+/* cell_heads.c: scores under `head: linear` and `head: reprobe`; *reason (a constant) says why
+ * there is none. */
+WANE_MUST_CHECK wane_status wane_score_by_head(wane_accuracy *out, const char **reason,
+                                               const wane_measuring *at, size_t task,
+                                               wane_error *err);
+/* Of the score of a task: WANE_REACH_GONE where the head that scores it is not kept. */
+WANE_MUST_CHECK wane_status wane_head_reach(wane_reach *reach, const wane_measuring *at,
+                                            size_t task, wane_error *err);
+void wane_probe_rows_free(wane_work *work); /* training rows that probes are fitted to */
+
+/* Operations of one model on a corpus, and on the measured rows of a task. */
+double wane_flops_of_corpus(const wane_inputs *inputs, size_t corpus);
+double wane_flops_of_task(const wane_inputs *inputs, size_t task);
 
 #endif

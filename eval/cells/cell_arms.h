@@ -62,14 +62,4 @@ WANE_MUST_CHECK wane_status wane_intervening_measure(const wane_evaluation **out
                                                      wane_choice choice, wane_arm arm,
                                                      double lambda, wane_error *err);
 
-/* cell_intervention.c: which cells there are, and the filling of one. `number` counts them. */
-WANE_MUST_CHECK wane_status wane_interventions_visit(const wane_plan *plan,
-                                                     const wane_plan_run *run, size_t position,
-                                                     wane_visit_cell *visit, void *context,
-                                                     wane_error *err);
-WANE_MUST_CHECK wane_status wane_cell_fill_intervention(wane_work *work, const wane_cell *cell,
-                                                        size_t number, const wane_plan_run *run,
-                                                        size_t position, const wane_chain *chain,
-                                                        wane_error *err);
-
 #endif

@@ -128,11 +128,13 @@ static bool all_lowrank(const wane_chain *chain, size_t position)
     return lowrank;
 }
 
-wane_status wane_cell_fill_change(wane_work *work, const wane_cell *cell, size_t task,
-                                  const wane_plan_run *run, size_t position,
-                                  const wane_chain *chain, wane_error *err)
+static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t task,
+                        wane_error *err)
 {
     wane_status st = WANE_OK;
+    wane_work *work = at->work;
+    const wane_chain *chain = at->chain;
+    const size_t position = at->position;
     const wane_parameters *table = &work->inputs->base->parameters;
     wane_model *change = NULL;
     earlier e = {0};
@@ -140,13 +142,13 @@ wane_status wane_cell_fill_change(wane_work *work, const wane_cell *cell, size_t
     /* A model whose adapter has untied the head has one parameter more, behind the others. */
     double *response = wane_alloc(chain->model->parameters.count, sizeof *response);
     wane_change_row *rows = wane_alloc(table->count, sizeof *rows);
-    WANE_TRY(response && rows ? WANE_OK : wane_fail_memory(err, "change", run->name));
+    WANE_TRY(response && rows ? WANE_OK : wane_fail_memory(err, "change", at->run->name));
     WANE_TRY(change_model(&change, chain->model, work->inputs->base, err));
     WANE_TRY(wane_measure_response(response, &tokens, chain->model, change,
                                    &work->inputs->tasks[task].test, ROWS, work->pool, err));
     wane_model_free(change);
     change = NULL;
-    WANE_TRY(read_earlier(&e, work, run, position, all_lowrank(chain, position), err));
+    WANE_TRY(read_earlier(&e, work, at->run, position, all_lowrank(chain, position), err));
     for (size_t i = 0; i < table->count; i++) {
         if (!table->parameter[i].linear) continue;
         wane_change_row *row = &rows[count++];
@@ -171,14 +173,11 @@ done:
     return st;
 }
 
-wane_status wane_visit_change(const wane_cell *like, const wane_plan *plan,
-                              const wane_plan_run *run, size_t position, wane_visit_cell *visit,
-                              void *context, wane_error *err)
+static wane_status visit(const wane_visiting *at, wane_error *err)
 {
-    const wane_inputs *in = plan->inputs;
+    const wane_inputs *in = at->plan->inputs;
     /* A stage that several orders share has one task whichever of them asks. */
-    size_t task = plan->stages[run->stages[position]].tasks[0];
-    wane_cell cell = *like;
+    size_t task = at->plan->stages[at->run->stages[at->position]].tasks[0];
     wane_sha256 *hash = NULL;
     char settings[WANE_SHA256_HEX];
     wane_status st = wane_sha256_begin(&hash, err);
@@ -186,9 +185,9 @@ wane_status wane_visit_change(const wane_cell *like, const wane_plan *plan,
     wane_sha256_text(hash, "change 1");
     wane_sha256_text(hash, in->tasks[task].settings);
     if ((st = wane_sha256_end(settings, hash, err)) != WANE_OK) return st;
-    cell.measure = WANE_CELL_CHANGE;
-    cell.subject = in->tasks[task].key;
-    cell.settings_sha256 = settings;
-    cell.data_sha256 = in->tasks[task].task.sha256[WANE_SPLIT_TEST];
-    return visit(context, &cell, task, err);
+    return wane_visit(at, in->tasks[task].key, settings,
+                      in->tasks[task].task.sha256[WANE_SPLIT_TEST], task, err);
 }
+
+const wane_measure wane_change_measure = {
+    .name = WANE_CELL_CHANGE, .before = WANE_BEFORE_USED, .visit = visit, .fill = fill};

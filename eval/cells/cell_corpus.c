@@ -8,7 +8,7 @@
 #include "store/base/memory.h"
 #include "store/results/query.h"
 
-void wane_base_windows_free(wane_work *work)
+static void free_base_windows(wane_work *work)
 {
     if (!work->base_windows) return;
     for (size_t c = 0; c < work->experiment->corpus_count; c++)
@@ -21,6 +21,9 @@ static wane_status load_base_windows(wane_work *work, size_t corpus, wane_error 
 {
     static const char sql[] = "SELECT nll FROM window WHERE stage = ?1 AND step = -1 AND "
                               "corpus = ?2 ORDER BY document, position";
+    if (!work->base_windows)
+        work->base_windows = wane_alloc(work->experiment->corpus_count, sizeof *work->base_windows);
+    if (!work->base_windows) return wane_fail_memory(err, "measure", "windows");
     wane_base_windows *base = &work->base_windows[corpus];
     size_t windows = work->inputs->corpora[corpus].windows.windows;
     if (base->nll) return WANE_OK;
@@ -79,24 +82,24 @@ static wane_window_row *window_rows(const wane_likelihood *l, const wane_windows
     return rows;
 }
 
-wane_status wane_cell_fill_corpus(wane_work *work, const wane_cell *cell, size_t c,
-                                  const wane_plan_run *run, size_t position,
-                                  const wane_chain *chain, wane_error *err)
+static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t c, wane_error *err)
 {
     wane_status st = WANE_OK;
+    wane_work *work = at->work;
+    const size_t position = at->position;
     const wane_input_corpus *corpus = &work->inputs->corpora[c];
     const wane_model *base = position ? work->inputs->base : NULL;
     wane_likelihood l = {0};
     wane_likelihood_row row;
     wane_window_row *windows = NULL;
-    WANE_TRY(
-        wane_measure_likelihood(&l, chain->model, NULL, base, &corpus->windows, work->pool, err));
+    WANE_TRY(wane_measure_likelihood(&l, at->chain->model, NULL, base, &corpus->windows, work->pool,
+                                     err));
     wane_likelihood_columns(&row, &l, &corpus->windows, &corpus->rule);
     if (l.reason)
         wane_log_line(
             work->options->log, WANE_LOG_WARNING,
             "%s: stage %zu: corpus %s, document %zu: logits are not finite: no likelihood",
-            run->name, position, work->experiment->corpora[c].spec.name, l.document);
+            at->run->name, position, work->experiment->corpora[c].spec.name, l.document);
     double base_nll = l.nll;
     if (position) WANE_TRY(paired_change(work, c, &l, &row.change_stderr, &base_nll, err));
     row.out_of_reach = base_nll >= log((double)work->inputs->base->config.vocabulary);
@@ -109,3 +112,31 @@ done:
     wane_likelihood_free(&l);
     return st;
 }
+
+static wane_status visit(const wane_visiting *at, wane_error *err)
+{
+    const wane_inputs *in = at->plan->inputs;
+    wane_status st = WANE_OK;
+    for (size_t c = 0; c < in->experiment->corpus_count && st == WANE_OK; c++)
+        st = wane_visit(at, in->corpora[c].key, in->corpora[c].settings,
+                        in->corpora[c].corpus.sha256, c, err);
+    return st;
+}
+
+/* The base runs beside a tuned stage. */
+static void cost(wane_cost *sum, const wane_visiting *at, size_t c)
+{
+    enum { WINDOW_BYTES = 40 };
+    const wane_inputs *in = at->plan->inputs;
+    sum->cells++;
+    sum->flops += (at->position ? 2 : 1) * wane_flops_of_corpus(in, c);
+    sum->bytes += WINDOW_BYTES * (double)in->corpora[c].windows.windows;
+}
+
+const wane_measure wane_likelihood_measure = {.name = WANE_CELL_LIKELIHOOD,
+                                              .of_base = true,
+                                              .of_perturbed = true,
+                                              .visit = visit,
+                                              .fill = fill,
+                                              .free = free_base_windows,
+                                              .cost = cost};

@@ -8,24 +8,37 @@
 #include "eval/cells/cell.h"
 #include "store/base/memory.h"
 
-/* The last stage at or before `position`, on the way from the base, that trains the task; 0: none.
- */
-size_t wane_head_position(const wane_work *work, const wane_plan_run *run, size_t position,
-                          size_t task)
+/* The position whose head scores the task: the last stage so far, on the way from the base, that
+ * trains it; 0: none. */
+static size_t head_position(const wane_measuring *at, size_t task)
 {
-    size_t first = wane_plan_from_base(run) ? position : 1;
-    for (size_t p = position; p >= first && p > 0; p--)
-        if (wane_plan_trains(work->plan, run, p, task)) return p;
+    size_t first = wane_plan_from_base(at->run) ? at->position : 1;
+    for (size_t p = at->position; p >= first && p > 0; p--)
+        if (wane_plan_trains(at->work->plan, at->run, p, task)) return p;
     return 0;
 }
 
-static wane_status score_linear(wane_accuracy *out, const char **reason, wane_work *work,
-                                size_t task, const wane_plan_run *run, size_t position,
-                                const wane_chain *chain, wane_error *err)
+wane_status wane_head_reach(wane_reach *reach, const wane_measuring *at, size_t task,
+                            wane_error *err)
 {
+    const wane_plan *plan = at->work->plan;
+    bool kept = true;
+    wane_status st = WANE_OK;
+    if (at->work->experiment->head != WANE_HEAD_LINEAR) return WANE_OK;
+    size_t trained = head_position(at, task);
+    if (trained) st = wane_head_kept(&kept, at->work, &plan->stages[at->run->stages[trained]], err);
+    if (!kept) *reach = WANE_REACH_GONE;
+    return st;
+}
+
+static wane_status score_linear(wane_accuracy *out, const char **reason,
+                                const wane_measuring *place, size_t task, wane_error *err)
+{
+    wane_work *work = place->work;
+    const wane_chain *chain = place->chain;
     const wane_input_task *in = &work->inputs->tasks[task];
-    size_t at = wane_head_position(work, run, position, task);
-    const wane_plan_stage *stage = &work->plan->stages[run->stages[at]];
+    size_t at = head_position(place, task);
+    const wane_plan_stage *stage = &work->plan->stages[place->run->stages[at]];
     float *weight = NULL;
     /* A given adapter may have brought its head. */
     const wane_update *given = at && stage->given ? &chain->updates[at - 1] : NULL;
@@ -114,12 +127,11 @@ done:
     return st;
 }
 
-wane_status wane_score_by_head(wane_accuracy *out, const char **reason, wane_work *work,
-                               size_t task, const wane_plan_run *run, size_t position,
-                               const wane_chain *chain, wane_error *err)
+wane_status wane_score_by_head(wane_accuracy *out, const char **reason, const wane_measuring *at,
+                               size_t task, wane_error *err)
 {
     *reason = NULL;
-    if (work->experiment->head == WANE_HEAD_REPROBE)
-        return score_probe(out, reason, work, task, chain, err);
-    return score_linear(out, reason, work, task, run, position, chain, err);
+    if (at->work->experiment->head == WANE_HEAD_REPROBE)
+        return score_probe(out, reason, at->work, task, at->chain, err);
+    return score_linear(out, reason, at, task, err);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "eval/cells/cell_arms.h"
+#include "eval/measure/spectra_rows.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/results/query.h"
@@ -80,30 +81,58 @@ static wane_status data_sha256(char out[WANE_SHA256_HEX], const wane_plan *plan,
     return wane_sha256_end(out, hash, err);
 }
 
-wane_status wane_interventions_visit(const wane_plan *plan, const wane_plan_run *run,
-                                     size_t position, wane_visit_cell *visit, void *context,
-                                     wane_error *err)
+static wane_status visit(const wane_visiting *at, wane_error *err)
 {
-    const wane_interventions *asked = &plan->inputs->experiment->interventions;
+    const wane_experiment *x = at->plan->inputs->experiment;
     char settings[WANE_SHA256_HEX], data[WANE_SHA256_HEX], subject[64], number[32];
-    wane_cell cell = {.stage = plan->stages[run->stages[position]].id,
-                      .step = WANE_STEP_SEALED,
-                      .measure = WANE_CELL_INTERVENTION,
-                      .subject = subject,
-                      .settings_sha256 = settings,
-                      .data_sha256 = data};
-    if (!at_position(plan, run, position)) return WANE_OK;
-    wane_status st = settings_sha256(settings, plan->inputs->experiment, err);
-    if (st == WANE_OK) st = data_sha256(data, plan, run, position, err);
-    size_t cells = WANE_CHOICES * WANE_ARMS * asked->lambda_count;
+    if (!at_position(at->plan, at->run, at->position)) return WANE_OK;
+    wane_status st = settings_sha256(settings, x, err);
+    if (st == WANE_OK) st = data_sha256(data, at->plan, at->run, at->position, err);
+    size_t cells = WANE_CHOICES * WANE_ARMS * x->interventions.lambda_count;
     for (size_t i = 0; i < cells && st == WANE_OK; i++) {
         which w;
-        if (!numbered(&w, asked, i)) continue;
+        if (!numbered(&w, &x->interventions, i)) continue;
         (void)snprintf(subject, sizeof subject, "%s/%s/%s", wane_choice_name(w.choice),
                        wane_arm_name(w.arm), wane_format_double(number, w.lambda));
-        st = visit(context, &cell, i, err);
+        st = wane_visit(at, subject, settings, data, i, err);
     }
     return st;
+}
+
+/* Whether a direction among the top k of the interventions is one that max_cosine alone, the
+ * earlier definition, may have called an intruder. */
+static bool judged_anew(const wane_spectra_rows *rows, const wane_interventions *asked)
+{
+    for (size_t i = 0; i < rows->directions; i++) {
+        const wane_direction_row *d = &rows->direction[i];
+        bool among =
+            d->position <= (int64_t)asked->k && (d->side == 'v') == (asked->side == WANE_SIDE_V);
+        bool turned = d->max_cosine < asked->epsilon && d->cluster_overlap >= asked->epsilon;
+        if (among && (turned || isnan(d->max_cosine))) return true;
+    }
+    return false;
+}
+
+static wane_status forget(wane_work *work, int64_t stage, const wane_spectra_rows *spectra,
+                          wane_error *err)
+{
+    const wane_interventions *asked = &work->experiment->interventions;
+    if (asked->lambda_count == 0 || !judged_anew(spectra, asked)) return WANE_OK;
+    return wane_cells_drop_interventions(work->db, stage, err);
+}
+
+/* At lambda = 1 nothing is measured; a stage without intruders costs nothing. */
+static void cost(wane_cost *sum, const wane_visiting *at, size_t number)
+{
+    const wane_inputs *in = at->plan->inputs;
+    which w;
+    if (!numbered(&w, &in->experiment->interventions, number) || w.lambda == 1) return;
+    sum->cells++;
+    for (size_t c = 0; c < in->experiment->corpus_count; c++)
+        sum->flops += wane_flops_of_corpus(in, c);
+    for (size_t t = 0; t < in->experiment->task_count; t++)
+        if (wane_task_measured(at->plan, at->run, at->position, t))
+            sum->flops += wane_flops_of_task(in, t);
 }
 
 /* ------------------------------------------------------------------------------------- its rows */
@@ -341,25 +370,25 @@ static wane_status measure(filling *f, const bool *set, const wane_chain *chain,
     return st;
 }
 
-wane_status wane_cell_fill_intervention(wane_work *work, const wane_cell *cell, size_t number,
-                                        const wane_plan_run *run, size_t position,
-                                        const wane_chain *chain, wane_error *err)
+static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t number,
+                        wane_error *err)
 {
     wane_status st = WANE_OK;
+    wane_work *work = at->work;
     const wane_experiment *x = work->experiment;
-    filling f = {.work = work, .run = run, .position = position};
+    filling f = {.work = work, .run = at->run, .position = at->position};
     size_t with = 0, most = 4 * (x->corpus_count + x->task_count + 2) + 4;
     const char *why = NULL;
     bool *set = wane_alloc(work->inputs->base->parameters.count, sizeof *set);
     f.row = wane_alloc(most, sizeof *f.row);
-    WANE_TRY(set && f.row ? WANE_OK : wane_fail_memory(err, "intervention", run->name));
+    WANE_TRY(set && f.row ? WANE_OK : wane_fail_memory(err, "intervention", at->run->name));
     (void)numbered(&f.which, &x->interventions, number);
-    WANE_TRY(wane_intervening_begin(work, run, position, chain, err));
+    WANE_TRY(wane_intervening_begin(work, at->run, at->position, at->chain, err));
     wane_intervening_set(set, &f.matrices, &with, &why, work, f.which.choice, f.which.arm,
                          f.which.lambda);
     if (!work->intervening->finite) f.none = WANE_NOT_FINITE;
     else if (f.matrices == 0) f.none = why;
-    WANE_TRY(measure(&f, set, chain, err));
+    WANE_TRY(measure(&f, set, at->chain, err));
     for (size_t c = 0; c < x->corpus_count; c++) WANE_TRY(add_corpus(&f, c, err));
     add_tasks(&f);
     add_norms(&f, set, with);
@@ -370,3 +399,15 @@ done:
     wane_free(f.row);
     return st;
 }
+
+const wane_measure wane_intervention_measure = {.name = WANE_CELL_INTERVENTION,
+                                                .visit = visit,
+                                                .fill = fill,
+                                                .forget = forget,
+                                                .free = wane_intervening_free,
+                                                .cost = cost,
+                                                .apart = "interventions",
+                                                .apart_unit = "measurements",
+                                                .apart_note =
+                                                    "; none for a stage without intruders",
+                                                .apart_most = true};

@@ -8,6 +8,12 @@
 #include "eval/cells/cell.h"
 #include "eval/measure/spectra_rows.h"
 
+/* cell_spectra.c: of a spectrum by a definition of spectra.h, against "base" or "previous". */
+WANE_MUST_CHECK wane_status wane_spectrum_settings(char out[WANE_SHA256_HEX],
+                                                   const char *definition, const wane_experiment *x,
+                                                   const char *against, wane_error *err);
+void wane_spectrum_cost(wane_cost *sum, const wane_visiting *at, size_t number);
+
 /* work->svd[parameter] is there afterwards. */
 WANE_MUST_CHECK wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_error *err);
 

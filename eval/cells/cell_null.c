@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What stands beside a count of intruders: draws of the two nulls (measure `null`), the smallest
- * part of the change that has an intruder (`onset`), and the norm of everything that changed, not
- * of the linear weights alone (`norm`).
+ * The measure `null`: intruders of random changes, drawn beside the count of a stage.
  */
 #include "analysis/spectra/null.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,49 +24,24 @@ static bool has_null(const wane_plan *plan, size_t stage)
     return plan->stages[stage].lowrank || wane_plan_ends(plan, stage);
 }
 
-static wane_status visit_null(const wane_cell *like, wane_null kind, wane_visit_cell *visit,
-                              void *context, wane_error *err)
+/* A null of every stage that its adapters make, of others after the last one of a run, or as
+ * `intruders: {nulls: ...}` says. */
+static wane_status visit(const wane_visiting *at, wane_error *err)
 {
-    char text[96], settings[WANE_SHA256_HEX];
-    wane_cell cell = *like;
-    int length = snprintf(text, sizeof text, "null 1 %s draws %d k %d epsilon %g",
-                          wane_null_names[kind], WANE_NULL_DRAWS, WANE_NULL_TOP, WANE_NULL_EPSILON);
-    wane_status st = wane_sha256_bytes(settings, text, (size_t)length, err);
-    cell.measure = WANE_CELL_NULL;
-    cell.subject = wane_null_names[kind];
-    cell.settings_sha256 = settings;
-    return st == WANE_OK ? visit(context, &cell, kind, err) : st;
-}
-
-static wane_status visit_measured(const wane_cell *like, wane_cell_measure measure,
-                                  const char *definition, wane_visit_cell *visit, void *context,
-                                  wane_error *err)
-{
-    char settings[WANE_SHA256_HEX];
-    wane_cell cell = *like;
-    wane_status st = wane_sha256_bytes(settings, definition, strlen(definition), err);
-    cell.measure = measure;
-    cell.subject = "";
-    cell.settings_sha256 = settings;
-    return st == WANE_OK ? visit(context, &cell, 0, err) : st;
-}
-
-wane_status wane_visit_nulls(const wane_cell *like, const wane_plan *plan, const wane_plan_run *run,
-                             size_t position, wane_visit_cell *visit, void *context,
-                             wane_error *err)
-{
-    size_t stage = run->stages[position];
-    wane_cell cell = *like;
-    cell.data_sha256 = "";
-    /* A run again is made for its counts alone. */
-    if (run->config->bound == WANE_BOUND_PERTURBED) return WANE_OK;
-    wane_status st = visit_measured(&cell, WANE_CELL_NORM, "norm 1", visit, context, err);
-    if (st == WANE_OK && plan->stages[stage].lowrank)
-        st = visit_measured(&cell, WANE_CELL_ONSET, "onset 1 k 10 epsilon 0.5 up to 1.25", visit,
-                            context, err);
-    for (int kind = 0; has_null(plan, stage) && kind < WANE_NULLS && st == WANE_OK; kind++)
-        st = visit_null(&cell, (wane_null)kind, visit, context, err);
+    wane_status st = WANE_OK;
+    if (!has_null(at->plan, at->run->stages[at->position])) return WANE_OK;
+    for (int kind = 0; kind < WANE_NULLS && st == WANE_OK; kind++) {
+        char text[96];
+        (void)snprintf(text, sizeof text, "null 1 %s draws %d k %d epsilon %g",
+                       wane_null_names[kind], WANE_NULL_DRAWS, WANE_NULL_TOP, WANE_NULL_EPSILON);
+        st = wane_visit_defined(at, wane_null_names[kind], text, "", (size_t)kind, err);
+    }
     return st;
+}
+
+static bool unasked(const wane_experiment *x)
+{
+    return x->intruders_nulls == WANE_NULLS_AUTO;
 }
 
 /* --------------------------------------------------------------------------------------- nulls */
@@ -170,124 +142,58 @@ static bool weights_finite(const wane_model *model, const wane_parameters *table
     return true;
 }
 
-wane_status wane_cell_fill_null(wane_work *work, const wane_cell *cell, size_t kind,
-                                const wane_plan_run *run, size_t position, const wane_chain *chain,
-                                wane_error *err)
+static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t kind,
+                        wane_error *err)
 {
-    const wane_parameters *table = &work->inputs->base->parameters;
-    const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
+    const wane_parameters *table = &at->work->inputs->base->parameters;
+    const wane_plan_stage *stage = &at->work->plan->stages[at->run->stages[at->position]];
     wane_status st = WANE_OK;
+    if (!weights_finite(at->chain->model, table))
+        return wane_commit_reason(at->work, cell, WANE_NOT_FINITE, err);
     wane_null_tally(*tally)[WANE_NULL_DRAWS] = wane_alloc(2, sizeof *tally);
-    WANE_TRY(tally ? WANE_OK : wane_fail_memory(err, "null", run->name));
-    if (!weights_finite(chain->model, table)) {
-        wane_cell stated = *cell;
-        stated.reason = WANE_NOT_FINITE;
-        st = wane_work_commit(work, &stated, &(wane_cell_rows){0}, err);
-        goto done;
-    }
-    WANE_TRY(draw(tally, work, (wane_null)kind, seed_of(stage), chain, position, err));
-    WANE_TRY(commit_draws(work, cell, tally, err));
+    if (!tally) return wane_fail_memory(err, "null", at->run->name);
+    WANE_TRY(draw(tally, at->work, (wane_null)kind, seed_of(stage), at->chain, at->position, err));
+    WANE_TRY(commit_draws(at->work, cell, tally, err));
 done:
     wane_free(tally);
     return st;
 }
 
-/* --------------------------------------------------------------------------------------- onset */
+/* ---------------------------------------------------------------------------------------- cost */
 
-static wane_status onset_of(wane_measured_row *row, wane_work *work, const wane_chain *chain,
-                            size_t position, size_t parameter, wane_error *err)
+/* What 99 draws of one matrix cost. A whole spectrum takes about 8 m n min(m, n), in double; where
+ * few directions of a low-rank change are sought in a large one, products with its factors do. */
+static double draws_flops(const wane_parameter *p, double rank)
 {
-    const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
-    const wane_spectrum_options options = {.top = WANE_NULL_TOP, .u = true};
-    wane_terms terms = {0};
-    bool lowrank = false;
-    wane_status st = WANE_OK;
-    *row = (wane_measured_row){.matrix = p->name, .name = "onset", .value = NAN};
-    if (!wane_weight_finite(chain->model, parameter)) {
-        row->reason = WANE_NOT_FINITE;
-        return WANE_OK;
-    }
-    WANE_TRY(wane_terms_of(&terms, &lowrank, work, chain, position, parameter, 0, err));
-    WANE_TRY(wane_spectra_base(work, parameter, err));
-    if (!lowrank) row->reason = "dense_update"; /* an adapter may hold a tensor whole */
-    else if (terms.count == 0) row->reason = "unchanged";
-    else
-        WANE_TRY(wane_null_onset(&row->value, work->svd[parameter], terms.term, terms.count,
-                                 &options, work->pool, err));
-    if (isnan(row->value) && !row->reason) row->reason = "none_up_to_1.25";
-done:
-    wane_free(terms.term);
-    return st;
+    enum { LARGE = 400, PRODUCTS = 400 };
+    double m = (double)p->rows, n = (double)p->cols, smaller = m < n ? m : n;
+    double whole = 2 * 8 * m * n * smaller;
+    double factors = 2 * 2 * (m + n) * rank * (rank + PRODUCTS);
+    bool few = rank > 0 && 8 * rank <= smaller && smaller >= LARGE;
+    return WANE_NULL_DRAWS * (few ? factors : whole);
 }
 
-/* The smallest over the matrices; unknown where one of them is. */
-static wane_measured_row smallest_onset(const wane_measured_row *rows, size_t count)
+static void cost(wane_cost *sum, const wane_visiting *at, size_t kind)
 {
-    wane_measured_row all = {.matrix = "", .name = "onset", .value = NAN};
-    const char *unknown = NULL;
-    for (size_t i = 0; i < count; i++) {
-        const char *why = rows[i].reason;
-        if (!why) all.value = fmin(all.value, rows[i].value);
-        else if (strcmp(why, WANE_NOT_FINITE) == 0) unknown = WANE_NOT_FINITE;
-        else if (strcmp(why, "dense_update") == 0 && !unknown) unknown = why;
-    }
-    if (unknown) all.value = NAN;
-    if (isnan(all.value)) all.reason = unknown ? unknown : "none_up_to_1.25";
-    return all;
+    enum { DRAW_BYTES = 110 };
+    const wane_inputs *in = at->plan->inputs;
+    const wane_plan_stage *stage = &at->plan->stages[at->run->stages[at->position]];
+    bool summed = in->experiment->policy != WANE_POLICY_CONTINUE;
+    double rank = !stage->lowrank || stage->given ? 0 : (double)stage->config->settings.rank;
+    (void)kind;
+    rank *= summed ? (double)stage->position : 1;
+    for (size_t i = 0; i < in->base->parameters.count; i++)
+        if (in->base->parameters.parameter[i].linear)
+            sum->flops += draws_flops(&in->base->parameters.parameter[i], rank);
+    sum->cells++;
+    sum->bytes += 2.0 * WANE_NULL_DRAWS * DRAW_BYTES;
 }
 
-wane_status wane_cell_fill_onset(wane_work *work, const wane_cell *cell, size_t position,
-                                 const wane_chain *chain, wane_error *err)
-{
-    const wane_parameters *table = &work->inputs->base->parameters;
-    wane_status st = WANE_OK;
-    size_t count = 0;
-    wane_measured_row *rows = wane_alloc(table->count + 1, sizeof *rows);
-    WANE_TRY(rows ? WANE_OK : wane_fail_memory(err, "onset", "rows"));
-    for (size_t i = 0; i < table->count; i++) {
-        if (!table->parameter[i].linear) continue;
-        WANE_TRY(wane_work_continue(work, err));
-        WANE_TRY(onset_of(&rows[count++], work, chain, position, i, err));
-    }
-    rows[count] = smallest_onset(rows, count);
-    WANE_TRY(wane_work_commit(
-        work, cell, &(wane_cell_rows){.measured = rows, .measured_count = count + 1}, err));
-done:
-    wane_free(rows);
-    return st;
-}
-
-/* ---------------------------------------------------------------------------------------- norm */
-
-/* ||W - W_0||_F over all parameters. A head that an adapter has parted from the embedding it was
- * tied to stands in the stage's table alone, behind the others: its base is the embedding. */
-static double whole_norm(const wane_model *tuned, const wane_model *base)
-{
-    double sum = 0;
-    const wane_parameters *own = &tuned->parameters, *theirs = &base->parameters;
-    for (size_t i = 0; i < own->count; i++) {
-        const wane_parameter *p = &own->parameter[i];
-        const float *w = tuned->weights + p->offset;
-        const float *before = base->weights + theirs->parameter[i < theirs->count ? i : 0].offset;
-        double part = 0;
-        for (size_t j = 0; j < p->rows * p->cols; j++) {
-            double d = (double)w[j] - (double)before[j];
-            part += d * d;
-        }
-        sum += part;
-    }
-    return sqrt(sum);
-}
-
-wane_status wane_cell_fill_norm(wane_work *work, const wane_cell *cell, const wane_chain *chain,
-                                wane_error *err)
-{
-    wane_measured_row row = {.matrix = "", .name = "delta_frobenius_all"};
-    row.value = whole_norm(chain->model, work->inputs->base);
-    if (!isfinite(row.value)) {
-        row.value = NAN;
-        row.reason = WANE_NOT_FINITE;
-    }
-    return wane_work_commit(work, cell, &(wane_cell_rows){.measured = &row, .measured_count = 1},
-                            err);
-}
+const wane_measure wane_null_measure = {.name = WANE_CELL_NULL,
+                                        .unasked = unasked,
+                                        .visit = visit,
+                                        .fill = fill,
+                                        .cost = cost,
+                                        .apart = "nulls",
+                                        .apart_unit = "cells of 99 random changes each",
+                                        .apart_note = ""};

@@ -21,13 +21,6 @@ static void overlap_sides(bool sides[2], const wane_experiment *x, const char *n
     }
 }
 
-static wane_status overlap_settings(char out[WANE_SHA256_HEX], const bool sides[2], wane_error *err)
-{
-    char text[64];
-    int length = snprintf(text, sizeof text, "overlap %d u %d v %d", SIZE, sides[0], sides[1]);
-    return wane_sha256_bytes(out, text, (size_t)length, err);
-}
-
 static size_t add_side(wane_overlap_row *rows, const double *value, size_t size, char side,
                        int64_t matrix)
 {
@@ -41,11 +34,11 @@ static size_t add_side(wane_overlap_row *rows, const double *value, size_t size,
     return size * size;
 }
 
-wane_status wane_cell_fill_overlap(wane_work *work, const wane_cell *cell, size_t parameter,
-                                   const wane_plan_run *run, size_t position,
-                                   const wane_chain *chain, wane_error *err)
+static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t parameter,
+                        wane_error *err)
 {
     wane_status st = WANE_OK;
+    wane_work *work = at->work;
     const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
     size_t smaller = p->rows < p->cols ? p->rows : p->cols;
     size_t size = smaller < SIZE ? smaller : SIZE, count = 0;
@@ -55,16 +48,14 @@ wane_status wane_cell_fill_overlap(wane_work *work, const wane_cell *cell, size_
     bool sides[2];
     double value[SIZE * SIZE];
     overlap_sides(sides, work->experiment, p->name,
-                  wane_plan_ends(work->plan, run->stages[position]));
+                  wane_plan_ends(work->plan, at->run->stages[at->position]));
     wane_overlap_row *rows = wane_alloc(2 * size * size, sizeof *rows);
     WANE_TRY(rows ? WANE_OK : wane_fail_memory(err, "overlap", p->name));
-    if (!wane_weight_finite(chain->model, parameter)) {
-        wane_cell stated = *cell;
-        stated.reason = WANE_NOT_FINITE;
-        st = wane_work_commit(work, &stated, &(wane_cell_rows){0}, err);
+    if (!wane_weight_finite(at->chain->model, parameter)) {
+        st = wane_commit_reason(work, cell, WANE_NOT_FINITE, err);
         goto done;
     }
-    WANE_TRY(wane_spectrum_at(&spectrum, work, chain, position, parameter, &options, err));
+    WANE_TRY(wane_spectrum_at(&spectrum, work, at->chain, at->position, parameter, &options, err));
     for (int side = 0; side < 2; side++) {
         if (!sides[side]) continue;
         WANE_TRY(wane_spectrum_overlap(value, size, work->svd[parameter], &spectrum,
@@ -80,28 +71,23 @@ done:
     return st;
 }
 
-wane_status wane_visit_overlaps(const wane_cell *like, const wane_plan *plan,
-                                const wane_plan_run *run, size_t position, wane_visit_cell *visit,
-                                void *context, wane_error *err)
+static wane_status visit(const wane_visiting *at, wane_error *err)
 {
-    const wane_inputs *in = plan->inputs;
+    const wane_inputs *in = at->plan->inputs;
     const wane_parameters *table = &in->base->parameters;
     /* Of any run, whichever asks: runs that share the stage ask for the same cells. */
-    bool last = wane_plan_ends(plan, run->stages[position]);
+    bool last = wane_plan_ends(at->plan, at->run->stages[at->position]);
     wane_status st = WANE_OK;
     for (size_t i = 0; i < table->count && st == WANE_OK; i++) {
         bool sides[2] = {false, false};
-        char settings[WANE_SHA256_HEX];
-        wane_cell cell = *like;
+        char text[64];
         if (table->parameter[i].linear)
             overlap_sides(sides, in->experiment, table->parameter[i].name, last);
         if (!sides[0] && !sides[1]) continue;
-        if ((st = overlap_settings(settings, sides, err)) != WANE_OK) break;
-        cell.measure = WANE_CELL_OVERLAP;
-        cell.subject = table->parameter[i].name;
-        cell.settings_sha256 = settings;
-        cell.data_sha256 = "";
-        st = visit(context, &cell, i, err);
+        (void)snprintf(text, sizeof text, "overlap %d u %d v %d", SIZE, sides[0], sides[1]);
+        st = wane_visit_defined(at, table->parameter[i].name, text, "", i, err);
     }
     return st;
 }
+
+const wane_measure wane_overlap_measure = {.name = WANE_CELL_OVERLAP, .visit = visit, .fill = fill};

@@ -89,18 +89,21 @@ static wane_status add_usage(references *r, const wane_cell *cell, wane_error *e
     return r->position ? wane_results_add_usage(r->work->db, cell->stage, &usage, err) : WANE_OK;
 }
 
-wane_status wane_cell_fill_previous(wane_work *work, const wane_cell *cell,
-                                    const wane_plan_run *run, size_t position,
-                                    const wane_chain *chain, wane_error *err)
+static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t number,
+                        wane_error *err)
 {
     wane_status st = WANE_OK;
+    wane_work *work = at->work;
+    const wane_chain *chain = at->chain;
+    const size_t position = at->position;
     const wane_experiment *x = work->experiment;
     const wane_parameters *table = &work->inputs->base->parameters;
     wane_spectrum_options options = {
         .top = x->intruders_top, .u = x->intruders_u, .v = x->intruders_v};
     wane_spectra_rows rows = {0};
     references r = {.work = work, .position = position - 1};
-    WANE_TRY(open_references(&r, run, err));
+    (void)number;
+    WANE_TRY(open_references(&r, at->run, err));
     WANE_TRY(wane_spectra_rows_new(&rows, table, x->intruders_top, err));
     for (size_t i = 0; i < table->count; i++) {
         if (!table->parameter[i].linear) continue;
@@ -123,3 +126,26 @@ done:
     close_references(&r);
     return st;
 }
+
+static wane_status visit(const wane_visiting *at, wane_error *err)
+{
+    char settings[WANE_SHA256_HEX];
+    if (!at->plan->inputs->experiment->against_previous || at->run->config->bound) return WANE_OK;
+    wane_status st = wane_spectrum_settings(settings, WANE_SPECTRUM_DEFINITION,
+                                            at->plan->inputs->experiment, "previous", err);
+    return st == WANE_OK ? wane_visit(at, "previous", settings, "", 0, err) : st;
+}
+
+static wane_status earlier(char settings[WANE_SHA256_HEX], const wane_experiment *x,
+                           wane_error *err)
+{
+    return wane_spectrum_settings(settings, WANE_SPECTRUM_EARLIER, x, "previous", err);
+}
+
+const wane_measure wane_previous_measure = {.name = WANE_CELL_SPECTRUM,
+                                            .subject = "previous",
+                                            .before = WANE_BEFORE_NEEDED,
+                                            .visit = visit,
+                                            .fill = fill,
+                                            .earlier = earlier,
+                                            .cost = wane_spectrum_cost};

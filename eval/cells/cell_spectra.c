@@ -3,49 +3,78 @@
  */
 #include "eval/cells/cell_matrices.h"
 
-#include <math.h>
+#include <stdio.h>
 
-/* Whether a direction among the top k of the interventions is one that max_cosine alone, the
- * earlier definition, may have called an intruder. */
-static bool judged_anew(const wane_spectra_rows *rows, const wane_interventions *asked)
+wane_status wane_spectrum_settings(char out[WANE_SHA256_HEX], const char *definition,
+                                   const wane_experiment *x, const char *against, wane_error *err)
 {
-    for (size_t i = 0; i < rows->directions; i++) {
-        const wane_direction_row *d = &rows->direction[i];
-        bool among =
-            d->position <= (int64_t)asked->k && (d->side == 'v') == (asked->side == WANE_SIDE_V);
-        bool turned = d->max_cosine < asked->epsilon && d->cluster_overlap >= asked->epsilon;
-        if (among && (turned || isnan(d->max_cosine))) return true;
-    }
-    return false;
+    char text[96];
+    int length = snprintf(text, sizeof text, "%s top %zu u %d v %d against %s", definition,
+                          x->intruders_top, x->intruders_u, x->intruders_v, against);
+    return wane_sha256_bytes(out, text, (size_t)length, err);
 }
 
-wane_status wane_cell_fill_spectra(wane_work *work, const wane_cell *cell, const wane_plan_run *run,
-                                   size_t position, const wane_chain *chain, wane_error *err)
+void wane_spectrum_cost(wane_cost *sum, const wane_visiting *at, size_t number)
+{
+    enum { DIRECTION_BYTES = 60 };
+    const wane_inputs *in = at->plan->inputs;
+    (void)number;
+    for (size_t i = 0; i < in->base->parameters.count; i++) {
+        const wane_parameter *p = &in->base->parameters.parameter[i];
+        size_t all = p->rows < p->cols ? p->rows : p->cols, top = in->experiment->intruders_top;
+        if (p->linear) sum->bytes += 2.0 * DIRECTION_BYTES * (double)(top && top < all ? top : all);
+    }
+    sum->cells++;
+}
+
+static wane_status visit(const wane_visiting *at, wane_error *err)
+{
+    char settings[WANE_SHA256_HEX];
+    wane_status st = wane_spectrum_settings(settings, WANE_SPECTRUM_DEFINITION,
+                                            at->plan->inputs->experiment, "base", err);
+    return st == WANE_OK ? wane_visit(at, "base", settings, "", 0, err) : st;
+}
+
+static wane_status earlier(char settings[WANE_SHA256_HEX], const wane_experiment *x,
+                           wane_error *err)
+{
+    return wane_spectrum_settings(settings, WANE_SPECTRUM_EARLIER, x, "base", err);
+}
+
+static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t number,
+                        wane_error *err)
 {
     wane_status st = WANE_OK;
+    wane_work *work = at->work;
     const wane_experiment *x = work->experiment;
     const wane_parameters *table = &work->inputs->base->parameters;
     wane_spectrum_options options = {
         .top = x->intruders_top, .u = x->intruders_u, .v = x->intruders_v};
     wane_spectra_rows rows = {0};
-    (void)run;
+    (void)number;
     WANE_TRY(wane_spectra_rows_new(&rows, table, x->intruders_top, err));
     for (size_t i = 0; i < table->count; i++) {
         if (!table->parameter[i].linear) continue;
         wane_spectrum s = {0};
-        if (!wane_weight_finite(chain->model, i)) {
+        if (!wane_weight_finite(at->chain->model, i)) {
             (void)wane_spectra_rows_put_missing(&rows, work->plan->matrix_ids[i]);
             continue;
         }
-        WANE_TRY(wane_spectrum_at(&s, work, chain, position, i, &options, err));
+        WANE_TRY(wane_spectrum_at(&s, work, at->chain, at->position, i, &options, err));
         wane_spectra_rows_add(&rows, &s, work->svd[i], work->plan->matrix_ids[i]);
         wane_spectrum_free(&s);
     }
-    /* Interventions measured before on other intruders are measured again, behind this cell. */
-    if (x->interventions.lambda_count > 0 && judged_anew(&rows, &x->interventions))
-        WANE_TRY(wane_cells_drop_interventions(work->db, cell->stage, err));
+    WANE_TRY(wane_measures_forget(work, cell->stage, &rows, err));
     WANE_TRY(wane_spectra_rows_commit(work, cell, &rows, err));
 done:
     wane_spectra_rows_free(&rows);
     return st;
 }
+
+const wane_measure wane_spectrum_measure = {.name = WANE_CELL_SPECTRUM,
+                                            .subject = "base",
+                                            .of_perturbed = true,
+                                            .visit = visit,
+                                            .fill = fill,
+                                            .earlier = earlier,
+                                            .cost = wane_spectrum_cost};

@@ -6,9 +6,9 @@
 
 #include "eval/stages/stages.h"
 
-/* Called for each cell that belongs to a stage; it lives as long as the call. `subject` is an index
+/* Called for each cell that belongs to a stage; it lives as long as the call. `number` is an index
  * that the measure's filling knows. */
-typedef wane_status wane_visit_cell(void *context, const wane_cell *cell, size_t subject,
+typedef wane_status wane_visit_cell(void *context, const wane_cell *cell, size_t number,
                                     wane_error *err);
 
 /* Calls `visit` for each that belongs to the stage at `position` once it is sealed; looks into its
@@ -16,14 +16,15 @@ typedef wane_status wane_visit_cell(void *context, const wane_cell *cell, size_t
 WANE_MUST_CHECK wane_status wane_cells_visit(const wane_plan *plan, const wane_plan_run *run,
                                              size_t position, wane_visit_cell *visit, void *context,
                                              wane_error *err);
+
 typedef struct wane_cells_count {
     size_t cells, missing; /* all of them; those to be measured */
-    size_t earlier; /* spectra of the earlier definition (spectra.h) that stay as they are, because
-                       they cannot be measured again (wane_stage_reachable) */
+    size_t earlier; /* cells of an earlier definition that stay as they are, because they cannot be
+                       measured again (wane_stage_reachable) */
     size_t gone;    /* cells of a sealed stage that are not there and cannot be filled, because the
                        weights they would be measured on are not on disk */
-    size_t beside;  /* nulls, onsets and norms that nobody asked for by name (auto), likewise, or of
-                       other kernels: their stages were measured before there were such cells */
+    size_t beside;  /* cells that come unasked, likewise, or of other kernels: their stages were
+                       measured before there were such cells */
 } wane_cells_count;
 WANE_MUST_CHECK wane_status wane_cells_missing(wane_cells_count *out, wane_work *work,
                                                const wane_plan_run *run, size_t position,
@@ -33,8 +34,7 @@ WANE_MUST_CHECK wane_status wane_cells_missing(wane_cells_count *out, wane_work 
 WANE_MUST_CHECK wane_status wane_cells_fill(wane_work *work, const wane_plan_run *run,
                                             size_t position, const wane_chain *chain,
                                             wane_error *err);
-/* What cells have read once for a whole process. */
-void wane_base_windows_free(wane_work *work);
-void wane_probe_rows_free(wane_work *work);
+/* What measures keep for a whole process. */
+void wane_cells_free(wane_work *work);
 
 #endif

@@ -211,14 +211,11 @@ typedef struct missing {
 
 static wane_status miss(void *context, const wane_cell *look, size_t subject, wane_error *err)
 {
-    static const char *const measures[] = {[WANE_CELL_SCORE] = "score",
-                                           [WANE_CELL_LIKELIHOOD] = "likelihood",
-                                           [WANE_CELL_SPECTRUM] = "spectrum"};
     const missing *m = context;
     int64_t looks = 0;
     wane_cell cell = *look;
     (void)subject;
-    wane_status st = count_cells(&looks, m->work, cell.stage, measures[cell.measure], err);
+    wane_status st = count_cells(&looks, m->work, cell.stage, cell.measure, err);
     if (st != WANE_OK || looks > 0) return st;
     wane_cell_rows none = {0};
     cell.reason = "training went on before it was tracked";

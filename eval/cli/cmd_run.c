@@ -36,7 +36,7 @@ static wane_status print_need(wane_opened *o, bool mixed, wane_error *err)
     if (need.cells_earlier)
         (void)printf("earlier   %zu spectra cannot be measured again\n", need.cells_earlier);
     if (need.cells_beside)
-        (void)printf("beside    %zu cells of nulls, onsets and norms cannot be filled any more\n",
+        (void)printf("beside    %zu cells that come unasked cannot be filled any more\n",
                      need.cells_beside);
     if (need.cells_gone)
         (void)printf("gone      %zu cells cannot be filled: weights_gone\n", need.cells_gone);

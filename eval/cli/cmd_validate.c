@@ -137,16 +137,15 @@ static wane_status print_needs(wane_text *page, const wane_opened *o, wane_error
     wane_page_line(page, "disk", "about %.0f MiB", e.disk_bytes / 1048576);
     wane_page_line(page, "time", "about %s here: %.0f%% of %.0f GFLOP/s of sgemm",
                    duration(a, e.seconds), 100 * WANE_ESTIMATE_SHARE, e.flops_per_second / 1e9);
-    if (e.nulls)
-        wane_page_line(page, "nulls", "%zu cells of 99 random changes each, about %s more", e.nulls,
-                       duration(a, e.null_flops / (WANE_ESTIMATE_SHARE * e.flops_per_second)));
-    if (e.interventions)
-        wane_page_line(
-            page, "interventions",
-            "at most %zu measurements, about %s more; none for a stage without "
-            "intruders",
-            e.interventions,
-            duration(a, e.intervention_flops / (WANE_ESTIMATE_SHARE * e.flops_per_second)));
+    for (size_t m = 0; m < WANE_MEASURES; m++) {
+        const wane_measure *measure = wane_measures[m];
+        if (!measure->apart || e.measure[m].cells == 0) continue;
+        wane_page_line(page, measure->apart, "%s%zu %s, about %s more%s",
+                       measure->apart_most ? "at most " : "", e.measure[m].cells,
+                       measure->apart_unit,
+                       duration(a, e.measure[m].flops / (WANE_ESTIMATE_SHARE * e.flops_per_second)),
+                       measure->apart_note);
+    }
     return WANE_OK;
 }
 

@@ -1,26 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A product of n x k by k x m counts 2 n k m operations; forward passes through the linear weights
- * and the head at scored positions are counted, attention and element-wise work are not.
+ * What a plan will need: the operations of its trainings and cells, memory, disk.
  */
 #include "eval/plan/estimate.h"
 
-#include "analysis/spectra/null.h"
-#include "eval/cells/cell_arms.h"
 #include "eval/measure/measure.h"
 #include "eval/model/pass.h"
 #include "eval/train/trainer.h"
 #include "store/base/blas.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
-
-static double linear_numbers(const wane_parameters *table)
-{
-    double sum = 0;
-    for (size_t i = 0; i < table->count; i++)
-        if (table->parameter[i].linear)
-            sum += (double)table->parameter[i].rows * (double)table->parameter[i].cols;
-    return sum;
-}
 
 /* What one stage of a config trains: numbers, and whether as factors. */
 static wane_status trained_numbers(double *out, const wane_run_config *c,
@@ -41,29 +29,11 @@ static double passes_of(const wane_run_config *c)
 static double stage_flops(const wane_plan *plan, const wane_plan_stage *stage)
 {
     const wane_inputs *in = plan->inputs;
-    const wane_config *m = &in->base->config;
-    double body = 2 * linear_numbers(&in->base->parameters);
-    double head = 2 * (double)m->vocabulary * (double)m->width;
+    double body = wane_flops_of_token(in), head = wane_flops_of_score(in);
     const wane_prompts *p = &in->tasks[stage->tasks[0]].test; /* train prompts are as long */
     double length = p->rows ? (double)p->starts[p->rows] / (double)p->rows : 0;
     double rows = (double)stage->steps * (double)stage->config->training.batch_size;
     return rows * passes_of(stage->config) * (length * body + (double)p->longest_label * head);
-}
-
-/* Measuring one stage: every corpus and task; tuned stages run the base beside on corpora. */
-static double measure_flops(const wane_plan *plan, bool tuned)
-{
-    const wane_inputs *in = plan->inputs;
-    const wane_config *m = &in->base->config;
-    double body = 2 * linear_numbers(&in->base->parameters), sum = 0;
-    double head = 2 * (double)m->vocabulary * (double)m->width;
-    for (size_t c = 0; c < in->experiment->corpus_count; c++)
-        sum += (tuned ? 2 : 1) * (double)in->corpora[c].windows.tokens * (body + head);
-    for (size_t t = 0; t < in->experiment->task_count; t++) {
-        const wane_prompts *p = &in->tasks[t].test;
-        sum += (double)p->starts[p->rows] * body + (double)p->rows * head;
-    }
-    return sum;
 }
 
 static wane_status memory_of(double *out, const wane_plan *plan, const wane_run_config *c,
@@ -92,33 +62,6 @@ static wane_status memory_of(double *out, const wane_plan *plan, const wane_run_
     return WANE_OK;
 }
 
-/* Bytes a row takes in the database, roughly, its index included. */
-enum {
-    EXAMPLE_BYTES = 40,
-    WINDOW_BYTES = 40,
-    DIRECTION_BYTES = 60,
-    STEP_BYTES = 50,
-    DRAW_BYTES = 110
-};
-
-static double database_bytes(const wane_plan *plan)
-{
-    const wane_inputs *in = plan->inputs;
-    double stages = (double)plan->stage_count, per_stage = 0;
-    for (size_t t = 0; t < in->experiment->task_count; t++)
-        per_stage += EXAMPLE_BYTES * (double)in->tasks[t].test.rows;
-    for (size_t c = 0; c < in->experiment->corpus_count; c++)
-        per_stage += WINDOW_BYTES * (double)in->corpora[c].windows.windows;
-    for (size_t i = 0; i < in->base->parameters.count; i++) {
-        const wane_parameter *p = &in->base->parameters.parameter[i];
-        size_t all = p->rows < p->cols ? p->rows : p->cols, top = in->experiment->intruders_top;
-        if (p->linear) per_stage += 2.0 * DIRECTION_BYTES * (double)(top && top < all ? top : all);
-    }
-    double steps = 0;
-    for (size_t s = 0; s < plan->stage_count; s++) steps += (double)plan->stages[s].steps;
-    return stages * per_stage + STEP_BYTES * steps;
-}
-
 static wane_status updates_bytes(double *out, const wane_plan *plan, wane_error *err)
 {
     wane_keep keep = plan->inputs->experiment->keep;
@@ -140,88 +83,50 @@ static wane_status updates_bytes(double *out, const wane_plan *plan, wane_error 
     return WANE_OK;
 }
 
-static wane_status count_one(void *context, const wane_cell *cell, size_t number, wane_error *err)
+typedef struct costing {
+    wane_visiting at;
+    wane_cost *sum;
+    size_t cells;
+} costing;
+
+static wane_status add_cell(void *context, const wane_cell *cell, size_t number, wane_error *err)
 {
+    costing *c = context;
     (void)cell;
-    (void)number;
     (void)err;
-    ++*(size_t *)context;
+    c->cells++;
+    if (c->at.measure->cost) c->at.measure->cost(c->sum, &c->at, number);
     return WANE_OK;
 }
 
-/* Cells of stages that several runs share are counted once; at lambda = 1 nothing is measured. */
-static wane_status count_interventions(size_t *out, const wane_plan *plan, wane_error *err)
+/* Cells of stages that several runs share are counted once, by the first run that asks for any. */
+static wane_status add_measure(wane_cost *sum, bool *seen, const wane_measure *measure,
+                               const wane_plan *plan, wane_error *err)
 {
-    const wane_interventions *asked = &plan->inputs->experiment->interventions;
     wane_status st = WANE_OK;
-    size_t cells = 0, moving = 0;
-    bool *seen = wane_alloc(plan->stage_count, sizeof *seen);
-    if (!seen) return wane_fail_memory(err, "validate", "stages");
-    for (size_t i = 0; i < asked->lambda_count; i++) moving += asked->lambdas[i] != 1;
+    for (size_t s = 0; s < plan->stage_count; s++) seen[s] = false;
     for (size_t r = 0; r < plan->run_count; r++)
-        for (size_t p = 1; p <= plan->runs[r].length && st == WANE_OK; p++) {
-            size_t before = cells;
-            if (seen[plan->runs[r].stages[p]]) continue;
-            st = wane_interventions_visit(plan, &plan->runs[r], p, count_one, &cells, err);
-            seen[plan->runs[r].stages[p]] = cells > before;
+        for (size_t p = 0; p <= plan->runs[r].length && st == WANE_OK; p++) {
+            const wane_plan_run *run = &plan->runs[r];
+            costing c = {.at = {plan, run, p, measure, NULL, NULL}, .sum = sum};
+            if (seen[run->stages[p]]) continue;
+            st = wane_measure_visit(measure, plan, run, p, add_cell, &c, err);
+            seen[run->stages[p]] = c.cells > 0;
         }
-    wane_free(seen);
-    *out = asked->lambda_count ? cells / asked->lambda_count * moving : 0;
     return st;
 }
 
-/* What 99 draws of one matrix cost. A whole spectrum takes about 8 m n min(m, n), in double; where
- * few directions of a low-rank change are sought in a large one, products with its factors do. */
-static double draws_flops(const wane_parameter *p, double rank)
-{
-    enum { LARGE = 400, PRODUCTS = 400 };
-    double m = (double)p->rows, n = (double)p->cols, smaller = m < n ? m : n;
-    double whole = 2 * 8 * m * n * smaller;
-    double factors = 2 * 2 * (m + n) * rank * (rank + PRODUCTS);
-    bool few = rank > 0 && 8 * rank <= smaller && smaller >= LARGE;
-    return WANE_NULL_DRAWS * (few ? factors : whole);
-}
-
-typedef struct null_count {
-    const wane_parameters *table;
-    double rank; /* of the change at the stage; 0: dense */
-    size_t cells;
-    double flops;
-} null_count;
-
-static wane_status count_null(void *context, const wane_cell *cell, size_t number, wane_error *err)
-{
-    null_count *c = context;
-    (void)number;
-    (void)err;
-    if (cell->measure != WANE_CELL_NULL) return WANE_OK;
-    c->cells++;
-    for (size_t i = 0; i < c->table->count; i++)
-        if (c->table->parameter[i].linear)
-            c->flops += draws_flops(&c->table->parameter[i], c->rank);
-    return WANE_OK;
-}
-
-static wane_status count_nulls(wane_estimate *e, const wane_plan *plan, wane_error *err)
+static wane_status add_measures(wane_estimate *e, const wane_plan *plan, wane_error *err)
 {
     wane_status st = WANE_OK;
-    null_count c = {.table = &plan->inputs->base->parameters};
     bool *seen = wane_alloc(plan->stage_count, sizeof *seen);
     if (!seen) return wane_fail_memory(err, "validate", "stages");
-    for (size_t r = 0; r < plan->run_count; r++)
-        for (size_t p = 1; p <= plan->runs[r].length && st == WANE_OK; p++) {
-            const wane_plan_stage *stage = &plan->stages[plan->runs[r].stages[p]];
-            const wane_cell like = {.stage = 0, .step = WANE_STEP_SEALED};
-            if (seen[plan->runs[r].stages[p]]) continue;
-            seen[plan->runs[r].stages[p]] = true;
-            bool summed = plan->inputs->experiment->policy != WANE_POLICY_CONTINUE;
-            c.rank = !stage->lowrank || stage->given ? 0 : (double)stage->config->settings.rank;
-            c.rank *= summed ? (double)stage->position : 1;
-            st = wane_visit_nulls(&like, plan, &plan->runs[r], p, count_null, &c, err);
-        }
+    for (size_t m = 0; m < WANE_MEASURES && st == WANE_OK; m++) {
+        st = add_measure(&e->measure[m], seen, wane_measures[m], plan, err);
+        e->disk_bytes += e->measure[m].bytes;
+        if (!wane_measures[m]->apart) e->measure_flops += e->measure[m].flops;
+    }
     wane_free(seen);
-    e->nulls = c.cells;
-    e->null_flops = c.flops;
     return st;
 }
 
@@ -248,6 +153,8 @@ static wane_status sgemm_rate(double *out, wane_pool *pool, wane_error *err)
  * small blocks; a thread's stack and its part of malloc. */
 enum { PROGRAM_ADDRESSES = 200 << 20, THREAD_ADDRESSES = 72 << 20 };
 
+enum { STEP_BYTES = 50 }; /* of a row in the database, roughly */
+
 wane_status wane_plan_estimate(wane_estimate *out, const wane_plan *plan, wane_pool *pool,
                                wane_error *err)
 {
@@ -263,17 +170,13 @@ wane_status wane_plan_estimate(wane_estimate *out, const wane_plan *plan, wane_p
     e.address_bytes = e.memory_bytes + PROGRAM_ADDRESSES +
                       (double)wane_pool_threads(pool) * (WANE_BLAS_BUFFER_BYTES + THREAD_ADDRESSES);
     if (st == WANE_OK) st = updates_bytes(&e.disk_bytes, plan, err);
+    if (st == WANE_OK) st = add_measures(&e, plan, err);
     if (st != WANE_OK) return st;
-    e.disk_bytes += database_bytes(plan);
-    for (size_t s = 0; s < plan->stage_count; s++) {
-        e.measure_flops += measure_flops(plan, s > 0);
-        if (s > 0 && !plan->stages[s].given) e.train_flops += stage_flops(plan, &plan->stages[s]);
+    for (size_t s = 1; s < plan->stage_count; s++) {
+        e.disk_bytes += STEP_BYTES * (double)plan->stages[s].steps;
+        if (!plan->stages[s].given) e.train_flops += stage_flops(plan, &plan->stages[s]);
     }
-    st = count_interventions(&e.interventions, plan, err);
-    if (st == WANE_OK) st = count_nulls(&e, plan, err);
-    e.disk_bytes += 2.0 * WANE_NULL_DRAWS * DRAW_BYTES * (double)e.nulls;
-    e.intervention_flops = (double)e.interventions * measure_flops(plan, false);
     e.seconds = (e.train_flops + e.measure_flops) / (WANE_ESTIMATE_SHARE * e.flops_per_second);
-    if (st == WANE_OK) *out = e;
-    return st;
+    *out = e;
+    return WANE_OK;
 }

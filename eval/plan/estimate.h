@@ -4,6 +4,7 @@
 #ifndef EVAL_PLAN_ESTIMATE_H
 #define EVAL_PLAN_ESTIMATE_H
 
+#include "eval/cells/cell_measures.h"
 #include "eval/plan/plan.h"
 
 typedef struct wane_estimate {
@@ -11,12 +12,10 @@ typedef struct wane_estimate {
     double address_bytes; /* that, the program and its database, and what each thread maps */
     double disk_bytes;    /* updates that `keep` keeps, and the database */
     double train_flops, measure_flops; /* of the whole plan, each stage once */
-    double intervention_flops; /* if every stage looked at had intruders; not in `seconds` */
-    size_t interventions;      /* measurements of that kind, at most */
-    double null_flops;         /* of the draws beside counts; not in `seconds` */
-    size_t nulls;              /* cells of that kind */
-    double flops_per_second;   /* sgemm measured here, with this pool */
-    double seconds;            /* flops at SHARE of that rate */
+    wane_cost measure[WANE_MEASURES];  /* by the measures' list; of those that are told apart the
+                                          operations are in neither sum */
+    double flops_per_second;           /* sgemm measured here, with this pool */
+    double seconds;                    /* flops at SHARE of that rate */
 } wane_estimate;
 
 /* The share of the sgemm rate that a run is taken to reach; small models reach less than large. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "analysis/spectra/spectrum.h"
-#include "eval/cells/cell_arms.h"
+#include "eval/cells/cells.h"
 #include "eval/cells/track.h"
 #include "eval/plan/warnings.h"
 #include "eval/run/gates.h"
@@ -136,10 +136,11 @@ static wane_status tell_unreachable(wane_work *work, wane_error *err)
     if (st == WANE_OK && need.cells_beside)
         wane_log_line(
             log, WANE_LOG_WARNING,
-            "%zu cell%s of nulls, onsets and norms cannot be filled for stages that an "
+            "%zu cell%s that come%s with every stage unasked cannot be filled for stages that an "
             "earlier wane measured: the weights are not on disk, or of other kernels (wane "
             "explain weights_gone)",
-            need.cells_beside, need.cells_beside == 1 ? "" : "s");
+            need.cells_beside, need.cells_beside == 1 ? "" : "s",
+            need.cells_beside == 1 ? "s" : "");
     if (st != WANE_OK || !need.cells_gone) return st;
     work->outcome->cells_gone = need.cells_gone;
     wane_log_line(log, WANE_LOG_WARNING,
@@ -165,9 +166,7 @@ static void close_work(wane_work *work)
     for (size_t i = 0; work->svd && i < work->inputs->base->parameters.count; i++)
         wane_base_svd_free(work->svd[i]);
     wane_free(work->svd);
-    wane_base_windows_free(work);
-    wane_probe_rows_free(work);
-    wane_intervening_free(work);
+    wane_cells_free(work);
     wane_free(work->random_scores);
     wane_results_close(work->db);
     wane_pool_free(work->pool);

@@ -110,6 +110,11 @@ static wane_status check_strays(wane_verifying *v, wane_error *err)
         {"sample", STRAY("sample", "sample", OF_TASK)},
         {"change", STRAY("change", "change", OF_TASK)},
         {"overlap", STRAY("overlap", "overlap", OF_MATRIX)},
+        {"null_draw", STRAY("null_draw", "null", "t.kind")},
+        {"measured",
+         "SELECT 'measured', t.stage, t.step, count(*) FROM measured t WHERE NOT EXISTS "
+         "(SELECT 1 FROM cell c WHERE c.stage = t.stage AND c.step = t.step AND c.measure = "
+         "t.measure AND c.subject = t.subject) GROUP BY t.stage, t.step"},
         /* The number in a subject has no one spelling in SQL. */
         {"intervention",
          "SELECT 'intervention', t.stage, t.step, count(*) FROM intervention t WHERE NOT EXISTS "

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "eval/cells/cell_measures.h"
 #include "eval/run/needs.h"
 #include "eval/run/seal.h"
 #include "eval/run/verify_parts.h"
@@ -42,7 +43,8 @@ typedef struct again {
  * for what compares the two. */
 static wane_status measurable(bool *out, again *a, const drawn *cell, wane_error *err)
 {
-    bool two = strcmp(cell->measure, "change") == 0 || strcmp(cell->subject, "previous") == 0;
+    const wane_measure *measure = wane_measure_of(cell->measure, cell->subject);
+    bool two = measure && measure->before != WANE_BEFORE_UNUSED;
     wane_status st = WANE_OK;
     *out = false;
     for (size_t r = 0; r < a->plan->run_count && st == WANE_OK && !*out; r++) {

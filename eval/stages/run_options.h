@@ -11,9 +11,9 @@
 typedef struct wane_run_need {
     size_t runs, stages, stages_missing, steps_missing;
     size_t cells, cells_missing;
-    size_t cells_earlier; /* spectra of an earlier definition that stay: they cannot be measured
+    size_t cells_earlier; /* cells of an earlier definition that stay: they cannot be measured
                              again from what is on disk, on this machine */
-    size_t cells_beside;  /* nulls, onsets and norms that were not asked for by name, likewise */
+    size_t cells_beside;  /* cells that come with every stage unasked, likewise */
     size_t cells_gone;    /* cells of sealed stages that cannot be filled: what they would be
                              measured on is not on disk */
 } wane_run_need;

@@ -226,7 +226,7 @@ void fixture_plan(fixture *f, int runs)
 
 /* ----------------------------------------------------------------------------------- the cells */
 
-static wane_cell cell_of(const fixture *f, int run, int position, wane_cell_measure measure,
+static wane_cell cell_of(const fixture *f, int run, int position, const char *measure,
                          const char *subject)
 {
     return (wane_cell){.stage = f->stage[run][position],
@@ -408,10 +408,10 @@ static void beside_cells(const fixture *f, int run, int position)
     const wane_measured_row norm = {"", "delta_frobenius_all",
                                     12 * force(run) * position + noise(run, position, 600), NULL};
     const wane_measured_row onset = {"", "onset", 0.125 / force(run), NULL};
-    wane_cell cell = cell_of(f, run, position, WANE_CELL_NORM, "");
+    wane_cell cell = cell_of(f, run, position, "norm", "");
     MUST(wane_cell_commit(f->db, &cell, &(wane_cell_rows){.measured = &norm, .measured_count = 1},
                           &err));
-    cell = cell_of(f, run, position, WANE_CELL_ONSET, "");
+    cell = cell_of(f, run, position, "onset", "");
     if (lora)
         MUST(wane_cell_commit(f->db, &cell,
                               &(wane_cell_rows){.measured = &onset, .measured_count = 1}, &err));

@@ -34,7 +34,7 @@ static void expect(wane_results *db, const char *sql, const char *rows)
     wane_text_free(&text);
 }
 
-static wane_cell cell_of(const sample *s, wane_cell_measure measure, const char *subject)
+static wane_cell cell_of(const sample *s, const char *measure, const char *subject)
 {
     return (wane_cell){.stage = s->base,
                        .step = WANE_STEP_SEALED,

@@ -107,19 +107,23 @@ static void free_keys(keys *k)
 
 static wane_status add_cell(void *context, const wane_cell *cell, size_t subject, wane_error *err)
 {
-    static const char letters[] = {
-        [WANE_CELL_SCORE] = 's',  [WANE_CELL_LIKELIHOOD] = 'l',   [WANE_CELL_SPECTRUM] = 'p',
-        [WANE_CELL_CHANGE] = 'c', [WANE_CELL_INTERVENTION] = 'i', [WANE_CELL_OVERLAP] = 'o',
-        [WANE_CELL_NULL] = 'n',   [WANE_CELL_ONSET] = 'e',        [WANE_CELL_NORM] = 'w'};
-    static const char looks[] = {
-        [WANE_CELL_SCORE] = 'A', [WANE_CELL_LIKELIHOOD] = 'N', [WANE_CELL_SPECTRUM] = 'D'};
+    static const struct {
+        const char *measure;
+        char letter, look;
+    } letters[] = {{"score", 's', 'A'}, {"likelihood", 'l', 'N'}, {"spectrum", 'p', 'D'},
+                   {"change", 'c', 0},  {"intervention", 'i', 0}, {"overlap", 'o', 0},
+                   {"null", 'n', 0},    {"onset", 'e', 0},        {"norm", 'w', 0}};
     keys *k = context;
     char line[512];
+    size_t m = 0;
     (void)subject;
     (void)err;
     (void)snprintf(line, sizeof line, "%zu.%zu %s %s %s", k->config, k->position, cell->subject,
                    cell->settings_sha256, cell->data_sha256);
-    add(k, k->look ? looks[cell->measure] : letters[cell->measure], line);
+    while (m < sizeof letters / sizeof *letters && strcmp(letters[m].measure, cell->measure) != 0)
+        m++;
+    assert_true(m < sizeof letters / sizeof *letters);
+    add(k, k->look ? letters[m].look : letters[m].letter, line);
     return WANE_OK;
 }
 
