@@ -112,6 +112,47 @@ static void bad_cells_leave_nothing(void **state)
     sample_close(db, &s);
 }
 
+/* A measure that the schema has never heard of keeps its numbers among those of others. */
+static void any_measure_has_single_numbers(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    static sample s;
+    wane_results *db = sample_open(&s, scratch_path("single.db"), &small);
+    const wane_measured_row rows[] = {{"", "length", 0.1 + 0.2, NULL},
+                                      {"model.a", "length", NAN, "not_finite"}};
+    wane_cell cell = {.stage = s.stage[1],
+                      .step = WANE_STEP_SEALED,
+                      .measure = "size",
+                      .subject = "",
+                      .settings_sha256 = "a",
+                      .data_sha256 = ""};
+    const wane_cell_rows two = {.measured = rows, .measured_count = 2};
+    const wane_cell_rows one = {.measured = rows, .measured_count = 1};
+    CHECK_OK(wane_cell_commit(db, &cell, &two, &err));
+    cell.measure = "weight"; /* of the same subject, with the same names */
+    CHECK_OK(wane_cell_commit(db, &cell, &two, &err));
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM measured WHERE measure = 'size' AND "
+                                       "(value = 0.1 + 0.2 OR reason = 'not_finite')"),
+                     2);
+    /* Other settings replace what is its own, and nothing else. */
+    cell.settings_sha256 = "b";
+    CHECK_OK(wane_cell_commit(db, &cell, &one, &err));
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM measured WHERE measure = 'weight'"),
+                     1);
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM measured WHERE measure = 'size'"), 2);
+    /* One without rows has a reason; one with tables of its own has no others. */
+    cell.settings_sha256 = "c";
+    CHECK_FAILS(wane_cell_commit(db, &cell, &(wane_cell_rows){0}, &err), WANE_EINVAL,
+                "a cell of 'weight' without rows needs a reason");
+    cell.measure = WANE_CELL_SCORE;
+    cell.subject = "task0@data";
+    cell.reason = "none";
+    CHECK_FAILS(wane_cell_commit(db, &cell, &one, &err), WANE_EINVAL,
+                "rows of 'measured' in a cell of 'score'");
+    sample_close(db, &s);
+}
+
 /* Every table that has no part in the sample. */
 static void other_rows(void **state)
 {
@@ -327,6 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cells_are_written_once_and_whole),
         cmocka_unit_test(bad_cells_leave_nothing),
+        cmocka_unit_test(any_measure_has_single_numbers),
         cmocka_unit_test(other_rows),
         cmocka_unit_test(usage_adds_up),
         cmocka_unit_test(stages_are_sealed),
