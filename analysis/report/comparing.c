@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "analysis/report/columns.h"
-#include "analysis/report/measures.h"
+#include "analysis/report/named_metric.h"
 #include "store/results/query.h"
 
 /* What a pair shares, beside the experiment; `by` is left out of it. A method decides kind, rank

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "analysis/report/comparing.h"
-#include "analysis/report/measures.h"
+#include "analysis/report/named_metric.h"
 #include "store/results/query.h"
 
 static const char *const usual[] = {"acc",
@@ -50,12 +50,12 @@ static void write_pairs(wane_text *sql, const wane_comparing *c)
 static wane_status read_metric(wane_comparing *c, wane_compare_metric *m, wane_results *db,
                                wane_error *err)
 {
-    const wane_measure measure = {.metric = m->name};
+    const wane_named_metric measure = {.metric = m->name};
     wane_text sql = {0};
     wane_query *query = NULL;
     wane_status st = WANE_OK;
     wane_text_string(&sql, "SELECT v.experiment, v.run, v.value FROM (");
-    WANE_TRY(wane_measure_sql(&sql, db, &measure, err));
+    WANE_TRY(wane_named_metric_sql(&sql, db, &measure, err));
     wane_text_string(&sql, ") v JOIN run_list l ON l.experiment = v.experiment AND l.run = v.run "
                            "AND l.superseded = 0 WHERE v.position = ");
     if (c->question->stage > 0) wane_text_printf(&sql, "%" PRId64, c->question->stage);

@@ -47,10 +47,10 @@ typedef struct wane_correlating_table {
     wane_correlating_group *group; /* job->groups */
 } wane_correlating_table;
 
-/* Columns of the view correlation_points; at looks those that are measured there, of the same
- * names. Runs that are not done take no part, nor do those under `limit:` unless all are. With
- * `per`, columns that are sums over matrices (intruders, norms, ranks) are those of the group's
- * matrices against the base; the others are of the whole stage.
+/* Columns of the view correlation_points, or names of measured_values; at looks those that are
+ * measured there, of the same names. Runs that are not done take no part, nor do those under
+ * `limit:` unless all are. With `per`, columns that are sums over matrices (intruders, norms,
+ * ranks) are those of the group's matrices against the base; the others are of the whole stage.
  *
  * The first table is what was asked for. Beside it stand
  *   - where x is a count of intruders, more than half of its values are 0 and covariates are given:

@@ -6,7 +6,7 @@
 
 #include "analysis/report/columns.h"
 #include "analysis/report/correlating.h"
-#include "analysis/report/measures.h"
+#include "analysis/report/named_metric.h"
 
 /* Columns of correlation_points that each matrix has: their total over some matrices s as
  * spectrum_total defines it, and where a look has them (t is its spectrum_total). */
@@ -94,7 +94,37 @@ static wane_status not_at_looks(const char *column, wane_error *err)
     return st;
 }
 
-static wane_status check(const wane_correlating *job, wane_results *db, wane_error *err)
+/* Numbers of measured_values that are asked for and are no columns of correlation_points. */
+typedef struct measured_names {
+    const char *item[WANE_GIVEN_MOST + 2];
+    size_t count;
+} measured_names;
+
+/* Takes those out of `columns`. */
+static wane_status find_measured(measured_names *out, wane_results *db, const char **columns,
+                                 size_t count, wane_error *err)
+{
+    wane_query *query = NULL;
+    wane_status st =
+        wane_query_open(&query, db, "SELECT * FROM correlation_points LIMIT 0", NULL, 0, err);
+    for (size_t i = 0; i < count && st == WANE_OK; i++) {
+        bool there = false, again = false;
+        for (size_t c = 0; columns[i] && c < wane_query_columns(query) && !there; c++)
+            there = strcmp(wane_query_name(query, c), columns[i]) == 0;
+        if (there || !columns[i]) continue;
+        st = wane_measured_there(&there, db, columns[i], NULL, err);
+        if (!there) continue;
+        for (size_t k = 0; k < out->count; k++)
+            again = again || strcmp(out->item[k], columns[i]) == 0;
+        if (!again) out->item[out->count++] = columns[i];
+        columns[i] = NULL;
+    }
+    wane_query_free(query);
+    return st;
+}
+
+static wane_status check(measured_names *measured, const wane_correlating *job, wane_results *db,
+                         wane_error *err)
 {
     const char *columns[WANE_GIVEN_MOST + 2] = {job->x, job->y};
     if (job->given_count > WANE_GIVEN_MOST)
@@ -106,7 +136,9 @@ static wane_status check(const wane_correlating *job, wane_results *db, wane_err
     wane_status st = WANE_OK;
     for (size_t i = 0; looks && i < count; i++)
         if (at_looks(columns[i])) columns[i] = NULL;
-    st = wane_columns_check(db, "correlate", "correlation_points", columns, count, err);
+    if (!looks) st = find_measured(measured, db, columns, count, err);
+    if (st == WANE_OK)
+        st = wane_columns_check(db, "correlate", "correlation_points", columns, count, err);
     for (size_t i = 0; st == WANE_OK && looks && i < count; i++)
         if (columns[i]) st = not_at_looks(columns[i], err);
     if (st != WANE_OK || !job->per) return st;
@@ -137,13 +169,28 @@ static void write_column(wane_text *sql, const wane_correlating *job, const char
 
 /* "w": the stages. "c": the points, with the stage's id and step. "bad": the configs with a
  * collapsed stage. All made once: the view is costly. */
-static void write_stages(wane_text *sql, const wane_correlating *job)
+static void write_stages(wane_text *sql, const wane_correlating *job,
+                         const measured_names *measured)
 {
-    wane_text_string(sql, "WITH v AS MATERIALIZED (SELECT * FROM correlation_points), "
-                          "w AS MATERIALIZED (SELECT v.*, p.stage AS stage_id, -1 AS step FROM v "
+    wane_text_string(sql, "WITH v AS MATERIALIZED (SELECT * FROM correlation_points), ");
+    for (size_t i = 0; i < measured->count; i++) {
+        wane_text_printf(sql, "n%zu AS MATERIALIZED (", i);
+        wane_measured_sql(sql, measured->item[i], NULL);
+        wane_text_string(sql, "), ");
+    }
+    wane_text_string(sql, "w AS MATERIALIZED (SELECT v.*");
+    for (size_t i = 0; i < measured->count; i++)
+        wane_text_printf(sql, ", n%zu.value AS \"%s\"", i, measured->item[i]);
+    wane_text_string(sql, ", p.stage AS stage_id, -1 AS step FROM v "
                           "JOIN run_list l ON l.experiment = v.experiment AND l.run = v.run "
                           "JOIN run r ON r.key = l.key JOIN run_stage p ON p.run = r.id AND "
-                          "p.position = v.position WHERE " WANE_USABLE_RUNS "), bad AS "
+                          "p.position = v.position");
+    for (size_t i = 0; i < measured->count; i++)
+        wane_text_printf(sql,
+                         " LEFT JOIN n%zu ON n%zu.experiment = v.experiment AND n%zu.run = v.run "
+                         "AND n%zu.position = v.position",
+                         i, i, i, i);
+    wane_text_string(sql, " WHERE " WANE_USABLE_RUNS "), bad AS "
                           "MATERIALIZED (SELECT DISTINCT experiment, config FROM w WHERE collapsed "
                           "= 1), ");
     if (job->points == WANE_POINTS_STAGES) {
@@ -189,10 +236,11 @@ wane_status wane_correlating_sql(wane_text *sql, const wane_correlating *job, co
                                  size_t x_count, wane_results *db, wane_error *err)
 {
     const struct grouping *grouping;
-    wane_status st = check(job, db, err);
+    measured_names measured = {0};
+    wane_status st = check(&measured, job, db, err);
     if (st == WANE_OK) st = find_grouping(&grouping, job->per, err);
     if (st != WANE_OK) return st;
-    write_stages(sql, job);
+    write_stages(sql, job, &measured);
     if (grouping) write_groups(sql, job, grouping);
     wane_text_string(sql, grouping ? " SELECT g.name, g.matrices, " : " SELECT NULL, 0, ");
     write_column(sql, job, job->y);

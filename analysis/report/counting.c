@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "analysis/report/measures.h"
+#include "analysis/report/named_metric.h"
 #include "store/results/query.h"
 
 wane_counting wane_counting_usual(void)

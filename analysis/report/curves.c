@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "analysis/report/columns.h"
-#include "analysis/report/measures.h"
+#include "analysis/report/named_metric.h"
 
 enum { STAGES_MOST = 10000 };
 
@@ -34,13 +34,13 @@ static wane_status write_sql(wane_text *sql, wane_results *db, const wane_curves
     wane_status st = WANE_OK;
     wane_text_string(sql, "WITH y AS MATERIALIZED (");
     const wane_counting *counting = r->counted ? &r->counting : NULL;
-    const wane_measure y = {r->metric, r->task, r->corpus, counting};
-    const wane_measure x = {.metric = r->x, .counting = counting};
-    WANE_TRY(wane_measure_sql(sql, db, &y, err));
+    const wane_named_metric y = {r->metric, r->task, r->corpus, counting};
+    const wane_named_metric x = {.metric = r->x, .counting = counting};
+    WANE_TRY(wane_named_metric_sql(sql, db, &y, err));
     wane_text_string(sql, ")");
     if (r->x) {
         wane_text_string(sql, ", x AS MATERIALIZED (");
-        WANE_TRY(wane_measure_sql(sql, db, &x, err));
+        WANE_TRY(wane_named_metric_sql(sql, db, &x, err));
         wane_text_string(sql, ")");
     }
     wane_text_printf(sql,

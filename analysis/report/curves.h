@@ -30,7 +30,7 @@ typedef enum wane_curves_scale {
 
 typedef struct wane_curves_request {
     const char *experiment; /* NULL: all the handle shows */
-    const char *metric;     /* a metric of measures.h; what is drawn upwards */
+    const char *metric;     /* a metric of named_metric.h; what is drawn upwards */
     const char *by;         /* a column of run_list: a line, or a kind of mark, for each value */
     const char *x;          /* NULL: the stage; "epsilon", "k", or another metric */
     const char *corpus;     /* of metric, or NULL */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "analysis/report/curves.h"
-#include "analysis/report/measures.h"
+#include "analysis/report/named_metric.h"
 
 /* At epsilon 1 every direction would count. */
 enum { EPSILON_STEPS = 20, K_WHOLE = 128 };

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "analysis/report/curves.h"
-#include "analysis/report/measures.h"
+#include "analysis/report/named_metric.h"
 
 /* Of one task the same after every stage; of a mean over tasks that of the same tasks. */
 static bool write_measure(wane_text *sql, const wane_curves_request *r)

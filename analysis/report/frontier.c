@@ -10,7 +10,7 @@
 #include "analysis/charts/chart.h"
 #include "analysis/report/columns.h"
 #include "analysis/report/curves.h"
-#include "analysis/report/measures.h"
+#include "analysis/report/named_metric.h"
 #include "analysis/spectra/interventions.h"
 
 static const char latest[] = "latest_accuracy_change", seen[] = "seen_accuracy_change";

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "analysis/charts/chart.h"
-#include "analysis/report/measures.h"
+#include "analysis/report/named_metric.h"
 #include "analysis/report/sheet.h"
 
 /* One row per method and matrix, matrices in the order of the model. The directions are counted

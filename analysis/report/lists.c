@@ -98,6 +98,27 @@ done:
     return st;
 }
 
+/* Numbers of measures that are no columns of stage_summary. */
+static wane_status add_measured(wane_sheet *sheet, wane_results *db, wane_error *err)
+{
+    static const char sql[] =
+        "SELECT name, count(value), count(*) - count(value), min(value), max(value) "
+        "FROM measured_values WHERE matrix = '' AND position >= 1 GROUP BY name ORDER BY name";
+    wane_query *columns = NULL, *values = NULL;
+    wane_status st =
+        wane_query_open(&columns, db, "SELECT * FROM stage_summary LIMIT 0", NULL, 0, err);
+    if (st == WANE_OK) st = wane_query_open(&values, db, sql, NULL, 0, err);
+    while (st == WANE_OK && (st = wane_query_next(values, err)) == WANE_OK) {
+        bool column = false;
+        for (size_t i = 0; i < wane_query_columns(columns); i++)
+            column = column || strcmp(wane_query_name(columns, i), wane_query_text(values, 0)) == 0;
+        if (!column) add_metric(sheet, wane_query_text(values, 0), values, 1);
+    }
+    wane_query_free(columns);
+    wane_query_free(values);
+    return st == WANE_DONE ? WANE_OK : st;
+}
+
 wane_status wane_list_metrics(wane_query **out, wane_results *db, wane_error *err)
 {
     static const char others[] =
@@ -113,6 +134,7 @@ wane_status wane_list_metrics(wane_query **out, wane_results *db, wane_error *er
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         wane_sheet_column(&sheet, columns[i]);
     WANE_TRY(add_columns(&sheet, db, err));
+    WANE_TRY(add_measured(&sheet, db, err));
     WANE_TRY(wane_query_open(&query, db, others, NULL, 0, err));
     while ((st = wane_query_next(query, err)) == WANE_OK)
         add_metric(&sheet, wane_query_text(query, 0), query, 1);

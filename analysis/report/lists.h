@@ -10,8 +10,9 @@
 /* One row per named query, with its parameters and their defaults. */
 WANE_MUST_CHECK wane_status wane_list_queries(wane_query **out, wane_results *db, wane_error *err);
 
-/* One row per metric that has a value or a reason: those of the table metric and the columns of
- * stage_summary, with how many there are and from where to where they go. */
+/* One row per metric that has a value or a reason: those of the table metric, the columns of
+ * stage_summary and the numbers of measured_values, with how many there are and from where to where
+ * they go. */
 WANE_MUST_CHECK wane_status wane_list_metrics(wane_query **out, wane_results *db, wane_error *err);
 
 /* Whether runs of more than one experiment are shown. */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "analysis/charts/chart.h"
-#include "analysis/report/measures.h"
+#include "analysis/report/named_metric.h"
 #include "analysis/report/sheet.h"
 #include "analysis/statistics/summary.h"
 

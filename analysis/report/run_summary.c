@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "analysis/report/measures.h"
+#include "analysis/report/named_metric.h"
 #include "store/base/memory.h"
 #include "store/results/query.h"
 

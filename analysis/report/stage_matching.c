@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/report/measures.h"
+#include "analysis/report/named_metric.h"
 #include "analysis/statistics/matching.h"
 #include "store/results/query.h"
 
@@ -173,11 +173,11 @@ static wane_status by_run_make(run_index *out, wane_matching *m, wane_error *err
 static wane_status read_values(const run_index *stages, size_t number, const char *name,
                                wane_results *db, wane_error *err)
 {
-    const wane_measure measure = {.metric = name};
+    const wane_named_metric measure = {.metric = name};
     wane_text sql = {0};
     wane_query *query = NULL;
     wane_status st = WANE_OK;
-    WANE_TRY(wane_measure_sql(&sql, db, &measure, err));
+    WANE_TRY(wane_named_metric_sql(&sql, db, &measure, err));
     WANE_TRY(wane_text_check(&sql, "compare", name, err));
     WANE_TRY(wane_query_open(&query, db, sql.data, NULL, 0, err));
     while ((st = wane_query_next(query, err)) == WANE_OK) {

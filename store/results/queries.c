@@ -329,6 +329,8 @@ static const wane_named_query named[] = {
      "SELECT d.name AS model, m.name AS matrix, m.layer, m.module, m.\"rows\", m.cols "
      "FROM matrix m JOIN model d ON d.id = m.model ORDER BY m.id",
      NO_PARAMETERS},
+    {"measured_values", "single numbers of measures, of stages and of their matrices",
+     "SELECT * FROM measured_values WHERE " VIEWED_RUN, RUN_ONLY},
     {"method_summary", "means over all orders and seeds of a method, by seed_summary's rules",
      "SELECT experiment, method, kind, rank, learning_rate, sum(runs) AS runs, "
      "sum(left_out) AS left_out, sum(acc * acc_n) / sum(acc_n) AS acc, "

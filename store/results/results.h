@@ -35,7 +35,7 @@
 #define WANE_NOT_FINITE "not_finite"
 
 enum {
-    WANE_RESULTS_VERSION = 4, /* user_version of the files this wane writes */
+    WANE_RESULTS_VERSION = 5, /* user_version of the files this wane writes */
     WANE_STEP_SEALED = -1     /* `step` of everything measured on the sealed stage */
 };
 
@@ -269,8 +269,9 @@ WANE_MUST_CHECK wane_status wane_results_find_run(wane_results *db, int64_t *id,
  * single numbers, whatever its subject. */
 #define WANE_CELL_SCORE "score"           /* subject: a task's key; rows: scores, examples */
 #define WANE_CELL_LIKELIHOOD "likelihood" /* a corpus's key; one likelihood, windows */
-#define WANE_CELL_SPECTRUM "spectrum" /* the reference, "base" or "previous"; spectra, directions  \
-                                       */
+#define WANE_CELL_SPECTRUM                                                                         \
+    "spectrum" /* the reference, "base" or "previous"; spectra, directions                         \
+                */
 #define WANE_CELL_INTERVENTION "intervention" /* "choice/arm/lambda"; interventions */
 #define WANE_CELL_SAMPLE "sample"             /* a task's key; samples */
 #define WANE_CELL_CHANGE "change"             /* the trained task's key; changes */

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The results database of wane, version 4. One file holds one or more experiments.
+-- The results database of wane, version 5. One file holds one or more experiments.
 --
 -- Words. A STAGE is one training on top of another stage; stage 0 of every run is the bare base
 -- model. A RUN is a path of stages: one config (method) in one order of tasks under one seed. Runs
@@ -522,11 +522,13 @@ CREATE TABLE null_draw (
   PRIMARY KEY (stage, step, kind, side, draw)
 ) STRICT, WITHOUT ROWID;
 
--- Single numbers of a stage, or of a matrix of it: `wane explain NAME` says what each is.
+-- Single numbers of a stage, or of a matrix of it: `wane explain NAME` says what each is. A measure
+-- without a table of its own keeps its numbers here; with names of runs and subjects: view
+-- measured_values.
 CREATE TABLE measured (
   stage   INTEGER NOT NULL REFERENCES stage,  -- the stage
   step    INTEGER NOT NULL,                   -- -1: sealed
-  measure TEXT NOT NULL,                      -- the cell's: onset, norm
+  measure TEXT NOT NULL,                      -- the cell's: onset, norm, ...
   subject TEXT NOT NULL,                      -- the cell's
   matrix  TEXT NOT NULL,                      -- full tensor name; '' for the whole stage
   name    TEXT NOT NULL,                      -- onset, delta_frobenius_all, ...

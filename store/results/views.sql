@@ -357,6 +357,27 @@ FROM run r CROSS JOIN experiment e ON e.id = r.experiment
      LEFT JOIN spectrum_total s ON s.stage = p.stage AND s.step = -1 AND s.against = 'base'
 WHERE r.superseded = 0;
 
+-- Every single number of a measure (table measured), after the stage at `position`. measure: whose it
+-- is; subject: the name of the corpus or task it is measured on, '' where there is none; matrix: full
+-- tensor name, '' for the whole stage; reason: why value is NULL. One of the whole stage is a metric of
+-- curves, correlate, compare and ls, by its name: a number of several subjects as their mean, unless
+-- one of them is missing.
+CREATE VIEW measured_values AS
+SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_rate,
+       r.order_name, r.seed, p.position, t.name AS trained, m.measure,
+       coalesce(c.name, k.name, m.subject) AS subject, m.matrix, m.name, m.value, m.reason
+FROM run r CROSS JOIN experiment e ON e.id = r.experiment
+     CROSS JOIN run_stage p ON p.run = r.id
+     CROSS JOIN measured m ON m.stage = p.stage AND m.step = -1
+     LEFT JOIN task t ON t.id = p.task
+     LEFT JOIN corpus c ON c.key = m.subject
+     LEFT JOIN task k ON k.key = m.subject
+WHERE r.superseded = 0
+      AND (c.id IS NULL OR EXISTS (SELECT 1 FROM experiment_corpus x
+           WHERE x.experiment = r.experiment AND x.corpus = c.id))
+      AND (k.id IS NULL OR EXISTS (SELECT 1 FROM experiment_task x
+           WHERE x.experiment = r.experiment AND x.task = k.id));
+
 -- One row per run, after its last stage. gates, gates_failed: how many were checked and failed.
 -- not_finite: over all of its stages. majority, learned_tasks: the metrics (mean over its tasks; how
 -- many of them were learned); collapsed_stages, beyond_uniform_stages: how many of its trained stages

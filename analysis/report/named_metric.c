@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Writes a SELECT of (run, stage, value) for a task's, a corpus's or a run's metric, once the
+ * Writes a SELECT of (run, stage, value) for the metric of a task, a corpus, a run or a measure, once the
  * database knows the names.
  */
-#include "analysis/report/measures.h"
+#include "analysis/report/named_metric.h"
 
 #include <string.h>
 
@@ -85,13 +85,50 @@ static wane_status no_such(const char *kind, const char *name, const names *n, c
                      near ? "; did you mean " : more, near ? near : "", near ? "?" : "");
 }
 
+wane_status wane_measured_there(bool *out, wane_results *db, const char *name, const char *subject,
+                                wane_error *err)
+{
+    static const char sql[] = "SELECT 1 FROM measured_values WHERE matrix = '' AND name = ?1 AND "
+                              "(?2 IS NULL OR subject = ?2) LIMIT 1";
+    const wane_binding values[2] = {
+        {NULL, {.type = WANE_VALUE_TEXT, .text = name}},
+        {NULL, {.type = subject ? WANE_VALUE_TEXT : WANE_VALUE_NULL, .text = subject}}};
+    wane_query *query = NULL;
+    wane_status st = wane_query_open(&query, db, sql, values, 2, err);
+    if (st == WANE_OK) st = wane_query_next(query, err);
+    *out = st == WANE_OK;
+    wane_query_free(query);
+    return st == WANE_DONE ? WANE_OK : st;
+}
+
+void wane_measured_sql(wane_text *sql, const char *name, const char *subject)
+{
+    wane_text_string(sql, "SELECT experiment, run, position, CASE WHEN count(value) = count(*) "
+                          "THEN avg(value) END AS value FROM measured_values WHERE matrix = '' "
+                          "AND name = ");
+    wane_sql_text(sql, name);
+    if (subject) {
+        wane_text_string(sql, " AND subject = ");
+        wane_sql_text(sql, subject);
+    }
+    wane_text_string(sql, " GROUP BY experiment, run, position");
+}
+
 static wane_status task_sql(wane_text *sql, wane_results *db, const char *metric, const char *task,
                             wane_error *err)
 {
     names n = {0};
-    wane_status st = WANE_OK;
+    bool there = false;
+    wane_status st = wane_measured_there(&there, db, metric, task, err);
+    if (st != WANE_OK) return st;
+    if (there) {
+        wane_measured_sql(sql, metric, task);
+        return WANE_OK;
+    }
     if (strcmp(metric, "accuracy") != 0)
-        return wane_fail(err, WANE_EINVAL, "read: %s: --task goes with the metric accuracy alone",
+        return wane_fail(err, WANE_EINVAL,
+                         "read: %s: --task goes with the metric accuracy, and with what is "
+                         "measured on that task",
                          metric);
     WANE_TRY(add_rows(&n, db, "SELECT DISTINCT task FROM accuracy_matrix", err));
     if (!known(&n, task)) {
@@ -111,13 +148,19 @@ static wane_status corpus_sql(wane_text *sql, wane_results *db, const char *metr
 {
     static const char *const metrics[] = {"pretraining_forgetting", "nll", "kl_to_base", "soft_ce"};
     names n = {0};
+    bool there = false;
     size_t i = 0;
-    wane_status st = WANE_OK;
+    wane_status st = wane_measured_there(&there, db, metric, corpus, err);
+    if (st != WANE_OK) return st;
+    if (there) {
+        wane_measured_sql(sql, metric, corpus);
+        return WANE_OK;
+    }
     while (i < 4 && strcmp(metric, metrics[i]) != 0) i++;
     if (i == 4)
         return wane_fail(err, WANE_EINVAL,
                          "read: %s: --corpus goes with pretraining_forgetting, nll, kl_to_base or "
-                         "soft_ce",
+                         "soft_ce, and with what is measured on that corpus",
                          metric);
     WANE_TRY(add_rows(&n, db, "SELECT DISTINCT corpus FROM pretraining_forgetting", err));
     if (!known(&n, corpus)) {
@@ -148,8 +191,8 @@ static void metric_sql(wane_text *sql, const char *metric)
                           "AND o.subject = '')) GROUP BY r.id, m.position");
 }
 
-wane_status wane_measure_sql(wane_text *sql, wane_results *db, const wane_measure *m,
-                             wane_error *err)
+wane_status wane_named_metric_sql(wane_text *sql, wane_results *db, const wane_named_metric *m,
+                                  wane_error *err)
 {
     names n = {0};
     wane_status st = WANE_OK;
@@ -170,9 +213,13 @@ wane_status wane_measure_sql(wane_text *sql, wane_results *db, const wane_measur
         goto done;
     }
     WANE_TRY(add_columns(&n, db, err));
-    if (known(&n, m->metric))
+    if (known(&n, m->metric)) {
         wane_text_printf(
             sql, "SELECT experiment, run, position, \"%s\" AS value FROM stage_summary", m->metric);
+        goto done;
+    }
+    WANE_TRY(add_rows(&n, db, "SELECT DISTINCT name FROM measured_values WHERE matrix = ''", err));
+    if (known(&n, m->metric)) wane_measured_sql(sql, m->metric, NULL);
     else {
         static const char *const charts[] = {"accuracy_matrix", "intruders_by_matrix"};
         for (size_t i = 0; i < sizeof charts / sizeof *charts; i++)

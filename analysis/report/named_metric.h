@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A measure that a user named, as SQL over every run and stage.
  */
-#ifndef ANALYSIS_REPORT_MEASURES_H
-#define ANALYSIS_REPORT_MEASURES_H
+#ifndef ANALYSIS_REPORT_NAMED_METRIC_H
+#define ANALYSIS_REPORT_NAMED_METRIC_H
 
 #include "analysis/report/counting.h"
 #include "store/base/text.h"
@@ -18,19 +18,28 @@
     "AND (l.bound IS NULL OR NOT EXISTS (SELECT 1 FROM run_list o WHERE o.superseded = 0 "         \
     "AND o.bound IS NULL AND (:experiment IS NULL OR o.experiment = :experiment))) "
 
-/* `metric` is a name of the table metric or a column of stage_summary; "accuracy" with a task;
- * nll, pretraining_forgetting, kl_to_base or soft_ce with a corpus; a metric of counting.h with
- * `counting` (checked by the caller). What is not given is NULL; task and corpus exclude each
+/* `metric` is a name of the table metric, a column of stage_summary, or a name of measured_values
+ * (of whole stages); "accuracy" with a task; nll, pretraining_forgetting, kl_to_base or soft_ce
+ * with a corpus; with a task or corpus too what is measured on it by itself; a metric of counting.h
+ * with `counting` (checked by the caller). What is not given is NULL; task and corpus exclude each
  * other. */
-typedef struct wane_measure {
+typedef struct wane_named_metric {
     const char *metric, *task, *corpus;
     const wane_counting *counting;
-} wane_measure;
+} wane_named_metric;
 
 /* Appends a SELECT with the columns experiment, run, position, value. WANE_ENOTFOUND with the
  * nearest name, WANE_EINVAL for what does not go together. */
-WANE_MUST_CHECK wane_status wane_measure_sql(wane_text *sql, wane_results *db,
-                                             const wane_measure *measure, wane_error *err);
+WANE_MUST_CHECK wane_status wane_named_metric_sql(wane_text *sql, wane_results *db,
+                                                  const wane_named_metric *measure,
+                                                  wane_error *err);
+
+/* *out: whether `name` is a number of whole stages in measured_values; then wane_measured_sql
+ * appends a SELECT with the same columns as above: of several subjects their mean, unless one of
+ * them is missing; or of one `subject` (NULL: of all). */
+WANE_MUST_CHECK wane_status wane_measured_there(bool *out, wane_results *db, const char *name,
+                                                const char *subject, wane_error *err);
+void wane_measured_sql(wane_text *sql, const char *name, const char *subject);
 
 /* Appends `text` as an SQL string. */
 void wane_sql_text(wane_text *sql, const char *text);
