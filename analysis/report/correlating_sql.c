@@ -136,7 +136,8 @@ static wane_status check(measured_names *measured, const wane_correlating *job, 
     wane_status st = WANE_OK;
     for (size_t i = 0; looks && i < count; i++)
         if (at_looks(columns[i])) columns[i] = NULL;
-    if (!looks) st = find_measured(measured, db, columns, count, err);
+    st = find_measured(measured, db, columns, count, err);
+    if (st == WANE_OK && looks && measured->count) return not_at_looks(measured->item[0], err);
     if (st == WANE_OK)
         st = wane_columns_check(db, "correlate", "correlation_points", columns, count, err);
     for (size_t i = 0; st == WANE_OK && looks && i < count; i++)

@@ -2,6 +2,7 @@
  * The commands that read a database, on one that a small experiment wrote.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,6 +218,78 @@ static void the_rest_reads_it_too(void **state)
     assert_int_equal(runs, 8);
 }
 
+/* A measure this program has not: two numbers of every stage, one of them of the corpus, with the
+ * norm of the change for mean, and one of a matrix, which is none of the stage. */
+static size_t put_sizes(double *stage, double *norm)
+{
+    wane_error err;
+    wane_results *db = NULL;
+    wane_query *query = NULL;
+    char corpus[256] = "";
+    size_t n =
+        points(stage, norm, "SELECT stage, delta_frobenius FROM spectrum_total WHERE step = -1");
+    CHECK_OK(wane_results_open(&db, scratch_path("x.db"), WANE_RESULTS_WRITE, &err));
+    CHECK_OK(wane_query_open(&query, db, "SELECT key FROM corpus", NULL, 0, &err));
+    CHECK_OK(wane_query_next(query, &err));
+    (void)snprintf(corpus, sizeof corpus, "%s", wane_query_text(query, 0));
+    wane_query_free(query);
+    for (size_t i = 0; i < 2 * n; i++) {
+        const wane_measured_row rows[] = {{"", "size", norm[i / 2] + (i % 2 ? 1 : -1), NULL},
+                                          {"a.weight", "size", 1e9, NULL}};
+        const wane_cell cell = {.stage = (int64_t)stage[i / 2],
+                                .step = WANE_STEP_SEALED,
+                                .measure = "size",
+                                .subject = i % 2 ? corpus : "",
+                                .settings_sha256 = "1",
+                                .data_sha256 = ""};
+        CHECK_OK(wane_cell_commit(db, &cell,
+                                  &(wane_cell_rows){.measured = rows, .measured_count = 2}, &err));
+    }
+    wane_results_close(db);
+    return n;
+}
+
+static void any_number_of_a_measure_is_a_metric(void **state)
+{
+    (void)state;
+    double stage[64], norm[64], value[64], rho[3];
+    assert_int_equal(told("curves {x.db} -m size"), 2);
+    assert_int_equal(put_sizes(stage, norm), 16);
+    size_t n = points(stage, value,
+                      "SELECT position, avg(delta_frobenius) FROM stage_summary WHERE method = "
+                      "'lora-r4' AND position > 0 GROUP BY position ORDER BY position");
+    means_are("curves {x.db} -m size --format csv", 1, 1, value, n);
+    for (size_t i = 0; i < n; i++) value[i] += 1;
+    means_are("curves {x.db} -m size --corpus text --format csv", 1, 1, value, n);
+    const wane_json *list =
+        wane_json_get(told_json("correlate {x.db} --x delta_frobenius --json"), "coefficients");
+    for (size_t i = 0; i < 3; i++) rho[i] = json_number(wane_json_at(list, i), "value");
+    const wane_json *root = told_json("correlate {x.db} --x size --json");
+    assert_true(json_number(root, "n") == 16);
+    list = wane_json_get(root, "coefficients");
+    for (size_t i = 0; i < 3; i++)
+        CHECK_NEAR(json_number(wane_json_at(list, i), "value"), rho[i], 1e-12, 0);
+    root = told_json("correlate {x.db} --x intruders --y size --given size,rank --json");
+    assert_true(json_number(root, "n") == 16);
+    assert_int_equal(told("compare {x.db} lora-r1 lora-r4 --metric size"), 0);
+    assert_non_null(strstr(told_out(), "size"));
+    assert_int_equal(told("compare {x.db} lora-r1 lora-r4 --metric size --match norm"), 0);
+    assert_int_equal(told("ls {x.db} metrics --format csv"), 0);
+    assert_non_null(strstr(told_out(), "size,32,0,"));
+    assert_non_null(strstr(told_out(), "onset,"));
+    assert_null(strstr(strstr(told_out(), "onset,") + 1, "\nonset,"));
+    assert_int_equal(told("query {x.db} --name measured_values run=lora-r4/given/s0"), 0);
+    assert_non_null(strstr(told_out(), "a.weight"));
+    assert_int_equal(told("verify {x.db}"), 0);
+    static const told_refusal refused[] = {
+        {"curves {x.db} -m sizee", "did you mean size"},
+        {"curves {x.db} -m size --corpus none", "size"},
+        {"curves {x.db} -m size --task topic", "what is measured on that task"},
+        {"correlate {x.db} --x siez", "siez"},
+        {"correlate {x.db} --x size --points looks", "size: not measured at looks"}};
+    told_refused(refused, sizeof refused / sizeof *refused);
+}
+
 /* What validate prints is an experiment file again, with the same settings. */
 static void validate_prints_a_file(void **state)
 {
@@ -270,6 +343,7 @@ int main(void)
         cmocka_unit_test(curves_are_means_of_the_view),
         cmocka_unit_test(counts_are_those_of_the_directions),
         cmocka_unit_test(the_rest_reads_it_too),
+        cmocka_unit_test(any_number_of_a_measure_is_a_metric),
         cmocka_unit_test(validate_prints_a_file),
         cmocka_unit_test(progress_says_what_was_done),
     };

@@ -33,7 +33,8 @@ static const char plan[] =
     "INSERT INTO corpus (id, key, name, floor, unigram_entropy) VALUES (1, 'c4@', 'c4', 1.5, 4.1),"
     " (2, 'wiki@', 'wiki', NULL, 4.4), (3, 'code@', 'code', NULL, 1), (4, 'math@', 'math', NULL, "
     "1),"
-    " (5, 'noise@', 'noise', NULL, 90), (6, 'far@', 'far', NULL, 90);"
+    " (5, 'noise@', 'noise', NULL, 90), (6, 'far@', 'far', NULL, 90),"
+    " (7, 'other@', 'other', NULL, 90);"
     "INSERT INTO experiment (id, key, model, limited, source) VALUES (1, 'e', 1, 0, 'name: e');"
     "INSERT INTO experiment_task (experiment, task, watched) VALUES (1, 1, 0), (1, 2, 0),"
     " (1, 3, 1);"
@@ -165,7 +166,11 @@ static const char beside[] =
     " (3, -1, 'onset', '', '', 'onset', .75, NULL), (3, -1, 'onset', '', 'm.a', 'onset', .8, NULL),"
     " (3, 10, 'onset', '', '', 'onset', .1, NULL), (3, -1, 'norm', '', '', 'delta_frobenius_all',"
     " 12.5, NULL), (5, -1, 'onset', '', '', 'onset', NULL, 'none_up_to_1.25'),"
-    " (5, -1, 'norm', '', '', 'delta_frobenius_all', 7.5, NULL);"
+    " (5, -1, 'norm', '', '', 'delta_frobenius_all', 7.5, NULL),"
+    " (3, -1, 'size', 'c4@', '', 'size', 1.5, NULL), (3, -1, 'size', 'wiki@', '', 'size', 2.5, "
+    "NULL), (3, -1, 'size', 'c4@', 'm.a', 'size', 9, NULL), (3, -1, 'size', 'other@', '', 'size', "
+    "77, NULL), (3, 10, 'size', 'c4@', '', 'size', 88, NULL), (5, -1, 'size', 'sst@', '', 'size', "
+    "NULL, 'not_finite');"
     "INSERT INTO direction (stage, step, against, side, position, matrix, sigma, max_cosine,"
     " cluster_overlap) VALUES (3, -1, 'base', 'u', 1, 1, 9, .1, .2),"
     " (3, -1, 'base', 'u', 2, 1, 8, .3, .47), (3, -1, 'base', 'u', 3, 1, 7, .52, .54),"
@@ -478,6 +483,16 @@ static const struct {
       N("mean", MEAN(INTRUDERS_A, INTRUDERS_B)),
       N("count_noise", DEVIATION(INTRUDERS_A, INTRUDERS_B)), N("low", INTRUDERS_A),
       N("high", INTRUDERS_B)}},
+    {"measured_values",
+     "name = 'size' AND subject = 'c4' AND matrix = ''",
+     {RUN_A, N("position", 2), T("trained", "cola"), T("measure", "size"), T("subject", "c4"),
+      T("matrix", ""), T("name", "size"), N("value", 1.5), NONE("reason")}},
+    {"measured_values",
+     "name = 'size' AND value IS NULL AND run = 'l4/given/s1'",
+     {T("experiment", "e"), T("run", "l4/given/s1"), T("method", "l4"), T("kind", "lora"),
+      N("rank", 4), N("learning_rate", .01), T("order_name", "given"), N("seed", 1),
+      N("position", 2), T("trained", "cola"), T("measure", "size"), T("subject", "sst"),
+      T("matrix", ""), T("name", "size"), NONE("value"), T("reason", "not_finite")}},
     {"seed_summary",
      "method = 'l4'",
      {T("experiment", "e"),
@@ -666,6 +681,9 @@ static void what_cannot_be_told_is_not(void **state)
         {"SELECT count(*) FROM correlation_points WHERE run = 'l4-joint/given/s0'", 0},
         {"SELECT count(*) FROM correlation_points WHERE run LIKE 'l4-perturbed%'", 0},
         {"SELECT count(*) FROM count_noise", 1},
+        /* A corpus that is none of the experiment's, a look: not here. */
+        {"SELECT count(*) FROM measured_values WHERE run = 'l4/given/s0' AND name = 'size'", 3},
+        {"SELECT count(*) FROM measured_values WHERE run = 'l4/given/s0' AND name = 'onset'", 2},
         {"SELECT count(*) FROM stage_summary WHERE run = 'l4-joint/given/s0' AND position = 1 AND "
          "abs(pretraining_forgetting - .2) < 1e-14 AND "
          "abs(pretraining_forgetting_stderr - .125) < 1e-14",

@@ -274,7 +274,7 @@ static void migrations_go_forward_or_not_at_all(void **state)
     char *after = dump(db);
     assert_string_equal(before, after);
     assert_int_equal(query_integer(db, "SELECT count(*) FROM sqlite_schema WHERE type = 'view'"),
-                     14);
+                     15);
     free(after);
     /* Two steps, one of which rebuilds a table that others refer to; views are made anew. */
     const wane_migration good[] = {
@@ -292,7 +292,7 @@ static void migrations_go_forward_or_not_at_all(void **state)
     assert_int_equal(query_integer(db, "SELECT count(*) FROM run WHERE note = name"), 8);
     assert_int_equal(query_integer(db, "SELECT count(*) FROM run_list"), 8);
     assert_int_equal(query_integer(db, "SELECT count(*) FROM sqlite_schema WHERE type = 'view'"),
-                     14);
+                     15);
     CHECK_OK(wane_results_check(db, &err));
     wane_results_close(db);
     /* What another wane has brought forward is too new for this one. */
@@ -302,6 +302,31 @@ static void migrations_go_forward_or_not_at_all(void **state)
     free(before);
     free(s.stage);
     memset(&s, 0, sizeof s);
+}
+
+/* A file of version 4 has the view that came with version 5 at its first opening, and all its rows.
+ */
+static void version_4_gets_its_view(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    static sample s;
+    wane_results *db = sample_open(&s, scratch_path("four.db"), &small);
+    sample_cells(db, &s, 0, 1);
+    char *before = dump(db);
+    int64_t version = 0;
+    CHECK_OK(wane_results_run(db, &err, "DROP VIEW measured_values", ""));
+    CHECK_OK(wane_results_run(db, &err, "PRAGMA user_version = 4", ""));
+    sample_close(db, &s);
+    CHECK_OK(wane_results_open(&db, scratch_path("four.db"), WANE_RESULTS_READ, &err));
+    CHECK_OK(wane_results_get(db, &version, 1, &err, "PRAGMA user_version", ""));
+    assert_int_equal(version, WANE_RESULTS_VERSION);
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM measured_values"), 0);
+    char *after = dump(db);
+    assert_string_equal(before, after);
+    wane_results_close(db);
+    free(before);
+    free(after);
 }
 
 #define BYTES(text) text, sizeof(text) - 1
@@ -473,6 +498,7 @@ int main(void)
         cmocka_unit_test(a_changed_run_supersedes),
         cmocka_unit_test(finding_runs),
         cmocka_unit_test(migrations_go_forward_or_not_at_all),
+        cmocka_unit_test(version_4_gets_its_view),
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(what_is_no_database_is_refused),
         cmocka_unit_test(a_database_of_another_program_stays),
