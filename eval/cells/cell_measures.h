@@ -50,6 +50,7 @@ typedef struct wane_measure {
     const char *subject; /* of its only cell, where several entries have one name; else NULL */
     bool of_base;        /* the base has it too, not trained stages alone */
     bool of_perturbed;   /* so have runs that are made again for their counts alone */
+    bool asked;          /* only where the experiment's `measures:` names it */
     wane_before before;
     /* Whether it comes with every stage unasked: no loss is told where such a cell cannot be filled
      * because the weights are gone. NULL: it never does. */
@@ -102,6 +103,10 @@ extern const wane_measure *const wane_measures[WANE_MEASURES];
 
 /* The entry of a cell; NULL: there is none by that name. */
 const wane_measure *wane_measure_of(const char *name, const char *subject);
+
+/* WANE_EINVAL for a name in the experiment's `measures:` that is none of a measure which may be
+ * asked for, with its place in the file. */
+WANE_MUST_CHECK wane_status wane_measures_check(const wane_experiment *x, wane_error *err);
 
 /* Calls `visit` for each cell of the measure that belongs to the stage. */
 WANE_MUST_CHECK wane_status wane_measure_visit(const wane_measure *measure, const wane_plan *plan,

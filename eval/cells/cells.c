@@ -7,6 +7,7 @@
 
 #include "eval/cells/cell.h"
 #include "store/base/clock.h"
+#include "store/base/text.h"
 
 #define ADDRESS(name) &wane_##name##_measure,
 const wane_measure *const wane_measures[WANE_MEASURES] = {WANE_MEASURE_LIST(ADDRESS)};
@@ -19,6 +20,33 @@ const wane_measure *wane_measure_of(const char *name, const char *subject)
         if (!entry->subject || strcmp(entry->subject, subject) == 0) return entry;
     }
     return NULL;
+}
+
+static bool is_asked(const wane_experiment *x, const char *name)
+{
+    for (size_t i = 0; i < x->asked_count; i++)
+        if (strcmp(x->asked[i].name, name) == 0) return true;
+    return false;
+}
+
+wane_status wane_measures_check(const wane_experiment *x, wane_error *err)
+{
+    const char *names[WANE_MEASURES];
+    size_t count = 0;
+    for (size_t m = 0; m < WANE_MEASURES; m++)
+        if (wane_measures[m]->asked) names[count++] = wane_measures[m]->name;
+    for (size_t i = 0; i < x->asked_count; i++) {
+        const wane_asked_measure *a = &x->asked[i];
+        size_t n = 0;
+        while (n < count && strcmp(names[n], a->name) != 0) n++;
+        if (n < count) continue;
+        const char *near = wane_nearest(a->name, names, count);
+        return wane_fail_at(err, WANE_EINVAL, a->line, a->column,
+                            "%s: measures: '%.60s' is no measure to be asked for%s%s%s", x->file,
+                            a->name, near ? "; did you mean " : "", near ? near : "",
+                            near ? "?" : "");
+    }
+    return WANE_OK;
 }
 
 bool wane_always(const wane_experiment *x)
@@ -55,6 +83,7 @@ wane_status wane_measure_visit(const wane_measure *measure, const wane_plan *pla
 {
     const wane_visiting at = {plan, run, position, measure, visit, context};
     if (position == 0 && !measure->of_base) return WANE_OK;
+    if (measure->asked && !is_asked(plan->inputs->experiment, measure->name)) return WANE_OK;
     if (run->config->bound == WANE_BOUND_PERTURBED && !measure->of_perturbed) return WANE_OK;
     return measure->visit(&at, err);
 }

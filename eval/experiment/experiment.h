@@ -144,6 +144,13 @@ typedef struct wane_shown_matrices {
     long line, column; /* of the pattern in the file */
 } wane_shown_matrices;
 
+/* measures: one that comes only where it is asked for. Whether there is one of that name:
+ * wane_measures_check (eval/cells). */
+typedef struct wane_asked_measure {
+    const char *name;
+    long line, column; /* in the file */
+} wane_asked_measure;
+
 /* intruders.nulls: which stages have the draws of null.h beside their count. */
 typedef enum wane_nulls_asked {
     WANE_NULLS_AUTO, /* those of adapters; where weights are tuned whole, the last of a run */
@@ -177,6 +184,8 @@ typedef struct wane_experiment {
     wane_tracking track;
     size_t shown_count;
     wane_shown_matrices *shown;
+    size_t asked_count;
+    wane_asked_measure *asked;
     bool against_previous; /* intruders.against: also the stage before */
     wane_interventions interventions;
     wane_keep keep;

@@ -49,6 +49,10 @@ wane_status wane_experiment_read_matrices(void *into, const wane_setting *settin
                                           const wane_yaml *node, const wane_setting_reader *reader,
                                           wane_error *err);
 void wane_experiment_print_matrices(wane_text *out, const wane_setting *setting, const void *of);
+wane_status wane_experiment_read_measures(void *into, const wane_setting *setting,
+                                          const wane_yaml *node, const wane_setting_reader *reader,
+                                          wane_error *err);
+void wane_experiment_print_measures(wane_text *out, const wane_setting *setting, const void *of);
 
 /* A list of sides, each once or more; at least one is named. */
 WANE_MUST_CHECK wane_status wane_experiment_read_sides(bool *u, bool *v, const wane_yaml *list,

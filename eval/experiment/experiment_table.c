@@ -308,6 +308,11 @@ static bool has_shown(const void *of)
     return ((const wane_experiment *)of)->shown_count > 0;
 }
 
+static bool has_asked(const void *of)
+{
+    return ((const wane_experiment *)of)->asked_count > 0;
+}
+
 static const char *const keeps[] = {"all", "adapters", "last", "none", NULL};
 
 static const wane_setting root[] = {
@@ -460,6 +465,14 @@ static const wane_setting root[] = {
      .read = wane_experiment_read_matrices,
      .print = wane_experiment_print_matrices,
      .there = has_shown},
+    {.name = "measures",
+     .type = WANE_SETTING_OWN,
+     .form = "a list of names",
+     .usual = "none",
+     .help = "what is measured of each stage only where it is asked for",
+     .read = wane_experiment_read_measures,
+     .print = wane_experiment_print_measures,
+     .there = has_asked},
     {.name = "keep",
      .type = WANE_SETTING_CHOICE,
      WANE_MEMBER(wane_experiment, keep),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * intruders: what is counted; track: what is measured while a stage trains; matrices: those whose
- * overlaps are stored.
+ * overlaps are stored; measures: what else is measured.
  */
 #include <string.h>
 
@@ -271,4 +271,42 @@ void wane_experiment_print_matrices(wane_text *out, const wane_setting *setting,
         wane_text_string(out, "\n  - ");
         wane_settings_print(out, &(wane_settings_of){setting->block, &x->shown[i]}, 1);
     }
+}
+
+/* --------------------------------------------------------------------------------- measures */
+
+wane_status wane_experiment_read_measures(void *into, const wane_setting *setting,
+                                          const wane_yaml *list, const wane_setting_reader *reader,
+                                          wane_error *err)
+{
+    wane_experiment *x = into;
+    (void)setting;
+    if (!list) return WANE_OK;
+    wane_status st = wane_node_is(list, WANE_YAML_LIST, err);
+    if (st != WANE_OK) return st;
+    x->asked = wane_arena_alloc(reader->memory, list->count, sizeof *x->asked);
+    if (!x->asked) return wane_fail_memory(err, "read", x->file);
+    for (size_t i = 0; i < list->count && st == WANE_OK; i++) {
+        const wane_yaml *node = list->children[i];
+        wane_asked_measure *asked = &x->asked[i];
+        st = wane_node_text(&asked->name, node, reader->memory, err);
+        asked->line = node->line;
+        asked->column = node->column;
+        for (size_t k = 0; k < i && st == WANE_OK; k++)
+            if (strcmp(x->asked[k].name, asked->name) == 0)
+                st = wane_yaml_fail(node, err, "'%.60s' is there twice", asked->name);
+    }
+    x->asked_count = list->count;
+    return st;
+}
+
+void wane_experiment_print_measures(wane_text *out, const wane_setting *setting, const void *of)
+{
+    const wane_experiment *x = of;
+    (void)setting;
+    for (size_t i = 0; i < x->asked_count; i++) {
+        wane_text_string(out, i ? ", " : "[");
+        wane_setting_quote(out, x->asked[i].name);
+    }
+    wane_text_string(out, "]");
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/cells/cell_measures.h"
 #include "eval/compute/environment.h"
 #include "eval/pair/given.h"
 #include "store/base/memory.h"
@@ -247,7 +248,8 @@ static wane_status add_runs(wane_plan *plan, wane_error *err)
 wane_status wane_plan_make(wane_plan **out, const wane_inputs *inputs, wane_error *err)
 {
     const wane_experiment *x = inputs->experiment;
-    wane_status st = WANE_OK;
+    wane_status st = wane_measures_check(x, err);
+    if (st != WANE_OK) return st;
     size_t runs = x->config_count * (x->order_count * x->seed_count + x->perturbed);
     size_t most = 1 + runs * x->trained_tasks, slots = 16;
     wane_plan *plan = wane_alloc(1, sizeof *plan);

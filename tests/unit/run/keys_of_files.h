@@ -157,6 +157,7 @@ static const setting of_files[] = {
     {"interventions.compare", NULL, "interventions.compare=together", "i"},
     {"matrices.name", NULL, "matrices.0.name=0.k_proj", "o"},
     {"matrices.stages", NULL, "matrices.0.stages=all", "o+"},
+    {"measures", NULL, "measures=[]", ""},
     {"matrices.sides", NULL, "matrices.0.sides=[u, v]", "o"},
 };
 

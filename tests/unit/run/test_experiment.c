@@ -239,6 +239,8 @@ static const struct {
     {HEAD "tasks: [a]\nmethods: [{kind: full}]\nmatrices: [{stages: all}]\n", "'name' is missing"},
     {HEAD "tasks: [a]\nmethods: [{kind: full}]\nmatrices: [{name: q, sides: [w]}]\n",
      "neither u nor v"},
+    {HEAD "tasks: [a]\nmethods: [{kind: full}]\nmeasures: size\n", "a list expected"},
+    {HEAD "tasks: [a]\nmethods: [{kind: full}]\nmeasures: [size, size]\n", "'size' is there twice"},
     {HEAD "corpora: [{path: c, weight: 0}]\ntasks: [a]\nmethods: [{kind: full}]\n",
      "[1e-09, 1e+09]"},
     {HEAD "corpora: [{path: c}, {path: d}]\ntasks: [a]\nmethods: [{kind: full}]\n",

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analysis/report/terms.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/files/update.h"
@@ -262,6 +263,22 @@ static void draws_and_onset_are_those_of_the_weights(void **state)
                      0);
 }
 
+/* `wane explain` knows every number of a measure. */
+static void every_number_is_explained(void **state)
+{
+    (void)state;
+    wane_results *db = NULL;
+    wane_query *query = NULL;
+    size_t names = 0;
+    CHECK_OK(wane_results_open(&db, scratch_path("small.db"), WANE_RESULTS_READ, &err));
+    CHECK_OK(wane_query_open(&query, db, "SELECT DISTINCT name FROM measured", NULL, 0, &err));
+    for (; wane_query_next(query, &err) == WANE_OK; names++)
+        assert_non_null(wane_term_find(wane_query_text(query, 0), NULL));
+    assert_int_equal(names, 2);
+    wane_query_free(query);
+    wane_results_close(db);
+}
+
 static void said(const char *wanted)
 {
     char *text = read_file(scratch_path("err"), NULL);
@@ -314,6 +331,7 @@ int main(void)
         cmocka_unit_test(the_cells_of_each_stage),
         cmocka_unit_test(the_norm_is_over_every_tensor),
         cmocka_unit_test(draws_and_onset_are_those_of_the_weights),
+        cmocka_unit_test(every_number_is_explained),
         cmocka_unit_test(measured_again_they_are_the_same),
         cmocka_unit_test(more_are_filled_from_kept_weights),
     };

@@ -76,6 +76,8 @@ static void files_of_experiments(void **state)
     (void)state;
     refused("model", "task", "trainig: {}", "x.yaml: trainig: unknown key; did you mean training?");
     refused("model", "task", "name: other", "duplicate key");
+    refused("model", "task", "measures: [size]",
+            "x.yaml: measures: 'size' is no measure to be asked for (line 7, column 12)");
     refused("nowhere", "task", "", "nowhere: No such file");
     refused("model", "nowhere", "", "nowhere: No such file");
     /* Before a model is made that would take hours. */
