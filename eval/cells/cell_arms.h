@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Interventions on a sealed stage: its weights changed by one arm, measured on everything the
- * experiment measures. What the arms are: analysis/spectra.
+ * experiment measures. What the arms are: analysis/spectra. For this room alone.
  *
  * Which matrices. A matrix without intruders is left alone by every arm. An arm at one choice and
  * lambda changes the matrices where it and `intruders` exist, and is held against `intruders` on
