@@ -9,8 +9,8 @@
 #define WANE_MEASURE_ENTRY(name) extern const wane_measure wane_##name##_measure;
 WANE_MEASURE_LIST(WANE_MEASURE_ENTRY)
 
-/* For `visit`: one cell of the stage. settings_sha256 and data_sha256 ("": no data) are hashes of
- * all settings and data that decide its numbers; `number` is given back to `fill`. */
+/* cell_visit.c. For `visit`: one cell of the stage. settings_sha256 and data_sha256 ("": no data)
+ * are hashes of all settings and data that decide its numbers; `number` is given back to `fill`. */
 WANE_MUST_CHECK wane_status wane_visit(const wane_visiting *at, const char *subject,
                                        const char *settings_sha256, const char *data_sha256,
                                        size_t number, wane_error *err);
@@ -32,11 +32,6 @@ WANE_MUST_CHECK wane_status wane_commit_measured(wane_work *work, const wane_cel
 /* A cell without rows, and why (a constant). */
 WANE_MUST_CHECK wane_status wane_commit_reason(wane_work *work, const wane_cell *cell,
                                                const char *reason, wane_error *err);
-
-/* For a `fill` that has measured spectra anew: lets every measure forget what stood on others. */
-WANE_MUST_CHECK wane_status wane_measures_forget(wane_work *work, int64_t stage,
-                                                 const struct wane_spectra_rows *spectra,
-                                                 wane_error *err);
 
 /* cell_heads.c: scores under `head: linear` and `head: reprobe`; *reason (a constant) says why
  * there is none. */

@@ -302,7 +302,7 @@ static wane_status measure_task(wane_accuracy *out, wane_work *work, size_t task
 {
     const wane_input_task *in = &work->inputs->tasks[task];
     const char *reason = NULL;
-    const wane_measuring at = {work, run, position, chain};
+    const wane_measuring at = {.work = work, .run = run, .position = position, .chain = chain};
     if (work->experiment->head != WANE_HEAD_VERBALIZER)
         return wane_score_by_head(out, &reason, &at, task, err);
     return wane_measure_accuracy(out, chain->model, NULL, NULL, &in->task, WANE_SPLIT_TEST,

@@ -29,6 +29,10 @@ typedef struct wane_measuring {
     const wane_plan_run *run;
     size_t position;
     const wane_chain *chain; /* its weights: chain->model */
+    /* For a `fill` that has measured spectra anew, before it commits them: lets every measure
+     * forget what stood on others. */
+    wane_status (*forget)(wane_work *work, int64_t stage, const struct wane_spectra_rows *spectra,
+                          wane_error *err);
 } wane_measuring;
 
 /* Sums over cells: how many measurements, operations, and bytes that rows take in the database,

@@ -64,7 +64,7 @@ static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t 
         wane_spectra_rows_add(&rows, &s, work->svd[i], work->plan->matrix_ids[i]);
         wane_spectrum_free(&s);
     }
-    WANE_TRY(wane_measures_forget(work, cell->stage, &rows, err));
+    WANE_TRY(at->forget(work, cell->stage, &rows, err));
     WANE_TRY(wane_spectra_rows_commit(work, cell, &rows, err));
 done:
     wane_spectra_rows_free(&rows);

@@ -49,33 +49,7 @@ wane_status wane_measures_check(const wane_experiment *x, wane_error *err)
     return WANE_OK;
 }
 
-bool wane_always(const wane_experiment *x)
-{
-    (void)x;
-    return true;
-}
-
 /* ------------------------------------------------------------------------------ which there are */
-
-wane_status wane_visit(const wane_visiting *at, const char *subject, const char *settings_sha256,
-                       const char *data_sha256, size_t number, wane_error *err)
-{
-    const wane_cell cell = {.stage = at->plan->stages[at->run->stages[at->position]].id,
-                            .step = WANE_STEP_SEALED,
-                            .measure = at->measure->name,
-                            .subject = subject,
-                            .settings_sha256 = settings_sha256,
-                            .data_sha256 = data_sha256};
-    return at->visit(at->context, &cell, number, err);
-}
-
-wane_status wane_visit_defined(const wane_visiting *at, const char *subject, const char *definition,
-                               const char *data_sha256, size_t number, wane_error *err)
-{
-    char settings[WANE_SHA256_HEX];
-    wane_status st = wane_sha256_bytes(settings, definition, strlen(definition), err);
-    return st == WANE_OK ? wane_visit(at, subject, settings, data_sha256, number, err) : st;
-}
 
 wane_status wane_measure_visit(const wane_measure *measure, const wane_plan *plan,
                                const wane_plan_run *run, size_t position, wane_visit_cell *visit,
@@ -198,6 +172,16 @@ wane_status wane_cells_missing(wane_cells_count *out, wane_work *work, const wan
 
 /* -------------------------------------------------------------------------------------- filling */
 
+/* For a fill that has measured spectra anew. */
+static wane_status forget(wane_work *work, int64_t stage, const struct wane_spectra_rows *spectra,
+                          wane_error *err)
+{
+    wane_status st = WANE_OK;
+    for (size_t m = 0; m < WANE_MEASURES && st == WANE_OK; m++)
+        if (wane_measures[m]->forget) st = wane_measures[m]->forget(work, stage, spectra, err);
+    return st;
+}
+
 static wane_status fill_cell(void *context, const wane_cell *cell, size_t number, wane_error *err)
 {
     filling *f = context;
@@ -217,7 +201,7 @@ static wane_status fill_cell(void *context, const wane_cell *cell, size_t number
 wane_status wane_cells_fill(wane_work *work, const wane_plan_run *run, size_t position,
                             const wane_chain *chain, wane_error *err)
 {
-    filling f = {.at = {work, run, position, chain}};
+    filling f = {.at = {work, run, position, chain, forget}};
     /* A cell compares its stage with the base, so the kernels of both have a part in it. */
     const size_t parts[2] = {0, run->stages[position]};
     work->mixed = false;
@@ -227,15 +211,6 @@ wane_status wane_cells_fill(wane_work *work, const wane_plan_run *run, size_t po
         if (st != WANE_OK) return st;
     }
     return each_cell(&f, fill_cell, err);
-}
-
-wane_status wane_measures_forget(wane_work *work, int64_t stage,
-                                 const struct wane_spectra_rows *spectra, wane_error *err)
-{
-    wane_status st = WANE_OK;
-    for (size_t m = 0; m < WANE_MEASURES && st == WANE_OK; m++)
-        if (wane_measures[m]->forget) st = wane_measures[m]->forget(work, stage, spectra, err);
-    return st;
 }
 
 void wane_cells_free(wane_work *work)
