@@ -8,6 +8,7 @@
 #include "analysis/spectra/angles.h"
 #include "eval/cells/cell_matrices.h"
 #include "eval/measure/measure.h"
+#include "eval/stages/stage_kind.h"
 #include "store/base/memory.h"
 
 /* Rows of the task whose prompts are the inputs. */
@@ -31,8 +32,8 @@ static wane_status read_earlier(earlier *e, wane_work *work, const wane_plan_run
 {
     const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
     /* By what the stage is, not by the run that asks: a bound shares its first one with others. */
-    if (stage->task_count > 1) e->reason = "every stage starts from the base";
-    else if (stage->position == 1) e->reason = "first_stage";
+    e->reason = stage->kind->no_angles;
+    if (!e->reason && stage->position == 1) e->reason = "first_stage";
     if (e->reason || lowrank) return WANE_OK;
     wane_status st = wane_stage_model(&e->one, work, run, position - 1, err);
     if (st == WANE_OK) st = wane_stage_model(&e->two, work, run, position - 2, err);

@@ -6,6 +6,7 @@
 
 #include "analysis/statistics/logistic.h"
 #include "eval/cells/cell.h"
+#include "eval/stages/stage_kind.h"
 #include "store/base/memory.h"
 
 /* The position whose head scores the task: the last stage so far, on the way from the base, that
@@ -38,20 +39,14 @@ static wane_status score_linear(wane_accuracy *out, const char **reason,
     const wane_chain *chain = place->chain;
     const wane_input_task *in = &work->inputs->tasks[task];
     size_t at = head_position(place, task);
-    const wane_plan_stage *stage = &work->plan->stages[place->run->stages[at]];
+    const wane_stage_kind *kind = work->plan->stages[place->run->stages[at]].kind;
+    wane_status st = WANE_OK;
     float *weight = NULL;
-    /* A given adapter may have brought its head. */
-    const wane_update *given = at && stage->given ? &chain->updates[at - 1] : NULL;
-    bool brought = given && given->head && given->head_rows == in->task.label_count &&
-                   given->head_cols == chain->model->config.width;
-    if (at == 0 || (given && !brought)) {
-        *reason = "head_not_trained";
-        return WANE_OK;
-    }
-    wane_status st = given ? WANE_OK : wane_load_head(&weight, work, stage, task, err);
-    if (st == WANE_OK)
-        st = wane_measure_linear(out, chain->model, NULL, given ? given->head : weight, &in->task,
-                                 WANE_SPLIT_TEST, &in->test, work->pool, err);
+    if (at) st = kind->head(&weight, work, place->run, at, task, chain, err);
+    if (st == WANE_OK && !weight) *reason = "head_not_trained";
+    else if (st == WANE_OK)
+        st = wane_measure_linear(out, chain->model, NULL, weight, &in->task, WANE_SPLIT_TEST,
+                                 &in->test, work->pool, err);
     wane_free(weight);
     return st;
 }

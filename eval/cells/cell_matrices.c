@@ -91,7 +91,7 @@ wane_status wane_spectra_rows_commit(wane_work *work, const wane_cell *cell,
 
 wane_rounding wane_chain_rounding(const wane_work *work, const wane_chain *chain, size_t parameter)
 {
-    if (!chain->given) return (wane_rounding){0};
+    if (!chain->read_whole) return (wane_rounding){0};
     wane_matrix tuned = wane_model_matrix(chain->model, parameter);
     wane_matrix base = wane_model_matrix(work->inputs->base, parameter);
     size_t count = tuned.rows * tuned.cols;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "eval/cells/cell_matrices.h"
+#include "eval/stages/stage_kind.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
 
@@ -179,7 +180,8 @@ static void cost(wane_cost *sum, const wane_visiting *at, size_t kind)
     const wane_inputs *in = at->plan->inputs;
     const wane_plan_stage *stage = &at->plan->stages[at->run->stages[at->position]];
     bool summed = in->experiment->policy != WANE_POLICY_CONTINUE;
-    double rank = !stage->lowrank || stage->given ? 0 : (double)stage->config->settings.rank;
+    bool known = stage->lowrank && stage->kind->trained;
+    double rank = known ? (double)stage->config->settings.rank : 0;
     (void)kind;
     rank *= summed ? (double)stage->position : 1;
     for (size_t i = 0; i < in->base->parameters.count; i++)

@@ -10,6 +10,7 @@
 
 #include "eval/cells/cell_matrices.h"
 #include "eval/measure/measure.h"
+#include "eval/stages/stage_kind.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
@@ -568,7 +569,7 @@ const wane_watcher wane_tracker_watcher = {.begin = tracker_new,
 wane_status wane_track_missed(wane_work *work, const wane_plan_run *run, wane_error *err)
 {
     size_t count = 0;
-    if (work->experiment->track.every == 0 || run->config->given) return WANE_OK;
+    if (work->experiment->track.every == 0 || !run->kind->trained) return WANE_OK;
     for (size_t p = 1; p <= run->length; p++) {
         const wane_plan_stage *stage = &work->plan->stages[run->stages[p]];
         wane_stage_state state = {0};

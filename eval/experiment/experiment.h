@@ -93,9 +93,11 @@ typedef struct wane_run_config {
     const char *const *stages;
     size_t stage_count;
     wane_method_settings settings;
-    wane_training training; /* total_steps is filled per stage */
-    wane_bound bound;       /* of the config named `bounds`, whose settings it has */
-    const char *bounds;     /* NULL when bound is none */
+    wane_training training;        /* total_steps is filled per stage */
+    const wane_strategy *strategy; /* against forgetting; none of a given one */
+    void *strategy_settings;       /* its struct, in the experiment's memory */
+    wane_bound bound;              /* of the config named `bounds`, whose settings it has */
+    const char *bounds;            /* NULL when bound is none */
 } wane_run_config;
 
 typedef enum wane_keep {

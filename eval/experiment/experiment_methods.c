@@ -145,12 +145,15 @@ static bool has_name(const void *of)
 
 static const wane_settings *beside(size_t i)
 {
+    static const wane_settings *const others[] = {&wane_given_settings, &wane_rate_settings,
+                                                  &wane_training_settings,
+                                                  &wane_strategies_settings};
     size_t count = method_count();
     if (i < count) return wane_method_at(i)->settings;
-    return i == count       ? &wane_given_settings
-           : i == count + 1 ? &wane_rate_settings
-           : i == count + 2 ? &wane_training_settings
-                            : NULL;
+    i -= count;
+    if (i < COUNT(others)) return others[i];
+    const wane_strategy *strategy = wane_strategy_at(i - COUNT(others));
+    return strategy ? strategy->settings : NULL;
 }
 
 static const wane_setting common[] = {
@@ -185,7 +188,7 @@ const wane_settings wane_methods_settings = {
 };
 
 /* The blocks of a method's map, in the order in which it is printed. */
-enum { METHOD_BLOCKS = 4 };
+enum { METHOD_BLOCKS = 6 };
 static size_t blocks_of(wane_settings_into out[METHOD_BLOCKS], wane_run_config *c)
 {
     const wane_settings *own = c->given ? &wane_given_settings : c->settings.method->settings;
@@ -193,6 +196,8 @@ static size_t blocks_of(wane_settings_into out[METHOD_BLOCKS], wane_run_config *
     out[1] = (wane_settings_into){own, c->given ? (void *)c : &c->settings};
     out[2] = (wane_settings_into){&wane_rate_settings, &c->training};
     out[3] = (wane_settings_into){&wane_training_settings, &c->training};
+    out[4] = (wane_settings_into){&wane_strategies_settings, c};
+    out[5] = (wane_settings_into){c->strategy->settings, c->strategy_settings};
     return c->given ? 2 : METHOD_BLOCKS;
 }
 
@@ -239,6 +244,9 @@ static wane_status read_method(wane_experiment *x, const wane_yaml *map,
     if (st == WANE_OK)
         st = read_kind(&usual, &common[1], wane_yaml_get(map, common[1].name), &here, err);
     if (st != WANE_OK) return st;
+    if ((st = wane_experiment_choose_strategy(&usual, usual.given ? NULL : map, &here, err)) !=
+        WANE_OK)
+        return st;
     const wane_method *method = usual.settings.method;
     size_t count = blocks_of(blocks, &usual);
     if (method) usual.training.learning_rate = method->learning_rate;
@@ -246,6 +254,7 @@ static wane_status read_method(wane_experiment *x, const wane_yaml *map,
     if ((st = wane_settings_lists(&lists, blocks, count, map, err)) != WANE_OK) return st;
     do {
         c = usual;
+        if ((st = wane_experiment_make_strategy(&c, reader, err)) != WANE_OK) return st;
         (void)blocks_of(blocks, &c);
         st = wane_settings_read(blocks, count, map, &lists, reader, err);
         if (st == WANE_OK) st = add_config(x, &c, blocks, count, &lists, map, err);

@@ -15,7 +15,8 @@ WANE_MUST_CHECK wane_status wane_experiment_path(const char **out, const wane_ex
  * and what stands in the experiment itself, are on its struct or on the item's. */
 extern const wane_settings wane_bounds_settings, wane_corpus_settings, wane_given_settings,
     wane_interventions_settings, wane_intruders_settings, wane_methods_settings,
-    wane_order_settings, wane_shown_settings, wane_task_settings, wane_track_settings;
+    wane_order_settings, wane_shown_settings, wane_strategies_settings, wane_task_settings,
+    wane_track_settings;
 
 /* What an experiment is before its file is read. */
 extern const wane_experiment wane_experiment_usual;
@@ -53,6 +54,18 @@ wane_status wane_experiment_read_measures(void *into, const wane_setting *settin
                                           const wane_yaml *node, const wane_setting_reader *reader,
                                           wane_error *err);
 void wane_experiment_print_measures(wane_text *out, const wane_setting *setting, const void *of);
+
+/* The strategy of the method at `map`, before the blocks of the map are known; its settings, made
+ * and at their defaults; and whether it goes with the protocol of the file at `map`. */
+WANE_MUST_CHECK wane_status wane_experiment_choose_strategy(wane_run_config *c,
+                                                            const wane_yaml *map,
+                                                            const wane_setting_reader *reader,
+                                                            wane_error *err);
+WANE_MUST_CHECK wane_status wane_experiment_make_strategy(wane_run_config *c,
+                                                          const wane_setting_reader *reader,
+                                                          wane_error *err);
+WANE_MUST_CHECK wane_status wane_experiment_check_strategy(const wane_run_config *c,
+                                                           const wane_yaml *map, wane_error *err);
 
 /* A list of sides, each once or more; at least one is named. */
 WANE_MUST_CHECK wane_status wane_experiment_read_sides(bool *u, bool *v, const wane_yaml *list,

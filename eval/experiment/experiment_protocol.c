@@ -91,6 +91,8 @@ static wane_status add_bound(wane_experiment *x, size_t config, wane_bound bound
     (void)snprintf(name, sizeof name, "%.160s-%s", c.name, wane_bound_name(bound));
     c.bounds = c.name;
     c.bound = bound;
+    /* All tasks at once have no past. */
+    if (bound == WANE_BOUND_JOINT) c.strategy = &wane_strategy_none;
     c.name = wane_arena_strdup(x->memory, name);
     if (!c.name) return wane_fail_memory(err, "read", x->file);
     for (size_t i = 0; i < x->config_count; i++)

@@ -510,6 +510,8 @@ static wane_status settle(void *into, const wane_setting_reader *reader, wane_er
             return wane_yaml_fail(wane_yaml_get(reader->map, "protocol"), err,
                                   "adapter: stack: those of %s do not add up: merge or continue",
                                   x->configs[c].name);
+        wane_status st = wane_experiment_check_strategy(&x->configs[c], reader->map, err);
+        if (st != WANE_OK) return st;
     }
     return WANE_OK;
 }

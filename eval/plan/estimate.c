@@ -5,6 +5,7 @@
 
 #include "eval/measure/measure.h"
 #include "eval/model/pass.h"
+#include "eval/stages/stage_kind.h"
 #include "eval/train/trainer.h"
 #include "store/base/blas.h"
 #include "store/base/clock.h"
@@ -69,7 +70,7 @@ static wane_status updates_bytes(double *out, const wane_plan *plan, wane_error 
     for (size_t s = 1; s < plan->stage_count; s++) {
         const wane_plan_stage *stage = &plan->stages[s];
         double numbers = 0;
-        if (stage->given) continue;
+        if (!stage->kind->trained) continue;
         bool last = stage->position == plan->inputs->experiment->trained_tasks;
         bool adapter = stage->config->settings.method->adapter;
         if (keep == WANE_KEEP_NONE || (keep == WANE_KEEP_LAST && !last) ||
@@ -163,7 +164,7 @@ wane_status wane_plan_estimate(wane_estimate *out, const wane_plan *plan, wane_p
     wane_status st = sgemm_rate(&e.flops_per_second, pool, err);
     for (size_t c = 0; c < x->config_count && st == WANE_OK; c++) {
         double memory = 0;
-        if (x->configs[c].given) continue;
+        if (!wane_stage_kind_of(&x->configs[c])->trained) continue;
         st = memory_of(&memory, plan, &x->configs[c], err);
         if (memory > e.memory_bytes) e.memory_bytes = memory;
     }
@@ -174,7 +175,7 @@ wane_status wane_plan_estimate(wane_estimate *out, const wane_plan *plan, wane_p
     if (st != WANE_OK) return st;
     for (size_t s = 1; s < plan->stage_count; s++) {
         e.disk_bytes += STEP_BYTES * (double)plan->stages[s].steps;
-        if (!plan->stages[s].given) e.train_flops += stage_flops(plan, &plan->stages[s]);
+        if (plan->stages[s].kind->trained) e.train_flops += stage_flops(plan, &plan->stages[s]);
     }
     e.seconds = (e.train_flops + e.measure_flops) / (WANE_ESTIMATE_SHARE * e.flops_per_second);
     *out = e;

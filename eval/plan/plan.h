@@ -19,7 +19,4 @@ WANE_MUST_CHECK wane_status wane_plan_store(wane_plan *plan, wane_results *db, w
 /* Fills the ids of what is already there (0 elsewhere) and writes nothing; the same errors. */
 WANE_MUST_CHECK wane_status wane_plan_find(wane_plan *plan, wane_results *db, wane_error *err);
 
-/* Rows of a training split, epochs and batch size as optimiser steps. */
-size_t wane_plan_steps(const wane_run_config *config, size_t rows);
-
 #endif

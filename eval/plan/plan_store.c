@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "eval/plan/plan.h"
+#include "eval/stages/stage_kind.h"
 #include "eval/train/trainer.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
@@ -124,10 +125,7 @@ static wane_status store_stages(wane_plan *plan, wane_results *db, int64_t model
         wane_stage_row row = {.key = stage->key,
                               .parent = s ? plan->stages[stage->parent].id : 0,
                               .model = model,
-                              .kind = !stage->config          ? "base"
-                                      : stage->given          ? "given"
-                                      : stage->task_count > 1 ? "joint"
-                                                              : "sft",
+                              .kind = stage->kind->name,
                               .task_name = stage->config ? trained.data : NULL,
                               .steps_planned = (int64_t)stage->steps};
         if (st == WANE_OK) st = wane_results_put_stage(db, &stage->id, &row, err);
@@ -201,20 +199,33 @@ static wane_status store_block(const wane_plan_run *run, wane_results *db, const
     return st;
 }
 
+/* "strategy", and "NAME.SETTING" for each of its settings; nothing of one that does nothing. */
+static wane_status store_strategy(const wane_plan_run *run, wane_results *db, wane_error *err)
+{
+    const wane_strategy *s = run->config->strategy;
+    const wane_value name = {.type = WANE_VALUE_TEXT, .text = s->settings->name};
+    char prefix[64];
+    if (!wane_strategy_acts(s)) return WANE_OK;
+    wane_status st = wane_results_put_parameter(db, run->id, "strategy", &name, err);
+    (void)snprintf(prefix, sizeof prefix, "%s.", s->settings->name);
+    if (st != WANE_OK) return st;
+    return store_block(run, db, prefix, s->settings, run->config->strategy_settings, err);
+}
+
 /* What any method has is there for all of them: at 0 where a method has no such setting. */
 static wane_status store_parameters(const wane_plan *plan, const wane_plan_run *run,
                                     wane_results *db, wane_error *err)
 {
     const wane_run_config *c = run->config;
     const wane_method *method = NULL;
-    if (c->given) return WANE_OK;
+    if (!run->kind->trained) return WANE_OK;
     wane_status st = store_block(run, db, "", &wane_training_settings, &c->training, err);
     for (size_t i = 0; st == WANE_OK && (method = wane_method_at(i)); i++)
         st = store_block(run, db, "", method->settings, &c->settings, err);
     if (st == WANE_OK)
         st = store_block(run, db, "protocol.", &wane_protocol_settings, plan->inputs->experiment,
                          err);
-    return st;
+    return st == WANE_OK ? store_strategy(run, db, err) : st;
 }
 
 /* Runs come before their bounds. */
@@ -230,15 +241,16 @@ static int64_t bounded_by(const wane_plan *plan, const wane_plan_run *bound)
 static wane_status store_run(wane_plan *plan, wane_plan_run *run, wane_results *db, wane_error *err)
 {
     const wane_run_config *c = run->config;
-    bool factors = !c->given && c->settings.rank > 0;
+    bool trained = run->kind->trained;
+    bool factors = trained && c->settings.rank > 0;
     wane_run_row row = {.key = run->key,
                         .experiment = plan->experiment,
                         .name = run->name,
                         .method = c->name,
-                        .kind = c->given ? "given" : c->settings.method->settings->name,
+                        .kind = trained ? c->settings.method->settings->name : run->kind->name,
                         .rank = factors ? (int64_t)c->settings.rank : WANE_NULL,
                         .alpha = factors ? c->settings.alpha : NAN,
-                        .learning_rate = c->given ? NAN : c->training.learning_rate,
+                        .learning_rate = trained ? c->training.learning_rate : NAN,
                         .order_name = run->order->name,
                         .seed = (int64_t)run->seed,
                         .stages = (int64_t)(run->length + run->shift),
@@ -246,7 +258,7 @@ static wane_status store_run(wane_plan *plan, wane_plan_run *run, wane_results *
                         .bound = wane_bound_name(c->bound),
                         .bounds = c->bound ? bounded_by(plan, run) : 0};
     wane_status st = WANE_OK;
-    if (!c->given)
+    if (trained)
         st =
             wane_method_numbers(&row.trainable, &c->settings, &plan->inputs->base->parameters, err);
     if (st == WANE_OK) st = wane_results_put_run(db, &run->id, &row, err);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "eval/experiment/label_words.h"
+#include "eval/stages/stage_kind.h"
 #include "store/base/memory.h"
 
 void wane_warnings_free(wane_warnings *warnings)
@@ -140,7 +141,7 @@ static const char *all_at_rate_zero(const wane_plan_stage *stage)
 static void say_untrained(wane_text *out, const wane_plan *plan, const wane_plan_stage *stage)
 {
     wane_text_clear(out);
-    const char *why = stage->config && !stage->given ? all_at_rate_zero(stage) : NULL;
+    const char *why = stage->kind->trained ? all_at_rate_zero(stage) : NULL;
     for (size_t t = 0; why && t < stage->task_count; t++)
         wane_text_printf(out, "%s%s", t ? " + " : "stage ",
                          plan->inputs->experiment->tasks[stage->tasks[t]].spec.name);

@@ -101,7 +101,7 @@ wane_status wane_gate_given_finite(wane_work *work, const wane_plan_run *run, si
     wane_text detail = {0};
     int64_t count = 0;
     bool finite = false, said = false;
-    wane_status st = describe(&detail, &count, &finite, work, stage->given, stage->id, model, err);
+    wane_status st = describe(&detail, &count, &finite, work, stage->source, stage->id, model, err);
     wane_gate_row gate = {"finite", NULL, finite, (double)count, 0, detail.data};
     if (st == WANE_OK && !finite) st = wane_gate_there(&said, work, run, gate.name, task, err);
     if (st == WANE_OK && !finite && !said)

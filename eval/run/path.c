@@ -12,6 +12,7 @@
 #include "eval/compute/environment.h"
 #include "eval/run/gates.h"
 #include "eval/run/seal.h"
+#include "eval/stages/stage_kind.h"
 #include "store/base/memory.h"
 
 /* Who waits can be stopped meanwhile, so it asks again and again instead of sleeping in the
@@ -104,7 +105,7 @@ static bool may_be_passed(wane_work *work, const wane_plan_run *run, size_t posi
     wane_stage_state next = {0};
     wane_error ignored;
     bool apart = wane_plan_from_base(run);
-    if (!apart && (stage->given || stage->config->settings.method->adapter)) return false;
+    if (!apart && (!stage->kind->trained || stage->config->settings.method->adapter)) return false;
     if (!apart && position >= last) return false;
     if (wane_cells_missing(&count, work, run, position, &ignored) != 0) return false;
     if (apart) return count.missing == 0;
@@ -119,27 +120,6 @@ wane_status wane_run_left(bool *out, wane_work *work, const wane_plan_run *run, 
     path_state state = {0};
     wane_status st = look_at(&state, work, run, err);
     *out = !state.sealed || state.last > 0;
-    return st;
-}
-
-/* In which settings the model at hand is not computed as the base is. That an adapter has parted
- * head and embedding is none of its own: it has no configuration. */
-static wane_status put_differences(wane_work *work, const wane_plan_stage *stage,
-                                   const wane_chain *chain, wane_error *err)
-{
-    wane_status st = WANE_OK;
-    wane_config_difference list[WANE_CONFIG_SETTINGS];
-    const wane_config *base = &work->inputs->base->config;
-    wane_config own = chain->model->config;
-    own.tied = base->tied;
-    size_t count = wane_config_differences(list, base, &own);
-    for (size_t i = 0; i < count && st == WANE_OK; i++) {
-        wane_log_line(work->options->log, WANE_LOG_INFO,
-                      "%s: %s is %s, the base's %s: computed under its own", stage->given,
-                      list[i].setting, list[i].value, list[i].base);
-        st = wane_results_put_difference(work->db, stage->id, list[i].setting, list[i].base,
-                                         list[i].value, err);
-    }
     return st;
 }
 
@@ -160,19 +140,15 @@ static wane_status stage_at(wane_work *work, size_t r, size_t position, size_t l
         if ((st = wane_environment_check(work, stage->id, err)) != WANE_OK) return st;
         if (may_be_passed(work, run, position, last)) return WANE_OK;
         st = wane_stage_load(work, run, position, chain, err);
-    } else if (stage->given) {
-        st = wane_stage_load(work, run, position, chain, err);
-        if (st == WANE_OK) st = put_differences(work, stage, chain, err);
-        if (st == WANE_OK) st = wane_stage_seal_untrained(work, stage, err);
     } else {
-        wane_work_tell(work, r, position, "train", cells);
-        st = wane_stage_train(work, run, r, position, chain, diverged, err);
+        if (stage->kind->trained) wane_work_tell(work, r, position, "train", cells);
+        st = stage->kind->come(work, run, r, position, chain, diverged, err);
     }
     if (st == WANE_OK && *diverged) wane_work_tell(work, r, position, "diverged", cells);
     if (st != WANE_OK || *diverged) return st;
     wane_work_tell(work, r, position, "measure", cells);
     st = wane_cells_fill(work, run, position, chain, err);
-    if (st == WANE_OK && stage->given)
+    if (st == WANE_OK && !stage->kind->trained)
         st = wane_gate_given_finite(work, run, position, chain->model, err);
     const char *outcome = NULL;
     if (st == WANE_OK) st = wane_outcome_of_stage(&outcome, work, run, position, err);

@@ -15,6 +15,7 @@
 #include "eval/run/needs.h"
 #include "eval/run/path.h"
 #include "eval/run/seal.h"
+#include "eval/stages/stage_kind.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
@@ -29,6 +30,7 @@ static wane_status base_stage(wane_work *work, wane_error *err)
     wane_stage_state state = {0};
     wane_chain chain = {.model = work->inputs->base};
     wane_lock *lock = NULL;
+    bool diverged = false;
     WANE_TRY(wane_work_lock(&lock, work, "base.lock", true, err));
     WANE_TRY(wane_results_stage_state(work->db, &state, work->plan->stages[0].id, err));
     if (state.status == WANE_STAGE_DONE)
@@ -38,7 +40,7 @@ static wane_status base_stage(wane_work *work, wane_error *err)
     WANE_TRY(wane_cells_missing(&count, work, run, 0, err));
     if (count.missing) wane_work_tell(work, 0, 0, "measure", before);
     if (state.status != WANE_STAGE_DONE)
-        WANE_TRY(wane_stage_seal_untrained(work, &work->plan->stages[0], err));
+        WANE_TRY(work->plan->stages[0].kind->come(work, run, 0, 0, &chain, &diverged, err));
     WANE_TRY(wane_cells_fill(work, run, 0, &chain, err));
     if (count.missing) wane_work_tell(work, 0, 0, "done", before);
 done:

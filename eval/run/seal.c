@@ -8,6 +8,7 @@
 #include "eval/cells/track.h"
 #include "eval/run/gates.h"
 #include "eval/run/seal.h"
+#include "eval/stages/stage_kind.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/results/query.h"
@@ -402,12 +403,12 @@ static wane_status ends_of_stage(bool *diverged, wane_work *work, const wane_pla
     wane_status st = WANE_OK;
     WANE_TRY(wane_gates_of_stage(work, run, position, err));
     WANE_TRY(wane_stage_clear(work, run, position, err));
-    if (stage->given) {
-        WANE_TRY(wane_gate_there(&checked, work, run, "finite", task, err));
-        if (!checked) WANE_TRY(wane_gate_given_finite(work, run, position, NULL, err));
-    } else {
+    if (stage->kind->trained) {
         WANE_TRY(wane_stage_finite(&finite, work, stage->id, err));
         *diverged = *diverged || !finite;
+    } else {
+        WANE_TRY(wane_gate_there(&checked, work, run, "finite", task, err));
+        if (!checked) WANE_TRY(wane_gate_given_finite(work, run, position, NULL, err));
     }
 done:
     return st;

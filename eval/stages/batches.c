@@ -12,6 +12,8 @@
 void wane_batches_free(wane_batches *b)
 {
     wane_free(b->order);
+    wane_free(b->others);
+    wane_free(b->pool);
     wane_free(b->ids);
     wane_free(b->targets);
     wane_free(b->starts);
@@ -19,29 +21,36 @@ void wane_batches_free(wane_batches *b)
     *b = (wane_batches){0};
 }
 
-wane_status wane_batches_new(wane_batches *b, const wane_prompts *prompts, bool classes,
-                             size_t batch_size, uint64_t seed, uint64_t stage, wane_error *err)
+wane_status wane_batches_new(wane_batches *b, const wane_prompts *prompts, size_t own, size_t mixed,
+                             bool classes, size_t batch_size, uint64_t seed, uint64_t stage,
+                             wane_error *err)
 {
     size_t longest = 0;
     for (size_t r = 0; r < prompts->rows; r++) {
         size_t length = prompts->starts[r + 1] - prompts->starts[r];
         if (length > longest) longest = length;
     }
-    size_t rows = batch_size < prompts->rows ? batch_size : prompts->rows;
+    size_t per_epoch = own + mixed, rows = batch_size < per_epoch ? batch_size : per_epoch;
     size_t tokens = rows * (longest + prompts->longest_label);
     *b = (wane_batches){.prompts = prompts,
                         .classes = classes,
                         .batch_size = batch_size,
                         .epoch = SIZE_MAX,
+                        .own = own,
+                        .mixed = mixed,
+                        .round = SIZE_MAX,
                         .seed = seed,
                         .stage = stage};
-    b->per_epoch = (prompts->rows + batch_size - 1) / batch_size;
-    b->order = wane_alloc(prompts->rows, sizeof *b->order);
+    b->per_epoch = (per_epoch + batch_size - 1) / batch_size;
+    b->order = wane_alloc(per_epoch, sizeof *b->order);
+    b->others = wane_alloc(mixed, sizeof *b->others);
+    b->pool = wane_alloc(prompts->rows - own, sizeof *b->pool);
     b->ids = wane_alloc(tokens, sizeof *b->ids);
     b->targets = wane_alloc(rows * prompts->longest_label, sizeof *b->targets);
     b->positions = wane_alloc(rows * prompts->longest_label, sizeof *b->positions);
     b->starts = wane_alloc(rows + 1, sizeof *b->starts);
-    if (b->order && b->ids && b->targets && b->positions && b->starts) return WANE_OK;
+    if (b->order && b->others && b->pool && b->ids && b->targets && b->positions && b->starts)
+        return WANE_OK;
     wane_batches_free(b);
     return wane_fail_memory(err, "train", "batches");
 }
@@ -64,19 +73,37 @@ static void add_row(wane_batches *b, size_t row)
     b->starts[++out->sequences] = out->tokens;
 }
 
+/* Which others the epoch has: the rows mixed * epoch .. of the rounds, one behind the other. */
+static void draw_others(wane_batches *b, size_t epoch)
+{
+    size_t pool = b->prompts->rows - b->own;
+    for (size_t i = 0; i < b->mixed; i++) {
+        size_t drawn = b->mixed * epoch + i, round = drawn / pool;
+        if (round != b->round) {
+            wane_random where = {b->seed, WANE_RANDOM_REPLAY, b->stage, round, 0};
+            wane_random_permutation(b->pool, pool, &where);
+            b->round = round;
+        }
+        b->others[i] = b->own + b->pool[drawn % pool];
+    }
+}
+
 const wane_batch *wane_batches_step(wane_batches *b, size_t step)
 {
     size_t epoch = step / b->per_epoch, first = step % b->per_epoch * b->batch_size;
     if (epoch != b->epoch) {
         wane_random where = {b->seed, WANE_RANDOM_SHUFFLE, b->stage, epoch, 0};
-        wane_random_permutation(b->order, b->prompts->rows, &where);
+        wane_random_permutation(b->order, b->own + b->mixed, &where);
+        draw_others(b, epoch);
         b->epoch = epoch;
     }
     b->batch = (wane_batch){
         .ids = b->ids, .starts = b->starts, .position = b->positions, .target = b->targets};
     b->starts[0] = 0;
-    for (size_t i = first; i < b->prompts->rows && i < first + b->batch_size; i++)
-        add_row(b, b->order[i]);
+    for (size_t i = first; i < b->own + b->mixed && i < first + b->batch_size; i++) {
+        size_t row = b->order[i];
+        add_row(b, row < b->own ? row : b->others[row - b->own]);
+    }
     return &b->batch;
 }
 

@@ -58,19 +58,39 @@ static void head_name(char out[40], size_t group, size_t groups)
     else (void)snprintf(out, 40, "score.%zu.weight", group);
 }
 
-wane_status wane_save_head(wane_saved *saved, const wane_work *work, const wane_plan_stage *stage,
-                           const wane_class_head *head, wane_error *err)
+static wane_status save_tensors(wane_saved *saved, const wane_work *work,
+                                const wane_plan_stage *stage, const char *kind,
+                                const wane_tensor_source *tensors, size_t count, wane_error *err)
 {
     static const char *const metadata[] = {"format", "pt"};
     wane_status st = WANE_OK;
-    size_t width = work->inputs->base->config.width;
+    size_t bytes = 0;
     char place[WANE_ARTIFACT_PATH], *whole = NULL, *path = NULL;
-    char(*names)[40] = wane_alloc(head->groups, sizeof *names);
-    wane_tensor_source *tensors = wane_alloc(head->groups, sizeof *tensors);
-    WANE_TRY(wane_artifact_path(place, "head", stage->key, err));
+    WANE_TRY(wane_artifact_path(place, kind, stage->key, err));
     whole = wane_path_join(work->artifacts, place);
     path = wane_strdup(place);
-    WANE_TRY(names && tensors && whole && path ? WANE_OK : wane_fail_memory(err, "train", "head"));
+    WANE_TRY(whole && path ? WANE_OK : wane_fail_memory(err, "train", kind));
+    for (size_t t = 0; t < count; t++) {
+        size_t numbers = 1;
+        for (size_t d = 0; d < tensors[t].dimensions; d++) numbers *= tensors[t].shape[d];
+        bytes += numbers * sizeof(float);
+    }
+    WANE_TRY(wane_tensors_write(whole, tensors, count, metadata, 1, err));
+    WANE_TRY(add_row(saved, kind, &path, whole, bytes, err));
+done:
+    wane_free(whole);
+    wane_free(path);
+    return st;
+}
+
+wane_status wane_save_head(wane_saved *saved, const wane_work *work, const wane_plan_stage *stage,
+                           const wane_class_head *head, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    size_t width = work->inputs->base->config.width;
+    char(*names)[40] = wane_alloc(head->groups, sizeof *names);
+    wane_tensor_source *tensors = wane_alloc(head->groups, sizeof *tensors);
+    WANE_TRY(names && tensors ? WANE_OK : wane_fail_memory(err, "train", "head"));
     for (size_t g = 0; g < head->groups; g++) {
         head_name(names[g], g, head->groups);
         tensors[g] = (wane_tensor_source){.name = names[g],
@@ -78,14 +98,18 @@ wane_status wane_save_head(wane_saved *saved, const wane_work *work, const wane_
                                           .dimensions = 2,
                                           .shape = {head->starts[g + 1] - head->starts[g], width}};
     }
-    WANE_TRY(wane_tensors_write(whole, tensors, head->groups, metadata, 1, err));
-    WANE_TRY(add_row(saved, "head", &path, whole, head->outputs * width * sizeof(float), err));
+    WANE_TRY(save_tensors(saved, work, stage, "head", tensors, head->groups, err));
 done:
     wane_free(names);
     wane_free(tensors);
-    wane_free(whole);
-    wane_free(path);
     return st;
+}
+
+wane_status wane_save_strategy(wane_saved *saved, const wane_work *work,
+                               const wane_plan_stage *stage, const wane_tensor_source *tensors,
+                               size_t count, wane_error *err)
+{
+    return save_tensors(saved, work, stage, "strategy", tensors, count, err);
 }
 
 void wane_saved_free(wane_saved *saved)
@@ -120,4 +144,12 @@ done:
     wane_tensors_close(tensors);
     wane_free(weight);
     return st;
+}
+
+wane_status wane_stage_load_head(float **out, wane_work *work, const wane_plan_run *run,
+                                 size_t position, size_t task, const wane_chain *chain,
+                                 wane_error *err)
+{
+    (void)chain;
+    return wane_load_head(out, work, &work->plan->stages[run->stages[position]], task, err);
 }

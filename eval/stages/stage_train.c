@@ -8,6 +8,7 @@
 #include "eval/compute/environment.h"
 #include "eval/stages/batches.h"
 #include "eval/stages/gate.h"
+#include "eval/stages/mixture.h"
 #include "eval/stages/stages.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
@@ -21,6 +22,7 @@ typedef struct training {
     size_t run_index, position;
     wane_trainer *trainer;
     const wane_watcher *watcher;
+    wane_tensors *before;  /* what the strategy left at the stage before; NULL: nothing */
     wane_tracker *tracker; /* the watcher's; NULL: nothing is measured while training */
     wane_batches batches;
     char *checkpoint;    /* path */
@@ -218,6 +220,25 @@ static wane_status count_classes(size_t **out, const training *t, wane_error *er
     return WANE_OK;
 }
 
+/* From here on the trainer's values are those the stage starts from. */
+static wane_status use_strategy(training *t, wane_error *err)
+{
+    const wane_strategy *strategy = wane_stage_strategy(t->stage);
+    const wane_plan_stage *before = &t->work->plan->stages[t->stage->parent];
+    wane_status st = WANE_OK;
+    if (strategy->after && before->position && wane_stage_strategy(before) == strategy)
+        st = wane_artifact_tensors(&t->before, t->work, before, "strategy", err);
+    if (st == WANE_ENOTFOUND)
+        return wane_fail(
+            err, st,
+            "%s: what '%s' left at stage %zu was not kept: stage %zu needs 'keep: all' "
+            "from the start (another database)",
+            t->run->name, strategy->settings->name, t->position - 1, t->position);
+    if (st != WANE_OK) return st;
+    return wane_trainer_use(t->trainer, strategy, t->stage->config->strategy_settings,
+                            t->work->inputs->base, t->before, err);
+}
+
 static wane_status begin(training *t, wane_chain *chain, const wane_prompts *prompts,
                          wane_error *err)
 {
@@ -229,8 +250,9 @@ static wane_status begin(training *t, wane_chain *chain, const wane_prompts *pro
     wane_method_settings method = c->settings;
     wane_training settings = c->training;
     settings.total_steps = t->stage->steps;
-    WANE_TRY(wane_batches_new(&t->batches, prompts, method.linear_head, c->training.batch_size,
-                              t->run->seed, t->stage->position, err));
+    wane_mixture mixture = wane_stage_mixture(t->stage, t->work->plan);
+    WANE_TRY(wane_batches_new(&t->batches, prompts, mixture.own, mixture.mixed, method.linear_head,
+                              c->training.batch_size, t->run->seed, t->stage->position, err));
     WANE_TRY(starting_point(&continued, &frozen, t, chain, err));
     if (method.linear_head) {
         WANE_TRY(count_classes(&classes, t, err));
@@ -252,6 +274,7 @@ static wane_status begin(training *t, wane_chain *chain, const wane_prompts *pro
         WANE_TRY(wane_probe_take(&with, t->work, chain->model, adapter, err));
         WANE_TRY(wane_gate_adapter_init(t->work, t->run, t->position, &before, &with, err));
     }
+    WANE_TRY(use_strategy(t, err));
     t->rows = wane_alloc(t->stage->steps, sizeof *t->rows);
     WANE_TRY(t->rows ? WANE_OK : wane_fail_memory(err, "train", "steps"));
     if (t->watcher)
@@ -345,6 +368,8 @@ static wane_status finish(training *t, wane_chain *chain, wane_error *err)
     wane_update update = {0};
     wane_probe unmerged = {0}, merged = {0};
     wane_saved saved = {0};
+    const wane_tensor_source *kept = NULL;
+    size_t kept_count = 0;
     const wane_adapter *adapter = wane_trainer_adapter(t->trainer);
     const wane_class_head *head = wane_trainer_head(t->trainer);
     bool finite = false;
@@ -366,6 +391,8 @@ static wane_status finish(training *t, wane_chain *chain, wane_error *err)
                               wane_method_artifact(t->stage->config->settings.method), &update,
                               err));
     if (head) WANE_TRY(wane_save_head(&saved, t->work, t->stage, head, err));
+    WANE_TRY(wane_trainer_after(&kept, &kept_count, t->trainer, err));
+    if (kept_count) WANE_TRY(wane_save_strategy(&saved, t->work, t->stage, kept, kept_count, err));
     if (adapter) {
         WANE_TRY(keep_update(t, chain, &saved, err));
         WANE_TRY(apply_update(t, chain, &update, &saved, err));
@@ -379,26 +406,6 @@ done:
     wane_saved_free(&saved);
     wane_free(unmerged.logits);
     wane_free(merged.logits);
-    return st;
-}
-
-/* The training rows of all tasks of the stage. */
-static wane_status read_rows(wane_prompts *out, const training *t, wane_error *err)
-{
-    const wane_inputs *in = t->work->inputs;
-    size_t count = t->stage->task_count, length = t->stage->config->training.max_seq_length;
-    const size_t *tasks = t->stage->tasks;
-    uint64_t seed = t->stage->seed;
-    if (count == 1)
-        return wane_inputs_train(out, in, wane_inputs_rows(in, tasks[0], seed), length, err);
-    wane_status st = WANE_OK;
-    wane_prompts *parts = wane_alloc(count, sizeof *parts);
-    if (!parts) return wane_fail_memory(err, "train", t->run->name);
-    for (size_t i = 0; i < count && st == WANE_OK; i++)
-        st = wane_inputs_train(&parts[i], in, wane_inputs_rows(in, tasks[i], seed), length, err);
-    if (st == WANE_OK) st = wane_prompts_join(out, parts, count, err);
-    for (size_t i = 0; i < count; i++) wane_prompts_free(&parts[i]);
-    wane_free(parts);
     return st;
 }
 
@@ -418,7 +425,7 @@ wane_status wane_stage_train(wane_work *work, const wane_plan_run *run, size_t r
     (void)snprintf(name, sizeof name, "%s.state", t.stage->key);
     t.checkpoint = wane_work_path(work, "checkpoints", name);
     WANE_TRY(t.checkpoint ? WANE_OK : wane_fail_memory(err, "train", run->name));
-    WANE_TRY(read_rows(&prompts, &t, err));
+    WANE_TRY(wane_stage_rows(&prompts, t.stage, work->plan, err));
     WANE_TRY(wane_results_set_stage_status(work->db, t.stage->id, WANE_STAGE_TRAINING, err));
     WANE_TRY(begin(&t, chain, &prompts, err));
     WANE_TRY(train_steps(&t, err));
@@ -429,6 +436,7 @@ wane_status wane_stage_train(wane_work *work, const wane_plan_run *run, size_t r
 done:
     if (t.tracker) t.watcher->free(t.tracker);
     wane_trainer_free(t.trainer);
+    wane_tensors_close(t.before);
     wane_batches_free(&t.batches);
     wane_prompts_free(&prompts);
     wane_free(t.rows);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "analysis/spectra/spectrum.h"
-#include "eval/pair/given.h"
+#include "eval/stages/stage_kind.h"
 #include "eval/stages/stages.h"
 #include "store/base/memory.h"
 #include "store/files/artifacts.h"
@@ -20,27 +20,11 @@ void wane_chain_to_base(wane_chain *chain, const wane_inputs *inputs)
     chain->model->config = inputs->base->config;
 }
 
-static wane_status load_given(wane_work *work, const wane_plan_stage *stage, wane_chain *chain,
-                              wane_error *err)
-{
-    wane_update *update = &chain->updates[stage->position - 1];
-    wane_update_free(update);
-    *update = (wane_update){0};
-    if (work->experiment->policy == WANE_POLICY_CONTINUE) wane_chain_to_base(chain, work->inputs);
-    wane_status st =
-        wane_given_apply(update, chain->model, stage->given, work->pool, work->options->log, err);
-    /* The stage's key is of the bytes it was planned with. */
-    if (st == WANE_OK) st = wane_given_unchanged(stage->content, stage->given, update, err);
-    chain->given = !update->lowrank;
-    return st;
-}
-
 /* WANE_ENOTFOUND when the weights of the sealed stage were let go. */
 static wane_status check_kept(wane_work *work, const wane_plan_run *run, size_t position,
                               wane_error *err)
 {
     const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
-    if (stage->given) return WANE_OK;
     wane_status st = wane_results_find_artifact(
         work->db, NULL, NULL, stage->id, wane_method_artifact(stage->config->settings.method), err);
     if (st != WANE_ENOTFOUND) return st;
@@ -66,7 +50,7 @@ wane_status wane_head_kept(bool *out, wane_work *work, const wane_plan_stage *st
                            wane_error *err)
 {
     *out = true;
-    return stage->given ? WANE_OK : there(out, work, stage, "head", err);
+    return stage->kind->trained ? there(out, work, stage, "head", err) : WANE_OK;
 }
 
 wane_status wane_stage_reachable(wane_reach *out, wane_work *work, const wane_plan_run *run,
@@ -76,13 +60,13 @@ wane_status wane_stage_reachable(wane_reach *out, wane_work *work, const wane_pl
     *out = WANE_REACH_HERE;
     if (position == 0) return WANE_OK;
     /* A stage that tuned whole tensors holds all its run has tuned. */
-    bool alone =
-        wane_plan_from_base(run) || (!last->given && !last->config->settings.method->adapter);
+    bool alone = wane_plan_from_base(run) ||
+                 (last->kind->trained && !last->config->settings.method->adapter);
     for (size_t p = alone ? position : 1; *out != WANE_REACH_GONE && p <= position; p++) {
         const wane_plan_stage *stage = &work->plan->stages[run->stages[p]];
         bool kept = true;
         wane_status st = WANE_OK;
-        if (!stage->given)
+        if (stage->kind->trained)
             st = there(&kept, work, stage, wane_method_artifact(stage->config->settings.method),
                        err);
         if (st == WANE_OK && kept) st = wane_environment_check(work, stage->id, err);
@@ -100,13 +84,15 @@ wane_status wane_stage_load(wane_work *work, const wane_plan_run *run, size_t po
                             wane_chain *chain, wane_error *err)
 {
     const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
+    return stage->kind->load(work, run, position, chain, err);
+}
+
+wane_status wane_stage_load_trained(wane_work *work, const wane_plan_run *run, size_t position,
+                                    wane_chain *chain, wane_error *err)
+{
+    const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
     wane_status st = WANE_OK;
     wane_update update = {0};
-    if (stage->given) {
-        st = load_given(work, stage, chain, err);
-        if (st == WANE_OK) chain->position = position;
-        return st;
-    }
     const wane_method *method = stage->config->settings.method;
     WANE_TRY(check_kept(work, run, position, err));
     WANE_TRY(wane_artifact_update(&update, work, stage, wane_method_artifact(method), err));
@@ -134,7 +120,7 @@ done:
 static size_t first_to_read(const wane_work *work, const wane_plan_run *run, size_t position)
 {
     const wane_plan_stage *stage = &work->plan->stages[run->stages[position]];
-    return stage->given || stage->config->settings.method->adapter ? 1 : position;
+    return !stage->kind->trained || stage->config->settings.method->adapter ? 1 : position;
 }
 
 wane_status wane_stage_model(wane_model **out, wane_work *work, const wane_plan_run *run,
@@ -203,7 +189,7 @@ static wane_status let_go_svd(wane_work *work, const wane_plan_run *run, size_t 
 wane_status wane_stage_let_go(wane_work *work, const wane_plan_run *run, wane_error *err)
 {
     wane_keep keep = work->experiment->keep;
-    if (keep == WANE_KEEP_ALL || run->config->given) return WANE_OK;
+    if (keep == WANE_KEEP_ALL || !run->kind->trained) return WANE_OK;
     const wane_method *method = run->config->settings.method;
     for (size_t p = 1; p <= run->length; p++) {
         bool last = wane_plan_ends(work->plan, run->stages[p]), needed = false;
@@ -219,6 +205,7 @@ wane_status wane_stage_let_go(wane_work *work, const wane_plan_run *run, wane_er
         /* Heads are small and stay, but where nothing does. */
         if (st == WANE_OK && !needed) st = let_go(work, stage, wane_method_artifact(method), err);
         if (st == WANE_OK && !needed && method->adapter) st = let_go(work, stage, "stack", err);
+        if (st == WANE_OK && !needed) st = let_go(work, stage, "strategy", err);
         if (st == WANE_OK && !needed && keep == WANE_KEEP_NONE)
             st = let_go(work, stage, "head", err);
         if (st != WANE_OK) return st;

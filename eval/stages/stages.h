@@ -5,6 +5,7 @@
 #define EVAL_STAGES_STAGES_H
 
 #include "eval/stages/work.h"
+#include "store/files/safetensors.h"
 #include "store/files/tensors.h"
 
 /* What looks at a stage while it trains: it changes no trained bit. A table of functions that the
@@ -40,9 +41,10 @@ WANE_MUST_CHECK wane_status wane_stage_clear(wane_work *work, const wane_plan_ru
                                              size_t position, wane_error *err);
 
 /* stage_save.c: what a trained stage leaves on disk, and the rows that name it at the seal. */
+enum { WANE_SAVED = 4 };
 typedef struct wane_saved {
-    wane_artifact_row row[3];
-    char *path[3], sha[3][WANE_SHA256_HEX];
+    wane_artifact_row row[WANE_SAVED];
+    char *path[WANE_SAVED], sha[WANE_SAVED][WANE_SHA256_HEX];
     size_t count;
 } wane_saved;
 void wane_saved_free(wane_saved *saved);
@@ -53,6 +55,11 @@ WANE_MUST_CHECK wane_status wane_save_update(wane_saved *saved, const wane_work 
 WANE_MUST_CHECK wane_status wane_save_head(wane_saved *saved, const wane_work *work,
                                            const wane_plan_stage *stage,
                                            const wane_class_head *head, wane_error *err);
+/* "strategy": what its strategy keeps for the stage behind it. */
+WANE_MUST_CHECK wane_status wane_save_strategy(wane_saved *saved, const wane_work *work,
+                                               const wane_plan_stage *stage,
+                                               const wane_tensor_source *tensors, size_t count,
+                                               wane_error *err);
 /* The head that the stage trained for one of its tasks: labels x width. Free with wane_free. */
 WANE_MUST_CHECK wane_status wane_load_head(float **out, wane_work *work,
                                            const wane_plan_stage *stage, size_t task,
@@ -74,7 +81,7 @@ WANE_MUST_CHECK wane_status wane_artifacts_check(wane_results *db, wane_error *e
 WANE_MUST_CHECK wane_status wane_artifact_update(wane_update *out, wane_work *work,
                                                  const wane_plan_stage *stage, const char *kind,
                                                  wane_error *err);
-/* "head". Free with wane_tensors_close. */
+/* "head", "strategy". Free with wane_tensors_close. */
 WANE_MUST_CHECK wane_status wane_artifact_tensors(wane_tensors **out, wane_work *work,
                                                   const wane_plan_stage *stage, const char *kind,
                                                   wane_error *err);
@@ -89,9 +96,18 @@ WANE_MUST_CHECK wane_status wane_stage_reachable(wane_reach *out, wane_work *wor
 /* Whether the head that the sealed stage trained is on disk. */
 WANE_MUST_CHECK wane_status wane_head_kept(bool *out, wane_work *work, const wane_plan_stage *stage,
                                            wane_error *err);
-/* Moves the chain from position - 1 to the sealed stage at `position`. */
+/* Moves the chain from position - 1 to the sealed stage at `position`, as its kind says. */
 WANE_MUST_CHECK wane_status wane_stage_load(wane_work *work, const wane_plan_run *run,
                                             size_t position, wane_chain *chain, wane_error *err);
+/* The same of one that was trained: from the update under its seal (a kind's `load`), and the head
+ * under it (a kind's `head`). */
+WANE_MUST_CHECK wane_status wane_stage_load_trained(wane_work *work, const wane_plan_run *run,
+                                                    size_t position, wane_chain *chain,
+                                                    wane_error *err);
+WANE_MUST_CHECK wane_status wane_stage_load_head(float **out, wane_work *work,
+                                                 const wane_plan_run *run, size_t position,
+                                                 size_t task, const wane_chain *chain,
+                                                 wane_error *err);
 /* The weights `position` starts from, for an adapter that is continued: those of the base. */
 void wane_chain_to_base(wane_chain *chain, const wane_inputs *inputs);
 /* Unlinks what `keep` does not keep of a finished run and no unfinished run needs. */

@@ -11,7 +11,10 @@
 #include "eval/experiment/inputs.h"
 #include "store/results/results.h"
 
+typedef struct wane_stage_kind wane_stage_kind; /* stage_kind.h */
+
 typedef struct wane_plan_stage {
+    const wane_stage_kind *kind;
     char key[WANE_SHA256_HEX];
     size_t parent;                 /* index; of the base itself 0 */
     size_t position;               /* trained stages from the base to here; 0 = the base */
@@ -19,9 +22,9 @@ typedef struct wane_plan_stage {
                                       an order that depends on their data alone */
     size_t task_count;             /* 1 but for joint training; 0 for the base */
     const wane_run_config *config; /* NULL for the base */
-    const char *given;             /* path of a checkpoint trained elsewhere, or NULL */
+    const char *source;            /* where its weights are read; NULL where they are trained */
     bool lowrank;                  /* adapters alone lead from the base to here */
-    char content[WANE_SHA256_HEX]; /* of a given one: the digest of its files, part of the key */
+    char content[WANE_SHA256_HEX]; /* the digest of what is read from `source`, part of the key */
     uint64_t seed;
     size_t perturbation; /* which of the runs from perturbed numbers it is of, from 1; 0: of none */
     size_t steps;        /* optimiser steps; 0 where nothing is trained */
@@ -32,6 +35,7 @@ typedef struct wane_plan_run {
     char key[WANE_SHA256_HEX];
     char name[256]; /* "config/order/sSEED"; "config/order/sSEED.N" from perturbed numbers */
     const wane_run_config *config;
+    const wane_stage_kind *kind; /* of its stages; the first may be of another */
     const wane_order *order;
     uint64_t seed;
     size_t perturbation; /* N; else 0 */

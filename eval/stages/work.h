@@ -48,7 +48,8 @@ typedef struct wane_chain {
     wane_update *updates; /* [p - 1]: what stage p changed; {0} when not loaded */
     size_t length;        /* of updates */
     bool from_base;       /* every stage starts from the base, none from the one before it */
-    bool given;           /* the weights were read whole from a checkpoint trained elsewhere */
+    bool read_whole;      /* the weights stand as a checkpoint trained elsewhere holds them, rounded
+                             to whatever it is stored in */
 } wane_chain;
 
 /* WANE_ECANCELLED once a stop was asked for or the deadline has passed. */

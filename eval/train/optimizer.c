@@ -106,6 +106,30 @@ double wane_optimizer_norm(wane_optimizer *optimizer, wane_pool *pool)
     return sqrt(sum);
 }
 
+typedef struct summing {
+    wane_optimizer *optimizer;
+    wane_optimizer_part *part;
+    void *context;
+} summing;
+
+static void sum_tile(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const summing *s = context;
+    const tile *t = &s->optimizer->tiles[index];
+    s->optimizer->squares[index] = s->part(s->context, t->tensor, t->first, t->count);
+}
+
+double wane_optimizer_sum(wane_optimizer *optimizer, wane_optimizer_part *part, void *context,
+                          wane_pool *pool)
+{
+    summing s = {optimizer, part, context};
+    double sum = 0;
+    wane_pool_run(pool, optimizer->tile_count, sum_tile, &s);
+    for (size_t i = 0; i < optimizer->tile_count; i++) sum += optimizer->squares[i];
+    return sum;
+}
+
 double wane_clip_scale(double norm, double clip)
 {
     return clip > 0 ? fmin(1, clip / (norm + 1e-6)) : 1;

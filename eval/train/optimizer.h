@@ -28,7 +28,7 @@ typedef struct wane_optimizer {
     /* private */
     struct wane_optimizer_tile *tiles;
     size_t tile_count;
-    double *squares; /* per tile */
+    double *squares; /* per tile; what is summed */
     float *moments;
 } wane_optimizer;
 
@@ -45,6 +45,12 @@ void wane_optimizer_free(wane_optimizer *optimizer);
 
 /* Euclidean norm of all gradients, summed in double; NaN or infinite when a gradient is. */
 double wane_optimizer_norm(wane_optimizer *optimizer, wane_pool *pool);
+
+/* The sum of `part` over all pieces of all tensors (numbers first .. first + count - 1 of one), in
+ * their order. The pieces depend on sizes alone: the same bits for any number of threads. */
+typedef double wane_optimizer_part(void *context, size_t tensor, size_t first, size_t count);
+double wane_optimizer_sum(wane_optimizer *optimizer, wane_optimizer_part *part, void *context,
+                          wane_pool *pool);
 
 /* Factor that brings gradients of that norm under `clip` (0 = no limit), as clip_grad_norm_. */
 double wane_clip_scale(double norm, double clip);

@@ -12,6 +12,7 @@
 #include "eval/model/model.h"
 #include "eval/model/pass.h"
 #include "eval/train/method.h"
+#include "eval/train/strategy.h"
 #include "store/files/setting.h"
 #include "store/files/update.h"
 
@@ -60,7 +61,8 @@ WANE_MUST_CHECK wane_status wane_trainer_perturb(wane_trainer *trainer, double r
                                                  uint64_t which, wane_error *err);
 
 typedef struct wane_step {
-    double loss; /* mean nll over the labelled tokens of the step, before the update */
+    double loss;    /* mean nll over the labelled tokens of the step, before the update */
+    double penalty; /* what a strategy adds to it; not in `loss`, which is that of the rows */
     double learning_rate;
     double grad_norm; /* before clipping */
     size_t tokens, targets;
@@ -72,6 +74,17 @@ typedef struct wane_step {
  * trained, before the first step; taken over on success. */
 WANE_MUST_CHECK wane_status wane_trainer_freeze(wane_trainer *trainer, wane_adapter *frozen,
                                                 wane_error *err);
+
+/* Trains under a strategy, whose `begin` is told the values as they are now: before the first step,
+ * and before a state is loaded. settings: of the strategy's struct; base: the model that the run
+ * starts from; before: what the strategy left at the stage before, or NULL. All are borrowed until
+ * the trainer is freed. */
+WANE_MUST_CHECK wane_status wane_trainer_use(wane_trainer *trainer, const wane_strategy *strategy,
+                                             const void *settings, const wane_model *base,
+                                             const wane_tensors *before, wane_error *err);
+/* What it keeps of the finished stage; *count 0: nothing. Borrowed until the trainer is freed. */
+WANE_MUST_CHECK wane_status wane_trainer_after(const wane_tensor_source **out, size_t *count,
+                                               const wane_trainer *trainer, wane_error *err);
 
 /* One optimiser step on `batch` (any number of tokens; cut into micro-batches here; prefix must be
  * NULL; every row holds a token; at least one target). Loss = mean over all its targets. Step

@@ -123,6 +123,7 @@ void wane_trainer_free(wane_trainer *trainer)
 {
     if (!trainer) return;
     wane_pass_free(trainer->pass);
+    wane_trainer_end_strategy(trainer);
     wane_free(trainer->head_starts);
     wane_free(trainer->head_weight);
     wane_free(trainer->head_gradient);
@@ -231,12 +232,14 @@ wane_status wane_trainer_step(wane_trainer *trainer, const wane_batch *batch, wa
         wane_optimizer_zero(trainer->optimizer, trainer->pool);
         goto done;
     }
+    double penalty = wane_trainer_penalise(trainer);
     wane_step step = {.loss = loss / (double)batch->targets,
+                      .penalty = penalty,
                       .learning_rate = wane_learning_rate(&trainer->training, trainer->done),
                       .grad_norm = wane_optimizer_norm(trainer->optimizer, trainer->pool),
                       .tokens = batch->tokens,
                       .targets = batch->targets};
-    step.finite = isfinite(step.loss) && isfinite(step.grad_norm);
+    step.finite = isfinite(step.loss) && isfinite(penalty) && isfinite(step.grad_norm);
     if (step.finite) {
         update_values(trainer, step.learning_rate, step.grad_norm);
         trainer->done++;

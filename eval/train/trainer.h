@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "eval/train/optimizer.h"
+#include "eval/train/strategy.h"
 #include "eval/train/train.h"
 #include "store/base/memory.h"
 
@@ -32,12 +33,21 @@ struct wane_trainer {
     wane_pass *pass; /* large enough for `limits` */
     wane_pass_limits limits;
     size_t done, numbers;
+    const wane_strategy *strategy; /* NULL: none was given */
+    wane_strategy_training told;
+    float *start; /* values that told.start points to */
 };
 
 /* class_head.c: plans the head of settings->head_groups and draws its first values. */
 WANE_MUST_CHECK wane_status wane_trainer_make_head(wane_trainer *trainer,
                                                    const wane_method_settings *settings,
                                                    wane_error *err);
+
+/* strategy_step.c: adds the strategy's derivative to the gradients and returns its penalty; ends
+ * it.
+ */
+double wane_trainer_penalise(wane_trainer *trainer);
+void wane_trainer_end_strategy(wane_trainer *trainer);
 
 /* What entries are made of. */
 

@@ -24,6 +24,7 @@ typedef enum wane_purpose {
     WANE_RANDOM_HEAD = 10,    /* initial linear heads */
     WANE_RANDOM_NULL = 11,    /* random updates beside a real one */
     WANE_RANDOM_PERTURB = 12, /* small changes of initial numbers */
+    WANE_RANDOM_REPLAY = 13,  /* which rows of earlier tasks are trained on again */
     WANE_RANDOM_TEST = 255
 } wane_purpose;
 

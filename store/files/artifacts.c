@@ -16,6 +16,7 @@ static const struct {
     {"stack", ".stack"},
     {"tensors", ".safetensors"},
     {"head", ".head.safetensors"},
+    {"strategy", ".strategy.safetensors"},
 };
 
 wane_status wane_artifact_path(char out[WANE_ARTIFACT_PATH], const char *kind, const char *key,

@@ -10,9 +10,9 @@
 enum { WANE_ARTIFACT_PATH = 128 };
 
 /* The place inside the folder of artifacts: "updates/KEY", followed by nothing for an "adapter" (a
- * folder), by ".stack" for a "stack" (a folder), by ".safetensors" for "tensors" and by
- * ".head.safetensors" for a "head". key: the stage's, 64 lowercase hexadecimal digits.
- * WANE_EFORMAT for any other kind or key. */
+ * folder), by ".stack" for a "stack" (a folder), by ".safetensors" for "tensors", by
+ * ".head.safetensors" for a "head" and by ".strategy.safetensors" for a "strategy". key: the
+ * stage's, 64 lowercase hexadecimal digits. WANE_EFORMAT for any other kind or key. */
 WANE_MUST_CHECK wane_status wane_artifact_path(char out[WANE_ARTIFACT_PATH], const char *kind,
                                                const char *key, wane_error *err);
 

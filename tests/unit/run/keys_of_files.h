@@ -107,6 +107,10 @@ static const setting of_files[] = {
     {"methods.beta2", NULL, "methods.lora.beta2=0.5", "tr"},
     {"methods.epsilon", NULL, "methods.lora.epsilon=0.5", "tr"},
     {"methods.micro_tokens", NULL, "methods.lora.micro_tokens=512", "tr"},
+    /* the first stage has no past, and stays */
+    {"methods.strategy", NULL, "methods.lora.strategy=none", ""},
+    {"methods.strategy", NULL, "methods.lora.strategy=replay", "tr"},
+    {"methods.share", "methods.lora.strategy=replay", "methods.lora.share=0.5", "tr"},
     {"training.epochs", NULL, "training.epochs=2", "tr"},
     {"training.batch_size", NULL, "training.batch_size=2", "tr"},
     {"training.accumulation", NULL, "training.accumulation=2", "tr"},

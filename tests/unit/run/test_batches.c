@@ -26,7 +26,7 @@ static void every_epoch_has_an_order(void **state)
     wane_error err;
     wane_batches batches;
     size_t moved = 0, first[5];
-    CHECK_OK(wane_batches_new(&batches, &five, false, SIZE, SEED, STAGE, &err));
+    CHECK_OK(wane_batches_new(&batches, &five, five.rows, 0, false, SIZE, SEED, STAGE, &err));
     assert_int_equal(batches.per_epoch, PER_EPOCH);
     for (size_t epoch = 0; epoch < EPOCHS; epoch++) {
         size_t order[5], at = 0;
@@ -50,6 +50,48 @@ static void every_epoch_has_an_order(void **state)
     wane_batches_free(&batches);
 }
 
+/* Of five rows of the stage's own and five others, two others an epoch: five epochs are two rounds
+ * of the others, so that each has been there twice, and each own row in every epoch. A batch is the
+ * same whichever steps were asked for before it. */
+static void others_are_mixed_in_by_rounds(void **state)
+{
+    (void)state;
+    enum { SEED = 3, STAGE = 2, EPOCHS = 5, SIZE = 3, PER_EPOCH = 3, OWN = 5, MIXED = 2 };
+    wane_error err;
+    wane_prompts joined;
+    wane_batches batches, again;
+    size_t seen[10] = {0};
+    static int32_t other_ids[] = {110, 120, 121, 130, 140, 141, 150};
+    wane_prompts others = five;
+    others.ids = other_ids;
+    CHECK_OK(wane_prompts_join(&joined, (const wane_prompts[]){five, others}, 2, &err));
+    CHECK_OK(wane_batches_new(&batches, &joined, OWN, MIXED, false, SIZE, SEED, STAGE, &err));
+    assert_int_equal(batches.per_epoch, PER_EPOCH);
+    for (size_t epoch = 0; epoch < EPOCHS; epoch++) {
+        size_t own = 0, other = 0;
+        for (size_t step = epoch * PER_EPOCH; step < (epoch + 1) * PER_EPOCH; step++) {
+            const wane_batch *b = wane_batches_step(&batches, step);
+            assert_int_equal(b->sequences, step % PER_EPOCH < 2 ? SIZE : 1);
+            CHECK_OK(wane_batches_new(&again, &joined, OWN, MIXED, false, SIZE, SEED, STAGE, &err));
+            const wane_batch *c = wane_batches_step(&again, step);
+            assert_int_equal(c->tokens, b->tokens);
+            assert_memory_equal(c->ids, b->ids, b->tokens * sizeof *b->ids);
+            wane_batches_free(&again);
+            for (size_t q = 0; q < b->sequences; q++) {
+                int32_t id = b->ids[b->starts[q]];
+                own += id < 100;
+                other += id >= 100;
+                seen[id < 100 ? id / 10 - 1 : id / 10 - 6]++;
+            }
+        }
+        assert_int_equal(own, OWN);
+        assert_int_equal(other, MIXED);
+    }
+    for (size_t r = 0; r < 10; r++) assert_int_equal(seen[r], r < OWN ? EPOCHS : 2);
+    wane_batches_free(&batches);
+    wane_prompts_free(&joined);
+}
+
 /* Rows of the second task name their labels behind those of the first. */
 static void joined_labels_are_numbered_on(void **state)
 {
@@ -68,7 +110,7 @@ static void joined_labels_are_numbered_on(void **state)
                          label_ids[labels[r % 5]]);
     }
     /* as classes they stay apart, though their words are the same */
-    CHECK_OK(wane_batches_new(&batches, &joined, true, 10, 1, 1, &err));
+    CHECK_OK(wane_batches_new(&batches, &joined, joined.rows, 0, true, 10, 1, 1, &err));
     const wane_batch *b = wane_batches_step(&batches, 0);
     size_t count[4] = {0};
     for (size_t s = 0; s < b->sequences; s++) count[b->target[s]]++;
@@ -83,6 +125,7 @@ static void joined_labels_are_numbered_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_epoch_has_an_order),
+                                       cmocka_unit_test(others_are_mixed_in_by_rounds),
                                        cmocka_unit_test(joined_labels_are_numbered_on)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,6 +73,43 @@ static void a_file_is_typed_and_expanded(void **state)
     wane_experiment_free(x);
 }
 
+/* A strategy and its settings are what was written, else what is usual, and are printed as they are
+ * read; of one that does nothing, and of a bound of all tasks at once, nothing is. */
+static void a_strategy_has_its_settings(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "name: x\nmodel: builtin\ntasks: [builtin/topic, builtin/order]\nbounds: {joint: all, "
+        "single: true}\nmethods:\n"
+        "  - {name: p, kind: lora, strategy: none}\n  - {name: q, kind: lora, strategy: replay}\n"
+        "  - {name: r, kind: full, strategy: replay, share: 0.3}\n";
+    static const char *const wanted[] = {"none", "replay", "replay", "none",  "none",
+                                         "none", "none",   "replay", "replay"};
+    wane_error err;
+    wane_experiment *x = NULL;
+    wane_text once = {0}, twice = {0};
+    CHECK_OK(parse(&x, text, NULL, &err));
+    assert_int_equal(x->config_count, 9);
+    for (size_t c = 0; c < 9; c++)
+        assert_string_equal(x->configs[c].strategy->settings->name, wanted[c]);
+    for (size_t c = 1; c <= 2; c++) {
+        const wane_setting *share = &x->configs[c].strategy->settings->entries[0];
+        assert_string_equal(share->name, "share");
+        assert_true(wane_setting_value(share, x->configs[c].strategy_settings) ==
+                    (c == 1 ? 0.05 : 0.3));
+    }
+    wane_experiment_print(&once, x);
+    wane_experiment_free(x);
+    assert_non_null(strstr(once.data, ", strategy: replay, share: 0.3}"));
+    assert_null(strstr(once.data, "strategy: none"));
+    CHECK_OK(parse(&x, once.data, NULL, &err));
+    wane_experiment_print(&twice, x);
+    wane_experiment_free(x);
+    assert_string_equal(twice.data, once.data);
+    wane_text_free(&once);
+    wane_text_free(&twice);
+}
+
 static void interventions_have_defaults(void **state)
 {
     (void)state;
@@ -225,6 +262,14 @@ static const struct {
     {HEAD "tasks: [a]\nmethods: [{kind: full, learning_rate: fast}]\n", "fast"},
     {HEAD "tasks: [a]\nmethods: [{kind: full}]\nintruders: {top: 9}\n", "9 is not in [10,"},
     {HEAD "tasks: [a]\nmethods: [{kind: full}]\ntrack: {every: 5, top: 9}\n", "9 is not in [10,"},
+    {HEAD "tasks: [a]\nmethods: [{kind: lora, strategy: replays}]\n", "none, replay"},
+    {HEAD "tasks: [a]\nmethods: [{kind: lora, share: 1}]\n", "methods.lora.share: unknown key"},
+    {HEAD "tasks: [a]\nmethods: [{kind: lora, strategy: replay, shard: 1}]\n", "share"},
+    {HEAD "tasks: [a]\nmethods: [{kind: lora, strategy: replay, share: -1}]\n",
+     "-1 is not in [0, 100]"},
+    {HEAD "tasks: [a]\nmethods: [{kind: given, stages: [p], strategy: replay}]\n", "strategy"},
+    {HEAD "tasks: [a]\nmethods: [{kind: full, strategy: replay}]\nprotocol: {head: linear}\n",
+     "strategy 'replay' of full needs label words"},
     {HEAD "tasks: [a]\norders: [[b]]\nmethods: [{kind: full}]\n", "'b'"},
     {HEAD "tasks: [a]\nseeds: [1, 1]\nmethods: [{kind: full}]\n", "twice"},
     {HEAD "tasks: [a]\nmethods: [{kind: full}]\nstop: {wall: 2 days}\n", "2h"},
@@ -456,6 +501,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_typed_and_expanded),
+        cmocka_unit_test(a_strategy_has_its_settings),
         cmocka_unit_test(interventions_have_defaults),
         cmocka_unit_test(short_forms_are_the_long_ones),
         cmocka_unit_test(short_forms_have_the_usual_settings),
