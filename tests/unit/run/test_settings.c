@@ -10,21 +10,34 @@
 #include "eval/experiment/starter.h"
 #include "tests/support/support.h"
 
-/* Every block has something in it. */
+/* Every block has something in it; %s: an item for each strategy. */
 static const char sample[] = "name: x\nmodel: builtin\ncorpora: [{path: c}]\n"
                              "tasks: [{path: t}, {path: builtin/topic}]\nwatch: [{path: w}]\n"
-                             "methods: [full, full-matrices, lora, {kind: given, stages: [s]}]\n"
+                             "methods: [full, full-matrices, lora, {kind: given, stages: [s]}%s]\n"
                              "bounds: {perturbed: {runs: 5}}\ntrack: {every: 100}\n"
                              "interventions: {k: 10}\nmatrices: [q_proj]\n";
+
+static void write_sample(wane_text *out)
+{
+    wane_text items = {0};
+    for (size_t i = 0; wane_strategy_at(i); i++) {
+        const char *name = wane_strategy_at(i)->settings->name;
+        wane_text_printf(&items, ", {name: %s, kind: lora, strategy: %s}", name, name);
+    }
+    wane_text_printf(out, sample, items.data);
+    wane_text_free(&items);
+}
 
 /* The experiment as it is printed, with one setting said; NULL when that is refused. */
 static char *printed(const char *override)
 {
     wane_error err;
     wane_experiment *x = NULL;
-    wane_text out = {0};
-    wane_status st = wane_experiment_parse(&x, sample, sizeof sample - 1, "x.yaml", "", &override,
+    wane_text out = {0}, text = {0};
+    write_sample(&text);
+    wane_status st = wane_experiment_parse(&x, text.data, text.length, "x.yaml", "", &override,
                                            override ? 1 : 0, &err);
+    wane_text_free(&text);
     if (st != WANE_OK) {
         print_error("%s\n", err.message);
         return NULL;
@@ -45,6 +58,8 @@ static void path_in_sample(char out[128], const wane_setting_place *place, const
         in_list = in_list || strncmp(place->path, lists[i], strlen(lists[i])) == 0;
     for (size_t i = 0; wane_method_at(i); i++)
         if (place->block == wane_method_at(i)->settings) item = block;
+    for (size_t i = 0; wane_strategy_at(i); i++)
+        if (place->block == wane_strategy_at(i)->settings) item = block;
     if (strcmp(block, "given") == 0) item = block;
     if (!dot) (void)snprintf(out, 128, "%s", name);
     else if (!in_list)
