@@ -233,6 +233,36 @@ static wane_status add_config(wane_experiment *x, wane_run_config *c,
     return WANE_OK;
 }
 
+static bool has_key(const wane_settings *block, const char *key)
+{
+    for (size_t i = 0; i < block->count; i++)
+        if (strcmp(block->entries[i].name, key) == 0) return true;
+    return false;
+}
+
+/* A key of another kind is no misspelling: said with the kinds that it is of. */
+static wane_status check_kind(const wane_settings_into *blocks, size_t count, const wane_yaml *map,
+                              wane_error *err)
+{
+    const wane_settings *other = NULL;
+    for (size_t k = 0; k < map->count; k++) {
+        const char *key = map->children[k]->key;
+        char kinds[128] = "";
+        bool ours = false;
+        for (size_t b = 0; b < count; b++) ours = ours || has_key(blocks[b].block, key);
+        for (size_t i = 0; !ours && (other = beside(i)); i++) {
+            size_t used = strlen(kinds);
+            if (has_key(other, key))
+                (void)snprintf(kinds + used, sizeof kinds - used, "%s%s", used ? ", " : "",
+                               other->name);
+        }
+        if (kinds[0])
+            return wane_yaml_fail(map->children[k], err, "is no setting of '%s', but of %s",
+                                  blocks[1].block->name, kinds);
+    }
+    return WANE_OK;
+}
+
 static wane_status read_method(wane_experiment *x, const wane_yaml *map,
                                const wane_setting_reader *reader, wane_error *err)
 {
@@ -251,6 +281,7 @@ static wane_status read_method(wane_experiment *x, const wane_yaml *map,
     size_t count = blocks_of(blocks, &usual);
     if (method) usual.training.learning_rate = method->learning_rate;
     if (method) wane_settings_default(&usual.settings, method->settings);
+    if ((st = check_kind(blocks, count, map, err)) != WANE_OK) return st;
     if ((st = wane_settings_lists(&lists, blocks, count, map, err)) != WANE_OK) return st;
     do {
         c = usual;
