@@ -18,7 +18,7 @@ extern const wane_settings wane_bounds_settings, wane_corpus_settings, wane_give
     wane_order_settings, wane_shown_settings, wane_strategies_settings, wane_task_settings,
     wane_track_settings;
 
-/* What an experiment is before its file is read. */
+/* What an experiment is before its file is read; experiment_parts.c. */
 extern const wane_experiment wane_experiment_usual;
 
 /* Values of the root that are lists, or written in ways of their own. */

@@ -6,7 +6,7 @@
 #include "eval/measure/measure.h"
 #include "eval/model/pass.h"
 #include "eval/stages/stage_kind.h"
-#include "eval/train/trainer.h"
+#include "eval/train/method.h"
 #include "store/base/blas.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"

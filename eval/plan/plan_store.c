@@ -8,7 +8,7 @@
 
 #include "eval/plan/plan.h"
 #include "eval/stages/stage_kind.h"
-#include "eval/train/trainer.h"
+#include "eval/train/method.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
 #include "store/results/query.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "eval/stages/stages.h"
-#include "eval/train/trainer.h"
+#include "eval/train/method.h"
 #include "store/base/memory.h"
 #include "store/files/artifacts.h"
 #include "store/files/file.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Target modules by name, as PEFT names them.
+ * What the entries of methods are made of: the weights they train or adapt, by PEFT's rule for the
+ * names of modules, and room for the gradients.
  */
+#include <stdint.h>
 #include <string.h>
 
 #include "eval/train/trainer.h"
@@ -115,4 +117,16 @@ void wane_target_modules_print(wane_text *out, const wane_setting *setting, cons
         wane_setting_quote(out, m->modules[i]);
     }
     if (m->module_count) wane_text_string(out, "]");
+}
+
+wane_status wane_trainer_make_gradients(wane_trainer *trainer, size_t floats, wane_error *err)
+{
+    enum { ALIGN = 64 };
+    size_t bytes = 0;
+    if (wane_size_mul(&bytes, floats, sizeof(float)) && wane_size_add(&bytes, bytes, ALIGN))
+        trainer->gradient_memory = wane_alloc(bytes, 1);
+    if (!trainer->gradient_memory) return wane_fail_memory(err, "train", "gradients");
+    size_t skip = (ALIGN - (uintptr_t)trainer->gradient_memory % ALIGN) % ALIGN;
+    trainer->gradients = (float *)(void *)((char *)trainer->gradient_memory + skip);
+    return WANE_OK;
 }

@@ -32,18 +32,6 @@ static wane_status check_settings(const wane_method_settings *settings, const wa
     return bad ? wane_fail(err, WANE_EINVAL, "train: %s: out of its range", bad) : WANE_OK;
 }
 
-wane_status wane_trainer_make_gradients(wane_trainer *trainer, size_t floats, wane_error *err)
-{
-    enum { ALIGN = 64 };
-    size_t bytes = 0;
-    if (wane_size_mul(&bytes, floats, sizeof(float)) && wane_size_add(&bytes, bytes, ALIGN))
-        trainer->gradient_memory = wane_alloc(bytes, 1);
-    if (!trainer->gradient_memory) return wane_fail_memory(err, "train", "gradients");
-    size_t skip = (ALIGN - (uintptr_t)trainer->gradient_memory % ALIGN) % ALIGN;
-    trainer->gradients = (float *)(void *)((char *)trainer->gradient_memory + skip);
-    return WANE_OK;
-}
-
 static wane_status make_optimizer(wane_trainer *trainer, wane_error *err)
 {
     size_t most = 3 * trainer->model->parameters.count + 1, count = 0;

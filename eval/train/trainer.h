@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What a trainer is made of; for eval/train alone.
+ * What a trainer is made of. For this room alone.
  */
 #ifndef EVAL_TRAIN_TRAINER_H
 #define EVAL_TRAIN_TRAINER_H
@@ -55,8 +55,8 @@ void wane_trainer_end_strategy(wane_trainer *trainer);
  * names none. */
 WANE_MUST_CHECK wane_status wane_targets_linear(bool *train, const wane_method_settings *settings,
                                                 const wane_parameters *parameters, wane_error *err);
-/* trainer->gradients = `floats` zeros. Parts nobody writes never take memory, so a block like the
- * table's costs what is trained. */
+/* targets.c: trainer->gradients = `floats` zeros. Parts nobody writes never take memory, so a block
+ * like the table's costs what is trained. */
 WANE_MUST_CHECK wane_status wane_trainer_make_gradients(wane_trainer *trainer, size_t floats,
                                                         wane_error *err);
 
