@@ -171,9 +171,7 @@ static const wane_setting common[] = {
      .key = WANE_KEY_CONTENT,
      .usual = "none, it must be there",
      .help = "how the weights are tuned; each has settings of its own",
-     .explain = "full: every parameter; full-matrices: the linear weight matrices of the layers; "
-                "lora: low-rank factors beside them; given: nothing is trained, checkpoints are "
-                "measured",
+     .explain = "given: nothing is trained, checkpoints are measured",
      .example = "lora",
      .read = read_kind,
      .print = print_kind},

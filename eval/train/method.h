@@ -76,7 +76,7 @@ struct wane_method {
                          wane_error *err);
 };
 
-/* The table (methods.c), by place from 0; NULL behind the last. */
+/* The table of entries, by place from 0; NULL behind the last. */
 const wane_method *wane_method_at(size_t place);
 /* NULL when there is none of that name. */
 const wane_method *wane_method_named(const char *name);
@@ -95,7 +95,13 @@ WANE_MUST_CHECK wane_status wane_method_targets(bool **train, const wane_method_
 WANE_MUST_CHECK wane_status wane_method_numbers(int64_t *out, const wane_method_settings *settings,
                                                 const wane_parameters *parameters, wane_error *err);
 
-/* The entries, for who wants a certain one. */
-extern const wane_method wane_method_full, wane_method_full_matrices, wane_method_lora;
+/* The entries, a line each, in the order in which they are offered: ENTRY(x) is wane_method_x. */
+#define WANE_METHODS(ENTRY)                                                                        \
+    ENTRY(full)                                                                                    \
+    ENTRY(full_matrices)                                                                           \
+    ENTRY(lora)
+#define WANE_DECLARE(name) extern const wane_method wane_method_##name;
+WANE_METHODS(WANE_DECLARE)
+#undef WANE_DECLARE
 
 #endif

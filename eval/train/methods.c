@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The table of methods, and what is asked of an entry.
+ * The entries of methods as a table (method.h lists them), and what is asked of one.
  */
 #include <string.h>
 
 #include "eval/train/method.h"
 
-/* One line each, in the order in which they are offered. */
-static const wane_method *const methods[] = {
-    &wane_method_full,
-    &wane_method_full_matrices,
-    &wane_method_lora,
-};
+#define PLACE(name) &wane_method_##name,
+static const wane_method *const methods[] = {WANE_METHODS(PLACE)};
+#undef PLACE
 
 const wane_method *wane_method_at(size_t place)
 {
