@@ -133,8 +133,8 @@ static wane_status merge(wane_pool *pool, const wane_update_tensor *tensor, floa
 }
 
 /* "2r" (a multiple of the rank) or a number; twice the rank when nothing is said. */
-static wane_status read_alpha(void *into, const wane_setting *setting, const wane_yaml *node,
-                              const wane_setting_reader *reader, wane_error *err)
+wane_status wane_lora_read_alpha(void *into, const wane_setting *setting, const wane_yaml *node,
+                                 const wane_setting_reader *reader, wane_error *err)
 {
     wane_method_settings *m = into;
     (void)reader;
@@ -158,54 +158,15 @@ static wane_status read_alpha(void *into, const wane_setting *setting, const wan
     return WANE_OK;
 }
 
-const wane_setting wane_lora_entries[WANE_LORA_ENTRIES] = {
-    {.name = "rank",
-     .aliases = "r lora_r lora_rank",
-     .type = WANE_SETTING_COUNT,
-     WANE_MEMBER(wane_method_settings, rank),
-     .low = 1,
-     .high = 1 << 16,
-     .key = 1,
-     .listed = "r",
-     .help = "the rank of the factors B A that are added to each weight"},
-    {.name = "alpha",
-     .aliases = "lora_alpha",
-     .type = WANE_SETTING_NUMBER,
-     WANE_MEMBER(wane_method_settings, alpha),
-     .low = 1e-300,
-     .high = 1e9,
-     .key = 2,
-     .written = "2r",
-     .form = "a positive number, or a multiple of the rank such as 2r",
-     .help = "the scale of B A is alpha / rank; with rslora alpha / sqrt(rank)",
-     .read = read_alpha},
-    {.name = "dropout",
-     .aliases = "lora_dropout",
-     .type = WANE_SETTING_NUMBER,
-     WANE_MEMBER(wane_method_settings, dropout),
-     .low = 0,
-     .high = 0.99,
-     .key = 3,
-     .stored = true,
-     .unit = "probability",
-     .help = "inputs of A that are left out in training; the others are scaled up",
-     .explain = "masks come from the run's seed"},
-    {.name = "rslora",
-     .aliases = "use_rslora",
-     .type = WANE_SETTING_FLAG,
-     WANE_MEMBER(wane_method_settings, rslora),
-     .key = 4,
-     .help = "the scale is alpha / sqrt(rank) (rank-stabilised LoRA)"},
-    WANE_TARGET_MODULES,
-};
+static const wane_setting entries[] = {WANE_LORA_SETTINGS};
 
 const wane_method_settings wane_lora_usual = {.rank = 8, .alpha = 16};
 
 static const wane_settings lora = {
     .name = "lora",
     .help = "low-rank factors beside the frozen weights are trained (LoRA)",
-    .entries = wane_lora_entries,
-    .count = WANE_LORA_ENTRIES,
+    .entries = entries,
+    .count = sizeof entries / sizeof *entries,
     .defaults = &wane_lora_usual,
 };
 

@@ -237,7 +237,7 @@ static const struct {
     const char *text, *message;
 } mistakes[] = {
     {HEAD "tasks: [a]\nmethods: [full]\nseeds: {count: 3}\n", "found a map"},
-    {HEAD "tasks: [a]\nmethods: [fulls]\n", "'fulls' is none of full, full-matrices, lora, given"},
+    {HEAD "tasks: [a]\nmethods: [fulls]\n", "'fulls' is none of full, full-matrices, lora"},
     {HEAD "tasks: [a]\nmethods: [fulls]\n", "line 4, column 11"},
     {HEAD "tasks: [a]\nmethods: [given]\n", "needs 'stages'"},
     {HEAD "tasks: [a]\nmethods: [lora, lora]\n", "'lora' is there twice"},

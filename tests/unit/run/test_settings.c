@@ -10,16 +10,18 @@
 #include "eval/experiment/starter.h"
 #include "tests/support/support.h"
 
-/* Every block has something in it; %s: an item for each strategy. */
+/* Every block has something in it; %s: an item for each method and each strategy. */
 static const char sample[] = "name: x\nmodel: builtin\ncorpora: [{path: c}]\n"
                              "tasks: [{path: t}, {path: builtin/topic}]\nwatch: [{path: w}]\n"
-                             "methods: [full, full-matrices, lora, {kind: given, stages: [s]}%s]\n"
+                             "methods: [{kind: given, stages: [s]}%s]\n"
                              "bounds: {perturbed: {runs: 5}}\ntrack: {every: 100}\n"
                              "interventions: {k: 10}\nmatrices: [q_proj]\n";
 
 static void write_sample(wane_text *out)
 {
     wane_text items = {0};
+    for (size_t i = 0; wane_method_at(i); i++)
+        wane_text_printf(&items, ", %s", wane_method_at(i)->settings->name);
     for (size_t i = 0; wane_strategy_at(i); i++) {
         const char *name = wane_strategy_at(i)->settings->name;
         wane_text_printf(&items, ", {name: %s, kind: lora, strategy: %s}", name, name);
