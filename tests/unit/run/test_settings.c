@@ -13,7 +13,7 @@
 /* Every block has something in it; %s: an item for each method and each strategy. */
 static const char sample[] = "name: x\nmodel: builtin\ncorpora: [{path: c}]\n"
                              "tasks: [{path: t}, {path: builtin/topic}]\nwatch: [{path: w}]\n"
-                             "methods: [{kind: given, stages: [s]}%s]\n"
+                             "methods: [%s{kind: given, stages: [s]}]\n"
                              "bounds: {perturbed: {runs: 5}}\ntrack: {every: 100}\n"
                              "interventions: {k: 10}\nmatrices: [q_proj]\n";
 
@@ -21,10 +21,10 @@ static void write_sample(wane_text *out)
 {
     wane_text items = {0};
     for (size_t i = 0; wane_method_at(i); i++)
-        wane_text_printf(&items, ", %s", wane_method_at(i)->settings->name);
+        wane_text_printf(&items, "%s, ", wane_method_at(i)->settings->name);
     for (size_t i = 0; wane_strategy_at(i); i++) {
         const char *name = wane_strategy_at(i)->settings->name;
-        wane_text_printf(&items, ", {name: %s, kind: lora, strategy: %s}", name, name);
+        wane_text_printf(&items, "{name: %s, kind: lora, strategy: %s}, ", name, name);
     }
     wane_text_printf(out, sample, items.data);
     wane_text_free(&items);
