@@ -127,4 +127,14 @@ WANE_MUST_CHECK wane_status wane_measure_response(double *mean, size_t *tokens,
                                                   const wane_prompts *prompts, size_t rows,
                                                   wane_pool *pool, wane_error *err);
 
+/* The second moments of the same, over every token that the model reads in the windows (*tokens of
+ * them; where windows overlap, a token twice): image[p] = sum of |C_p x|^2, input[p] = sum of
+ * |x|^2, so that image[p] / *tokens = tr(C_p S C_p^T) with S = mean of x x^T. NaN for parameters
+ * that are no linear weight of a layer; not finite where an input or its image is not. The same
+ * bits for any number of threads. image, input: parameters.count each. */
+WANE_MUST_CHECK wane_status wane_measure_images(double *image, double *input, size_t *tokens,
+                                                const wane_model *model, const wane_model *change,
+                                                const wane_windows *windows, wane_pool *pool,
+                                                wane_error *err);
+
 #endif

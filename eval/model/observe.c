@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Multiplies the change of each weight by the rows that it sees, block by block, and keeps the
- * ratio of the norms.
+ * squares of both norms.
  */
 #include "eval/model/observe.h"
-
-#include <math.h>
 
 #include "store/base/blas.h"
 
@@ -23,7 +21,7 @@ void wane_observe_linear(const wane_linear *l, wane_slot slot, const float *x)
     const wane_pass *pass = l->pass;
     const wane_parameter *p = &pass->parameters.parameter[l->index->weight[slot]];
     const float *change = pass->observed + p->offset;
-    float *out = pass->ratio + l->index->weight[slot] * pass->limits.tokens;
+    const size_t place = l->index->weight[slot] * pass->limits.tokens;
     float y[ROWS * OUTPUTS];
     for (size_t first = 0; first < l->rows; first += ROWS) {
         size_t rows = l->rows - first < ROWS ? l->rows - first : ROWS;
@@ -37,14 +35,15 @@ void wane_observe_linear(const wane_linear *l, wane_slot slot, const float *x)
         }
         for (size_t r = 0; r < rows; r++) {
             size_t row = l->row + first + r, token = l->token ? l->token[row] : row;
-            double length = squares(input + r * p->cols, p->cols);
-            out[token] = length == 0 ? -1 : (float)sqrt(sum[r] / length);
+            pass->image[place + token] = sum[r];
+            pass->input[place + token] = squares(input + r * p->cols, p->cols);
         }
     }
 }
 
-void wane_pass_observe(wane_pass *pass, const wane_model *change, float *ratio)
+void wane_pass_observe(wane_pass *pass, const wane_model *change, double *image, double *input)
 {
     pass->observed = change ? change->weights : NULL;
-    pass->ratio = ratio;
+    pass->image = image;
+    pass->input = input;
 }

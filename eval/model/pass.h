@@ -102,11 +102,10 @@ void wane_pass_logits(wane_pass *pass, const size_t *positions, size_t count, fl
 void wane_pass_features(wane_pass *pass, const size_t *positions, size_t count, float *out);
 
 /* Of an evaluation pass: from now on every linear weight of a layer writes, for each token t whose
- * row it computes, ratio[parameter * limits.tokens + t] = |C x| / |x|, C the same weight of
- * `change` (another block of the model's layout), x the layer's input; -1 where x = 0, NaN or
- * infinite where x or C x is. Rows of the last layer are computed for the positions that are asked
- * for. NULL ends it. Borrowed. */
-void wane_pass_observe(wane_pass *pass, const wane_model *change, float *ratio);
+ * row it computes, image[parameter * limits.tokens + t] = |C x|^2 and input[...] = |x|^2, C the
+ * same weight of `change` (another block of the model's layout), x the layer's input. Rows of the
+ * last layer are computed for the positions that are asked for. NULL ends it. Borrowed. */
+void wane_pass_observe(wane_pass *pass, const wane_model *change, double *image, double *input);
 
 /* Where gradients are added. weights: a block of the table's layout, or NULL; train[i]: whether
  * parameter i gets its gradient (ignored when weights is NULL). adapter: a block like the

@@ -83,7 +83,7 @@ struct wane_pass {
     const wane_batch *batch;
     wane_dropout dropout;
     const float *observed; /* a block of weights: the change that is observed; or NULL */
-    float *ratio;          /* parameters x limits.tokens */
+    double *image, *input; /* parameters x limits.tokens */
     bool dropping, ready;
     bool sealed; /* training: `final` holds the targets' rows and takes no more */
     wane_rows all;

@@ -111,11 +111,72 @@ static void response_is_a_mean_over_tokens_with_an_input(void **state)
     wane_model_free(model);
 }
 
+/* |x|^2 of the same weight's input: the embedding over its root mean square, times the weight. */
+static double input_square(const wane_model *model, int32_t id)
+{
+    const float *embedding =
+        model->weights + parameter(model, "model.embed_tokens.weight")->offset + WIDTH * id;
+    const float *norm =
+        model->weights + parameter(model, "model.layers.0.input_layernorm.weight")->offset;
+    double mean = model->config.norm_epsilon, sum = 0;
+    for (size_t i = 0; i < WIDTH; i++) mean += (double)embedding[i] * (double)embedding[i] / WIDTH;
+    for (size_t i = 0; i < WIDTH; i++) {
+        double x = (double)embedding[i] * (double)norm[i];
+        sum += x * x / mean;
+    }
+    return sum;
+}
+
+/* Sums of squares over every token that is an input; the last one of a window that only is
+ * predicted is none. One pool or none: the same bits. */
+static void images_are_sums_over_the_inputs(void **state)
+{
+    (void)state;
+    static size_t starts[] = {0, 3, 5};
+    static int32_t ids[] = {7, 3, 9, 20, 4};
+    wane_error err;
+    wane_pool *pool = NULL;
+    wane_model *model = direct_model(VOCABULARY, 64, 1), *change = direct_model(VOCABULARY, 64, 2);
+    const wane_parameters *all = &model->parameters;
+    size_t query =
+        (size_t)(parameter(model, "model.layers.0.self_attn.q_proj.weight") - all->parameter);
+    CHECK_OK(wane_pool_new(&pool, 3, &err));
+    for (int ahead = 0; ahead < 2; ahead++) {
+        const wane_windows windows = {
+            .windows = 2, .starts = starts, .ids = ids, .ahead = ahead == 1};
+        double *image = wane_alloc(4 * all->count, sizeof *image), *input = image + all->count;
+        double wanted_image = 0, wanted_input = 0;
+        size_t tokens = 0, again = 0;
+        assert_non_null(image);
+        CHECK_OK(wane_measure_images(image, input, &tokens, model, change, &windows, NULL, &err));
+        assert_int_equal(tokens, ahead ? 3 : 5);
+        for (size_t w = 0; w < 2; w++)
+            for (size_t t = starts[w]; t < starts[w + 1] - (size_t)ahead; t++) {
+                double square = input_square(model, ids[t]);
+                wanted_input += square;
+                wanted_image += pow(response(model, change, ids[t]), 2) * square;
+            }
+        CHECK_NEAR(input[query], wanted_input, 0, 1e-5);
+        CHECK_NEAR(image[query], wanted_image, 0, 1e-5);
+        for (size_t p = 0; p < all->count; p++)
+            assert_true(all->parameter[p].linear ? image[p] > 0 && input[p] > 0
+                                                 : isnan(image[p]) && isnan(input[p]));
+        CHECK_OK(wane_measure_images(image + 2 * all->count, input + 2 * all->count, &again, model,
+                                     change, &windows, pool, &err));
+        assert_memory_equal(image, image + 2 * all->count, 2 * all->count * sizeof *image);
+        wane_free(image);
+    }
+    wane_pool_free(pool);
+    wane_model_free(change);
+    wane_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(features_are_of_the_last_token),
         cmocka_unit_test(response_is_a_mean_over_tokens_with_an_input),
+        cmocka_unit_test(images_are_sums_over_the_inputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
