@@ -16,7 +16,7 @@
 #include "store/files/update.h"
 #include "tests/support/pack.h"
 #include "tests/support/support.h"
-#include "tests/unit/cli/told.h"
+#include "tests/support/told.h"
 
 #define SMALL                                                                                      \
     "--width 16 --layers 1 --heads 2 --kv-heads 1 --hidden 24 --context 64 --documents 100 "       \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/cli/told.h"
+#include "tests/support/told.h"
 
 #include <math.h>
 #include <stdio.h>

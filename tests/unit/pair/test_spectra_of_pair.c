@@ -16,7 +16,7 @@
 #include "store/files/update.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
-#include "tests/unit/cli/told.h"
+#include "tests/support/told.h"
 
 enum { WIDTH = 256, RANK_MOST = 8 };
 static const char tuned_name[] = "model.layers.0.self_attn.q_proj.weight";

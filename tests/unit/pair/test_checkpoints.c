@@ -14,7 +14,7 @@
 #include "store/results/results.h"
 #include "tests/support/pack.h"
 #include "tests/support/support.h"
-#include "tests/unit/cli/told.h"
+#include "tests/support/told.h"
 
 enum { WIDTH = 24, TENSORS = 6, MOST = 4 * WIDTH * WIDTH };
 

@@ -12,7 +12,7 @@
 #include "store/results/results.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
-#include "tests/unit/cli/told.h"
+#include "tests/support/told.h"
 
 static const char text[] = "tom sees the big cow .\nthe cow sleeps .\n\n"
                            "two hens digs at the barn .\n";

@@ -12,7 +12,7 @@
 #include "store/files/update.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
-#include "tests/unit/cli/told.h"
+#include "tests/support/told.h"
 
 enum { WIDTH = 64, RANK = 12, TUNED = 2 };
 static const char *const tuned_names[TUNED] = {"model.layers.0.self_attn.q_proj.weight",

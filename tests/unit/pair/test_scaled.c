@@ -16,7 +16,7 @@
 #include "store/files/update.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
-#include "tests/unit/cli/told.h"
+#include "tests/support/told.h"
 
 enum { WIDTH = 128, RANK = 18 };
 static const char tuned_name[] = "model.layers.0.self_attn.q_proj.weight";

@@ -2,8 +2,8 @@
  * Every setting of an experiment file (those of `pretraining` stand in test_keys.c), a change of
  * it, and by hand the keys that must change with it.
  */
-#ifndef TESTS_UNIT_RUN_KEYS_OF_FILES_H
-#define TESTS_UNIT_RUN_KEYS_OF_FILES_H
+#ifndef TESTS_UNIT_PLAN_KEYS_OF_FILES_H
+#define TESTS_UNIT_PLAN_KEYS_OF_FILES_H
 
 #include <stddef.h>
 

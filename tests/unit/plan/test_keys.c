@@ -16,7 +16,7 @@
 #include "store/files/yaml.h"
 #include "tests/support/pack.h"
 #include "tests/support/support.h"
-#include "tests/unit/run/keys_of_files.h"
+#include "tests/unit/plan/keys_of_files.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

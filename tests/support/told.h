@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the program says when it is called: exit code, stdout, stderr, JSON.
  */
-#ifndef TESTS_UNIT_CLI_TOLD_H
-#define TESTS_UNIT_CLI_TOLD_H
+#ifndef TESTS_SUPPORT_TOLD_H
+#define TESTS_SUPPORT_TOLD_H
 
 #include "store/files/json.h"
 

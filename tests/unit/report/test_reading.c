@@ -10,7 +10,7 @@
 #include "store/results/query.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
-#include "tests/unit/cli/told.h"
+#include "tests/support/told.h"
 
 static const char experiment[] =
     "name: small\n"
