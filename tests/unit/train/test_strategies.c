@@ -281,6 +281,48 @@ static void the_value_is_that_of_the_formula(void **state)
     wane_model_free(model);
 }
 
+/* Pieces of tensors of many numbers, and of few: each number is in one piece, and the sum is that
+ * of all, in one order for any number of threads. */
+static double take_piece(void *context, size_t tensor, size_t first, size_t count)
+{
+    unsigned char **taken = context;
+    double sum = 0;
+    for (size_t i = first; i < first + count; i++) {
+        taken[tensor][i]++;
+        sum += 1 / (1 + (double)i + 1e6 * (double)tensor);
+    }
+    return sum;
+}
+
+static void pieces_hold_every_number_once(void **state)
+{
+    (void)state;
+    enum { MANY = 100000, FEW = 5 };
+    static unsigned char many[MANY], few[FEW];
+    unsigned char *taken[] = {many, few};
+    static float value[MANY], gradient[MANY];
+    const wane_trained list[] = {
+        {.name = "many", .value = value, .gradient = gradient, .count = MANY},
+        {.name = "few", .value = value, .gradient = gradient, .count = FEW}};
+    double sums[2], wanted = 0;
+    wane_error err;
+    wane_optimizer *optimizer = NULL;
+    CHECK_OK(wane_optimizer_new(&optimizer, list, 2, &err));
+    for (int t = 0; t < 2; t++) {
+        wane_pool *pool = NULL;
+        CHECK_OK(wane_pool_new(&pool, 1 + 2 * t, &err));
+        sums[t] = wane_optimizer_sum(optimizer, take_piece, taken, pool);
+        wane_pool_free(pool);
+    }
+    for (size_t i = 0; i < MANY; i++) assert_int_equal(many[i], 2);
+    for (size_t i = 0; i < FEW; i++) assert_int_equal(few[i], 2);
+    for (size_t i = 0; i < MANY; i++) wanted += 1 / (1 + (double)i);
+    for (size_t i = 0; i < FEW; i++) wanted += 1 / (1 + (double)i + 1e6);
+    assert_true(sums[0] == sums[1]);
+    CHECK_NEAR(sums[0], wanted, 0, 1e-12);
+    wane_optimizer_free(optimizer);
+}
+
 /* A penalty that is no number ends the training, and its step is not taken. */
 static void a_penalty_that_is_not_finite_diverges(void **state)
 {
@@ -362,6 +404,7 @@ int main(void)
         cmocka_unit_test(a_penalty_of_nothing_changes_no_bit),
         cmocka_unit_test(a_penalty_holds_what_is_trained),
         cmocka_unit_test(the_value_is_that_of_the_formula),
+        cmocka_unit_test(pieces_hold_every_number_once),
         cmocka_unit_test(a_penalty_that_is_not_finite_diverges),
         cmocka_unit_test(a_gradient_may_be_changed),
         cmocka_unit_test(a_strategy_knows_the_base),
