@@ -353,6 +353,44 @@ static void keys_stay_as_they_are(void **state)
     free(text);
 }
 
+static void hash_of(char out[WANE_SHA256_HEX], const key_set *set)
+{
+    wane_error err;
+    wane_sha256 *hash = NULL;
+    CHECK_OK(wane_sha256_begin(&hash, &err));
+    for (size_t i = 0; i < set->count; i++) wane_sha256_text(hash, set->key[i]);
+    CHECK_OK(wane_sha256_end(out, hash, &err));
+}
+
+static void check_hash(const key_set *set, const char *golden, const char *what)
+{
+    char sha[WANE_SHA256_HEX];
+    hash_of(sha, set);
+    if (strcmp(sha, golden) != 0) fail_msg("%s: \"%s\", was \"%s\"", what, sha, golden);
+}
+
+/* Stages of several tasks together, of one alone, from perturbed numbers; of strategies.
+ * Checkpoints that are given have one run, whatever the orders and seeds. */
+static void so_do_those_of_bounds_and_strategies(void **state)
+{
+    (void)state;
+    static const char *const bounds[] = {"bounds={joint: all, single: true, perturbed: 1}",
+                                         "orders=[given, reversed]", "seeds=[0, 1]"};
+    static const char *const replay[] = {"methods.lora.strategy=replay", "orders=[given, reversed]",
+                                         "methods.lora.share=[0.05, 0.5]"};
+    keys k = {0};
+    take_keys(&k, files, bounds, 3);
+    assert_int_equal(k.of[2].count, 1 + 2 * (3 * 4 + 1));
+    check_hash(&k.of[1], "958baf742edce488b98413a07426e4f4123953b386865aeaeadd0eadd1f826c2",
+               "stages of bounds");
+    free_keys(&k);
+    take_keys(&k, files, replay, 3);
+    assert_int_equal(k.of[2].count, 1 + 2 * (1 + 2));
+    check_hash(&k.of[1], "12f0d552eda21d43ef322c4316b9b96e2a81c0698f65f854284bbb92bb0d9a32",
+               "stages of strategies");
+    free_keys(&k);
+}
+
 /* All keys of the experiment above, kind by kind as one hash. */
 static void so_do_those_of_every_cell(void **state)
 {
@@ -378,12 +416,8 @@ static void so_do_those_of_every_cell(void **state)
     size_t wrong = 0;
     take_keys(&k, files, NULL, 0);
     for (size_t kind = 0; kind < KINDS; kind++) {
-        wane_error err;
-        wane_sha256 *hash = NULL;
         char sha[WANE_SHA256_HEX];
-        CHECK_OK(wane_sha256_begin(&hash, &err));
-        for (size_t i = 0; i < k.of[kind].count; i++) wane_sha256_text(hash, k.of[kind].key[i]);
-        CHECK_OK(wane_sha256_end(sha, hash, &err));
+        hash_of(sha, &k.of[kind]);
         assert_true(k.of[kind].count > 0);
         if (strcmp(sha, golden[kind]) == 0) continue;
         print_error("%c: \"%s\", was \"%s\"\n", kinds[kind], sha, golden[kind]);
@@ -473,6 +507,7 @@ int main(void)
         cmocka_unit_test(no_setting_is_left_out),
         cmocka_unit_test(keys_stay_as_they_are),
         cmocka_unit_test(so_do_those_of_every_cell),
+        cmocka_unit_test(so_do_those_of_bounds_and_strategies),
         cmocka_unit_test(settings_of_an_experiment),
         cmocka_unit_test(settings_of_the_built_in_model),
     };

@@ -171,6 +171,15 @@ static void checkpoints_give_the_numbers_of_their_training(void **state)
     assert_int_equal(ask("given.db", "SELECT count(*) FROM stage WHERE kind = 'given' AND status "
                                      "= 'done'"),
                      4);
+    /* What is asked for later is measured on them as they are read again. */
+    assert_int_equal(run("given.yaml", methods.data,
+                         "corpora=[{name: text, path: builtin, role: pretraining, documents: 10}, "
+                         "{name: more, path: builtin, role: other, documents: 3, seed: 7}]",
+                         "given.db"),
+                     0);
+    assert_int_equal(ask("given.db", "SELECT count(*) FROM likelihood l JOIN corpus c ON c.id = "
+                                     "l.corpus WHERE c.name = 'more' AND l.nll > 0"),
+                     1 + 4);
     /* Read again, nothing is done; as another policy's, it is another run. */
     assert_int_equal(run("given.yaml", methods.data, "protocol.adapter=merge", "given.db"), 0);
     assert_int_equal(ask("given.db", "SELECT count(*) FROM run"), 2);
