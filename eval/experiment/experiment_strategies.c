@@ -44,7 +44,8 @@ static const wane_setting entries[] = {
      .key = WANE_KEY_CONTENT,
      .written = "none",
      .help = "what is done against forgetting; each has settings of its own, beside it",
-     .explain = "any method may have any; a bound of all tasks at once has none",
+     .explain = "any method may have any that its own settings allow; a bound of all tasks at once "
+                "has none",
      .read = read_strategy,
      .print = print_strategy,
      .there = acts},
@@ -75,6 +76,12 @@ wane_status wane_experiment_make_strategy(wane_run_config *c, const wane_setting
 wane_status wane_experiment_check_strategy(const wane_run_config *c, const wane_yaml *map,
                                            wane_error *err)
 {
+    const char *unfit = c->settings.method && c->strategy->unfit
+                            ? c->strategy->unfit(c->strategy_settings, c->settings.method)
+                            : NULL;
+    if (unfit)
+        return wane_yaml_fail(wane_yaml_get(map, "methods"), err, "strategy '%s' of %s: %s",
+                              c->strategy->settings->name, c->name, unfit);
     if (!c->strategy->mixed || !c->settings.linear_head) return WANE_OK;
     return wane_yaml_fail(
         wane_yaml_get(map, "protocol"), err,

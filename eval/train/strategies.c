@@ -9,6 +9,7 @@
 static const wane_strategy *const strategies[] = {
     &wane_strategy_none,
     &wane_strategy_replay,
+    &wane_strategy_l2,
 };
 
 static const wane_settings no_settings = {

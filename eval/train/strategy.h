@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "eval/train/method.h"
 #include "eval/train/optimizer.h"
 #include "store/base/hash.h"
 #include "store/base/status.h"
@@ -52,6 +53,10 @@ typedef struct wane_strategy {
     bool needs_past;
     bool keeps_start; /* training->start is wanted: takes as much memory as what is trained */
 
+    /* Why it does not go with the method, as a message ends; NULL: it does, and so does an entry
+     * that leaves this NULL with every method. Asked when an experiment is read. */
+    const char *(*unfit)(const void *settings, const wane_method *method);
+
     /* How many rows of earlier tasks are mixed into each epoch of `rows` rows of the stage's own,
      * of the `past` > 0 that there are; it may be more than these. A row of an earlier task is
      * trained on as it was in its own stage: the label's words behind the prompt. */
@@ -80,7 +85,7 @@ typedef struct wane_strategy {
     void (*end)(void *state); /* NULL: no state, or free of it */
 } wane_strategy;
 
-extern const wane_strategy wane_strategy_none, wane_strategy_replay;
+extern const wane_strategy wane_strategy_none, wane_strategy_replay, wane_strategy_l2;
 
 /* The table (strategies.c), by place from 0; NULL behind the last. */
 const wane_strategy *wane_strategy_at(size_t place);

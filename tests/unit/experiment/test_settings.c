@@ -24,7 +24,7 @@ static void write_sample(wane_text *out)
         wane_text_printf(&items, "%s, ", wane_method_at(i)->settings->name);
     for (size_t i = 0; wane_strategy_at(i); i++) {
         const char *name = wane_strategy_at(i)->settings->name;
-        wane_text_printf(&items, "{name: %s, kind: lora, strategy: %s}, ", name, name);
+        wane_text_printf(&items, "{name: %s, kind: full, strategy: %s}, ", name, name);
     }
     wane_text_printf(out, sample, items.data);
     wane_text_free(&items);

@@ -111,6 +111,10 @@ static const setting of_files[] = {
     {"methods.strategy", NULL, "methods.lora.strategy=none", ""},
     {"methods.strategy", NULL, "methods.lora.strategy=replay", "tr"},
     {"methods.share", "methods.lora.strategy=replay", "methods.lora.share=0.5", "tr"},
+    /* holds from the first stage on */
+    {"methods.strategy", NULL, "methods.matrices.strategy=l2", "tr"},
+    {"methods.weight", "methods.matrices.strategy=l2", "methods.matrices.weight=0.5", "tr"},
+    {"methods.to", "methods.matrices.strategy=l2", "methods.matrices.to=start", "tr"},
     {"training.epochs", NULL, "training.epochs=2", "tr"},
     {"training.batch_size", NULL, "training.batch_size=2", "tr"},
     {"training.accumulation", NULL, "training.accumulation=2", "tr"},

@@ -89,6 +89,72 @@ static void keys_hold_what_a_strategy_does(void **state)
     assert_string_not_equal(two, one);
 }
 
+/* ------------------------------------------------------------------------------ L2 to the base */
+
+/* As the strategy has them. */
+typedef struct l2 {
+    double weight;
+    int to;
+} l2;
+enum { TO_BASE, TO_START };
+
+/* Two tensors of five numbers, the second none of the base's; weight / 2 times the squares and
+ * weight times the distances by hand. All numbers here are exact in binary. */
+static void l2_is_the_formula(void **state)
+{
+    (void)state;
+    enum { COUNT = 5 };
+    float one[COUNT] = {1, 2, -3, 0.5f, 7}, two[COUNT] = {4, 4, 4, 4, 4};
+    float gradients[2][COUNT] = {{1, 1, 1, 1, 1}, {0}};
+    const float was[COUNT] = {1, 1, 1, 1, 1}, began[COUNT] = {0, 2, -2, 0, 0};
+    const wane_trained trained[] = {
+        {.name = "one", .value = one, .gradient = gradients[0], .count = COUNT},
+        {.name = "two", .value = two, .gradient = gradients[1], .count = COUNT}};
+    const float *const base_of[] = {was, NULL}, *const start_of[] = {began, began};
+    const l2 to_base = {.weight = 0.5, .to = TO_BASE}, to_start = {.weight = 2, .to = TO_START};
+    wane_strategy_training t = {
+        .settings = &to_base, .count = 2, .trained = trained, .base = base_of, .start = start_of};
+
+    /* numbers 1 to 3: away by 1, -4 and -1/2 */
+    assert_true(wane_strategy_l2.penalty(&t, 0, 1, 3) == 0.25 * (1 + 16 + 0.25));
+    const float pulled[COUNT] = {1, 1.5f, -1, 0.75f, 1};
+    assert_memory_equal(gradients[0], pulled, sizeof pulled);
+    /* what the base has not is free */
+    assert_true(wane_strategy_l2.penalty(&t, 1, 0, COUNT) == 0);
+    for (size_t i = 0; i < COUNT; i++) assert_true(gradients[1][i] == 0);
+
+    t.settings = &to_start;
+    assert_true(wane_strategy_l2.penalty(&t, 1, 0, COUNT) == 1 * (16 + 4 + 36 + 16 + 16));
+    const float away[COUNT] = {8, 4, 12, 8, 8};
+    assert_memory_equal(gradients[1], away, sizeof away);
+
+    /* and the slope of the value is the gradient: central differences of a square are exact */
+    for (size_t i = 0; i < COUNT; i++) {
+        float unused[COUNT] = {0}, kept = two[i];
+        const wane_trained moved[] = {
+            trained[0], {.name = "two", .value = two, .gradient = unused, .count = COUNT}};
+        t.trained = moved;
+        two[i] = kept + 0.25f;
+        double above = wane_strategy_l2.penalty(&t, 1, 0, COUNT);
+        two[i] = kept - 0.25f;
+        double below = wane_strategy_l2.penalty(&t, 1, 0, COUNT);
+        two[i] = kept;
+        assert_true((above - below) / 0.5 == (double)gradients[1][i]);
+    }
+}
+
+/* A distance of weights is none of an adapter's factors. */
+static void l2_to_the_base_is_of_weights(void **state)
+{
+    (void)state;
+    const l2 to_base = {.weight = 1, .to = TO_BASE}, to_start = {.weight = 1, .to = TO_START};
+    assert_non_null(strstr(wane_strategy_l2.unfit(&to_base, &wane_method_lora), "to: start"));
+    assert_null(wane_strategy_l2.unfit(&to_start, &wane_method_lora));
+    assert_null(wane_strategy_l2.unfit(&to_base, &wane_method_full));
+    assert_null(wane_strategy_l2.unfit(&to_base, &wane_method_full_matrices));
+    assert_false(wane_strategy_l2.needs_past); /* the first stage is held too */
+}
+
 /* ------------------------------------------------------------ a penalty that a test has made */
 
 typedef struct pull {
@@ -323,6 +389,35 @@ static void pieces_hold_every_number_once(void **state)
     wane_optimizer_free(optimizer);
 }
 
+/* From a start that is not the base: of the first step, the one has a value and the other none. */
+static void l2_holds_to_the_base_or_to_the_start(void **state)
+{
+    (void)state;
+    const wane_method_settings method = {.method = &wane_method_full};
+    for (int to = TO_BASE; to <= TO_START; to++) {
+        const l2 own = {.weight = 4, .to = to};
+        wane_error err;
+        wane_model *model = NULL;
+        wane_trainer *trainer = NULL;
+        wane_step step;
+        CHECK_OK(wane_model_copy(&model, base, &err));
+        for (size_t i = 0; i < 8; i++) model->weights[i] += 0.125f;
+        double first = 4.0 / 2 * squared_distance(model);
+        CHECK_OK(wane_trainer_new(&trainer, model, &method, &settings, NULL, 1, 2, NULL, &err));
+        CHECK_OK(wane_trainer_use(trainer, &wane_strategy_l2, &own, base, NULL, &err));
+        CHECK_OK(wane_trainer_step(trainer, &batch, &step, &err));
+        assert_true(first > 0);
+        if (to == TO_BASE) assert_true(fabs(step.penalty - first) <= 1e-12 * first);
+        else assert_true(step.penalty == 0);
+        double second = 4.0 / 2 * squared_distance(model);
+        CHECK_OK(wane_trainer_step(trainer, &batch, &step, &err));
+        if (to == TO_BASE) assert_true(fabs(step.penalty - second) <= 1e-12 * second);
+        else assert_true(step.penalty > 0 && step.penalty != second);
+        wane_trainer_free(trainer);
+        wane_model_free(model);
+    }
+}
+
 /* A penalty that is no number ends the training, and its step is not taken. */
 static void a_penalty_that_is_not_finite_diverges(void **state)
 {
@@ -401,10 +496,13 @@ int main(void)
         cmocka_unit_test(every_strategy_has_a_name_of_its_own),
         cmocka_unit_test(replay_counts_rows_of_the_past),
         cmocka_unit_test(keys_hold_what_a_strategy_does),
+        cmocka_unit_test(l2_is_the_formula),
+        cmocka_unit_test(l2_to_the_base_is_of_weights),
         cmocka_unit_test(a_penalty_of_nothing_changes_no_bit),
         cmocka_unit_test(a_penalty_holds_what_is_trained),
         cmocka_unit_test(the_value_is_that_of_the_formula),
         cmocka_unit_test(pieces_hold_every_number_once),
+        cmocka_unit_test(l2_holds_to_the_base_or_to_the_start),
         cmocka_unit_test(a_penalty_that_is_not_finite_diverges),
         cmocka_unit_test(a_gradient_may_be_changed),
         cmocka_unit_test(a_strategy_knows_the_base),
