@@ -10,8 +10,10 @@
  *
  * Under an adapter the weights are W + s B A, and what is trained are A and B. The base has none of
  * these, and the distance of weights, |s B A| and what earlier stages have added, is no sum over
- * them: to the base it is refused. To the start it is defined on the factors: of a fresh adapter it
- * pulls B to 0, and so B A, and A to its random start; of one that goes on, both to what they were.
+ * them: to the base it is refused. To the start it is defined on the factors, as L2 of LoRA is
+ * (LoRA-L2 in arXiv 2410.16801): of a fresh adapter it pulls B to 0, and so B A, and A to its
+ * random start; of one that goes on, both to what they were. That decay of factors is a pull of the
+ * weights to those the adapter stands on: irhum.github.io/blog/lorawd (2023).
  */
 #include "eval/train/strategy.h"
 
