@@ -56,8 +56,10 @@ static wane_status memory_of(double *out, const wane_plan *plan, const wane_run_
         .tokens = WANE_MEASURE_TOKENS, .sequences = WANE_MEASURE_TOKENS, .targets = 1};
     if (st == WANE_OK) st = wane_pass_bytes(&measure, &base->config, &limits, err);
     if (st != WANE_OK) return st;
-    /* base and tuned weights, and three of each trained number; two passes when measuring */
-    double training = 2 * weights + 4 * sizeof(float) * numbers + (double)train;
+    /* base and tuned weights, and four of each trained number, with what it starts from where the
+     * strategy keeps that; two passes when measuring */
+    double copies = c->strategy->keeps_start ? 5 : 4;
+    double training = 2 * weights + copies * sizeof(float) * numbers + (double)train;
     double measuring = 2 * weights + 2 * (double)measure;
     *out = training > measuring ? training : measuring;
     return WANE_OK;

@@ -29,7 +29,11 @@ static void passes_of_a_method(void **state)
     static const struct {
         const char *method;
         double passes;
-    } methods[] = {{"lora, rank: 2", 2}, {"full-matrices", 3}, {"full", 3}};
+    } methods[] = {{"lora, rank: 2", 2},
+                   {"full-matrices", 3},
+                   {"full-matrices, strategy: l2", 3},
+                   {"full", 3}};
+    double memory[4];
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         wane_error err;
         wane_pool *pool = NULL;
@@ -52,11 +56,14 @@ static void passes_of_a_method(void **state)
         CHECK_NEAR(e.train_flops, methods[i].passes * pass, 0, 1e-9 * pass);
         CHECK_NEAR(e.seconds * WANE_ESTIMATE_SHARE * e.flops_per_second,
                    e.train_flops + e.measure_flops, 0, 1e-9 * e.train_flops);
+        memory[i] = e.memory_bytes;
         wane_plan_free(plan);
         wane_inputs_free(inputs);
         wane_experiment_free(x);
         wane_pool_free(pool);
     }
+    /* what the strategy keeps: a copy of what the stage starts from */
+    CHECK_NEAR(memory[2] - memory[1], 4. * 2304, 0, 1e-3);
 }
 
 int main(void)
