@@ -99,7 +99,8 @@ WANE_MUST_CHECK wane_status wane_method_numbers(int64_t *out, const wane_method_
 #define WANE_METHODS(ENTRY)                                                                        \
     ENTRY(full)                                                                                    \
     ENTRY(full_matrices)                                                                           \
-    ENTRY(lora)
+    ENTRY(lora)                                                                                    \
+    ENTRY(dora)
 #define WANE_DECLARE(name) extern const wane_method wane_method_##name;
 WANE_METHODS(WANE_DECLARE)
 #undef WANE_DECLARE

@@ -37,6 +37,7 @@ struct wane_peft_config {
  * it off that list. */
 static const wane_adapter_form forms[] = {
     {.name = "lora", .flag = "use_dora", .set = false},
+    {.name = "dora", .flag = "use_dora", .set = true, .vector = "lora_magnitude_vector"},
 };
 
 const wane_adapter_form *wane_peft_form_at(size_t place)
@@ -61,15 +62,9 @@ static const wane_adapter_form *form_of(const wane_json *root)
 
 /* Keys that change what an adapter computes in ways this version does not have: refused where peft
  * takes them for set. */
-static const char *const refused[] = {"alora_invocation_tokens",
-                                      "enable_lora",
-                                      "layer_replication",
-                                      "lora_bias",
-                                      "megatron_config",
-                                      "target_parameters",
-                                      "trainable_token_indices",
-                                      "use_dora",
-                                      "use_qalora"};
+static const char *const refused[] = {
+    "alora_invocation_tokens", "enable_lora",       "layer_replication",       "lora_bias",
+    "megatron_config",         "target_parameters", "trainable_token_indices", "use_qalora"};
 
 /* The same, set by any object, an empty one too. */
 static const char *const refused_objects[] = {"arrow_config", "kasa_config", "monteclora_config",

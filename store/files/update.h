@@ -92,7 +92,7 @@ WANE_MUST_CHECK wane_status wane_update_new(wane_update *out, size_t count, bool
  * An adapter is read as peft reads it: rank_pattern, alpha_pattern, target_modules (a module that
  * it does not name is passed over, with a warning), exclude_modules, layers_to_transform,
  * use_rslora, modules_to_save and bias are honoured, factors of embeddings too; what this version
- * cannot honour exactly (DoRA, layer_replication, target_parameters, ...) is refused by name.
+ * cannot honour exactly (layer_replication, target_parameters, ...) is refused by name.
  * Unknown keys and what else is worth a word are reported through `warning` (may be NULL; borrowed
  * by the callee for the call). Factors may be F32, F16, BF16 or F64. Shapes and claims are not
  * checked against a model here. Free with wane_update_free. */

@@ -54,6 +54,10 @@ CASES = {
     "tied-plain": ("tied", dict(target_modules=QV), "plain"),
     "bias-all": ("biased", dict(target_modules=QV, bias="all"), None),
     "bias-lora": ("biased", dict(target_modules=QV, bias="lora_only"), None),
+    "dora": ("untied", dict(target_modules=["q_proj", "up_proj", "lm_head"], use_dora=True,
+                            rank_pattern={"up_proj": 3}), None),
+    "dora-rslora": ("biased", dict(target_modules="all-linear", use_dora=True, use_rslora=True), None),
+    "dora-saved": ("tied", dict(target_modules=QV, modules_to_save=["lm_head"], use_dora=True), None),
 }
 
 

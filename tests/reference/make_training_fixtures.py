@@ -142,20 +142,21 @@ def main():
                                             {**settings, "schedule": "cosine", "weight_decay": 0.0})
     tensors["full-matrices.logits"] = final(model)
 
-    torch.manual_seed(9)
-    model = get_peft_model(tiny(), LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=8, lora_dropout=0.0,
-                                              target_modules=ALL))
-    model.save_pretrained(OUT / "adapter-start")
-    path = OUT / "adapter-start" / "adapter_config.json"
-    config = json.loads(path.read_text())
-    config["base_model_name_or_path"] = "tiny-llama"
-    config["target_modules"].sort()
-    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
-    (OUT / "adapter-start" / "README.md").unlink(missing_ok=True)
-    chosen = [p for p in model.parameters() if p.requires_grad]
-    result["runs"]["lora"] = train(model, chosen, result["batches"],
-                                   {**settings, "schedule": "constant", "warmup_ratio": 0.0})
-    tensors["lora.logits"] = final(model)
+    for name, folder, extra in (("lora", "adapter-start", {}), ("dora", "adapter-start-dora", {"use_dora": True})):
+        torch.manual_seed(9)
+        model = get_peft_model(tiny(), LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=8, lora_dropout=0.0,
+                                                  target_modules=ALL, **extra))
+        model.save_pretrained(OUT / folder)
+        path = OUT / folder / "adapter_config.json"
+        config = json.loads(path.read_text())
+        config["base_model_name_or_path"] = "tiny-llama"
+        config["target_modules"].sort()
+        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+        (OUT / folder / "README.md").unlink(missing_ok=True)
+        chosen = [p for p in model.parameters() if p.requires_grad]
+        result["runs"][name] = train(model, chosen, result["batches"],
+                                     {**settings, "schedule": "constant", "warmup_ratio": 0.0})
+        tensors[f"{name}.logits"] = final(model)
 
     (OUT / "training.json").write_text(json.dumps(result) + "\n")
     save_file(tensors, OUT / "tensors.safetensors", metadata={"format": "pt"})

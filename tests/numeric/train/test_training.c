@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Twenty steps of full, full-matrices and LoRA tuning against torch and peft, and what a trainer
- * promises: resuming, threads and micro-batches (tests/reference/make_training_fixtures.py).
+ * Twenty steps of full, full-matrices, LoRA and DoRA tuning against torch and peft, and what a
+ * trainer promises: resuming, threads and micro-batches
+ * (tests/reference/make_training_fixtures.py).
  */
 #include <math.h>
 #include <stdbool.h>
@@ -87,6 +88,9 @@ static wane_model *tiny(void)
 static const wane_method_settings lora = {.method = &wane_method_lora, .rank = 4, .alpha = 8};
 static const wane_method_settings dropping = {
     .method = &wane_method_lora, .rank = 4, .alpha = 8, .dropout = 0.3};
+static const wane_method_settings dora = {.method = &wane_method_dora, .rank = 4, .alpha = 8};
+static const wane_method_settings dora_dropping = {
+    .method = &wane_method_dora, .rank = 4, .alpha = 8, .dropout = 0.3};
 static const wane_method_settings full = {.method = &wane_method_full};
 static const wane_method_settings matrices = {.method = &wane_method_full_matrices};
 
@@ -117,7 +121,8 @@ static void logits_of(float *out, const wane_model *model, const wane_adapter *a
     wane_batch batch = {.tokens = 6, .sequences = 1, .ids = ids, .starts = starts};
     wane_error err;
     wane_pass *pass = NULL;
-    wane_pass_limits limits = {.tokens = 6, .sequences = 1, .targets = 6, .adapter_floats_rank = 8};
+    wane_pass_limits limits = {.tokens = 6, .sequences = 1, .targets = 6};
+    wane_pass_limits_adapter(&limits, adapter);
     CHECK_OK(wane_pass_new(&pass, &model->config, &limits, NULL, &err));
     CHECK_OK(wane_pass_forward(pass, model, adapter, &batch, NULL, &err));
     wane_pass_logits(pass, positions, 6, out);
@@ -178,18 +183,30 @@ static void full_matrices_equal_torch(void **state)
     same_as_torch("full-matrices", &matrices, NULL);
 }
 
-static void lora_equals_peft(void **state)
+/* From the adapter that peft has started with. */
+static void same_as_peft(const char *run, const wane_method_settings *method, const char *folder)
 {
-    (void)state;
     wane_error err;
     wane_update update = {0};
     wane_adapter *start = NULL;
     wane_model *model = tiny();
-    CHECK_OK(wane_update_load(&update, FIXTURES "adapter-start", NULL, NULL, &err));
+    CHECK_OK(wane_update_load(&update, folder, NULL, NULL, &err));
     CHECK_OK(wane_adapter_from_update(&start, &model->parameters, &update, &err));
     wane_update_free(&update);
     wane_model_free(model);
-    same_as_torch("lora", &lora, start);
+    same_as_torch(run, method, start);
+}
+
+static void lora_equals_peft(void **state)
+{
+    (void)state;
+    same_as_peft("lora", &lora, FIXTURES "adapter-start");
+}
+
+static void dora_equals_peft(void **state)
+{
+    (void)state;
+    same_as_peft("dora", &dora, FIXTURES "adapter-start-dora");
 }
 
 /* What a run leaves behind, to be compared bit for bit. */
@@ -232,8 +249,9 @@ static void run(outcome *out, const wane_method_settings *method, size_t micro, 
     wane_pool_free(pool);
 }
 
-static const wane_method_settings *const methods[] = {&full, &matrices, &lora, &dropping};
-enum { METHODS = 4 };
+static const wane_method_settings *const methods[] = {&full,     &matrices, &lora,
+                                                      &dropping, &dora,     &dora_dropping};
+enum { METHODS = 6 };
 
 static void a_resumed_run_has_the_same_bits(void **state)
 {
@@ -272,6 +290,9 @@ static void micro_batches_change_last_bits_alone(void **state)
     run(&plain, &lora, 1000, 1, 0);
     run(&cut, &dropping, 1000, 1, 0);
     assert_true(plain.losses[0] == cut.losses[0]); /* B is zero */
+    run(&whole, &dora_dropping, 1000, 1, 0);
+    assert_true(whole.losses[0] == cut.losses[0]); /* and rows have the lengths they had */
+    assert_true(fabs(whole.losses[4] - cut.losses[4]) > 1e-5);
     assert_true(fabs(plain.losses[4] - cut.losses[4]) > 1e-4);
 }
 
@@ -489,7 +510,7 @@ static void updates_carry_what_was_learned(void **state)
         CHECK_OK(wane_model_apply(again, &update, NULL, &err));
         size_t bytes = model->parameters.floats * sizeof(float);
         assert_memory_equal(fresh->weights, again->weights, bytes);
-        assert_int_equal(update.lowrank, methods[m]->method == &wane_method_lora);
+        assert_int_equal(update.lowrank, methods[m]->method->adapter);
         assert_int_equal(update.count, m == 0 ? model->parameters.count : 14);
         if (!update.lowrank) assert_memory_equal(fresh->weights, model->weights, bytes);
         logits_of(applied, fresh, NULL);
@@ -563,6 +584,7 @@ int main(void)
         cmocka_unit_test(full_equals_torch),
         cmocka_unit_test(full_matrices_equal_torch),
         cmocka_unit_test(lora_equals_peft),
+        cmocka_unit_test(dora_equals_peft),
         cmocka_unit_test(a_resumed_run_has_the_same_bits),
         cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(micro_batches_change_last_bits_alone),

@@ -97,14 +97,12 @@ static void heads_are_kept_beside_the_factors(void **state)
 static const struct {
     const char *from, *to, *cause;
 } unsupported[] = {
-    {"\"use_dora\": false", "\"use_dora\": true", "use_dora is set"},
+    {"\"use_dora\": false", "\"use_dora\": true", "its lora_magnitude_vector is missing"},
     {"\"bias\": \"none\"", "\"bias\": \"every\"", "bias is every"},
     {"\"bias\": \"none\"", "\"bias\": null", "bias is no text"},
     {"\"bias\": \"none\"", "\"bias\": 3", "bias is no text"},
     {"\"modules_to_save\": null", "\"modules_to_save\": \"lm_head\"", "modules_to_save"},
     {"\"modules_to_save\": null", "\"modules_to_save\": [\"score\", 3]", "modules_to_save"},
-    {"\"use_dora\": false", "\"use_dora\": \"false\"", "use_dora is set"},
-    {"\"use_dora\": false", "\"use_dora\": 1", "use_dora is set"},
     {"\"use_dora\": false", "\"use_dora\": false, \"enable_lora\": [true, false]",
      "enable_lora is set"},
     {"\"use_bdlora\": null", "\"use_bdlora\": {}", "use_bdlora is set"},

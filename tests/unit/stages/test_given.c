@@ -557,15 +557,15 @@ static void what_cannot_be_read_is_said(void **state)
 static void validate_refuses_what_run_would(void **state)
 {
     (void)state;
-    static const char other[] = "{\"peft_type\": \"LORA\", \"r\": 2, \"use_dora\": true}";
+    static const char other[] = "{\"peft_type\": \"LORA\", \"r\": 2, \"use_qalora\": true}";
     wane_error err;
     wane_text methods = {0};
-    CHECK_OK(wane_folder_make(scratch_path("dora"), &err));
-    write_file(scratch_path("dora/adapter_config.json"), other, sizeof other - 1);
-    write_file(scratch_path("dora/adapter_model.safetensors"), "x", 1);
+    CHECK_OK(wane_folder_make(scratch_path("qalora"), &err));
+    write_file(scratch_path("qalora/adapter_config.json"), other, sizeof other - 1);
+    write_file(scratch_path("qalora/adapter_model.safetensors"), "x", 1);
     write_file(scratch_path("words.txt"), "no weights", 10);
     static const char *const stages[][2] = {
-        {"model", NULL}, {"dora", "dora"}, {"words.txt", "words.txt"}, {"nowhere", "nowhere"}};
+        {"model", NULL}, {"qalora", "qalora"}, {"words.txt", "words.txt"}, {"nowhere", "nowhere"}};
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
         wane_text_clear(&methods);
         two_stages(&methods, "g", "model", stages[i][0]);

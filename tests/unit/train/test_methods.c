@@ -20,6 +20,7 @@ static const struct {
     {"full", 0, "tensors", false, false},
     {"full-matrices", 1, "tensors", true, false},
     {"lora", 2, "adapter", true, true},
+    {"dora", 3, "adapter", true, true},
 };
 enum { KNOWN = sizeof known / sizeof *known };
 
