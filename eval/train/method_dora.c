@@ -284,6 +284,7 @@ const wane_method wane_method_dora = {
     .adapter = true,
     .passes = 3, /* LoRA's, W once more for the gradients of inputs and once for those of m */
     .term = &dora_term,
+    .start = 1e-6, /* y is made apart from the residual stream and added to it: last bits */
     .bad = wane_lora_bad,
     .targets = wane_targets_linear,
     .numbers = numbers,
