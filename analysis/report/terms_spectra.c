@@ -26,6 +26,25 @@ const wane_term wane_terms_spectra[] = {
      "where the direction does not exist (below_floor); in cells that an earlier wane measured",
      NULL,
      "among near-equal singular values any small change turns the vectors at will: see unresolved"},
+    {"drift", "measure",
+     "whether the change of a matrix favours the directions that its inputs on a corpus lie in",
+     "n tr(dW Sigma dW^T) / (||dW||_F^2 tr Sigma), dW = W - W_0, n the inputs of the matrix, Sigma "
+     "= (1/N) sum x x^T over the N tokens of the corpus's windows (where they overlap, a token "
+     "counts in each), x what the base feeds the matrix there; of a stage: the sum of what is "
+     "above over "
+     "the sum of what is below, over all linear weights",
+     "0 to n; 1: no preference", "above 1: the change acts on this corpus more than its size says",
+     "of an unchanged matrix (unchanged); where all its inputs are 0 (no_input); not_finite", NULL,
+     "asked for by measures: [drift]; tr(dW Sigma dW^T) is the mean of |dW x|^2: a ratio of means, "
+     "where f_delta is a mean of ratios, and on "
+     "the inputs of the base, where f_delta has those of the tuned model"},
+    {"drift_abs", "measure",
+     "how far the outputs of the base's matrices move on a corpus, as a share of what they are",
+     "tr(dW Sigma dW^T) / tr(W_0 Sigma W_0^T), Sigma as in drift; of a stage: ratio of sums over "
+     "all linear weights",
+     "squared share of 1", "higher: the change moves more of what pretraining had",
+     "where the base's outputs are 0 (no_output); not_finite", NULL,
+     "asked for by measures: [drift]; 0 of an unchanged matrix"},
     {"earlier_definition", "column",
      "why unresolved is NULL: an earlier wane measured the cell, by max_cosine alone", NULL, NULL,
      NULL, NULL, NULL,

@@ -97,6 +97,7 @@ typedef struct wane_measure {
     ENTRY(spectrum)                                                                                \
     ENTRY(previous)                                                                                \
     ENTRY(norm)                                                                                    \
+    ENTRY(drift)                                                                                   \
     ENTRY(onset)                                                                                   \
     ENTRY(null)                                                                                    \
     ENTRY(intervention)
