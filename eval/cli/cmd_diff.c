@@ -57,7 +57,7 @@ static size_t count_not_finite(const float *values, size_t count)
 static bool note_not_finite(wane_diff *diff, size_t index, const float *x, const float *y)
 {
     const wane_compared *one = &diff->comparison.list[index];
-    const wane_lowrank_term *t = one->update ? &one->update->term : NULL;
+    const wane_lowrank_term *t = wane_compared_term(one);
     size_t count = one->rows * one->cols;
     wane_diff_not_finite bad = {.index = index, .count = {count_not_finite(x, count), 0}};
     if (y) bad.count[1] = count_not_finite(y, count);
@@ -76,7 +76,7 @@ static wane_status compare_tensor(wane_diff *diff, size_t index, wane_error *err
     const wane_comparison *c = &diff->comparison;
     const wane_compared *one = &c->list[index];
     wane_diff_group *g = &diff->group[one->kind];
-    bool term = one->update && !one->update->data, whole = one->tuned || (one->update && !term);
+    bool term = wane_compared_term(one), whole = one->tuned || (one->update && !term);
     size_t count = one->rows * one->cols;
     double square = 0;
     float *x = wane_alloc(count, sizeof *x), *y = wane_alloc(whole ? count : 0, sizeof *y);

@@ -12,6 +12,7 @@
 #include "eval/pair/checkpoint_claims.h"
 #include "eval/pair/checkpoint_places.h"
 #include "eval/pair/given.h"
+#include "eval/train/method.h"
 #include "store/files/entries.h"
 #include "store/files/file.h"
 #include "tasks/text/pattern.h"
@@ -83,11 +84,6 @@ static wane_status open_checkpoint(wane_checkpoint *c, const char *path, bool tu
         c->adapter = adapter && tuned;
         if (c->adapter)
             WANE_TRY(wane_update_load_package(&c->update, c->package, true, say, (void *)log, err));
-        if (c->adapter && c->update.facts.form && c->update.facts.form->vector)
-            WANE_TRY(wane_fail(err, WANE_EINVAL,
-                               "compare: %s: an adapter with %s beside its factors; merge it into "
-                               "its model",
-                               path, c->update.facts.form->vector));
         if (!c->adapter) WANE_TRY(wane_tensors_open_package(&c->tensors, c->package, err));
     }
     if (c->adapter) return WANE_OK;
@@ -478,6 +474,22 @@ static void turn(float *out, const float *in, size_t rows, size_t cols)
                     out[i * cols + j] = in[j * rows + i];
 }
 
+const wane_lowrank_term *wane_compared_term(const wane_compared *one)
+{
+    return one->update && wane_update_is_term(one->update) ? &one->update->term : NULL;
+}
+
+/* The base's weight, in the rows that both have, as its method merges it. */
+static wane_status read_merged(float *out, const wane_comparison *c, size_t index, wane_error *err)
+{
+    const wane_method *method = NULL;
+    wane_update_tensor part = *c->list[index].update;
+    wane_status st = wane_method_of_update(&method, &c->tuned.update, err);
+    part.rows = c->list[index].rows;
+    if (st == WANE_OK) st = wane_comparison_read(out, c, index, false, err);
+    return st == WANE_OK ? method->merge(NULL, &part, out, err) : st;
+}
+
 wane_status wane_comparison_read(float *out, const wane_comparison *c, size_t index, bool tuned,
                                  wane_error *err)
 {
@@ -486,6 +498,7 @@ wane_status wane_comparison_read(float *out, const wane_comparison *c, size_t in
     bool turns = tuned ? one->tuned_turned : one->base_turned;
     size_t count = one->rows * one->cols, kept = t ? t->elements : count;
     const float *whole = tuned && one->update ? one->update->data : NULL;
+    if (tuned && one->update && one->update->vector) return read_merged(out, c, index, err);
     if (!t && !whole)
         return wane_fail(err, WANE_EINTERNAL, "compare: %s: an adapter has no weights", one->name);
     if (!turns && t && kept == count)

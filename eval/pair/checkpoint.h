@@ -85,8 +85,10 @@ WANE_MUST_CHECK wane_status wane_comparison_open(wane_comparison *out, const cha
                                                  const wane_log *log, wane_error *err);
 void wane_comparison_close(wane_comparison *comparison);
 
+/* The low-rank term that is all of the change of an adapter, or NULL. */
+const wane_lowrank_term *wane_compared_term(const wane_compared *compared);
 /* Tensor i of either side in fp32, outputs x inputs; out has room for rows * cols. Of an adapter's
- * tuned side: only what was saved whole (update->data). Any thread may call. */
+ * tuned side: what has no such term, saved whole or merged. Any thread may call. */
 WANE_MUST_CHECK wane_status wane_comparison_read(float *out, const wane_comparison *comparison,
                                                  size_t index, bool tuned, wane_error *err);
 /* The same where it lies in memory so, else NULL. */

@@ -106,6 +106,8 @@ static bool same_change(const wane_update_tensor *a, const wane_update_tensor *b
     const wane_lowrank_term *s = &a->term, *t = &b->term;
     if (a->rows != b->rows || a->cols != b->cols || !a->data != !b->data) return false;
     if (a->data) return memcmp(a->data, b->data, a->rows * a->cols * sizeof(float)) == 0;
+    if (!a->vector != !b->vector) return false;
+    if (a->vector && memcmp(a->vector, b->vector, a->rows * sizeof(float)) != 0) return false;
     return s->rank == t->rank && s->scale == t->scale &&
            memcmp(s->a, t->a, s->rank * a->cols * sizeof(float)) == 0 &&
            memcmp(s->b, t->b, s->rank * a->rows * sizeof(float)) == 0;

@@ -62,12 +62,6 @@ static const wane_compared *compared(const finding *f)
     return &f->comparison->list[f->matrix->index];
 }
 
-/* The low-rank term on the matrix, or NULL. */
-static const wane_lowrank_term *term_of(const wane_compared *one)
-{
-    return one->update && !one->update->data ? &one->update->term : NULL;
-}
-
 static wane_status read_side(const float **out, finding *f, bool tuned)
 {
     const wane_compared *one = compared(f);
@@ -83,7 +77,7 @@ static wane_status read_side(const float **out, finding *f, bool tuned)
 static bool is_changed(const finding *f)
 {
     const wane_compared *one = compared(f);
-    const wane_lowrank_term *term = term_of(one);
+    const wane_lowrank_term *term = wane_compared_term(one);
     if (term)
         return !all_zero(term->b, one->rows * term->rank) &&
                !all_zero(term->a, term->rank * one->cols);
@@ -93,7 +87,7 @@ static bool is_changed(const finding *f)
 static bool is_finite(const finding *f)
 {
     const wane_compared *one = compared(f);
-    const wane_lowrank_term *term = term_of(one);
+    const wane_lowrank_term *term = wane_compared_term(one);
     size_t count = one->rows * one->cols;
     if (!wane_all_finite(f->base, count)) return false;
     if (term) return wane_lowrank_finite(term, one->rows, one->cols);
@@ -127,7 +121,7 @@ static void find_base(void *context, size_t tile, int thread)
     const char *cache = f->question->cache;
     size_t count = one->rows * one->cols;
     f->status = read_side(&f->base, f, false);
-    if (f->status == WANE_OK && (one->tuned || (one->update && one->update->data)))
+    if (f->status == WANE_OK && (one->tuned || (one->update && !wane_compared_term(one))))
         f->status = read_side(&f->tuned, f, true);
     if (f->status != WANE_OK) return;
     f->matrix->changed = is_changed(f);
@@ -155,7 +149,7 @@ static wane_spectrum_options options_of(const finding *f)
 {
     const wane_compared *one = compared(f);
     wane_spectrum_options options = {0};
-    if (term_of(one)) return options;
+    if (wane_compared_term(one)) return options;
     double both = f->matrix->floor / sqrt((double)(one->rows * one->cols));
     options.rounding = f->rounding;
     if (both > f->rounding)
@@ -172,8 +166,9 @@ static wane_status tuned_spectrum(finding *f, wane_pool *pool)
     options.top = q->top > q->k ? q->top : q->k;
     options.u = q->u;
     options.v = q->v;
-    if (term_of(one))
-        return wane_spectrum_lowrank(out, f->svd, term_of(one), 1, &options, pool, &f->error);
+    if (wane_compared_term(one))
+        return wane_spectrum_lowrank(out, f->svd, wane_compared_term(one), 1, &options, pool,
+                                     &f->error);
     wane_matrix tuned = {f->tuned, one->rows, one->cols, one->cols};
     wane_status st = wane_spectrum_full(out, f->svd, tuned, &options, pool, &f->error);
     if (st == WANE_OK && out->delta_frobenius < 10 * f->matrix->floor) out->effective_rank = NAN;
@@ -188,9 +183,9 @@ static wane_status draw_null(finding *f, nulls *n, wane_pool *pool)
     wane_matrix_spectrum *m = f->matrix;
     wane_spectrum_options options = options_of(f);
     wane_null_change change = {0};
-    if (term_of(one)) {
-        WANE_TRY(
-            wane_null_change_lowrank(&change, f->svd, term_of(one), 1, &options, pool, &f->error));
+    if (wane_compared_term(one)) {
+        WANE_TRY(wane_null_change_lowrank(&change, f->svd, wane_compared_term(one), 1, &options,
+                                          pool, &f->error));
     } else {
         wane_matrix tuned = {f->tuned, one->rows, one->cols, one->cols};
         WANE_TRY(wane_null_change_full(&change, f->svd, tuned, &options, pool, &f->error));
@@ -213,7 +208,8 @@ static const char *why_no_null(const finding *f)
     const wane_compared *one = compared(f);
     size_t smaller = one->rows < one->cols ? one->rows : one->cols;
     if (f->question->no_null) return NO_NULL_ASKED;
-    if (f->question->null || term_of(one) || smaller <= WANE_NULL_DENSE_SIDE) return NULL;
+    if (f->question->null || wane_compared_term(one) || smaller <= WANE_NULL_DENSE_SIDE)
+        return NULL;
     return NO_NULL_WIDE;
 }
 
