@@ -15,8 +15,9 @@
 
 /* ---------------------------------------------------------------------------- lengths of rows */
 
-/* Rows of a weight whose lengths are worked out at once. */
-enum { ROWS = 64 };
+/* Rows of a weight whose lengths are worked out at once, and rows of a batch whose part in the
+ * gradient of a vector is. */
+enum { WEIGHT_ROWS = 16, ROWS = 64 };
 
 /* out[i] = |row first + i of W + scale B A|; scratch holds count x cols. A zero B leaves W as it
  * is, so what a fresh vector starts from and what is derived of it agree to the bit. */
@@ -49,7 +50,8 @@ static void derive(void *context, size_t tile, int thread)
     const deriving *d = context;
     const wane_factor *f = d->factor;
     const wane_lowrank_term term = term_of(f);
-    size_t first = tile * ROWS, count = f->rows - first < ROWS ? f->rows - first : ROWS;
+    size_t first = tile * WEIGHT_ROWS,
+           count = f->rows - first < WEIGHT_ROWS ? f->rows - first : WEIGHT_ROWS;
     float *gain = f->derived + first, *inverse = f->derived + f->rows + first;
     lengths(d->weight, &term, f->cols, first, count, d->scratch + (size_t)thread * d->floats, gain);
     for (size_t i = 0; i < count; i++) {
@@ -65,7 +67,7 @@ static void prepare(const wane_adapter *adapter, const wane_model *model, wane_p
         const wane_factor *f = &adapter->factor[i];
         deriving d = {f, model->weights + model->parameters.parameter[f->parameter].offset, scratch,
                       floats};
-        wane_pool_run(pool, (f->rows + ROWS - 1) / ROWS, derive, &d);
+        wane_pool_run(pool, (f->rows + WEIGHT_ROWS - 1) / WEIGHT_ROWS, derive, &d);
     }
 }
 
@@ -217,10 +219,10 @@ static wane_status begin(wane_trainer *trainer, const wane_method_settings *sett
         const wane_parameter *p = &trainer->model->parameters.parameter[factor->parameter];
         const wane_lowrank_term term = term_of(factor);
         wane_free(scratch);
-        scratch = wane_alloc_aligned(ROWS * p->cols, sizeof *scratch);
+        scratch = wane_alloc_aligned(WEIGHT_ROWS * p->cols, sizeof *scratch);
         if (!scratch) WANE_TRY(wane_fail_memory(err, "train", p->name));
-        for (size_t first = 0; first < p->rows; first += ROWS) {
-            size_t count = p->rows - first < ROWS ? p->rows - first : ROWS;
+        for (size_t first = 0; first < p->rows; first += WEIGHT_ROWS) {
+            size_t count = p->rows - first < WEIGHT_ROWS ? p->rows - first : WEIGHT_ROWS;
             lengths(trainer->model->weights + p->offset, &term, p->cols, first, count, scratch,
                     factor->vector + first);
             WANE_TRY(check("train", p->name, factor->vector + first, first, count, err));
@@ -242,7 +244,7 @@ static void scale_rows(void *context, size_t tile, int thread)
     const wane_kernels *k = wane_kernels_best();
     const scaling *s = context;
     (void)thread;
-    for (size_t i = tile * ROWS; i < s->rows && i < (tile + 1) * ROWS; i++) {
+    for (size_t i = tile * WEIGHT_ROWS; i < s->rows && i < (tile + 1) * WEIGHT_ROWS; i++) {
         float *row = s->weight + i * s->cols;
         k->scale(s->cols, s->vector[i] / sqrtf(k->dot(s->cols, row, row)), row);
     }
@@ -262,7 +264,7 @@ static wane_status merge(wane_pool *pool, const wane_update_tensor *tensor, floa
         wane_status st = check("merge", tensor->name, &square, i, 1, err);
         if (st != WANE_OK) return st;
     }
-    wane_pool_run(pool, (s.rows + ROWS - 1) / ROWS, scale_rows, &s);
+    wane_pool_run(pool, (s.rows + WEIGHT_ROWS - 1) / WEIGHT_ROWS, scale_rows, &s);
     return WANE_OK;
 }
 

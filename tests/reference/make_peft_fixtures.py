@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes tests/reference/peft: three small Llamas (untied, tied, with biases), adapters on them in
 the forms that peft and its users write, and the logits of each as PeftModel.from_pretrained reads
-it. Needs torch, transformers, peft and safetensors."""
+it; of one with magnitudes the gradients and
+the merged weights too. Needs torch, transformers, peft and safetensors."""
 import json
 import pathlib
 import shutil
@@ -85,6 +86,19 @@ def change(model):
             value.data += 0.2 * torch.randn_like(value)
 
 
+def gradients(model, name):
+    """Of the sum of nll of IDS, by what peft calls A, B and the magnitude of each weight."""
+    logits = model(input_ids=torch.tensor([IDS])).logits[0, :-1]
+    torch.nn.functional.cross_entropy(logits, torch.tensor(IDS[1:]), reduction="sum").backward()
+    made = {}
+    for key, value in model.named_parameters():
+        for infix, part in ((".lora_A.", "A"), (".lora_B.", "B"), (".lora_magnitude_vector.", "m")):
+            if infix in key:
+                module = key.split(infix)[0].removeprefix("base_model.model.")
+                made[f"{name}.gradient.{module}.weight.{part}"] = value.grad.clone()
+    return made
+
+
 def rename(folder, model, edit):
     """Does `edit` to the adapter's files; returns the name that peft has to load it under."""
     config, tensors = folder / "adapter_config.json", folder / "adapter_model.safetensors"
@@ -142,6 +156,10 @@ def main():
         adapter = rename(folder, model, edit)
         read = model if edit == "state" else PeftModel.from_pretrained(base(on), folder, adapter)
         expected[name] = logits(read.eval())
+        if name == "dora-rslora":
+            expected |= gradients(model, name)
+            expected |= {f"{name}.merged.{k}": v.detach().clone()
+                         for k, v in read.merge_and_unload().named_parameters() if "_proj.weight" in k}
         tidy(folder)
     save_file(expected, OUT / "expected.safetensors", metadata={"format": "pt"})
     (OUT / "cases.json").write_text(

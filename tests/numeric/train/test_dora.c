@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The term of `dora` on a model with biases: its gradients against the loss with the lengths of
- * rows held, which no gradient goes through; what a fresh one changes; merged weights.
+ * rows held, which no gradient goes through, and against torch's of peft's module; merged weights,
+ * and a comparison with them (tests/reference/make_peft_fixtures.py).
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "eval/model/term.h"
-#include "eval/train/method.h"
+#include "eval/pair/checkpoint.h"
+#include "eval/train/train.h"
 #include "store/base/memory.h"
+#include "store/files/safetensors.h"
 #include "tests/numeric/model/pass_case.h"
 #include "tests/support/support.h"
 
+#define FIXTURES "reference/peft/"
+
 enum { RANK = 3 };
 
-/* A place of the adapter's numbers to change, or the whole block. */
-static wane_term held;
+static wane_term held; /* dora's, but for prepare */
 
 /* m / n with n as it was when derived was last made by the term itself. */
 static void held_prepare(const wane_adapter *adapter, const wane_model *model, wane_pool *pool,
@@ -133,6 +138,112 @@ static void gradients_are_those_of_the_loss_with_lengths_held(void **state)
     wane_model_free(model);
 }
 
+/* Largest difference from a tensor of torch's, relative to its largest number. */
+static double off_torch(const wane_tensors *expected, const char *what, const char *weight,
+                        const char *part, const float *ours, size_t count)
+{
+    char name[160];
+    wane_error err;
+    double worst = 0, largest = 0;
+    (void)snprintf(name, sizeof name, "dora-rslora.%s.%s%s", what, weight, part);
+    const wane_tensor *t = wane_tensors_find(expected, name);
+    if (!t || t->elements != count) fail_msg("%s: not there", name);
+    float *theirs = wane_alloc(count, sizeof *theirs);
+    CHECK_OK(wane_tensors_read(expected, t, theirs, &err));
+    for (size_t i = 0; i < count; i++) {
+        largest = fmax(largest, fabs((double)theirs[i]));
+        worst = fmax(worst, fabs((double)theirs[i] - (double)ours[i]));
+    }
+    wane_free(theirs);
+    return worst / largest;
+}
+
+/* Of the sum of nll of a text, an adapter that peft has written on every matrix. */
+static void gradients_are_torchs(void **state)
+{
+    (void)state;
+    static const int32_t ids[] = {1, 17, 22, 3, 9, 9, 5}, target[] = {17, 22, 3, 9, 9, 5};
+    static const size_t starts[] = {0, 7}, position[] = {0, 1, 2, 3, 4, 5};
+    const wane_batch batch = {
+        7, 1, ids, starts, .targets = 6, .position = position, .target = target};
+    wane_error err;
+    double loss = 0, worst[3] = {0, 0, 0};
+    wane_update update = {0};
+    wane_adapter *adapter = NULL;
+    wane_model *model = NULL;
+    wane_tensors *expected = NULL;
+    CHECK_OK(wane_tensors_open(&expected, FIXTURES "expected.safetensors", &err));
+    CHECK_OK(wane_model_load(&model, FIXTURES "base-biased", &err));
+    CHECK_OK(wane_update_load(&update, FIXTURES "dora-rslora", NULL, NULL, &err));
+    CHECK_OK(wane_adapter_from_update(&adapter, &model->parameters, &update, &err));
+    assert_int_equal(adapter->count, 14);
+    plan p = {.model = model, .adapter = adapter, .batch = &batch};
+    float *gradient = gradients_of(&p, &loss);
+    for (size_t i = 0; i < adapter->floats; i++) gradient[i] *= 4; /* they are of a quarter */
+    for (size_t i = 0; i < adapter->count; i++) {
+        const wane_factor *f = &adapter->factor[i];
+        const wane_parameter *one = &model->parameters.parameter[f->parameter];
+        double off[] = {
+            off_torch(expected, "gradient", one->name, ".A", gradient + f->a_offset,
+                      f->rank * f->cols),
+            off_torch(expected, "gradient", one->name, ".B", gradient + f->b_offset,
+                      f->rank * f->rows),
+            off_torch(expected, "gradient", one->name, ".m", gradient + f->vector_offset, f->rows)};
+        for (int k = 0; k < 3; k++) worst[k] = fmax(worst[k], off[k]);
+    }
+    print_message("of torch's largest: A %.2g, B %.2g, vectors %.2g\n", worst[0], worst[1],
+                  worst[2]);
+    for (int k = 0; k < 3; k++) assert_true(worst[k] < 1e-5);
+    wane_free(gradient);
+    wane_adapter_free(adapter);
+    wane_update_free(&update);
+    wane_model_free(model);
+    wane_tensors_close(expected);
+}
+
+/* What a comparison reads of an adapter with vectors are the weights it is merged to, and peft's.
+ */
+static void compared_are_merged_weights(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_update update = {0};
+    wane_model *model = NULL;
+    wane_comparison c = {0};
+    const wane_comparison_options options = {0};
+    const wane_log log = {0};
+    CHECK_OK(wane_model_load(&model, FIXTURES "base-biased", &err));
+    CHECK_OK(wane_update_load(&update, FIXTURES "dora-rslora", NULL, NULL, &err));
+    CHECK_OK(wane_model_apply(model, &update, NULL, &err));
+    CHECK_OK(wane_comparison_open(&c, FIXTURES "base-biased", FIXTURES "dora-rslora", &options,
+                                  &log, &err));
+    size_t read = 0;
+    double worst = 0;
+    wane_tensors *expected = NULL;
+    CHECK_OK(wane_tensors_open(&expected, FIXTURES "expected.safetensors", &err));
+    for (size_t i = 0; i < c.count; i++) {
+        const wane_compared *one = &c.list[i];
+        if (!one->update) continue;
+        long index = wane_parameters_find(&model->parameters, one->name);
+        assert_true(index >= 0 && !wane_compared_term(one));
+        float *values = wane_alloc(one->rows * one->cols, sizeof *values);
+        CHECK_OK(wane_comparison_read(values, &c, i, true, &err));
+        assert_memory_equal(values, wane_model_weight(model, (size_t)index),
+                            one->rows * one->cols * sizeof *values);
+        worst = fmax(worst,
+                     off_torch(expected, "merged", one->name, "", values, one->rows * one->cols));
+        wane_free(values);
+        read++;
+    }
+    assert_int_equal(read, 14);
+    print_message("merged weights: %.2g of peft's largest\n", worst);
+    assert_true(worst < 1e-6);
+    wane_tensors_close(expected);
+    wane_comparison_close(&c);
+    wane_update_free(&update);
+    wane_model_free(model);
+}
+
 static void same_bits_for_any_number_of_threads(void **state)
 {
     (void)state;
@@ -221,6 +332,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_those_of_the_loss_with_lengths_held),
+        cmocka_unit_test(gradients_are_torchs),
+        cmocka_unit_test(compared_are_merged_weights),
         cmocka_unit_test(same_bits_for_any_number_of_threads),
         cmocka_unit_test(merged_rows_have_their_lengths),
         cmocka_unit_test(a_row_of_zeros_is_refused),
