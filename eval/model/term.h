@@ -40,7 +40,8 @@ struct wane_term {
                     float *scratch, size_t floats);
     size_t derived; /* numbers of factor->derived per output */
     /* Whether forward needs y to be the layer's output alone; else it only adds to y, and y may
-     * hold the residual stream too. */
+     * hold the residual stream too. Where it does, every projection into the residual stream is
+     * made apart and added, with or without a factor on it: last bits are others. */
     bool whole;
     /* y (stride ldy) becomes the output with the term; x rows x inputs, not dropped yet. */
     void (*forward)(const wane_term_rows *rows, const float *x, float *y, size_t ldy);

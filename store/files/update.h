@@ -46,8 +46,9 @@ typedef struct wane_adapter_form {
     const char *name;
     const char *flag; /* key of adapter_config.json that is `set` in this form alone */
     bool set;
-    const char *vector; /* what stands behind the module in the name of the vector that is kept for
-                           each weight, a number for each output; NULL: factors are all */
+    const char
+        *vector; /* what stands behind the module and its dot in the name of the vector that
+                    is kept for each weight, a number for each output; NULL: factors are all */
 } wane_adapter_form;
 /* NULL: there is none of that name. "lora": factors alone. */
 const wane_adapter_form *wane_adapter_form_named(const char *name);

@@ -503,6 +503,9 @@ static void updates_carry_what_was_learned(void **state)
         for (size_t s = 0; s < 5; s++)
             CHECK_OK(wane_trainer_step(trainer, &batches[s % BATCHES].batch, &step, &err));
         logits_of(tuned, model, wane_trainer_adapter(trainer));
+        int64_t numbers = 0;
+        CHECK_OK(wane_method_numbers(&numbers, methods[m], &model->parameters, &err));
+        assert_int_equal(wane_trainer_trained(trainer), numbers);
         CHECK_OK(wane_trainer_update(&update, trainer, model, &err));
         CHECK_OK(wane_update_save(&update, scratch_path("learned"), &err));
         CHECK_OK(wane_update_load(&loaded, scratch_path("learned"), NULL, NULL, &err));
