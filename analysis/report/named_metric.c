@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Writes a SELECT of (run, stage, value) for the metric of a task, a corpus, a run or a measure, once the
- * database knows the names.
+ * Writes a SELECT of (run, stage, value) for the metric of a task, a corpus, a run or a measure,
+ * once the database knows the names.
  */
 #include "analysis/report/named_metric.h"
 

@@ -9,8 +9,8 @@
 #include "store/base/text.h"
 
 /* Appends what there is to say of `key`, in every place where it stands: by its name, by another
- * spelling of it, or by its path ("methods.rank"); or of a block of that name ("lora"). `json`: a list of objects. False, and nothing is
- * appended, when there is no such key. */
+ * spelling of it, or by its path ("methods.rank"); or of a block of that name ("lora"). `json`: a
+ * list of objects. False, and nothing is appended, when there is no such key. */
 bool wane_settings_explain(wane_text *out, const char *key, bool json);
 
 /* Appends every key, by block: a page, or a list of objects. */
