@@ -287,6 +287,7 @@ static wane_status read_method(wane_experiment *x, const wane_yaml *map,
         (void)blocks_of(blocks, &c);
         st = wane_settings_read(blocks, count, map, &lists, reader, err);
         if (st == WANE_OK) st = add_config(x, &c, blocks, count, &lists, map, err);
+        if (st == WANE_OK) st = wane_experiment_fit_strategy(&c, map, err);
     } while (st == WANE_OK && wane_settings_next(&lists));
     return st;
 }

@@ -56,7 +56,8 @@ wane_status wane_experiment_read_measures(void *into, const wane_setting *settin
 void wane_experiment_print_measures(wane_text *out, const wane_setting *setting, const void *of);
 
 /* The strategy of the method at `map`, before the blocks of the map are known; its settings, made
- * and at their defaults; and whether it goes with the protocol of the file at `map`. */
+ * and at their defaults; whether it goes with the method, which is named by now; and with the
+ * protocol of the file at `map`. */
 WANE_MUST_CHECK wane_status wane_experiment_choose_strategy(wane_run_config *c,
                                                             const wane_yaml *map,
                                                             const wane_setting_reader *reader,
@@ -64,6 +65,8 @@ WANE_MUST_CHECK wane_status wane_experiment_choose_strategy(wane_run_config *c,
 WANE_MUST_CHECK wane_status wane_experiment_make_strategy(wane_run_config *c,
                                                           const wane_setting_reader *reader,
                                                           wane_error *err);
+WANE_MUST_CHECK wane_status wane_experiment_fit_strategy(const wane_run_config *c,
+                                                         const wane_yaml *map, wane_error *err);
 WANE_MUST_CHECK wane_status wane_experiment_check_strategy(const wane_run_config *c,
                                                            const wane_yaml *map, wane_error *err);
 

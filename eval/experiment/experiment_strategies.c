@@ -73,15 +73,19 @@ wane_status wane_experiment_make_strategy(wane_run_config *c, const wane_setting
     return WANE_OK;
 }
 
+wane_status wane_experiment_fit_strategy(const wane_run_config *c, const wane_yaml *map,
+                                         wane_error *err)
+{
+    if (c->given || !c->strategy->unfit) return WANE_OK;
+    const char *unfit = c->strategy->unfit(c->strategy_settings, c->settings.method);
+    if (!unfit) return WANE_OK;
+    return wane_yaml_fail(wane_yaml_get(map, entries->name), err, "strategy '%s' of %s: %s",
+                          c->strategy->settings->name, c->name, unfit);
+}
+
 wane_status wane_experiment_check_strategy(const wane_run_config *c, const wane_yaml *map,
                                            wane_error *err)
 {
-    const char *unfit = c->settings.method && c->strategy->unfit
-                            ? c->strategy->unfit(c->strategy_settings, c->settings.method)
-                            : NULL;
-    if (unfit)
-        return wane_yaml_fail(wane_yaml_get(map, "methods"), err, "strategy '%s' of %s: %s",
-                              c->strategy->settings->name, c->name, unfit);
     if (!c->strategy->mixed || !c->settings.linear_head) return WANE_OK;
     return wane_yaml_fail(
         wane_yaml_get(map, "protocol"), err,

@@ -279,6 +279,8 @@ static const struct {
      "strategy 'replay' of full needs label words"},
     {HEAD "tasks: [a]\nmethods: [{kind: lora, strategy: l2}]\n",
      "strategy 'l2' of lora: to: base is a distance of weights"},
+    {HEAD "tasks: [a]\nmethods:\n  - {kind: full}\n  - {kind: lora, strategy: l2}\n",
+     "methods.lora.strategy: strategy 'l2' of lora"},
     {HEAD "tasks: [a]\nmethods: [{kind: full, strategy: l2, to: end}]\n", "base, start"},
     {HEAD "tasks: [a]\norders: [[b]]\nmethods: [{kind: full}]\n", "'b'"},
     {HEAD "tasks: [a]\nseeds: [1, 1]\nmethods: [{kind: full}]\n", "twice"},
