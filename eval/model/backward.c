@@ -7,7 +7,6 @@
 
 #include "eval/model/layer_backward.h"
 #include "eval/model/state.h"
-#include "store/base/blas.h"
 
 /* The first trained parameter of the table, or its count when there is none. */
 static size_t lowest_trained(const wane_pass *pass, const wane_gradients *g)
@@ -82,15 +81,16 @@ static void chunk_backward(const chunk *c, const wane_gradients *g, bool onward,
     const wane_config *config = &pass->config;
     const wane_backward_store *b = &pass->backward;
     size_t width = config->width, norm = wane_final_norm(config);
-    wane_head_view head = wane_head_of(pass);
+    wane_packed head = wane_head_packed(pass);
+    wane_workers by = wane_pass_together(pass);
     float *dhead = pass->batch->head ? g->head : trained(pass, g, wane_head(config));
     float *dgain = trained(pass, g, norm);
     if (dhead)
-        wane_sgemm(pass->pool, true, false, head.outputs, width, c->rows, 1.0f, pass->chunk_logits,
-                   head.outputs, pass->chunk_hidden, width, 1.0f, dhead, width);
+        pass->backend->weight_gradient(&by, head.rows, width, c->rows, pass->chunk_logits,
+                                       head.rows, pass->chunk_hidden, dhead);
     if (!onward && !dgain) return;
-    wane_sgemm(pass->pool, false, false, c->rows, width, head.outputs, 1.0f, pass->chunk_logits,
-               head.outputs, head.weight, width, 0.0f, b->chunk_dhidden, width);
+    pass->backend->input_gradient(&by, &head, 1, c->rows, pass->chunk_logits, head.rows,
+                                  b->chunk_dhidden, false);
     for (size_t r = 0; r < c->rows; r++) {
         size_t row = pass->chunk_row[r];
         pass->kernels->rmsnorm_backward(

@@ -6,7 +6,6 @@
 
 #include "eval/model/linear.h"
 #include "eval/model/term.h"
-#include "store/base/blas.h"
 
 /* What sums a part of an adapter's factor (term.h). */
 typedef void part_gradient(const wane_term_rows *rows, const float *x, const float *dy, size_t lddy,
@@ -55,7 +54,9 @@ static void part_tile(const jobs *list, const job *j, size_t first, size_t count
     wane_mask mask;
     wane_term_rows rows = {.kernels = pass->kernels,
                            .factor = j->factor,
-                           .weight = wane_pass_weight(pass, j->factor->parameter),
+                           .backend = pass->backend,
+                           .by = wane_pass_alone(pass, scratch),
+                           .weight = wane_pass_packed(pass, j->factor->parameter),
                            .token = s->token,
                            .rows = s->rows,
                            .low = s->low,
@@ -78,10 +79,11 @@ static void gradient_tile(void *context, size_t tile, int thread)
     size_t first = (tile - j->first_tile) * j->tile, count = j->extent - first;
     if (count > j->tile) count = j->tile;
     float *scratch = pass->scratch + (size_t)thread * pass->scratch_floats;
+    wane_workers by = wane_pass_alone(pass, scratch);
     switch (j->kind) {
     case WEIGHT:
-        wane_sgemm_tile(true, false, count, j->cols, s->rows, 1.0f, s->dy + first, s->lddy, s->x,
-                        j->cols, 1.0f, j->out + first * j->cols, j->cols);
+        pass->backend->weight_gradient(&by, count, j->cols, s->rows, s->dy + first, s->lddy, s->x,
+                                       j->out + first * j->cols);
         break;
     case BIAS:
         pass->kernels->add_columns(s->rows, count, s->dy + first, s->lddy, j->out + first);

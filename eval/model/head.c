@@ -4,7 +4,6 @@
 #include <math.h>
 
 #include "eval/model/state.h"
-#include "store/base/blas.h"
 
 static void normalise(wane_pass *pass, const size_t *rows, size_t count, float *out, float *rstd)
 {
@@ -36,13 +35,23 @@ void wane_head_range(const wane_pass *pass, int32_t target, size_t *first, size_
         }
 }
 
+wane_packed wane_head_packed(wane_pass *pass)
+{
+    size_t parameter = wane_head(&pass->config);
+    wane_head_view head = wane_head_of(pass);
+    wane_packed packed = wane_pass_packed(pass, parameter);
+    packed.weight = head.weight;
+    packed.rows = packed.whole = head.outputs;
+    wane_pass_pack(pass, parameter, head.weight, head.outputs);
+    return packed;
+}
+
 void wane_head_logits(wane_pass *pass, size_t rows, float *hidden, float *logits, float *rstd)
 {
-    size_t width = pass->config.width;
-    wane_head_view head = wane_head_of(pass);
+    wane_packed head = wane_head_packed(pass);
+    wane_workers by = wane_pass_together(pass);
     normalise(pass, pass->chunk_row, rows, hidden, rstd);
-    wane_sgemm(pass->pool, false, true, rows, head.outputs, width, 1.0f, hidden, width, head.weight,
-               width, 0.0f, logits, head.outputs);
+    pass->backend->forward(&by, &head, 1, rows, hidden, logits, head.rows, false);
 }
 
 /* Whether the position has its row; if not (a training pass asked for more than its targets), out

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Forward and backward of slots that lie side by side as one product, then biases and the terms of
- * adapters on top.
+ * Forward and backward of slots that read the same input as one call of the backend, then biases
+ * and the terms of adapters on top.
  */
 #include "eval/model/linear.h"
 
 #include "eval/model/observe.h"
 #include "eval/model/term.h"
-#include "store/base/blas.h"
 
 const wane_factor *wane_linear_factor(const wane_pass *pass, const wane_layer_index *index,
                                       wane_slot slot)
@@ -14,11 +13,6 @@ const wane_factor *wane_linear_factor(const wane_pass *pass, const wane_layer_in
     const wane_adapter *adapter = pass->adapter;
     long at = adapter ? adapter->of_parameter[index->weight[slot]] : -1;
     return at < 0 ? NULL : &adapter->factor[at];
-}
-
-const float *wane_pass_weight(const wane_pass *pass, size_t parameter)
-{
-    return pass->model->weights + pass->parameters.parameter[parameter].offset;
 }
 
 static const wane_factor *frozen_factor(const wane_pass *pass, const wane_layer_index *index,
@@ -36,7 +30,9 @@ static wane_term_rows rows_of(const wane_linear *l, wane_slot slot, const wane_f
     size_t bias = l->index->bias[slot];
     return (wane_term_rows){.kernels = l->pass->kernels,
                             .factor = factor,
-                            .weight = wane_pass_weight(l->pass, l->index->weight[slot]),
+                            .backend = l->pass->backend,
+                            .by = wane_pass_alone(l->pass, l->scratch),
+                            .weight = wane_pass_packed(l->pass, l->index->weight[slot]),
                             .bias = bias == WANE_ABSENT ? NULL : wane_pass_weight(l->pass, bias),
                             .token = l->token ? l->token + l->row : NULL,
                             .first = l->row,
@@ -88,42 +84,27 @@ static void terms_backward(const wane_linear *l, wane_slot slot, const float *dy
     pass->adapter->term->backward(&rows, dy, lddy, dx);
 }
 
-/* Weights that touch in memory are one matrix: the number of slots from slot + i on that do, and
- * the sum of their outputs. */
-static size_t touching(const wane_linear *l, wane_slot slot, size_t i, size_t count,
-                       size_t *outputs)
+/* The weights of `count` slots from `slot`, as the backend takes them. */
+static void weights_of(const wane_linear *l, wane_slot slot, size_t count,
+                       wane_packed out[WANE_SLOTS])
 {
-    const wane_parameter *table = l->pass->parameters.parameter;
-    const wane_parameter *p = &table[l->index->weight[slot + i]];
-    size_t end = p->offset + p->rows * p->cols, j = i + 1;
-    *outputs = p->rows;
-    for (; j < count; j++) {
-        const wane_parameter *next = &table[l->index->weight[slot + j]];
-        if (next->offset != end) break;
-        *outputs += next->rows;
-        end += next->rows * next->cols;
-    }
-    return j - i;
+    for (size_t i = 0; i < count; i++)
+        out[i] = wane_pass_packed(l->pass, l->index->weight[slot + i]);
 }
 
 static void forward_into(const wane_linear *l, wane_slot slot, size_t count, const float *x,
                          float *y, size_t ldy, bool accumulate)
 {
     const wane_pass *pass = l->pass;
-    size_t inputs = wane_slot_cols(&pass->config, slot), outputs = 0;
-    float beta = accumulate ? 1.0f : 0.0f;
-    for (size_t i = 0, column = 0; i < count; column += outputs) {
-        const float *weight = wane_pass_weight(pass, l->index->weight[slot + i]);
-        i += touching(l, slot, i, count, &outputs);
-        wane_sgemm_tile(false, true, l->rows, outputs, inputs, 1.0f, x, inputs, weight, inputs,
-                        beta, y + column, ldy);
-    }
-    for (size_t i = 0; i < count; i++, y += outputs) {
+    wane_workers by = wane_pass_alone(pass, l->scratch);
+    wane_packed weights[WANE_SLOTS];
+    weights_of(l, slot, count, weights);
+    pass->backend->forward(&by, weights, count, l->rows, x, y, ldy, accumulate);
+    for (size_t i = 0; i < count; y += weights[i++].rows) {
         wane_slot s = (wane_slot)(slot + i);
         size_t bias = l->index->bias[s];
-        outputs = wane_slot_rows(&pass->config, s);
         if (bias != WANE_ABSENT)
-            pass->kernels->add_bias(l->rows, outputs, wane_pass_weight(pass, bias), y, ldy);
+            pass->kernels->add_bias(l->rows, weights[i].rows, wane_pass_weight(pass, bias), y, ldy);
         if (pass->observed) wane_observe_linear(l, s, x);
         if (pass->adapter) terms_forward(l, s, x, y, ldy);
     }
@@ -152,17 +133,10 @@ void wane_linear_backward(const wane_linear *l, wane_slot slot, size_t count, co
                           size_t lddy, float *dx, bool accumulate)
 {
     const wane_pass *pass = l->pass;
-    size_t inputs = wane_slot_cols(&pass->config, slot), outputs = 0;
-    for (size_t i = 0, column = 0; i < count && dx; column += outputs) {
-        const float *weight = wane_pass_weight(pass, l->index->weight[slot + i]);
-        float beta = accumulate || i > 0 ? 1.0f : 0.0f;
-        i += touching(l, slot, i, count, &outputs);
-        wane_sgemm_tile(false, false, l->rows, inputs, outputs, 1.0f, dy + column, lddy, weight,
-                        inputs, beta, dx, inputs);
-    }
-    for (size_t i = 0; i < count; i++, dy += outputs) {
-        wane_slot s = (wane_slot)(slot + i);
-        outputs = wane_slot_rows(&pass->config, s);
-        if (pass->adapter) terms_backward(l, s, dy, lddy, dx);
-    }
+    wane_workers by = wane_pass_alone(pass, l->scratch);
+    wane_packed weights[WANE_SLOTS];
+    weights_of(l, slot, count, weights);
+    if (dx) pass->backend->input_gradient(&by, weights, count, l->rows, dy, lddy, dx, accumulate);
+    for (size_t i = 0; i < count && pass->adapter; dy += weights[i++].rows)
+        terms_backward(l, (wane_slot)(slot + i), dy, lddy, dx);
 }

@@ -159,6 +159,7 @@ wane_status wane_pass_forward(wane_pass *pass, const wane_model *model, const wa
     pass->dropping = pass->limits.training && dropout && adapter && adapter->dropout > 0;
     if (pass->dropping) pass->dropout = *dropout;
     set_rows(pass, batch);
+    wane_pass_pack_layers(pass);
     for (const wane_adapter *a = adapter; a; a = a->frozen)
         if (a->term->prepare)
             a->term->prepare(a, model, pass->pool, pass->scratch, pass->scratch_floats);

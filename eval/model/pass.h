@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "eval/compute/backend.h"
 #include "eval/model/adapter.h"
 #include "eval/model/model.h"
 #include "store/base/threads.h"
@@ -52,6 +53,7 @@ typedef struct wane_pass_limits {
     size_t frozen_layers;              /* training: the lowest layers that never get gradients and
                                           keep no activations (0 = none; the embedding counts as
                                           below them, so it is frozen too when > 0) */
+    const wane_backend *backend;       /* of its products; NULL: the first entry */
     int threads;                       /* scratch is per thread: for wane_pass_bytes, 0 = 1;
                                           wane_pass_new takes the pool's */
 } wane_pass_limits;
@@ -62,7 +64,8 @@ void wane_pass_limits_adapter(wane_pass_limits *limits, const wane_adapter *adap
 /* Bytes a pass will need; a pure, overflow-checked function. */
 WANE_MUST_CHECK wane_status wane_pass_bytes(size_t *out, const wane_config *config,
                                             const wane_pass_limits *limits, wane_error *err);
-/* Allocates once. `pool` is borrowed and may be NULL. Free with wane_pass_free (NULL allowed). */
+/* Allocates once, packs included. `pool` is borrowed and may be NULL. Free with wane_pass_free
+ * (NULL allowed). WANE_EINVAL when the machine lacks the backend. */
 WANE_MUST_CHECK wane_status wane_pass_new(wane_pass **out, const wane_config *config,
                                           const wane_pass_limits *limits, wane_pool *pool,
                                           wane_error *err);
@@ -85,6 +88,12 @@ typedef struct wane_dropout {
 WANE_MUST_CHECK wane_status wane_pass_forward(wane_pass *pass, const wane_model *model,
                                               const wane_adapter *adapter, const wane_batch *batch,
                                               const wane_dropout *dropout, wane_error *err);
+
+/* Whoever changes weights of a model that the pass has run says so before the next forward:
+ * which[i] = parameter i is another (NULL: any may be); what the backend has packed of it is packed
+ * anew. A forward with another model sees that by itself (by its address: not when one is freed and
+ * another takes its place). Adapters and class heads may change as they like. */
+void wane_pass_weights_changed(wane_pass *pass, const bool *which);
 
 /* These three need a forward that succeeded; the batch it was given must still be there. */
 

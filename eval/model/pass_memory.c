@@ -87,6 +87,18 @@ static void place_layer(planner *p, const wane_config *c, const wane_pass_limits
         out->low[s] = floats(p, s == WANE_SLOT_K || s == WANE_SLOT_V ? limits->tokens : rows, rank);
 }
 
+/* What the backend needs of a thread's scratch. */
+static size_t product_floats(const wane_pass *pass)
+{
+    const wane_config *c = &pass->config;
+    if (!pass->backend->scratch_bytes) return 0;
+    size_t widest = 2 * c->hidden, heads = (c->heads + 2 * c->kv_heads) * c->head_width;
+    if (heads > widest) widest = heads;
+    if (c->width > widest) widest = c->width;
+    size_t bytes = pass->backend->scratch_bytes(wane_tile_rows(pass->limits.tokens), widest);
+    return (bytes + 63) / 64 * WANE_ALIGN_FLOATS;
+}
+
 /* What one thread needs: the row tiles of the layers, or a block of attention. */
 static size_t scratch_floats(const wane_config *c, const wane_pass_limits *limits)
 {
@@ -156,6 +168,20 @@ static void place_backward(planner *p, wane_pass *pass)
     b->gains = floats(p, tokens / tile + WANE_TILE_PARTS + 1, c->width);
 }
 
+static void place_packs(planner *p, wane_pass *pass)
+{
+    const wane_parameters *table = &pass->parameters;
+    if (!pass->backend->packed_bytes) return;
+    pass->pack = take(p, table->count, 1, sizeof *pass->pack);
+    for (size_t i = 0; i < table->count; i++) {
+        if (!wane_pass_packs(pass, i)) continue;
+        size_t bytes = pass->backend->packed_bytes(
+            table->parameter[i].rows, table->parameter[i].cols, wane_pass_packs_gradient(pass, i));
+        void *packed = take(p, bytes, 1, 1);
+        if (pass->pack) pass->pack[i].packed = packed;
+    }
+}
+
 /* Places every part of the pass; with no base in the planner only its size is of use. */
 static void place(planner *p, wane_pass *pass)
 {
@@ -177,7 +203,9 @@ static void place(planner *p, wane_pass *pass)
     }
     place_head(p, pass);
     if (l->training) place_backward(p, pass);
-    pass->scratch_floats = scratch_floats(c, l);
+    place_packs(p, pass);
+    pass->product_floats = product_floats(pass);
+    pass->scratch_floats = scratch_floats(c, l) + pass->product_floats;
     pass->scratch = floats(p, (size_t)(l->threads > 0 ? l->threads : 1), pass->scratch_floats);
 }
 
@@ -209,6 +237,7 @@ static wane_status begin(wane_pass *pass, const wane_config *config, const wane_
     if ((st = check(config, limits, err)) != WANE_OK) return st;
     pass->config = *config;
     pass->limits = *limits;
+    pass->backend = wane_backend_or_first(limits->backend);
     planner count = {0};
     place(&count, pass);
     if (count.overflow)
@@ -237,7 +266,10 @@ wane_status wane_pass_new(wane_pass **out, const wane_config *config,
     wane_pass *pass = wane_alloc(1, sizeof *pass);
     if (!pass) return wane_fail_memory(err, "pass", "state");
     WANE_TRY(begin(pass, config, &own, &bytes, err));
-    pass->block = wane_alloc_aligned(bytes, 1);
+    if (!pass->backend->there())
+        WANE_TRY(wane_fail(err, WANE_EINVAL, "pass: backend: this machine cannot run %s",
+                           pass->backend->name));
+    pass->block = wane_backend_allocate(pass->backend, bytes);
     if (!pass->block) {
         st = wane_fail(err, WANE_ENOMEM, "pass: %zu tokens: out of memory for %zu bytes",
                        own.tokens, bytes);
@@ -246,7 +278,7 @@ wane_status wane_pass_new(wane_pass **out, const wane_config *config,
     planner placing = {.base = pass->block};
     place(&placing, pass);
     pass->pool = pool;
-    pass->kernels = wane_kernels_best();
+    pass->kernels = pass->backend->kernels();
     wane_rope_fill(config, least(own.tokens, config->context), pass->cosine, pass->sine);
 done:
     if (st == WANE_OK) *out = pass;
@@ -258,6 +290,6 @@ void wane_pass_free(wane_pass *pass)
 {
     if (!pass) return;
     wane_parameters_free(&pass->parameters);
-    wane_free(pass->block);
+    if (pass->block) wane_backend_release(pass->backend, pass->block);
     wane_free(pass);
 }

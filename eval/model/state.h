@@ -9,6 +9,7 @@
 #define EVAL_MODEL_STATE_H
 
 #include "eval/compute/attention.h"
+#include "eval/compute/backend.h"
 #include "eval/compute/kernels.h"
 #include "eval/model/layout.h"
 #include "eval/model/pass.h"
@@ -47,11 +48,18 @@ typedef struct wane_backward_store {
     float *chunk_dhidden, *chunk_rstd, *chunk_nll;
 } wane_backward_store;
 
+/* Room for a packed weight. */
+typedef struct wane_pack {
+    const void *of; /* the weight whose pack is there; NULL: none that still holds */
+    void *packed;
+} wane_pack;
+
 struct wane_pass {
     wane_config config;
     wane_pass_limits limits;
     wane_pool *pool;
-    const wane_kernels *kernels;
+    const wane_backend *backend;
+    const wane_kernels *kernels; /* the backend's */
     wane_parameters parameters;
     void *block; /* all below points into it */
 
@@ -69,6 +77,8 @@ struct wane_pass {
     wane_layer_store *layer; /* per stored layer; evaluation: one */
     float *scratch;          /* per thread */
     size_t scratch_floats;
+    size_t product_floats; /* of those the last: the backend's */
+    wane_pack *pack;       /* per parameter; NULL: the backend packs nothing */
 
     /* The head's chunk. */
     size_t chunk;
@@ -124,7 +134,26 @@ size_t wane_head_rows(wane_pass *pass, size_t first, size_t *rows);
  * = hidden head^T; rstd (rows, may be NULL): the norm's factors. */
 void wane_head_logits(wane_pass *pass, size_t rows, float *hidden, float *logits, float *rstd);
 
+/* The head as its products take it; packs it where its pack does not hold. Outside of tiles. */
+wane_packed wane_head_packed(wane_pass *pass);
+
 /* Pointers into the model. */
 const float *wane_pass_weight(const wane_pass *pass, size_t parameter);
+
+/* packs.c: products are pass->backend's, with the weights as it takes them. */
+
+/* Whether a parameter is packed; whether for input_gradient too. */
+bool wane_pass_packs(const wane_pass *pass, size_t parameter);
+bool wane_pass_packs_gradient(const wane_pass *pass, size_t parameter);
+/* At the begin of a forward: packs the weights of the layers whose packs do not hold. */
+void wane_pass_pack_layers(wane_pass *pass);
+/* A weight of a layer, packed by then. */
+wane_packed wane_pass_packed(const wane_pass *pass, size_t parameter);
+/* Packs `weight` into the room of a parameter, which has as many rows or more, unless it is what
+ * was packed there last and has not changed. Outside of tiles. */
+void wane_pass_pack(wane_pass *pass, size_t parameter, const float *weight, size_t rows);
+/* The thread inside a tile whose scratch (any part of it) is given; all threads of the pool. */
+wane_workers wane_pass_alone(const wane_pass *pass, const float *scratch);
+wane_workers wane_pass_together(const wane_pass *pass);
 
 #endif

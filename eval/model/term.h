@@ -9,18 +9,20 @@
 #ifndef EVAL_MODEL_TERM_H
 #define EVAL_MODEL_TERM_H
 
-#include "eval/compute/kernels.h"
+#include "eval/compute/backend.h"
 #include "eval/model/adapter.h"
 #include "eval/model/dropout.h"
 
 /* Rows of a batch at one adapted weight. Everything is borrowed for the call. */
 typedef struct wane_term_rows {
     const wane_kernels *kernels;
-    const wane_factor *factor; /* factor->rows outputs, factor->cols inputs */
-    const float *weight;       /* outputs x inputs, as the layer multiplies with it */
-    const float *bias;         /* outputs, already in y; NULL: none */
-    const wane_mask *mask;     /* what is dropped of the inputs, in training; NULL: nothing */
-    const size_t *token;       /* of the rows (for the mask); NULL: row r is token first + r */
+    const wane_factor *factor;   /* factor->rows outputs, factor->cols inputs */
+    const wane_backend *backend; /* of products with the weight, by `by` */
+    wane_workers by;
+    wane_packed weight;    /* outputs x inputs, as the layer multiplies with it */
+    const float *bias;     /* outputs, already in y; NULL: none */
+    const wane_mask *mask; /* what is dropped of the inputs, in training; NULL: nothing */
+    const size_t *token;   /* of the rows (for the mask); NULL: row r is token first + r */
     size_t first, rows;
     float *low;     /* rows x rank. Forward: where it is kept for backward, NULL: nowhere; backward
                        and gradients: what forward has left */

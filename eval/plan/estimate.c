@@ -3,12 +3,12 @@
  */
 #include "eval/plan/estimate.h"
 
+#include "eval/compute/backend.h"
 #include "eval/measure/measure.h"
 #include "eval/model/pass.h"
 #include "eval/stages/stage_kind.h"
 #include "eval/train/method.h"
 #include "store/base/blas.h"
-#include "store/base/clock.h"
 #include "store/base/memory.h"
 
 /* What one stage of a config trains: numbers, and whether as factors. */
@@ -48,6 +48,7 @@ static wane_status memory_of(double *out, const wane_plan *plan, const wane_run_
                                .sequences = c->training.batch_size,
                                .targets = c->training.batch_size,
                                .training = true,
+                               .backend = c->training.backend,
                                .train_weights = !c->settings.method->adapter,
                                .adapter_floats_rank = c->settings.rank,
                                .term = c->settings.method->term};
@@ -133,25 +134,6 @@ static wane_status add_measures(wane_estimate *e, const wane_plan *plan, wane_er
     return st;
 }
 
-static wane_status sgemm_rate(double *out, wane_pool *pool, wane_error *err)
-{
-    enum { SIDE = 512 };
-    const double enough = 0.25;
-    float *block = wane_alloc_aligned(3 * SIDE * SIDE, sizeof *block);
-    if (!block) return wane_fail_memory(err, "validate", "sgemm");
-    float *a = block, *b = block + SIDE * SIDE, *c = b + SIDE * SIDE;
-    wane_sgemm(pool, false, true, SIDE, SIDE, SIDE, 1, a, SIDE, b, SIDE, 0, c, SIDE);
-    double start = wane_clock_wall(), took = 0, count = 0;
-    do {
-        wane_sgemm(pool, false, true, SIDE, SIDE, SIDE, 1, a, SIDE, b, SIDE, 0, c, SIDE);
-        count += 2.0 * SIDE * SIDE * SIDE;
-        took = wane_clock_wall() - start;
-    } while (took < enough);
-    wane_free(block);
-    *out = count / took;
-    return WANE_OK;
-}
-
 /* Address space as measured on x86-64: the program with its libraries, the database's cache and
  * small blocks; a thread's stack and its part of malloc. */
 enum { PROGRAM_ADDRESSES = 200 << 20, THREAD_ADDRESSES = 72 << 20 };
@@ -163,7 +145,7 @@ wane_status wane_plan_estimate(wane_estimate *out, const wane_plan *plan, wane_p
 {
     wane_estimate e = {0};
     const wane_experiment *x = plan->inputs->experiment;
-    wane_status st = sgemm_rate(&e.flops_per_second, pool, err);
+    wane_status st = wane_backend_rate(&e.flops_per_second, wane_backend_or_first(NULL), pool, err);
     for (size_t c = 0; c < x->config_count && st == WANE_OK; c++) {
         double memory = 0;
         if (!wane_stage_kind_of(&x->configs[c])->trained) continue;

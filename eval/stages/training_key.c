@@ -17,6 +17,8 @@ void wane_config_hash(wane_sha256 *hash, const wane_experiment *x, const wane_ru
     wane_sha256_number(hash, "modules", (double)m->module_count);
     for (size_t i = 0; i < m->module_count; i++) wane_sha256_text(hash, m->modules[i]);
     wane_settings_hash(hash, training, 2);
+    const wane_backend *backend = wane_backend_or_first(c->training.backend);
+    if (backend->in_key) wane_sha256_text(hash, backend->name);
 }
 
 void wane_rows_hash(wane_sha256 *hash, const wane_plan_stage *stage, const wane_plan *plan)

@@ -105,8 +105,7 @@ static void forward(const wane_term_rows *r, const float *x, float *y, size_t ld
     low.scratch = wane_term_behind(part, r->rows * f->rows);
     low.mask = NULL; /* dropped here */
     wane_term_drop(r, 0, r->rows, 0, f->cols, x, f->cols, dropped, f->cols, false);
-    wane_sgemm_tile(false, true, r->rows, f->rows, f->cols, 1, dropped, f->cols, r->weight, f->cols,
-                    0, part, f->rows);
+    r->backend->forward(&r->by, &r->weight, 1, r->rows, dropped, part, f->rows, false);
     add_scaled(f, r->rows, 1, part, f->rows, y, ldy);
     memset(part, 0, r->rows * f->rows * sizeof *part);
     wane_low_rank.forward(&low, dropped, part, f->rows);
@@ -127,8 +126,7 @@ static void backward(const wane_term_rows *r, const float *dy, size_t lddy, floa
     memset(scaled, 0, r->rows * f->rows * sizeof *scaled);
     add_scaled(f, r->rows, 1, dy, lddy, scaled, f->rows);
     float *whole = r->mask ? low.scratch : dx;
-    wane_sgemm_tile(false, false, r->rows, f->cols, f->rows, 1, scaled, f->rows, r->weight, f->cols,
-                    r->mask ? 0 : 1, whole, f->cols);
+    r->backend->input_gradient(&r->by, &r->weight, 1, r->rows, scaled, f->rows, whole, !r->mask);
     if (r->mask) wane_term_drop(r, 0, r->rows, 0, f->cols, whole, f->cols, dx, f->cols, true);
 }
 
@@ -159,6 +157,7 @@ static void gradient_vector(const wane_term_rows *r, const float *x, const float
 {
     const wane_factor *f = r->factor;
     const float *inverse = f->derived + f->rows;
+    wane_packed weight = wane_packed_rows(&r->weight, first, count);
     float *u = r->scratch, *dropped = wane_term_behind(u, ROWS * count);
     for (size_t row = 0; row < r->rows; row += ROWS) {
         size_t rows = r->rows - row < ROWS ? r->rows - row : ROWS;
@@ -167,8 +166,7 @@ static void gradient_vector(const wane_term_rows *r, const float *x, const float
             wane_term_drop(r, row, rows, 0, f->cols, d, f->cols, dropped, f->cols, false);
             d = dropped;
         }
-        wane_sgemm_tile(false, true, rows, count, f->cols, 1, d, f->cols,
-                        r->weight + first * f->cols, f->cols, 0, u, count);
+        r->backend->forward(&r->by, &weight, 1, rows, d, u, count, false);
         wane_sgemm_tile(false, true, rows, count, f->rank, f->scale, r->low + row * f->rank,
                         f->rank, f->b + first * f->rank, f->rank, 1, u, count);
         for (size_t t = 0; t < rows; t++)

@@ -138,6 +138,7 @@ wane_status wane_trainer_load(wane_trainer *trainer, const char *path, const cha
         memcpy(part_of(&trainer->optimizer->trained[i / PARTS], (int)(i % PARTS)), sources[i].data,
                sources[i].shape[0] * sizeof(float));
     trainer->done = (size_t)step;
+    wane_trainer_values_changed(trainer);
 done:
     wane_tensors_close(tensors);
     wane_arena_free(names);

@@ -33,6 +33,7 @@ typedef struct wane_training {
     size_t total_steps;
     size_t micro_tokens; /* a step's rows are cut into micro-batches of at most this many tokens
                             (at least one row each), >= 1; decides memory, and the last bits */
+    const wane_backend *backend; /* of the products of its passes; NULL: the first entry */
 } wane_training;
 
 /* The settings of a wane_training in an experiment file: `training` and, with the learning rate,

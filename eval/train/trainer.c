@@ -83,6 +83,12 @@ done:
     return st;
 }
 
+void wane_trainer_values_changed(wane_trainer *trainer)
+{
+    if (trainer->pass && !trainer->adapter)
+        wane_pass_weights_changed(trainer->pass, trainer->train);
+}
+
 wane_status wane_trainer_perturb(wane_trainer *trainer, double relative, uint64_t which,
                                  wane_error *err)
 {
@@ -104,6 +110,7 @@ wane_status wane_trainer_perturb(wane_trainer *trainer, double relative, uint64_
             value[k] = (float)((double)value[k] * (1 + relative * (double)normal[k]));
     }
     wane_free(normal);
+    wane_trainer_values_changed(trainer);
     return WANE_OK;
 }
 
@@ -158,6 +165,7 @@ static wane_status make_room(wane_trainer *trainer, const wane_cut *cut, wane_er
     if (want.sequences > want.tokens) want.sequences = want.tokens;
     if (want.targets > want.tokens) want.targets = larger(want.tokens, want.targets / 2);
     want.training = true;
+    want.backend = trainer->training.backend;
     want.frozen_layers = frozen_layers(trainer);
     want.train_weights = trainer->adapter == NULL;
     wane_pass_limits_adapter(&want, trainer->adapter);
@@ -205,6 +213,7 @@ static void update_values(wane_trainer *trainer, double rate, double norm)
                            .step = trainer->done + 1,
                            .gradient_scale = wane_clip_scale(norm, t->clip)};
     wane_optimizer_step(trainer->optimizer, &settings, trainer->pool);
+    wane_trainer_values_changed(trainer);
 }
 
 wane_status wane_trainer_step(wane_trainer *trainer, const wane_batch *batch, wane_step *out,

@@ -38,6 +38,9 @@ struct wane_trainer {
     float *start; /* values that told.start points to */
 };
 
+/* Says that trained values have changed: what was packed of them no longer holds. */
+void wane_trainer_values_changed(wane_trainer *trainer);
+
 /* class_head.c: plans the head of settings->head_groups and draws its first values. */
 WANE_MUST_CHECK wane_status wane_trainer_make_head(wane_trainer *trainer,
                                                    const wane_method_settings *settings,

@@ -7,7 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "store/base/blas.h"
 #include "store/base/memory.h"
 #include "tests/numeric/model/pass_case.h"
 #include "tests/support/support.h"
@@ -55,8 +54,7 @@ static void gained_backward(const wane_term_rows *r, const float *dy, size_t ldd
     if (!dx) return;
     for (size_t t = 0; t < r->rows; t++)
         for (size_t i = 0; i < f->rows; i++) scaled[t * f->rows + i] -= dy[t * lddy + i];
-    wane_sgemm_tile(false, false, r->rows, f->cols, f->rows, 1, scaled, f->rows, r->weight, f->cols,
-                    1, dx, f->cols);
+    r->backend->input_gradient(&r->by, &r->weight, 1, r->rows, scaled, f->rows, dx, true);
 }
 
 static void gained_a(const wane_term_rows *r, const float *x, const float *dy, size_t lddy,
@@ -83,7 +81,7 @@ static void gained_vector(const wane_term_rows *r, const float *x, const float *
     const wane_factor *f = r->factor;
     for (size_t t = 0; t < r->rows; t++)
         for (size_t i = first; i < first + count; i++) {
-            float u = r->kernels->dot(f->cols, x + t * f->cols, r->weight + i * f->cols);
+            float u = r->kernels->dot(f->cols, x + t * f->cols, r->weight.weight + i * f->cols);
             for (size_t k = 0; k < f->rank; k++)
                 u += f->scale * r->low[t * f->rank + k] * f->b[i * f->rank + k];
             out[i] += dy[t * lddy + i] * u;
