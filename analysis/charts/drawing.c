@@ -61,16 +61,8 @@ static void *arena_block(wane_drawing *d, size_t count, size_t size)
 static wane_primitive *add(wane_drawing *d, wane_primitive primitive)
 {
     if (d->failed) return NULL;
-    if (d->count == d->capacity) {
-        size_t capacity = d->capacity ? 2 * d->capacity : 64;
-        wane_primitive *grown = wane_realloc(d->primitives, capacity, sizeof *grown);
-        if (!grown) {
-            d->failed = true;
-            return NULL;
-        }
-        d->primitives = grown;
-        d->capacity = capacity;
-    }
+    d->failed = !WANE_GROW(d->primitives, d->capacity, d->count + 1);
+    if (d->failed) return NULL;
     d->primitives[d->count] = primitive;
     return &d->primitives[d->count++];
 }
@@ -84,16 +76,8 @@ static void add_points(wane_drawing *d, wane_primitive primitive, const wane_pla
                        size_t count)
 {
     if (d->failed) return;
-    if (count > d->point_capacity - d->point_count) {
-        size_t capacity = 2 * d->point_capacity + count + 64;
-        wane_place *grown = wane_realloc(d->points, capacity, sizeof *grown);
-        if (!grown) {
-            d->failed = true;
-            return;
-        }
-        d->points = grown;
-        d->point_capacity = capacity;
-    }
+    d->failed = !WANE_GROW(d->points, d->point_capacity, d->point_count + count);
+    if (d->failed) return;
     memcpy(d->points + d->point_count, points, count * sizeof *points);
     primitive.first = d->point_count;
     primitive.count = count;

@@ -328,17 +328,6 @@ static wane_status measure_all(wane_evaluation *e, wane_work *work, const wane_p
     return st;
 }
 
-static wane_status make_room(wane_intervening *s, wane_error *err)
-{
-    if (s->count < s->capacity) return WANE_OK;
-    size_t capacity = s->capacity ? 2 * s->capacity : 16;
-    wane_evaluation **grown = wane_realloc(s->done, capacity, sizeof *grown);
-    if (!grown) return wane_fail_memory(err, "intervention", "results");
-    s->done = grown;
-    s->capacity = capacity;
-    return WANE_OK;
-}
-
 wane_status wane_intervening_measure(const wane_evaluation **out, wane_work *work,
                                      const wane_plan_run *run, size_t position,
                                      const wane_chain *chain, const bool *set, wane_choice choice,
@@ -353,7 +342,8 @@ wane_status wane_intervening_measure(const wane_evaluation **out, wane_work *wor
     }
     choice = plain_choice(work, set, choice);
     if ((*out = find(work, set, choice, arm, lambda)) != NULL) return WANE_OK;
-    WANE_TRY(make_room(s, err));
+    if (!WANE_GROW(s->done, s->capacity, s->count + 1))
+        WANE_TRY(wane_fail_memory(err, "intervention", "results"));
     e = wane_alloc(1, sizeof *e);
     WANE_TRY(e ? evaluation_new(e, work, err) : wane_fail_memory(err, "intervention", "results"));
     e->arm = arm;

@@ -27,13 +27,8 @@ wane_status wane_warn(wane_warnings *warnings, wane_error *err, const char *form
     va_start(arguments, format);
     (void)vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    if (warnings->count == warnings->capacity) {
-        size_t capacity = warnings->capacity ? warnings->capacity * 2 : 8;
-        char **grown = wane_realloc(warnings->text, capacity, sizeof *grown);
-        if (!grown) return wane_fail_memory(err, "read", "warnings");
-        warnings->text = grown;
-        warnings->capacity = capacity;
-    }
+    if (!WANE_GROW(warnings->text, warnings->capacity, warnings->count + 1))
+        return wane_fail_memory(err, "read", "warnings");
     char *copy = wane_strdup(line);
     if (!copy) return wane_fail_memory(err, "read", "warnings");
     warnings->text[warnings->count++] = copy;

@@ -232,12 +232,9 @@ static wane_status read_artifacts(artifacts *out, wane_verifying *v, wane_error 
                              "a.stage ORDER BY a.stage, a.kind",
                              NULL, 0, err);
     while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK) {
-        if (out->count == out->room) {
-            artifact *more =
-                wane_realloc(out->list, out->room = 2 * out->room + 64, sizeof *out->list);
-            if (!more) st = wane_fail_memory(err, "verify", "artifacts");
-            if (!more) break;
-            out->list = more;
+        if (!WANE_GROW(out->list, out->room, out->count + 1)) {
+            st = wane_fail_memory(err, "verify", "artifacts");
+            break;
         }
         artifact a = {.stage = wane_query_int(query, 0), .gone = wane_query_int(query, 4) != 0};
         a.kind = wane_arena_strdup(out->memory, wane_query_text(query, 1));

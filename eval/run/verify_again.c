@@ -71,11 +71,9 @@ static wane_status list_cells(again *a, wane_error *err)
     wane_status st = wane_query_open(&query, a->v->db, sql, NULL, 0, err);
     while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK) {
         drawn one = {.stage = wane_query_int(query, 0)};
-        if (a->count == a->room) {
-            drawn *more = wane_realloc(a->cells, a->room = 2 * a->room + 64, sizeof *more);
-            if (!more) st = wane_fail_memory(err, "verify", "cells");
-            if (!more) break;
-            a->cells = more;
+        if (!WANE_GROW(a->cells, a->room, a->count + 1)) {
+            st = wane_fail_memory(err, "verify", "cells");
+            break;
         }
         one.measure = wane_arena_strdup(a->memory, wane_query_text(query, 1));
         one.subject = wane_arena_strdup(a->memory, wane_query_text(query, 2));

@@ -54,6 +54,22 @@ void *wane_realloc(void *old, size_t count, size_t size)
     return realloc(old, bytes ? bytes : 1);
 }
 
+bool wane_grow(void *list, size_t *room, size_t need, size_t size)
+{
+    enum { FIRST = 16 };
+    if (need <= *room) return true;
+    size_t more = *room > SIZE_MAX / 2 ? need : 2 * *room;
+    if (more < FIRST) more = FIRST;
+    if (more < need) more = need;
+    void *block = NULL;
+    memcpy(&block, list, sizeof block); /* whatever type the pointer has */
+    block = wane_realloc(block, more, size);
+    if (!block) return false;
+    memcpy(list, &block, sizeof block);
+    *room = more;
+    return true;
+}
+
 void *wane_alloc_aligned(size_t count, size_t size)
 {
     size_t bytes = 0;

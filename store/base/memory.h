@@ -18,6 +18,16 @@ void *wane_alloc(size_t count, size_t size);
  * zeroed. On NULL, `old` is untouched. */
 void *wane_realloc(void *old, size_t count, size_t size);
 
+/* An array that grows: makes room for `need` elements of `size` bytes in the array whose pointer
+ * `list` points to (a T **; the array is from wane_alloc or wane_realloc, or NULL) and which has
+ * room for *room. The room is doubled at least, so that adding one by one copies each element a
+ * few times only; what is added is not zeroed. The room depends on *room and `need` alone, so that
+ * arrays that grow together may share it. False, list and room untouched, when memory is out. */
+bool wane_grow(void *list, size_t *room, size_t need, size_t size);
+
+/* The same for `list`, an lvalue T *, and `room`, an lvalue size_t: sizes come from the type. */
+#define WANE_GROW(list, room, need) wane_grow(&(list), &(room), need, sizeof *(list))
+
 /* `count` zeroed elements aligned to 64 bytes, for kernels. Same rules; free with wane_free. */
 void *wane_alloc_aligned(size_t count, size_t size);
 

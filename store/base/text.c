@@ -15,30 +15,18 @@
 
 #include "store/base/memory.h"
 
-static bool reserve(wane_text *text, size_t extra)
+char *wane_text_room(wane_text *text, size_t count)
 {
     size_t need = 0;
-    if (text->failed) return false;
-    if (!wane_size_add(&need, text->length, extra) || !wane_size_add(&need, need, 1)) {
-        text->failed = true;
-        return false;
-    }
-    if (need <= text->capacity) return true;
-    size_t capacity = text->capacity ? text->capacity : 64;
-    while (capacity < need) capacity = capacity > SIZE_MAX / 2 ? need : capacity * 2;
-    char *data = wane_realloc(text->data, capacity, 1);
-    if (!data) {
-        text->failed = true;
-        return false;
-    }
-    text->data = data;
-    text->capacity = capacity;
-    return true;
+    if (text->failed) return NULL;
+    text->failed = !wane_size_add(&need, text->length, count) || !wane_size_add(&need, need, 1) ||
+                   !WANE_GROW(text->data, text->capacity, need);
+    return text->failed ? NULL : text->data + text->length;
 }
 
 void wane_text_append(wane_text *text, const char *bytes, size_t count)
 {
-    if (!reserve(text, count)) return;
+    if (!wane_text_room(text, count)) return;
     if (count) memcpy(text->data + text->length, bytes, count);
     text->length += count;
     text->data[text->length] = '\0';
@@ -56,7 +44,7 @@ void wane_text_printf(wane_text *text, const char *format, ...)
     int length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
     if (length < 0) text->failed = true;
-    if (length < 0 || !reserve(text, (size_t)length)) return;
+    if (length < 0 || !wane_text_room(text, (size_t)length)) return;
     va_start(arguments, format);
     (void)vsnprintf(text->data + text->length, (size_t)length + 1, format, arguments);
     va_end(arguments);

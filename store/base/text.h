@@ -22,6 +22,10 @@ typedef struct wane_text {
 void wane_text_append(wane_text *text, const char *bytes, size_t count);
 void wane_text_string(wane_text *text, const char *string);
 void wane_text_printf(wane_text *text, const char *format, ...) WANE_PRINTF(2, 3);
+/* Room for `count` more bytes and a NUL behind text->length; NULL (and text->failed) when memory is
+ * out. The caller writes there and then adds to text->length; data is NUL-terminated again only
+ * after the next append. */
+char *wane_text_room(wane_text *text, size_t count);
 void wane_text_clear(wane_text *text); /* length 0, memory kept */
 void wane_text_free(wane_text *text);
 

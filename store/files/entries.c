@@ -540,15 +540,8 @@ wane_status wane_entries_read_all(wane_entries *e, char **out, size_t *bytes, wa
     char *data = wane_alloc(capacity, 1);
     if (!data) return out_of_memory(e, err);
     do {
-        if (length == capacity - 1) {
-            char *grown = capacity <= SIZE_MAX / 2 ? wane_realloc(data, capacity, 2) : NULL;
-            if (!grown) {
-                st = out_of_memory(e, err);
-                goto done;
-            }
-            data = grown;
-            capacity *= 2;
-        }
+        if (length == capacity - 1 && !WANE_GROW(data, capacity, capacity + 1))
+            WANE_TRY(out_of_memory(e, err));
         WANE_TRY(wane_entries_read(e, data + length, capacity - 1 - length, &got, err));
         length += got;
         if (e->limits.whole && length > wane_limit_bytes(*e->limits.whole))

@@ -53,13 +53,8 @@ wane_status wane_name_set_add(wane_name_set *set, const char *path, const char *
         if (order < 0) low = middle + 1;
         else high = middle;
     }
-    if (set->count == set->capacity) {
-        size_t capacity = set->capacity ? set->capacity * 2 : 16;
-        char **grown = wane_realloc(set->names, capacity, sizeof *grown);
-        if (!grown) return wane_fail_memory(err, "read", path);
-        set->names = grown;
-        set->capacity = capacity;
-    }
+    if (!WANE_GROW(set->names, set->capacity, set->count + 1))
+        return wane_fail_memory(err, "read", path);
     char *copy = wane_strdup(name);
     if (!copy) return wane_fail_memory(err, "read", path);
     memmove(set->names + low + 1, set->names + low, (set->count - low) * sizeof *set->names);

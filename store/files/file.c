@@ -102,14 +102,10 @@ static wane_status read_to_end(char **out, size_t *bytes, int fd, size_t guess, 
             wane_free(data);
             return too_large(path, limit, kind, err);
         }
-        if (length < capacity - 1) continue;
-        char *grown = capacity <= SIZE_MAX / 2 ? wane_realloc(data, capacity, 2) : NULL;
-        if (!grown) {
+        if (!WANE_GROW(data, capacity, length + 2)) {
             wane_free(data);
             return wane_fail_memory(err, "read", path);
         }
-        data = grown;
-        capacity *= 2;
     }
     data[length] = '\0';
     *out = data;
@@ -270,15 +266,9 @@ typedef struct name_list {
 static bool names_add(name_list *list, char *name)
 {
     if (!name) return false;
-    if (list->count == list->capacity) {
-        size_t more = list->capacity ? list->capacity * 2 : 16;
-        char **grown = wane_realloc(list->names, more, sizeof *grown);
-        if (!grown) {
-            wane_free(name);
-            return false;
-        }
-        list->names = grown;
-        list->capacity = more;
+    if (!WANE_GROW(list->names, list->capacity, list->count + 1)) {
+        wane_free(name);
+        return false;
     }
     list->names[list->count++] = name;
     return true;

@@ -86,13 +86,8 @@ static bool is(const char *run, size_t bytes, const char *word)
 static wane_status mark(wane_json_scan *scan, const wane_json_mark *one, const char *name,
                         wane_error *err)
 {
-    if (scan->count == scan->room) {
-        size_t room = scan->room ? scan->room * 2 : 8;
-        wane_json_mark *grown = wane_realloc(scan->marks, room, sizeof *grown);
-        if (!grown) return wane_fail_memory(err, "read", name);
-        scan->marks = grown;
-        scan->room = room;
-    }
+    if (!WANE_GROW(scan->marks, scan->room, scan->count + 1))
+        return wane_fail_memory(err, "read", name);
     scan->marks[scan->count++] = *one;
     return WANE_OK;
 }

@@ -20,7 +20,7 @@ typedef struct member {
     char *name;          /* in the archive */
     const char *inside;  /* in the package: what follows `root/`; NULL outside it */
     unsigned char *kept; /* a JSON file, or the head of a tensor file */
-    size_t kept_bytes, bytes;
+    size_t kept_bytes, kept_room, bytes;
 } member;
 
 struct wane_package {
@@ -66,10 +66,8 @@ static wane_status grow_kept(wane_package *p, member *m, size_t count, wane_erro
                          "read: %s: %s: its JSON files and headers take more than %" PRIu64
                          " bytes",
                          p->path, m->name, WANE_PACKAGE_KEPT_BYTES);
-    unsigned char *grown = wane_realloc(m->kept, m->kept_bytes + count + 1, 1);
-    if (!grown) return no_memory(p, err);
+    if (!WANE_GROW(m->kept, m->kept_room, m->kept_bytes + count + 1)) return no_memory(p, err);
     p->kept += count;
-    m->kept = grown;
     return WANE_OK;
 }
 
@@ -108,13 +106,7 @@ static wane_status add_member(wane_package *p, wane_entries *entries, const char
 {
     wane_status st = WANE_OK;
     size_t got = 0;
-    if (p->member_count == p->room) {
-        size_t room = p->room ? p->room * 2 : 16;
-        member *grown = wane_realloc(p->members, room, sizeof *grown);
-        if (!grown) return no_memory(p, err);
-        p->members = grown;
-        p->room = room;
-    }
+    if (!WANE_GROW(p->members, p->room, p->member_count + 1)) return no_memory(p, err);
     member *m = &p->members[p->member_count];
     *m = (member){.name = wane_strdup(name)};
     if (!m->name) return no_memory(p, err);

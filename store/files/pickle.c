@@ -96,13 +96,7 @@ static wane_status push(machine *m, value *item)
 {
     if (!item)
         return m->values > MOST_VALUES ? refuse(m, "more than 8 million values") : no_memory(m);
-    if (m->depth == m->stack_room) {
-        size_t room = m->stack_room ? m->stack_room * 2 : 64;
-        value **grown = wane_realloc(m->stack, room, sizeof *grown);
-        if (!grown) return no_memory(m);
-        m->stack = grown;
-        m->stack_room = room;
-    }
+    if (!WANE_GROW(m->stack, m->stack_room, m->depth + 1)) return no_memory(m);
     m->stack[m->depth++] = item;
     return WANE_OK;
 }
@@ -444,13 +438,9 @@ static wane_status put(machine *m, uint64_t index)
     /* Picklers count up from 0: an index beyond the values made so far is not theirs. */
     if (index > m->values) return refuse(m, "a memo number out of all order");
     if (index >= m->memo_room) {
-        size_t room = m->memo_room ? m->memo_room * 2 : 256;
-        if (room <= index) room = (size_t)index + 1;
-        value **grown = wane_realloc(m->memo, room, sizeof *grown);
-        if (!grown) return no_memory(m);
-        memset(grown + m->memo_room, 0, (room - m->memo_room) * sizeof *grown);
-        m->memo = grown;
-        m->memo_room = room;
+        size_t before = m->memo_room;
+        if (!WANE_GROW(m->memo, m->memo_room, (size_t)index + 1)) return no_memory(m);
+        memset(m->memo + before, 0, (m->memo_room - before) * sizeof *m->memo);
     }
     m->memo[index] = top;
     m->memo_count++;

@@ -93,10 +93,9 @@ static wane_status add_metadata(wane_tensors *tensors, const wane_json *object, 
     if (wane_json_kind_of(object) != WANE_JSON_OBJECT)
         return wane_fail(err, WANE_EFORMAT, "read: %s: __metadata__ is no object", path);
     size_t count = wane_json_size(object), need = 0;
-    if (!wane_size_add(&need, tensors->pairs, count)) return wane_fail_memory(err, "read", path);
-    wane_metadata_pair *grown = wane_realloc(tensors->metadata, need, sizeof *grown);
-    if (!grown) return wane_fail_memory(err, "read", path);
-    tensors->metadata = grown;
+    if (!wane_size_add(&need, tensors->pairs, count) ||
+        !WANE_GROW(tensors->metadata, tensors->pair_room, need))
+        return wane_fail_memory(err, "read", path);
     for (size_t i = 0; i < count; i++) {
         const char *key = NULL;
         const char *value = wane_json_string(wane_json_member(object, i, &key), NULL);
@@ -105,7 +104,7 @@ static wane_status add_metadata(wane_tensors *tensors, const wane_json *object, 
         wane_metadata_pair pair = {wane_arena_strdup(tensors->arena, key),
                                    wane_arena_strdup(tensors->arena, value)};
         if (!pair.key || !pair.value) return wane_fail_memory(err, "read", path);
-        grown[tensors->pairs++] = pair;
+        tensors->metadata[tensors->pairs++] = pair;
     }
     return WANE_OK;
 }

@@ -11,15 +11,8 @@ typedef wane_tensor_entry entry;
 
 wane_status wane_tensors_add(wane_tensors *tensors, const wane_tensor_entry *one, wane_error *err)
 {
-    if (tensors->count == tensors->room) {
-        size_t room = tensors->room ? tensors->room : 32;
-        entry *grown = NULL;
-        if (!tensors->room || wane_size_mul(&room, room, 2))
-            grown = wane_realloc(tensors->entries, room, sizeof *grown);
-        if (!grown) return wane_fail_memory(err, "read", tensors->path);
-        tensors->entries = grown;
-        tensors->room = room;
-    }
+    if (!WANE_GROW(tensors->entries, tensors->room, tensors->count + 1))
+        return wane_fail_memory(err, "read", tensors->path);
     tensors->entries[tensors->count++] = *one;
     return WANE_OK;
 }

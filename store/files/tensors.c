@@ -19,10 +19,9 @@ typedef wane_tensor_entry entry;
 
 static wane_status grow_shards(wane_tensors *tensors, wane_error *err)
 {
-    wane_shard *grown = wane_realloc(tensors->shards, tensors->shard_count + 1, sizeof *grown);
-    if (!grown) return wane_fail_memory(err, "read", tensors->path);
-    tensors->shards = grown;
-    return WANE_OK;
+    return WANE_GROW(tensors->shards, tensors->shard_room, tensors->shard_count + 1)
+               ? WANE_OK
+               : wane_fail_memory(err, "read", tensors->path);
 }
 
 static wane_status read_shard(wane_tensors *tensors, size_t index, wane_error *err)

@@ -39,7 +39,7 @@ struct wane_tensors {
     wane_shard *shards;
     wane_tensor_entry *entries; /* by name once open */
     wane_metadata_pair *metadata;
-    size_t shard_count, count, room, pairs;
+    size_t shard_count, shard_room, count, room, pairs, pair_room;
     bool copied; /* files on disk are read to memory, not mapped */
 };
 

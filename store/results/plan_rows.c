@@ -319,11 +319,7 @@ static wane_status no_run(wane_results *db, const char *text, wane_error *err)
     wane_status st = wane_query_open(
         &query, db, "SELECT DISTINCT name FROM run WHERE superseded = 0", NULL, 0, err);
     while (arena && st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK) {
-        if (count == room) {
-            const char **more = wane_realloc(names, room = 2 * room + 64, sizeof *names);
-            if (!more) break;
-            names = more;
-        }
+        if (!WANE_GROW(names, room, count + 1)) break;
         if (!(names[count] = wane_arena_strdup(arena, wane_query_text(query, 0)))) break;
         count++;
     }

@@ -241,14 +241,7 @@ static const char *human_value(grid *g, const wane_query *query, size_t column)
 static bool grid_add(grid *g, const wane_query *query)
 {
     enum { CELL_BYTES = 32 }; /* beside its text */
-    if (g->rows == g->room) {
-        size_t room = 2 * g->room + 64, cells = 0;
-        if (!wane_size_mul(&cells, room, g->columns)) return false;
-        const char **more = wane_realloc(g->cell, cells, sizeof *more);
-        if (!more) return false;
-        g->cell = more;
-        g->room = room;
-    }
+    if (!wane_grow(&g->cell, &g->room, g->rows + 1, g->columns * sizeof *g->cell)) return false;
     for (size_t i = 0; i < g->columns; i++) {
         const char *value = human_value(g, query, i);
         if (!value) return false;

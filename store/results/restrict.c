@@ -108,14 +108,7 @@ static wane_status select_runs(wane_results *db, int64_t **ids, size_t *count, c
         st = explain(db, where, err);
     if (st != WANE_OK) goto done;
     while ((st = wane_query_next(query, err)) == WANE_OK) {
-        if (*count == room) {
-            int64_t *more = wane_realloc(*ids, room = 2 * room + 64, sizeof **ids);
-            if (!more) {
-                st = wane_fail_memory(err, "read", db->path);
-                goto done;
-            }
-            *ids = more;
-        }
+        if (!WANE_GROW(*ids, room, *count + 1)) WANE_TRY(wane_fail_memory(err, "read", db->path));
         (*ids)[(*count)++] = wane_query_int(query, 0);
     }
     if (st == WANE_DONE) st = WANE_OK;

@@ -71,13 +71,8 @@ static wane_status take(collection *c, const char *text, size_t bytes, wane_erro
         c->filtered_out++;
         return WANE_OK;
     }
-    if (c->count == c->capacity) {
-        size_t capacity = c->capacity ? c->capacity * 2 : 256;
-        wane_document *grown = wane_realloc(c->documents, capacity, sizeof *grown);
-        if (!grown) return wane_fail_memory(err, "open corpus", c->spec->path);
-        c->documents = grown;
-        c->capacity = capacity;
-    }
+    if (!WANE_GROW(c->documents, c->capacity, c->count + 1))
+        return wane_fail_memory(err, "open corpus", c->spec->path);
     const char *copy = wane_arena_strndup(c->arena, text, bytes);
     if (!copy) return wane_fail_memory(err, "open corpus", c->spec->path);
     c->documents[c->count++] = (wane_document){.text = copy, .bytes = bytes, .words = words};

@@ -92,6 +92,9 @@ WANE_MUST_CHECK wane_status wane_corpus_encode(wane_windows *out, const wane_cor
                                                const wane_tokenizer *tokenizer,
                                                const wane_window_rule *rule, wane_error *err);
 void wane_windows_free(wane_windows *windows);
+/* Room for one more window in the lists by window, which all have room for *room; `starts` may hold
+ * one more than there are windows. False when memory is out. For what cuts windows. */
+bool wane_windows_grow(wane_windows *windows, size_t *room);
 
 /* *out = -sum_t p_t ln p_t over the scored tokens, p_t the share of token t among them, in nats per
  * token (plug-in estimate, natural logarithm): the nll of a model that knows their frequencies and

@@ -16,13 +16,8 @@ void wane_csv_free(wane_csv *csv)
 
 static wane_status field_begin(wane_csv *csv, wane_error *err)
 {
-    if (csv->fields == csv->capacity) {
-        size_t capacity = csv->capacity ? csv->capacity * 2 : 16;
-        size_t *grown = wane_realloc(csv->starts, capacity, sizeof *grown);
-        if (!grown) return wane_fail_memory(err, "read", csv->name);
-        csv->starts = grown;
-        csv->capacity = capacity;
-    }
+    if (!WANE_GROW(csv->starts, csv->capacity, csv->fields + 1))
+        return wane_fail_memory(err, "read", csv->name);
     csv->starts[csv->fields++] = csv->cells.length;
     return WANE_OK;
 }

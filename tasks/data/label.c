@@ -16,16 +16,10 @@ static size_t find(const wane_label_set *set, const char *value)
 
 static wane_status add(wane_label_set *set, const char *value, wane_error *err)
 {
-    if (set->count == set->capacity) {
-        size_t capacity = set->capacity ? set->capacity * 2 : 16;
-        wane_label *labels = wane_realloc(set->labels, capacity, sizeof *labels);
-        if (!labels) return wane_fail_memory(err, "read", "labels");
-        set->labels = labels;
-        const char **names = wane_realloc(set->names, capacity, sizeof *names);
-        if (!names) return wane_fail_memory(err, "read", "labels");
-        set->names = names;
-        set->capacity = capacity;
-    }
+    size_t room = set->capacity;
+    if (!WANE_GROW(set->labels, room, set->count + 1) ||
+        !WANE_GROW(set->names, set->capacity, set->count + 1))
+        return wane_fail_memory(err, "read", "labels");
     const char *copy = wane_arena_strdup(set->arena, value);
     if (!copy) return wane_fail_memory(err, "read", "labels");
     set->labels[set->count] = (wane_label){.value = copy};

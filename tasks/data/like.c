@@ -168,13 +168,8 @@ static void reading_free(reading *r)
 
 static wane_status new_document(wane_text **out, reading *r, wane_error *err)
 {
-    if (r->count == r->room) {
-        size_t room = 2 * r->room + 16;
-        wane_text *more = wane_realloc(r->documents, room, sizeof *more);
-        if (!more) return wane_fail_memory(err, "like", "documents");
-        r->documents = more;
-        r->room = room;
-    }
+    if (!WANE_GROW(r->documents, r->room, r->count + 1))
+        return wane_fail_memory(err, "like", "documents");
     r->documents[r->count] = (wane_text){0};
     *out = &r->documents[r->count++];
     return WANE_OK;
@@ -263,33 +258,15 @@ typedef struct cutting {
     wane_tokens ids;
 } cutting;
 
-static bool grow(size_t **list, size_t count)
-{
-    size_t *more = wane_realloc(*list, count, sizeof *more);
-    if (more) *list = more;
-    return more != NULL;
-}
-
-static wane_status make_room(cutting *c, wane_error *err)
-{
-    wane_windows *w = &c->w;
-    size_t room = 2 * c->room + 64;
-    if (w->windows < c->room) return WANE_OK;
-    if (!grow(&w->starts, room + 1) || !grow(&w->first, room) || !grow(&w->document, room) ||
-        !grow(&w->position, room))
-        return wane_fail_memory(err, "like", "windows");
-    if (c->room == 0) w->starts[0] = 0;
-    c->room = room;
-    return WANE_OK;
-}
-
 /* `count` ids from `position` of the document on, behind `lead` where there is one. */
 static wane_status add_window(cutting *c, size_t document, const int32_t *lead, const int32_t *text,
                               size_t position, size_t count, size_t first, wane_error *err)
 {
     wane_windows *w = &c->w;
-    wane_status st = make_room(c, err);
-    if (st == WANE_OK && lead) st = wane_tokens_append(&c->ids, lead, 1, err);
+    if (!wane_windows_grow(w, &c->room)) return wane_fail_memory(err, "like", "windows");
+    wane_status st = WANE_OK;
+    if (w->windows == 0) w->starts[0] = 0;
+    if (lead) st = wane_tokens_append(&c->ids, lead, 1, err);
     if (st == WANE_OK) st = wane_tokens_append(&c->ids, text + position, count, err);
     if (st != WANE_OK) return st;
     w->starts[w->windows + 1] = c->ids.count;

@@ -291,13 +291,8 @@ done:
 
 static wane_status push(wane_rows *rows, const wane_drawn_row *row, wane_error *err)
 {
-    if (rows->count == rows->capacity) {
-        size_t capacity = rows->capacity ? rows->capacity * 2 : 256;
-        wane_drawn_row *grown = wane_realloc(rows->row, capacity, sizeof *grown);
-        if (!grown) return wane_fail_memory(err, "read", "rows");
-        rows->row = grown;
-        rows->capacity = capacity;
-    }
+    if (!WANE_GROW(rows->row, rows->capacity, rows->count + 1))
+        return wane_fail_memory(err, "read", "rows");
     rows->row[rows->count++] = *row;
     return WANE_OK;
 }

@@ -19,6 +19,18 @@ void wane_windows_free(wane_windows *windows)
     *windows = (wane_windows){0};
 }
 
+bool wane_windows_grow(wane_windows *windows, size_t *room)
+{
+    size_t **lists[] = {&windows->starts, &windows->first, &windows->document, &windows->position};
+    size_t grown = *room;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        grown = *room;
+        if (!WANE_GROW(*lists[i], grown, windows->windows + 2)) return false;
+    }
+    *room = grown;
+    return true;
+}
+
 typedef struct cutting {
     wane_windows made;
     wane_tokens ids;
@@ -26,20 +38,6 @@ typedef struct cutting {
     size_t window, stride;
     int32_t unknown;
 } cutting;
-
-static wane_status grow(cutting *c, wane_error *err)
-{
-    if (c->made.windows < c->capacity) return WANE_OK;
-    size_t capacity = c->capacity ? c->capacity * 2 : 256;
-    size_t **lists[] = {&c->made.starts, &c->made.first, &c->made.document, &c->made.position};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        size_t *grown = wane_realloc(*lists[i], capacity + 1, sizeof *grown);
-        if (!grown) return wane_fail_memory(err, "encode corpus", "windows");
-        *lists[i] = grown;
-    }
-    c->capacity = capacity;
-    return WANE_OK;
-}
 
 /* The windows of one document's ids s[0..m). */
 static wane_status cut_document(cutting *c, const int32_t *s, size_t m, size_t document,
@@ -49,7 +47,8 @@ static wane_status cut_document(cutting *c, const int32_t *s, size_t m, size_t d
     size_t scored = 1; /* the next token to score */
     for (size_t from = 0; scored < m; from += c->stride) {
         size_t end = m - from < c->window ? m : from + c->window;
-        WANE_TRY(grow(c, err));
+        if (!wane_windows_grow(&c->made, &c->capacity))
+            WANE_TRY(wane_fail_memory(err, "encode corpus", "windows"));
         size_t w = c->made.windows;
         c->made.starts[w] = c->ids.count;
         c->made.first[w] = scored - from;

@@ -17,14 +17,8 @@ struct wane_byte_node {
 static wane_status tree_node(int32_t *out, wane_byte_tree *tree, unsigned char byte,
                              wane_error *err)
 {
-    if (tree->count == tree->capacity) {
-        size_t capacity = tree->capacity * 2 + 64;
-        struct wane_byte_node *nodes =
-            capacity < INT32_MAX ? wane_realloc(tree->nodes, capacity, sizeof *nodes) : NULL;
-        if (!nodes) return wane_fail_memory(err, "tokenizer", "added tokens");
-        tree->nodes = nodes;
-        tree->capacity = capacity;
-    }
+    if (tree->count >= INT32_MAX || !WANE_GROW(tree->nodes, tree->capacity, tree->count + 1))
+        return wane_fail_memory(err, "tokenizer", "added tokens");
     tree->nodes[tree->count] = (struct wane_byte_node){-1, -1, -1, byte};
     *out = (int32_t)tree->count++;
     return WANE_OK;

@@ -177,19 +177,9 @@ void wane_bpe_scratch_free(wane_bpe_scratch *scratch)
 
 static wane_status reserve(wane_bpe_scratch *scratch, size_t symbols, wane_error *err)
 {
-    if (symbols > scratch->symbol_capacity) {
-        size_t capacity = symbols + symbols / 2 + 64;
-        struct wane_symbol *more = wane_realloc(scratch->symbols, capacity, sizeof *more);
-        if (!more) return wane_fail_memory(err, "tokenizer", "word");
-        scratch->symbols = more;
-        scratch->symbol_capacity = capacity;
-        uint64_t *heap = wane_realloc(scratch->heap, capacity * 3, sizeof *heap);
-        if (!heap) {
-            scratch->symbol_capacity = 0;
-            return wane_fail_memory(err, "tokenizer", "word");
-        }
-        scratch->heap = heap;
-    }
+    if (!WANE_GROW(scratch->symbols, scratch->symbol_capacity, symbols) ||
+        !WANE_GROW(scratch->heap, scratch->heap_capacity, 3 * symbols))
+        return wane_fail_memory(err, "tokenizer", "word");
     return WANE_OK;
 }
 

@@ -113,13 +113,8 @@ void wane_decoder_free(wane_decoder *decoder)
 wane_status wane_strings_end(wane_strings *strings, wane_error *err)
 {
     if (strings->text.failed) return wane_fail_memory(err, "tokenizer", "decoding");
-    if (strings->count == strings->capacity) {
-        size_t capacity = strings->capacity * 2 + 64;
-        size_t *ends = wane_realloc(strings->ends, capacity, sizeof *ends);
-        if (!ends) return wane_fail_memory(err, "tokenizer", "decoding");
-        strings->ends = ends;
-        strings->capacity = capacity;
-    }
+    if (!WANE_GROW(strings->ends, strings->capacity, strings->count + 1))
+        return wane_fail_memory(err, "tokenizer", "decoding");
     strings->ends[strings->count++] = strings->text.length;
     return WANE_OK;
 }

@@ -95,13 +95,8 @@ static wane_status put_name(reading *r, const char *key, const wane_json *value,
     if (!found) {
         wane_part part = part_of(r, source, key);
         if (r->count == MOST_NAMES) return wane_part_fail(&part, err, "is one name too many");
-        if (r->count == r->capacity) {
-            size_t capacity = r->capacity * 2 + 16;
-            name *names = wane_realloc(r->names, capacity, sizeof *names);
-            if (!names) return wane_fail_memory(err, "tokenizer", r->paths[source]);
-            r->names = names;
-            r->capacity = capacity;
-        }
+        if (!WANE_GROW(r->names, r->capacity, r->count + 1))
+            return wane_fail_memory(err, "tokenizer", r->paths[source]);
         found = r->names + r->count++;
     }
     *found = (name){key, value, source};
@@ -229,13 +224,9 @@ done:
 
 static wane_status room_for_one(reading *r, wane_error *err)
 {
-    if (r->out->count < r->room) return WANE_OK;
-    size_t room = r->room * 2 + 32;
-    wane_extra_token *tokens = wane_realloc(r->out->tokens, room, sizeof *tokens);
-    if (!tokens) return wane_fail_memory(err, "tokenizer", r->paths[CONFIG]);
-    r->out->tokens = tokens;
-    r->room = room;
-    return WANE_OK;
+    return WANE_GROW(r->out->tokens, r->room, r->out->count + 1)
+               ? WANE_OK
+               : wane_fail_memory(err, "tokenizer", r->paths[CONFIG]);
 }
 
 /* A token that is written as a text or as an object. Empty texts are no tokens. */

@@ -124,13 +124,8 @@ static wane_status flatten(flat *list, const wane_json *component, const char *k
             WANE_TRY(flatten(list, wane_json_at(members, i), key, depth + 1, part, err));
         return WANE_OK;
     }
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity * 2 + 4;
-        const wane_json **items = wane_realloc(list->items, capacity, sizeof *items);
-        if (!items) return wane_fail_memory(err, "tokenizer", part->file);
-        list->items = items;
-        list->capacity = capacity;
-    }
+    if (!WANE_GROW(list->items, list->capacity, list->count + 1))
+        return wane_fail_memory(err, "tokenizer", part->file);
     list->items[list->count++] = component;
 done:
     return st;

@@ -23,13 +23,8 @@ void wane_pieces_free(wane_pieces *pieces)
 wane_status wane_pieces_emit(wane_pieces *pieces, wane_piece piece, wane_error *err)
 {
     if (!piece.bytes && piece.id < 0) return WANE_OK;
-    if (pieces->next_count == pieces->next_capacity) {
-        size_t capacity = pieces->next_capacity * 2 + 16;
-        wane_piece *next = wane_realloc(pieces->next, capacity, sizeof *next);
-        if (!next) return wane_fail_memory(err, "tokenizer", "pieces");
-        pieces->next = next;
-        pieces->next_capacity = capacity;
-    }
+    if (!WANE_GROW(pieces->next, pieces->next_capacity, pieces->next_count + 1))
+        return wane_fail_memory(err, "tokenizer", "pieces");
     pieces->next[pieces->next_count++] = piece;
     return WANE_OK;
 }

@@ -75,28 +75,6 @@ void wane_utf8_repair(wane_text *out, const char *bytes, size_t count)
     wane_text_append(out, bytes + start, count - start);
 }
 
-char *wane_text_room(wane_text *out, size_t count)
-{
-    size_t need = 0;
-    if (out->failed || !wane_size_add(&need, out->length, count) ||
-        !wane_size_add(&need, need, 1)) {
-        out->failed = true;
-        return NULL;
-    }
-    if (need > out->capacity) {
-        size_t capacity = out->capacity < 64 ? 64 : out->capacity;
-        while (capacity < need) capacity = capacity > SIZE_MAX / 2 ? need : capacity * 2;
-        char *data = wane_realloc(out->data, capacity, 1);
-        if (!data) {
-            out->failed = true;
-            return NULL;
-        }
-        out->data = data;
-        out->capacity = capacity;
-    }
-    return out->data + out->length;
-}
-
 static void put_code(wane_text *out, uint32_t code)
 {
     char *room = wane_text_room(out, 4);
@@ -161,14 +139,9 @@ wane_status wane_unicode_normalize(wane_text *out, const char *text, size_t byte
     utf8proc_int32_t *codes = NULL;
     size_t count = 0, capacity = 0;
     for (size_t at = 0; at < bytes; at += wane_utf8_size((unsigned char)text[at])) {
-        if (capacity - count < LONGEST) {
-            capacity = capacity * 2 + bytes + LONGEST;
-            utf8proc_int32_t *more = wane_realloc(codes, capacity, sizeof *codes);
-            if (!more) {
-                st = wane_fail_memory(err, "tokenizer", "normalisation");
-                goto done;
-            }
-            codes = more;
+        if (!WANE_GROW(codes, capacity, count + LONGEST)) {
+            st = wane_fail_memory(err, "tokenizer", "normalisation");
+            goto done;
         }
         int boundary = 0;
         utf8proc_int32_t code = (utf8proc_int32_t)wane_utf8_decode(text + at);

@@ -46,11 +46,6 @@ uint32_t wane_unicode_stand_in(uint32_t code);
 /* Appends `bytes` with each maximal part that is no UTF-8 as one U+FFFD. */
 void wane_utf8_repair(wane_text *out, const char *bytes, size_t count);
 
-/* Room for `count` more bytes behind out->length; NULL (and out->failed) when memory is out. The
- * caller writes there and then adds to out->length; data stays NUL-terminated only after the next
- * append. */
-char *wane_text_room(wane_text *out, size_t count);
-
 typedef enum wane_form { WANE_NFC, WANE_NFD, WANE_NFKC, WANE_NFKD } wane_form;
 
 /* Appends the normalisation form of `text`. Linear in its length, whatever it holds. */

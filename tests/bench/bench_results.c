@@ -96,14 +96,14 @@ int main(int argc, char **argv)
                                 .watched = 0,
                                 .corpora = 2,
                                 .matrices = 16,
-                                .top = 32};
+                                .top = 32,
+                                .experiment = "bench"};
     static sample s;
     wane_error err = {0};
     wane_results *db = NULL;
     double start = wane_clock_wall();
     if (!there) {
-        must(wane_results_open(&db, path, WANE_RESULTS_CREATE, &err), &err);
-        sample_plan(db, &s, &shape, "bench");
+        db = sample_open(&s, path, &shape);
         double planned = wane_clock_wall();
         sample_fill(db, &s);
         double filled = wane_clock_wall();

@@ -225,8 +225,8 @@ size_t databases_equal(const char *first, const char *second)
     wane_error err;
     wane_results *db[2] = {NULL, NULL};
     size_t rows = 0;
-    CHECK_OK(wane_results_open(&db[0], first, WANE_RESULTS_READ, &err));
-    CHECK_OK(wane_results_open(&db[1], second, WANE_RESULTS_READ, &err));
+    db[0] = open_results(first, WANE_RESULTS_READ);
+    db[1] = open_results(second, WANE_RESULTS_READ);
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
         char sql[64];
         wane_query *query[2] = {NULL, NULL};

@@ -108,6 +108,14 @@ void copy_file(const char *from, const char *to)
     free(bytes);
 }
 
+wane_results *open_results(const char *path, wane_results_mode mode)
+{
+    wane_error err = {0};
+    wane_results *db = NULL;
+    CHECK_OK(wane_results_open(&db, path, mode, &err));
+    return db;
+}
+
 int64_t query_integer(wane_results *db, const char *sql)
 {
     wane_error err = {0};
@@ -121,9 +129,7 @@ int64_t query_integer(wane_results *db, const char *sql)
 
 int64_t query_integer_at(const char *path, const char *sql)
 {
-    wane_error err = {0};
-    wane_results *db = NULL;
-    CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(path, WANE_RESULTS_READ);
     int64_t value = query_integer(db, sql);
     wane_results_close(db);
     return value;
@@ -132,9 +138,8 @@ int64_t query_integer_at(const char *path, const char *sql)
 double query_number_at(const char *path, const char *sql)
 {
     wane_error err = {0};
-    wane_results *db = NULL;
     wane_query *query = NULL;
-    CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(path, WANE_RESULTS_READ);
     CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
     CHECK_OK(wane_query_next(query, &err));
     double value = wane_query_double(query, 0);

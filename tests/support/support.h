@@ -49,6 +49,9 @@ void write_file(const char *path, const void *bytes, size_t count);
 char *read_file(const char *path, size_t *count); /* NUL-terminated; free() it */
 void copy_file(const char *from, const char *to);
 
+/* The database at `path`; the test fails when it does not open. */
+wane_results *open_results(const char *path, wane_results_mode mode);
+
 /* The first column of the first row as a whole number; the test fails when there is none. */
 int64_t query_integer(wane_results *db, const char *sql);
 /* The same of the database at `path`, opened for reading. */

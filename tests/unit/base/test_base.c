@@ -269,6 +269,45 @@ static void arena_and_overflow(void **state)
     wane_free(one);
 }
 
+static void an_array_grows(void **state)
+{
+    (void)state;
+    int *list = NULL;
+    size_t room = 0, moves = 0;
+    for (int i = 0; i < 1000; i++) {
+        size_t before = room;
+        assert_true(WANE_GROW(list, room, (size_t)i + 1));
+        assert_true(room > (size_t)i);
+        moves += room != before;
+        list[i] = i;
+    }
+    for (int i = 0; i < 1000; i++) assert_int_equal(list[i], i);
+    assert_int_equal(room, 1024);
+    assert_int_equal(moves, 7); /* 16, 32, ... 1024 */
+    assert_true(WANE_GROW(list, room, 5000));
+    assert_int_equal(room, 5000); /* asked for more than the double */
+    int *same = list;
+    assert_true(WANE_GROW(list, room, 5000));
+    assert_false(WANE_GROW(list, room, SIZE_MAX / 2)); /* more bytes than there are */
+    wane_memory_fail_after(0);
+    assert_false(WANE_GROW(list, room, 5001));
+    wane_memory_fail_after(-1);
+    assert_ptr_equal(list, same);
+    assert_int_equal(room, 5000);
+    assert_int_equal(list[999], 999);
+    wane_free(list);
+    /* Two that grow together have the same room. */
+    char *first = NULL;
+    double *second = NULL;
+    size_t a = 0, b = 0;
+    for (size_t need = 1; need < 100000; need = need * 3 + 1) {
+        assert_true(WANE_GROW(first, a, need) && WANE_GROW(second, b, need));
+        assert_int_equal(a, b);
+    }
+    wane_free(first);
+    wane_free(second);
+}
+
 typedef struct counts {
     int hits[1000];
 } counts;
@@ -341,6 +380,7 @@ int main(void)
         cmocka_unit_test(sha256_known_answer),
         cmocka_unit_test(no_text_is_a_field_too),
         cmocka_unit_test(arena_and_overflow),
+        cmocka_unit_test(an_array_grows),
         cmocka_unit_test(pool_runs_every_tile_once),
         cmocka_unit_test(gemm_is_right_and_stable),
         cmocka_unit_test(controls_are_made_visible),

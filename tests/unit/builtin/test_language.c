@@ -74,11 +74,7 @@ static survey enumerate(const wane_derivation *start, const char *rule)
         d.context = &s;
         wane_text_clear(&text);
         CHECK_OK(wane_grammar_expand(&d, rule, &text, &err));
-        if (count == capacity) {
-            capacity = capacity ? 2 * capacity : 1024;
-            all = realloc(all, capacity * sizeof *all);
-            assert_non_null(all);
-        }
+        assert_true(WANE_GROW(all, capacity, count + 1));
         /* One full stop, at the end: a document falls apart into its sentences in one way. */
         assert_ptr_equal(strchr(text.data, '.'), text.data + text.length - 1);
         all[count++] = (outcome){strdup(text.data), d.log_probability, d.tokens};
@@ -97,7 +93,7 @@ static survey enumerate(const wane_derivation *start, const char *rule)
         i = same;
     }
     for (size_t i = 0; i < count; i++) free(all[i].text);
-    free(all);
+    wane_free(all);
     wane_text_free(&text);
     return found;
 }

@@ -201,13 +201,12 @@ static void means_over_runs(void **state)
 {
     (void)state;
     wane_error err;
-    wane_results *db = NULL;
     wane_query *query = NULL;
     size_t rows = 0, undefined = 0;
     enum { METHOD = 1, CHOICE, ARM, LAMBDA, RUNS, DEFINED, MATCHED, MATRICES, NLL, NLL_SD };
     enum { REASON = 21 };
     const wane_assignment arms = {"arms", "intruders, neighbour,shrink,rescale"};
-    CHECK_OK(wane_results_open(&db, scratch_path("small.db"), WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(scratch_path("small.db"), WANE_RESULTS_READ);
     CHECK_OK(wane_named_query_open(&query, db, "interventions_by_method", &arms, 1, &err));
     assert_int_equal(wane_query_columns(query), REASON + 6);
     assert_string_equal(wane_query_name(query, NLL_SD), "nll_change_sd");

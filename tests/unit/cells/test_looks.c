@@ -242,9 +242,7 @@ static void looking_changes_nothing_and_comes_too_late(void **state)
     *track = '\0';
     assert_int_equal(run_to(text, "blind.db"), 0);
     free(text);
-    wane_error err;
-    wane_results *db = NULL;
-    CHECK_OK(wane_results_open(&db, scratch_path("small.db"), WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(scratch_path("small.db"), WANE_RESULTS_READ);
     wane_results_close(db);
     static const char *const sums[] = {"SELECT total(loss * (step + 1)) FROM step",
                                        "SELECT total(nll) FROM likelihood WHERE step = -1",
@@ -297,9 +295,8 @@ static void every_name_is_explained(void **state)
         "effective_rank, stable_rank, top_share, rho_10, rounding_floor, top_energy FROM spectrum "
         "LIMIT 0"};
     wane_error err;
-    wane_results *db = NULL;
     size_t count = 0, unknown = 0;
-    CHECK_OK(wane_results_open(&db, scratch_path("small.db"), WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(scratch_path("small.db"), WANE_RESULTS_READ);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         wane_query *query = NULL;
         CHECK_OK(wane_query_open(&query, db, names[i], NULL, 0, &err));

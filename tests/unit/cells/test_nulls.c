@@ -106,8 +106,7 @@ static void the_cells_of_each_stage(void **state)
 static void open_update(wane_update *out, char key[65], const char *method, int position)
 {
     char sql[400], path[700];
-    wane_results *db = NULL;
-    CHECK_OK(wane_results_open(&db, scratch_path("small.db"), WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(scratch_path("small.db"), WANE_RESULTS_READ);
     (void)snprintf(sql, sizeof sql,
                    "SELECT a.path, g.key FROM run r JOIN run_stage p ON p.run = r.id JOIN stage g "
                    "ON g.id = p.stage JOIN artifact a ON a.stage = g.id WHERE r.method = '%s' AND "
@@ -125,8 +124,7 @@ static void open_update(wane_update *out, char key[65], const char *method, int 
 static double stored(const char *method, int position, const char *name)
 {
     char sql[400];
-    wane_results *db = NULL;
-    CHECK_OK(wane_results_open(&db, scratch_path("small.db"), WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(scratch_path("small.db"), WANE_RESULTS_READ);
     (void)snprintf(sql, sizeof sql,
                    "SELECT \"%s\" FROM stage_summary WHERE method = '%s' AND position = %d", name,
                    method, position);
@@ -181,8 +179,7 @@ static void draws_are(wane_null kind, const char *key, wane_null_tally want[2][W
 {
     char sql[600];
     wane_query *query = NULL;
-    wane_results *db = NULL;
-    CHECK_OK(wane_results_open(&db, scratch_path("small.db"), WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(scratch_path("small.db"), WANE_RESULTS_READ);
     (void)snprintf(sql, sizeof sql,
                    "SELECT n.intruders, n.unresolved, n.existing, json_extract(n.below, '$[15]') "
                    "FROM null_draw n JOIN stage g ON g.id = n.stage WHERE g.key = '%s' AND "
@@ -267,10 +264,9 @@ static void draws_and_onset_are_those_of_the_weights(void **state)
 static void every_number_is_explained(void **state)
 {
     (void)state;
-    wane_results *db = NULL;
     wane_query *query = NULL;
     size_t names = 0;
-    CHECK_OK(wane_results_open(&db, scratch_path("small.db"), WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(scratch_path("small.db"), WANE_RESULTS_READ);
     CHECK_OK(wane_query_open(&query, db, "SELECT DISTINCT name FROM measured", NULL, 0, &err));
     for (; wane_query_next(query, &err) == WANE_OK; names++)
         assert_non_null(wane_term_find(wane_query_text(query, 0), NULL));

@@ -70,7 +70,7 @@ static void three_tasks(void **state)
                                    scratch_folder(), NULL, 0, &err));
     CHECK_OK(wane_inputs_open(&inputs, x, scratch_path("builtin"), work.pool, &silent, &err));
     CHECK_OK(wane_plan_make(&plan, inputs, &err));
-    CHECK_OK(wane_results_open(&work.db, scratch_path("x.db"), WANE_RESULTS_CREATE, &err));
+    work.db = open_results(scratch_path("x.db"), WANE_RESULTS_CREATE);
     CHECK_OK(wane_plan_store(plan, work.db, &err));
     work.plan = plan;
     work.inputs = inputs;

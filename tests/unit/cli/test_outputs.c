@@ -66,8 +66,7 @@ static int prepare(void **state)
     write_file(scratch_path("task/train.jsonl"), rows, sizeof rows - 1);
     write_file(scratch_path("task/test.jsonl"), rows, sizeof rows - 1);
     (void)snprintf(other, sizeof other, "%s", scratch_path("kept.db"));
-    wane_results *db = NULL;
-    CHECK_OK(wane_results_open(&db, other, WANE_RESULTS_CREATE, &err));
+    wane_results *db = open_results(other, WANE_RESULTS_CREATE);
     wane_results_close(db);
     return 0;
 }

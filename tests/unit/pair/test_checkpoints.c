@@ -240,8 +240,7 @@ static void a_database_gathers(void **state)
                                  "SELECT count(*) FROM matrix WHERE layer = 0 AND module = 'c_fc' "
                                  "AND rows = 96 AND cols = 24") == 1);
     wane_error err;
-    wane_results *db = NULL;
-    CHECK_OK(wane_results_open(&db, scratch_path("all.db"), WANE_RESULTS_WRITE, &err));
+    wane_results *db = open_results(scratch_path("all.db"), WANE_RESULTS_WRITE);
     CHECK_OK(wane_results_check(db, &err));
     wane_results_close(db);
 }

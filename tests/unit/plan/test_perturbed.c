@@ -92,8 +92,8 @@ static void they_stand_beside_what_is_there(void **state)
         "r.id "
         "JOIN stage g ON g.id = p.stage JOIN spectrum_total t ON t.stage = g.id AND t.step = -1 "
         "AND t.against = 'base' WHERE r.bound IS NULL ORDER BY r.name, p.position";
-    CHECK_OK(wane_results_open(&plain, path_of("plain.db"), WANE_RESULTS_READ, &err));
-    CHECK_OK(wane_results_open(&with, path_of("again.db"), WANE_RESULTS_READ, &err));
+    plain = open_results(path_of("plain.db"), WANE_RESULTS_READ);
+    with = open_results(path_of("again.db"), WANE_RESULTS_READ);
     CHECK_OK(wane_query_open(&one, plain, keys, NULL, 0, &err));
     CHECK_OK(wane_query_open(&other, with, keys, NULL, 0, &err));
     size_t rows = 0;
@@ -174,9 +174,8 @@ static void the_noise_is_the_deviation_of_the_counts(void **state)
 {
     (void)state;
     wane_error err;
-    wane_results *db = NULL;
     wane_query *noise = NULL, *counts = NULL;
-    CHECK_OK(wane_results_open(&db, path_of("again.db"), WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(path_of("again.db"), WANE_RESULTS_READ);
     CHECK_OK(wane_query_open(&noise, db,
                              "SELECT method, n, mean, count_noise, again, intruders FROM "
                              "count_noise ORDER BY method",

@@ -168,12 +168,11 @@ static int make(void **state)
         "(1, 1, 'pretraining', 1); INSERT INTO stage (id, key, model, kind, status) VALUES "
         "(1, 'base', 1, 'base', 'done'); INSERT INTO likelihood (stage, step, corpus, nll) VALUES "
         "(1, -1, 1, 1.5);";
-    wane_error err;
     wane_text sql = {0};
     sqlite3 *handle = NULL;
     char *why = NULL;
     if (scratch_make(state) != 0) return -1;
-    CHECK_OK(wane_results_open(&db, scratch_path("c.db"), WANE_RESULTS_CREATE, &err));
+    db = open_results(scratch_path("c.db"), WANE_RESULTS_CREATE);
     wane_results_close(db);
     wane_text_printf(&sql, "BEGIN;%s", plan);
     for (int run = 0; run < RUNS; run++) {
@@ -195,7 +194,7 @@ static int make(void **state)
     assert_null(why);
     (void)sqlite3_close(handle);
     wane_text_free(&sql);
-    CHECK_OK(wane_results_open(&db, scratch_path("c.db"), WANE_RESULTS_READ, &err));
+    db = open_results(scratch_path("c.db"), WANE_RESULTS_READ);
     return 0;
 }
 

@@ -14,24 +14,23 @@
 
 #define ENDLESS "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
 
-static const sample_shape shape = {
-    .methods = 7, .orders = 2, .seeds = 2, .tasks = 3, .corpora = 1, .matrices = 2, .top = 12};
+static const sample_shape shape = {.methods = 7,
+                                   .orders = 2,
+                                   .seeds = 2,
+                                   .tasks = 3,
+                                   .corpora = 1,
+                                   .matrices = 2,
+                                   .top = 12,
+                                   .experiment = "one"};
 
 static char database[512];
 
 static int prepare(void **state)
 {
-    wane_error err = {0};
-    wane_results *db = NULL;
     static sample s;
     if (scratch_make(state) != 0) return -1;
     (void)snprintf(database, sizeof database, "%s", scratch_path("l.db"));
-    wane_status st = wane_results_open(&db, database, WANE_RESULTS_CREATE, &err);
-    if (st != WANE_OK) return -1;
-    sample_plan(db, &s, &shape, "one");
-    sample_fill(db, &s);
-    free(s.stage);
-    wane_results_close(db);
+    sample_close(sample_filled(&s, database, &shape), &s);
     return 0;
 }
 

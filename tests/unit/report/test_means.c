@@ -25,8 +25,7 @@ static wane_text out;
 static int open_sample(void **state)
 {
     if (scratch_make(state) != 0) return -1;
-    db = sample_open(&s, scratch_path("m.db"), &shape);
-    sample_fill(db, &s);
+    db = sample_filled(&s, scratch_path("m.db"), &shape);
     return 0;
 }
 
@@ -236,7 +235,7 @@ static void limited_runs_are_not_compared(void **state)
     c = (wane_comparing){0};
     CHECK_FAILS(wane_comparing_run(&c, db, &question, &err), WANE_EINVAL, "pair");
     wane_comparing_free(&c);
-    free(other.stage);
+    sample_close(NULL, &other);
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, open_sample, close_sample)

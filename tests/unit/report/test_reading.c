@@ -44,10 +44,9 @@ static int unmake(void **state)
 static size_t points(double *x, double *y, const char *sql)
 {
     wane_error err;
-    wane_results *db = NULL;
     wane_query *query = NULL;
     size_t count = 0;
-    CHECK_OK(wane_results_open(&db, scratch_path("x.db"), WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(scratch_path("x.db"), WANE_RESULTS_READ);
     CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
     while (wane_query_next(query, &err) == WANE_OK) {
         assert_true(count < 64);
@@ -162,10 +161,9 @@ static void counts_are_those_of_the_directions(void **state)
     enum { EPSILONS = 19, KS = 32 };
     double cosine[4096], place[4096], by_epsilon[EPSILONS] = {0}, by_k[KS] = {0};
     wane_error err;
-    wane_results *db = NULL;
     wane_query *query = NULL;
     size_t count = 0;
-    CHECK_OK(wane_results_open(&db, scratch_path("x.db"), WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(scratch_path("x.db"), WANE_RESULTS_READ);
     CHECK_OK(wane_query_open(&query, db,
                              "SELECT d.max_cosine, d.position FROM run r JOIN run_stage p "
                              "ON p.run = r.id AND p.position = 2 JOIN direction d "
@@ -223,12 +221,11 @@ static void the_rest_reads_it_too(void **state)
 static size_t put_sizes(double *stage, double *norm)
 {
     wane_error err;
-    wane_results *db = NULL;
     wane_query *query = NULL;
     char corpus[256] = "";
     size_t n =
         points(stage, norm, "SELECT stage, delta_frobenius FROM spectrum_total WHERE step = -1");
-    CHECK_OK(wane_results_open(&db, scratch_path("x.db"), WANE_RESULTS_WRITE, &err));
+    wane_results *db = open_results(scratch_path("x.db"), WANE_RESULTS_WRITE);
     CHECK_OK(wane_query_open(&query, db, "SELECT key FROM corpus", NULL, 0, &err));
     CHECK_OK(wane_query_next(query, &err));
     (void)snprintf(corpus, sizeof corpus, "%s", wane_query_text(query, 0));

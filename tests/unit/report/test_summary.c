@@ -45,8 +45,7 @@ static void means_are_over_runs_that_are_done(void **state)
     (void)state;
     sample s = {0};
     wane_text out = {0};
-    wane_results *db = sample_open(&s, scratch_path("s.db"), &shape);
-    sample_fill(db, &s);
+    wane_results *db = sample_filled(&s, scratch_path("s.db"), &shape);
     page(&out, db);
     assert_non_null(strstr(out.data, mean_score(0, 3)));
     assert_null(strstr(out.data, "not done)"));
@@ -96,8 +95,7 @@ static void a_null_has_the_weights_of_its_count(void **state)
     sample_shape two = shape;
     two.orders = 2;
     two.seeds = 2;
-    wane_results *db = sample_open(&s, scratch_path("w.db"), &two);
-    sample_fill(db, &s);
+    wane_results *db = sample_filled(&s, scratch_path("w.db"), &two);
     set_status(db, &s, 3, WANE_RUN_DIVERGED);
     weigh(
         scratch_path("w.db"),
@@ -123,8 +121,7 @@ static void no_method_is_rounded_away(void **state)
     wane_text out = {0};
     wane_curves *curves = NULL;
     wane_query *query = NULL;
-    wane_results *db = sample_open(&s, scratch_path("c.db"), &shape);
-    sample_fill(db, &s);
+    wane_results *db = sample_filled(&s, scratch_path("c.db"), &shape);
     weigh(scratch_path("c.db"),
           "UPDATE likelihood SET nll = 1e6 WHERE stage IN (SELECT p.stage FROM run_stage p JOIN "
           "run r ON r.id = p.run WHERE p.position > 0 AND r.method = 'lora-r1')");

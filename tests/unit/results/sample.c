@@ -423,7 +423,14 @@ wane_results *sample_open(sample *out, const char *path, const sample_shape *sha
     wane_error err = {0};
     wane_results *db = NULL;
     MUST(wane_results_open(&db, path, WANE_RESULTS_CREATE, &err));
-    sample_plan(db, out, shape, "e");
+    sample_plan(db, out, shape, shape->experiment ? shape->experiment : "e");
+    return db;
+}
+
+wane_results *sample_filled(sample *out, const char *path, const sample_shape *shape)
+{
+    wane_results *db = sample_open(out, path, shape);
+    sample_fill(db, out);
     return db;
 }
 

@@ -15,6 +15,7 @@ enum { SAMPLE_MOST = 64, SAMPLE_RUNS = 4096 };
  * pretraining. */
 typedef struct sample_shape {
     int methods, orders, seeds, tasks, watched, corpora, matrices, top;
+    const char *experiment; /* its name; NULL: "e" */
 } sample_shape;
 
 typedef struct sample {
@@ -37,10 +38,12 @@ double sample_sigma(int run, int position, int matrix, int direction);
 double sample_cosine(int run, int position, int matrix, int direction, int side);
 
 /* Each ends the program with the error's line when something fails. */
-void sample_plan(wane_results *db, sample *out, const sample_shape *shape, const char *experiment);
-/* A new database with the plan of "e"; and the end of both. */
+/* A new database with the plan (sample_filled: and everything else); and the end of both. */
 wane_results *sample_open(sample *out, const char *path, const sample_shape *shape);
+wane_results *sample_filled(sample *out, const char *path, const sample_shape *shape);
 void sample_close(wane_results *db, sample *s);
+/* The plan alone, into a database that is there; sample_close(NULL, out) frees what it keeps. */
+void sample_plan(wane_results *db, sample *out, const sample_shape *shape, const char *experiment);
 void sample_cells(wane_results *db, const sample *s, int run, int position); /* all of a stage */
 void sample_score_cell(wane_results *db, const sample *s, int run, int position, int task);
 void sample_seal(wane_results *db, const sample *s, int run); /* stages, metrics, gate, status */

@@ -339,10 +339,8 @@ static void transactions_join_and_roll_back(void **state)
 {
     (void)state;
     wane_error err = {0};
-    wane_results *db = NULL, *reader = NULL;
     static sample s;
-    CHECK_OK(wane_results_open(&db, scratch_path("tx.db"), WANE_RESULTS_CREATE, &err));
-    sample_plan(db, &s, &small, "e");
+    wane_results *db = sample_open(&s, scratch_path("tx.db"), &small);
     CHECK_OK(wane_results_begin(db, &err));
     CHECK_FAILS(wane_results_begin(db, &err), WANE_EINTERNAL, "open already");
     sample_cells(db, &s, 0, 0);
@@ -353,7 +351,7 @@ static void transactions_join_and_roll_back(void **state)
     assert_int_equal(query_integer(db, "SELECT count(*) FROM cell"), 0);
     CHECK_OK(wane_results_begin(db, &err));
     sample_cells(db, &s, 0, 0);
-    CHECK_OK(wane_results_open(&reader, scratch_path("tx.db"), WANE_RESULTS_READ, &err));
+    wane_results *reader = open_results(scratch_path("tx.db"), WANE_RESULTS_READ);
     assert_int_equal(query_integer(reader, "SELECT count(*) FROM cell"), 0);
     CHECK_OK(wane_results_commit(db, &err));
     assert_int_equal(query_integer(reader, "SELECT count(*) FROM cell"), 6);

@@ -243,11 +243,9 @@ static sqlite3 *sql;
 
 static int set_up(void **state)
 {
-    wane_error err;
-    wane_results *db = NULL;
     char *why = NULL;
     if (scratch_make(state) != 0) return -1;
-    CHECK_OK(wane_results_open(&db, scratch_path("c.db"), WANE_RESULTS_CREATE, &err));
+    wane_results *db = open_results(scratch_path("c.db"), WANE_RESULTS_CREATE);
     wane_results_close(db);
     assert_int_equal(sqlite3_open(scratch_path("c.db"), &sql), SQLITE_OK);
     if (sqlite3_exec(sql, plan, NULL, NULL, &why) == SQLITE_OK &&
@@ -255,7 +253,7 @@ static int set_up(void **state)
         (void)sqlite3_exec(sql, measured, NULL, NULL, &why);
     if (why) print_error("%s\n", why);
     assert_null(why);
-    CHECK_OK(wane_results_open(&db, scratch_path("c.db"), WANE_RESULTS_WRITE, &err));
+    db = open_results(scratch_path("c.db"), WANE_RESULTS_WRITE);
     put_spectra(db, 3, WANE_STEP_SEALED, "base", 2, 1);
     put_spectra(db, 3, WANE_STEP_SEALED, "previous", 9, 3);
     put_spectra(db, 3, 10, "base", 8, 5);

@@ -79,20 +79,14 @@ static void commit(const char *settings, bool earlier)
 
 static int prepare(void **state)
 {
-    wane_error err = {0};
     if (scratch_make(state) != 0) return -1;
-    if (wane_results_open(&db, scratch_path("e.db"), WANE_RESULTS_CREATE, &err) != WANE_OK)
-        return -1;
-    s = (sample){0};
-    sample_plan(db, &s, &shape, "e");
-    sample_fill(db, &s);
+    db = sample_filled(&s, scratch_path("e.db"), &shape);
     return 0;
 }
 
 static int clean(void **state)
 {
-    free(s.stage);
-    wane_results_close(db);
+    sample_close(db, &s);
     return scratch_remove(state);
 }
 

@@ -33,11 +33,7 @@ static sample s;
 
 static void make(const char *path)
 {
-    wane_error err = {0};
-    wane_results *db = NULL;
-    CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_CREATE, &err));
-    sample_plan(db, &s, &shape, "e");
-    wane_results_close(db);
+    wane_results_close(sample_open(&s, path, &shape));
 }
 
 /* Every cell has all its rows, and no row is without its cell. */
@@ -74,10 +70,9 @@ static char *dump(const char *path)
     static const char *const tables[] = {"cell",       "score",    "example",        "likelihood",
                                          "\"window\"", "spectrum", "spectrum_total", "direction"};
     wane_error err = {0};
-    wane_results *db = NULL;
     wane_text text = {0};
     char sql[64];
-    CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(path, WANE_RESULTS_READ);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         wane_query *query = NULL;
         (void)snprintf(sql, sizeof sql, "SELECT * FROM %s", tables[i]);
@@ -93,7 +88,6 @@ static void a_kill_costs_no_whole_cell(void **state)
 {
     (void)state;
     const char *path = scratch_path("kill.db"), *other = scratch_path("calm.db");
-    wane_error err = {0};
     make(other);
     double start = wane_clock_wall();
     fill_missing(other);
@@ -118,8 +112,7 @@ static void a_kill_costs_no_whole_cell(void **state)
         assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
         killed += WIFSIGNALED(status) != 0;
         /* Reading first: a handle that cannot write must cope with what the kill left. */
-        wane_results *db = NULL;
-        CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
+        wane_results *db = open_results(path, WANE_RESULTS_READ);
         check_whole(db);
         int64_t now = query_integer(db, "SELECT count(*) FROM cell");
         assert_true(now >= before); /* what was committed stays */
@@ -161,8 +154,7 @@ static void a_hot_journal_is_undone(void **state)
     struct stat facts;
     assert_int_equal(stat(journal, &facts), 0);
     assert_true(facts.st_size > 0);
-    wane_results *db = NULL;
-    CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(path, WANE_RESULTS_READ);
     check_whole(db);
     assert_int_equal(query_integer(db, "SELECT count(*) FROM cell"), 0);
     assert_int_equal(query_integer(db, "SELECT count(*) FROM run"), 4);
@@ -194,8 +186,7 @@ static void two_processes_write_at_once(void **state)
         assert_int_equal(waitpid(child[i], &status, 0), child[i]);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     }
-    wane_results *db = NULL;
-    CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(path, WANE_RESULTS_READ);
     check_whole(db);
     wane_results_close(db);
     const char *other = scratch_path("alone.db");
@@ -214,8 +205,8 @@ static void a_lock_is_waited_for_and_named(void **state)
     wane_results *holder = NULL, *other = NULL;
     const char *path = scratch_path("lock.db");
     make(path);
-    CHECK_OK(wane_results_open(&holder, path, WANE_RESULTS_WRITE, &err));
-    CHECK_OK(wane_results_open(&other, path, WANE_RESULTS_WRITE, &err));
+    holder = open_results(path, WANE_RESULTS_WRITE);
+    other = open_results(path, WANE_RESULTS_WRITE);
     CHECK_OK(wane_results_begin(holder, &err));
     wane_results_patience(other, 30);
     CHECK_FAILS(wane_results_add_event(other, 0, 0, "info", "x", &err), WANE_EBUSY,
@@ -275,8 +266,8 @@ static int fill_disk(const char *folder)
         return 77;
     char path[512], *blob = malloc(60001);
     (void)snprintf(path, sizeof path, "%s/f.db", folder);
-    if (!blob || wane_results_open(&db, path, WANE_RESULTS_CREATE, &err) != WANE_OK) return 1;
-    sample_plan(db, &s, &shape, "e");
+    if (!blob) return 1;
+    db = sample_open(&s, path, &shape);
     sample_cells(db, &s, 0, 0);
     memset(blob, 'x', 60000);
     blob[60000] = 0;
@@ -380,15 +371,9 @@ static void damaged_files_never_crash(void **state)
                                       .corpora = 1,
                                       .matrices = 2,
                                       .top = 10};
-    wane_error err = {0};
-    wane_results *db = NULL;
     static sample t;
     const char *path = scratch_path("good.db"), *bad = scratch_path("bad.db");
-    CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_CREATE, &err));
-    sample_plan(db, &t, &tiny, "e");
-    sample_fill(db, &t);
-    wane_results_close(db);
-    free(t.stage);
+    sample_close(sample_filled(&t, path, &tiny), &t);
     size_t size = 0;
     char *bytes = read_file(path, &size);
     int opened = 0, failed = 0, rounds = 60;
@@ -437,9 +422,7 @@ static void a_hostile_schema(void **state)
         assert_true(failed > 40);
         if (i < 2) continue;
         /* The trigger did not fire. */
-        wane_error err = {0};
-        wane_results *db = NULL;
-        CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_READ, &err));
+        wane_results *db = open_results(path, WANE_RESULTS_READ);
         assert_int_equal(query_integer(db, "SELECT count(*) FROM event"), 1);
         assert_int_equal(query_integer(db, "SELECT count(*) FROM loot"), 0);
         wane_results_close(db);
@@ -448,7 +431,7 @@ static void a_hostile_schema(void **state)
 
 static int clean(void **state)
 {
-    free(s.stage);
+    sample_close(NULL, &s);
     return scratch_remove(state);
 }
 

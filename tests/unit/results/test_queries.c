@@ -18,7 +18,8 @@ static const sample_shape shape = {.methods = 3,
                                    .watched = 1,
                                    .corpora = 2,
                                    .matrices = 2,
-                                   .top = 12};
+                                   .top = 12,
+                                   .experiment = "one"};
 static sample s, t;
 static wane_results *db; /* for reading */
 
@@ -26,11 +27,7 @@ static int prepare(void **state)
 {
     wane_error err = {0};
     if (scratch_make(state) != 0) return -1;
-    wane_results *writer = NULL;
-    if (wane_results_open(&writer, scratch_path("q.db"), WANE_RESULTS_CREATE, &err) != WANE_OK)
-        return -1;
-    sample_plan(writer, &s, &shape, "one");
-    sample_fill(writer, &s);
+    wane_results *writer = sample_filled(&s, scratch_path("q.db"), &shape);
     sample_plan(writer, &t, &shape, "two");
     sample_fill(writer, &t);
     wane_results_close(writer);
@@ -40,9 +37,8 @@ static int prepare(void **state)
 
 static int clean(void **state)
 {
-    free(s.stage);
-    free(t.stage);
-    wane_results_close(db);
+    sample_close(NULL, &t);
+    sample_close(db, &s);
     return scratch_remove(state);
 }
 
@@ -111,8 +107,7 @@ static void only_reads_are_let_through(void **state)
         "SELECT (",
     };
     wane_error err = {0};
-    wane_results *writer = NULL;
-    CHECK_OK(wane_results_open(&writer, scratch_path("q.db"), WANE_RESULTS_WRITE, &err));
+    wane_results *writer = open_results(scratch_path("q.db"), WANE_RESULTS_WRITE);
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         for (int w = 0; w < 2; w++) {
             wane_query *query = NULL;
@@ -363,8 +358,7 @@ static void restriction_is_no_way_in(void **state)
     CHECK_FAILS(wane_results_restrict(db, &runs, "rank 8", NULL, &err), WANE_EINVAL, "near \"8\"");
     assert_int_equal(runs, -1);
     assert_int_equal(number("SELECT count(*) FROM run"), 24);
-    wane_results *writer = NULL;
-    CHECK_OK(wane_results_open(&writer, scratch_path("q.db"), WANE_RESULTS_WRITE, &err));
+    wane_results *writer = open_results(scratch_path("q.db"), WANE_RESULTS_WRITE);
     CHECK_FAILS(wane_results_restrict(writer, &runs, "1", NULL, &err), WANE_EINVAL, "for reading");
     wane_results_close(writer);
     CHECK_OK(wane_results_restrict(db, &runs, "run <> ')''(' AND [seed] >= 0 /* ) */", NULL, &err));

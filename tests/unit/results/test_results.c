@@ -55,7 +55,7 @@ static void a_fresh_database_is_whole(void **state)
     CHECK_FAILS(wane_results_open(&db, path, WANE_RESULTS_READ, &err), WANE_ENOTFOUND, "fresh.db");
     CHECK_FAILS(wane_results_open(&db, path, WANE_RESULTS_WRITE, &err), WANE_ENOTFOUND, "fresh.db");
     assert_null(db);
-    CHECK_OK(wane_results_open(&db, path, WANE_RESULTS_CREATE, &err));
+    db = open_results(path, WANE_RESULTS_CREATE);
     CHECK_OK(wane_results_check(db, &err));
     assert_int_equal(query_integer(db, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"),
                      34);
@@ -66,8 +66,7 @@ static void settings_are_those_promised(void **state)
 {
     (void)state;
     wane_error err = {0};
-    wane_results *db = NULL;
-    CHECK_OK(wane_results_open(&db, scratch_path("s.db"), WANE_RESULTS_CREATE, &err));
+    wane_results *db = open_results(scratch_path("s.db"), WANE_RESULTS_CREATE);
     static const struct {
         const char *pragma;
         int64_t value;
@@ -159,12 +158,9 @@ static void a_changed_run_supersedes(void **state)
 {
     (void)state;
     wane_error err = {0};
-    wane_results *db = NULL;
     static sample s;
     int64_t id = 0;
-    CHECK_OK(wane_results_open(&db, scratch_path("super.db"), WANE_RESULTS_CREATE, &err));
-    sample_plan(db, &s, &small, "e");
-    sample_fill(db, &s);
+    wane_results *db = sample_filled(&s, scratch_path("super.db"), &small);
     wane_run_row row = {.key = "another",
                         .experiment = s.experiment_id,
                         .name = "full/given/s0",
@@ -213,11 +209,9 @@ static void finding_runs(void **state)
 {
     (void)state;
     wane_error err = {0};
-    wane_results *db = NULL;
     static sample s, t;
     int64_t id = 0;
-    CHECK_OK(wane_results_open(&db, scratch_path("find.db"), WANE_RESULTS_CREATE, &err));
-    sample_plan(db, &s, &small, "one");
+    wane_results *db = sample_open(&s, scratch_path("find.db"), &small);
     CHECK_OK(wane_results_find_run(db, &id, "lora-r1/given/s1", NULL, &err));
     assert_int_equal(id, 6);
     CHECK_OK(wane_results_find_run(db, &id, "0005", NULL, &err));
@@ -234,11 +228,8 @@ static void finding_runs(void **state)
     assert_int_equal(id, 2);
     CHECK_FAILS(wane_results_find(db, &id, WANE_TABLE_TASK, "nothing", &err), WANE_ENOTFOUND,
                 "no task 'nothing'");
-    free(s.stage);
-    free(t.stage);
-    memset(&s, 0, sizeof s);
-    memset(&t, 0, sizeof t);
-    wane_results_close(db);
+    sample_close(NULL, &t);
+    sample_close(db, &s);
 }
 
 /* ---------------------------------------------------------------------------------- versions */
@@ -300,8 +291,7 @@ static void migrations_go_forward_or_not_at_all(void **state)
         CHECK_FAILS(wane_results_open(&db, scratch_path("old.db"), (wane_results_mode)mode, &err),
                     WANE_EVERSION, "newer wane");
     free(before);
-    free(s.stage);
-    memset(&s, 0, sizeof s);
+    sample_close(NULL, &s);
 }
 
 /* A file of version 4 has the view that came with version 5 at its first opening, and all its rows.
@@ -318,7 +308,7 @@ static void version_4_gets_its_view(void **state)
     CHECK_OK(wane_results_run(db, &err, "DROP VIEW measured_values", ""));
     CHECK_OK(wane_results_run(db, &err, "PRAGMA user_version = 4", ""));
     sample_close(db, &s);
-    CHECK_OK(wane_results_open(&db, scratch_path("four.db"), WANE_RESULTS_READ, &err));
+    db = open_results(scratch_path("four.db"), WANE_RESULTS_READ);
     CHECK_OK(wane_results_get(db, &version, 1, &err, "PRAGMA user_version", ""));
     assert_int_equal(version, WANE_RESULTS_VERSION);
     assert_int_equal(query_integer(db, "SELECT count(*) FROM measured_values"), 0);
@@ -428,20 +418,18 @@ static void every_path_is_a_file(void **state)
                                         "50%41.db",
                                         "part#two.db",
                                         "-x.db"};
-    wane_error err = {0};
     char here[4096], whole[512];
     assert_non_null(getcwd(here, sizeof here));
     assert_int_equal(chdir(scratch_folder()), 0);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        wane_results *db = NULL;
-        CHECK_OK(wane_results_open(&db, names[i], WANE_RESULTS_CREATE, &err));
+        wane_results *db = open_results(names[i], WANE_RESULTS_CREATE);
         assert_string_equal(wane_results_path(db), names[i]);
         wane_results_close(db);
         assert_int_equal(access(names[i], F_OK), 0);
-        CHECK_OK(wane_results_open(&db, names[i], WANE_RESULTS_READ, &err));
+        db = open_results(names[i], WANE_RESULTS_READ);
         wane_results_close(db);
         (void)snprintf(whole, sizeof whole, "%s/%s", scratch_folder(), names[i]);
-        CHECK_OK(wane_results_open(&db, whole, WANE_RESULTS_WRITE, &err));
+        db = open_results(whole, WANE_RESULTS_WRITE);
         wane_results_close(db);
         assert_int_equal(unlink(names[i]), 0);
     }
@@ -467,8 +455,7 @@ static void memory_may_run_out(void **state)
 {
     (void)state;
     wane_error err = {0};
-    wane_results *db = NULL;
-    CHECK_OK(wane_results_open(&db, scratch_path("m.db"), WANE_RESULTS_CREATE, &err));
+    wane_results *db = open_results(scratch_path("m.db"), WANE_RESULTS_CREATE);
     wane_results_close(db);
     for (int n = 0; n < 40; n++) {
         wane_text text = {0};

@@ -25,19 +25,14 @@ static wane_results *db;
 
 static int prepare(void **state)
 {
-    wane_error err = {0};
     if (scratch_make(state) != 0) return -1;
-    if (wane_results_open(&db, scratch_path("v.db"), WANE_RESULTS_CREATE, &err) != WANE_OK)
-        return -1;
-    sample_plan(db, &s, &shape, "e");
-    sample_fill(db, &s);
+    db = sample_filled(&s, scratch_path("v.db"), &shape);
     return 0;
 }
 
 static int clean(void **state)
 {
-    free(s.stage);
-    wane_results_close(db);
+    sample_close(db, &s);
     return scratch_remove(state);
 }
 
@@ -414,11 +409,8 @@ static void curves(void **state)
 static void missing_cells_are_null(void **state)
 {
     (void)state;
-    wane_error err = {0};
-    wane_results *other = NULL;
     static sample t;
-    CHECK_OK(wane_results_open(&other, scratch_path("part.db"), WANE_RESULTS_CREATE, &err));
-    sample_plan(other, &t, &shape, "e");
+    wane_results *other = sample_open(&t, scratch_path("part.db"), &shape);
     sample_cells(other, &t, 0, 0);
     sample_cells(other, &t, 0, 1);
     wane_results *whole = db;
@@ -460,8 +452,7 @@ static void missing_cells_are_null(void **state)
     assert_int_equal(wane_query_int(query, 2), 0);
     wane_query_free(query);
     db = whole;
-    free(t.stage);
-    wane_results_close(other);
+    sample_close(other, &t);
 }
 
 /* Task 0 and corpus 0 of a stage, measured again under other settings, are not finite. */
@@ -498,12 +489,8 @@ static void not_finite(wane_results *other, const sample *t, int64_t stage)
 static void numbers_that_are_not_finite(void **state)
 {
     (void)state;
-    wane_error err = {0};
-    wane_results *other = NULL;
     sample t = {0};
-    CHECK_OK(wane_results_open(&other, scratch_path("odd.db"), WANE_RESULTS_CREATE, &err));
-    sample_plan(other, &t, &shape, "e");
-    sample_fill(other, &t);
+    wane_results *other = sample_filled(&t, scratch_path("odd.db"), &shape);
     int64_t last = t.stage[shape.tasks]; /* of the first run */
     not_finite(other, &t, last);
     static const struct {
@@ -538,8 +525,7 @@ static void numbers_that_are_not_finite(void **state)
     assert_int_equal(query_integer(other, "SELECT count(*) FROM stage_summary WHERE nll_0 IS NOT "
                                           "NULL AND run = (SELECT name FROM run WHERE id = 1)"),
                      0);
-    free(t.stage);
-    wane_results_close(other);
+    sample_close(other, &t);
 }
 
 int main(void)

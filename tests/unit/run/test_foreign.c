@@ -95,10 +95,9 @@ static int victim_is_whole(void **state)
 static void key_of(char out[65], const char *kind)
 {
     wane_error err;
-    wane_results *db = NULL;
     wane_query *q = NULL;
     wane_binding named = {.name = "kind", .value = {.type = WANE_VALUE_TEXT, .text = kind}};
-    CHECK_OK(wane_results_open(&db, database, WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(database, WANE_RESULTS_READ);
     CHECK_OK(wane_query_open(&q, db,
                              "SELECT s.key FROM artifact a JOIN stage s ON s.id = a.stage "
                              "WHERE a.kind = :kind",

@@ -43,7 +43,7 @@ static int open_room(void **state)
     CHECK_OK(wane_inputs_open(&at.inputs, at.experiment, scratch_path("builtin"), at.work.pool,
                               &silent, &err));
     CHECK_OK(wane_plan_make(&at.plan, at.inputs, &err));
-    CHECK_OK(wane_results_open(&at.work.db, scratch_path("x.db"), WANE_RESULTS_CREATE, &err));
+    at.work.db = open_results(scratch_path("x.db"), WANE_RESULTS_CREATE);
     CHECK_OK(wane_plan_store(at.plan, at.work.db, &err));
     at.work.plan = at.plan;
     at.work.inputs = at.inputs;

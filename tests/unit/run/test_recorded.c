@@ -122,7 +122,6 @@ static const struct {
 
 static wane_results *run(const char *name, const char *setting)
 {
-    wane_error err;
     wane_results *db = NULL;
     char yaml[512], database[512];
     (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("told.yaml"));
@@ -133,7 +132,7 @@ static wane_results *run(const char *name, const char *setting)
     int code = process_run(arguments, "out", "err");
     if (code > 1) process_print_said(code);
     assert_true(code <= 1); /* a gate may fail on so few rows */
-    CHECK_OK(wane_results_open(&db, database, WANE_RESULTS_READ, &err));
+    db = open_results(database, WANE_RESULTS_READ);
     return db;
 }
 
@@ -224,10 +223,8 @@ static void each_seed_has_an_order(void **state)
     write_file(yaml, experiment, sizeof experiment - 1);
     const char *const arguments[] = {"run", yaml,   "--db",         database, "--threads",
                                      "1",   method, "seeds=[0, 1]", NULL};
-    wane_error err;
-    wane_results *db = NULL;
     assert_true(process_run(arguments, "out", "err") <= 1);
-    CHECK_OK(wane_results_open(&db, database, WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(database, WANE_RESULTS_READ);
     assert_string_equal(answer(&query, db,
                                "SELECT count(*) || ' ' || count(DISTINCT s.loss) FROM step s JOIN "
                                "run_stage p ON p.stage = s.stage AND p.position = 1 WHERE s.step = "

@@ -323,11 +323,10 @@ static void artifact_of(char out[1100], const char *kind, const char *file)
 {
     char sql[160];
     wane_error err;
-    wane_results *db = NULL;
     wane_query *query = NULL;
     (void)snprintf(sql, sizeof sql,
                    "SELECT path FROM artifact WHERE kind = '%s' AND gone = 0 ORDER BY stage", kind);
-    CHECK_OK(wane_results_open(&db, database, WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(database, WANE_RESULTS_READ);
     CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
     CHECK_OK(wane_query_next(query, &err));
     (void)snprintf(out, 1100, "%s.artifacts/%s%s", database, wane_query_text(query, 0), file);
@@ -451,12 +450,10 @@ static void forged_rows_are_found_by_measuring_again(void **state)
 static void hashes_cover_every_column(void **state)
 {
     (void)state;
-    wane_error err;
-    wane_results *db = NULL;
     const wane_hashed_table *parts = NULL;
     size_t cells = 0;
     const wane_hashed_table *tables = wane_hashed_tables(&cells, &parts);
-    CHECK_OK(wane_results_open(&db, database, WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(database, WANE_RESULTS_READ);
     for (size_t i = 0; i < cells + WANE_PARTS; i++) {
         const wane_hashed_table *t = i < cells ? &tables[i] : &parts[i - cells];
         char sql[120];

@@ -113,13 +113,12 @@ static void it_opens_and_keeps_every_row(void **state)
 {
     (void)state;
     wane_error err;
-    wane_results *db = NULL;
     char *select[TABLES];
     size_t count = list_tables(select);
     const char *const *all = (const char *const *)select;
     char *before = dump(database, all, count);
     assert_true(count == 30 || count == 31);
-    CHECK_OK(wane_results_open(&db, database, WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(database, WANE_RESULTS_READ);
     int64_t version = 0;
     CHECK_OK(wane_results_get(db, &version, 1, &err, "PRAGMA user_version", ""));
     assert_int_equal(version, WANE_RESULTS_VERSION);
@@ -141,11 +140,9 @@ static void it_is_made_like_a_fresh_one(void **state)
         "SELECT t.name, c.cid, c.name, c.type, c.\"notnull\", c.dflt_value, c.pk FROM "
         "sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' ORDER BY 1, 2",
         "SELECT name, type FROM sqlite_schema WHERE type <> 'table' ORDER BY 1"};
-    wane_error err;
-    wane_results *db = NULL;
-    CHECK_OK(wane_results_open(&db, scratch_path("fresh.db"), WANE_RESULTS_CREATE, &err));
+    wane_results *db = open_results(scratch_path("fresh.db"), WANE_RESULTS_CREATE);
     wane_results_close(db);
-    CHECK_OK(wane_results_open(&db, database, WANE_RESULTS_READ, &err));
+    db = open_results(database, WANE_RESULTS_READ);
     wane_results_close(db);
     char *fresh = dump(scratch_path("fresh.db"), shape, 2), *old = dump(database, shape, 2);
     assert_string_equal(fresh, old);
@@ -215,9 +212,7 @@ static void outcomes_come_with_the_next_run(void **state)
         "SELECT * FROM metric WHERE name NOT IN ('majority', 'learned_tasks', 'bwt_learned', "
         "'forgetting_learned') ORDER BY run, position, name, subject"};
     const char *const verify[] = {"verify", database, NULL};
-    wane_error err;
-    wane_results *db = NULL;
-    CHECK_OK(wane_results_open(&db, database, WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(database, WANE_RESULTS_READ);
     wane_results_close(db);
     assert_true(query_integer_at(database, unknown) > 0);
     char *before = dump(database, earlier, 1);

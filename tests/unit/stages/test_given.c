@@ -108,8 +108,8 @@ static void same_numbers(const char *first, const char *method, const char *seco
 {
     wane_error err;
     wane_results *a = NULL, *b = NULL;
-    CHECK_OK(wane_results_open(&a, scratch_path(first), WANE_RESULTS_READ, &err));
-    CHECK_OK(wane_results_open(&b, scratch_path(second), WANE_RESULTS_READ, &err));
+    a = open_results(scratch_path(first), WANE_RESULTS_READ);
+    b = open_results(scratch_path(second), WANE_RESULTS_READ);
     wane_query *left = numbers(a, method), *right = numbers(b, given);
     size_t rows = 0;
     wane_status st = WANE_OK;
@@ -137,10 +137,9 @@ static void same_numbers(const char *first, const char *method, const char *seco
 static void given_stages(wane_text *out, const char *name, const char *database, const char *method)
 {
     wane_error err;
-    wane_results *db = NULL;
     wane_query *query = NULL;
     wane_binding binding = {NULL, {.type = WANE_VALUE_TEXT, .text = method}};
-    CHECK_OK(wane_results_open(&db, scratch_path(database), WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(scratch_path(database), WANE_RESULTS_READ);
     CHECK_OK(wane_query_open(&query, db,
                              "SELECT a.path FROM run r JOIN run_stage z ON z.run = r.id JOIN "
                              "artifact a ON a.stage = z.stage AND a.kind IN ('adapter', 'tensors') "

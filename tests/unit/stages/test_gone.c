@@ -63,14 +63,13 @@ static void artifact(char out[1024], const char *database, const char *method, i
                      const char *kind)
 {
     wane_error err;
-    wane_results *db = NULL;
     wane_query *query = NULL;
     char sql[400];
     (void)snprintf(sql, sizeof sql,
                    "SELECT a.path FROM artifact a JOIN run_stage p ON p.stage = a.stage JOIN run r "
                    "ON r.id = p.run WHERE r.method = '%s' AND p.position = %d AND a.kind = '%s'",
                    method, position, kind);
-    CHECK_OK(wane_results_open(&db, scratch_path(database), WANE_RESULTS_READ, &err));
+    wane_results *db = open_results(scratch_path(database), WANE_RESULTS_READ);
     CHECK_OK(wane_query_open(&query, db, sql, NULL, 0, &err));
     CHECK_OK(wane_query_next(query, &err));
     (void)snprintf(out, 1024, "%s.artifacts/%s", scratch_path(database), wane_query_text(query, 0));

@@ -48,7 +48,7 @@ static void left_of(wane_text *out, const char *keep)
     if (code != 0) print_error("%s\n", said);
     assert_int_equal(code, 0);
     free(said);
-    CHECK_OK(wane_results_open(&db, database, WANE_RESULTS_READ, &err));
+    db = open_results(database, WANE_RESULTS_READ);
     CHECK_OK(wane_query_open(&query, db, leavings, NULL, 0, &err));
     while (wane_query_next(query, &err) == WANE_OK) {
         (void)snprintf(path, sizeof path, "%s.artifacts/%s", database, wane_query_text(query, 2));

@@ -146,7 +146,7 @@ static void other_bytes_are_refused(void **state)
     wane_results *db = NULL;
     wane_query *query = NULL;
     assert_int_equal(run("bad.db", 2, "keep=all").runs_done, 1);
-    CHECK_OK(wane_results_open(&db, scratch_path("bad.db"), WANE_RESULTS_READ, &err));
+    db = open_results(scratch_path("bad.db"), WANE_RESULTS_READ);
     static const char sql[] =
         "SELECT a.path FROM artifact a JOIN run_stage p ON p.stage = a.stage WHERE "
         "a.kind = 'strategy' AND p.position = 2";

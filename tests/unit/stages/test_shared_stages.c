@@ -117,7 +117,7 @@ static void the_end_of_a_run_clears_up(void **state)
     wane_query *query = NULL;
     wane_text path = {0}, tasks = {0};
     assert_int_equal(run("clear.db", "", two_tasks, ""), 0);
-    CHECK_OK(wane_results_open(&db, scratch_path("clear.db"), WANE_RESULTS_READ, &err));
+    db = open_results(scratch_path("clear.db"), WANE_RESULTS_READ);
     CHECK_OK(wane_query_open(&query, db, "SELECT key FROM stage WHERE task_name = 'counting'", NULL,
                              0, &err));
     CHECK_OK(wane_query_next(query, &err));
