@@ -4,7 +4,6 @@
  */
 #include "eval/compute/attention.h"
 
-#include <math.h>
 #include <string.h>
 
 static size_t padded(size_t count)
@@ -20,43 +19,76 @@ size_t wane_attention_scratch(size_t head_width, size_t keys, bool backward)
     return backward ? 2 * once + 2 * head_width * keys : once;
 }
 
-/* The keys an item's last row sees, in the two stretches they lie in. */
+/* The keys first..end - 1 of a sequence. */
+typedef struct span {
+    size_t first, end;
+} span;
+
+static span seen_by(const wane_attention *a, const wane_attention_item *item, size_t row)
+{
+    size_t position = (size_t)a->position[row];
+    span s = {0, a->causal ? position + 1 : item->keys};
+    if (a->window == 0) return s;
+    if (position >= a->window) s.first = position + 1 - a->window;
+    if (s.end - position > a->window) s.end = position + a->window;
+    return s;
+}
+
+/* What any of the rows sees. It begins at a whole vector, so that a key is in the same lane of
+ * every sum however the rows are cut into blocks. */
+static span seen_by_rows(const wane_attention *a, const wane_attention_item *item, size_t row,
+                         size_t rows)
+{
+    size_t first = seen_by(a, item, row).first;
+    return (span){first / WANE_LANES * WANE_LANES, seen_by(a, item, row + rows - 1).end};
+}
+
+/* The softmax of a row whose scores begin at key `base`. */
+static wane_softmax softmax_of(const wane_attention *a, const wane_attention_item *item, size_t row,
+                               size_t base, size_t lds)
+{
+    span s = seen_by(a, item, row);
+    return (wane_softmax){s.first - base, s.end - base, lds, a->scale, a->cap};
+}
+
+/* A span of keys in the two stretches of tokens it lies in. */
 typedef struct stretch {
     size_t token, count;
 } stretch;
 
-static void stretches(const wane_attention_item *item, size_t keys, stretch out[2])
+static size_t least(size_t a, size_t b)
 {
-    size_t prefix = keys < item->prefix_keys ? keys : item->prefix_keys;
-    out[0] = (stretch){item->prefix, prefix};
-    out[1] = (stretch){item->own, keys - prefix};
+    return a < b ? a : b;
 }
 
-static size_t visible_keys(const wane_attention *a, size_t row)
+static void stretches(const wane_attention_item *item, span s, stretch out[2])
 {
-    return (size_t)a->position[row] + 1;
+    size_t first = least(s.first, item->prefix_keys), end = least(s.end, item->prefix_keys);
+    out[0] = (stretch){item->prefix + first, end - first};
+    out[1] = (stretch){item->own + s.first - first, s.end - s.first - out[0].count};
 }
 
-/* One block of rows of one query head. */
+/* One block of rows of one query head; keys_t begins at key `base`. */
 static void forward_block(const wane_attention *a, const wane_attention_item *item, size_t row,
-                          size_t rows, size_t head, const float *keys_t, size_t ldk, float *scores)
+                          size_t rows, size_t head, const float *keys_t, size_t ldk, size_t base,
+                          float *scores)
 {
     const wane_kernels *k = a->kernels;
     size_t width = a->head_width, ld = a->heads * width, ldv = 2 * a->kv_heads * width;
-    size_t group = a->heads / a->kv_heads, keys = visible_keys(a, row + rows - 1);
-    size_t lds = padded(keys);
+    span seen = seen_by_rows(a, item, row, rows);
+    size_t group = a->heads / a->kv_heads, lds = padded(seen.end - seen.first);
     const float *values = a->kv + (a->kv_heads + head / group) * width;
     float *out = a->out + row * ld + head * width;
     float sum[WANE_ATTENTION_ROWS], lse = 0;
-    k->product(rows, lds, width, a->q + row * ld + head * width, ld, 1, keys_t, ldk, scores, lds,
-               false);
-    float scale = 1.0f / sqrtf((float)width);
+    k->product(rows, lds, width, a->q + row * ld + head * width, ld, 1,
+               keys_t + (seen.first - base), ldk, scores, lds, false);
     for (size_t r = 0; r < rows; r++) {
-        sum[r] = k->softmax_row(visible_keys(a, row + r), lds, scale, scores + r * lds, &lse);
+        wane_softmax softmax = softmax_of(a, item, row + r, seen.first, lds);
+        sum[r] = k->softmax_row(&softmax, scores + r * lds, &lse);
         if (a->lse) a->lse[(row + r) * a->heads + head] = lse;
     }
     stretch part[2];
-    stretches(item, keys, part);
+    stretches(item, seen, part);
     k->product(rows, width, part[0].count, scores, lds, 1, values + part[0].token * ldv, ldv, out,
                ld, false);
     if (part[1].count)
@@ -69,12 +101,12 @@ void wane_attention_forward(const wane_attention *a, const wane_attention_item *
                             size_t kv_head, float *scratch)
 {
     size_t width = a->head_width, ldk = 2 * a->kv_heads * width;
-    size_t keys = visible_keys(a, item->row + item->rows - 1), ld = padded(keys);
-    size_t group = a->heads / a->kv_heads;
+    span seen = seen_by_rows(a, item, item->row, item->rows);
+    size_t group = a->heads / a->kv_heads, ld = padded(seen.end - seen.first);
     float *keys_t = scratch, *scores = scratch + width * ld;
     const float *heads_keys = a->kv + kv_head * width;
     stretch part[2];
-    stretches(item, keys, part);
+    stretches(item, seen, part);
     a->kernels->transpose(part[0].count, width, heads_keys + part[0].token * ldk, ldk, keys_t, ld,
                           part[0].count);
     a->kernels->transpose(part[1].count, width, heads_keys + part[1].token * ldk, ldk,
@@ -83,7 +115,7 @@ void wane_attention_forward(const wane_attention *a, const wane_attention_item *
         size_t rows = item->rows - done;
         if (rows > WANE_ATTENTION_ROWS) rows = WANE_ATTENTION_ROWS;
         for (size_t h = kv_head * group; h < (kv_head + 1) * group; h++)
-            forward_block(a, item, item->row + done, rows, h, keys_t, ld, scores);
+            forward_block(a, item, item->row + done, rows, h, keys_t, ld, seen.first, scores);
     }
 }
 
@@ -99,22 +131,26 @@ static void backward_block(const wane_attention *a, const wane_attention_gradien
 {
     const wane_kernels *k = a->kernels;
     size_t width = a->head_width, ld = a->heads * width, ldk = 2 * a->kv_heads * width;
-    size_t keys = visible_keys(a, row + rows - 1), lds = padded(keys);
+    span seen = seen_by_rows(a, item, row, rows);
+    size_t keys = seen.end - seen.first, lds = padded(keys);
     size_t at = row * ld + head * width, group = a->heads / a->kv_heads;
     const float *q = a->q + at, *dout = g->dout + at;
-    float scale = 1.0f / sqrtf((float)width);
-    k->product(rows, lds, width, q, ld, 1, s->keys_t, s->ld, s->scores, lds, false);
-    k->product(rows, lds, width, dout, ld, 1, s->values_t, s->ld, s->gradients, lds, false);
+    k->product(rows, lds, width, q, ld, 1, s->keys_t + seen.first, s->ld, s->scores, lds, false);
+    k->product(rows, lds, width, dout, ld, 1, s->values_t + seen.first, s->ld, s->gradients, lds,
+               false);
     for (size_t r = 0; r < rows; r++) {
         float delta = k->dot(width, dout + r * ld, a->out + at + r * ld);
-        k->softmax_row_backward(visible_keys(a, row + r), lds, scale,
-                                a->lse[(row + r) * a->heads + head], delta, s->scores + r * lds,
-                                s->gradients + r * lds);
+        wane_softmax softmax = softmax_of(a, item, row + r, seen.first, lds);
+        k->softmax_row_backward(&softmax, a->lse[(row + r) * a->heads + head], delta,
+                                s->scores + r * lds, s->gradients + r * lds);
     }
-    k->product(keys, width, rows, s->scores, 1, lds, dout, ld, s->dvalues, width, true);
-    k->product(keys, width, rows, s->gradients, 1, lds, q, ld, s->dkeys, width, true);
+    k->product(keys, width, rows, s->scores, 1, lds, dout, ld, s->dvalues + seen.first * width,
+               width, true);
+    k->product(keys, width, rows, s->gradients, 1, lds, q, ld, s->dkeys + seen.first * width, width,
+               true);
     k->product(rows, width, keys, s->gradients, lds, 1,
-               a->kv + item->own * ldk + head / group * width, ldk, g->dq + at, ld, false);
+               a->kv + (item->own + seen.first) * ldk + head / group * width, ldk, g->dq + at, ld,
+               false);
 }
 
 static void put_key_gradients(const wane_attention *a, const wane_attention_gradient *g,
@@ -122,7 +158,7 @@ static void put_key_gradients(const wane_attention *a, const wane_attention_grad
                               const backward_scratch *s)
 {
     size_t width = a->head_width, ldk = 2 * a->kv_heads * width;
-    for (size_t j = 0; j < g->keys; j++) {
+    for (size_t j = 0; j < item->keys; j++) {
         float *key = g->dkv + (item->own + j) * ldk + kv_head * width;
         memcpy(key, s->dkeys + j * width, width * sizeof(float));
         memcpy(key + a->kv_heads * width, s->dvalues + j * width, width * sizeof(float));
@@ -132,16 +168,16 @@ static void put_key_gradients(const wane_attention *a, const wane_attention_grad
 void wane_attention_backward(const wane_attention *a, const wane_attention_gradient *g,
                              const wane_attention_item *item, size_t kv_head, float *scratch)
 {
-    size_t width = a->head_width, ldk = 2 * a->kv_heads * width, ld = padded(g->keys);
+    size_t width = a->head_width, ldk = 2 * a->kv_heads * width, ld = padded(item->keys);
     size_t group = a->heads / a->kv_heads, keys = 0;
-    if (item->rows) keys = visible_keys(a, item->row + item->rows - 1);
+    if (item->rows) keys = seen_by(a, item, item->row + item->rows - 1).end;
     backward_scratch s = {.ld = ld, .keys_t = scratch};
     s.values_t = s.keys_t + width * ld;
     s.scores = s.values_t + width * ld;
     s.gradients = s.scores + WANE_ATTENTION_ROWS * ld;
     s.dkeys = s.gradients + WANE_ATTENTION_ROWS * ld;
-    s.dvalues = s.dkeys + width * g->keys;
-    memset(s.dkeys, 0, 2 * width * g->keys * sizeof(float));
+    s.dvalues = s.dkeys + width * item->keys;
+    memset(s.dkeys, 0, 2 * width * item->keys * sizeof(float));
     const float *first = a->kv + item->own * ldk + kv_head * width;
     a->kernels->transpose(keys, width, first, ldk, s.keys_t, ld, padded(keys));
     a->kernels->transpose(keys, width, first + a->kv_heads * width, ldk, s.values_t, ld,

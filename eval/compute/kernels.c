@@ -5,6 +5,16 @@
 
 #include "eval/compute/kernels_tables.h"
 
+const char *const wane_norm_name[WANE_NORM_KINDS] = {[WANE_NORM_RMS] = "rms",
+                                                     [WANE_NORM_RMS_PLUS_ONE] = "rms_plus_one",
+                                                     [WANE_NORM_LAYER] = "layer"};
+
+const char *const wane_activation_name[WANE_ACTIVATION_KINDS] = {[WANE_ACTIVATION_SILU] = "silu",
+                                                                 [WANE_ACTIVATION_GELU] = "gelu",
+                                                                 [WANE_ACTIVATION_GELU_TANH] =
+                                                                     "gelu_tanh",
+                                                                 [WANE_ACTIVATION_RELU] = "relu"};
+
 const wane_kernels *wane_kernels_at(int level)
 {
     if (level == 0) return &wane_kernels_baseline;

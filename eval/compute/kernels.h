@@ -29,33 +29,82 @@ typedef struct wane_philox {
     float kept;
 } wane_philox;
 
+/* Kinds of norms, and their names. */
+typedef enum wane_norm_kind {
+    WANE_NORM_RMS,          /* y = x / sqrt(mean(x^2) + epsilon) * gain + bias */
+    WANE_NORM_RMS_PLUS_ONE, /* the same with 1 + gain (Gemma) */
+    WANE_NORM_LAYER,        /* y = (x - mean) / sqrt(mean((x - mean)^2) + epsilon) * gain + bias */
+    WANE_NORM_KINDS
+} wane_norm_kind;
+extern const char *const wane_norm_name[WANE_NORM_KINDS];
+
+/* One kind of norm. x, y, dy, dx, normed: rows x width; gain, bias, dgain, dbias: width; rstd:
+ * rows, the factor 1 / sqrt(...). NaN where the squares overflow, in which PyTorch gives 0. */
+typedef struct wane_norm_kernels {
+    /* bias may be NULL: none; rstd may be NULL; y may be x. */
+    void (*forward)(size_t rows, size_t width, float epsilon, const float *x, const float *gain,
+                    const float *bias, float *y, float *rstd);
+    /* dx += the gradient of the above given dy when it adds, else dx = it, and dx may be dy. normed
+     * (may be NULL) = y again, bias included. dgain, dbias (each may be NULL) += over the rows in
+     * order. rstd is the forward's; LayerNorm's mean is taken from x again. */
+    void (*backward)(size_t rows, size_t width, const float *x, const float *gain,
+                     const float *bias, const float *rstd, const float *dy, float *dx, bool add,
+                     float *normed, float *dgain, float *dbias);
+} wane_norm_kernels;
+
+/* Kinds of activations, and their names. How far a value is from the formula in double: relative to
+ * it, or 2e-36 where that is more; slopes are within 1.5e-6. NaN stays NaN, infinity infinity. */
+typedef enum wane_activation_kind {
+    WANE_ACTIVATION_SILU,      /* x sigmoid(x): 5e-7; below -87 within 3e-39 |x| */
+    WANE_ACTIVATION_GELU,      /* x Phi(x), Phi the normal distribution (by erf): 1e-6 */
+    WANE_ACTIVATION_GELU_TANH, /* x sigmoid(2 u) = x / 2 (1 + tanh u), u = sqrt(2 / pi) (x + .044715
+                                  x^3): 5e-7 (1 + |2 u|) */
+    WANE_ACTIVATION_RELU,      /* max(x, 0), slope 0 at 0: exact */
+    WANE_ACTIVATION_KINDS
+} wane_activation_kind;
+extern const char *const wane_activation_name[WANE_ACTIVATION_KINDS];
+
+/* One kind of activation, as the gate of a second row and by itself. */
+typedef struct wane_activation_kernels {
+    /* y = act(gate) * up. gate_up: rows x 2 hidden, gate first; y: rows x hidden. */
+    void (*gated)(size_t rows, size_t hidden, const float *gate_up, float *y);
+    /* In: gate_up as above, dy: rows x hidden. Out: gate_up becomes its gradient, dy becomes y. */
+    void (*gated_backward)(size_t rows, size_t hidden, float *gate_up, float *dy);
+    /* y = act(x). Both rows x hidden; y may be x. */
+    void (*plain)(size_t rows, size_t hidden, const float *x, float *y);
+    /* In: x as above, dy. Out: x becomes its gradient, dy becomes y. */
+    void (*plain_backward)(size_t rows, size_t hidden, float *x, float *dy);
+} wane_activation_kernels;
+
+/* The scores of one query row over `padded` keys (a multiple of 16): it sees those of
+ * first <= j < end <= padded, first < end. x[j] = scale * score[j]; with a cap (0: none)
+ * x[j] = cap * tanh(scale * score[j] / cap) (Gemma 2). scale > 0. */
+typedef struct wane_softmax {
+    size_t first, end, padded;
+    float scale, cap;
+} wane_softmax;
+
 typedef struct wane_kernels {
     const char *name;
 
     /* y[i] = exp(x[i]), within 2 ulp on [-87.3, 88.7]; 0 below, clamped above; NaN stays. */
     void (*exp)(size_t count, const float *x, float *y);
 
-    /* y = x / sqrt(mean(x^2) + epsilon) * gain. x, y: rows x width (y may be x); gain: width;
-     * rstd (may be NULL): rows, the factor 1 / sqrt(...). NaN where the squares overflow, in which
-     * PyTorch gives 0. */
-    void (*rmsnorm)(size_t rows, size_t width, float epsilon, const float *x, const float *gain,
-                    float *y, float *rstd);
-    /* dx += gradient of the above given dy; normed (may be NULL) = y again; dgain (may be NULL):
-     * width, += over the rows in order. */
-    void (*rmsnorm_backward)(size_t rows, size_t width, const float *x, const float *gain,
-                             const float *rstd, const float *dy, float *dx, float *normed,
-                             float *dgain);
+    wane_norm_kernels norm[WANE_NORM_KINDS];
+    wane_activation_kernels activation[WANE_ACTIVATION_KINDS];
 
-    /* Rotates the pairs (i, i + head_width / 2) of each of `heads` heads of each row by the angle
-     * of its position, in place; `inverse` rotates back (the gradient). cosine, sine: positions x
-     * head_width / 2; position: rows. */
-    void (*rope)(size_t rows, size_t heads, size_t head_width, float *x, size_t ld,
-                 const int32_t *position, const float *cosine, const float *sine, bool inverse);
+    /* Rotates the pairs (i, i + rotary_width / 2) of each of `heads` heads of each row by the angle
+     * of its position, in place, and leaves what lies from rotary_width on in a head; `inverse`
+     * rotates back (the gradient). rotary_width: even, at most head_width. cosine, sine: positions
+     * x rotary_width / 2; position: rows. Su et al., 2021, in the layout of GPT-NeoX. */
+    void (*rope)(size_t rows, size_t heads, size_t head_width, size_t rotary_width, float *x,
+                 size_t ld, const int32_t *position, const float *cosine, const float *sine,
+                 bool inverse);
 
-    /* y = silu(gate) * up. gate_up: rows x 2 hidden, gate first; y: rows x hidden. */
-    void (*swiglu)(size_t rows, size_t hidden, const float *gate_up, float *y);
-    /* In: gate_up as above, dy: rows x hidden. Out: gate_up becomes its gradient, dy becomes y. */
-    void (*swiglu_backward)(size_t rows, size_t hidden, float *gate_up, float *dy);
+    /* x[i] = cap * tanh(x[i] / cap), within 3 ulp of x[i] / cap; cap > 0 (Gemma 2). */
+    void (*cap)(size_t count, float cap, float *x);
+    /* dy[i] *= 1 - (y[i] / cap)^2: the gradient of the above, y what it has left. */
+    void (*cap_backward)(size_t count, float cap, const float *y, float *dy);
 
     /* x[row, :] += bias. */
     void (*add_bias)(size_t rows, size_t cols, const float *bias, float *x, size_t ld);
@@ -77,14 +126,14 @@ typedef struct wane_kernels {
     /* y (cols x ldy) = x^T, x: rows x cols; columns rows..padded of y become 0. */
     void (*transpose)(size_t rows, size_t cols, const float *x, size_t ldx, float *y, size_t ldy,
                       size_t padded);
-    /* s[j] = exp(scale * s[j] - max) for j < visible, 0 for visible <= j < padded (a multiple of
-     * 16; s has that many). Returns the sum; *lse = log of the denominator of softmax(scale * s).
-     * 1 <= visible <= padded. */
-    float (*softmax_row)(size_t visible, size_t padded, float scale, float *s, float *lse);
-    /* p[j] = exp(scale * s[j] - lse) and ds[j] = scale * p[j] * (dp[j] - delta) for j < visible, 0
-     * up to padded; s becomes p, dp becomes ds. */
-    void (*softmax_row_backward)(size_t visible, size_t padded, float scale, float lse, float delta,
-                                 float *s, float *dp);
+    /* In: s the scores. Out: s[j] = exp(x[j] - max x) where the row sees, 0 elsewhere. Returns
+     * their sum; *lse = log of the denominator of softmax(x). */
+    float (*softmax_row)(const wane_softmax *row, float *s, float *lse);
+    /* In: s the scores, dp the gradient of p = softmax(x). Out: s = p, dp[j] = the gradient of
+     * score[j], p[j] (dp[j] - delta) dx[j] / dscore[j]; both 0 where the row does not see.
+     * delta: the sum of p dp. */
+    void (*softmax_row_backward)(const wane_softmax *row, float lse, float delta, float *s,
+                                 float *dp);
     /* x[i] *= factor. */
     void (*scale)(size_t count, float factor, float *x);
     float (*dot)(size_t count, const float *x, const float *y);

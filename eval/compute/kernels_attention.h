@@ -121,17 +121,32 @@ static void transpose_(size_t rows, size_t cols, const float *x, size_t ldx, flo
         for (size_t r = rows; r < padded; r++) y[c * ldy + r] = 0;
 }
 
-static float softmax_row_(size_t visible, size_t padded, float scale, float *s, float *lse)
+/* Every lane before `first`, a place within this block, is `none`. */
+INLINE vec from_first(vec x, size_t first, float none)
 {
-    size_t full = visible / 16 * 16, rest = visible - full;
+    return choose(lanes() < (int32_t)first, splat(none), x);
+}
+
+static float softmax_row_(const wane_softmax *row, float *s, float *lse)
+{
+    size_t begin = row->first / 16 * 16, full = row->end / 16 * 16, rest = row->end - full;
+    float scale = row->scale;
+    if (row->cap != 0) {
+        for (size_t i = begin; i < row->end; i += 16)
+            store(s + i, vtanh(load(s + i) * scale / row->cap) * row->cap);
+        scale = 1;
+    }
+    for (size_t i = 0; i < begin; i += 16) store(s + i, (vec){0});
+    if (begin < row->first)
+        store(s + begin, from_first(load(s + begin), row->first - begin, -INFINITY));
     ivec seen = lanes() < (int32_t)rest;
     vec most = splat(-INFINITY);
-    for (size_t i = 0; i < full; i += 16) most = vmax(most, load(s + i));
+    for (size_t i = begin; i < full; i += 16) most = vmax(most, load(s + i));
     vec tail = rest ? choose(seen, load(s + full), splat(-INFINITY)) : most;
     if (rest) most = vmax(most, tail);
     float top = max_lanes(most) * scale;
     vec sum = {0};
-    for (size_t i = 0; i < full; i += 16) {
+    for (size_t i = begin; i < full; i += 16) {
         vec p = vexp(load(s + i) * scale - top);
         store(s + i, p);
         sum += p;
@@ -143,32 +158,60 @@ static float softmax_row_(size_t visible, size_t padded, float scale, float *s, 
         sum += p;
         done += 16;
     }
-    for (; done < padded; done += 16) store(s + done, (vec){0});
+    for (; done < row->padded; done += 16) store(s + done, (vec){0});
     float total = sum_lanes(sum);
     *lse = top + logf(total);
     return total;
 }
 
-static void softmax_row_backward_(size_t visible, size_t padded, float scale, float lse,
-                                  float delta, float *s, float *dp)
+/* One block: s becomes p, dp becomes ds; `capped` is a constant at every call. */
+INLINE void softmax_block_backward(const wane_softmax *row, float lse, float delta, bool capped,
+                                   float *s, float *dp, ivec seen)
 {
-    size_t full = visible / 16 * 16, rest = visible - full, i = 0;
-    for (; i < full; i += 16) {
-        vec p = vexp(load(s + i) * scale - lse);
-        store(s + i, p);
-        store(dp + i, p * (load(dp + i) - delta) * scale);
+    vec x = load(s) * row->scale, slope = splat(row->scale);
+    if (capped) {
+        vec t = vtanh(x / row->cap);
+        x = t * row->cap;
+        slope = slope * (1.0f - t * t);
     }
-    if (rest) {
-        ivec seen = lanes() < (int32_t)rest;
-        vec p = choose(seen, vexp(load(s + i) * scale - lse), (vec){0});
-        store(s + i, p);
-        store(dp + i, choose(seen, p * (load(dp + i) - delta) * scale, (vec){0}));
-        i += 16;
-    }
-    for (; i < padded; i += 16) {
+    vec p = vexp(x - lse), ds = p * (load(dp) - delta) * slope;
+    store(s, choose(seen, p, (vec){0}));
+    store(dp, choose(seen, ds, (vec){0}));
+}
+
+INLINE void softmax_backward_blocks(const wane_softmax *row, float lse, float delta, bool capped,
+                                    float *s, float *dp)
+{
+    size_t begin = row->first / 16 * 16, i = 0;
+    ivec all = lanes() >= 0;
+    for (; i < begin; i += 16) {
         store(s + i, (vec){0});
         store(dp + i, (vec){0});
     }
+    if (begin < row->first) {
+        ivec seen =
+            (lanes() >= (int32_t)(row->first - begin)) & (lanes() < (int32_t)(row->end - begin));
+        softmax_block_backward(row, lse, delta, capped, s + i, dp + i, seen);
+        i += 16;
+    }
+    for (; i + 16 <= row->end; i += 16)
+        softmax_block_backward(row, lse, delta, capped, s + i, dp + i, all);
+    if (i < row->end) {
+        softmax_block_backward(row, lse, delta, capped, s + i, dp + i,
+                               lanes() < (int32_t)(row->end - i));
+        i += 16;
+    }
+    for (; i < row->padded; i += 16) {
+        store(s + i, (vec){0});
+        store(dp + i, (vec){0});
+    }
+}
+
+static void softmax_row_backward_(const wane_softmax *row, float lse, float delta, float *s,
+                                  float *dp)
+{
+    if (row->cap != 0) softmax_backward_blocks(row, lse, delta, true, s, dp);
+    else softmax_backward_blocks(row, lse, delta, false, s, dp);
 }
 
 #endif

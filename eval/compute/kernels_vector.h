@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Vectors of 16 floats in GCC's vector extension, which the compiler maps to whatever the target
- * has. For kernels_body.h, kernels_attention.h and kernels_dropout.h alone. Included after the
- * target pragma.
+ * has. For kernels_body.h, kernels_activation.h, kernels_attention.h, kernels_dropout.h,
+ * kernels_norm.h and kernels_sums.h alone. Included after the target pragma.
  */
 #ifndef EVAL_COMPUTE_KERNELS_VECTOR_H
 #define EVAL_COMPUTE_KERNELS_VECTOR_H
@@ -106,6 +106,22 @@ INLINE vec vexp(vec x)
     ivec first = exponent >> 1, second = exponent - first;
     vec y = p * (vec)((first + 127) << 23) * (vec)((second + 127) << 23);
     return choose(under, (vec){0}, y);
+}
+
+/* tanh: below .625 x + x^3 P(x^2) with P the minimax polynomial of degree 4, else
+ * 1 - 2 / (exp(2 |x|) + 1). */
+INLINE vec vtanh(vec x)
+{
+    vec size = (vec)((ivec)x & 0x7fffffff), z = x * x;
+    vec p = splat(-0x1.75e1cep-8f);
+    p = p * z + 0x1.52269cp-6f;
+    p = p * z - 0x1.b83c5ap-5f;
+    p = p * z + 0x1.110726p-3f;
+    p = p * z - 0x1.555532p-2f;
+    vec near = x + x * z * p;
+    vec far = 1.0f - 2.0f / (vexp(size + size) + 1.0f);
+    far = (vec)((ivec)far | ((ivec)x & (int32_t)0x80000000));
+    return choose(size < 0.625f, near, far);
 }
 
 #endif

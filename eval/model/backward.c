@@ -93,9 +93,10 @@ static void chunk_backward(const chunk *c, const wane_gradients *g, bool onward,
                                   b->chunk_dhidden, false);
     for (size_t r = 0; r < c->rows; r++) {
         size_t row = pass->chunk_row[r];
-        pass->kernels->rmsnorm_backward(
-            1, width, pass->final + row * width, wane_pass_weight(pass, norm), b->chunk_rstd + r,
-            b->chunk_dhidden + r * width, dfinal + row * width, NULL, dgain);
+        pass->kernels->norm[WANE_NORM_RMS].backward(1, width, pass->final + row * width,
+                                                    wane_pass_weight(pass, norm), NULL,
+                                                    b->chunk_rstd + r, b->chunk_dhidden + r * width,
+                                                    dfinal + row * width, true, NULL, dgain, NULL);
     }
 }
 

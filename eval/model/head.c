@@ -10,9 +10,9 @@ static void normalise(wane_pass *pass, const size_t *rows, size_t count, float *
     size_t width = pass->config.width;
     const float *gain = wane_pass_weight(pass, wane_final_norm(&pass->config));
     for (size_t r = 0; r < count; r++)
-        pass->kernels->rmsnorm(1, width, (float)pass->config.norm_epsilon,
-                               pass->final + rows[r] * width, gain, out + r * width,
-                               rstd ? rstd + r : NULL);
+        pass->kernels->norm[WANE_NORM_RMS].forward(1, width, (float)pass->config.norm_epsilon,
+                                                   pass->final + rows[r] * width, gain, NULL,
+                                                   out + r * width, rstd ? rstd + r : NULL);
 }
 
 wane_head_view wane_head_of(const wane_pass *pass)

@@ -2,6 +2,7 @@
  * The layers, forward. Rows are cut into tiles; a tile runs everything between two attentions by
  * itself, so that its rows stay in cache.
  */
+#include <math.h>
 #include <string.h>
 
 #include "eval/model/linear.h"
@@ -73,8 +74,8 @@ static void project_tile(void *context, size_t tile, int thread)
         x = gathered;
     }
     float *rstd = s->keys && s->store->rstd1 ? s->store->rstd1 + first : NULL;
-    k->rmsnorm(rows, width, (float)c->norm_epsilon, x, wane_pass_weight(pass, s->index.norm1),
-               normed, rstd);
+    k->norm[WANE_NORM_RMS].forward(rows, width, (float)c->norm_epsilon, x,
+                                   wane_pass_weight(pass, s->index.norm1), NULL, normed, rstd);
     wane_linear linear = {.pass = pass,
                           .index = &s->index,
                           .store = s->store,
@@ -86,13 +87,14 @@ static void project_tile(void *context, size_t tile, int thread)
     if (s->queries) {
         float *q = s->store->q + first * heads;
         wane_linear_forward(&linear, WANE_SLOT_Q, 1, normed, q, heads, false);
-        k->rope(rows, c->heads, c->head_width, q, heads, position, pass->cosine, pass->sine, false);
+        k->rope(rows, c->heads, c->head_width, c->head_width, q, heads, position, pass->cosine,
+                pass->sine, false);
     }
     if (s->keys) {
         float *kv = s->store->kv + first * 2 * keys;
         wane_linear_forward(&linear, WANE_SLOT_K, 2, normed, kv, 2 * keys, false);
-        k->rope(rows, c->kv_heads, c->head_width, kv, 2 * keys, position, pass->cosine, pass->sine,
-                false);
+        k->rope(rows, c->kv_heads, c->head_width, c->head_width, kv, 2 * keys, position,
+                pass->cosine, pass->sine, false);
     }
 }
 
@@ -126,10 +128,11 @@ static void mlp_tile(void *context, size_t tile, int thread)
     if (middle != input) memcpy(middle, input, bytes);
     wane_linear_forward(&linear, WANE_SLOT_O, 1, store->attention + first * heads, middle, width,
                         true);
-    k->rmsnorm(rows, width, (float)c->norm_epsilon, middle, wane_pass_weight(pass, s->index.norm2),
-               normed, store->rstd2 ? store->rstd2 + first : NULL);
+    k->norm[WANE_NORM_RMS].forward(rows, width, (float)c->norm_epsilon, middle,
+                                   wane_pass_weight(pass, s->index.norm2), NULL, normed,
+                                   store->rstd2 ? store->rstd2 + first : NULL);
     wane_linear_forward(&linear, WANE_SLOT_GATE, 2, normed, gate_up, 2 * c->hidden, false);
-    k->swiglu(rows, c->hidden, gate_up, act);
+    k->activation[WANE_ACTIVATION_SILU].gated(rows, c->hidden, gate_up, act);
     if (out != middle) memcpy(out, middle, bytes);
     wane_linear_forward(&linear, WANE_SLOT_DOWN, 1, act, out, width, true);
 }
@@ -143,6 +146,8 @@ static void attention_tile(void *context, size_t tile, int thread)
                                 .heads = c->heads,
                                 .kv_heads = c->kv_heads,
                                 .head_width = c->head_width,
+                                .scale = 1.0f / sqrtf((float)c->head_width),
+                                .causal = true,
                                 .q = s->store->q,
                                 .kv = s->store->kv,
                                 .position = s->rows->position,
@@ -164,8 +169,9 @@ static void cut_items(wane_pass *pass, const wane_rows *rows)
         for (size_t r = rows->first[s]; r < rows->first[s + 1]; r += WANE_ATTENTION_ITEM_ROWS) {
             size_t count = rows->first[s + 1] - r;
             if (count > WANE_ATTENTION_ITEM_ROWS) count = WANE_ATTENTION_ITEM_ROWS;
-            pass->item[pass->items++] =
-                (wane_attention_item){r, count, batch->starts[s], prefix, prefix_keys};
+            pass->item[pass->items++] = (wane_attention_item){
+                r,      count,       batch->starts[s],
+                prefix, prefix_keys, prefix_keys + batch->starts[s + 1] - batch->starts[s]};
         }
     }
 }

@@ -7,6 +7,7 @@
  */
 #include "eval/model/layer_backward.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "eval/model/gradients.h"
@@ -57,11 +58,11 @@ static void mlp_tile(void *context, size_t tile, int thread)
     wane_linear linear = linear_of(s, first, rows, dnormed + rows * width);
     if (s->lowest >= s->index.weight[WANE_SLOT_DOWN]) {
         wane_linear_backward(&linear, WANE_SLOT_DOWN, 1, dout, width, NULL, false);
-        k->swiglu(rows, c->hidden, gate_up, act);
+        k->activation[WANE_ACTIVATION_SILU].gated(rows, c->hidden, gate_up, act);
         return;
     }
     wane_linear_backward(&linear, WANE_SLOT_DOWN, 1, dout, width, act, false);
-    k->swiglu_backward(rows, c->hidden, gate_up, act);
+    k->activation[WANE_ACTIVATION_SILU].gated_backward(rows, c->hidden, gate_up, act);
     bool onward = s->lowest <= s->index.norm2;
     wane_linear_backward(&linear, WANE_SLOT_GATE, 2, gate_up, 2 * c->hidden,
                          onward ? dnormed : NULL, false);
@@ -69,13 +70,15 @@ static void mlp_tile(void *context, size_t tile, int thread)
     const float *middle = s->store->middle + first * width;
     float *normed = b->normed2 + first * width;
     if (!onward) {
-        k->rmsnorm(rows, width, (float)c->norm_epsilon, middle, gain, normed, NULL);
+        k->norm[WANE_NORM_RMS].forward(rows, width, (float)c->norm_epsilon, middle, gain, NULL,
+                                       normed, NULL);
         return;
     }
     float *dmiddle = s->dmiddle + first * width;
     memcpy(dmiddle, dout, rows * width * sizeof(float));
-    k->rmsnorm_backward(rows, width, middle, gain, s->store->rstd2 + first, dnormed, dmiddle,
-                        normed, s->dgain ? b->gains + tile * width : NULL);
+    k->norm[WANE_NORM_RMS].backward(rows, width, middle, gain, NULL, s->store->rstd2 + first,
+                                    dnormed, dmiddle, true, normed,
+                                    s->dgain ? b->gains + tile * width : NULL, NULL);
     wane_linear_backward(
         &linear, WANE_SLOT_O, 1, dmiddle, width,
         s->lowest < s->index.weight[WANE_SLOT_O] ? b->dattention + first * heads : NULL, false);
@@ -92,18 +95,19 @@ static void attention_tile(void *context, size_t tile, int thread)
                                 .heads = c->heads,
                                 .kv_heads = c->kv_heads,
                                 .head_width = c->head_width,
+                                .scale = 1.0f / sqrtf((float)c->head_width),
+                                .causal = true,
                                 .q = s->store->q,
                                 .kv = s->store->kv,
                                 .position = s->rows->position,
                                 .out = s->store->attention,
                                 .lse = s->store->lse};
-    wane_attention_gradient gradient = {.dout = pass->backward.dattention,
-                                        .dq = pass->backward.dq,
-                                        .dkv = pass->backward.dkv,
-                                        .keys =
-                                            batch->starts[sequence + 1] - batch->starts[sequence]};
-    wane_attention_item item = {
-        .row = first, .rows = s->rows->first[sequence + 1] - first, .own = batch->starts[sequence]};
+    wane_attention_gradient gradient = {
+        .dout = pass->backward.dattention, .dq = pass->backward.dq, .dkv = pass->backward.dkv};
+    wane_attention_item item = {.row = first,
+                                .rows = s->rows->first[sequence + 1] - first,
+                                .own = batch->starts[sequence],
+                                .keys = batch->starts[sequence + 1] - batch->starts[sequence]};
     wane_attention_backward(&attention, &gradient, &item, tile % c->kv_heads,
                             scratch_of(pass, thread));
 }
@@ -119,17 +123,17 @@ static void query_tile(void *context, size_t tile, int thread)
     if (rows > s->tile) rows = s->tile;
     size_t heads = c->heads * c->head_width;
     float *dq = pass->backward.dq + first * heads;
-    pass->kernels->rope(rows, c->heads, c->head_width, dq, heads, s->rows->position + first,
-                        pass->cosine, pass->sine, true);
+    pass->kernels->rope(rows, c->heads, c->head_width, c->head_width, dq, heads,
+                        s->rows->position + first, pass->cosine, pass->sine, true);
     wane_linear linear = linear_of(s, first, rows, scratch_of(pass, thread));
     wane_linear_backward(
         &linear, WANE_SLOT_Q, 1, dq, heads,
         s->lowest < s->index.weight[WANE_SLOT_Q] ? pass->backward.dqueries + first * width : NULL,
         false);
     for (size_t r = first; s->rows->token && r < first + rows; r++)
-        pass->kernels->rmsnorm(
+        pass->kernels->norm[WANE_NORM_RMS].forward(
             1, width, (float)c->norm_epsilon, s->store->input + s->rows->token[r] * width,
-            wane_pass_weight(pass, s->index.norm1), s->store->middle + r * width, NULL);
+            wane_pass_weight(pass, s->index.norm1), NULL, s->store->middle + r * width, NULL);
 }
 
 /* The row of token t in the step's rows, or SIZE_MAX. */
@@ -154,13 +158,14 @@ static void input_tile(void *context, size_t tile, int thread)
     const float *gain = wane_pass_weight(pass, s->index.norm1);
     const float *input = s->store->input + first * width;
     bool onward = s->lowest < s->index.weight[WANE_SLOT_Q];
-    k->rope(rows, c->kv_heads, c->head_width, dkv, 2 * keys, pass->position + first, pass->cosine,
-            pass->sine, true);
+    k->rope(rows, c->kv_heads, c->head_width, c->head_width, dkv, 2 * keys, pass->position + first,
+            pass->cosine, pass->sine, true);
     wane_linear linear = linear_of(s, first, rows, dnormed + rows * width);
     linear.token = NULL;
     wane_linear_backward(&linear, WANE_SLOT_K, 2, dkv, 2 * keys, onward ? dnormed : NULL, false);
     if (!onward) {
-        k->rmsnorm(rows, width, (float)c->norm_epsilon, input, gain, normed, NULL);
+        k->norm[WANE_NORM_RMS].forward(rows, width, (float)c->norm_epsilon, input, gain, NULL,
+                                       normed, NULL);
         return;
     }
     float *dinput = s->dinput + first * width;
@@ -171,8 +176,9 @@ static void input_tile(void *context, size_t tile, int thread)
         k->add(width, b->dqueries + row * width, dnormed + t * width);
         memcpy(dinput + t * width, s->dmiddle + row * width, width * sizeof(float));
     }
-    k->rmsnorm_backward(rows, width, input, gain, s->store->rstd1 + first, dnormed, dinput, normed,
-                        s->dgain ? b->gains + tile * width : NULL);
+    k->norm[WANE_NORM_RMS].backward(rows, width, input, gain, NULL, s->store->rstd1 + first,
+                                    dnormed, dinput, true, normed,
+                                    s->dgain ? b->gains + tile * width : NULL, NULL);
 }
 
 /* Runs a stage over `count` rows; `norm` is the norm it passes: its gain's gradient is summed tile

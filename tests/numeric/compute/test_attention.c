@@ -94,6 +94,8 @@ static wane_attention attention_of(const problem *p, const wane_kernels *k, floa
                             .heads = p->heads,
                             .kv_heads = p->kv_heads,
                             .head_width = p->width,
+                            .scale = 1.0f / sqrtf((float)p->width),
+                            .causal = true,
                             .q = p->q,
                             .kv = p->kv,
                             .position = p->position,
@@ -106,7 +108,7 @@ static void forward(const problem *p, const wane_attention *a, size_t prefix, fl
     for (size_t row = 0; row < p->rows; row += WANE_ATTENTION_ITEM_ROWS) {
         size_t rows = p->rows - row;
         if (rows > WANE_ATTENTION_ITEM_ROWS) rows = WANE_ATTENTION_ITEM_ROWS;
-        wane_attention_item item = {row, rows, prefix, 0, prefix};
+        wane_attention_item item = {row, rows, prefix, 0, prefix, p->keys};
         for (size_t h = 0; h < p->kv_heads; h++) wane_attention_forward(a, &item, h, scratch);
     }
 }
@@ -179,8 +181,8 @@ static void gradients_equal_central_differences(void **state)
             for (size_t i = 0; i < pairs; i++) dkv[i] = NAN; /* overwritten */
             wane_attention a = attention_of(&p, k, out, lse);
             forward(&p, &a, 0, scratch);
-            wane_attention_gradient g = {p.dout, dq, dkv, p.keys};
-            wane_attention_item item = {0, p.rows, 0, 0, 0};
+            wane_attention_gradient g = {p.dout, dq, dkv};
+            wane_attention_item item = {0, p.rows, 0, 0, 0, p.keys};
             for (size_t h = 0; h < p.kv_heads; h++)
                 wane_attention_backward(&a, &g, &item, h, scratch);
             check_slopes(&p, dq, p.wide_q, count, count / 100 + 1);
@@ -203,8 +205,8 @@ static void no_rows_no_gradient(void **state)
     float dkv[40], scratch[4096];
     for (size_t i = 0; i < 40; i++) dkv[i] = 1;
     wane_attention a = attention_of(&p, wane_kernels_best(), p.q, NULL);
-    wane_attention_gradient g = {p.dout, p.q, dkv, 5};
-    wane_attention_item item = {0, 0, 0, 0, 0};
+    wane_attention_gradient g = {p.dout, p.q, dkv};
+    wane_attention_item item = {0, 0, 0, 0, 0, 5};
     assert_true(wane_attention_scratch(4, 5, true) <= 4096);
     wane_attention_backward(&a, &g, &item, 0, scratch);
     for (size_t i = 0; i < 40; i++) assert_true(dkv[i] == 0);
