@@ -5,6 +5,7 @@
 
 #include "analysis/report/page.h"
 #include "eval/cli/commands.h"
+#include "eval/compute/backend.h"
 #include "eval/compute/environment.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
@@ -45,6 +46,7 @@ static int run(wane_call *call)
     const wane_option options[] = {{"json", 0, WANE_OPTION_FLAG, &json, NULL, "the same as JSON"}};
     int code = 0;
     if (!wane_call_parse(call, options, 1, 0, 0, &code)) return code;
+    char backends[256];
     wane_environment here;
     wane_environment_read(&here, wane_processors(), 1);
     const wane_environment_row *row = &here.row;
@@ -54,6 +56,7 @@ static int run(wane_call *call)
         {"blas_core", row->blas_core, 0},
         {"blas_build", row->blas_build, 0},
         {"kernels", row->cpu_features, 0},
+        {"backends", wane_backends_there(backends, sizeof backends), 0},
         {"cpu", row->cpu, 0},
         {"threads", NULL, row->threads},
         {"compiler", row->compiler, 0},

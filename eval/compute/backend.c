@@ -3,6 +3,7 @@
  */
 #include "eval/compute/backend.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "store/base/clock.h"
@@ -27,6 +28,20 @@ const wane_backend *wane_backend_named(const char *name)
 const wane_backend *wane_backend_or_first(const wane_backend *asked)
 {
     return asked ? asked : backends[0];
+}
+
+char *wane_backends_there(char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof backends / sizeof *backends; i++) {
+        const wane_backend *b = backends[i];
+        if (!b->there() || used >= size) continue;
+        int more =
+            snprintf(out + used, size - used, "%s%s (%s)", used ? ", " : "", b->name, b->precision);
+        used += more > 0 ? (size_t)more : 0;
+    }
+    return out;
 }
 
 wane_packed wane_packed_rows(const wane_packed *of, size_t first, size_t rows)
@@ -58,7 +73,8 @@ static double measure(const wane_backend *backend, wane_pool *pool, unsigned cha
     float *x = (float *)(void *)block, *y = x + SIDE * SIDE, *weight = y + SIDE * SIDE;
     unsigned char *packed = (unsigned char *)(weight + SIDE * SIDE);
     wane_packed w = {.weight = weight, .rows = SIDE, .cols = SIDE, .whole = SIDE};
-    wane_workers by = {.pool = pool, .scratch = packed + packed_bytes, .stride = stride};
+    wane_workers by = {
+        .pool = pool, .scratch = packed + packed_bytes, .bytes = stride, .stride = stride};
     if (backend->packed_bytes) {
         backend->pack(weight, SIDE, SIDE, false, 0, SIDE, packed);
         w.packed = packed;

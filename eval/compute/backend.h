@@ -45,10 +45,11 @@ enum { WANE_PACK_ROWS = 64 };
 typedef struct wane_workers {
     bool tile;       /* the calling thread alone, inside a tile of the pool; else all of the pool */
     wane_pool *pool; /* NULL: one thread. Not to be used inside a tile */
-    /* scratch_bytes() bytes of each thread, 64-byte aligned, `stride` bytes apart; inside a tile
-     * those of the calling thread. NULL without scratch_bytes. Holds nothing between two calls. */
+    /* `bytes` bytes of each thread, as many as scratch_bytes() asked for or more, 64-byte aligned,
+     * `stride` bytes apart; inside a tile those of the calling thread. Of no use without
+     * scratch_bytes. Holds nothing between two calls. */
     unsigned char *scratch;
-    size_t stride;
+    size_t bytes, stride;
 } wane_workers;
 
 typedef struct wane_backend {
@@ -106,6 +107,10 @@ const wane_backend *wane_backend_at(size_t place);
 const wane_backend *wane_backend_named(const char *name);
 /* `asked`, or the first entry where it is NULL. */
 const wane_backend *wane_backend_or_first(const wane_backend *asked);
+
+/* The entries that this machine can run, "NAME (PRECISION)" each, with ", " between them; `out` is
+ * cut short at `size` bytes. Returns out. */
+char *wane_backends_there(char *out, size_t size);
 
 /* A pass's block in the backend's memory. */
 void *wane_backend_allocate(const wane_backend *backend, size_t bytes);

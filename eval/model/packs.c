@@ -95,5 +95,6 @@ wane_workers wane_pass_together(const wane_pass *pass)
     float *first = pass->scratch + pass->scratch_floats - pass->product_floats;
     return (wane_workers){.pool = pass->pool,
                           .scratch = (unsigned char *)first,
+                          .bytes = pass->product_floats * sizeof(float),
                           .stride = pass->scratch_floats * sizeof(float)};
 }

@@ -90,7 +90,8 @@ float *gradients_of(const plan *p, double *loss)
                                .targets = p->batch->targets,
                                .training = true,
                                .train_weights = p->train != NULL,
-                               .frozen_layers = p->frozen};
+                               .frozen_layers = p->frozen,
+                               .backend = p->backend};
     wane_pass_limits_adapter(&limits, p->adapter);
     if (p->threads) CHECK_OK(wane_pool_new(&pool, p->threads, &err));
     CHECK_OK(wane_pass_new(&pass, &p->model->config, &limits, pool, &err));

@@ -36,6 +36,7 @@ typedef struct plan {
     const wane_dropout *dropout;
     size_t frozen;
     int threads;
+    const wane_backend *backend; /* NULL: the first */
 } plan;
 
 /* Gradients of a quarter of the loss, and the loss, a sum over targets; free with wane_free. */

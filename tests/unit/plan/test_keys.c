@@ -10,6 +10,7 @@
 
 #include "eval/cells/track.h"
 #include "eval/plan/plan.h"
+#include "eval/stages/stage_kind.h"
 #include "eval/stages/work.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
@@ -353,6 +354,35 @@ static void keys_stay_as_they_are(void **state)
     free(text);
 }
 
+/* What other weights come out of: a backend says whether it is. The first is in no key. */
+static void a_backend_of_other_bits_is_in_a_key(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_experiment *x = NULL;
+    wane_backend other = *wane_backend_at(0), third = other;
+    other.name = "other";
+    other.in_key = third.in_key = true;
+    const wane_backend *const asked[] = {NULL, wane_backend_at(0), &other, &third};
+    char key[COUNT(asked)][WANE_SHA256_HEX];
+    CHECK_OK(wane_experiment_parse(&x, files, strlen(files), "keys.yaml", scratch_folder(), NULL, 0,
+                                   &err));
+    for (size_t i = 0; i < COUNT(asked); i++) {
+        wane_run_config config = x->configs[0];
+        wane_sha256 *hash = NULL;
+        assert_null(config.training.backend);
+        config.training.backend = asked[i];
+        CHECK_OK(wane_sha256_begin(&hash, &err));
+        wane_config_hash(hash, x, &config);
+        CHECK_OK(wane_sha256_end(key[i], hash, &err));
+    }
+    assert_string_equal(key[0], key[1]);
+    assert_string_not_equal(key[0], key[2]);
+    assert_string_not_equal(key[0], key[3]);
+    assert_string_not_equal(key[2], key[3]);
+    wane_experiment_free(x);
+}
+
 static void hash_of(char out[WANE_SHA256_HEX], const key_set *set)
 {
     wane_error err;
@@ -506,6 +536,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_setting_is_left_out),
         cmocka_unit_test(keys_stay_as_they_are),
+        cmocka_unit_test(a_backend_of_other_bits_is_in_a_key),
         cmocka_unit_test(so_do_those_of_every_cell),
         cmocka_unit_test(so_do_those_of_bounds_and_strategies),
         cmocka_unit_test(settings_of_an_experiment),
