@@ -7,6 +7,7 @@
 #include "analysis/report/columns.h"
 #include "analysis/report/correlating.h"
 #include "analysis/report/named_metric.h"
+#include "analysis/report/statement.h"
 
 /* Columns of correlation_points that each matrix has: their total over some matrices s as
  * spectrum_total defines it, and where a look has them (t is its spectrum_total). */

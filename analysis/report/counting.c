@@ -7,12 +7,22 @@
 #include <math.h>
 #include <string.h>
 
-#include "analysis/report/named_metric.h"
+#include "analysis/report/statement.h"
 #include "store/results/query.h"
 
 wane_counting wane_counting_usual(void)
 {
     return (wane_counting){.k = 10, .epsilon = 0.5, .side = "u", .against = "base"};
+}
+
+wane_counting wane_counting_asked(size_t k, double epsilon, const char *side, const char *against)
+{
+    wane_counting c = wane_counting_usual();
+    if (k) c.k = k;
+    if (!isnan(epsilon)) c.epsilon = epsilon;
+    if (side) c.side = side;
+    if (against) c.against = against;
+    return c;
 }
 
 bool wane_counting_is_usual(const wane_counting *c)

@@ -10,6 +10,7 @@
 
 #include "analysis/report/columns.h"
 #include "analysis/report/named_metric.h"
+#include "analysis/report/statement.h"
 
 enum { STAGES_MOST = 10000 };
 
@@ -24,41 +25,34 @@ void wane_curves_free(wane_curves *c)
     wane_free(c);
 }
 
-/* Columns of write_sql's rows. */
+/* Columns of both statements. */
 enum { EXPERIMENT, GROUP, RUN, STAGE, TRAINED, X, Y, COLLAPSED };
 
-/* Runs in the order of the plan. */
-static wane_status write_sql(wane_text *sql, wane_results *db, const wane_curves_request *r,
+static const char over_stages[] = {
+#include "curves_stages.inc"
+};
+static const char scatter[] = {
+#include "curves_scatter.inc"
+};
+
+static wane_status open_rows(wane_query **out, wane_results *db, const wane_curves_request *r,
                              wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_text_string(sql, "WITH y AS MATERIALIZED (");
+    wane_text up = {0}, right = {0};
     const wane_counting *counting = r->counted ? &r->counting : NULL;
     const wane_named_metric y = {r->metric, r->task, r->corpus, counting};
     const wane_named_metric x = {.metric = r->x, .counting = counting};
-    WANE_TRY(wane_named_metric_sql(sql, db, &y, err));
-    wane_text_string(sql, ")");
-    if (r->x) {
-        wane_text_string(sql, ", x AS MATERIALIZED (");
-        WANE_TRY(wane_named_metric_sql(sql, db, &x, err));
-        wane_text_string(sql, ")");
-    }
-    wane_text_printf(sql,
-                     ", flag AS MATERIALIZED (SELECT experiment, run, position, collapsed FROM "
-                     "stage_summary) SELECT l.experiment, l.\"%s\", l.run, y.position, t.name, %s, "
-                     "y.value, f.collapsed FROM run_list l JOIN run r ON r.key = l.key "
-                     "JOIN y ON y.experiment = l.experiment AND y.run = l.run ",
-                     r->by, r->x ? "x.value" : "y.position");
-    if (r->x)
-        wane_text_string(sql, "JOIN x ON x.experiment = l.experiment AND x.run = l.run "
-                              "AND x.position = y.position AND y.position > 0 "
-                              "AND x.value IS NOT NULL ");
-    wane_text_string(sql,
-                     "LEFT JOIN run_stage p ON p.run = r.id AND p.position = y.position "
-                     "LEFT JOIN task t ON t.id = p.task LEFT JOIN flag f ON f.experiment = "
-                     "l.experiment AND f.run = l.run AND f.position = y.position "
-                     "WHERE y.value IS NOT NULL AND " WANE_USABLE_RUNS "ORDER BY r.id, y.position");
+    WANE_TRY(wane_named_metric_sql(&up, db, &y, err));
+    if (r->x) WANE_TRY(wane_named_metric_sql(&right, db, &x, err));
+    WANE_TRY(wane_text_check(&up, "curves", r->metric, err));
+    WANE_TRY(wane_text_check(&right, "curves", "x", err));
+    const wane_sql_part parts[] = {{"by", r->by}, {"y", up.data}, {"x", right.data}, {NULL, NULL}};
+    st =
+        wane_statement_open(out, db, r->x ? scatter : over_stages, r->experiment, parts, NULL, err);
 done:
+    wane_text_free(&up);
+    wane_text_free(&right);
     return st;
 }
 
@@ -109,13 +103,10 @@ done:
 static wane_status count_experiments(bool *several, wane_results *db, const char *experiment,
                                      wane_error *err)
 {
+    static const char sql[] =
+        "SELECT count(DISTINCT l.experiment) FROM run_list l WHERE " WANE_USABLE_RUNS;
     wane_query *query = NULL;
-    const wane_binding binding = {
-        "experiment", {.type = experiment ? WANE_VALUE_TEXT : WANE_VALUE_NULL, .text = experiment}};
-    wane_status st = wane_query_open(&query, db,
-                                     "SELECT count(DISTINCT l.experiment) FROM run_list l "
-                                     "WHERE " WANE_USABLE_RUNS,
-                                     &binding, 1, err);
+    wane_status st = wane_statement_open(&query, db, sql, experiment, NULL, NULL, err);
     if (st == WANE_OK) st = wane_query_next(query, err);
     if (st == WANE_OK) *several = wane_query_int(query, 0) > 1;
     wane_query_free(query);
@@ -126,14 +117,8 @@ static wane_status read_rows(reader *r, wane_results *db, wane_error *err)
 {
     wane_status st = WANE_OK;
     const wane_curves_request *request = &r->curves->request;
-    wane_text sql = {0};
     wane_query *query = NULL;
-    wane_binding binding = {"experiment", {.type = WANE_VALUE_NULL}};
-    if (request->experiment)
-        binding.value = (wane_value){.type = WANE_VALUE_TEXT, .text = request->experiment};
-    WANE_TRY(write_sql(&sql, db, request, err));
-    WANE_TRY(wane_text_check(&sql, "curves", "query", err));
-    WANE_TRY(wane_query_open(&query, db, sql.data, &binding, 1, err));
+    WANE_TRY(open_rows(&query, db, request, err));
     while ((st = wane_query_next(query, err)) == WANE_OK) WANE_TRY(take_row(r, query, err));
     if (st == WANE_DONE) st = WANE_OK;
     if (st == WANE_OK && r->curves->points == 0)
@@ -141,7 +126,6 @@ static wane_status read_rows(reader *r, wane_results *db, wane_error *err)
                        request->metric, request->x ? " beside " : "", request->x ? request->x : "");
 done:
     wane_query_free(query);
-    wane_text_free(&sql);
     return st;
 }
 

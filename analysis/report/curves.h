@@ -107,7 +107,7 @@ void wane_curves_say_null(wane_text *out, const wane_curves *curves, bool drawn)
 /* What means are over: "runs (orders and seeds)". */
 const char *wane_curves_over(const wane_curves *curves);
 
-/* Appends what the table of means shows, one line. */
+/* Appends what the table of means shows. */
 void wane_curves_caption(wane_text *out, const wane_curves *curves);
 
 /* What outlines mean in a chart: of stages, and of means over runs. */
@@ -116,11 +116,6 @@ void wane_curves_caption(wane_text *out, const wane_curves *curves);
 #define WANE_CURVES_SOME_COLLAPSED                                                                 \
     "hollow: in at least one of the runs the stage is collapsed (less of the pretraining text "    \
     "known than its word counts tell)"
-
-/* Draws by method into the file `path`; experiment and x may be NULL. */
-WANE_MUST_CHECK wane_status wane_curves_svg(wane_results *db, const char *experiment,
-                                            const char *metric, const char *x, const char *path,
-                                            wane_error *err);
 
 /* For curves*.c, in curves_points.c: the number of a group, made when it is new; a point behind the
  * others; points by group, stage and run; the mean of each group and place in place of its runs. */

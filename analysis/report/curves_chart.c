@@ -8,8 +8,8 @@
 
 #include "analysis/charts/chart.h"
 #include "analysis/report/curves.h"
+#include "analysis/report/report.h"
 #include "analysis/report/terms.h"
-#include "store/files/file.h"
 
 static void write_name(wane_text *out, const wane_curves_request *r)
 {
@@ -65,10 +65,10 @@ static void write_title(wane_text *out, const wane_curves *c)
     write_name(out, r);
     if (c->kind == WANE_CURVES_STAGES) wane_text_string(out, " over stages");
     else wane_text_printf(out, " against %s", r->x);
-    if ((c->kind == WANE_CURVES_EPSILON || c->kind == WANE_CURVES_K) && r->stage)
-        wane_text_printf(out, " after stage %zu", r->stage);
-    else if (c->kind == WANE_CURVES_EPSILON || c->kind == WANE_CURVES_K)
-        wane_text_string(out, " after the last stage");
+    if (c->kind == WANE_CURVES_EPSILON || c->kind == WANE_CURVES_K) {
+        wane_text_string(out, " after ");
+        wane_report_say_stage(out, r->stage);
+    }
     wane_text_printf(out, " by %s", r->by);
 }
 
@@ -271,25 +271,5 @@ done:
     wane_text_free(&title);
     wane_text_free(&subtitle);
     wane_arena_free(arena);
-    return st;
-}
-
-wane_status wane_curves_svg(wane_results *db, const char *experiment, const char *metric,
-                            const char *x, const char *path, wane_error *err)
-{
-    wane_status st = WANE_OK;
-    wane_text text = {0};
-    wane_curves *curves = NULL;
-    const wane_curves_request request = {.experiment = experiment,
-                                         .metric = metric,
-                                         .by = "method",
-                                         .x = x,
-                                         .counting = wane_counting_usual()};
-    WANE_TRY(wane_curves_read(&curves, db, &request, err));
-    WANE_TRY(wane_curves_draw(&text, curves, err));
-    WANE_TRY(wane_file_write(path, text.data, text.length, err));
-done:
-    wane_curves_free(curves);
-    wane_text_free(&text);
     return st;
 }

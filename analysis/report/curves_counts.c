@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "analysis/report/curves.h"
-#include "analysis/report/named_metric.h"
+#include "analysis/report/statement.h"
 
 /* At epsilon 1 every direction would count. */
 enum { EPSILON_STEPS = 20, K_WHOLE = 128 };
@@ -99,50 +99,33 @@ static wane_status end_run(counts *s, size_t group, const char *run, wane_error 
     return WANE_OK;
 }
 
-/* Of finished runs, after the stage asked for. */
-#define THESE_STAGES                                                                               \
-    "FROM run r CROSS JOIN run_list l ON l.key = r.key CROSS JOIN run_stage p ON p.run = r.id "    \
-    "AND p.position = CASE WHEN :stage > 0 THEN :stage ELSE r.stages END "
+static const char sql[] = {
+#include "curves_counts.inc"
+};
 
-#define TOTALS                                                                                     \
-    "CROSS JOIN spectrum_total x ON x.stage = p.stage AND x.step = -1 AND x.against = :against "
-#define THESE_DIRECTIONS                                                                           \
-    "ON d.stage = p.stage AND d.step = -1 AND d.against = :against AND d.side = :side "            \
-    "AND d.position <= :k "
-
-static wane_status open(wane_query **out, const counts *s, wane_results *db, const char *sql,
-                        wane_error *err)
+static wane_status open(wane_query **out, const counts *s, wane_results *db, wane_error *err)
 {
     const wane_curves_request *r = &s->curves->request;
-    int64_t k = s->curves->kind == WANE_CURVES_K ? (int64_t)s->top : (int64_t)r->counting.k;
-    const wane_binding bindings[] = {
-        {"experiment",
-         {.type = r->experiment ? WANE_VALUE_TEXT : WANE_VALUE_NULL, .text = r->experiment}},
-        {"stage", {.type = WANE_VALUE_INTEGER, .integer = (int64_t)r->stage}},
-        {"against", {.type = WANE_VALUE_TEXT, .text = r->counting.against}},
-        {"side", {.type = WANE_VALUE_TEXT, .text = r->counting.side}},
-        {"k", {.type = WANE_VALUE_INTEGER, .integer = k}}};
-    return wane_query_open(out, db, sql, bindings, strstr(sql, ":k") ? 5 : 4, err);
+    size_t k = s->curves->kind == WANE_CURVES_K ? s->top : r->counting.k;
+    const wane_sql_part parts[] = {{"by", r->by}, {NULL, NULL}};
+    const wane_binding bindings[] = {{"stage", wane_value_whole((int64_t)r->stage)},
+                                     {"against", wane_value_text(r->counting.against)},
+                                     {"side", wane_value_text(r->counting.side)},
+                                     {"k", wane_value_whole((int64_t)k)},
+                                     {NULL, {.type = WANE_VALUE_NULL}}};
+    return wane_statement_open(out, db, sql, r->experiment, parts, bindings, err);
 }
 
 static wane_status read_directions(counts *s, wane_results *db, wane_error *err)
 {
     enum { ID, EXPERIMENT, GROUP, RUN, COSINE, POSITION, SIGMA };
     wane_curves *c = s->curves;
-    wane_text sql = {0};
     wane_query *q = NULL;
     int64_t id = -1;
     size_t group = 0;
     const char *run = NULL;
     wane_status st = WANE_OK;
-    wane_text_printf(&sql,
-                     "SELECT r.id, l.experiment, l.\"%s\", l.run, " WANE_SQL_COSINE ", d.position, "
-                     "d.sigma " THESE_STAGES TOTALS "AND CASE :side WHEN 'u' THEN x.intruders_u "
-                     "ELSE x.intruders_v END IS NOT NULL LEFT JOIN direction d " THESE_DIRECTIONS
-                     "AND " WANE_SQL_CHANGED "WHERE " WANE_USABLE_RUNS "ORDER BY r.id",
-                     c->request.by);
-    WANE_TRY(wane_text_check(&sql, "curves", "query", err));
-    WANE_TRY(open(&q, s, db, sql.data, err));
+    WANE_TRY(open(&q, s, db, err));
     while ((st = wane_query_next(q, err)) == WANE_OK) {
         if (wane_query_int(q, ID) != id) {
             if (run) WANE_TRY(end_run(s, group, run, err));
@@ -162,7 +145,6 @@ static wane_status read_directions(counts *s, wane_results *db, wane_error *err)
     if (st == WANE_DONE) st = run ? end_run(s, group, run, err) : WANE_OK;
 done:
     wane_query_free(q);
-    wane_text_free(&sql);
     return st;
 }
 

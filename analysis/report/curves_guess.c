@@ -6,9 +6,14 @@
 
 #include "analysis/report/curves.h"
 #include "analysis/report/named_metric.h"
+#include "analysis/report/statement.h"
+
+static const char sql[] = {
+#include "curves_guess.inc"
+};
 
 /* Of one task the same after every stage; of a mean over tasks that of the same tasks. */
-static bool write_measure(wane_text *sql, const wane_curves_request *r)
+static bool write_measure(wane_text *measure, const wane_curves_request *r)
 {
     static const struct {
         const char *metric, *column;
@@ -16,14 +21,14 @@ static bool write_measure(wane_text *sql, const wane_curves_request *r)
                     {"learning_acc", "mean_majority"},
                     {"learned_accuracy", "majority"}};
     if (strcmp(r->metric, "accuracy") == 0 && r->task) {
-        wane_text_string(sql, "SELECT experiment, run, position, majority AS value FROM "
-                              "accuracy_matrix WHERE task = ");
-        wane_sql_text(sql, r->task);
+        wane_text_string(measure, "SELECT experiment, run, position, majority AS value FROM "
+                                  "accuracy_matrix WHERE task = ");
+        wane_sql_text(measure, r->task);
         return true;
     }
     for (size_t i = 0; i < sizeof of_stage / sizeof *of_stage; i++)
         if (strcmp(r->metric, of_stage[i].metric) == 0) {
-            wane_text_printf(sql,
+            wane_text_printf(measure,
                              "SELECT experiment, run, position, %s AS value FROM stage_summary",
                              of_stage[i].column);
             return true;
@@ -48,27 +53,22 @@ static wane_status take(wane_curves *c, const wane_query *q, bool several, wane_
 wane_status wane_curves_guess(wane_curves *c, wane_results *db, bool several, wane_error *err)
 {
     const wane_curves_request *r = &c->request;
-    const wane_binding experiment = {
-        "experiment",
-        {.type = r->experiment ? WANE_VALUE_TEXT : WANE_VALUE_NULL, .text = r->experiment}};
-    wane_text sql = {0};
+    wane_text measure = {0};
     wane_query *query = NULL;
     wane_status st = WANE_OK;
-    wane_text_printf(&sql, "SELECT l.experiment, l.\"%s\", v.position, avg(v.value) FROM (", r->by);
-    if (!write_measure(&sql, r)) goto done;
+    if (!write_measure(&measure, r)) goto done;
+    WANE_TRY(wane_text_check(&measure, "curves", "query", err));
     c->guess = wane_alloc(c->groups * c->stages, sizeof *c->guess);
     if (!c->guess) WANE_TRY(wane_fail_memory(err, "curves", "majority"));
     for (size_t i = 0; i < c->groups * c->stages; i++) c->guess[i] = NAN;
-    wane_text_string(&sql, ") v JOIN run_list l ON l.experiment = v.experiment AND l.run = v.run "
-                           "WHERE v.value IS NOT NULL AND " WANE_USABLE_RUNS);
-    wane_text_string(&sql, several ? "GROUP BY 1, 2, 3" : "GROUP BY 2, 3");
-    WANE_TRY(wane_text_check(&sql, "curves", "query", err));
-    WANE_TRY(wane_query_open(&query, db, sql.data, &experiment, 1, err));
+    const wane_sql_part parts[] = {
+        {"by", r->by}, {"measure", measure.data}, {"several", several ? "1," : ""}, {NULL, NULL}};
+    WANE_TRY(wane_statement_open(&query, db, sql, r->experiment, parts, NULL, err));
     while ((st = wane_query_next(query, err)) == WANE_OK) WANE_TRY(take(c, query, several, err));
     if (st == WANE_DONE) st = WANE_OK;
 done:
     wane_query_free(query);
-    wane_text_free(&sql);
+    wane_text_free(&measure);
     return st;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analysis/report/curves.h"
+#include "analysis/report/report.h"
 #include "analysis/report/sheet.h"
 
 static void add_null(wane_sheet *sheet, const wane_curves_point *p)
@@ -221,13 +222,11 @@ void wane_curves_caption(wane_text *out, const wane_curves *c)
                          r->interval ? "[95% t interval]" : "+- sd", wane_curves_over(c));
     else {
         wane_text_printf(out, "against %s after ", r->x);
-        if (r->stage) wane_text_printf(out, "stage %zu", r->stage);
-        else wane_text_string(out, "the last stage");
+        wane_report_say_stage(out, r->stage);
         wane_text_printf(out, ", mean over %s", wane_curves_over(c));
     }
     if (r->counted || r->x) wane_curves_say_counting(out, c);
     wane_curves_say_null(out, c, false);
-    wane_text_string(out, "\n");
 }
 
 void wane_curves_say_counting(wane_text *out, const wane_curves *c)

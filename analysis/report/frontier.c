@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Matches runs and matrices over all arms in SQL, averages over runs and then configs, and draws a
- * line only between lambdas that the same runs stand behind.
+ * What interventions do, as a frontier: forgetting against accuracy, a line per arm over lambda, on
+ * the finished runs and matrices where all arms shown are: at each lambda, runs in which every arm
+ * shown has a value on the matrices that the arm `intruders` changed. Runs are averaged first, then
+ * configs (frontier.sql); a line is drawn only between lambdas that the same runs stand behind.
  */
-#include "analysis/report/frontier.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -11,129 +11,101 @@
 #include "analysis/report/columns.h"
 #include "analysis/report/curves.h"
 #include "analysis/report/named_metric.h"
+#include "analysis/report/report.h"
+#include "analysis/report/statement.h"
 #include "analysis/spectra/interventions.h"
+
+static const char sql[] = {
+#include "frontier.inc"
+};
+/* Its columns. Errors are over configs, and NULL below LEAST of them; of y there is the binomial
+ * error besides (mean of the runs', which answer the same examples). */
+enum { GROUP, ARM, LAMBDA, RUNS, CONFIGS, UNMATCHED, X, X_ERROR, Y, Y_ERROR, Y_BINOMIAL };
+enum { COLLAPSED = Y_BINOMIAL + 3 }; /* behind the contrast and its error */
+enum { LEAST = 6 };
 
 static const char latest[] = "latest_accuracy_change", seen[] = "seen_accuracy_change";
 
-bool wane_frontier_metric(const char *metric)
-{
-    return strcmp(metric, "frontier") == 0 || strcmp(metric, latest) == 0 ||
-           strcmp(metric, seen) == 0;
-}
+/* What is drawn. */
+typedef struct question {
+    const char *x;      /* "forgetting_change_pct" or "nll_change" */
+    const char *y;      /* `latest` or `seen` */
+    const char *by;     /* a column of run_list: a chart for each of its values; NULL: one */
+    const char *choice; /* "top" or "all" */
+    size_t stage;       /* 0: the last stage of each run */
+} question;
 
-wane_status wane_frontier_check(const wane_frontier_request *r, wane_error *err)
+/* Whether all names are arms. */
+static wane_status check_arms(const wane_report_request *r, wane_error *err)
 {
     const char *names[WANE_ARMS];
     for (int a = 0; a < WANE_ARMS; a++) names[a] = wane_arm_name((wane_arm)a);
-    for (size_t i = 0; i < r->arm_count; i++) {
+    for (size_t i = 0; i < r->arms.count; i++) {
         int a = 0;
-        while (a < WANE_ARMS && strcmp(r->arms[i], names[a]) != 0) a++;
+        while (a < WANE_ARMS && strcmp(r->arms.item[i], names[a]) != 0) a++;
         if (a < WANE_ARMS) continue;
-        const char *near = wane_nearest(r->arms[i], names, WANE_ARMS);
-        return wane_fail(err, WANE_ENOTFOUND,
-                         "curves: --arms %s: none of intruders, neighbour, shrink, rescale, "
-                         "energy%s%s",
-                         r->arms[i], near ? "; did you mean " : "", near ? near : "");
+        const char *near = wane_nearest(r->arms.item[i], names, WANE_ARMS);
+        return wane_fail(err, WANE_ENOTFOUND, "curves: --arms %s: none of " WANE_ARM_NAMES "%s%s",
+                         r->arms.item[i], near ? "; did you mean " : "", near ? near : "");
     }
     return WANE_OK;
 }
 
-enum { GROUP, ARM, LAMBDA, RUNS, CONFIGS, UNMATCHED, X, X_ERROR, Y, Y_ERROR, Y_BINOMIAL };
-enum { COLLAPSED = Y_BINOMIAL + 3 }; /* behind the contrast and its error */
-
-static void write_arms(wane_text *sql, const wane_frontier_request *r)
+static wane_status open(wane_reporting *r, wane_error *err)
 {
-    if (r->arm_count == 0) wane_text_string(sql, "1");
-    for (size_t i = 0; i < r->arm_count; i++) {
-        wane_text_string(sql, i ? " OR arm = " : "(arm = ");
-        wane_sql_text(sql, r->arms[i]);
+    const wane_report_request *asked = &r->asked;
+    const char *x = asked->x ? asked->x : "forgetting_change_pct";
+    wane_status st = WANE_OK;
+    question *q = wane_arena_alloc(r->arena, 1, sizeof *q);
+    if (!q) return wane_fail_memory(err, "curves", "frontier");
+    if (strcmp(x, "forgetting_change_pct") != 0 && strcmp(x, "nll_change") != 0)
+        return wane_fail(err, WANE_EINVAL,
+                         "curves: %s: goes with --x forgetting_change_pct or --x nll_change",
+                         asked->name);
+    WANE_TRY(check_arms(asked, err));
+    WANE_TRY(wane_columns_check(r->db, "curves", "run_list", &asked->by, 1, err));
+    *q = (question){.x = x,
+                    .y = strcmp(asked->name, seen) == 0 ? seen : latest,
+                    .by = asked->by,
+                    .choice = asked->choice ? asked->choice : "top",
+                    .stage = wane_report_stage(asked)};
+    r->state = q;
+done:
+    return st;
+}
+
+/* Which arms are shown, as a condition. */
+static void write_arms(wane_text *out, const wane_report_request *r)
+{
+    if (r->arms.count == 0) wane_text_string(out, "1");
+    for (size_t i = 0; i < r->arms.count; i++) {
+        wane_text_string(out, i ? ", " : "arm IN (");
+        wane_sql_text(out, r->arms.item[i]);
     }
-    if (r->arm_count) wane_text_string(sql, ")");
+    if (r->arms.count) wane_text_string(out, ")");
 }
 
-/* every: an arm's x, y, binomial error b of y and contrast c. judged: matched, as the header says.
- */
-static void write_judged(wane_text *sql, const wane_frontier_request *r)
+static wane_status rows(wane_query **out, const wane_reporting *r, wane_error *err)
 {
-    wane_text_string(sql, "WITH every AS MATERIALIZED (SELECT r.id, ");
-    if (r->by) wane_text_printf(sql, "l.\"%s\"", r->by);
-    else wane_text_string(sql, "'all'");
-    wane_text_printf(sql,
-                     " AS \"group\", v.arm, v.lambda, l.experiment || char(10) || l.method AS "
-                     "config, v.matrices, v.matrices_with_intruders > 0 AS intruded, "
-                     "coalesce(max(CASE v.arm WHEN 'intruders' THEN v.matrices END) OVER "
-                     "(PARTITION BY r.id, v.lambda), v.matrices_with_intruders) AS all_matrices, "
-                     "v.%s AS x, v.%s AS y, v.%s_stderr AS b, v.nll_minus_intruders AS c, "
-                     "(SELECT s.collapsed FROM stage_summary s WHERE s.experiment = v.experiment "
-                     "AND s.run = v.run AND s.position = v.position) AS collapsed "
-                     "FROM intervention_effect v "
-                     "JOIN run_list l ON l.experiment = v.experiment AND l.run = v.run "
-                     "JOIN run r ON r.key = l.key WHERE v.choice = :choice AND v.position = "
-                     "CASE WHEN :stage > 0 THEN :stage ELSE l.stages END AND " WANE_USABLE_RUNS
-                     "), shown AS MATERIALIZED (SELECT * FROM every WHERE ",
-                     r->x, r->y, r->y);
-    write_arms(sql, r);
-    wane_text_string(sql, "), judged AS MATERIALIZED (SELECT *, sum(x IS NOT NULL AND y IS NOT "
-                          "NULL AND matrices = all_matrices) OVER (PARTITION BY id, lambda) = "
-                          "(SELECT count(DISTINCT arm) FROM shown) AS matched FROM shown), ");
-}
-
-/* Two passes, so that nearly equal values keep their digits. */
-#define SPREAD(value, mean)                                                                        \
-    "CASE WHEN count(" value ") >= 6 THEN sqrt(sum((" value " - " mean ") * (" value " - " mean    \
-    ")) / (count(" value ") - 1.0) / count(" value ")) END"
-_Static_assert(WANE_FRONTIER_CONFIGS == 6, "the SQL says 6");
-
-static void write_means(wane_text *sql, const wane_frontier_request *r)
-{
-    wane_text_string(sql, "config AS (SELECT \"group\", arm, lambda, config, min(id) AS id, "
-                          "sum(matched) AS runs, sum(intruded AND NOT matched) AS unmatched, "
-                          "sum(matched AND collapsed) AS collapsed, "
-                          "avg(CASE WHEN matched THEN x END) AS x, "
-                          "avg(CASE WHEN matched THEN y END) AS y, "
-                          "avg(CASE WHEN matched THEN b END) AS b, "
-                          "avg(CASE WHEN matched THEN c END) AS c "
-                          "FROM judged GROUP BY \"group\", arm, lambda, config), "
-                          "centred AS (SELECT *, avg(x) OVER w AS mx, avg(y) OVER w AS my, avg(c) "
-                          "OVER w AS mc, min(id) OVER (PARTITION BY \"group\") AS first, "
-                          "sum(runs + unmatched) OVER (PARTITION BY \"group\") AS any_run "
-                          "FROM config WINDOW w AS (PARTITION BY \"group\", arm, lambda)) ");
-    wane_text_printf(sql,
-                     "SELECT \"group\", arm, lambda, sum(runs) AS runs, sum(runs > 0) AS configs, "
-                     "sum(unmatched) AS unmatched_runs, avg(x) AS %s, " SPREAD(
-                         "x", "mx") " AS %s_stderr, avg(y) AS %s, " SPREAD("y", "my") " AS "
-                                                                                      "%s_stderr, "
-                                                                                      "avg(b) AS "
-                                                                                      "%s_binomial"
-                                                                                      ", ",
-                     r->x, r->x, r->y, r->y, r->y);
-    wane_text_string(sql, "avg(c) AS nll_minus_intruders, " SPREAD(
-                              "c", "mc") " AS nll_minus_intruders_stderr, sum(collapsed) AS "
-                                         "collapsed FROM centred WHERE "
-                                         "any_run > 0 GROUP BY \"group\", arm, lambda ORDER BY "
-                                         "first, instr('intruders neighbour shrink rescale "
-                                         "energy', arm), lambda");
-}
-
-wane_status wane_frontier_rows(wane_query **out, wane_results *db, const wane_frontier_request *r,
-                               wane_error *err)
-{
-    wane_text sql = {0};
-    const char *columns[1] = {r->by};
-    wane_status st = wane_frontier_check(r, err);
-    if (st == WANE_OK) st = wane_columns_check(db, "curves", "run_list", columns, 1, err);
-    if (st != WANE_OK) return st;
-    write_judged(&sql, r);
-    write_means(&sql, r);
-    const wane_binding bindings[] = {
-        {"choice", {.type = WANE_VALUE_TEXT, .text = r->choice}},
-        {"stage", {.type = WANE_VALUE_INTEGER, .integer = (int64_t)r->stage}},
-        {"experiment",
-         {.type = r->experiment ? WANE_VALUE_TEXT : WANE_VALUE_NULL, .text = r->experiment}}};
-    st = wane_text_check(&sql, "curves", "frontier", err);
-    if (st == WANE_OK)
-        st = wane_query_open(out, db, sql.data, bindings, sizeof bindings / sizeof *bindings, err);
-    wane_text_free(&sql);
+    const question *q = r->state;
+    wane_status st = WANE_OK;
+    wane_text group = {0}, arms = {0};
+    if (q->by) wane_text_printf(&group, "l.\"%s\"", q->by);
+    else wane_text_string(&group, "'all'");
+    write_arms(&arms, &r->asked);
+    WANE_TRY(wane_text_check(&group, "curves", "frontier", err));
+    WANE_TRY(wane_text_check(&arms, "curves", "frontier", err));
+    const wane_sql_part parts[] = {
+        {"group", group.data}, {"arms", arms.data}, {"arm_names", WANE_ARM_NAMES},
+        {"x", q->x},           {"y", q->y},         {NULL, NULL}};
+    const wane_binding bindings[] = {{"choice", wane_value_text(q->choice)},
+                                     {"stage", wane_value_whole((int64_t)q->stage)},
+                                     {"least", wane_value_whole(LEAST)},
+                                     {NULL, {.type = WANE_VALUE_NULL}}};
+    st = wane_statement_open(out, r->db, sql, r->asked.experiment, parts, bindings, err);
+done:
+    wane_text_free(&group);
+    wane_text_free(&arms);
     return st;
 }
 
@@ -153,8 +125,8 @@ typedef struct panel {
 } panel;
 
 typedef struct frontier {
-    wane_arena *arena;
-    const wane_frontier_request *request;
+    const wane_reporting *r;
+    const question *q;
     double *x, *y, *low, *high, *left, *right; /* of all points */
     bool *hollow;                              /* likewise: some of its stages are collapsed */
     level *level, last;                        /* last: of the point before */
@@ -163,11 +135,10 @@ typedef struct frontier {
     size_t panels;
 } frontier;
 
-static wane_status count_rows(size_t *out, wane_results *db, const wane_frontier_request *request,
-                              wane_error *err)
+static wane_status count_rows(size_t *out, const wane_reporting *r, wane_error *err)
 {
     wane_query *query = NULL;
-    wane_status st = wane_frontier_rows(&query, db, request, err);
+    wane_status st = rows(&query, r, err);
     *out = 0;
     while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK) ++*out;
     wane_query_free(query);
@@ -199,12 +170,12 @@ static wane_status take_row(frontier *f, const wane_query *q, wane_error *err)
     size_t i = f->points;
     if (!p || strcmp(p->group, group) != 0) {
         p = &f->panel[f->panels++];
-        *p = (panel){.group = wane_arena_strdup(f->arena, group), .level = f->level + i};
+        *p = (panel){.group = wane_arena_strdup(f->r->arena, group), .level = f->level + i};
     }
     wane_series *s = p->arms ? &p->series[p->arms - 1] : NULL;
     if (!s || strcmp(s->label, arm) != 0) {
         s = &p->series[p->arms++];
-        *s = (wane_series){.label = wane_arena_strdup(f->arena, arm),
+        *s = (wane_series){.label = wane_arena_strdup(f->r->arena, arm),
                            .x = f->x + i,
                            .y = f->y + i,
                            .low = f->low + i,
@@ -236,12 +207,12 @@ static wane_status make_room(frontier *f, wane_error *err)
     double **columns[] = {&f->x, &f->y, &f->low, &f->high, &f->left, &f->right};
     bool failed = false;
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
-        *columns[i] = wane_arena_alloc(f->arena, f->room, sizeof(double));
+        *columns[i] = wane_arena_alloc(f->r->arena, f->room, sizeof(double));
         failed = failed || !*columns[i];
     }
-    f->hollow = wane_arena_alloc(f->arena, f->room, sizeof *f->hollow);
-    f->level = wane_arena_alloc(f->arena, f->room, sizeof *f->level);
-    f->panel = wane_arena_alloc(f->arena, f->room, sizeof *f->panel);
+    f->hollow = wane_arena_alloc(f->r->arena, f->room, sizeof *f->hollow);
+    f->level = wane_arena_alloc(f->r->arena, f->room, sizeof *f->level);
+    f->panel = wane_arena_alloc(f->r->arena, f->room, sizeof *f->panel);
     if (!failed && f->hollow && f->level && f->panel) return WANE_OK;
     return wane_fail_memory(err, "curves", "frontier");
 }
@@ -255,20 +226,20 @@ static void drop_bare(frontier *f)
     f->panels = kept;
 }
 
-static wane_status read_frontier(frontier *f, wane_results *db, wane_error *err)
+static wane_status read_frontier(frontier *f, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_query *query = NULL;
-    WANE_TRY(count_rows(&f->room, db, f->request, err));
+    WANE_TRY(count_rows(&f->room, f->r, err));
     if (f->room == 0) {
         st = wane_fail(err, WANE_ENUMERIC,
                        "curves: frontier: no interventions of finished runs to draw (choice %s)",
-                       f->request->choice);
+                       f->q->choice);
         goto done;
     }
     f->room *= 2; /* a gap before each point, at most */
     WANE_TRY(make_room(f, err));
-    WANE_TRY(wane_frontier_rows(&query, db, f->request, err));
+    WANE_TRY(rows(&query, f->r, err));
     while ((st = wane_query_next(query, err)) == WANE_OK) WANE_TRY(take_row(f, query, err));
     if (st == WANE_DONE) st = WANE_OK;
     drop_bare(f);
@@ -279,13 +250,6 @@ static wane_status read_frontier(frontier *f, wane_results *db, wane_error *err)
 done:
     wane_query_free(query);
     return st;
-}
-
-static const char *kept(frontier *f, wane_text *text)
-{
-    const char *out = text->failed ? NULL : wane_arena_strdup(f->arena, text->data);
-    wane_text_free(text);
-    return out;
 }
 
 /* Whether as many runs and configs stand behind every lambda. */
@@ -345,64 +309,80 @@ static void write_sample(wane_text *out, const panel *p)
     write_numbers(out, p);
     if (unmatched) wane_text_printf(out, ", up to %zu unmatched", unmatched);
     wane_text_string(out, "; bars: upwards the binomial error, ");
-    if (configs < WANE_FRONTIER_CONFIGS)
-        wane_text_printf(out, "none sideways (below %d configs)", WANE_FRONTIER_CONFIGS);
+    if (configs < LEAST) wane_text_printf(out, "none sideways (below %d configs)", LEAST);
     else wane_text_string(out, "sideways the standard error over configs");
 }
 
 static wane_status write_titles(frontier *f, panel *p, wane_error *err)
 {
-    const wane_frontier_request *r = f->request;
+    const question *q = f->q;
+    const char *experiment = f->r->asked.experiment;
     wane_text title = {0}, subtitle = {0};
     wane_text_printf(&title, "Scaling %s of each matrix",
-                     strcmp(r->choice, "top") == 0 ? "the top intruder" : "all intruders");
-    if (r->by) wane_text_printf(&title, ": %s", p->group);
+                     strcmp(q->choice, "top") == 0 ? "the top intruder" : "all intruders");
+    if (q->by) wane_text_printf(&title, ": %s", p->group);
     write_sample(&subtitle, p);
-    if (r->experiment) wane_text_printf(&subtitle, "; %s", r->experiment);
-    p->title = kept(f, &title);
-    p->subtitle = kept(f, &subtitle);
+    if (experiment) wane_text_printf(&subtitle, "; %s", experiment);
+    p->title = wane_report_keep(f->r, &title);
+    p->subtitle = wane_report_keep(f->r, &subtitle);
     return p->title && p->subtitle ? WANE_OK : wane_fail_memory(err, "curves", "frontier");
 }
 
-wane_status wane_frontier_draw(wane_text *out, wane_results *db,
-                               const wane_frontier_request *request, wane_error *err)
+/* One chart per group, one above the other, with error bars: upwards the binomial error of y,
+ * sideways the standard error of x over configs. */
+static wane_status draw(wane_text *out, const wane_reporting *r, wane_error *err)
 {
     wane_status st = WANE_OK;
-    frontier f = {.arena = wane_arena_new(), .request = request};
-    wane_chart *charts = NULL;
-    if (!f.arena) WANE_TRY(wane_fail_memory(err, "curves", "frontier"));
-    WANE_TRY(read_frontier(&f, db, err));
-    charts = wane_arena_alloc(f.arena, f.panels, sizeof *charts);
+    frontier f = {.r = r, .q = r->state};
+    WANE_TRY(read_frontier(&f, err));
+    wane_chart *charts = wane_arena_alloc(r->arena, f.panels, sizeof *charts);
     if (!charts) WANE_TRY(wane_fail_memory(err, "curves", "frontier"));
     for (size_t i = 0; i < f.panels; i++) {
         panel *p = &f.panel[i];
         WANE_TRY(write_titles(&f, p, err));
-        charts[i] = (wane_chart){
-            .title = p->title,
-            .subtitle = p->subtitle,
-            .x_label = strcmp(request->x, "nll_change") == 0
-                           ? "nll_change (nats per token; to the left: less forgotten)"
-                           : "forgetting_change_pct (%; to the left: less forgotten)",
-            .y_label = strcmp(request->y, latest) == 0 ? "latest_accuracy_change (points)"
-                                                       : "seen_accuracy_change (points)",
-            .marks = WANE_MARKS_LINES,
-            .hollow = WANE_CURVES_SOME_COLLAPSED,
-            .bars = p->bars,
-            .series = p->series,
-            .series_count = p->arms};
+        charts[i] =
+            (wane_chart){.title = p->title,
+                         .subtitle = p->subtitle,
+                         .x_label = strcmp(f.q->x, "nll_change") == 0
+                                        ? "nll_change (nats per token; to the left: less forgotten)"
+                                        : "forgetting_change_pct (%; to the left: less forgotten)",
+                         .y_label = f.q->y == latest ? "latest_accuracy_change (points)"
+                                                     : "seen_accuracy_change (points)",
+                         .marks = WANE_MARKS_LINES,
+                         .hollow = WANE_CURVES_SOME_COLLAPSED,
+                         .bars = p->bars,
+                         .series = p->series,
+                         .series_count = p->arms};
     }
     st = wane_charts_svg(out, charts, f.panels, err);
 done:
-    wane_arena_free(f.arena);
     return st;
 }
 
-void wane_frontier_caption(wane_text *out, const wane_frontier_request *r)
+static void caption(wane_text *out, const wane_reporting *r)
 {
+    const question *q = r->state;
     wane_text_printf(out,
                      "interventions (choice %s) after %s: %s and %s against the stage itself, on "
                      "runs and matrices where all arms shown exist;\nmeans over configs of their "
                      "runs; stderr: over configs, NULL below %d; binomial: of the examples",
-                     r->choice, r->stage ? "the stage asked for" : "the last stage", r->x, r->y,
-                     WANE_FRONTIER_CONFIGS);
+                     q->choice, q->stage ? "the stage asked for" : "the last stage", q->x, q->y,
+                     LEAST);
 }
+
+/* One chart under three names: what goes upwards. */
+#define FRONTIER(entry, what)                                                                      \
+    const wane_report wane_report_##entry = {.name = #entry,                                       \
+                                             .brief = what,                                        \
+                                             .example = "-m " #entry " -o frontier.svg",           \
+                                             .takes = WANE_TAKES_X | WANE_TAKES_BY |               \
+                                                      WANE_TAKES_STAGE | WANE_TAKES_CHOICE |       \
+                                                      WANE_TAKES_ARMS,                             \
+                                             .open = open,                                         \
+                                             .rows = rows,                                         \
+                                             .draw = draw,                                         \
+                                             .caption = caption}
+
+FRONTIER(frontier, "intruders scaled, and the arms that compare: accuracy against forgetting");
+FRONTIER(latest_accuracy_change, "the same: accuracy of the latest task");
+FRONTIER(seen_accuracy_change, "the same: mean accuracy of all tasks seen");

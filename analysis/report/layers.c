@@ -1,37 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One statement counts the intruders of each matrix; its rows become a grid of layers by modules
- * for each method, drawn as heat maps or laid out as tables.
+ * Intruders of every weight matrix, layers by modules: means over the runs of one method. One
+ * statement counts them; its rows become a grid for each method, drawn as heat maps or laid out as
+ * tables.
  */
-#include "analysis/report/layers.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "analysis/charts/chart.h"
-#include "analysis/report/named_metric.h"
+#include "analysis/report/counting.h"
+#include "analysis/report/report.h"
 #include "analysis/report/sheet.h"
+#include "analysis/report/statement.h"
 
-/* One row per method and matrix, matrices in the order of the model. The directions are counted
- * first, those of changed matrices that exist; an unchanged matrix has none. */
-#define SELECTED                                                                                   \
-    "FROM run r CROSS JOIN run_list l ON l.key = r.key CROSS JOIN run_stage p ON p.run = r.id "    \
-    "AND p.position = CASE WHEN :stage > 0 THEN :stage ELSE r.stages END "
-static const char sql[] =
-    "SELECT experiment, method, layer, module, count(*), avg(counted) FROM ("
-    "SELECT l.experiment, l.method, m.layer, m.module, m.position AS place, r.id, "
-    "coalesce(c.counted, 0) AS counted " SELECTED
-    "CROSS JOIN spectrum s ON s.stage = p.stage AND s.step = -1 AND s.against = :against "
-    "AND CASE :side WHEN 'u' THEN s.intruders_u ELSE s.intruders_v END IS NOT NULL "
-    "CROSS JOIN matrix m ON m.id = s.matrix LEFT JOIN (SELECT r.id, d.matrix, "
-    "count(*) FILTER (WHERE " WANE_SQL_COSINE " < :epsilon) AS counted " SELECTED
-    "CROSS JOIN spectrum_total x ON x.stage = p.stage AND x.step = -1 AND x.against = :against "
-    "CROSS JOIN direction d ON d.stage = p.stage AND d.step = -1 AND d.against = :against "
-    "AND d.side = :side AND d.position <= :k AND " WANE_SQL_CHANGED "WHERE " WANE_USABLE_RUNS
-    "GROUP BY r.id, d.matrix) c ON c.id = r.id AND c.matrix = m.id WHERE " WANE_USABLE_RUNS
-    ") GROUP BY experiment, method, place ORDER BY min(min(id)) OVER (PARTITION BY experiment, "
-    "method), place";
+static const char sql[] = {
+#include "layers.inc"
+};
 enum { EXPERIMENT, METHOD, LAYER, MODULE, RUNS, MEAN };
+
+/* One method: layers x modules, NaN where the model has no such matrix. */
+typedef struct method_layers {
+    const char *experiment, *method;
+    size_t runs, layers, modules;
+    const char **layer, **module;
+    double *mean; /* intruders */
+    /* Of all matrices together, mean over the runs: the rotated null (counting.h); NaN where one of
+     * the runs has none. */
+    double null_mean, null_low, null_high;
+} method_layers;
+
+typedef struct layers {
+    wane_counting counting;
+    size_t stage;
+    const char *no_null; /* why no method has one, or NULL */
+    method_layers *item;
+    size_t count;
+} layers;
 
 typedef struct cell {
     const char *experiment, *method, *layer, *module;
@@ -43,13 +47,6 @@ typedef struct cells {
     cell *item;
     size_t count, room;
 } cells;
-
-void wane_layers_free(wane_layers *layers)
-{
-    if (!layers) return;
-    wane_arena_free(layers->arena);
-    wane_free(layers);
-}
 
 static wane_status take_cell(cells *all, wane_arena *arena, const wane_query *q, wane_error *err)
 {
@@ -89,10 +86,10 @@ static size_t number_of(const char **list, size_t *count, const char *name)
 }
 
 /* Two matrices of one layer and module (experts) add up. */
-static wane_status make_layers(wane_method_layers *m, wane_arena *arena, const cell *c,
-                               size_t count, wane_error *err)
+static wane_status make_layers(method_layers *m, wane_arena *arena, const cell *c, size_t count,
+                               wane_error *err)
 {
-    *m = (wane_method_layers){.experiment = c->experiment, .method = c->method};
+    *m = (method_layers){.experiment = c->experiment, .method = c->method};
     m->layer = wane_arena_alloc(arena, count, sizeof *m->layer);
     m->module = wane_arena_alloc(arena, count, sizeof *m->module);
     if (!m->layer || !m->module) return wane_fail_memory(err, "curves", "layers");
@@ -113,47 +110,40 @@ static wane_status make_layers(wane_method_layers *m, wane_arena *arena, const c
     return WANE_OK;
 }
 
-static wane_status read_cells(cells *all, wane_layers *layers, wane_results *db,
-                              const char *experiment, wane_error *err)
+static wane_status read_cells(cells *all, const layers *l, const wane_reporting *r, wane_error *err)
 {
-    const wane_counting *c = &layers->counting;
-    const wane_binding bindings[] = {
-        {"experiment",
-         {.type = experiment ? WANE_VALUE_TEXT : WANE_VALUE_NULL, .text = experiment}},
-        {"k", {.type = WANE_VALUE_INTEGER, .integer = (int64_t)c->k}},
-        {"epsilon", {.type = WANE_VALUE_REAL, .real = c->epsilon}},
-        {"side", {.type = WANE_VALUE_TEXT, .text = c->side}},
-        {"against", {.type = WANE_VALUE_TEXT, .text = c->against}},
-        {"stage", {.type = WANE_VALUE_INTEGER, .integer = (int64_t)layers->stage}}};
+    const wane_binding bindings[] = {{"k", wane_value_whole((int64_t)l->counting.k)},
+                                     {"epsilon", wane_value_real(l->counting.epsilon)},
+                                     {"side", wane_value_text(l->counting.side)},
+                                     {"against", wane_value_text(l->counting.against)},
+                                     {"stage", wane_value_whole((int64_t)l->stage)},
+                                     {NULL, {.type = WANE_VALUE_NULL}}};
     wane_query *q = NULL;
-    wane_status st =
-        wane_query_open(&q, db, sql, bindings, sizeof bindings / sizeof *bindings, err);
+    wane_status st = wane_statement_open(&q, r->db, sql, r->asked.experiment, NULL, bindings, err);
     while (st == WANE_OK && (st = wane_query_next(q, err)) == WANE_OK)
-        st = take_cell(all, layers->arena, q, err);
+        st = take_cell(all, r->arena, q, err);
     wane_query_free(q);
     if (st == WANE_DONE && all->count == 0)
         return wane_fail(err, WANE_ENUMERIC,
-                         "curves: intruders_by_matrix: no finished run has stage %zu",
-                         layers->stage);
+                         "curves: intruders_by_matrix: no finished run has stage %zu", l->stage);
     return st == WANE_DONE ? WANE_OK : st;
 }
 
 /* The mean over the runs of a method, where all of them have a null. */
-static wane_status read_nulls(wane_layers *layers, wane_results *db, const char *experiment,
-                              wane_error *err)
+static wane_status read_nulls(layers *l, const wane_reporting *r, wane_error *err)
 {
     enum { OF_EXPERIMENT, OF_METHOD, OF_MEAN = 5, OF_LOW, OF_HIGH };
     wane_query *q = NULL;
     wane_status st = WANE_OK;
-    layers->no_null = wane_counting_no_null(&layers->counting);
-    size_t *runs = wane_alloc(layers->count, sizeof *runs), found = 0;
+    l->no_null = wane_counting_no_null(&l->counting);
+    size_t *runs = wane_alloc(l->count, sizeof *runs), found = 0;
     if (!runs) return wane_fail_memory(err, "curves", "layers");
-    if (!layers->no_null) {
-        WANE_TRY(wane_counting_null(&q, db, &layers->counting, experiment, "method",
-                                    (int)layers->stage, false, err));
+    if (!l->no_null) {
+        WANE_TRY(wane_counting_null(&q, r->db, &l->counting, r->asked.experiment, "method",
+                                    (int)l->stage, false, err));
         while ((st = wane_query_next(q, err)) == WANE_OK)
-            for (size_t i = 0; i < layers->count; i++) {
-                wane_method_layers *m = &layers->item[i];
+            for (size_t i = 0; i < l->count; i++) {
+                method_layers *m = &l->item[i];
                 if (strcmp(m->experiment, wane_query_text(q, OF_EXPERIMENT)) != 0 ||
                     strcmp(m->method, wane_query_text(q, OF_METHOD)) != 0)
                     continue;
@@ -165,53 +155,44 @@ static wane_status read_nulls(wane_layers *layers, wane_results *db, const char 
         if (st != WANE_DONE) goto done;
         st = WANE_OK;
     }
-    for (size_t i = 0; i < layers->count; i++) {
-        wane_method_layers *m = &layers->item[i];
+    for (size_t i = 0; i < l->count; i++) {
+        method_layers *m = &l->item[i];
         double n = runs[i] && runs[i] == m->runs ? (double)runs[i] : (double)NAN;
         m->null_mean /= n;
         m->null_low /= n;
         m->null_high /= n;
         found += !isnan(n);
     }
-    if (!layers->no_null && !found) layers->no_null = "none was drawn for these stages";
+    if (!l->no_null && !found) l->no_null = "none was drawn for these stages";
 done:
     wane_query_free(q);
     wane_free(runs);
     return st;
 }
 
-wane_status wane_layers_read(wane_layers **out, wane_results *db, const wane_counting *counting,
-                             size_t stage, const char *experiment, wane_error *err)
+static wane_status open(wane_reporting *r, wane_error *err)
 {
+    const wane_report_request *asked = &r->asked;
     cells all = {0};
     size_t most = 1;
-    wane_status st = wane_counting_check(db, counting, experiment, err);
-    if (st != WANE_OK) return st;
-    wane_layers *layers = wane_alloc(1, sizeof *layers);
-    if (!layers || !(layers->arena = wane_arena_new())) {
-        st = wane_fail_memory(err, "curves", "layers");
-        goto done;
-    }
-    layers->counting = *counting;
-    layers->stage = stage;
-    WANE_TRY(read_cells(&all, layers, db, experiment, err));
+    wane_status st = WANE_OK;
+    layers *l = wane_arena_alloc(r->arena, 1, sizeof *l);
+    if (!l) return wane_fail_memory(err, "curves", "layers");
+    l->counting = wane_counting_asked(asked->k, asked->epsilon, asked->side, asked->against);
+    l->stage = wane_report_stage(asked);
+    WANE_TRY(wane_counting_check(r->db, &l->counting, asked->experiment, err));
+    WANE_TRY(read_cells(&all, l, r, err));
     for (size_t i = 1; i < all.count; i++) most += !same_method(&all.item[i - 1], &all.item[i]);
-    layers->item = wane_arena_alloc(layers->arena, most, sizeof *layers->item);
-    if (!layers->item) {
-        st = wane_fail_memory(err, "curves", "layers");
-        goto done;
-    }
+    l->item = wane_arena_alloc(r->arena, most, sizeof *l->item);
+    if (!l->item) WANE_TRY(wane_fail_memory(err, "curves", "layers"));
     for (size_t i = 0, first = 0; i < all.count; first = i) {
         while (i < all.count && same_method(&all.item[first], &all.item[i])) i++;
-        WANE_TRY(make_layers(&layers->item[layers->count++], layers->arena, &all.item[first],
-                             i - first, err));
+        WANE_TRY(make_layers(&l->item[l->count++], r->arena, &all.item[first], i - first, err));
     }
-    WANE_TRY(read_nulls(layers, db, experiment, err));
-    *out = layers;
-    layers = NULL;
+    WANE_TRY(read_nulls(l, r, err));
+    r->state = l;
 done:
     wane_free(all.item);
-    wane_layers_free(layers);
     return st;
 }
 
@@ -222,44 +203,42 @@ static double sum(const double *values, size_t count)
     return total;
 }
 
-static void write_null(wane_text *out, const wane_layers *layers, const wane_method_layers *m)
+static void write_null(wane_text *out, const layers *l, const method_layers *m)
 {
-    if (layers->no_null) wane_text_printf(out, "no null: %s", layers->no_null);
+    if (l->no_null) wane_text_printf(out, "no null: %s", l->no_null);
     else if (isnan(m->null_mean)) wane_text_string(out, "no null: not drawn for all runs");
     else
         wane_text_printf(out, "rotated null: %.1f [%.4g, %.4g]", m->null_mean, m->null_low,
                          m->null_high);
 }
 
-static const char *subtitle(wane_arena *arena, const wane_layers *layers,
-                            const wane_method_layers *m)
+static const char *subtitle(const wane_reporting *r, const method_layers *m)
 {
+    const layers *l = r->state;
     size_t places = m->layers * m->modules;
     wane_text text = {0};
     wane_text_printf(&text, "%.1f intruders in all (", sum(m->mean, places));
-    write_null(&text, layers, m);
+    write_null(&text, l, m);
     wane_text_printf(&text, "), mean over %zu run%s", m->runs, m->runs == 1 ? "" : "s");
-    wane_text_printf(&text, "; k = %zu, epsilon = %g, side %s, against %s", layers->counting.k,
-                     layers->counting.epsilon, layers->counting.side, layers->counting.against);
-    if (layers->stage) wane_text_printf(&text, "; after stage %zu", layers->stage);
-    char *copy = text.failed ? NULL : wane_arena_strdup(arena, text.data);
-    wane_text_free(&text);
-    return copy;
+    wane_text_printf(&text, "; k = %zu, epsilon = %g, side %s, against %s", l->counting.k,
+                     l->counting.epsilon, l->counting.side, l->counting.against);
+    if (l->stage) wane_text_printf(&text, "; after stage %zu", l->stage);
+    return wane_report_keep(r, &text);
 }
 
-wane_status wane_layers_draw(wane_text *out, const wane_layers *layers, wane_error *err)
+/* A heat map each; all have one colour scale. */
+static wane_status draw(wane_text *out, const wane_reporting *r, wane_error *err)
 {
-    wane_status st = WANE_OK;
-    wane_arena *arena = wane_arena_new();
-    wane_heatmap *maps = arena ? wane_arena_alloc(arena, layers->count, sizeof *maps) : NULL;
+    const layers *l = r->state;
+    wane_heatmap *maps = wane_arena_alloc(r->arena, l->count, sizeof *maps);
     double most = 0;
-    for (size_t i = 0; i < layers->count; i++)
-        for (size_t k = 0; k < layers->item[i].layers * layers->item[i].modules; k++)
-            most = fmax(most, layers->item[i].mean[k]);
-    for (size_t i = 0; maps && i < layers->count; i++) {
-        const wane_method_layers *m = &layers->item[i];
+    for (size_t i = 0; i < l->count; i++)
+        for (size_t k = 0; k < l->item[i].layers * l->item[i].modules; k++)
+            most = fmax(most, l->item[i].mean[k]);
+    for (size_t i = 0; maps && i < l->count; i++) {
+        const method_layers *m = &l->item[i];
         maps[i] = (wane_heatmap){.title = m->method,
-                                 .subtitle = subtitle(arena, layers, m),
+                                 .subtitle = subtitle(r, m),
                                  .x_label = "module",
                                  .y_label = "layer",
                                  .row_names = m->layer,
@@ -271,22 +250,20 @@ wane_status wane_layers_draw(wane_text *out, const wane_layers *layers, wane_err
                                  .high = most > 0 ? most : 1};
         if (!maps[i].subtitle) maps = NULL;
     }
-    if (!maps) st = wane_fail_memory(err, "curves", "heat maps");
-    else st = wane_heatmaps_svg(out, maps, layers->count, layers->count > 4 ? 2 : 1, err);
-    wane_arena_free(arena);
-    return st;
+    if (!maps) return wane_fail_memory(err, "curves", "heat maps");
+    return wane_heatmaps_svg(out, maps, l->count, l->count > 4 ? 2 : 1, err);
 }
 
-wane_status wane_layers_rows(wane_query **out, const wane_layers *layers, wane_results *db,
-                             wane_error *err)
+static wane_status rows(wane_query **out, const wane_reporting *r, wane_error *err)
 {
+    const layers *l = r->state;
     static const char *const columns[] = {"experiment", "method", "layer",
                                           "module",     "runs",   "mean"};
     wane_sheet sheet = {0};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         wane_sheet_column(&sheet, columns[i]);
-    for (size_t i = 0; i < layers->count; i++) {
-        const wane_method_layers *m = &layers->item[i];
+    for (size_t i = 0; i < l->count; i++) {
+        const method_layers *m = &l->item[i];
         for (size_t k = 0; k < m->layers * m->modules; k++) {
             if (isnan(m->mean[k])) continue;
             wane_sheet_text(&sheet, m->experiment);
@@ -297,7 +274,7 @@ wane_status wane_layers_rows(wane_query **out, const wane_layers *layers, wane_r
             wane_sheet_number(&sheet, m->mean[k]);
         }
     }
-    wane_status st = wane_sheet_open(out, &sheet, db, err);
+    wane_status st = wane_sheet_open(out, &sheet, r->db, err);
     wane_sheet_free(&sheet);
     return st;
 }
@@ -309,7 +286,7 @@ static void add_count(wane_sheet *sheet, double value)
     wane_sheet_text(sheet, isnan(value) ? NULL : text);
 }
 
-static size_t module_of(const wane_method_layers *m, const char *module)
+static size_t module_of(const method_layers *m, const char *module)
 {
     size_t own = 0;
     while (own < m->modules && strcmp(m->module[own], module) != 0) own++;
@@ -317,7 +294,7 @@ static size_t module_of(const wane_method_layers *m, const char *module)
 }
 
 /* All layers together: what the null is of. */
-static void add_total(wane_sheet *sheet, const wane_method_layers *m, const char *const *module,
+static void add_total(wane_sheet *sheet, const method_layers *m, const char *const *module,
                       size_t modules)
 {
     char text[96];
@@ -337,25 +314,25 @@ static void add_total(wane_sheet *sheet, const wane_method_layers *m, const char
 }
 
 /* All modules, in the order of the first method's. */
-wane_status wane_layers_means(wane_query **out, const wane_layers *layers, wane_results *db,
-                              wane_error *err)
+static wane_status means(wane_query **out, const wane_reporting *r, wane_error *err)
 {
+    const layers *l = r->state;
     wane_sheet sheet = {0};
     size_t most = 0, modules = 0;
-    for (size_t i = 0; i < layers->count; i++) most += layers->item[i].modules;
+    for (size_t i = 0; i < l->count; i++) most += l->item[i].modules;
     const char **module = wane_alloc(most, sizeof *module);
     if (!module) return wane_fail_memory(err, "curves", "modules");
-    for (size_t i = 0; i < layers->count; i++)
-        for (size_t k = 0; k < layers->item[i].modules; k++)
-            (void)number_of(module, &modules, layers->item[i].module[k]);
+    for (size_t i = 0; i < l->count; i++)
+        for (size_t k = 0; k < l->item[i].modules; k++)
+            (void)number_of(module, &modules, l->item[i].module[k]);
     wane_sheet_column(&sheet, "method");
     wane_sheet_column(&sheet, "runs");
     wane_sheet_column(&sheet, "layer");
     for (size_t j = 0; j < modules; j++) wane_sheet_column(&sheet, module[j]);
     wane_sheet_column(&sheet, "all");
     wane_sheet_column(&sheet, "null");
-    for (size_t i = 0; i < layers->count; i++) {
-        const wane_method_layers *m = &layers->item[i];
+    for (size_t i = 0; i < l->count; i++) {
+        const method_layers *m = &l->item[i];
         for (size_t k = 0; k < m->layers; k++) {
             wane_sheet_text(&sheet, m->method);
             wane_sheet_whole(&sheet, (int64_t)m->runs);
@@ -369,22 +346,34 @@ wane_status wane_layers_means(wane_query **out, const wane_layers *layers, wane_
         }
         add_total(&sheet, m, module, modules);
     }
-    wane_status st = wane_sheet_open(out, &sheet, db, err);
+    wane_status st = wane_sheet_open(out, &sheet, r->db, err);
     wane_sheet_free(&sheet);
     wane_free(module);
     return st;
 }
 
-void wane_layers_caption(wane_text *out, const wane_layers *layers)
+static void caption(wane_text *out, const wane_reporting *r)
 {
-    const wane_counting *c = &layers->counting;
+    const layers *l = r->state;
+    const wane_counting *c = &l->counting;
     wane_text_string(out, "intruders of every matrix after ");
-    if (layers->stage) wane_text_printf(out, "stage %zu", layers->stage);
-    else wane_text_string(out, "the last stage");
+    wane_report_say_stage(out, l->stage);
     wane_text_printf(out,
                      ", mean over runs (orders and seeds); k = %zu, epsilon = %g, side %s, "
                      "against %s; ",
                      c->k, c->epsilon, c->side, c->against);
-    if (layers->no_null) wane_text_printf(out, "no null: %s\n", layers->no_null);
-    else wane_text_string(out, "null: rotated, of all matrices together, mean [95%]\n");
+    if (l->no_null) wane_text_printf(out, "no null: %s", l->no_null);
+    else wane_text_string(out, "null: rotated, of all matrices together, mean [95%]");
 }
+
+const wane_report wane_report_intruders_by_matrix = {
+    .name = "intruders_by_matrix",
+    .brief = "heat maps of intruders by method, layers by modules",
+    .example = "-m intruders_by_matrix -o layers.svg",
+    .takes =
+        WANE_TAKES_K | WANE_TAKES_EPSILON | WANE_TAKES_SIDE | WANE_TAKES_AGAINST | WANE_TAKES_STAGE,
+    .open = open,
+    .rows = rows,
+    .means = means,
+    .draw = draw,
+    .caption = caption};

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Lists the named queries, and every metric and column of stage_summary with its range, each with
- * the terms' own words.
+ * Lists the named queries, the charts, and every metric and column of stage_summary with its range,
+ * each with the terms' own words.
  */
 #include "analysis/report/lists.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "analysis/report/named_metric.h"
+#include "analysis/report/report.h"
 #include "analysis/report/terms.h"
 
 wane_status wane_list_queries(wane_query **out, wane_results *db, wane_error *err)
@@ -142,6 +144,77 @@ wane_status wane_list_metrics(wane_query **out, wane_results *db, wane_error *er
     st = wane_sheet_open(out, &sheet, db, err);
 done:
     wane_query_free(query);
+    wane_sheet_free(&sheet);
+    return st;
+}
+
+wane_status wane_list_charts(wane_query **out, wane_results *db, wane_error *err)
+{
+    static const char *const columns[] = {"chart", "options", "what", "example"};
+    wane_sheet sheet = {0};
+    wane_text text = {0};
+    wane_status st = WANE_OK;
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        wane_sheet_column(&sheet, columns[i]);
+    for (size_t i = 0; i < WANE_REPORTS; i++) {
+        const wane_report *report = wane_reports[i];
+        wane_text_clear(&text);
+        wane_report_say_options(&text, report);
+        WANE_TRY(wane_text_check(&text, "list", "charts", err));
+        wane_sheet_text(&sheet, report->name);
+        wane_sheet_text(&sheet, text.data);
+        wane_sheet_text(&sheet, report->brief);
+        wane_text_clear(&text);
+        wane_text_printf(&text, "wane curves DB %s", report->example);
+        WANE_TRY(wane_text_check(&text, "list", "charts", err));
+        wane_sheet_text(&sheet, text.data);
+    }
+    st = wane_sheet_open(out, &sheet, db, err);
+done:
+    wane_sheet_free(&sheet);
+    wane_text_free(&text);
+    return st;
+}
+
+enum { NAME_COLUMNS = 3 };
+
+/* A name that is there already is the same. */
+static void add_name(wane_sheet *sheet, const char *name, const char *kind, const char *what)
+{
+    for (size_t i = 0; i < wane_sheet_count(sheet) && !sheet->failed; i++)
+        if (strcmp(sheet->cell[i * NAME_COLUMNS].text, name) == 0) return;
+    wane_sheet_text(sheet, name);
+    wane_sheet_text(sheet, kind);
+    wane_sheet_text(sheet, what);
+}
+
+static void add_metrics_of(wane_sheet *sheet, const char *const *names, const char *kind)
+{
+    for (; *names; names++) {
+        const wane_term *term = wane_term_find(*names, NULL);
+        add_name(sheet, *names, kind, term ? term->brief : NULL);
+    }
+}
+
+wane_status wane_list_chart_names(wane_query **out, wane_results *db, wane_error *err)
+{
+    wane_sheet sheet = {0};
+    wane_query *metrics = NULL;
+    wane_status st = WANE_OK;
+    wane_sheet_column(&sheet, "name");
+    wane_sheet_column(&sheet, "kind");
+    wane_sheet_column(&sheet, "what");
+    for (size_t i = 1; i < WANE_REPORTS; i++)
+        add_name(&sheet, wane_reports[i]->name, "chart", wane_reports[i]->brief);
+    WANE_TRY(wane_list_metrics(&metrics, db, err));
+    while ((st = wane_query_next(metrics, err)) == WANE_OK)
+        add_name(&sheet, wane_query_text(metrics, 0), "metric", wane_query_text(metrics, 5));
+    if (st != WANE_DONE) goto done;
+    add_metrics_of(&sheet, wane_metrics_of_task, "metric of --task NAME");
+    add_metrics_of(&sheet, wane_metrics_of_corpus, "metric of --corpus NAME");
+    st = wane_sheet_open(out, &sheet, db, err);
+done:
+    wane_query_free(metrics);
     wane_sheet_free(&sheet);
     return st;
 }

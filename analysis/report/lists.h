@@ -15,6 +15,13 @@ WANE_MUST_CHECK wane_status wane_list_queries(wane_query **out, wane_results *db
  * they go. */
 WANE_MUST_CHECK wane_status wane_list_metrics(wane_query **out, wane_results *db, wane_error *err);
 
+/* A row per chart: its name, the options it takes, what it draws and an example. */
+WANE_MUST_CHECK wane_status wane_list_charts(wane_query **out, wane_results *db, wane_error *err);
+
+/* A row per name that a chart goes by: those of charts, then of metrics that have a value. */
+WANE_MUST_CHECK wane_status wane_list_chart_names(wane_query **out, wane_results *db,
+                                                  wane_error *err);
+
 /* Whether runs of more than one experiment are shown. */
 WANE_MUST_CHECK wane_status wane_list_several(bool *out, const wane_reading *reading,
                                               wane_error *err);

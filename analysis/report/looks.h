@@ -1,46 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Looking at one matrix: the rise of its directions while a stage trains, and its overlap with the
- * base.
+ * Looking at one matrix of each run: which one is meant, after which stage, and the runs whose rows
+ * come one behind the other. For rise.c and base_overlap.c alone.
  */
 #ifndef ANALYSIS_REPORT_LOOKS_H
 #define ANALYSIS_REPORT_LOOKS_H
 
-#include <stdbool.h>
+#include "analysis/report/report.h"
 
-#include "store/base/memory.h"
-#include "store/base/text.h"
-#include "store/results/query.h"
+enum { WANE_LOOKS_RUNS = 12 };
 
-typedef struct wane_looks_request {
-    const char *experiment; /* NULL: all the handle shows */
-    const char *metric;     /* "rise" or "overlap" */
-    const char *matrix;     /* wane_matrix_named; NULL: the only one there is */
-    const char *side;       /* "u" or "v" */
-    double epsilon;         /* below it a direction is an intruder */
-    size_t stage;           /* 0: the last stage of each run */
-} wane_looks_request;
+/* The state of both reports. */
+typedef struct wane_looks {
+    const char *matrix; /* its full name */
+    const char *side;   /* "u" or "v" */
+    const char *stage;  /* "stage 2", "the last stage" */
+    size_t position;    /* of the stage; 0: the last of each run */
+    double epsilon;     /* below it a direction is an intruder */
+    const char *run[WANE_LOOKS_RUNS];
+    size_t runs;
+} wane_looks;
 
-bool wane_looks_metric(const char *metric);
+/* Makes r->state. `matrices` selects the names of those that have rows; `setting` of an experiment
+ * file asks for them. WANE_ENOTFOUND when --matrix names none of them, WANE_EINVAL when several. */
+WANE_MUST_CHECK wane_status wane_looks_open(wane_reporting *r, const char *matrices,
+                                            const char *setting, wane_error *err);
 
-/* The full name of the one matrix meant, of those that have rows; lives in `arena`. WANE_ENOTFOUND
- * when none is, WANE_EINVAL when several are. */
-WANE_MUST_CHECK wane_status wane_looks_matrix(const char **out, wane_results *db,
-                                              const wane_looks_request *request, wane_arena *arena,
-                                              wane_error *err);
-
-/* rise: a row per run, step and direction; overlap: per run and pair of directions. `matrix` is a
- * full name. */
-WANE_MUST_CHECK wane_status wane_looks_rows(wane_query **out, wane_results *db,
-                                            const wane_looks_request *request, const char *matrix,
-                                            wane_error *err);
-
-/* rise: per run sigma and max_cosine over steps, of the directions that are intruders at some look,
- * and others, eight in all; overlap: a heat map per run. WANE_EINVAL for more than a dozen runs. */
-WANE_MUST_CHECK wane_status wane_looks_draw(wane_text *out, wane_results *db,
-                                            const wane_looks_request *request, const char *matrix,
-                                            wane_error *err);
-
-/* Appends what the rows are, one line. */
-void wane_looks_caption(wane_text *out, const wane_looks_request *request, const char *matrix);
+/* Takes the run of the row at hand (its second column): WANE_OK where it is a new one, WANE_DONE
+ * where it is that of the row before, WANE_EINVAL for more than WANE_LOOKS_RUNS. */
+WANE_MUST_CHECK wane_status wane_looks_take_run(const wane_reporting *r, const wane_query *row,
+                                                wane_error *err);
 
 #endif

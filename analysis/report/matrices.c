@@ -1,30 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reads the scores of all runs in one pass and averages each cell over seeds, into heat maps of the
- * orders side by side or into tables.
+ * Accuracy matrices of methods: reads the scores of all runs in one pass and averages each cell
+ * over seeds, into heat maps of the orders side by side or into tables.
  */
-#include "analysis/report/matrices.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "analysis/charts/chart.h"
-#include "analysis/report/named_metric.h"
+#include "analysis/report/report.h"
 #include "analysis/report/sheet.h"
+#include "analysis/report/statement.h"
 #include "analysis/statistics/summary.h"
 
-/* Scores of one cell lie together, cells of one matrix by stage, then by task. */
-static const char sql[] =
-    "SELECT l.experiment, l.method, l.order_name, a.position, coalesce(a.trained, '(base)'), "
-    "a.task, a.accuracy, a.majority FROM run_list l JOIN accuracy_matrix a ON a.experiment = "
-    "l.experiment "
-    "AND a.run = l.run JOIN (SELECT experiment, method, order_name, min(id) AS first FROM "
-    "(SELECT e.key AS experiment, r.method, r.order_name, r.id FROM run r "
-    "JOIN experiment e ON e.id = r.experiment) GROUP BY 1, 2, 3) f "
-    "ON f.experiment = l.experiment AND f.method = l.method AND f.order_name = l.order_name "
-    "WHERE " WANE_USABLE_RUNS "ORDER BY f.first, a.position, a.task_position IS NULL, "
-    "a.task_position, a.task, l.seed";
+static const char sql[] = {
+#include "matrices.inc"
+};
 enum { EXPERIMENT, METHOD, ORDER, POSITION, TRAINED, TASK, ACCURACY, MAJORITY };
+
+/* One method in one order: stages x tasks, NaN where no run has a score. */
+typedef struct method_matrix {
+    const char *experiment, *method, *order;
+    size_t runs, stages, tasks;
+    const char **trained; /* per stage: the task trained, "(base)" at 0 */
+    const char **task;    /* in the order of training, watched ones last */
+    double *mean, *sd;
+    size_t *n;        /* scores each is over */
+    double *majority; /* per task: share of its most frequent label; NaN unknown */
+} method_matrix;
+
+typedef struct matrices {
+    method_matrix *item;
+    size_t count;
+} matrices;
 
 typedef struct score {
     const char *experiment, *method, *order, *trained, *task;
@@ -36,13 +43,6 @@ typedef struct scores {
     score *item;
     size_t count, room;
 } scores;
-
-void wane_matrices_free(wane_matrices *m)
-{
-    if (!m) return;
-    wane_arena_free(m->arena);
-    wane_free(m);
-}
 
 /* The text of the row before where it is the same, else a copy. */
 static const char *keep(wane_arena *arena, const char *before, const char *text)
@@ -97,10 +97,10 @@ static size_t number_of(const char **list, size_t *count, const char *name)
 }
 
 /* Makes the matrix of `count` scores. A task trained in a later experiment file may lack rows. */
-static wane_status make_matrix(wane_method_matrix *m, wane_arena *arena, const score *s,
-                               size_t count, wane_error *err)
+static wane_status make_matrix(method_matrix *m, wane_arena *arena, const score *s, size_t count,
+                               wane_error *err)
 {
-    *m = (wane_method_matrix){.experiment = s->experiment, .method = s->method, .order = s->order};
+    *m = (method_matrix){.experiment = s->experiment, .method = s->method, .order = s->order};
     m->stages = (size_t)s[count - 1].position + 1;
     m->trained = wane_arena_alloc(arena, m->stages, sizeof *m->trained);
     m->task = wane_arena_alloc(arena, count, sizeof *m->task);
@@ -135,15 +135,12 @@ static wane_status make_matrix(wane_method_matrix *m, wane_arena *arena, const s
     return WANE_OK;
 }
 
-static wane_status read_scores(scores *s, wane_arena *arena, wane_results *db,
-                               const char *experiment, wane_error *err)
+static wane_status read_scores(scores *s, const wane_reporting *r, wane_error *err)
 {
     wane_query *query = NULL;
-    wane_binding binding = {"experiment", {.type = WANE_VALUE_NULL}};
-    if (experiment) binding.value = (wane_value){.type = WANE_VALUE_TEXT, .text = experiment};
-    wane_status st = wane_query_open(&query, db, sql, &binding, 1, err);
+    wane_status st = wane_statement_open(&query, r->db, sql, r->asked.experiment, NULL, NULL, err);
     while (st == WANE_OK && (st = wane_query_next(query, err)) == WANE_OK)
-        st = take_score(s, arena, query, err);
+        st = take_score(s, r->arena, query, err);
     wane_query_free(query);
     if (st == WANE_DONE && s->count == 0)
         return wane_fail(err, WANE_ENUMERIC,
@@ -151,33 +148,23 @@ static wane_status read_scores(scores *s, wane_arena *arena, wane_results *db,
     return st == WANE_DONE ? WANE_OK : st;
 }
 
-wane_status wane_matrices_read(wane_matrices **out, wane_results *db, const char *experiment,
-                               wane_error *err)
+static wane_status open(wane_reporting *r, wane_error *err)
 {
     wane_status st = WANE_OK;
     scores s = {0};
-    wane_matrices *m = wane_alloc(1, sizeof *m);
-    if (m) m->arena = wane_arena_new();
-    if (!m || !m->arena) {
-        st = wane_fail_memory(err, "curves", "matrices");
-        goto done;
-    }
-    WANE_TRY(read_scores(&s, m->arena, db, experiment, err));
+    matrices *m = wane_arena_alloc(r->arena, 1, sizeof *m);
+    if (!m) return wane_fail_memory(err, "curves", "matrices");
+    WANE_TRY(read_scores(&s, r, err));
     size_t most = 1;
     for (size_t i = 1; i < s.count; i++) most += !same_matrix(&s.item[i - 1], &s.item[i]);
-    m->item = wane_arena_alloc(m->arena, most, sizeof *m->item);
-    if (!m->item) {
-        st = wane_fail_memory(err, "curves", "matrices");
-        goto done;
-    }
+    m->item = wane_arena_alloc(r->arena, most, sizeof *m->item);
+    if (!m->item) WANE_TRY(wane_fail_memory(err, "curves", "matrices"));
     for (size_t i = 0, first = 0; i < s.count; first = i) {
         while (i < s.count && same_matrix(&s.item[first], &s.item[i])) i++;
-        WANE_TRY(make_matrix(&m->item[m->count++], m->arena, &s.item[first], i - first, err));
+        WANE_TRY(make_matrix(&m->item[m->count++], r->arena, &s.item[first], i - first, err));
     }
-    *out = m;
-    m = NULL;
+    r->state = m;
 done:
-    wane_matrices_free(m);
     wane_free(s.item);
     return st;
 }
@@ -194,7 +181,7 @@ static const char *joined(wane_arena *arena, const char *a, const char *b, const
 }
 
 /* What guessing the most frequent label gives, then the stages. */
-static const double *values_of_map(const wane_method_matrix *m, wane_arena *arena)
+static const double *values_of_map(const method_matrix *m, wane_arena *arena)
 {
     double *values = wane_arena_alloc(arena, (m->stages + 1) * m->tasks, sizeof *values);
     if (!values) return NULL;
@@ -204,7 +191,7 @@ static const double *values_of_map(const wane_method_matrix *m, wane_arena *aren
 }
 
 /* The orders of a method stand side by side. */
-static size_t map_columns(const wane_matrices *m)
+static size_t map_columns(const matrices *m)
 {
     enum { MOST = 3 };
     size_t orders = 1;
@@ -212,52 +199,48 @@ static size_t map_columns(const wane_matrices *m)
     return orders > MOST || orders == 1 ? 2 : orders;
 }
 
-wane_status wane_matrices_draw(wane_text *out, const wane_matrices *matrices, wane_error *err)
+static wane_status make_map(wane_heatmap *map, const wane_reporting *r, const method_matrix *m,
+                            wane_error *err)
 {
+    char text[48];
+    const char **rows = wane_arena_alloc(r->arena, m->stages + 1, sizeof *rows);
+    if (rows) rows[0] = "(majority label)";
+    const double *values = values_of_map(m, r->arena);
+    for (size_t k = 0; rows && k < m->stages; k++) {
+        (void)snprintf(text, sizeof text, "%zu", k);
+        rows[k + 1] = joined(r->arena, text, " ", m->trained[k]);
+    }
+    (void)snprintf(text, sizeof text, "mean over %zu run%s; ", m->runs, m->runs == 1 ? "" : "s");
+    *map = (wane_heatmap){.title = joined(r->arena, m->method, ", order ", m->order),
+                          .subtitle = joined(r->arena, "accuracy of every task after every stage, ",
+                                             text, m->experiment),
+                          .x_label = "task",
+                          .y_label = "after stage",
+                          .row_names = rows,
+                          .col_names = m->task,
+                          .rows = m->stages + 1,
+                          .cols = m->tasks,
+                          .values = values,
+                          .low = 0,
+                          .high = 1};
+    return rows && values && map->title && map->subtitle
+               ? WANE_OK
+               : wane_fail_memory(err, "curves", "heat maps");
+}
+
+static wane_status draw(wane_text *out, const wane_reporting *r, wane_error *err)
+{
+    const matrices *all = r->state;
     wane_status st = WANE_OK;
-    wane_arena *arena = wane_arena_new();
-    wane_heatmap *maps = arena ? wane_arena_alloc(arena, matrices->count, sizeof *maps) : NULL;
-    if (!maps) {
-        st = wane_fail_memory(err, "curves", "heat maps");
-        goto done;
-    }
-    for (size_t i = 0; i < matrices->count; i++) {
-        const wane_method_matrix *m = &matrices->item[i];
-        char runs[48];
-        const char **rows = wane_arena_alloc(arena, m->stages + 1, sizeof *rows);
-        if (rows) rows[0] = "(majority label)";
-        const double *values = values_of_map(m, arena);
-        for (size_t k = 0; rows && k < m->stages; k++) {
-            (void)snprintf(runs, sizeof runs, "%zu", k);
-            rows[k + 1] = joined(arena, runs, " ", m->trained[k]);
-        }
-        (void)snprintf(runs, sizeof runs, "mean over %zu run%s; ", m->runs,
-                       m->runs == 1 ? "" : "s");
-        maps[i] =
-            (wane_heatmap){.title = joined(arena, m->method, ", order ", m->order),
-                           .subtitle = joined(arena, "accuracy of every task after every stage, ",
-                                              runs, m->experiment),
-                           .x_label = "task",
-                           .y_label = "after stage",
-                           .row_names = rows,
-                           .col_names = m->task,
-                           .rows = m->stages + 1,
-                           .cols = m->tasks,
-                           .values = values,
-                           .low = 0,
-                           .high = 1};
-        if (!rows || !values || !maps[i].title || !maps[i].subtitle) {
-            st = wane_fail_memory(err, "curves", "heat maps");
-            goto done;
-        }
-    }
-    st = wane_heatmaps_svg(out, maps, matrices->count, map_columns(matrices), err);
+    wane_heatmap *maps = wane_arena_alloc(r->arena, all->count, sizeof *maps);
+    if (!maps) return wane_fail_memory(err, "curves", "heat maps");
+    for (size_t i = 0; i < all->count; i++) WANE_TRY(make_map(&maps[i], r, &all->item[i], err));
+    st = wane_heatmaps_svg(out, maps, all->count, map_columns(all), err);
 done:
-    wane_arena_free(arena);
     return st;
 }
 
-static void add_place(wane_sheet *sheet, const wane_method_matrix *m, size_t stage, bool experiment)
+static void add_place(wane_sheet *sheet, const method_matrix *m, size_t stage, bool experiment)
 {
     if (experiment) wane_sheet_text(sheet, m->experiment);
     wane_sheet_text(sheet, m->method);
@@ -266,17 +249,17 @@ static void add_place(wane_sheet *sheet, const wane_method_matrix *m, size_t sta
     wane_sheet_text(sheet, m->trained[stage]);
 }
 
-wane_status wane_matrices_rows(wane_query **out, const wane_matrices *matrices, wane_results *db,
-                               wane_error *err)
+static wane_status rows(wane_query **out, const wane_reporting *r, wane_error *err)
 {
+    const matrices *all = r->state;
     static const char *const columns[] = {"experiment", "method",  "order_name", "stage",
                                           "trained",    "task",    "runs",       "mean",
                                           "sd",         "majority"};
     wane_sheet sheet = {0};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         wane_sheet_column(&sheet, columns[i]);
-    for (size_t i = 0; i < matrices->count; i++) {
-        const wane_method_matrix *m = &matrices->item[i];
+    for (size_t i = 0; i < all->count; i++) {
+        const method_matrix *m = &all->item[i];
         for (size_t cell = 0; cell < m->stages * m->tasks; cell++) {
             add_place(&sheet, m, cell / m->tasks, true);
             wane_sheet_text(&sheet, m->task[cell % m->tasks]);
@@ -286,12 +269,12 @@ wane_status wane_matrices_rows(wane_query **out, const wane_matrices *matrices, 
             wane_sheet_number(&sheet, m->majority[cell % m->tasks]);
         }
     }
-    wane_status st = wane_sheet_open(out, &sheet, db, err);
+    wane_status st = wane_sheet_open(out, &sheet, r->db, err);
     wane_sheet_free(&sheet);
     return st;
 }
 
-static void add_mean(wane_sheet *sheet, const wane_method_matrix *m, size_t stage, const char *task)
+static void add_mean(wane_sheet *sheet, const method_matrix *m, size_t stage, const char *task)
 {
     size_t j = 0;
     while (j < m->tasks && strcmp(m->task[j], task) != 0) j++;
@@ -313,7 +296,7 @@ static void add_mean(wane_sheet *sheet, const wane_method_matrix *m, size_t stag
 }
 
 /* Above the accuracies of a matrix, what guessing the most frequent label gives. */
-static void add_guesses(wane_sheet *sheet, const wane_method_matrix *m, const char *const *task,
+static void add_guesses(wane_sheet *sheet, const method_matrix *m, const char *const *task,
                         size_t tasks, bool experiment)
 {
     char text[32];
@@ -333,36 +316,51 @@ static void add_guesses(wane_sheet *sheet, const wane_method_matrix *m, const ch
 
 /* Columns: the tasks in the order of the first matrix that has them; the experiment where there are
  * several. */
-wane_status wane_matrices_means(wane_query **out, const wane_matrices *matrices, wane_results *db,
-                                wane_error *err)
+static wane_status means(wane_query **out, const wane_reporting *r, wane_error *err)
 {
+    const matrices *all = r->state;
     static const char *const columns[] = {"experiment", "method", "order", "stage", "trained on"};
     wane_status st = WANE_OK;
     wane_sheet sheet = {0};
     size_t tasks = 0, most = 0;
     bool several = false;
-    for (size_t i = 0; i < matrices->count; i++) {
-        most += matrices->item[i].tasks;
-        several = several || strcmp(matrices->item[i].experiment, matrices->item->experiment) != 0;
+    for (size_t i = 0; i < all->count; i++) {
+        most += all->item[i].tasks;
+        several = several || strcmp(all->item[i].experiment, all->item->experiment) != 0;
     }
     const char **task = wane_alloc(most, sizeof *task);
     if (!task) return wane_fail_memory(err, "curves", "table");
-    for (size_t i = 0; i < matrices->count; i++)
-        for (size_t j = 0; j < matrices->item[i].tasks; j++)
-            (void)number_of(task, &tasks, matrices->item[i].task[j]);
+    for (size_t i = 0; i < all->count; i++)
+        for (size_t j = 0; j < all->item[i].tasks; j++)
+            (void)number_of(task, &tasks, all->item[i].task[j]);
     for (size_t i = several ? 0 : 1; i < sizeof columns / sizeof *columns; i++)
         wane_sheet_column(&sheet, columns[i]);
     for (size_t j = 0; j < tasks; j++) wane_sheet_column(&sheet, task[j]);
-    for (size_t i = 0; i < matrices->count; i++) {
-        const wane_method_matrix *m = &matrices->item[i];
+    for (size_t i = 0; i < all->count; i++) {
+        const method_matrix *m = &all->item[i];
         add_guesses(&sheet, m, task, tasks, several);
         for (size_t k = 0; k < m->stages; k++) {
             add_place(&sheet, m, k, several);
             for (size_t j = 0; j < tasks; j++) add_mean(&sheet, m, k, task[j]);
         }
     }
-    st = wane_sheet_open(out, &sheet, db, err);
+    st = wane_sheet_open(out, &sheet, r->db, err);
     wane_sheet_free(&sheet);
     wane_free(task);
     return st;
 }
+
+static void caption(wane_text *out, const wane_reporting *r)
+{
+    (void)r;
+    wane_text_string(out, "accuracy of every task after each stage, mean +- sd over seeds");
+}
+
+const wane_report wane_report_accuracy_matrix = {.name = "accuracy_matrix",
+                                                 .brief = "heat maps of all tasks after each stage",
+                                                 .example = "-m accuracy_matrix -o matrix.svg",
+                                                 .open = open,
+                                                 .rows = rows,
+                                                 .means = means,
+                                                 .draw = draw,
+                                                 .caption = caption};

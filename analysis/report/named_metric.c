@@ -9,6 +9,8 @@
 #include "store/base/memory.h"
 #include "store/results/query.h"
 
+#define MEASURED_NAMES "SELECT DISTINCT name FROM measured_values WHERE matrix = ''"
+
 /* Names a measure may have, copied. */
 typedef struct names {
     wane_arena *arena;
@@ -22,6 +24,10 @@ void wane_sql_text(wane_text *sql, const char *text)
     for (; *text; text++) wane_text_append(sql, *text == '\'' ? "''" : text, *text == '\'' ? 2 : 1);
     wane_text_string(sql, "'");
 }
+
+const char *const wane_metrics_of_task[] = {"accuracy", NULL};
+const char *const wane_metrics_of_corpus[] = {"pretraining_forgetting", "nll", "kl_to_base",
+                                              "soft_ce", NULL};
 
 static void names_free(names *n)
 {
@@ -146,7 +152,6 @@ done:
 static wane_status corpus_sql(wane_text *sql, wane_results *db, const char *metric,
                               const char *corpus, wane_error *err)
 {
-    static const char *const metrics[] = {"pretraining_forgetting", "nll", "kl_to_base", "soft_ce"};
     names n = {0};
     bool there = false;
     size_t i = 0;
@@ -156,8 +161,8 @@ static wane_status corpus_sql(wane_text *sql, wane_results *db, const char *metr
         wane_measured_sql(sql, metric, corpus);
         return WANE_OK;
     }
-    while (i < 4 && strcmp(metric, metrics[i]) != 0) i++;
-    if (i == 4)
+    while (wane_metrics_of_corpus[i] && strcmp(metric, wane_metrics_of_corpus[i]) != 0) i++;
+    if (!wane_metrics_of_corpus[i])
         return wane_fail(err, WANE_EINVAL,
                          "read: %s: --corpus goes with pretraining_forgetting, nll, kl_to_base or "
                          "soft_ce, and with what is measured on that corpus",
@@ -170,7 +175,7 @@ static wane_status corpus_sql(wane_text *sql, wane_results *db, const char *metr
     wane_text_printf(
         sql,
         "SELECT experiment, run, position, %s AS value FROM pretraining_forgetting WHERE corpus = ",
-        i ? metrics[i] : "forgetting");
+        i ? metric : "forgetting");
     wane_sql_text(sql, corpus);
 done:
     names_free(&n);
@@ -218,14 +223,35 @@ wane_status wane_named_metric_sql(wane_text *sql, wane_results *db, const wane_n
             sql, "SELECT experiment, run, position, \"%s\" AS value FROM stage_summary", m->metric);
         goto done;
     }
-    WANE_TRY(add_rows(&n, db, "SELECT DISTINCT name FROM measured_values WHERE matrix = ''", err));
+    WANE_TRY(add_rows(&n, db, MEASURED_NAMES, err));
     if (known(&n, m->metric)) wane_measured_sql(sql, m->metric, NULL);
-    else {
-        static const char *const charts[] = {"accuracy_matrix", "intruders_by_matrix"};
-        for (size_t i = 0; i < sizeof charts / sizeof *charts; i++)
-            WANE_TRY(add(&n, charts[i], err));
-        st = no_such("metric", m->metric, &n, " (wane ls DB metrics)", err);
+    else st = no_such("metric", m->metric, &n, " (wane ls DB metrics)", err);
+done:
+    names_free(&n);
+    return st;
+}
+
+wane_status wane_named_metric_check(wane_results *db, const char *name, const char *const *others,
+                                    size_t count, wane_error *err)
+{
+    names n = {0};
+    wane_status st = WANE_OK;
+    for (size_t i = 0; wane_metrics_of_task[i]; i++)
+        WANE_TRY(add(&n, wane_metrics_of_task[i], err));
+    if (known(&n, name) || wane_counting_metric(name)) goto done;
+    WANE_TRY(add_columns(&n, db, err));
+    if (known(&n, name)) goto done;
+    WANE_TRY(add_rows(&n, db, "SELECT DISTINCT name FROM metric", err));
+    if (known(&n, name)) goto done;
+    WANE_TRY(add_rows(&n, db, MEASURED_NAMES, err));
+    if (known(&n, name)) goto done;
+    for (size_t i = 0; wane_metrics_of_corpus[i]; i++) {
+        if (strcmp(wane_metrics_of_corpus[i], name) == 0)
+            WANE_TRY(wane_fail(err, WANE_EINVAL, "read: %s: of which corpus? --corpus NAME", name));
+        WANE_TRY(add(&n, wane_metrics_of_corpus[i], err));
     }
+    for (size_t i = 0; i < count; i++) WANE_TRY(add(&n, others[i], err));
+    st = no_such("metric", name, &n, " (wane curves DB --list)", err);
 done:
     names_free(&n);
     return st;

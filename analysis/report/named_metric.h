@@ -8,16 +8,6 @@
 #include "store/base/text.h"
 #include "store/results/results.h"
 
-/* Runs that means are over: done, and neither under `limit:` nor bounds of others unless all of
- * them are. A condition on the alias l of run_list, with the parameter :experiment. */
-#define WANE_USABLE_RUNS                                                                           \
-    "l.superseded = 0 AND l.status = 'done' "                                                      \
-    "AND (:experiment IS NULL OR l.experiment = :experiment) AND (l.limited = 0 OR NOT EXISTS "    \
-    "(SELECT 1 FROM run_list o WHERE o.superseded = 0 AND o.limited = 0 "                          \
-    "AND (:experiment IS NULL OR o.experiment = :experiment))) "                                   \
-    "AND (l.bound IS NULL OR NOT EXISTS (SELECT 1 FROM run_list o WHERE o.superseded = 0 "         \
-    "AND o.bound IS NULL AND (:experiment IS NULL OR o.experiment = :experiment))) "
-
 /* `metric` is a name of the table metric, a column of stage_summary, or a name of measured_values
  * (of whole stages); "accuracy" with a task; nll, pretraining_forgetting, kl_to_base or soft_ce
  * with a corpus; with a task or corpus too what is measured on it by itself; a metric of counting.h
@@ -33,6 +23,16 @@ typedef struct wane_named_metric {
 WANE_MUST_CHECK wane_status wane_named_metric_sql(wane_text *sql, wane_results *db,
                                                   const wane_named_metric *measure,
                                                   wane_error *err);
+
+/* WANE_ENOTFOUND for a name that is no metric of the database, with the nearest that is, or the
+ * nearest of `others`. */
+WANE_MUST_CHECK wane_status wane_named_metric_check(wane_results *db, const char *name,
+                                                    const char *const *others, size_t count,
+                                                    wane_error *err);
+
+/* The metrics that take a task, and those that take a corpus; up to NULL. */
+extern const char *const wane_metrics_of_task[];
+extern const char *const wane_metrics_of_corpus[];
 
 /* *out: whether `name` is a number of whole stages in measured_values; then wane_measured_sql
  * appends a SELECT with the same columns as above: of several subjects their mean, unless one of

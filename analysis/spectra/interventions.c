@@ -14,7 +14,7 @@
 
 const char *wane_arm_name(wane_arm arm)
 {
-    static const char *const names[] = {"intruders", "neighbour", "shrink", "rescale", "energy"};
+    static const char *const names[] = {WANE_ARM_ITEMS};
     return names[arm];
 }
 

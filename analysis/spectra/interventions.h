@@ -23,14 +23,25 @@
 
 #include "analysis/spectra/spectrum.h"
 
-typedef enum wane_arm {
-    WANE_ARM_INTRUDERS,
-    WANE_ARM_NEIGHBOUR,
-    WANE_ARM_SHRINK,
-    WANE_ARM_RESCALE,
-    WANE_ARM_ENERGY
-} wane_arm;
-enum { WANE_ARMS = 5 };
+/* The names of arms stand here and nowhere else; the first, and those behind it. */
+#define WANE_ARM_LIST(FIRST, NEXT)                                                                 \
+    FIRST(INTRUDERS, "intruders")                                                                  \
+    NEXT(NEIGHBOUR, "neighbour")                                                                   \
+    NEXT(SHRINK, "shrink")                                                                         \
+    NEXT(RESCALE, "rescale")                                                                       \
+    NEXT(ENERGY, "energy")
+
+#define WANE_ARM_NUMBER(id, name) WANE_ARM_##id,
+typedef enum wane_arm { WANE_ARM_LIST(WANE_ARM_NUMBER, WANE_ARM_NUMBER) } wane_arm;
+#define WANE_ARM_COUNT(id, name) +1
+enum { WANE_ARMS = WANE_ARM_LIST(WANE_ARM_COUNT, WANE_ARM_COUNT) };
+
+/* "intruders, neighbour, ...", a constant that text goes on from; and each as an item of a list. */
+#define WANE_ARM_FIRST_WORD(id, name) name
+#define WANE_ARM_NEXT_WORD(id, name) ", " name
+#define WANE_ARM_NAMES WANE_ARM_LIST(WANE_ARM_FIRST_WORD, WANE_ARM_NEXT_WORD)
+#define WANE_ARM_ITEM(id, name) name,
+#define WANE_ARM_ITEMS WANE_ARM_LIST(WANE_ARM_ITEM, WANE_ARM_ITEM)
 
 typedef enum wane_choice { WANE_CHOICE_TOP, WANE_CHOICE_ALL } wane_choice;
 enum { WANE_CHOICES = 2 };

@@ -2,9 +2,10 @@
  * The command `wane demo`: its experiment as text, run as any other, and a chart of the forgetting
  * curves.
  */
-#include "analysis/report/curves.h"
+#include "analysis/report/report.h"
 #include "eval/cli/commands.h"
 #include "eval/cli/experiment_call.h"
+#include "store/files/file.h"
 
 /* The main job, small enough for minutes, on a model made from its seed. */
 static const char experiment[] =
@@ -27,10 +28,13 @@ static int draw(const wane_opened *o)
 {
     wane_error err;
     wane_results *db = NULL;
+    wane_text chart = {0};
+    wane_report_request request = wane_report_ask("pretraining_forgetting");
+    request.experiment = o->experiment->name;
     wane_status st = wane_results_open(&db, o->database, WANE_RESULTS_READ, &err);
-    if (st == WANE_OK)
-        st = wane_curves_svg(db, o->experiment->name, "pretraining_forgetting", NULL, "demo.svg",
-                             &err);
+    if (st == WANE_OK) st = wane_report_svg(&chart, db, &request, &err);
+    if (st == WANE_OK) st = wane_file_write("demo.svg", chart.data, chart.length, &err);
+    wane_text_free(&chart);
     wane_results_close(db);
     return st == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
 }

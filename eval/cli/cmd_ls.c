@@ -130,15 +130,19 @@ static const char methods_programs[] =
 /* The experiment's name is the first column; people see it only when there are several. */
 typedef struct list {
     const char *name, *experiment, *people, *programs;
+    wane_status (*make)(wane_query **out, wane_results *db,
+                        wane_error *err); /* without a statement */
 } list;
 
-static const list lists[] = {{"runs", "s.experiment", runs_people, runs_programs},
-                             {"stages", "e.key AS experiment", stages_people, stages_programs},
-                             {"tasks", "e.key AS experiment", tasks_sql, tasks_sql},
-                             {"corpora", "e.key AS experiment", corpora_sql, corpora_sql},
-                             {"methods", "i.experiment", methods_people, methods_programs},
-                             {"metrics", NULL, NULL, NULL},
-                             {"queries", NULL, NULL, NULL}};
+static const list lists[] = {
+    {"runs", "s.experiment", runs_people, runs_programs, NULL},
+    {"stages", "e.key AS experiment", stages_people, stages_programs, NULL},
+    {"tasks", "e.key AS experiment", tasks_sql, tasks_sql, NULL},
+    {"corpora", "e.key AS experiment", corpora_sql, corpora_sql, NULL},
+    {"methods", "i.experiment", methods_people, methods_programs, NULL},
+    {.name = "metrics", .make = wane_list_metrics},
+    {.name = "queries", .make = wane_list_queries},
+    {.name = "charts", .make = wane_list_charts}};
 enum { LISTS = sizeof lists / sizeof *lists };
 
 static const list *find(wane_call *call, const char *name)
@@ -150,8 +154,8 @@ static const list *find(wane_call *call, const char *name)
     }
     const char *near = wane_nearest(name, names, LISTS);
     (void)wane_cli_usage(
-        call, "'%s' is none of runs, stages, tasks, corpora, methods, metrics, queries%s%s", name,
-        near ? "; did you mean " : "", near ? near : "");
+        call, "'%s' is none of runs, stages, tasks, corpora, methods, metrics, queries, charts%s%s",
+        name, near ? "; did you mean " : "", near ? near : "");
     return NULL;
 }
 
@@ -161,10 +165,8 @@ static wane_status print_list(const wane_reading *r, const list *which, wane_err
     bool several = false, people = wane_reading_for_people(r);
     wane_status st = WANE_OK;
     wane_text sql = {0};
-    if (!which->people) {
-        WANE_TRY(strcmp(which->name, "queries") == 0 ? wane_list_queries(&query, r->db, err)
-                                                     : wane_list_metrics(&query, r->db, err));
-    } else {
+    if (which->make) WANE_TRY(which->make(&query, r->db, err));
+    else {
         WANE_TRY(wane_list_several(&several, r, err));
         wane_text_string(&sql, "SELECT ");
         if (!people || several) wane_text_printf(&sql, "%s, ", which->experiment);
@@ -225,5 +227,5 @@ static int run(wane_call *call)
 }
 
 const wane_command wane_command_ls = {
-    "ls", "ls DB [runs|stages|tasks|corpora|methods|metrics|queries] [--watch]",
+    "ls", "ls DB [runs|stages|tasks|corpora|methods|metrics|queries|charts] [--watch]",
     "List what a database holds: its runs, or what is named.", run};

@@ -224,8 +224,7 @@ static int run(wane_call *call)
         {"lambda", 'l', WANE_OPTION_NUMBER, &q->lambda, "L",
          "0 removes the intruders, 1 changes nothing (needed)"},
         {"output", 'o', WANE_OPTION_FOLDER, &asked.output, "DIR", "folder to write (needed)"},
-        {"arm", 0, WANE_OPTION_TEXT, &arm, "ARM",
-         "intruders, neighbour, shrink, rescale or energy (intruders)"},
+        {"arm", 0, WANE_OPTION_TEXT, &arm, "ARM", WANE_ARM_NAMES " (intruders)"},
         {"choice", 0, WANE_OPTION_TEXT, &choice, "top|all",
          "the first intruder of each matrix, or all (top)"},
         {"top", 'k', WANE_OPTION_COUNT, &q->options.k, "K", "top directions of each matrix (10)"},
@@ -244,8 +243,7 @@ static int run(wane_call *call)
     if (!asked.output || !(q->lambda >= 0 && q->lambda <= 4))
         return wane_cli_usage(call, "--lambda in [0, 4] and -o DIR are needed");
     if (!find_name(&which_arm, arm, arm_name, WANE_ARMS))
-        return wane_cli_usage(
-            call, "--arm is intruders, neighbour, shrink, rescale or energy, not '%s'", arm);
+        return wane_cli_usage(call, "--arm is one of " WANE_ARM_NAMES ", not '%s'", arm);
     if (!find_name(&which_choice, choice, choice_name, WANE_CHOICES))
         return wane_cli_usage(call, "--choice is top or all, not '%s'", choice);
     if (q->options.k == 0 || !(q->options.epsilon > 0 && q->options.epsilon <= 1) ||

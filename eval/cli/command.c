@@ -55,6 +55,10 @@ static void print_help(const wane_call *call, const wane_option *options, size_t
         (void)printf("  %.*s\n", (int)length, line);
         line += length;
     }
+    wane_text more = {0};
+    if (call->more_help) call->more_help(&more);
+    wane_put(stdout, more.data, more.length);
+    wane_text_free(&more);
 }
 
 static bool same_name(const char *a, const char *b, size_t length)

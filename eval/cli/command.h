@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "store/base/status.h"
+#include "store/base/text.h"
 
 enum { WANE_EXIT_DONE = 0, WANE_EXIT_FAILED = 1, WANE_EXIT_USAGE = 2, WANE_EXIT_STOPPED = 3 };
 
@@ -55,13 +56,15 @@ typedef struct wane_call {
     char **argv;
     const char *operand[WANE_OPTION_LIST_MOST]; /* after wane_call_parse */
     size_t operands;
+    /* Set before wane_call_parse: appends what the help ends with. NULL: nothing. */
+    void (*more_help)(wane_text *out);
 } wane_call;
 
 typedef struct wane_command {
     const char *name;
     const char *usage;   /* "run EXPERIMENT.yaml [key=value ...]" without "wane " and options */
     const char *summary; /* one line; lines behind it are examples, for the end of its help */
-    int (*run)(wane_call *call); /* returns the exit code */
+    int (*run)(wane_call *call);       /* returns the exit code */
 } wane_command;
 
 /* The entry of the option that every command writing csv has. */

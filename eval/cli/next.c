@@ -7,9 +7,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "analysis/report/curves.h"
-#include "analysis/report/matrices.h"
 #include "analysis/report/reading.h"
+#include "analysis/report/report.h"
 #include "analysis/report/show.h"
 #include "store/base/memory.h"
 
@@ -45,46 +44,21 @@ static void add_line(wane_text *out, const char *command, const char *database)
     add_path(out, database, "");
 }
 
-static bool draws_curves(wane_results *db, const char *metric)
-{
-    wane_error ignored;
-    wane_curves *curves = NULL;
-    wane_text chart = {0};
-    wane_curves_request request = {
-        .metric = metric, .by = "method", .counting = wane_counting_usual()};
-    bool drawn = wane_curves_read(&curves, db, &request, &ignored) == WANE_OK &&
-                 wane_curves_draw(&chart, curves, &ignored) == WANE_OK;
-    wane_curves_free(curves);
-    wane_text_free(&chart);
-    return drawn;
-}
-
-static bool draws_matrices(wane_results *db, const char *metric)
-{
-    wane_error ignored;
-    wane_matrices *matrices = NULL;
-    wane_text chart = {0};
-    (void)metric;
-    bool drawn = wane_matrices_read(&matrices, db, NULL, &ignored) == WANE_OK &&
-                 wane_matrices_draw(&chart, matrices, &ignored) == WANE_OK;
-    wane_matrices_free(matrices);
-    wane_text_free(&chart);
-    return drawn;
-}
-
 /* The first chart that has something to show. */
 static void add_chart(wane_text *out, wane_results *db, const char *database,
                       const char *experiment)
 {
-    static const struct {
-        const char *options, *metric;
-        bool (*draws)(wane_results *db, const char *metric);
-    } charts[] = {{"", "pretraining_forgetting", draws_curves},
-                  {"-m accuracy_matrix ", "accuracy_matrix", draws_matrices}};
+    static const char *const charts[] = {NULL, "accuracy_matrix"};
     for (size_t i = 0; i < sizeof charts / sizeof *charts; i++) {
-        if (!charts[i].draws(db, charts[i].metric)) continue;
+        wane_error ignored;
+        wane_text chart = {0};
+        const wane_report_request request = wane_report_ask(charts[i]);
+        bool drawn = wane_report_svg(&chart, db, &request, &ignored) == WANE_OK;
+        wane_text_free(&chart);
+        if (!drawn) continue;
         add_line(out, "curves", database);
-        wane_text_printf(out, " %s-o ", charts[i].options);
+        if (charts[i]) wane_text_printf(out, " -m %s", charts[i]);
+        wane_text_string(out, " -o ");
         add_path(out, experiment, ".svg");
         return;
     }

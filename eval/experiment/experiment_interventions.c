@@ -11,8 +11,7 @@
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const double usual_lambdas[] = {0, 0.1, 0.3, 0.5, 0.7, 0.9, 1, 1.25};
-static const char *const arms[WANE_ARMS + 1] = {"intruders", "neighbour", "shrink", "rescale",
-                                                "energy"};
+static const char *const arms[WANE_ARMS + 1] = {WANE_ARM_ITEMS};
 static const char *const choices[WANE_CHOICES + 1] = {"top", "all"};
 
 /* A list of some of the choices, or one of them, into an array of bool; absent: all. */
@@ -165,8 +164,8 @@ static const wane_setting settings[] = {
      .type = WANE_SETTING_OWN,
      WANE_MEMBER(wane_interventions, arm),
      .choices = arms,
-     .form = "some of intruders, neighbour, shrink, rescale, energy",
-     .written = "[intruders, neighbour, shrink, rescale, energy]",
+     .form = "some of " WANE_ARM_NAMES,
+     .written = "[" WANE_ARM_NAMES "]",
      .help = "what is scaled beside the intruders, to compare; wane explain says each",
      .read = read_some,
      .print = print_some},

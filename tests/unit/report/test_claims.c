@@ -10,7 +10,7 @@
 #include <sqlite3.h>
 
 #include "analysis/report/correlating.h"
-#include "analysis/report/frontier.h"
+#include "analysis/report/report.h"
 #include "analysis/report/stage_matching.h"
 #include "analysis/statistics/correlation.h"
 #include "store/results/query.h"
@@ -307,20 +307,26 @@ static void means_of_a_method_are_of_its_matched_runs(void **state)
     assert_int_equal(rows, 6);
 }
 
+static wane_report_request frontier(void)
+{
+    wane_report_request request = wane_report_ask("frontier");
+    request.x = "nll_change";
+    return request;
+}
+
 static void the_frontier_is_of_matched_runs(void **state)
 {
     (void)state;
     static const char *const two[] = {"intruders", "shrink"};
     wane_error err;
     for (int arms = 2; arms <= 3; arms++) {
-        const wane_frontier_request request = {.x = "nll_change",
-                                               .y = "latest_accuracy_change",
-                                               .choice = "top",
-                                               .arms = two,
-                                               .arm_count = arms == 2 ? 2 : 0};
+        wane_report_request request = frontier();
+        wane_reporting r;
         wane_query *q = NULL;
         int rows = 0;
-        CHECK_OK(wane_frontier_rows(&q, db, &request, &err));
+        if (arms == 2) request.arms = (wane_report_names){two, 2};
+        CHECK_OK(wane_report_open(&r, db, &request, &err));
+        CHECK_OK(r.report->rows(&q, &r, &err));
         for (; wane_query_next(q, &err) == WANE_OK; rows++) {
             const expected e = over_configs(rows, arms);
             assert_true(at(q, "configs") == e.configs && at(q, "runs") == e.runs);
@@ -332,6 +338,7 @@ static void the_frontier_is_of_matched_runs(void **state)
             CHECK_NEAR(at(q, "latest_accuracy_change_binomial"), .5, 1e-15, 0);
         }
         wane_query_free(q);
+        wane_report_close(&r);
         assert_int_equal(rows, arms);
     }
 }
@@ -341,22 +348,20 @@ static void the_chart_says_n_and_what_is_unmatched(void **state)
     (void)state;
     wane_error err;
     wane_text svg = {0};
-    wane_frontier_request request = {
-        .x = "nll_change", .y = "latest_accuracy_change", .choice = "top", .by = "kind"};
-    CHECK_OK(wane_frontier_draw(&svg, db, &request, &err));
+    wane_report_request request = frontier();
+    request.by = "kind";
+    CHECK_OK(wane_report_svg(&svg, db, &request, &err));
     assert_non_null(strstr(svg.data, "unmatched"));
     assert_non_null(strstr(svg.data, "none sideways (below 6 configs)"));
     wane_text_clear(&svg);
     request.by = NULL;
-    CHECK_OK(wane_frontier_draw(&svg, db, &request, &err));
+    CHECK_OK(wane_report_svg(&svg, db, &request, &err));
     assert_non_null(strstr(svg.data, "16 runs of 9"));
     assert_null(strstr(svg.data, "none sideways"));
     wane_text_free(&svg);
     static const char *const wrong[] = {"shrinks"};
-    request.arms = wrong;
-    request.arm_count = 1;
-    CHECK_FAILS(wane_frontier_draw(&svg, db, &request, &err), WANE_ENOTFOUND,
-                "did you mean shrink");
+    request.arms = (wane_report_names){wrong, 1};
+    CHECK_FAILS(wane_report_svg(&svg, db, &request, &err), WANE_ENOTFOUND, "did you mean shrink");
 }
 
 /* -------------------------------------------------------------------------------------- matched */

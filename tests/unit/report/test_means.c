@@ -9,7 +9,7 @@
 
 #include "analysis/report/comparing.h"
 #include "analysis/report/curves.h"
-#include "analysis/report/frontier.h"
+#include "analysis/report/report.h"
 #include "analysis/report/run_summary.h"
 #include "store/base/text.h"
 #include "store/results/query.h"
@@ -109,8 +109,9 @@ static void a_frontier_is_of_means(void **state)
     (void)state;
     wane_error err;
     wane_query *query = NULL;
-    const wane_frontier_request request = {
-        .x = "nll_change", .y = "latest_accuracy_change", .choice = "top"};
+    wane_reporting r;
+    wane_report_request request = wane_report_ask("frontier");
+    request.x = "nll_change";
     for (int run = 0; run < 2; run++) {
         char text[1000];
         long stage = (long)stage_of(run, shape.tasks);
@@ -125,7 +126,8 @@ static void a_frontier_is_of_means(void **state)
             stage, stage, run ? -.3 : -.1, stage, run ? .6 : .2, stage, 10 * run, stage);
         change(text);
     }
-    CHECK_OK(wane_frontier_rows(&query, db, &request, &err));
+    CHECK_OK(wane_report_open(&r, db, &request, &err));
+    CHECK_OK(r.report->rows(&query, &r, &err));
     CHECK_OK(wane_query_next(query, &err));
     assert_true(value(query, "runs") == 2);
     CHECK_NEAR(value(query, "nll_change"), -.2, 1e-14, 0);
@@ -135,7 +137,8 @@ static void a_frontier_is_of_means(void **state)
     assert_true(isnan(value(query, "latest_accuracy_change_stderr"))); /* one config */
     assert_int_equal(wane_query_next(query, &err), WANE_DONE);
     wane_query_free(query);
-    CHECK_OK(wane_frontier_draw(&out, db, &request, &err));
+    CHECK_OK(r.report->draw(&out, &r, &err));
+    wane_report_close(&r);
     assert_non_null(strstr(out.data, ">10<"));
 }
 
