@@ -8,8 +8,8 @@
 
 #include "analysis/charts/chart.h"
 #include "analysis/report/curves.h"
+#include "analysis/report/glossary.h"
 #include "analysis/report/report.h"
-#include "analysis/report/terms.h"
 
 static void write_name(wane_text *out, const wane_curves_request *r)
 {
@@ -21,7 +21,7 @@ static void write_name(wane_text *out, const wane_curves_request *r)
 /* " (nats per token)": the unit of a term up to what is said of it besides. */
 static void write_unit(wane_text *out, const char *metric)
 {
-    const wane_term *term = wane_term_find(metric, NULL);
+    const wane_meaning *term = wane_meaning_find(metric, NULL);
     if (!term || !term->unit) return;
     wane_text_string(out, " (");
     wane_text_append(out, term->unit, strcspn(term->unit, ";,"));

@@ -7,9 +7,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/report/glossary.h"
 #include "analysis/report/named_metric.h"
 #include "analysis/report/report.h"
-#include "analysis/report/terms.h"
 
 wane_status wane_list_queries(wane_query **out, wane_results *db, wane_error *err)
 {
@@ -53,7 +53,7 @@ static bool names_a_run(const char *column)
 
 static void add_metric(wane_sheet *sheet, const char *name, const wane_query *values, size_t column)
 {
-    const wane_term *term = wane_term_find(name, NULL);
+    const wane_meaning *term = wane_meaning_find(name, NULL);
     wane_sheet_text(sheet, name);
     wane_sheet_whole(sheet, wane_query_int(values, column));
     wane_sheet_whole(sheet, wane_query_int(values, column + 1));

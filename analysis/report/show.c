@@ -11,7 +11,7 @@
 #include "analysis/report/reading.h"
 #include "analysis/report/sheet.h"
 #include "analysis/report/show_sql.h"
-#include "analysis/report/terms.h"
+#include "analysis/report/glossary.h"
 
 static wane_status open_for(wane_query **out, wane_results *db, const char *sql, int64_t run,
                             wane_error *err)
@@ -164,7 +164,7 @@ static wane_status add_metrics(wane_text *out, wane_results *db, int64_t run, wa
     wane_sheet_column(&sheet, "what");
     WANE_TRY(open_for(&query, db, wane_show_metrics, run, err));
     while ((st = wane_query_next(query, err)) == WANE_OK) {
-        const wane_term *term = wane_term_find(wane_query_text(query, 0), NULL);
+        const wane_meaning *term = wane_meaning_find(wane_query_text(query, 0), NULL);
         const char *reason = wane_query_text(query, 3);
         wane_sheet_text(&sheet, wane_query_text(query, 1));
         wane_sheet_number(&sheet, wane_query_double(query, 2));

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/report/glossary.h"
 #include "analysis/report/page.h"
 #include "analysis/report/schema_parts.h"
-#include "analysis/report/terms.h"
 #include "eval/cli/commands.h"
 #include "eval/experiment/settings_page.h"
 #include "store/base/memory.h"
@@ -46,12 +46,14 @@ static void print_fields(wane_text *out, const field *fields, size_t count, bool
     if (json) wane_text_string(out, "}\n");
 }
 
-static void print_term(wane_text *out, const wane_term *t, bool json)
+static void print_term(wane_text *out, const wane_meaning *t, bool json)
 {
     const field fields[] = {
-        {"name", t->name},       {"kind", t->kind},     {"what", t->brief},
-        {"formula", t->formula}, {"unit", t->unit},     {"sign", t->sign},
-        {"null", t->missing},    {"source", t->source}, {"note", t->also},
+        {"name", t->name},    {"kind", wane_meaning_kind_name(t->kind)},
+        {"what", t->brief},   {"formula", t->formula},
+        {"unit", t->unit},    {"sign", t->sign},
+        {"null", t->missing}, {"source", t->source},
+        {"note", t->also},
     };
     print_fields(out, fields, sizeof fields / sizeof *fields, json);
 }
@@ -132,7 +134,7 @@ static bool print_derived(wane_text *out, const char *name, bool json)
             strcmp(name + length - tail, endings[i].ending) != 0)
             continue;
         (void)snprintf(base, sizeof base, "%.*s", (int)(length - tail), name);
-        const wane_term *term = wane_term_find(base, NULL);
+        const wane_meaning *term = wane_meaning_find(base, NULL);
         if (!term) continue;
         wane_text what = {0};
         const char *gap = strstr(endings[i].what, "%s");
@@ -180,7 +182,7 @@ static bool print_settings(wane_text *out, const char *name, bool said, bool jso
 static wane_status explain(wane_text *out, const char *name, bool json, wane_error *err)
 {
     const char *near = NULL;
-    const wane_term *term = wane_term_find(name, &near);
+    const wane_meaning *term = wane_meaning_find(name, &near);
     const wane_named_query *query = wane_named_query_find(name, NULL);
     if (term) print_term(out, term, json);
     if (query && (!term || !json)) print_query(out, query, json);
@@ -198,29 +200,20 @@ static wane_status explain(wane_text *out, const char *name, bool json, wane_err
 /* One line each, sorted by kind: metrics and measures first. */
 static void print_list(wane_text *out, bool json)
 {
-    static const char *const kinds[] = {"metric", "measure", "intervention", "gate",
-                                        "test",   "setting", "column"};
-    static const char *const titles[] = {
-        "metrics of a run (table metric)",
-        "measures of a stage",
-        "arms and measures of interventions",
-        "sanity gates",
-        "of correlations and restrictions",
-        "settings of views and commands (of experiments: wane explain settings)",
-        "columns of views"};
     size_t count = 0;
-    const wane_term *all = wane_terms(&count);
+    const wane_meaning *all = wane_meanings(&count);
     for (size_t i = 0; json && i < count; i++) {
         wane_text_string(out, i ? ",\n " : "[");
         wane_text_printf(out, "{\"name\": \"%s\", \"kind\": \"%s\", \"what\": ", all[i].name,
-                         all[i].kind);
+                         wane_meaning_kind_name(all[i].kind));
         wane_json_write_string(out, all[i].brief);
         wane_text_string(out, i + 1 < count ? "}" : "}]\n");
     }
-    for (size_t k = 0; !json && k < sizeof kinds / sizeof *kinds; k++) {
-        wane_text_printf(out, "%s%s\n", k ? "\n" : "", titles[k]);
+    for (size_t k = 0; !json && k < WANE_MEANING_KINDS; k++) {
+        wane_text_printf(out, "%s%s\n", k ? "\n" : "",
+                         wane_meaning_kind_title((wane_meaning_kind)k));
         for (size_t i = 0; i < count; i++)
-            if (strcmp(all[i].kind, kinds[k]) == 0)
+            if (all[i].kind == (wane_meaning_kind)k)
                 wane_text_printf(out, "  %-31s %s\n", all[i].name, all[i].brief);
     }
 }

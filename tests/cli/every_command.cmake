@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every command of PROGRAM and every named query of DATABASE has a golden case in CASES.
+# Every command of PROGRAM and every named query of DATABASE has a golden case in CASES, and README
+# lists the commands, all of them and in the order of the table.
 cmake_minimum_required(VERSION 3.25)
 file(GLOB calls "${CASES}/*/cmd")
 set(lines "")
@@ -33,6 +34,14 @@ foreach(command ${commands})
     list(APPEND without "${command}")
   endif()
 endforeach()
+file(READ "${README}" text)
+if(NOT text MATCHES "`wane COMMAND -h` says more: ([a-z, \n]+)\\.")
+  message(FATAL_ERROR "${README}: no list of commands behind 'says more: '")
+endif()
+string(REGEX REPLACE ",[ \n]" ";" listed "${CMAKE_MATCH_1}")
+if(NOT "${listed}" STREQUAL "${commands}")
+  message(FATAL_ERROR "README.md lists\n  ${listed}\nwhere wane -h lists\n  ${commands}")
+endif()
 first_words(queries "${PROGRAM}" query "${DATABASE}")
 # a heading, and what shows the clock
 list(REMOVE_ITEM queries name events)

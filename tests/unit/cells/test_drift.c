@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/report/terms.h"
+#include "analysis/report/glossary.h"
 #include "eval/model/model.h"
 #include "store/results/query.h"
 #include "tasks/data/corpus.h"
@@ -190,8 +190,8 @@ static void only_where_it_is_asked_for(void **state)
     assert_int_equal(count("SELECT count(*) FROM measured_values WHERE method = 'lora' AND "
                            "value > 0 AND name LIKE 'drift%'"),
                      CORPORA * 2 * (matrices + 1));
-    assert_non_null(wane_term_find("drift", NULL));
-    assert_non_null(wane_term_find("drift_abs", NULL));
+    assert_non_null(wane_meaning_find("drift", NULL));
+    assert_non_null(wane_meaning_find("drift_abs", NULL));
 }
 
 static void what_is_not_changed_does_not_drift(void **state)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analysis/report/terms.h"
+#include "analysis/report/glossary.h"
 #include "store/results/query.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
@@ -269,9 +269,9 @@ static void looking_changes_nothing_and_comes_too_late(void **state)
 
 static size_t unexplained(const char *name, bool metric)
 {
-    const wane_term *t = wane_term_find(name, NULL);
+    const wane_meaning *t = wane_meaning_find(name, NULL);
     bool whole = t && t->brief;
-    if (metric) whole = whole && strcmp(t->kind, "metric") == 0 && t->formula && t->unit && t->sign;
+    if (metric) whole = whole && t->kind == WANE_MEANING_METRIC && t->formula && t->unit && t->sign;
     if (!whole) print_error("%s is not explained\n", name);
     return !whole;
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analysis/report/terms.h"
+#include "analysis/report/glossary.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/files/update.h"
@@ -269,7 +269,7 @@ static void every_number_is_explained(void **state)
     wane_results *db = open_results(scratch_path("small.db"), WANE_RESULTS_READ);
     CHECK_OK(wane_query_open(&query, db, "SELECT DISTINCT name FROM measured", NULL, 0, &err));
     for (; wane_query_next(query, &err) == WANE_OK; names++)
-        assert_non_null(wane_term_find(wane_query_text(query, 0), NULL));
+        assert_non_null(wane_meaning_find(wane_query_text(query, 0), NULL));
     assert_int_equal(names, 2);
     wane_query_free(query);
     wane_results_close(db);
