@@ -191,7 +191,7 @@ static void add_name(wane_sheet *sheet, const char *name, const char *kind, cons
 static void add_metrics_of(wane_sheet *sheet, const char *const *names, const char *kind)
 {
     for (; *names; names++) {
-        const wane_term *term = wane_term_find(*names, NULL);
+        const wane_meaning *term = wane_meaning_find(*names, NULL);
         add_name(sheet, *names, kind, term ? term->brief : NULL);
     }
 }
