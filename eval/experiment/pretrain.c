@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "eval/compute/environment.h"
+#include "eval/model/architecture.h"
 #include "eval/model/model.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
@@ -166,7 +167,8 @@ static wane_status save_all(const wane_model *model, const char *tokenizer, size
 
 static wane_config config_of(const wane_pretraining *s, const wane_tokenizer *tokenizer)
 {
-    return (wane_config){.vocabulary = wane_tokenizer_size(tokenizer),
+    return (wane_config){.architecture = &wane_architecture_llama,
+                         .vocabulary = wane_tokenizer_size(tokenizer),
                          .width = s->width,
                          .layers = s->layers,
                          .heads = s->heads,

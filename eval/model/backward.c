@@ -8,15 +8,24 @@
 #include "eval/model/layer_backward.h"
 #include "eval/model/state.h"
 
-/* The first trained parameter of the table, or its count when there is none. */
+/* The parameter that a pass uses first of those that are trained, or their number when there is
+ * none. */
 static size_t lowest_trained(const wane_pass *pass, const wane_gradients *g)
 {
+    const wane_parameter *table = pass->parameters.parameter;
     size_t count = pass->parameters.count, lowest = count;
-    for (size_t i = 0; i < count && g->weights && lowest == count; i++)
-        if (g->train[i]) lowest = i;
-    if (g->adapter && pass->adapter->factor[0].parameter < lowest)
-        lowest = pass->adapter->factor[0].parameter;
+    for (size_t i = 0; i < count; i++) {
+        bool trained =
+            (g->weights && g->train[i]) || (g->adapter && pass->adapter->of_parameter[i] >= 0);
+        if (trained && (lowest == count || table[i].step < table[lowest].step)) lowest = i;
+    }
     return lowest;
+}
+
+static size_t lowest_step(const wane_pass *pass, const wane_gradients *g)
+{
+    size_t lowest = lowest_trained(pass, g);
+    return lowest < pass->parameters.count ? pass->parameters.parameter[lowest].step : SIZE_MAX;
 }
 
 static wane_status check(const wane_pass *pass, const wane_gradients *g, wane_error *err)
@@ -27,10 +36,10 @@ static wane_status check(const wane_pass *pass, const wane_gradients *g, wane_er
         return wane_fail(err, WANE_EINVAL, "backward: gradients: weights were not planned for");
     if (g->adapter && !pass->adapter)
         return wane_fail(err, WANE_EINVAL, "backward: gradients: the forward had no adapter");
-    size_t frozen = pass->limits.frozen_layers, lowest = lowest_trained(pass, g);
-    if (frozen > 0 && lowest < wane_layer_layout(&pass->config, frozen).norm1)
+    size_t frozen = pass->limits.frozen_layers;
+    if (frozen > 0 && lowest_step(pass, g) < wane_step(&pass->config, frozen, WANE_NORM_ATTENTION))
         return wane_fail(err, WANE_EINVAL, "backward: gradients: %s is in a frozen layer",
-                         pass->parameters.parameter[lowest].name);
+                         pass->parameters.parameter[lowest_trained(pass, g)].name);
     return WANE_OK;
 }
 
@@ -80,10 +89,10 @@ static void chunk_backward(const chunk *c, const wane_gradients *g, bool onward,
     wane_pass *pass = c->pass;
     const wane_config *config = &pass->config;
     const wane_backward_store *b = &pass->backward;
-    size_t width = config->width, norm = wane_final_norm(config);
+    size_t width = config->width, norm = pass->parameters.places->outside.weight[WANE_NORM_FINAL];
     wane_packed head = wane_head_packed(pass);
     wane_workers by = wane_pass_together(pass);
-    float *dhead = pass->batch->head ? g->head : trained(pass, g, wane_head(config));
+    float *dhead = pass->batch->head ? g->head : trained(pass, g, wane_head(&pass->parameters));
     float *dgain = trained(pass, g, norm);
     if (dhead)
         pass->backend->weight_gradient(&by, head.rows, width, c->rows, pass->chunk_logits,
@@ -145,16 +154,17 @@ wane_status wane_pass_backward(wane_pass *pass, double scale, const wane_gradien
     wane_status st = check(pass, gradients, err);
     if (st != WANE_OK) return st;
     const wane_config *c = &pass->config;
-    size_t lowest = lowest_trained(pass, gradients), last = c->layers - 1;
+    size_t lowest = lowest_step(pass, gradients), last = c->layers - 1;
     float *stream[3];
     memcpy(stream, pass->backward.stream, sizeof stream);
-    bool onward = lowest < wane_final_norm(c);
+    bool onward = lowest < wane_step(c, 0, WANE_NORM_FINAL);
     double sum = head_backward(pass, scale, gradients, onward, stream[0]);
     wane_rows rows = {pass->finals, pass->row_token, pass->row_position, pass->row_first};
     for (size_t l = c->layers; l-- > 0 && onward && pass->finals > 0;)
         onward =
             wane_layer_backward(pass, l, l == last ? &rows : &pass->all, lowest, gradients, stream);
-    float *embedding = trained(pass, gradients, 0);
+    float *embedding =
+        trained(pass, gradients, pass->parameters.places->outside.weight[WANE_EMBEDDING]);
     if (embedding && pass->finals > 0) {
         scatter s = {pass, stream[0], embedding};
         wane_pool_run(pass->pool, (c->width + EMBEDDING_STRIP - 1) / EMBEDDING_STRIP,

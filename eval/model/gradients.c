@@ -116,12 +116,12 @@ void wane_layer_gradients(wane_pass *pass, size_t layer, const wane_gradients *g
                           const wane_gradient_source source[WANE_SLOTS])
 {
     jobs list = {.pass = pass};
-    wane_layer_index index = wane_layer_layout(&pass->config, layer);
+    const wane_layer_index *index = &pass->parameters.places->layer[layer];
     const wane_parameter *table = pass->parameters.parameter;
     for (int s = 0; s < WANE_SLOTS; s++) {
         if (!source[s].x || source[s].rows == 0) continue;
         wane_slot slot = (wane_slot)s;
-        size_t weight = index.weight[s], bias = index.bias[s];
+        size_t weight = index->weight[s], bias = index->bias[s];
         job one = {.slot = slot, .source = &source[s], .cols = table[weight].cols};
         if (gradients->weights && gradients->train[weight]) {
             one.kind = WEIGHT;
@@ -135,7 +135,7 @@ void wane_layer_gradients(wane_pass *pass, size_t layer, const wane_gradients *g
             one.extent = table[bias].rows;
             push(&list, one);
         }
-        one.factor = wane_linear_factor(pass, &index, slot);
+        one.factor = wane_linear_factor(pass, index, slot);
         if (!one.factor || !gradients->adapter) continue;
         push_parts(&list, one, gradients->adapter);
     }

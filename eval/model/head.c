@@ -8,7 +8,8 @@
 static void normalise(wane_pass *pass, const size_t *rows, size_t count, float *out, float *rstd)
 {
     size_t width = pass->config.width;
-    const float *gain = wane_pass_weight(pass, wane_final_norm(&pass->config));
+    const float *gain =
+        wane_pass_weight(pass, pass->parameters.places->outside.weight[WANE_NORM_FINAL]);
     for (size_t r = 0; r < count; r++)
         pass->kernels->norm[WANE_NORM_RMS].forward(1, width, (float)pass->config.norm_epsilon,
                                                    pass->final + rows[r] * width, gain, NULL,
@@ -19,7 +20,7 @@ wane_head_view wane_head_of(const wane_pass *pass)
 {
     const wane_class_head *classes = pass->batch->head;
     if (classes) return (wane_head_view){classes->weight, classes->outputs};
-    return (wane_head_view){wane_pass_weight(pass, wane_head(&pass->config)),
+    return (wane_head_view){wane_pass_weight(pass, wane_head(&pass->parameters)),
                             pass->config.vocabulary};
 }
 
@@ -37,7 +38,7 @@ void wane_head_range(const wane_pass *pass, int32_t target, size_t *first, size_
 
 wane_packed wane_head_packed(wane_pass *pass)
 {
-    size_t parameter = wane_head(&pass->config);
+    size_t parameter = wane_head(&pass->parameters);
     wane_head_view head = wane_head_of(pass);
     wane_packed packed = wane_pass_packed(pass, parameter);
     packed.weight = head.weight;

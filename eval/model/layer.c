@@ -12,7 +12,7 @@
 typedef struct stage {
     wane_pass *pass;
     size_t layer, tile;
-    wane_layer_index index;
+    const wane_layer_index *index;
     wane_layer_store *store;
     const wane_rows *rows;
     float *out; /* of the layer, one row per row of `rows` */
@@ -29,7 +29,7 @@ static stage begin_stage(wane_pass *pass, size_t layer, const wane_rows *rows)
     return (stage){.pass = pass,
                    .layer = layer,
                    .tile = wane_tile_rows(rows->count),
-                   .index = wane_layer_layout(&pass->config, layer),
+                   .index = &pass->parameters.places->layer[layer],
                    .store = wane_layer_at(pass, layer),
                    .rows = rows};
 }
@@ -46,7 +46,8 @@ static void embed_tile(void *context, size_t tile, int thread)
     const wane_pass *pass = s->pass;
     size_t width = pass->config.width, first = tile * s->tile, last = first + s->tile;
     if (last > s->rows->count) last = s->rows->count;
-    const float *table = wane_pass_weight(pass, 0);
+    const float *table =
+        wane_pass_weight(pass, pass->parameters.places->outside.weight[WANE_EMBEDDING]);
     for (size_t t = first; t < last; t++)
         memcpy(s->store->input + t * width, table + (size_t)pass->batch->ids[t] * width,
                width * sizeof(float));
@@ -75,9 +76,10 @@ static void project_tile(void *context, size_t tile, int thread)
     }
     float *rstd = s->keys && s->store->rstd1 ? s->store->rstd1 + first : NULL;
     k->norm[WANE_NORM_RMS].forward(rows, width, (float)c->norm_epsilon, x,
-                                   wane_pass_weight(pass, s->index.norm1), NULL, normed, rstd);
+                                   wane_pass_weight(pass, s->index->weight[WANE_NORM_ATTENTION]),
+                                   NULL, normed, rstd);
     wane_linear linear = {.pass = pass,
-                          .index = &s->index,
+                          .index = s->index,
                           .store = s->store,
                           .row = first,
                           .rows = rows,
@@ -117,7 +119,7 @@ static void mlp_tile(void *context, size_t tile, int thread)
     float *out = s->out + first * width;
     float *middle = store->middle ? store->middle + first * width : out;
     wane_linear linear = {.pass = pass,
-                          .index = &s->index,
+                          .index = s->index,
                           .store = s->store,
                           .row = first,
                           .rows = rows,
@@ -129,8 +131,8 @@ static void mlp_tile(void *context, size_t tile, int thread)
     wane_linear_forward(&linear, WANE_SLOT_O, 1, store->attention + first * heads, middle, width,
                         true);
     k->norm[WANE_NORM_RMS].forward(rows, width, (float)c->norm_epsilon, middle,
-                                   wane_pass_weight(pass, s->index.norm2), NULL, normed,
-                                   store->rstd2 ? store->rstd2 + first : NULL);
+                                   wane_pass_weight(pass, s->index->weight[WANE_NORM_MLP]), NULL,
+                                   normed, store->rstd2 ? store->rstd2 + first : NULL);
     wane_linear_forward(&linear, WANE_SLOT_GATE, 2, normed, gate_up, 2 * c->hidden, false);
     k->activation[WANE_ACTIVATION_SILU].gated(rows, c->hidden, gate_up, act);
     if (out != middle) memcpy(out, middle, bytes);

@@ -2,8 +2,8 @@
  * One layer, backward: row tiles between attentions, attention by sequence and key head, then the
  * gradients of the parameters.
  *
- * `lowest` is the first trained parameter of the table, whose order is the order of the
- * computation: a step is done only if something at or before it is trained.
+ * `lowest` is the step of the first that is trained (wane_step): a step is done only if something
+ * at or before it is trained.
  */
 #include "eval/model/layer_backward.h"
 
@@ -16,13 +16,19 @@
 typedef struct step {
     wane_pass *pass;
     size_t layer, lowest, tile, tiles;
-    wane_layer_index index;
+    const wane_layer_index *index;
     wane_layer_store *store;
     const wane_rows *rows;
     const float *dout;       /* rows x width: of the layer's output */
     float *dmiddle, *dinput; /* rows x width; tokens x width */
     float *dgain;            /* of the norm at work, or NULL */
 } step;
+
+/* When the place is used, as s->lowest counts. */
+static size_t at(const step *s, wane_place place)
+{
+    return wane_step(&s->pass->config, s->layer, place);
+}
 
 static float *scratch_of(const wane_pass *pass, int thread)
 {
@@ -32,7 +38,7 @@ static float *scratch_of(const wane_pass *pass, int thread)
 static wane_linear linear_of(const step *s, size_t row, size_t rows, float *scratch)
 {
     return (wane_linear){.pass = s->pass,
-                         .index = &s->index,
+                         .index = s->index,
                          .store = s->store,
                          .row = row,
                          .rows = rows,
@@ -56,17 +62,17 @@ static void mlp_tile(void *context, size_t tile, int thread)
     float *gate_up = s->store->gate_up + first * 2 * c->hidden;
     const float *dout = s->dout + first * width;
     wane_linear linear = linear_of(s, first, rows, dnormed + rows * width);
-    if (s->lowest >= s->index.weight[WANE_SLOT_DOWN]) {
+    if (s->lowest >= at(s, WANE_SLOT_DOWN)) {
         wane_linear_backward(&linear, WANE_SLOT_DOWN, 1, dout, width, NULL, false);
         k->activation[WANE_ACTIVATION_SILU].gated(rows, c->hidden, gate_up, act);
         return;
     }
     wane_linear_backward(&linear, WANE_SLOT_DOWN, 1, dout, width, act, false);
     k->activation[WANE_ACTIVATION_SILU].gated_backward(rows, c->hidden, gate_up, act);
-    bool onward = s->lowest <= s->index.norm2;
+    bool onward = s->lowest <= at(s, WANE_NORM_MLP);
     wane_linear_backward(&linear, WANE_SLOT_GATE, 2, gate_up, 2 * c->hidden,
                          onward ? dnormed : NULL, false);
-    const float *gain = wane_pass_weight(pass, s->index.norm2);
+    const float *gain = wane_pass_weight(pass, s->index->weight[WANE_NORM_MLP]);
     const float *middle = s->store->middle + first * width;
     float *normed = b->normed2 + first * width;
     if (!onward) {
@@ -79,9 +85,9 @@ static void mlp_tile(void *context, size_t tile, int thread)
     k->norm[WANE_NORM_RMS].backward(rows, width, middle, gain, NULL, s->store->rstd2 + first,
                                     dnormed, dmiddle, true, normed,
                                     s->dgain ? b->gains + tile * width : NULL, NULL);
-    wane_linear_backward(
-        &linear, WANE_SLOT_O, 1, dmiddle, width,
-        s->lowest < s->index.weight[WANE_SLOT_O] ? b->dattention + first * heads : NULL, false);
+    wane_linear_backward(&linear, WANE_SLOT_O, 1, dmiddle, width,
+                         s->lowest < at(s, WANE_SLOT_O) ? b->dattention + first * heads : NULL,
+                         false);
 }
 
 static void attention_tile(void *context, size_t tile, int thread)
@@ -128,12 +134,12 @@ static void query_tile(void *context, size_t tile, int thread)
     wane_linear linear = linear_of(s, first, rows, scratch_of(pass, thread));
     wane_linear_backward(
         &linear, WANE_SLOT_Q, 1, dq, heads,
-        s->lowest < s->index.weight[WANE_SLOT_Q] ? pass->backward.dqueries + first * width : NULL,
-        false);
+        s->lowest < at(s, WANE_SLOT_Q) ? pass->backward.dqueries + first * width : NULL, false);
     for (size_t r = first; s->rows->token && r < first + rows; r++)
         pass->kernels->norm[WANE_NORM_RMS].forward(
             1, width, (float)c->norm_epsilon, s->store->input + s->rows->token[r] * width,
-            wane_pass_weight(pass, s->index.norm1), NULL, s->store->middle + r * width, NULL);
+            wane_pass_weight(pass, s->index->weight[WANE_NORM_ATTENTION]), NULL,
+            s->store->middle + r * width, NULL);
 }
 
 /* The row of token t in the step's rows, or SIZE_MAX. */
@@ -155,9 +161,9 @@ static void input_tile(void *context, size_t tile, int thread)
     size_t keys = c->kv_heads * c->head_width;
     float *dnormed = scratch_of(pass, thread), *dkv = b->dkv + first * 2 * keys;
     float *normed = b->normed1 + first * width;
-    const float *gain = wane_pass_weight(pass, s->index.norm1);
+    const float *gain = wane_pass_weight(pass, s->index->weight[WANE_NORM_ATTENTION]);
     const float *input = s->store->input + first * width;
-    bool onward = s->lowest < s->index.weight[WANE_SLOT_Q];
+    bool onward = s->lowest < at(s, WANE_SLOT_Q);
     k->rope(rows, c->kv_heads, c->head_width, c->head_width, dkv, 2 * keys, pass->position + first,
             pass->cosine, pass->sine, true);
     wane_linear linear = linear_of(s, first, rows, dnormed + rows * width);
@@ -219,13 +225,13 @@ static void parameter_gradients(const step *s, const wane_gradients *g)
         {b->act, s->dout, width, rows, s->rows->token, NULL},
     };
     /* A slot was reached when something before the next step of the computation is trained. */
-    size_t end[WANE_SLOTS] = {s->index.weight[WANE_SLOT_O],
-                              s->index.weight[WANE_SLOT_O],
-                              s->index.weight[WANE_SLOT_O],
-                              s->index.norm2,
-                              s->index.weight[WANE_SLOT_DOWN],
-                              s->index.weight[WANE_SLOT_DOWN],
-                              SIZE_MAX};
+    const size_t end[WANE_SLOTS] = {at(s, WANE_SLOT_O),
+                                    at(s, WANE_SLOT_O),
+                                    at(s, WANE_SLOT_O),
+                                    at(s, WANE_NORM_MLP),
+                                    at(s, WANE_SLOT_DOWN),
+                                    at(s, WANE_SLOT_DOWN),
+                                    SIZE_MAX};
     for (int slot = 0; slot < WANE_SLOTS; slot++) {
         if (s->lowest >= end[slot]) continue;
         source[slot] = all[slot];
@@ -240,21 +246,21 @@ bool wane_layer_backward(wane_pass *pass, size_t layer, const wane_rows *rows, s
     step s = {.pass = pass,
               .layer = layer,
               .lowest = lowest,
-              .index = wane_layer_layout(&pass->config, layer),
+              .index = &pass->parameters.places->layer[layer],
               .store = wane_layer_at(pass, layer),
               .rows = rows,
               .dout = stream[0],
               .dmiddle = stream[1],
               .dinput = stream[2]};
-    run(&s, rows->count, s.index.norm2, gradients, mlp_tile);
-    if (lowest < s.index.weight[WANE_SLOT_O]) {
+    run(&s, rows->count, s.index->weight[WANE_NORM_MLP], gradients, mlp_tile);
+    if (lowest < at(&s, WANE_SLOT_O)) {
         wane_pool_run(pass->pool, pass->batch->sequences * pass->config.kv_heads, attention_tile,
                       &s);
         run(&s, rows->count, WANE_ABSENT, gradients, query_tile);
-        run(&s, pass->batch->tokens, s.index.norm1, gradients, input_tile);
+        run(&s, pass->batch->tokens, s.index->weight[WANE_NORM_ATTENTION], gradients, input_tile);
     }
     parameter_gradients(&s, gradients);
     stream[2] = stream[0];
     stream[0] = s.dinput;
-    return lowest < s.index.norm1;
+    return lowest < at(&s, WANE_NORM_ATTENTION);
 }

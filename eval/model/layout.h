@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Where the parameters of a layer stand in the table. For this room alone.
+ * Where the parameters of a model stand in its table, and when in a pass they are used. For this
+ * room alone.
  */
 #ifndef EVAL_MODEL_LAYOUT_H
 #define EVAL_MODEL_LAYOUT_H
 
 #include <limits.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "eval/model/architecture.h"
 #include "eval/model/model.h"
 
 enum { WANE_ALIGN_FLOATS = 16 };
@@ -14,30 +17,27 @@ enum { WANE_ALIGN_FLOATS = 16 };
 /* No parameter of that kind in this configuration. */
 #define WANE_ABSENT SIZE_MAX
 
-/* The seven linear weights of a layer, in the order of the table. */
-typedef enum wane_slot {
-    WANE_SLOT_Q,
-    WANE_SLOT_K,
-    WANE_SLOT_V,
-    WANE_SLOT_O,
-    WANE_SLOT_GATE,
-    WANE_SLOT_UP,
-    WANE_SLOT_DOWN,
-    WANE_SLOTS
-} wane_slot;
-
-/* Indices into the table. */
+/* Indices into the table: of a layer's places, or of those outside the layers; WANE_ABSENT where
+ * there is none. */
 typedef struct wane_layer_index {
-    size_t norm1, norm2;
-    size_t weight[WANE_SLOTS], bias[WANE_SLOTS]; /* bias: WANE_ABSENT without one */
+    size_t weight[WANE_PLACES], bias[WANE_PLACES];
 } wane_layer_index;
 
-wane_layer_index wane_layer_layout(const wane_config *config, size_t layer);
-size_t wane_final_norm(const wane_config *config);
-size_t wane_head(const wane_config *config); /* the embedding (0) when tied */
+struct wane_places {
+    wane_layer_index outside, *layer; /* layer: one of each */
+    char embedding[96], head[96];     /* names; the head's of a tied model too */
+};
 
-/* Outputs and inputs of a linear weight. */
-size_t wane_slot_rows(const wane_config *config, wane_slot slot);
-size_t wane_slot_cols(const wane_config *config, wane_slot slot);
+/* The head's weight: the embedding when tied. */
+size_t wane_head(const wane_parameters *parameters);
+
+/* Outputs and inputs of a weight at a place; a vector (norm) has one input. */
+size_t wane_place_rows(const wane_config *config, wane_place place);
+size_t wane_place_cols(const wane_config *config, wane_place place);
+
+/* When a parameter is used, as a number that rises through a pass: first the embedding, then layer
+ * by layer, at last the final norm and the head. On the way back a step is done only if something
+ * at or before it is trained. wane_parameter has it as `step`. */
+size_t wane_step(const wane_config *config, size_t layer, wane_place place);
 
 #endif

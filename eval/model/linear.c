@@ -120,7 +120,7 @@ void wane_linear_forward(const wane_linear *l, wane_slot slot, size_t count, con
     }
     size_t outputs = 0;
     for (size_t i = 0; i < count; i++)
-        outputs += wane_slot_rows(&pass->config, (wane_slot)(slot + i));
+        outputs += wane_place_rows(&pass->config, (wane_slot)(slot + i));
     wane_linear apart = *l;
     float *made = l->scratch;
     apart.scratch = wane_term_behind(made, l->rows * outputs);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/model/config_key.h"
 #include "eval/model/layout.h"
 #include "eval/model/model_internal.h"
 #include "store/base/memory.h"
@@ -108,9 +109,11 @@ wane_status wane_model_untie(wane_model *model, wane_error *err)
     config.tied = false;
     wane_status st = wane_model_allocate(&apart, &config, err);
     if (st != WANE_OK) return st;
-    const wane_parameter *head = &apart->parameters.parameter[wane_head(&config)];
+    const wane_parameter *head = &apart->parameters.parameter[wane_head(&apart->parameters)];
     memcpy(apart->weights, model->weights, model->parameters.floats * sizeof(float));
-    memcpy(apart->weights + head->offset, apart->weights, head->rows * head->cols * sizeof(float));
+    memcpy(apart->weights + head->offset,
+           model->weights + model->parameters.parameter[wane_head(&model->parameters)].offset,
+           head->rows * head->cols * sizeof(float));
     wane_model old = *model;
     *model = *apart;
     *apart = old;
@@ -121,44 +124,34 @@ wane_status wane_model_untie(wane_model *model, wane_error *err)
 void wane_model_tie(wane_model *model)
 {
     if (model->config.tied) return;
-    const wane_parameter *head = &model->parameters.parameter[wane_head(&model->config)];
+    const wane_parameter *head = &model->parameters.parameter[wane_head(&model->parameters)];
     model->parameters.floats = head->offset;
     model->parameters.numbers -= head->rows * head->cols;
     model->parameters.count--;
+    model->parameters.places->outside.weight[WANE_HEAD] = WANE_ABSENT;
     model->config.tied = true;
-}
-
-/* Everything of the configuration that decides what the model computes. */
-static void add_config(wane_sha256 *hash, const wane_config *c)
-{
-    char text[512];
-    (void)snprintf(text, sizeof text,
-                   "llama vocabulary=%zu width=%zu layers=%zu heads=%zu kv_heads=%zu "
-                   "head_width=%zu hidden=%zu context=%zu norm_epsilon=%.17g theta=%.17g "
-                   "tied=%d attention_bias=%d mlp_bias=%d bos=%d eos=%d",
-                   c->vocabulary, c->width, c->layers, c->heads, c->kv_heads, c->head_width,
-                   c->hidden, c->context, c->norm_epsilon, c->rope.theta, c->tied,
-                   c->attention_bias, c->mlp_bias, (int)c->bos, (int)c->eos);
-    wane_sha256_text(hash, text);
-    text[0] = '\0';
-    if (c->rope.llama3)
-        (void)snprintf(text, sizeof text, "llama3 factor=%.17g low=%.17g high=%.17g context=%zu",
-                       c->rope.factor, c->rope.low_frequency_factor, c->rope.high_frequency_factor,
-                       c->rope.original_context);
-    wane_sha256_text(hash, text);
 }
 
 wane_status wane_model_sha256(char out[WANE_SHA256_HEX], const wane_model *model, wane_error *err)
 {
+    wane_status st = WANE_OK;
     wane_sha256 *hash = NULL;
-    wane_status st = wane_sha256_begin(&hash, err);
-    if (st != WANE_OK) return st;
+    wane_text first = {0}, later = {0};
+    wane_config_hashed(&first, &later, &model->config);
+    WANE_TRY(wane_text_check(&first, "hash", "model", err));
+    WANE_TRY(wane_text_check(&later, "hash", "model", err));
+    WANE_TRY(wane_sha256_begin(&hash, err));
     wane_sha256_text(hash, "wane model 1");
-    add_config(hash, &model->config);
+    wane_sha256_text(hash, first.data);
+    wane_sha256_text(hash, later.data);
     for (size_t i = 0; i < model->parameters.count; i++) {
         const wane_parameter *p = &model->parameters.parameter[i];
         wane_sha256_text(hash, p->name);
         wane_sha256_field(hash, model->weights + p->offset, p->rows * p->cols * sizeof(float));
     }
-    return wane_sha256_end(out, hash, err);
+    st = wane_sha256_end(out, hash, err);
+done:
+    wane_text_free(&first);
+    wane_text_free(&later);
+    return st;
 }

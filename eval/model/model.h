@@ -2,7 +2,8 @@
  * A pretrained transformer: configuration, the parameter table, the weights.
  *
  * The table is the only list of tensors: loading, allocation, optimiser, checkpoints, adapters and
- * analysis are all driven by it.
+ * analysis are all driven by it. It is made of the rows of the model's architecture
+ * (architecture.h).
  */
 #ifndef EVAL_MODEL_MODEL_H
 #define EVAL_MODEL_MODEL_H
@@ -24,8 +25,12 @@ typedef struct wane_rope {
     size_t original_context;
 } wane_rope;
 
-/* The Llama family: RMSNorm, rotary positions, grouped-query attention, SwiGLU. */
+typedef struct wane_architecture wane_architecture;
+
+/* A model's sizes and settings; which of them config.json has, and under which names, is said by
+ * its architecture. */
 typedef struct wane_config {
+    const wane_architecture *architecture; /* an entry of the list: a constant */
     size_t vocabulary, width, layers, heads, kv_heads, head_width, hidden, context;
     double norm_epsilon;
     wane_rope rope;
@@ -35,26 +40,28 @@ typedef struct wane_config {
     int32_t bos, eos; /* -1: none */
 } wane_config;
 
-/* Reads a Hugging Face config.json (model_type llama; anything this family does not cover is
- * refused by name: sliding windows, other activations, ...). A key that is absent has the default
- * of transformers' LlamaConfig; rope_theta is found wherever transformers 4 and 5 write it. `name`
- * is what messages call the file. */
+/* Reads a Hugging Face config.json of an architecture of the list; what this engine does not
+ * compute is refused by name rather than computed as something else. A key that is absent has the
+ * default of transformers; rope_theta is found wherever transformers 4 and 5 write it. `name` is
+ * what messages call the file. */
 WANE_MUST_CHECK wane_status wane_config_parse(wane_config *out, const char *bytes, size_t count,
                                               const char *name, wane_error *err);
 
 /* One setting of config.json in which a model differs from another, as JSON. */
-enum { WANE_CONFIG_SETTINGS = 17, WANE_SETTING_BYTES = 240 };
+enum { WANE_CONFIG_SETTINGS = 48, WANE_SETTING_BYTES = 240 };
 typedef struct wane_config_difference {
     const char *setting; /* config.json's name for it; a constant */
     char base[WANE_SETTING_BYTES], value[WANE_SETTING_BYTES];
 } wane_config_difference;
 
 /* Fills `out` with what differs, by the settings as they are understood (a default and the same
- * value written out are alike); returns how many. */
+ * value written out are alike); returns how many. Of two architectures model_type alone. */
 size_t wane_config_differences(wane_config_difference out[WANE_CONFIG_SETTINGS],
                                const wane_config *base, const wane_config *other);
-/* Whether the same angles come out at every position. */
-bool wane_rope_equal(const wane_rope *a, const wane_rope *b);
+/* The first setting that decides the table of parameters in which they differ, as `out` (out may be
+ * NULL); false when both have the same table. */
+bool wane_config_shape_differs(wane_config_difference *out, const wane_config *base,
+                               const wane_config *other);
 /* Of two configurations with the same parameters: whether equal weights give equal logits. */
 bool wane_config_computes_alike(const wane_config *a, const wane_config *b);
 
@@ -79,16 +86,20 @@ typedef struct wane_parameter {
     int layer;         /* -1 outside the layers */
     size_t rows, cols; /* outputs x inputs; a vector has cols = 1 */
     size_t offset;     /* of its first float in a block of the table's layout; 64-byte aligned */
+    size_t step;       /* when a pass uses it: a number that rises through the pass */
     bool decays;       /* weight decay applies (matrices, not norms or biases) */
     bool linear;       /* a weight matrix inside a layer: what `full-matrices` tunes, `all-linear`
                           adapts and the spectra analyse */
 } wane_parameter;
 
+typedef struct wane_places wane_places;
+
 typedef struct wane_parameters {
     size_t count;
     wane_parameter *parameter;
-    size_t floats;  /* of a block of this layout, alignment included */
-    size_t numbers; /* of parameters, alignment excluded; a tied head counts once */
+    wane_places *places; /* where in the computation they stand: for eval/model alone */
+    size_t floats;       /* of a block of this layout, alignment included */
+    size_t numbers;      /* of parameters, alignment excluded; a tied head counts once */
 } wane_parameters;
 
 /* A pure function of the configuration; WANE_EINVAL when sizes do not fit together or overflow. */
@@ -97,6 +108,10 @@ WANE_MUST_CHECK wane_status wane_parameters_plan(wane_parameters *out, const wan
 void wane_parameters_free(wane_parameters *parameters);
 /* Index of the parameter with that full name, or -1. */
 long wane_parameters_find(const wane_parameters *parameters, const char *name);
+/* The full names of the embedding and of the head; the head's is there for a tied model too, whose
+ * table has none. Borrowed from the table. */
+const char *wane_parameters_embedding_name(const wane_parameters *parameters);
+const char *wane_parameters_head_name(const wane_parameters *parameters);
 
 typedef struct wane_model {
     wane_config config;
@@ -106,9 +121,9 @@ typedef struct wane_model {
 
 /* Reads a Hugging Face folder, or an archive of one: config.json, and tensors in any form and type
  * that tensors.h reads. From an archive they go straight to the model's block. The tie is accepted
- * in either direction; prefix "model." may be missing. Missing, unknown or misshapen tensors are
- * errors that name the tensor (buffers are passed over: tables of the rotary positions, and tensors
- * of whole numbers, as position ids and masks). Owned by the caller, free with
+ * in either direction; names may begin as the architecture allows. Missing, unknown or misshapen
+ * tensors are errors that name the tensor (buffers are passed over: tables of the rotary positions,
+ * and tensors of whole numbers, as position ids and masks). Owned by the caller, free with
  * wane_model_free (NULL allowed). */
 WANE_MUST_CHECK wane_status wane_model_load(wane_model **out, const char *path, wane_error *err);
 /* The same from an open package, borrowed for the call. */

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A model's files: config.json and tensors, read from a folder or archive and written to a folder.
  */
+#include <stdio.h>
 #include <string.h>
 
-#include "eval/model/model.h"
+#include "eval/model/layout.h"
 #include "eval/model/model_internal.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
 #include "store/files/safetensors.h"
-
-static const char head_name[] = "lm_head.weight";
 
 static wane_status read_config(wane_config *out, const wane_package *package, wane_error *err)
 {
@@ -38,11 +37,18 @@ typedef struct loading {
     wane_error *err;
 } loading;
 
-/* The tensor of that name, or without the prefix "model.". */
+/* The tensor of that name, or with another beginning that the architecture allows. */
 static const wane_tensor *find(const loading *l, const char *name)
 {
+    const char *const *prefixes = l->model->config.architecture->prefixes;
     const wane_tensor *tensor = wane_tensors_find(l->file, name);
-    if (!tensor && strncmp(name, "model.", 6) == 0) tensor = wane_tensors_find(l->file, name + 6);
+    size_t own = strlen(prefixes[0]);
+    if (strncmp(name, prefixes[0], own) != 0) return tensor;
+    for (size_t i = 1; prefixes[i] && !tensor; i++) {
+        char other[192];
+        (void)snprintf(other, sizeof other, "%s%s", prefixes[i], name + own);
+        tensor = wane_tensors_find(l->file, other);
+    }
     return tensor;
 }
 
@@ -76,7 +82,7 @@ static wane_status place_parameter(loading *l, const wane_parameter *p)
 {
     const wane_tensor *tensor = find(l, p->name);
     if (!tensor && p->role == WANE_ROLE_EMBEDDING && l->model->config.tied)
-        tensor = find(l, head_name);
+        tensor = find(l, wane_parameters_head_name(&l->model->parameters));
     if (!tensor)
         return wane_fail(l->err, WANE_EFORMAT, "load model: %s: tensor %s is missing", l->path,
                          p->name);
@@ -85,11 +91,17 @@ static wane_status place_parameter(loading *l, const wane_parameter *p)
     return st;
 }
 
+static const wane_parameter *embedding_of(const wane_model *model)
+{
+    size_t embedding = model->parameters.places->outside.weight[WANE_EMBEDDING];
+    return &model->parameters.parameter[embedding];
+}
+
 /* A tied model may carry its matrix twice, if both are equal. */
 static wane_status place_copy(loading *l)
 {
-    const wane_tensor *head = wane_tensors_find(l->file, head_name);
-    const wane_parameter *p = &l->model->parameters.parameter[0];
+    const wane_tensor *head = find(l, wane_parameters_head_name(&l->model->parameters));
+    const wane_parameter *p = embedding_of(l->model);
     if (!l->model->config.tied || !head || !find(l, p->name)) return WANE_OK;
     wane_status st = check_shape(l, head, p);
     if (st != WANE_OK) return st;
@@ -101,14 +113,14 @@ static wane_status place_copy(loading *l)
 
 static wane_status check_copy(const loading *l)
 {
-    const wane_parameter *p = &l->model->parameters.parameter[0];
+    const wane_parameter *p = embedding_of(l->model);
     if (!l->copy ||
         memcmp(l->copy, l->model->weights + p->offset, p->rows * p->cols * sizeof(float)) == 0)
         return WANE_OK;
     return wane_fail(l->err, WANE_EFORMAT,
                      "load model: %s: tensor %s differs from the embedding, but config.json ties "
                      "them",
-                     l->path, head_name);
+                     l->path, wane_parameters_head_name(&l->model->parameters));
 }
 
 static wane_status check_unknown(const loading *l)
@@ -174,7 +186,7 @@ static wane_status write_config(const wane_model *model, const char *file, wane_
 {
     wane_status st = WANE_OK;
     wane_text text = {0};
-    wane_config_write(&text, &model->config);
+    WANE_TRY(wane_config_write(&text, &model->config, err));
     WANE_TRY(wane_text_check(&text, "save model", file, err));
     WANE_TRY(wane_file_write(file, text.data, text.length, err));
 done:

@@ -12,6 +12,7 @@ WANE_MUST_CHECK wane_status wane_model_allocate(wane_model **out, const wane_con
                                                 wane_error *err);
 
 /* config.json as transformers reads it. */
-void wane_config_write(wane_text *text, const wane_config *config);
+WANE_MUST_CHECK wane_status wane_config_write(wane_text *text, const wane_config *config,
+                                              wane_error *err);
 
 #endif

@@ -14,8 +14,8 @@ _Static_assert(PACKED_ROWS % WANE_PACK_ROWS == 0, "parts begin where stretches m
 
 bool wane_pass_packs(const wane_pass *pass, size_t parameter)
 {
-    return pass->backend->packed_bytes &&
-           (pass->parameters.parameter[parameter].linear || parameter == wane_head(&pass->config));
+    return pass->backend->packed_bytes && (pass->parameters.parameter[parameter].linear ||
+                                           parameter == wane_head(&pass->parameters));
 }
 
 bool wane_pass_packs_gradient(const wane_pass *pass, size_t parameter)
@@ -58,7 +58,7 @@ void wane_pass_pack(wane_pass *pass, size_t parameter, const float *weight, size
 void wane_pass_pack_layers(wane_pass *pass)
 {
     if (!pass->pack) return;
-    if (pass->batch->head) pass->pack[wane_head(&pass->config)].of = NULL;
+    if (pass->batch->head) pass->pack[wane_head(&pass->parameters)].of = NULL;
     for (size_t i = 0; i < pass->parameters.count; i++)
         if (pass->parameters.parameter[i].linear)
             wane_pass_pack(pass, i, wane_pass_weight(pass, i), pass->parameters.parameter[i].rows);

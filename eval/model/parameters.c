@@ -1,207 +1,242 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Makes the parameter table of a configuration, layer by layer, in the order that wane_layer_layout
- * counts in.
+ * Makes the parameter table of a configuration from the rows of its architecture, and the index of
+ * where each place of each layer stands in it.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "eval/model/layout.h"
-#include "eval/model/model.h"
 #include "store/base/memory.h"
 
-typedef struct slot_name {
-    const char *module, *parent;
-    wane_role role;
-} slot_name;
+/* What a dimension is measured in. */
+typedef enum size {
+    ONE,
+    VOCABULARY,
+    WIDTH,
+    HEADS, /* of all query heads */
+    KEYS,  /* of all key heads, or value heads */
+    HIDDEN
+} size;
 
-static const slot_name slot_names[WANE_SLOTS] = {
-    {"q_proj", "self_attn", WANE_ROLE_Q}, {"k_proj", "self_attn", WANE_ROLE_K},
-    {"v_proj", "self_attn", WANE_ROLE_V}, {"o_proj", "self_attn", WANE_ROLE_O},
-    {"gate_proj", "mlp", WANE_ROLE_GATE}, {"up_proj", "mlp", WANE_ROLE_UP},
-    {"down_proj", "mlp", WANE_ROLE_DOWN},
+/* Steps of a layer, in the order of the computation. */
+typedef enum step { BEFORE_ATTENTION, PROJECT, JOIN, BEFORE_MLP, EXPAND, REDUCE, STEPS } step;
+
+/* What follows from a place. Outside the layers, the step: of those before them, or behind. */
+static const struct {
+    wane_role role;
+    size rows, cols;
+    step step;
+    bool before;
+} places[WANE_PLACES] = {
+    [WANE_SLOT_Q] = {WANE_ROLE_Q, HEADS, WIDTH, PROJECT},
+    [WANE_SLOT_K] = {WANE_ROLE_K, KEYS, WIDTH, PROJECT},
+    [WANE_SLOT_V] = {WANE_ROLE_V, KEYS, WIDTH, PROJECT},
+    [WANE_SLOT_O] = {WANE_ROLE_O, WIDTH, HEADS, JOIN},
+    [WANE_SLOT_GATE] = {WANE_ROLE_GATE, HIDDEN, WIDTH, EXPAND},
+    [WANE_SLOT_UP] = {WANE_ROLE_UP, HIDDEN, WIDTH, EXPAND},
+    [WANE_SLOT_DOWN] = {WANE_ROLE_DOWN, WIDTH, HIDDEN, REDUCE},
+    [WANE_NORM_ATTENTION] = {WANE_ROLE_NORM, WIDTH, ONE, BEFORE_ATTENTION},
+    [WANE_NORM_MLP] = {WANE_ROLE_NORM, WIDTH, ONE, BEFORE_MLP},
+    [WANE_EMBEDDING] = {WANE_ROLE_EMBEDDING, VOCABULARY, WIDTH, .before = true},
+    [WANE_NORM_FINAL] = {WANE_ROLE_NORM, WIDTH, ONE},
+    [WANE_HEAD] = {WANE_ROLE_HEAD, VOCABULARY, WIDTH},
 };
 
-static size_t per_layer(const wane_config *config)
+static size_t measure(const wane_config *c, size what)
 {
-    return 2 + WANE_SLOTS + (config->attention_bias ? 4 : 0) + (config->mlp_bias ? 3 : 0);
-}
-
-wane_layer_index wane_layer_layout(const wane_config *config, size_t layer)
-{
-    wane_layer_index index;
-    size_t next = 1 + layer * per_layer(config);
-    bool attention = config->attention_bias, mlp = config->mlp_bias;
-    for (int s = 0; s < WANE_SLOTS; s++) index.bias[s] = WANE_ABSENT;
-    index.norm1 = next++;
-    /* Weights that read the same input stand side by side, so that one product serves them. */
-    for (int s = WANE_SLOT_Q; s <= WANE_SLOT_V; s++) index.weight[s] = next++;
-    for (int s = WANE_SLOT_Q; s <= WANE_SLOT_V && attention; s++) index.bias[s] = next++;
-    index.weight[WANE_SLOT_O] = next++;
-    if (attention) index.bias[WANE_SLOT_O] = next++;
-    index.norm2 = next++;
-    for (int s = WANE_SLOT_GATE; s <= WANE_SLOT_UP; s++) index.weight[s] = next++;
-    for (int s = WANE_SLOT_GATE; s <= WANE_SLOT_UP && mlp; s++) index.bias[s] = next++;
-    index.weight[WANE_SLOT_DOWN] = next++;
-    if (mlp) index.bias[WANE_SLOT_DOWN] = next++;
-    return index;
-}
-
-size_t wane_final_norm(const wane_config *config)
-{
-    return 1 + config->layers * per_layer(config);
-}
-
-size_t wane_head(const wane_config *config)
-{
-    return config->tied ? 0 : wane_final_norm(config) + 1;
-}
-
-size_t wane_slot_rows(const wane_config *config, wane_slot slot)
-{
-    switch (slot) {
-    case WANE_SLOT_Q: return config->heads * config->head_width;
-    case WANE_SLOT_K:
-    case WANE_SLOT_V: return config->kv_heads * config->head_width;
-    case WANE_SLOT_GATE:
-    case WANE_SLOT_UP: return config->hidden;
-    default: return config->width;
+    switch (what) {
+    case VOCABULARY: return c->vocabulary;
+    case WIDTH: return c->width;
+    case HEADS: return c->heads * c->head_width;
+    case KEYS: return c->kv_heads * c->head_width;
+    case HIDDEN: return c->hidden;
+    case ONE: break;
     }
+    return 1;
 }
 
-size_t wane_slot_cols(const wane_config *config, wane_slot slot)
+size_t wane_place_rows(const wane_config *config, wane_place place)
 {
-    if (slot == WANE_SLOT_O) return config->heads * config->head_width;
-    return slot == WANE_SLOT_DOWN ? config->hidden : config->width;
+    return measure(config, places[place].rows);
+}
+
+size_t wane_place_cols(const wane_config *config, wane_place place)
+{
+    return measure(config, places[place].cols);
+}
+
+size_t wane_step(const wane_config *config, size_t layer, wane_place place)
+{
+    if (place < WANE_EMBEDDING) return (layer + 1) * STEPS + places[place].step;
+    return places[place].before ? 0 : (config->layers + 1) * STEPS;
+}
+
+size_t wane_head(const wane_parameters *parameters)
+{
+    const wane_layer_index *outside = &parameters->places->outside;
+    size_t head = outside->weight[WANE_HEAD];
+    return head == WANE_ABSENT ? outside->weight[WANE_EMBEDDING] : head;
 }
 
 static wane_status check_sizes(const wane_config *c, wane_error *err)
 {
-    const struct {
-        const char *name;
-        size_t value, most;
-    } sizes[] = {
-        {"vocab_size", c->vocabulary, INT_MAX},
-        {"hidden_size", c->width, 1 << 20},
-        {"num_hidden_layers", c->layers, 1 << 16},
-        {"num_attention_heads", c->heads, 1 << 14},
-        {"num_key_value_heads", c->kv_heads, 1 << 14},
-        {"head_dim", c->head_width, 1 << 14},
-        {"intermediate_size", c->hidden, 1 << 22},
-        {"max_position_embeddings", c->context, INT_MAX},
-    };
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        if (sizes[i].value < 1 || sizes[i].value > sizes[i].most)
-            return wane_fail(err, WANE_EINVAL, "model: %s: %zu is not in 1..%zu", sizes[i].name,
-                             sizes[i].value, sizes[i].most);
-    if (c->heads % c->kv_heads != 0)
-        return wane_fail(err, WANE_EINVAL,
-                         "model: num_key_value_heads: %zu does not divide num_attention_heads %zu",
-                         c->kv_heads, c->heads);
-    if (c->head_width % 2 != 0)
-        return wane_fail(err, WANE_EINVAL, "model: head_dim: %zu is odd: no rotary pairs",
-                         c->head_width);
+    const wane_architecture *a = c->architecture;
+    if (!a) return wane_fail(err, WANE_EINVAL, "model: architecture: none is named");
+    for (size_t i = 0; i < a->key_count; i++) {
+        const wane_config_key *key = &a->keys[i];
+        if (key->type != &wane_config_size) continue;
+        size_t value = wane_config_key_size(c, key);
+        if (value < 1 || value > key->most)
+            return wane_fail(err, WANE_EINVAL, "model: %s: %zu is not in 1..%zu", key->name, value,
+                             key->most);
+    }
+#define NAMED(member) wane_config_key_of(c, offsetof(wane_config, member), #member)
+    if (c->kv_heads < 1 || c->heads % c->kv_heads != 0)
+        return wane_fail(err, WANE_EINVAL, "model: %s: %zu does not divide %s %zu", NAMED(kv_heads),
+                         c->kv_heads, NAMED(heads), c->heads);
+    if (c->head_width < 1 || c->head_width % 2 != 0)
+        return wane_fail(err, WANE_EINVAL, "model: %s: %zu is odd: no rotary pairs",
+                         NAMED(head_width), c->head_width);
     if (c->heads * c->head_width > INT_MAX / 4)
-        return wane_fail(err, WANE_EINVAL, "model: head_dim: %zu heads of %zu are too wide",
-                         c->heads, c->head_width);
+        return wane_fail(err, WANE_EINVAL, "model: %s: %zu heads of %zu are too wide",
+                         NAMED(head_width), c->heads, c->head_width);
     if (!(c->norm_epsilon > 0) || !(c->norm_epsilon < 1))
-        return wane_fail(err, WANE_EINVAL, "model: rms_norm_eps: %g is not in (0, 1)",
+        return wane_fail(err, WANE_EINVAL, "model: %s: %g is not in (0, 1)", NAMED(norm_epsilon),
                          c->norm_epsilon);
     if (!(c->rope.theta > 0))
-        return wane_fail(err, WANE_EINVAL, "model: rope_theta: %g is not positive", c->rope.theta);
+        return wane_fail(err, WANE_EINVAL, "model: %s: %g is not positive", NAMED(rope),
+                         c->rope.theta);
+#undef NAMED
     return WANE_OK;
 }
 
-/* Appends one parameter; false when the block no longer fits in size_t bytes. */
-static bool add(wane_parameters *p, wane_role role, int layer, const char *module, size_t rows,
-                size_t cols)
+/* A table being made. */
+typedef struct planning {
+    wane_parameters *out;
+    const wane_config *config;
+    size_t room; /* parameters that `out` has room for; 0: they are counted */
+    bool overflow;
+} planning;
+
+static bool of_layers(const wane_tensor_row *row)
 {
-    wane_parameter *one = &p->parameter[p->count++];
-    one->role = role;
-    one->layer = layer;
-    one->module = module;
-    one->rows = rows;
-    one->cols = cols;
-    one->offset = p->floats;
-    one->decays = role != WANE_ROLE_NORM && role != WANE_ROLE_BIAS;
-    one->linear = one->decays && layer >= 0;
+    return strchr(row->module, '%') != NULL;
+}
+
+static void write_name(char out[96], const wane_tensor_row *row, size_t layer)
+{
+    char module[80];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    (void)snprintf(module, sizeof module, row->module, layer);
+#pragma GCC diagnostic pop
+    (void)snprintf(out, 96, "%s.%s", module, row->bias ? "bias" : "weight");
+}
+
+/* The last part of the module's name. */
+static const char *last_part(const char *module)
+{
+    const char *dot = strrchr(module, '.');
+    return dot ? dot + 1 : module;
+}
+
+/* One tensor of a row; counted only while there is no room. */
+static void add(planning *p, const wane_tensor_row *row, size_t layer)
+{
+    const wane_config *c = p->config;
+    if (row->present && !row->present(c)) return;
+    size_t index = p->out->count++;
+    if (p->room == 0) return;
+    wane_parameter *one = &p->out->parameter[index];
+    bool inside = of_layers(row);
+    wane_layer_index *at = inside ? &p->out->places->layer[layer] : &p->out->places->outside;
+    (row->bias ? at->bias : at->weight)[row->place] = index;
+    write_name(one->name, row, layer);
+    one->module = last_part(row->module);
+    one->role = row->bias ? WANE_ROLE_BIAS : places[row->place].role;
+    one->layer = inside ? (int)layer : -1;
+    one->rows = wane_place_rows(c, row->place);
+    one->cols = row->bias ? 1 : wane_place_cols(c, row->place);
+    one->offset = p->out->floats;
+    one->step = wane_step(c, layer, row->place);
+    one->decays = one->role != WANE_ROLE_NORM && one->role != WANE_ROLE_BIAS;
+    one->linear = one->decays && inside;
     size_t numbers = 0, padded = 0, bytes = 0;
-    if (!wane_size_mul(&numbers, rows, cols) ||
+    if (!wane_size_mul(&numbers, one->rows, one->cols) ||
         !wane_size_add(&padded, numbers, WANE_ALIGN_FLOATS - 1) ||
-        !wane_size_add(&p->floats, p->floats, padded / WANE_ALIGN_FLOATS * WANE_ALIGN_FLOATS) ||
-        !wane_size_mul(&bytes, p->floats, sizeof(float)))
-        return false;
-    p->numbers += numbers;
-    return bytes <= SIZE_MAX / 2;
+        !wane_size_add(&p->out->floats, p->out->floats,
+                       padded / WANE_ALIGN_FLOATS * WANE_ALIGN_FLOATS) ||
+        !wane_size_mul(&bytes, p->out->floats, sizeof(float)) || bytes > SIZE_MAX / 2)
+        p->overflow = true;
+    p->out->numbers += numbers;
 }
 
-static bool add_slot(wane_parameters *p, const wane_config *config, size_t layer, wane_slot slot,
-                     bool bias)
+/* All rows in their order, those of layers once for each. */
+static void add_all(planning *p)
 {
-    const slot_name *name = &slot_names[slot];
-    char *text = p->parameter[p->count].name;
-    (void)snprintf(text, sizeof p->parameter->name, "model.layers.%zu.%s.%s.%s", layer,
-                   name->parent, name->module, bias ? "bias" : "weight");
-    return add(p, bias ? WANE_ROLE_BIAS : name->role, (int)layer, name->module,
-               wane_slot_rows(config, slot), bias ? 1 : wane_slot_cols(config, slot));
+    const wane_architecture *a = p->config->architecture;
+    for (size_t first = 0, end = 0; first < a->row_count && !p->overflow; first = end) {
+        bool inside = of_layers(&a->rows[first]);
+        for (end = first; end < a->row_count && of_layers(&a->rows[end]) == inside;) end++;
+        for (size_t l = 0; l < (inside ? p->config->layers : 1) && !p->overflow; l++)
+            for (size_t r = first; r < end; r++) add(p, &a->rows[r], l);
+    }
 }
 
-static bool add_norm(wane_parameters *p, const wane_config *config, size_t layer,
-                     const char *module)
+static void no_places(wane_layer_index *index)
 {
-    (void)snprintf(p->parameter[p->count].name, sizeof p->parameter->name,
-                   "model.layers.%zu.%s.weight", layer, module);
-    return add(p, WANE_ROLE_NORM, (int)layer, module, config->width, 1);
+    for (size_t i = 0; i < WANE_PLACES; i++) index->weight[i] = index->bias[i] = WANE_ABSENT;
 }
 
-/* In the order of wane_layer_layout. */
-static bool add_layer(wane_parameters *p, const wane_config *config, size_t layer)
+static wane_status make_room(planning *p, wane_error *err)
 {
-    bool good = add_norm(p, config, layer, "input_layernorm");
-    for (wane_slot s = WANE_SLOT_Q; s <= WANE_SLOT_V; s++)
-        good = good && add_slot(p, config, layer, s, false);
-    for (wane_slot s = WANE_SLOT_Q; s <= WANE_SLOT_V && config->attention_bias; s++)
-        good = good && add_slot(p, config, layer, s, true);
-    good = good && add_slot(p, config, layer, WANE_SLOT_O, false);
-    if (config->attention_bias) good = good && add_slot(p, config, layer, WANE_SLOT_O, true);
-    good = good && add_norm(p, config, layer, "post_attention_layernorm");
-    for (wane_slot s = WANE_SLOT_GATE; s <= WANE_SLOT_UP; s++)
-        good = good && add_slot(p, config, layer, s, false);
-    for (wane_slot s = WANE_SLOT_GATE; s <= WANE_SLOT_UP && config->mlp_bias; s++)
-        good = good && add_slot(p, config, layer, s, true);
-    good = good && add_slot(p, config, layer, WANE_SLOT_DOWN, false);
-    if (config->mlp_bias) good = good && add_slot(p, config, layer, WANE_SLOT_DOWN, true);
-    return good;
+    wane_parameters *out = p->out;
+    p->room = out->count;
+    out->count = 0;
+    out->parameter = wane_alloc(p->room, sizeof *out->parameter);
+    out->places = wane_alloc(1, sizeof *out->places);
+    if (out->places) out->places->layer = wane_alloc(p->config->layers, sizeof *out->places->layer);
+    if (!out->parameter || !out->places || !out->places->layer)
+        return wane_fail_memory(err, "model", "parameter table");
+    no_places(&out->places->outside);
+    for (size_t l = 0; l < p->config->layers; l++) no_places(&out->places->layer[l]);
+    return WANE_OK;
+}
+
+/* Names that a tied model's table may lack. */
+static void name_ends(wane_places *to, const wane_architecture *a)
+{
+    for (size_t r = 0; r < a->row_count; r++) {
+        if (a->rows[r].bias) continue;
+        if (a->rows[r].place == WANE_EMBEDDING) write_name(to->embedding, &a->rows[r], 0);
+        if (a->rows[r].place == WANE_HEAD) write_name(to->head, &a->rows[r], 0);
+    }
 }
 
 wane_status wane_parameters_plan(wane_parameters *out, const wane_config *config, wane_error *err)
 {
-    wane_parameters p = {0};
+    wane_parameters made = {0};
+    planning p = {.out = &made, .config = config};
     wane_status st = check_sizes(config, err);
     if (st != WANE_OK) return st;
-    size_t count = 2 + config->layers * per_layer(config) + (config->tied ? 0 : 1);
-    p.parameter = wane_alloc(count, sizeof *p.parameter);
-    if (!p.parameter) return wane_fail_memory(err, "model", "parameter table");
-    (void)strcpy(p.parameter[0].name, "model.embed_tokens.weight");
-    bool good = add(&p, WANE_ROLE_EMBEDDING, -1, "embed_tokens", config->vocabulary, config->width);
-    for (size_t l = 0; l < config->layers; l++) good = good && add_layer(&p, config, l);
-    if (good) (void)strcpy(p.parameter[p.count].name, "model.norm.weight");
-    good = good && add(&p, WANE_ROLE_NORM, -1, "norm", config->width, 1);
-    if (!config->tied) {
-        if (good) (void)strcpy(p.parameter[p.count].name, "lm_head.weight");
-        good = good && add(&p, WANE_ROLE_HEAD, -1, "lm_head", config->vocabulary, config->width);
-    }
-    if (!good) {
-        wane_parameters_free(&p);
-        return wane_fail(err, WANE_EINVAL, "model: parameters: too many to address");
-    }
-    *out = p;
+    add_all(&p);
+    WANE_TRY(make_room(&p, err));
+    add_all(&p);
+    if (p.overflow) WANE_TRY(wane_fail(err, WANE_EINVAL, "model: parameters: too many to address"));
+    name_ends(made.places, config->architecture);
+    *out = made;
     return WANE_OK;
+done:
+    wane_parameters_free(&made);
+    return st;
 }
 
 void wane_parameters_free(wane_parameters *parameters)
 {
     if (!parameters) return;
+    if (parameters->places) wane_free(parameters->places->layer);
+    wane_free(parameters->places);
     wane_free(parameters->parameter);
     *parameters = (wane_parameters){0};
 }
@@ -211,4 +246,14 @@ long wane_parameters_find(const wane_parameters *parameters, const char *name)
     for (size_t i = 0; i < parameters->count; i++)
         if (strcmp(parameters->parameter[i].name, name) == 0) return (long)i;
     return -1;
+}
+
+const char *wane_parameters_embedding_name(const wane_parameters *parameters)
+{
+    return parameters->places->embedding;
+}
+
+const char *wane_parameters_head_name(const wane_parameters *parameters)
+{
+    return parameters->places->head;
 }

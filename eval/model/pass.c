@@ -24,14 +24,6 @@ void wane_pass_limits_adapter(wane_pass_limits *limits, const wane_adapter *adap
     limits->frozen_rank = largest_rank(adapter ? adapter->frozen : NULL);
 }
 
-static bool same_shape(const wane_config *a, const wane_config *b)
-{
-    return a->vocabulary == b->vocabulary && a->width == b->width && a->layers == b->layers &&
-           a->heads == b->heads && a->kv_heads == b->kv_heads && a->head_width == b->head_width &&
-           a->hidden == b->hidden && a->tied == b->tied && a->attention_bias == b->attention_bias &&
-           a->mlp_bias == b->mlp_bias;
-}
-
 static wane_status check_adapter(const wane_pass *pass, const wane_adapter *adapter,
                                  wane_error *err)
 {
@@ -149,7 +141,7 @@ wane_status wane_pass_forward(wane_pass *pass, const wane_model *model, const wa
 {
     wane_status st = WANE_OK;
     pass->ready = false;
-    if (!same_shape(&pass->config, &model->config))
+    if (wane_config_shape_differs(NULL, &pass->config, &model->config))
         return wane_fail(err, WANE_EINVAL, "forward: model: has another shape than the pass");
     WANE_TRY(check_adapter(pass, adapter, err));
     WANE_TRY(check_batch(pass, batch, err));

@@ -98,28 +98,11 @@ wane_status wane_given_unchanged(const char *sha256, const char *path, const wan
 wane_status wane_given_fits(const wane_config *base, const wane_config *given, const char *path,
                             wane_error *err)
 {
-    const struct {
-        const char *name;
-        size_t base, given;
-    } sizes[] = {
-        {"hidden_size", base->width, given->width},
-        {"num_hidden_layers", base->layers, given->layers},
-        {"num_attention_heads", base->heads, given->heads},
-        {"num_key_value_heads", base->kv_heads, given->kv_heads},
-        {"head_dim", base->head_width, given->head_width},
-        {"intermediate_size", base->hidden, given->hidden},
-        {"vocab_size", base->vocabulary, given->vocabulary},
-        {"tie_word_embeddings", base->tied, given->tied},
-        {"attention_bias", base->attention_bias, given->attention_bias},
-        {"mlp_bias", base->mlp_bias, given->mlp_bias},
-    };
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        if (sizes[i].base != sizes[i].given)
-            return wane_fail(err, WANE_EINVAL,
-                             "read: %s: its shape is not that of the base model: %s %zu, the "
-                             "base's %zu",
-                             path, sizes[i].name, sizes[i].given, sizes[i].base);
-    return WANE_OK;
+    wane_config_difference first;
+    if (!wane_config_shape_differs(&first, base, given)) return WANE_OK;
+    return wane_fail(err, WANE_EINVAL,
+                     "read: %s: its shape is not that of the base model: %s %s, the base's %s",
+                     path, first.setting, first.value, first.base);
 }
 
 /* A model, not an adapter or tensors without a configuration. */

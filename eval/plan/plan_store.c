@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/model/architecture.h"
 #include "eval/plan/plan.h"
 #include "eval/stages/stage_kind.h"
 #include "eval/train/method.h"
@@ -21,7 +22,7 @@ static wane_status store_model(wane_plan *plan, wane_results *db, int64_t *model
                           .name =
                               in->experiment->model ? wane_path_base(in->model_path) : "builtin",
                           .path = in->experiment->model ? in->model_path : "builtin",
-                          .architecture = "llama",
+                          .architecture = c->architecture->name,
                           .parameters = (int64_t)in->base->parameters.numbers,
                           .vocabulary = (int64_t)c->vocabulary,
                           .context = (int64_t)c->context,

@@ -52,11 +52,16 @@ static wane_status parameter_of(size_t *out, const wane_parameters *parameters,
     return WANE_OK;
 }
 
-static const char embedding_name[] = "model.embed_tokens.weight", head_name[] = "lm_head.weight";
-
-static bool is_end(const char *name)
+/* The tensor is of the head of a tied model, which is its embedding. */
+static bool is_tied_head(const wane_model *model, const char *name)
 {
-    return strcmp(name, embedding_name) == 0 || strcmp(name, head_name) == 0;
+    return model->config.tied && strcmp(name, wane_parameters_head_name(&model->parameters)) == 0;
+}
+
+static bool is_end(const wane_model *model, const char *name)
+{
+    return strcmp(name, wane_parameters_embedding_name(&model->parameters)) == 0 ||
+           strcmp(name, wane_parameters_head_name(&model->parameters)) == 0;
 }
 
 /* An adapter that is on the embedding or the head alone parts the two (as peft computes it: the
@@ -66,7 +71,7 @@ static bool parts_the_tie(const wane_model *model, const wane_update *update)
     bool parts = false;
     for (size_t i = 0; update->lowrank && i < update->count; i++)
         parts = parts || ((!update->tensors[i].data || update->tensors[i].own) &&
-                          is_end(update->tensors[i].name));
+                          is_end(model, update->tensors[i].name));
     return parts && model->config.tied;
 }
 
@@ -75,8 +80,8 @@ static wane_status place_of(size_t *out, const wane_model *model, const wane_upd
                             const wane_update_tensor *tensor, wane_error *err)
 {
     wane_update_tensor named = *tensor;
-    if (update->lowrank && model->config.tied && strcmp(tensor->name, head_name) == 0)
-        named.name = embedding_name;
+    if (update->lowrank && is_tied_head(model, tensor->name))
+        named.name = wane_parameters_embedding_name(&model->parameters);
     return parameter_of(out, &model->parameters, &named, err);
 }
 
@@ -85,7 +90,7 @@ static wane_status check_claim(const wane_model *model, const wane_update_claim 
                                wane_error *err)
 {
     const char *name = claim->name;
-    if (model->config.tied && strcmp(name, head_name) == 0) name = embedding_name;
+    if (is_tied_head(model, name)) name = wane_parameters_embedding_name(&model->parameters);
     long index = wane_parameters_find(&model->parameters, name);
     const wane_parameter *p = index < 0 ? NULL : &model->parameters.parameter[index];
     if (p && p->rows == claim->rows && p->cols == claim->cols &&

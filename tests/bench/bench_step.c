@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "eval/compute/kernels.h"
+#include "eval/model/architecture.h"
 #include "eval/model/pass.h"
 #include "eval/model/term.h"
 #include "store/base/blas.h"
@@ -277,7 +278,8 @@ int main(int argc, char **argv)
     if (w.repeats < 1) return 2;
     must(wane_pool_new(&w.pool, argc > 2 ? atoi(argv[2]) : 0, &err), &err);
     if (strcmp(shape, "large") == 0) {
-        w.config = (wane_config){.vocabulary = 49152,
+        w.config = (wane_config){.architecture = &wane_architecture_llama,
+                                 .vocabulary = 49152,
                                  .width = 576,
                                  .layers = 30,
                                  .heads = 9,
@@ -291,7 +293,8 @@ int main(int argc, char **argv)
                                  .initializer_range = 0.02};
         run_shape(&w, shape, 8, 128, 128, true);
     } else if (strcmp(shape, "small") == 0) {
-        w.config = (wane_config){.vocabulary = 2048,
+        w.config = (wane_config){.architecture = &wane_architecture_llama,
+                                 .vocabulary = 2048,
                                  .width = 128,
                                  .layers = 2,
                                  .heads = 8,

@@ -15,6 +15,7 @@
 
 #include "analysis/spectra/trace.h"
 #include "eval/measure/measure.h"
+#include "eval/model/architecture.h"
 #include "eval/train/train.h"
 #include "store/base/blas.h"
 #include "store/base/clock.h"
@@ -241,7 +242,8 @@ static int bad_argument(const char *argument)
 int main(int argc, char **argv)
 {
     setting s = {.every = 10, .rank = 8, .chain = 1, .tokens = 1024, .repeats = 3};
-    const wane_config config = {.vocabulary = 49152,
+    const wane_config config = {.architecture = &wane_architecture_llama,
+                                .vocabulary = 49152,
                                 .width = 576,
                                 .layers = 30,
                                 .heads = 9,

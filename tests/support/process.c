@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "eval/model/architecture.h"
 #include "store/base/random.h"
 #include "store/base/text.h"
 #include "store/files/file.h"
@@ -131,7 +132,8 @@ wane_model *small_model(size_t layers, size_t heads, size_t head_width, size_t h
 {
     wane_error err;
     wane_model *model = NULL;
-    const wane_config config = {.vocabulary = 32,
+    const wane_config config = {.architecture = &wane_architecture_llama,
+                                .vocabulary = 32,
                                 .width = heads * head_width,
                                 .layers = layers,
                                 .heads = heads,

@@ -4,11 +4,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "eval/model/architecture.h"
 #include "eval/model/term.h"
 #include "store/base/memory.h"
 #include "tests/support/support.h"
 
-const wane_config small = {.vocabulary = 37,
+const wane_config small = {.architecture = &wane_architecture_llama,
+                           .vocabulary = 37,
                            .width = 24,
                            .layers = 3,
                            .heads = 4,

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "eval/model/architecture.h"
 #include "eval/model/term.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
@@ -12,7 +13,8 @@ wane_model *direct_model(size_t vocabulary, size_t context, uint64_t seed)
 {
     wane_error err;
     wane_model *model = NULL;
-    wane_config config = {.vocabulary = vocabulary,
+    wane_config config = {.architecture = &wane_architecture_llama,
+                          .vocabulary = vocabulary,
                           .width = 16,
                           .layers = 2,
                           .heads = 2,

@@ -3,11 +3,13 @@
 #include <string.h>
 
 #include "eval/model/adapter.h"
+#include "eval/model/architecture.h"
 #include "eval/model/term.h"
 #include "store/base/memory.h"
 #include "tests/support/support.h"
 
-static const wane_config tiny = {.vocabulary = 11,
+static const wane_config tiny = {.architecture = &wane_architecture_llama,
+                                 .vocabulary = 11,
                                  .width = 8,
                                  .layers = 2,
                                  .heads = 2,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/model/architecture.h"
 #include "eval/model/model.h"
 #include "store/base/memory.h"
 #include "tests/support/support.h"
@@ -244,7 +245,8 @@ static void sizes_that_overflow_are_refused(void **state)
     (void)state;
     wane_error err;
     wane_parameters p;
-    wane_config c = {.vocabulary = INT32_MAX,
+    wane_config c = {.architecture = &wane_architecture_llama,
+                     .vocabulary = INT32_MAX,
                      .width = 1 << 20,
                      .layers = 1 << 16,
                      .heads = 1 << 14,

@@ -6,13 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "eval/model/architecture.h"
 #include "eval/model/model.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
 #include "store/files/safetensors.h"
 #include "tests/support/support.h"
 
-static const wane_config tiny = {.vocabulary = 11,
+static const wane_config tiny = {.architecture = &wane_architecture_llama,
+                                 .vocabulary = 11,
                                  .width = 8,
                                  .layers = 2,
                                  .heads = 2,

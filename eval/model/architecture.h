@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * An architecture: an entry of a list, in a file of its own (architecture_*.c), that says which
+ * tensors a family of models has, what its layers compute with them, and how its config.json is
+ * read and written. Nothing outside an entry asks which architecture it is.
+ */
+#ifndef EVAL_MODEL_ARCHITECTURE_H
+#define EVAL_MODEL_ARCHITECTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "eval/model/config_key.h"
+#include "eval/model/model.h"
+
+/* Where in the computation a tensor stands. That decides its shape, its role, and when it is used
+ * (parameters.c has the table). */
+typedef enum wane_place {
+    /* The linear weights of a layer, the slots. */
+    WANE_SLOT_Q,
+    WANE_SLOT_K,
+    WANE_SLOT_V,
+    WANE_SLOT_O, /* attention's output, back into the residual stream */
+    WANE_SLOT_GATE,
+    WANE_SLOT_UP,
+    WANE_SLOT_DOWN, /* the MLP's output */
+    WANE_SLOTS,
+    /* Norms of a layer. */
+    WANE_NORM_ATTENTION = WANE_SLOTS, /* of what attention reads */
+    WANE_NORM_MLP,                    /* of what the MLP reads */
+    /* Outside the layers. */
+    WANE_EMBEDDING,
+    WANE_NORM_FINAL, /* of what the head reads */
+    WANE_HEAD,       /* absent where the embedding is the head */
+    WANE_PLACES
+} wane_place;
+typedef wane_place wane_slot; /* one below WANE_SLOTS */
+
+/* One row: a tensor of the model, or, with %zu in its name, one of every layer. */
+typedef struct wane_tensor_row {
+    const char
+        *module; /* the name in files without ".weight" or ".bias"; %zu: the layer's number */
+    wane_place place;
+    bool bias;                                  /* MODULE.bias beside MODULE.weight */
+    bool (*present)(const wane_config *config); /* NULL: always */
+} wane_tensor_row;
+
+struct wane_architecture {
+    const char *name;           /* config.json's model_type; in results too */
+    const char *const *classes; /* config.json's `architectures`: the first is written, others are
+                                   read; NULL at the end */
+    /* What names of tensors begin with: ours, and what a file may have in its place ("": nothing);
+     * NULL at the end. */
+    const char *const *prefixes;
+    const wane_config_key *keys; /* of config.json; key_count of them */
+    size_t key_count;
+    const wane_tensor_row *rows; /* in the order of the table, those of layers together, weights
+                                    that read the same input side by side (one product serves them);
+                                    the head is the last. row_count of them */
+    size_t row_count;
+};
+
+/* The entries of the list, by place from 0; NULL behind the last. */
+const wane_architecture *wane_architecture_at(size_t place);
+/* NULL when there is none of that name. */
+const wane_architecture *wane_architecture_named(const char *name);
+
+/* Predicates for rows. */
+bool wane_config_untied(const wane_config *config);
+bool wane_config_attention_bias(const wane_config *config);
+bool wane_config_mlp_bias(const wane_config *config);
+
+/* The entries, a line each: ENTRY(x) is wane_architecture_x. */
+#define WANE_ARCHITECTURES(ENTRY) ENTRY(llama)
+#define WANE_DECLARE(name) extern const wane_architecture wane_architecture_##name;
+WANE_ARCHITECTURES(WANE_DECLARE)
+#undef WANE_DECLARE
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The kinds of values that keys of config.json have (sizes, numbers, flags, tokens), and what rows
+ * of tensors ask of a configuration.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "eval/model/architecture.h"
+
+bool wane_config_given(const wane_json *value)
+{
+    return wane_json_kind_of(value) != WANE_JSON_NULL;
+}
+
+wane_status wane_config_refuse(const wane_config_source *s, const char *key, const char *cause)
+{
+    return wane_fail(s->err, WANE_EFORMAT, "model configuration: %s: %s: %s", s->name, key, cause);
+}
+
+wane_status wane_config_take_size(const wane_config_source *s, const wane_json *value,
+                                  const char *key, size_t *out)
+{
+    int64_t number = 0;
+    if (!wane_json_integer(&number, value) || number < 1 || number > INT32_MAX)
+        return wane_config_refuse(s, key, "is no whole number in 1..2147483647");
+    *out = (size_t)number;
+    return WANE_OK;
+}
+
+wane_status wane_config_take_positive(const wane_config_source *s, const wane_json *value,
+                                      const char *key, double *out)
+{
+    double number = 0;
+    if (!wane_json_number(&number, value) || !(number > 0) || !isfinite(number))
+        return wane_config_refuse(s, key, "is no positive number");
+    *out = number;
+    return WANE_OK;
+}
+
+static void *member(wane_config *config, const wane_config_key *key)
+{
+    return (char *)config + key->offset;
+}
+
+static const void *value_of(const wane_config *config, const wane_config_key *key)
+{
+    return (const char *)config + key->offset;
+}
+
+/* The key's value in the file; NULL where the default holds. */
+static const wane_json *find(const wane_config_source *s, const wane_config_key *key)
+{
+    const wane_json *value = wane_json_get(s->root, key->name);
+    return key->optional && !wane_config_given(value) ? NULL : value;
+}
+
+/* ------------------------------------------------------------------------------------------ size
+ */
+
+static wane_status read_size(wane_config *out, const wane_config_key *key,
+                             const wane_config_source *s)
+{
+    const wane_json *value = find(s, key);
+    size_t *to = member(out, key);
+    *to = (size_t)key->absent;
+    return value ? wane_config_take_size(s, value, key->name, to) : WANE_OK;
+}
+
+static void print_size(wane_text *out, const wane_config *config, const wane_config_key *key,
+                       wane_config_form form)
+{
+    (void)form;
+    wane_text_printf(out, "%zu", *(const size_t *)value_of(config, key));
+}
+
+static bool sizes_equal(const wane_config *a, const wane_config *b, const wane_config_key *key)
+{
+    return *(const size_t *)value_of(a, key) == *(const size_t *)value_of(b, key);
+}
+
+static bool size_at_default(const wane_config *config, const wane_config_key *key)
+{
+    return *(const size_t *)value_of(config, key) == (size_t)key->absent;
+}
+
+const wane_config_type wane_config_size = {read_size, print_size, sizes_equal, size_at_default};
+
+/* ---------------------------------------------------------------------------------------- number
+ */
+
+static wane_status read_number(wane_config *out, const wane_config_key *key,
+                               const wane_config_source *s)
+{
+    const wane_json *value = find(s, key);
+    double *to = member(out, key);
+    *to = key->absent;
+    return value ? wane_config_take_positive(s, value, key->name, to) : WANE_OK;
+}
+
+void wane_config_print_number(wane_text *out, double number, wane_config_form form)
+{
+    if (form == WANE_FORM_FILE) wane_json_write_number(out, number);
+    else if (form == WANE_FORM_HASHED) wane_text_printf(out, "%.17g", number);
+    else if (number < 1e15 && number == floor(number)) wane_text_printf(out, "%.0f", number);
+    else wane_json_write_number(out, number);
+}
+
+static void print_number(wane_text *out, const wane_config *config, const wane_config_key *key,
+                         wane_config_form form)
+{
+    wane_config_print_number(out, *(const double *)value_of(config, key), form);
+}
+
+static bool numbers_equal(const wane_config *a, const wane_config *b, const wane_config_key *key)
+{
+    return *(const double *)value_of(a, key) == *(const double *)value_of(b, key);
+}
+
+static bool number_at_default(const wane_config *config, const wane_config_key *key)
+{
+    return *(const double *)value_of(config, key) == key->absent;
+}
+
+const wane_config_type wane_config_number = {read_number, print_number, numbers_equal,
+                                             number_at_default};
+
+/* ------------------------------------------------------------------------------------------ flag
+ */
+
+static wane_status read_flag(wane_config *out, const wane_config_key *key,
+                             const wane_config_source *s)
+{
+    const wane_json *value = wane_json_get(s->root, key->name);
+    bool *to = member(out, key);
+    *to = !value && key->absent != 0;
+    if (!wane_config_given(value)) return WANE_OK;
+    if (wane_json_kind_of(value) != WANE_JSON_BOOL)
+        return wane_config_refuse(s, key->name, "is no true or false");
+    *to = wane_json_bool(value, false);
+    return WANE_OK;
+}
+
+static void print_flag(wane_text *out, const wane_config *config, const wane_config_key *key,
+                       wane_config_form form)
+{
+    bool flag = *(const bool *)value_of(config, key);
+    if (form == WANE_FORM_HASHED) wane_text_printf(out, "%d", flag);
+    else wane_text_string(out, flag ? "true" : "false");
+}
+
+static bool flags_equal(const wane_config *a, const wane_config *b, const wane_config_key *key)
+{
+    return *(const bool *)value_of(a, key) == *(const bool *)value_of(b, key);
+}
+
+static bool flag_at_default(const wane_config *config, const wane_config_key *key)
+{
+    return *(const bool *)value_of(config, key) == (key->absent != 0);
+}
+
+const wane_config_type wane_config_flag = {read_flag, print_flag, flags_equal, flag_at_default};
+
+/* ----------------------------------------------------------------------------------------- token
+ */
+
+static wane_status read_token(wane_config *out, const wane_config_key *key,
+                              const wane_config_source *s)
+{
+    const wane_json *value = wane_json_get(s->root, key->name);
+    int32_t *to = member(out, key);
+    int64_t id = 0;
+    *to = value ? -1 : (int32_t)key->absent;
+    if (wane_json_kind_of(value) == WANE_JSON_ARRAY) value = wane_json_at(value, 0);
+    if (!wane_config_given(value)) return WANE_OK;
+    if (!wane_json_integer(&id, value) || id < -1 || id > INT32_MAX)
+        return wane_config_refuse(s, key->name, "is no token id");
+    *to = (int32_t)id;
+    return WANE_OK;
+}
+
+static void print_token(wane_text *out, const wane_config *config, const wane_config_key *key,
+                        wane_config_form form)
+{
+    int32_t id = *(const int32_t *)value_of(config, key);
+    if (id < 0 && form != WANE_FORM_HASHED) wane_text_string(out, "null");
+    else wane_text_printf(out, "%" PRId32, id);
+}
+
+static bool tokens_equal(const wane_config *a, const wane_config *b, const wane_config_key *key)
+{
+    return *(const int32_t *)value_of(a, key) == *(const int32_t *)value_of(b, key);
+}
+
+static bool token_at_default(const wane_config *config, const wane_config_key *key)
+{
+    return *(const int32_t *)value_of(config, key) == (int32_t)key->absent;
+}
+
+const wane_config_type wane_config_token = {read_token, print_token, tokens_equal,
+                                            token_at_default};
+
+/* ------------------------------------------------------------------------------------ activation
+ */
+
+static wane_status read_activation(wane_config *out, const wane_config_key *key,
+                                   const wane_config_source *s)
+{
+    const wane_json *value = wane_json_get(s->root, key->name);
+    const char *name = value ? wane_json_string(value, NULL) : "silu";
+    (void)out;
+    if (name && (strcmp(name, "silu") == 0 || strcmp(name, "swish") == 0)) return WANE_OK;
+    return wane_fail(s->err, WANE_EFORMAT,
+                     "model configuration: %s: %s: \"%.64s\" is not supported (silu is)", s->name,
+                     key->name, name ? name : "?");
+}
+
+static void print_activation(wane_text *out, const wane_config *config, const wane_config_key *key,
+                             wane_config_form form)
+{
+    (void)config;
+    (void)key;
+    (void)form;
+    wane_text_string(out, "\"silu\"");
+}
+
+static bool activations_equal(const wane_config *a, const wane_config *b,
+                              const wane_config_key *key)
+{
+    (void)a;
+    (void)b;
+    (void)key;
+    return true;
+}
+
+static bool activation_at_default(const wane_config *config, const wane_config_key *key)
+{
+    (void)config;
+    (void)key;
+    return true;
+}
+
+const wane_config_type wane_config_activation = {read_activation, print_activation,
+                                                 activations_equal, activation_at_default};
+
+/* ------------------------------------------------------------------------------------- the table
+ */
+
+const wane_config_key *wane_config_key_named(const wane_architecture *a, const char *name)
+{
+    for (size_t i = 0; i < a->key_count; i++)
+        if (strcmp(a->keys[i].name, name) == 0) return &a->keys[i];
+    return NULL;
+}
+
+const char *wane_config_key_of(const wane_config *config, size_t offset, const char *fallback)
+{
+    const wane_architecture *a = config->architecture;
+    for (size_t i = 0; i < a->key_count; i++)
+        if (a->keys[i].offset == offset) return a->keys[i].name;
+    return fallback;
+}
+
+size_t wane_config_key_size(const wane_config *config, const wane_config_key *key)
+{
+    if (key->type == &wane_config_flag) return *(const bool *)value_of(config, key);
+    return *(const size_t *)value_of(config, key);
+}
+
+/* ------------------------------------------------------------------------- what rows ask */
+
+bool wane_config_untied(const wane_config *config)
+{
+    return !config->tied;
+}
+
+bool wane_config_attention_bias(const wane_config *config)
+{
+    return config->attention_bias;
+}
+
+bool wane_config_mlp_bias(const wane_config *config)
+{
+    return config->mlp_bias;
+}
