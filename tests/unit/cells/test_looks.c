@@ -367,7 +367,7 @@ static void matrices_are_drawn(void **state)
                  {"--matrix", "proj*", "names none", 2},
                  {"--matrix", "*", "must name one of 2", 2},
                  {"--side", "w", "neither u nor v", 2},
-                 {"--task", "topic", "alone", 2}};
+                 {"--task", "topic", "takes no --task", 2}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char *said = CURVES(wrong[i].code, "-m", "overlap", wrong[i].option, wrong[i].value);
         if (!strstr(said, wrong[i].says)) print_error("case %zu: %s\n", i, said);
