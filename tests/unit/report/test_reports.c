@@ -20,8 +20,7 @@ static wane_results *db;
 static int open_sample(void **state)
 {
     if (scratch_make(state) != 0) return -1;
-    db = sample_open(&s, scratch_path("r.db"), &shape);
-    sample_fill(db, &s);
+    db = sample_filled(&s, scratch_path("r.db"), &shape);
     return 0;
 }
 
