@@ -39,13 +39,8 @@ done:
 
 wane_status wane_curves_add(wane_curves *c, wane_curves_point point, wane_error *err)
 {
-    if (c->points == c->room) {
-        size_t room = c->room ? 2 * c->room : 256;
-        wane_curves_point *more = wane_realloc(c->point, room, sizeof *more);
-        if (!more) return wane_fail_memory(err, "curves", "points");
-        c->point = more;
-        c->room = room;
-    }
+    if (!WANE_GROW(c->point, c->room, c->points + 1))
+        return wane_fail_memory(err, "curves", "points");
     c->point[c->points++] = point;
     return WANE_OK;
 }

@@ -51,13 +51,8 @@ typedef struct cells {
 static wane_status take_cell(cells *all, wane_arena *arena, const wane_query *q, wane_error *err)
 {
     char layer[32] = "none";
-    if (all->count == all->room) {
-        size_t room = 2 * all->room + 64;
-        cell *more = wane_realloc(all->item, room, sizeof *more);
-        if (!more) return wane_fail_memory(err, "curves", "matrices");
-        all->item = more;
-        all->room = room;
-    }
+    if (!WANE_GROW(all->item, all->room, all->count + 1))
+        return wane_fail_memory(err, "curves", "matrices");
     if (wane_query_type(q, LAYER) != WANE_VALUE_NULL)
         (void)snprintf(layer, sizeof layer, "%lld", (long long)wane_query_int(q, LAYER));
     cell c = {.experiment = wane_arena_strdup(arena, wane_query_text(q, EXPERIMENT)),
@@ -77,14 +72,6 @@ static bool same_method(const cell *a, const cell *b)
     return strcmp(a->experiment, b->experiment) == 0 && strcmp(a->method, b->method) == 0;
 }
 
-static size_t number_of(const char **list, size_t *count, const char *name)
-{
-    for (size_t i = 0; i < *count; i++)
-        if (strcmp(list[i], name) == 0) return i;
-    list[*count] = name;
-    return (*count)++;
-}
-
 /* Two matrices of one layer and module (experts) add up. */
 static wane_status make_layers(method_layers *m, wane_arena *arena, const cell *c, size_t count,
                                wane_error *err)
@@ -94,8 +81,8 @@ static wane_status make_layers(method_layers *m, wane_arena *arena, const cell *
     m->module = wane_arena_alloc(arena, count, sizeof *m->module);
     if (!m->layer || !m->module) return wane_fail_memory(err, "curves", "layers");
     for (size_t i = 0; i < count; i++) {
-        (void)number_of(m->layer, &m->layers, c[i].layer);
-        (void)number_of(m->module, &m->modules, c[i].module);
+        (void)wane_report_number(m->layer, &m->layers, c[i].layer);
+        (void)wane_report_number(m->module, &m->modules, c[i].module);
         if (c[i].runs > m->runs) m->runs = c[i].runs;
     }
     size_t places = m->layers * m->modules;
@@ -103,8 +90,8 @@ static wane_status make_layers(method_layers *m, wane_arena *arena, const cell *
     if (!m->mean) return wane_fail_memory(err, "curves", "layers");
     for (size_t i = 0; i < places; i++) m->mean[i] = NAN;
     for (size_t i = 0; i < count; i++) {
-        size_t row = number_of(m->layer, &m->layers, c[i].layer);
-        size_t place = row * m->modules + number_of(m->module, &m->modules, c[i].module);
+        size_t row = wane_report_number(m->layer, &m->layers, c[i].layer);
+        size_t place = row * m->modules + wane_report_number(m->module, &m->modules, c[i].module);
         m->mean[place] = isnan(m->mean[place]) ? c[i].mean : m->mean[place] + c[i].mean;
     }
     return WANE_OK;
@@ -324,7 +311,7 @@ static wane_status means(wane_query **out, const wane_reporting *r, wane_error *
     if (!module) return wane_fail_memory(err, "curves", "modules");
     for (size_t i = 0; i < l->count; i++)
         for (size_t k = 0; k < l->item[i].modules; k++)
-            (void)number_of(module, &modules, l->item[i].module[k]);
+            (void)wane_report_number(module, &modules, l->item[i].module[k]);
     wane_sheet_column(&sheet, "method");
     wane_sheet_column(&sheet, "runs");
     wane_sheet_column(&sheet, "layer");

@@ -54,13 +54,8 @@ static const char *keep(wane_arena *arena, const char *before, const char *text)
 static wane_status take_score(scores *s, wane_arena *arena, const wane_query *q, wane_error *err)
 {
     static const score none = {0};
-    if (s->count == s->room) {
-        size_t room = 2 * s->room + 256;
-        score *more = wane_realloc(s->item, room, sizeof *more);
-        if (!more) return wane_fail_memory(err, "curves", "scores");
-        s->item = more;
-        s->room = room;
-    }
+    if (!WANE_GROW(s->item, s->room, s->count + 1))
+        return wane_fail_memory(err, "curves", "scores");
     const score *before = s->count ? &s->item[s->count - 1] : &none;
     score now = {.experiment = keep(arena, before->experiment, wane_query_text(q, EXPERIMENT)),
                  .method = keep(arena, before->method, wane_query_text(q, METHOD)),
@@ -87,15 +82,6 @@ static bool same_cell(const score *a, const score *b)
     return a->position == b->position && strcmp(a->task, b->task) == 0;
 }
 
-/* The number of `name` in the list, which grows by a new one; its room is enough. */
-static size_t number_of(const char **list, size_t *count, const char *name)
-{
-    for (size_t i = 0; i < *count; i++)
-        if (strcmp(list[i], name) == 0) return i;
-    list[*count] = name;
-    return (*count)++;
-}
-
 /* Makes the matrix of `count` scores. A task trained in a later experiment file may lack rows. */
 static wane_status make_matrix(method_matrix *m, wane_arena *arena, const score *s, size_t count,
                                wane_error *err)
@@ -107,7 +93,7 @@ static wane_status make_matrix(method_matrix *m, wane_arena *arena, const score 
     double *values = wane_arena_alloc(arena, count, sizeof *values);
     if (!m->trained || !m->task || !values) return wane_fail_memory(err, "curves", "matrix");
     for (size_t i = 0; i < count; i++) {
-        (void)number_of(m->task, &m->tasks, s[i].task);
+        (void)wane_report_number(m->task, &m->tasks, s[i].task);
         m->trained[s[i].position] = s[i].trained;
     }
     m->mean = wane_arena_alloc(arena, m->stages * m->tasks, sizeof *m->mean);
@@ -119,7 +105,7 @@ static wane_status make_matrix(method_matrix *m, wane_arena *arena, const score 
     for (size_t i = 0; i < m->stages * m->tasks; i++) m->mean[i] = m->sd[i] = NAN;
     for (size_t j = 0; j < m->tasks; j++) m->majority[j] = NAN;
     for (size_t i = 0; i < count;) {
-        size_t task = number_of(m->task, &m->tasks, s[i].task);
+        size_t task = wane_report_number(m->task, &m->tasks, s[i].task);
         size_t place = (size_t)s[i].position * m->tasks + task;
         if (!isnan(s[i].majority)) m->majority[task] = s[i].majority;
         size_t first = i, n = 0;
@@ -171,15 +157,6 @@ done:
 
 /* ------------------------------------------------------------------------------------ showing */
 
-static const char *joined(wane_arena *arena, const char *a, const char *b, const char *c)
-{
-    wane_text text = {0};
-    wane_text_printf(&text, "%s%s%s", a, b, c);
-    char *copy = text.failed ? NULL : wane_arena_strdup(arena, text.data);
-    wane_text_free(&text);
-    return copy;
-}
-
 /* What guessing the most frequent label gives, then the stages. */
 static const double *values_of_map(const method_matrix *m, wane_arena *arena)
 {
@@ -202,30 +179,34 @@ static size_t map_columns(const matrices *m)
 static wane_status make_map(wane_heatmap *map, const wane_reporting *r, const method_matrix *m,
                             wane_error *err)
 {
-    char text[48];
-    const char **rows = wane_arena_alloc(r->arena, m->stages + 1, sizeof *rows);
-    if (rows) rows[0] = "(majority label)";
+    wane_text title = {0}, subtitle = {0};
+    const char **names = wane_arena_alloc(r->arena, m->stages + 1, sizeof *names);
     const double *values = values_of_map(m, r->arena);
-    for (size_t k = 0; rows && k < m->stages; k++) {
-        (void)snprintf(text, sizeof text, "%zu", k);
-        rows[k + 1] = joined(r->arena, text, " ", m->trained[k]);
+    bool failed = !names || !values;
+    if (names) names[0] = "(majority label)";
+    for (size_t k = 0; !failed && k < m->stages; k++) {
+        wane_text name = {0};
+        wane_text_printf(&name, "%zu %s", k, m->trained[k]);
+        names[k + 1] = wane_report_keep(r, &name);
+        failed = !names[k + 1];
     }
-    (void)snprintf(text, sizeof text, "mean over %zu run%s; ", m->runs, m->runs == 1 ? "" : "s");
-    *map = (wane_heatmap){.title = joined(r->arena, m->method, ", order ", m->order),
-                          .subtitle = joined(r->arena, "accuracy of every task after every stage, ",
-                                             text, m->experiment),
+    wane_text_printf(&title, "%s, order %s", m->method, m->order);
+    wane_text_printf(&subtitle, "accuracy of every task after every stage, mean over %zu run%s; %s",
+                     m->runs, m->runs == 1 ? "" : "s", m->experiment);
+    *map = (wane_heatmap){.title = wane_report_keep(r, &title),
+                          .subtitle = wane_report_keep(r, &subtitle),
                           .x_label = "task",
                           .y_label = "after stage",
-                          .row_names = rows,
+                          .row_names = names,
                           .col_names = m->task,
                           .rows = m->stages + 1,
                           .cols = m->tasks,
                           .values = values,
                           .low = 0,
                           .high = 1};
-    return rows && values && map->title && map->subtitle
-               ? WANE_OK
-               : wane_fail_memory(err, "curves", "heat maps");
+    if (failed || !map->title || !map->subtitle)
+        return wane_fail_memory(err, "curves", "heat maps");
+    return WANE_OK;
 }
 
 static wane_status draw(wane_text *out, const wane_reporting *r, wane_error *err)
@@ -332,7 +313,7 @@ static wane_status means(wane_query **out, const wane_reporting *r, wane_error *
     if (!task) return wane_fail_memory(err, "curves", "table");
     for (size_t i = 0; i < all->count; i++)
         for (size_t j = 0; j < all->item[i].tasks; j++)
-            (void)number_of(task, &tasks, all->item[i].task[j]);
+            (void)wane_report_number(task, &tasks, all->item[i].task[j]);
     for (size_t i = several ? 0 : 1; i < sizeof columns / sizeof *columns; i++)
         wane_sheet_column(&sheet, columns[i]);
     for (size_t j = 0; j < tasks; j++) wane_sheet_column(&sheet, task[j]);

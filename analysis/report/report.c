@@ -58,6 +58,14 @@ void wane_report_say_stage(wane_text *out, size_t stage)
     else wane_text_string(out, "the last stage");
 }
 
+size_t wane_report_number(const char **list, size_t *count, const char *name)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(list[i], name) == 0) return i;
+    list[*count] = name;
+    return (*count)++;
+}
+
 const char *wane_report_keep(const wane_reporting *r, wane_text *text)
 {
     const char *kept = text->failed ? NULL : wane_arena_strdup(r->arena, text->data);

@@ -161,6 +161,8 @@ void wane_report_say_options(wane_text *out, const wane_report *report);
 /* For entries: the number of asked.stage, 0 for the last; and "stage 2" or "the last stage". */
 size_t wane_report_stage(const wane_report_request *request);
 void wane_report_say_stage(wane_text *out, size_t stage);
+/* The number of `name` in the list, which grows by a new one; its room is enough. */
+size_t wane_report_number(const char **list, size_t *count, const char *name);
 /* Closes `text`, a copy of it in the arena; NULL when memory ran out. */
 const char *wane_report_keep(const wane_reporting *r, wane_text *text);
 

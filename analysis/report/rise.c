@@ -58,15 +58,6 @@ typedef struct rise {
     size_t run_lines[WANE_LOOKS_RUNS + 1]; /* where each run's lines begin */
 } rise;
 
-static void *more(void *list, size_t count, size_t *room, size_t size)
-{
-    if (count < *room) return list;
-    size_t wanted = 2 * *room + 64;
-    void *grown = wane_realloc(list, wanted, size);
-    if (grown) *room = wanted;
-    return grown;
-}
-
 static wane_status take_look(rise *all, const wane_query *q, wane_error *err)
 {
     wane_status st = wane_looks_take_run(all->r, q, err);
@@ -75,15 +66,13 @@ static wane_status take_look(rise *all, const wane_query *q, wane_error *err)
     int64_t identity = wane_query_int(q, IDENTITY);
     line *last = all->lines_count ? &all->lines[all->lines_count - 1] : NULL;
     if (st == WANE_OK || !last || last->identity != identity) {
-        line *grown = more(all->lines, all->lines_count, &all->lines_room, sizeof *grown);
-        if (!grown) return wane_fail_memory(err, "curves", "directions");
-        all->lines = grown;
+        if (!WANE_GROW(all->lines, all->lines_room, all->lines_count + 1))
+            return wane_fail_memory(err, "curves", "directions");
         last = &all->lines[all->lines_count++];
         *last = (line){.identity = identity, .first = all->looks_count};
     }
-    look *grown = more(all->looks, all->looks_count, &all->looks_room, sizeof *grown);
-    if (!grown) return wane_fail_memory(err, "curves", "looks");
-    all->looks = grown;
+    if (!WANE_GROW(all->looks, all->looks_room, all->looks_count + 1))
+        return wane_fail_memory(err, "curves", "looks");
     look l = {.step = wane_query_double(q, STEP),
               .sigma = wane_query_double(q, SIGMA),
               .cosine = wane_query_double(q, COSINE),

@@ -338,6 +338,27 @@ static void fill_directions(wane_direction_row *out, int64_t matrix, int64_t cou
                                      .argmax = k + 1};
 }
 
+static wane_spectrum_row spectrum_row(const fixture *f, int run, int m, int64_t count, double delta)
+{
+    wane_spectrum_side_row side = {count, 0.0625 * (double)count, 10, 0};
+    return (wane_spectrum_row){.matrix = f->matrix[m],
+                               .changed = true,
+                               .floor = 0x1p-20,
+                               .base_count = 64,
+                               .side = {side, side},
+                               .top_energy = 1345,
+                               .base_frobenius = 64,
+                               .base_spectral = 16,
+                               .delta_frobenius = delta,
+                               .delta_spectral = delta / 2,
+                               .relative_update = delta / 64,
+                               .effective_rank = 2 + force(run),
+                               .stable_rank = 4,
+                               .top_share = 0.25,
+                               .rho_10 = 0.125,
+                               .rounding_floor = NAN};
+}
+
 static void spectrum_cell(const fixture *f, int run, int position)
 {
     wane_spectrum_row spectra[FIXTURE_MATRICES];
@@ -345,24 +366,8 @@ static void spectrum_cell(const fixture *f, int run, int position)
     for (int m = 0; m < FIXTURE_MATRICES; m++) {
         int64_t count = intruders(run, position, m);
         double delta = force(run) * position * (m + 1) * 4 + noise(run, position, 300 + m);
-        wane_spectrum_side_row side = {count, 0.0625 * (double)count, 10, 0};
         fill_directions(directions + m * 2 * TOP, f->matrix[m], count);
-        spectra[m] = (wane_spectrum_row){.matrix = f->matrix[m],
-                                         .changed = true,
-                                         .floor = 0x1p-20,
-                                         .base_count = 64,
-                                         .side = {side, side},
-                                         .top_energy = 1345,
-                                         .base_frobenius = 64,
-                                         .base_spectral = 16,
-                                         .delta_frobenius = delta,
-                                         .delta_spectral = delta / 2,
-                                         .relative_update = delta / 64,
-                                         .effective_rank = 2 + force(run),
-                                         .stable_rank = 4,
-                                         .top_share = 0.25,
-                                         .rho_10 = 0.125,
-                                         .rounding_floor = NAN};
+        spectra[m] = spectrum_row(f, run, m, count, delta);
     }
     wane_cell cell = cell_of(f, run, position, WANE_CELL_SPECTRUM, "base");
     MUST(wane_cell_commit(f->db, &cell,
@@ -543,4 +548,81 @@ void fixture_fill(const fixture *f, int run, bool good)
             status == WANE_RUN_FAILED ? "train: step 12: out of memory" : NULL, &err));
     else seal_run(f, run, status, sound);
     MUST(wane_results_commit(f->db, &err));
+}
+
+/* --------------------------------------------------------------------------- what charts are of */
+
+static void looks_cell(const fixture *f, int run, int64_t step)
+{
+    wane_direction_row directions[2 * TOP];
+    wane_cell cell = cell_of(f, run, FIXTURE_TRAINED, WANE_CELL_SPECTRUM, "base");
+    fill_directions(directions, f->matrix[0], step / 8); /* one more intruder at each look */
+    for (int i = 0; i < 2 * TOP; i++) directions[i].identity = i % TOP + 1;
+    cell.step = step;
+    const wane_spectrum_row row = spectrum_row(f, run, 0, step / 8, (double)step);
+    MUST(wane_cell_commit(f->db, &cell,
+                          &(wane_cell_rows){.spectra = &row,
+                                            .spectrum_count = 1,
+                                            .directions = directions,
+                                            .direction_count = COUNT(directions)},
+                          &err));
+}
+
+static void overlap_cell(const fixture *f, int run)
+{
+    enum { SIZE = 3 };
+    wane_overlap_row rows[2 * SIZE * SIZE];
+    for (int i = 0; i < 2 * SIZE * SIZE; i++) {
+        int row = i / SIZE % SIZE, column = i % SIZE;
+        rows[i] = (wane_overlap_row){.matrix = f->matrix[0],
+                                     .side = i < SIZE * SIZE ? 'u' : 'v',
+                                     .i = row + 1,
+                                     .j = column + 1,
+                                     .value = row == column ? 0.875 : 0.125 * (run + 1)};
+    }
+    wane_cell cell = cell_of(f, run, FIXTURE_TRAINED, WANE_CELL_OVERLAP, "m0");
+    MUST(wane_cell_commit(f->db, &cell,
+                          &(wane_cell_rows){.overlaps = rows, .overlap_count = COUNT(rows)}, &err));
+}
+
+/* The arms `intruders` and `shrink` at lambda 0, 0.5 and 1. */
+static void intervention_cells(const fixture *f, int run)
+{
+    static const char *const arms[] = {"intruders", "shrink"};
+    for (int i = 0; i < 6; i++) {
+        int arm = i / 3;
+        double lambda = i % 3 / 2., less = (1 - lambda) * (arm ? 0.25 : 0.5) * (run + 1);
+        const struct {
+            const char *measure, *target;
+            double value, stderr_;
+        } of[] = {{"delta_frobenius", "", 8, NAN},
+                  {"nll_change", corpus_names[0], -less, 0.0625},
+                  {"nll_minus_intruders", corpus_names[0], arm ? less : 0, 0.0625},
+                  {"latest_accuracy_change", "", -4 * less, 2},
+                  {"seen_accuracy_change", "", -8 * less, 2},
+                  {"matrices_with_intruders", "", FIXTURE_MATRICES, NAN}};
+        wane_intervention_row rows[COUNT(of)];
+        char subject[64];
+        for (size_t k = 0; k < COUNT(of); k++)
+            rows[k] = (wane_intervention_row){.choice = "top",
+                                              .arm = arms[arm],
+                                              .lambda = lambda,
+                                              .measure = of[k].measure,
+                                              .target = of[k].target,
+                                              .value = of[k].value,
+                                              .stderr_ = of[k].stderr_,
+                                              .matrices = FIXTURE_MATRICES};
+        (void)snprintf(subject, sizeof subject, "top/%s/%g", arms[arm], lambda);
+        wane_cell cell = cell_of(f, run, FIXTURE_TRAINED, WANE_CELL_INTERVENTION, subject);
+        MUST(wane_cell_commit(
+            f->db, &cell,
+            &(wane_cell_rows){.interventions = rows, .intervention_count = COUNT(rows)}, &err));
+    }
+}
+
+void fixture_fill_charts(const fixture *f, int run)
+{
+    for (int64_t step = 0; step <= 16; step += 8) looks_cell(f, run, step);
+    overlap_cell(f, run);
+    intervention_cells(f, run);
 }

@@ -43,5 +43,8 @@ typedef struct fixture {
 void fixture_plan(fixture *f, int runs);
 /* Everything of one run; unless `good`, a few runs end badly (see database.c). */
 void fixture_fill(const fixture *f, int run, bool good);
+/* What rarer charts are of, in the last stage of a filled run: looks while it trains, the overlap
+ * of a matrix with the base, interventions. */
+void fixture_fill_charts(const fixture *f, int run);
 
 #endif

@@ -3,6 +3,7 @@
  *   results.db  experiment "demo": 8 configs, 2 orders, 2 seeds, 3 tasks and a watched one; one run
  *               diverged, one gate failed, one failed, one still running
  *   two.db      the first runs of "demo", all done, and experiment "try", limited
+ *   charts.db   two runs of "demo" with looks, overlaps and interventions after their last stage
  *   planned.db  two runs of "demo" before anything ran
  *   newer.db, foreign.db, text.db: what no program of this version may read
  * and for the commands that compute, a model and its adapter of version1.tar.gz (run it in tests/):
@@ -125,7 +126,7 @@ int main(int argc, char **argv)
 {
     static fixture demo = {.experiment = "demo"}, two = {.experiment = "demo"},
                    limited = {.experiment = "try", .limited = true},
-                   planned = {.experiment = "demo"};
+                   planned = {.experiment = "demo"}, charts = {.experiment = "demo"};
     if (argc != 2) return 2;
     if (nftw(argv[1], remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT) return 1;
     MUST(wane_folder_make(argv[1], &err));
@@ -142,6 +143,14 @@ int main(int argc, char **argv)
     fixture_plan(&limited, 2);
     for (int run = 0; run < 2; run++) fixture_fill(&limited, run, true);
     wane_results_close(two.db);
+
+    open_in(&charts, argv[1], "charts.db");
+    fixture_plan(&charts, 2);
+    for (int run = 0; run < 2; run++) {
+        fixture_fill(&charts, run, true);
+        fixture_fill_charts(&charts, run);
+    }
+    wane_results_close(charts.db);
 
     open_in(&planned, argv[1], "planned.db");
     fixture_plan(&planned, 2);
