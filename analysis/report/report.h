@@ -141,6 +141,9 @@ extern const wane_report *const wane_reports[WANE_REPORTS];
 /* The report of that name; of any other, and of NULL, the one of metrics. */
 const wane_report *wane_report_of(const char *name);
 
+/* The name of a chart nearest to `name`, which is none; NULL when none is near. */
+const char *wane_report_nearest(const char *name);
+
 /* What needs no database: WANE_EINVAL for an option that the report does not take, and for a value
  * that cannot be. */
 WANE_MUST_CHECK wane_status wane_report_check(const wane_report_request *request, wane_error *err);

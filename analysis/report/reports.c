@@ -30,6 +30,12 @@ static size_t chart_names(const char *names[WANE_REPORTS])
     return WANE_REPORTS - 1;
 }
 
+const char *wane_report_nearest(const char *name)
+{
+    const char *names[WANE_REPORTS];
+    return wane_nearest(name, names, chart_names(names));
+}
+
 void wane_report_say_options(wane_text *out, const wane_report *report)
 {
     bool any = false;
@@ -60,7 +66,6 @@ static bool given(const wane_report_request *r, const wane_report_option *o)
 static wane_status not_taken(const wane_report_request *r, const wane_report_option *o,
                              wane_error *err)
 {
-    const char *names[WANE_REPORTS];
     const char *near = NULL;
     wane_text who = {0};
     size_t takers = 0;
@@ -69,8 +74,7 @@ static wane_status not_taken(const wane_report_request *r, const wane_report_opt
         wane_text_printf(&who, "%s%s", takers++ ? ", " : "",
                          of_metrics(wane_reports[i]) ? "a metric" : wane_reports[i]->name);
     }
-    if (r->name && of_metrics(wane_report_of(r->name)))
-        near = wane_nearest(r->name, names, chart_names(names));
+    if (r->name && of_metrics(wane_report_of(r->name))) near = wane_report_nearest(r->name);
     wane_status st = wane_text_check(&who, "curves", o->name, err);
     if (st == WANE_OK)
         st = wane_fail(err, WANE_EINVAL, "curves: %s: takes no --%s; %s %s%s%s%s",

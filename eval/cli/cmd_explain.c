@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The command `wane explain`: looks a name up among terms, queries, tables and columns and prints
- * what each says of it.
+ * The command `wane explain`: looks a name up among terms, queries, charts, tables and columns and
+ * prints what each says of it.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "analysis/report/glossary.h"
 #include "analysis/report/page.h"
+#include "analysis/report/report.h"
 #include "analysis/report/schema_parts.h"
 #include "eval/cli/commands.h"
 #include "eval/experiment/settings_page.h"
@@ -74,6 +75,26 @@ static void print_query(wane_text *out, const wane_named_query *q, bool json)
     }
     wane_text_string(out, "  ");
     wane_page_wrapped(out, q->sql, 2, 2);
+}
+
+/* A chart of wane curves. */
+static bool print_chart(wane_text *out, const char *name, bool json)
+{
+    const wane_report *report = wane_report_of(name);
+    if (strcmp(report->name, name) != 0) return false;
+    wane_text options = {0}, example = {0};
+    wane_report_say_options(&options, report);
+    wane_text_printf(&example, "wane curves DB %s", report->example);
+    const field fields[] = {{"name", report->name},
+                            {"kind", "chart"},
+                            {"what", report->brief},
+                            {"options", options.data},
+                            {"example", example.data}};
+    print_fields(out, fields, sizeof fields / sizeof *fields, json);
+    if (options.failed || example.failed) out->failed = true;
+    wane_text_free(&options);
+    wane_text_free(&example);
+    return true;
 }
 
 /* A column that only the schema tells of, in every table that has it. */
@@ -158,6 +179,7 @@ static const char *nearest_of_all(const char *name, const char *near_term)
     const char *near_query = NULL;
     if (near_term) return near_term;
     (void)wane_named_query_find(name, &near_query);
+    if (!near_query) near_query = wane_report_nearest(name);
     return near_query ? near_query : wane_settings_nearest(name);
 }
 
@@ -186,8 +208,10 @@ static wane_status explain(wane_text *out, const char *name, bool json, wane_err
     const wane_named_query *query = wane_named_query_find(name, NULL);
     if (term) print_term(out, term, json);
     if (query && (!term || !json)) print_query(out, query, json);
-    bool said = term || query || print_derived(out, name, json) || print_table(out, name, json) ||
-                print_columns(out, name, json);
+    bool said = term || query;
+    if (!said || !json) said = print_chart(out, name, json) || said;
+    said = said || print_derived(out, name, json) || print_table(out, name, json) ||
+           print_columns(out, name, json);
     if (!print_settings(out, name, said, json) && !said) {
         near = nearest_of_all(name, near);
         return wane_fail(err, WANE_ENOTFOUND, "explain: %s: not known%s%s", name,
