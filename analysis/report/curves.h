@@ -110,13 +110,6 @@ const char *wane_curves_over(const wane_curves *curves);
 /* Appends what the table of means shows. */
 void wane_curves_caption(wane_text *out, const wane_curves *curves);
 
-/* What outlines mean in a chart: of stages, and of means over runs. */
-#define WANE_CURVES_COLLAPSED                                                                      \
-    "hollow: collapsed (less of the pretraining text known than its word counts tell)"
-#define WANE_CURVES_SOME_COLLAPSED                                                                 \
-    "hollow: in at least one of the runs the stage is collapsed (less of the pretraining text "    \
-    "known than its word counts tell)"
-
 /* For curves*.c, in curves_points.c: the number of a group, made when it is new; a point behind the
  * others; points by group, stage and run; the mean of each group and place in place of its runs. */
 WANE_MUST_CHECK wane_status wane_curves_group(wane_curves *curves, size_t *out,

@@ -241,8 +241,8 @@ wane_status wane_curves_draw(wane_text *out, const wane_curves *c, wane_error *e
     wane_chart chart = {
         .x_names = stages ? c->stage_name : NULL,
         .x_name_count = stages ? c->stages : 0,
-        .hollow = c->kind == WANE_CURVES_SCATTER || c->point[0].run ? WANE_CURVES_COLLAPSED
-                                                                    : WANE_CURVES_SOME_COLLAPSED,
+        .hollow = c->kind == WANE_CURVES_SCATTER || c->point[0].run ? WANE_REPORT_COLLAPSED
+                                                                    : WANE_REPORT_SOME_COLLAPSED,
         .marks = c->kind == WANE_CURVES_SCATTER ? WANE_MARKS_POINTS : WANE_MARKS_LINES};
     wane_arena *arena = wane_arena_new();
     if (!arena) {

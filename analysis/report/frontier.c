@@ -9,7 +9,6 @@
 
 #include "analysis/charts/chart.h"
 #include "analysis/report/columns.h"
-#include "analysis/report/curves.h"
 #include "analysis/report/named_metric.h"
 #include "analysis/report/report.h"
 #include "analysis/report/statement.h"
@@ -349,7 +348,7 @@ static wane_status draw(wane_text *out, const wane_reporting *r, wane_error *err
                          .y_label = f.q->y == latest ? "latest_accuracy_change (points)"
                                                      : "seen_accuracy_change (points)",
                          .marks = WANE_MARKS_LINES,
-                         .hollow = WANE_CURVES_SOME_COLLAPSED,
+                         .hollow = WANE_REPORT_SOME_COLLAPSED,
                          .bars = p->bars,
                          .series = p->series,
                          .series_count = p->arms};

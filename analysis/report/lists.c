@@ -178,11 +178,10 @@ done:
 
 enum { NAME_COLUMNS = 3 };
 
-/* A name that is there already is the same. */
 static void add_name(wane_sheet *sheet, const char *name, const char *kind, const char *what)
 {
     for (size_t i = 0; i < wane_sheet_count(sheet) && !sheet->failed; i++)
-        if (strcmp(sheet->cell[i * NAME_COLUMNS].text, name) == 0) return;
+        if (strcmp(sheet->cell[i * NAME_COLUMNS].text, name) == 0) return; /* the same */
     wane_sheet_text(sheet, name);
     wane_sheet_text(sheet, kind);
     wane_sheet_text(sheet, what);

@@ -161,6 +161,13 @@ WANE_MUST_CHECK wane_status wane_report_svg(wane_text *out, wane_results *db,
 /* Appends "--x --by": the options that the report takes, or "none". */
 void wane_report_say_options(wane_text *out, const wane_report *report);
 
+/* What outlines mean in a chart: of stages, and of means over runs. */
+#define WANE_REPORT_COLLAPSED                                                                      \
+    "hollow: collapsed (less of the pretraining text known than its word counts tell)"
+#define WANE_REPORT_SOME_COLLAPSED                                                                 \
+    "hollow: in at least one of the runs the stage is collapsed (less of the pretraining text "    \
+    "known than its word counts tell)"
+
 /* For entries: the number of asked.stage, 0 for the last; and "stage 2" or "the last stage". */
 size_t wane_report_stage(const wane_report_request *request);
 void wane_report_say_stage(wane_text *out, size_t stage);
