@@ -291,8 +291,3 @@ done:
     wane_drawing_free(&d);
     return st;
 }
-
-wane_status wane_heatmap_svg(wane_text *out, const wane_heatmap *map, wane_error *err)
-{
-    return wane_heatmaps_svg(out, map, 1, 1, err);
-}

@@ -128,10 +128,3 @@ done:
     wane_free(codes);
     return st;
 }
-
-double wane_correlation_p_t(double r, size_t n)
-{
-    if (n < 3 || !(fabs(r) <= 1)) return NAN;
-    /* t^2/(df + t^2) = r^2, so that no t is needed. */
-    return wane_beta_half((double)(n - 2) / 2, (1 - r) * (1 + r), r * r);
-}

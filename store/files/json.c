@@ -276,16 +276,6 @@ wane_status wane_json_parse(wane_json **out, const char *bytes, size_t count, co
     return st;
 }
 
-wane_status wane_json_load(wane_json **out, const char *path, wane_error *err)
-{
-    char *bytes = NULL;
-    size_t count = 0;
-    wane_status st = wane_file_read_kind(&bytes, &count, path, wane_limit_of_name(path), err);
-    if (st == WANE_OK) st = wane_json_parse(out, bytes, count, path, err);
-    wane_free(bytes);
-    return st;
-}
-
 void wane_json_free(wane_json *root)
 {
     if (root) wane_arena_free(((document *)(void *)root)->arena);

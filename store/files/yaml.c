@@ -286,16 +286,6 @@ wane_status wane_yaml_parse(wane_yaml_document **out, const char *bytes, size_t 
     return WANE_OK;
 }
 
-wane_status wane_yaml_load(wane_yaml_document **out, const char *path, wane_error *err)
-{
-    char *bytes = NULL;
-    size_t count = 0;
-    wane_status st = wane_file_read(&bytes, &count, path, LARGEST, err);
-    if (st == WANE_OK) st = wane_yaml_parse(out, bytes, count, path, err);
-    wane_free(bytes);
-    return st;
-}
-
 void wane_yaml_free(wane_yaml_document *document)
 {
     if (document) wane_arena_free(document->arena);
@@ -304,11 +294,6 @@ void wane_yaml_free(wane_yaml_document *document)
 wane_yaml *wane_yaml_root(const wane_yaml_document *document)
 {
     return &document->root->view;
-}
-
-const char *wane_yaml_name(const wane_yaml_document *document)
-{
-    return document->name;
 }
 
 const wane_yaml *wane_yaml_get(const wane_yaml *map, const char *key)

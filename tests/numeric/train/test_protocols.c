@@ -41,7 +41,7 @@ static int open_reference(void **state)
 {
     (void)state;
     wane_error err;
-    CHECK_OK(wane_json_load(&reference, FIXTURES "protocols.json", &err));
+    CHECK_OK(load_json(&reference, FIXTURES "protocols.json", &err));
     CHECK_OK(wane_tensors_open(&tensors, FIXTURES "tensors.safetensors", &err));
     return 0;
 }
