@@ -4,7 +4,6 @@
  */
 #include "analysis/charts/drawing.h"
 
-#include <math.h>
 #include <string.h>
 
 /* Okabe and Ito's palette (2008) without its yellow, which print and white paper swallow; on dark

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "analysis/statistics/correlation.h"
-#include "analysis/statistics/distribution.h"
 #include "analysis/statistics/ranks.h"
 #include "store/base/memory.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The table of continual strategies, and the one that does nothing.
  */
-#include <string.h>
 
 #include "eval/train/strategy.h"
 

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "store/base/memory.h"
-#include "store/files/file.h"
 #include "store/files/json_scan.h"
 
 /* A key's place in its object, in order of hash, then of bytes: whatever keys a file was made of,

@@ -5,7 +5,6 @@
 #include "store/files/yaml.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 
 #include "store/base/memory.h"
 #include "store/base/text.h"
-#include "store/files/file.h"
 
 enum { DEEPEST = 64, LARGEST = 1 << 20 };
 

@@ -9,10 +9,8 @@
 
 #include "eval/model/pass.h"
 #include "eval/train/train.h"
-#include "store/base/memory.h"
 #include "store/files/file.h"
 #include "store/files/json.h"
-#include "store/files/safetensors.h"
 #include "store/files/update.h"
 #include "tests/support/support.h"
 

@@ -10,10 +10,8 @@
 
 #include "eval/train/optimizer.h"
 #include "eval/train/train.h"
-#include "store/base/memory.h"
 #include "store/base/random.h"
 #include "store/files/json.h"
-#include "store/files/safetensors.h"
 #include "tests/support/support.h"
 
 #define FIXTURES "reference/train/"

@@ -3,14 +3,11 @@
  * (tests/reference/make_protocol_fixtures.py), and what else is promised of them.
  */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "eval/measure/measure.h"
 #include "eval/train/train.h"
-#include "store/base/memory.h"
 #include "store/files/json.h"
-#include "store/files/safetensors.h"
 #include "tests/support/support.h"
 
 #define FIXTURES "reference/protocols/"

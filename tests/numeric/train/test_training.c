@@ -14,7 +14,6 @@
 #include "store/base/memory.h"
 #include "store/files/file.h"
 #include "store/files/json.h"
-#include "store/files/safetensors.h"
 #include "tests/support/support.h"
 
 #define FIXTURES "reference/train/"

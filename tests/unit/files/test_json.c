@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/base/memory.h"
 #include "store/files/json.h"
 #include "tests/support/support.h"
 

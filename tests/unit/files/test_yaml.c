@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/base/text.h"
 #include "store/files/yaml.h"
 #include "tests/support/support.h"
 

@@ -3,8 +3,6 @@
  * rounding floor against rounding itself.
  */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "eval/pair/checkpoint.h"
 #include "eval/pair/checkpoint_names.h"

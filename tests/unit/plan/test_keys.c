@@ -15,7 +15,6 @@
 #include "eval/stages/work.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
-#include "store/files/yaml.h"
 #include "tests/support/pack.h"
 #include "tests/support/support.h"
 #include "tests/unit/plan/keys_of_files.h"

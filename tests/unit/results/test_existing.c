@@ -4,9 +4,6 @@
  * count the same.
  */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "store/results/query.h"
 #include "tests/support/support.h"

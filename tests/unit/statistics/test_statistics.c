@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
-#include <stdbool.h>
-#include <string.h>
 
 #include "analysis/statistics/correlation.h"
 #include "analysis/statistics/distribution.h"

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "eval/train/train.h"
-#include "store/base/memory.h"
 #include "tests/support/support.h"
 
 #define TINY "reference/tensors/tiny-llama"
