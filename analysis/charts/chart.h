@@ -77,13 +77,9 @@ typedef struct wane_heatmap {
     bool plain;           /* small square cells without their values, for many of them */
 } wane_heatmap;
 
-/* Every cell with its value in it, but for a plain map; where values have both signs, two colours
- * about 0. WANE_EINVAL without a finite value, for more than 1000 rows or columns, or low >= high.
- */
-WANE_MUST_CHECK wane_status wane_heatmap_svg(wane_text *out, const wane_heatmap *map,
-                                             wane_error *err);
-
-/* Several heat maps in one document, in rows of `columns`. */
+/* Heat maps in one document, in rows of `columns`. Every cell with its value in it, but for a plain
+ * map; where values have both signs, two colours about 0. WANE_EINVAL without a finite value, for
+ * more than 1000 rows or columns, or low >= high. */
 WANE_MUST_CHECK wane_status wane_heatmaps_svg(wane_text *out, const wane_heatmap *maps,
                                               size_t count, size_t columns, wane_error *err);
 

@@ -4,7 +4,6 @@
  */
 #include "analysis/charts/drawing.h"
 
-#include <math.h>
 #include <string.h>
 
 /* Okabe and Ito's palette (2008) without its yellow, which print and white paper swallow; on dark
@@ -72,7 +71,7 @@ wane_primitive *wane_drawing_last(wane_drawing *d)
     return d->failed || d->count == 0 ? NULL : &d->primitives[d->count - 1];
 }
 
-static void add_points(wane_drawing *d, wane_primitive primitive, const wane_place *points,
+static void add_points(wane_drawing *d, wane_primitive primitive, const wane_spot *points,
                        size_t count)
 {
     if (d->failed) return;
@@ -92,7 +91,7 @@ void wane_draw_rectangle(wane_drawing *d, double x, double y, double w, double h
                .kind = WANE_RECTANGLE, .fill = fill, .opacity = 1, .x = x, .y = y, .w = w, .h = h});
 }
 
-void wane_draw_polyline(wane_drawing *d, const wane_place *points, size_t count, wane_ink stroke,
+void wane_draw_polyline(wane_drawing *d, const wane_spot *points, size_t count, wane_ink stroke,
                         double width, wane_dash dash)
 {
     add_points(
@@ -103,11 +102,11 @@ void wane_draw_polyline(wane_drawing *d, const wane_place *points, size_t count,
 void wane_draw_line(wane_drawing *d, double x1, double y1, double x2, double y2, wane_ink stroke,
                     double width)
 {
-    const wane_place ends[] = {{x1, y1}, {x2, y2}};
+    const wane_spot ends[] = {{x1, y1}, {x2, y2}};
     wane_draw_polyline(d, ends, 2, stroke, width, WANE_SOLID);
 }
 
-void wane_draw_area(wane_drawing *d, const wane_place *points, size_t count, wane_ink fill,
+void wane_draw_area(wane_drawing *d, const wane_spot *points, size_t count, wane_ink fill,
                     double opacity)
 {
     add_points(d, (wane_primitive){.kind = WANE_POLYGON, .fill = fill, .opacity = opacity}, points,
@@ -169,7 +168,7 @@ void wane_draw_words(wane_drawing *d, double x, double y, const char *words, dou
 /* Corners of the marks in units of their radius, areas about equal. */
 static const struct {
     size_t count;
-    wane_place at[12];
+    wane_spot at[12];
 } shapes[WANE_SHAPES] = {
     {0, {{0, 0}}}, /* a circle */
     {4, {{-.89, -.89}, {.89, -.89}, {.89, .89}, {-.89, .89}}},
@@ -229,7 +228,7 @@ static void draw_shape(wane_drawing *d, double x, double y, size_t shape, double
                            .x = x,
                            .y = y,
                            .w = radius};
-    wane_place corners[12];
+    wane_spot corners[12];
     size_t count = shapes[shape % WANE_SHAPES].count;
     if (count == 0) {
         (void)add(d, mark);
@@ -237,8 +236,8 @@ static void draw_shape(wane_drawing *d, double x, double y, size_t shape, double
     }
     mark.kind = WANE_POLYGON;
     for (size_t i = 0; i < count; i++) {
-        const wane_place *at = &shapes[shape % WANE_SHAPES].at[i];
-        corners[i] = (wane_place){x + radius * at->x, y + radius * at->y};
+        const wane_spot *at = &shapes[shape % WANE_SHAPES].at[i];
+        corners[i] = (wane_spot){x + radius * at->x, y + radius * at->y};
     }
     add_points(d, mark, corners, count);
 }

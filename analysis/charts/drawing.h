@@ -38,9 +38,9 @@ uint32_t wane_ink_dark(wane_ink ink);
 typedef enum wane_anchor { WANE_ANCHOR_START, WANE_ANCHOR_MIDDLE, WANE_ANCHOR_END } wane_anchor;
 typedef enum wane_dash { WANE_SOLID, WANE_DASHED, WANE_DOTTED } wane_dash;
 
-typedef struct wane_place {
+typedef struct wane_spot {
     double x, y;
-} wane_place;
+} wane_spot;
 
 typedef struct wane_primitive {
     enum { WANE_POLYLINE, WANE_POLYGON, WANE_CIRCLE, WANE_RECTANGLE, WANE_WORDS } kind;
@@ -65,7 +65,7 @@ typedef struct wane_drawing {
     wane_arena *arena;
     wane_primitive *primitives;
     size_t count, capacity;
-    wane_place *points;
+    wane_spot *points;
     size_t point_count, point_capacity;
     bool failed;
 } wane_drawing;
@@ -76,9 +76,9 @@ WANE_MUST_CHECK wane_status wane_drawing_check(const wane_drawing *drawing, wane
 void wane_draw_rectangle(wane_drawing *d, double x, double y, double w, double h, wane_ink fill);
 void wane_draw_line(wane_drawing *d, double x1, double y1, double x2, double y2, wane_ink stroke,
                     double width);
-void wane_draw_polyline(wane_drawing *d, const wane_place *points, size_t count, wane_ink stroke,
+void wane_draw_polyline(wane_drawing *d, const wane_spot *points, size_t count, wane_ink stroke,
                         double width, wane_dash dash);
-void wane_draw_area(wane_drawing *d, const wane_place *points, size_t count, wane_ink fill,
+void wane_draw_area(wane_drawing *d, const wane_spot *points, size_t count, wane_ink fill,
                     double opacity);
 /* The words are copied; what XML refuses becomes U+FFFD. */
 void wane_draw_words(wane_drawing *d, double x, double y, const char *words, double size,

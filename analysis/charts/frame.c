@@ -3,7 +3,6 @@
  * thinned out as there is room.
  */
 #include <math.h>
-#include <string.h>
 
 #include "analysis/charts/plot.h"
 

@@ -4,7 +4,6 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "analysis/charts/plot.h"
 
@@ -290,9 +289,4 @@ wane_status wane_heatmaps_svg(wane_text *out, const wane_heatmap *maps, size_t c
 done:
     wane_drawing_free(&d);
     return st;
-}
-
-wane_status wane_heatmap_svg(wane_text *out, const wane_heatmap *map, wane_error *err)
-{
-    return wane_heatmaps_svg(out, map, 1, 1, err);
 }

@@ -130,7 +130,7 @@ void wane_legend_direct(wane_plot *p)
         wane_ink ink = style.ink;
         double x = p->right + leader;
         if (!l->empty) {
-            const wane_place way[] = {
+            const wane_spot way[] = {
                 {l->end.x + 4, l->end.y}, {p->right + 2, l->end.y}, {x - 4, l->y}};
             /* A line that ends early is continued as dots, not as data. */
             bool early = l->end.x < p->right - 20;
@@ -164,7 +164,7 @@ double wane_legend_below(const wane_plot *p, double y)
             double x = wane_pad + (double)k * column, middle = y + height / 2;
             wane_series_style style = wane_plot_style(p->chart, l->series);
             if (p->chart->marks == WANE_MARKS_LINES || !style.marked) {
-                const wane_place ends[] = {{x - 2, middle}, {x + 12, middle}};
+                const wane_spot ends[] = {{x - 2, middle}, {x + 12, middle}};
                 wane_draw_polyline(p->drawing, ends, 2, style.ink, 1.8, style.dash);
             }
             if (style.marked)

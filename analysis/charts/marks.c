@@ -13,7 +13,7 @@ enum { MARKED_POINTS = 40 };
 enum { MANY_POINTS = 100 };
 
 /* In full, or as an outline; radius in points. */
-static void mark(const wane_plot *p, const wane_series *s, size_t i, wane_place at,
+static void mark(const wane_plot *p, const wane_series *s, size_t i, wane_spot at,
                  wane_series_style style, double radius)
 {
     if (wane_plot_hollow(s, i))
@@ -28,7 +28,7 @@ static bool has_band(const wane_series *s, size_t i)
 
 /* One polygon for each stretch without a gap: there along the upper border, back along the lower.
  */
-static void band(const wane_plot *p, size_t series, wane_place *room)
+static void band(const wane_plot *p, size_t series, wane_spot *room)
 {
     const wane_series *s = &p->chart->series[series];
     double opacity = wane_plot_labelled(p->chart) > 6 ? 0.1 : 0.16;
@@ -47,7 +47,7 @@ static void band(const wane_plot *p, size_t series, wane_place *room)
     }
 }
 
-static void line(const wane_plot *p, size_t series, wane_place *room)
+static void line(const wane_plot *p, size_t series, wane_spot *room)
 {
     const wane_series *s = &p->chart->series[series];
     wane_series_style style = wane_plot_style(p->chart, series);
@@ -71,15 +71,15 @@ static void bars(const wane_plot *p, size_t series, size_t i)
     const wane_series *s = &p->chart->series[series];
     wane_ink ink = wane_plot_style(p->chart, series).ink;
     if (has_band(s, i)) {
-        wane_place low = wane_plot_place(p, s->x[i], s->low[i]);
-        wane_place high = wane_plot_place(p, s->x[i], s->high[i]);
+        wane_spot low = wane_plot_place(p, s->x[i], s->low[i]);
+        wane_spot high = wane_plot_place(p, s->x[i], s->high[i]);
         wane_draw_line(p->drawing, low.x, low.y, high.x, high.y, ink, 1);
     }
     const wane_bars *ends = p->chart->bars ? &p->chart->bars[series] : NULL;
     if (ends && wane_plot_has(s, i) && ends->left && ends->right && isfinite(ends->left[i]) &&
         isfinite(ends->right[i])) {
-        wane_place left = wane_plot_place(p, ends->left[i], s->y[i]);
-        wane_place right = wane_plot_place(p, ends->right[i], s->y[i]);
+        wane_spot left = wane_plot_place(p, ends->left[i], s->y[i]);
+        wane_spot right = wane_plot_place(p, ends->right[i], s->y[i]);
         wane_draw_line(p->drawing, left.x, left.y, right.x, right.y, ink, 1);
     }
 }
@@ -90,7 +90,7 @@ static void cloud(const wane_plot *p, size_t series, double radius)
     wane_series_style style = wane_plot_style(p->chart, series);
     for (size_t i = 0; i < s->count; i++) {
         if (!wane_plot_has(s, i)) continue;
-        wane_place at = wane_plot_place(p, s->x[i], s->y[i]);
+        wane_spot at = wane_plot_place(p, s->x[i], s->y[i]);
         bars(p, series, i);
         mark(p, s, i, at, style, radius);
     }
@@ -104,7 +104,7 @@ void wane_plot_marks(const wane_plot *p)
         if (c->series[i].count > longest) longest = c->series[i].count;
         points += c->series[i].count;
     }
-    wane_place *room = wane_alloc(longest, 2 * sizeof *room);
+    wane_spot *room = wane_alloc(longest, 2 * sizeof *room);
     if (!room) {
         p->drawing->failed = true;
         return;

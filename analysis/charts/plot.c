@@ -41,12 +41,12 @@ static double between(double value, double low, double high)
 
 /* Values outside the scales (a band's border on a log axis, infinities of doubles) go to the edge.
  */
-wane_place wane_plot_place(const wane_plot *p, double x, double y)
+wane_spot wane_plot_place(const wane_plot *p, double x, double y)
 {
     double right = wane_scale_place(&p->x, between(x, p->x.low, p->x.high));
     double up = wane_scale_place(&p->y, between(y, p->y.low, p->y.high));
-    return (wane_place){p->left + right * (p->right - p->left),
-                        p->bottom - up * (p->bottom - p->top)};
+    return (wane_spot){p->left + right * (p->right - p->left),
+                       p->bottom - up * (p->bottom - p->top)};
 }
 
 size_t wane_plot_labelled(const wane_chart *c)

@@ -17,7 +17,7 @@ typedef struct wane_plot_label {
     const char **lines;
     size_t line_count;
     double wanted, y; /* centre: where the series ends, where the label goes */
-    wane_place end;   /* the last point */
+    wane_spot end;    /* the last point */
     bool empty;       /* the series has no finite point */
 } wane_plot_label;
 
@@ -51,7 +51,7 @@ size_t wane_plot_labelled(const wane_chart *chart);
 /* Whether point i of a series can be drawn, and then whether as an outline. */
 bool wane_plot_has(const wane_series *series, size_t i);
 bool wane_plot_hollow(const wane_series *series, size_t i);
-wane_place wane_plot_place(const wane_plot *plot, double x, double y);
+wane_spot wane_plot_place(const wane_plot *plot, double x, double y);
 
 /* frame.c. Each draws from y downward and returns the y below. */
 double wane_frame_heading(wane_drawing *d, const char *title, const char *subtitle, double y,

@@ -3,7 +3,6 @@
  * that changes the colours on dark ground.
  */
 #include <math.h>
-#include <string.h>
 
 #include "analysis/charts/drawing.h"
 

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "analysis/report/columns.h"
 #include "analysis/report/named_metric.h"
 #include "store/results/query.h"
 

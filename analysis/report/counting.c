@@ -25,13 +25,6 @@ wane_counting wane_counting_asked(size_t k, double epsilon, const char *side, co
     return c;
 }
 
-bool wane_counting_is_usual(const wane_counting *c)
-{
-    wane_counting usual = wane_counting_usual();
-    return c->k == usual.k && c->epsilon == usual.epsilon && strcmp(c->side, usual.side) == 0 &&
-           strcmp(c->against, usual.against) == 0;
-}
-
 /* A stage is as deep as its deepest changed matrix; when that one is stored whole, so are all. */
 wane_status wane_counting_top(size_t *top, bool *all, wane_results *db, const wane_counting *c,
                               const char *experiment, wane_error *err)

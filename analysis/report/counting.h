@@ -22,7 +22,6 @@ typedef struct wane_counting {
 wane_counting wane_counting_usual(void);
 /* The same, but for what is asked otherwise: k > 0, epsilon not NaN, texts not NULL. */
 wane_counting wane_counting_asked(size_t k, double epsilon, const char *side, const char *against);
-bool wane_counting_is_usual(const wane_counting *counting);
 
 /* The names of metrics that depend on it: intruders, intruders_unresolved, intruders_existing,
  * intruder_energy. Directions that do not exist and matrices that have not changed are in none of

@@ -4,8 +4,6 @@
  */
 #include "analysis/report/curves.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "analysis/report/columns.h"

@@ -4,7 +4,6 @@
  */
 #include "analysis/report/lists.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "analysis/report/glossary.h"

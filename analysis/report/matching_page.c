@@ -2,13 +2,9 @@
  * Matched stages as a page for people and as one object of JSON.
  */
 #include <inttypes.h>
-#include <math.h>
-#include <string.h>
 
 #include "analysis/report/page.h"
 #include "analysis/report/stage_matching.h"
-#include "analysis/statistics/matching.h"
-#include "store/files/json.h"
 
 /* More pairs than this are listed only when asked for. */
 enum { LISTED = 12, DIGITS = 4 };

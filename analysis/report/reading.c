@@ -91,7 +91,8 @@ bool wane_reading_for_people(const wane_reading *r)
            r->format == WANE_RENDER_LATEX;
 }
 
-void wane_reading_nothing(const wane_reading *r, const char *nothing)
+/* The line about nothing alone. */
+static void say_nothing(const wane_reading *r, const char *nothing)
 {
     wane_tell("wane: %s: %s", wane_results_path(r->db), nothing);
     if (r->where) wane_tell(" where %s", r->where);
@@ -189,18 +190,9 @@ wane_status wane_reading_print(const wane_reading *r, wane_query *query, const c
         if (st == WANE_OK && rows) wane_put(stdout, text.data, text.length);
     }
     /* An empty table is no use to people, an empty csv or JSON is to programs. */
-    if (st == WANE_OK && !rows) wane_reading_nothing(r, nothing);
+    if (st == WANE_OK && !rows) say_nothing(r, nothing);
     wane_text_free(&text);
     return st;
-}
-
-wane_status wane_reading_select(const wane_reading *r, const char *sql,
-                                const wane_binding *parameters, size_t count, const char *nothing,
-                                wane_error *err)
-{
-    wane_query *query = NULL;
-    wane_status st = wane_query_open(&query, r->db, sql, parameters, count, err);
-    return st == WANE_OK ? wane_reading_print(r, query, nothing, err) : st;
 }
 
 wane_status wane_reading_count(const wane_reading *r, int64_t *out, const char *sql,

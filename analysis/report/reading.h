@@ -41,13 +41,6 @@ bool wane_reading_for_people(const wane_reading *reading);
  * stderr, and which restriction was in force. */
 WANE_MUST_CHECK wane_status wane_reading_print(const wane_reading *reading, wane_query *query,
                                                const char *nothing, wane_error *err);
-/* The line about nothing alone. */
-void wane_reading_nothing(const wane_reading *reading, const char *nothing);
-
-/* Opens and prints in one go. */
-WANE_MUST_CHECK wane_status wane_reading_select(const wane_reading *reading, const char *sql,
-                                                const wane_binding *parameters, size_t count,
-                                                const char *nothing, wane_error *err);
 
 /* Appends a rendered query (freed in any case); *rows (may be NULL) says whether it had any. */
 WANE_MUST_CHECK wane_status wane_reading_append(wane_text *out, wane_query *query,

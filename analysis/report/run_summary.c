@@ -4,8 +4,6 @@
 #include "analysis/report/run_summary.h"
 
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "analysis/report/named_metric.h"
 #include "store/base/memory.h"

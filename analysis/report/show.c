@@ -5,13 +5,12 @@
 #include "analysis/report/show.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
+#include "analysis/report/glossary.h"
 #include "analysis/report/reading.h"
 #include "analysis/report/sheet.h"
 #include "analysis/report/show_sql.h"
-#include "analysis/report/glossary.h"
 
 static wane_status open_for(wane_query **out, wane_results *db, const char *sql, int64_t run,
                             wane_error *err)

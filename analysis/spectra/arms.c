@@ -9,7 +9,6 @@
 
 #include "analysis/spectra/lapack.h"
 #include "analysis/spectra/scaling.h"
-#include "store/base/blas.h"
 #include "store/base/memory.h"
 
 /* sum sigma^2 and sum sigma u^T dW v over the chosen directions. */

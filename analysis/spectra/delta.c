@@ -127,8 +127,9 @@ done:
     return st;
 }
 
-void wane_delta_norms(wane_spectrum *out, const wane_base_svd *base, const double *sigma,
-                      size_t count)
+/* The norms of a change from all its singular values, into the fields of `out` (rho apart). */
+static void norms_of(wane_spectrum *out, const wane_base_svd *base, const double *sigma,
+                     size_t count)
 {
     double largest = count > 0 ? sigma[0] : 0, sum = 0, squares = 0, entropy = 0;
     for (size_t i = 0; i < count && largest > 0; i++) {
@@ -178,7 +179,7 @@ wane_status wane_delta_factored_norms(wane_spectrum *out, const wane_base_svd *b
         st = wane_fail_memory(err, "norms of a change", "work space");
         goto done;
     }
-    wane_delta_norms(out, base, delta->sigma, r);
+    norms_of(out, base, delta->sigma, r);
     if (r > 0 && k > 0) {
         wane_columns_product(pool, true, false, k, r, base->rows, 1, base->u, base->rows, delta->x,
                              base->rows, 0, left, k);
@@ -218,7 +219,7 @@ wane_status wane_delta_dense_norms(wane_spectrum *out, const wane_base_svd *base
     }
     if (values) {
         WANE_TRY(wane_lapack_svd(change, n, m, sigma, NULL, NULL, err));
-        wane_delta_norms(out, base, sigma, base->rank);
+        norms_of(out, base, sigma, base->rank);
     } else {
         out->delta_frobenius = frobenius(change, m, n);
         out->relative_update = base->frobenius > 0 ? out->delta_frobenius / base->frobenius : NAN;

@@ -22,10 +22,6 @@ WANE_MUST_CHECK wane_status wane_delta_factor(wane_delta *out, size_t rows, size
                                               wane_pool *pool, wane_error *err);
 void wane_delta_free(wane_delta *delta);
 
-/* The norms of a change from all its singular values, into the fields of `out` (rho apart). */
-void wane_delta_norms(wane_spectrum *out, const wane_base_svd *base, const double *sigma,
-                      size_t count);
-
 /* Of a factored change: also rho. */
 WANE_MUST_CHECK wane_status wane_delta_factored_norms(wane_spectrum *out, const wane_base_svd *base,
                                                       const wane_delta *delta, wane_pool *pool,

@@ -39,10 +39,3 @@ size_t wane_intruder_count(const wane_direction *directions, size_t count, size_
 {
     return wane_intruder_tally_up(directions, count, k, epsilon).intruders;
 }
-
-double wane_intruder_energy(const wane_direction *directions, size_t count, size_t k,
-                            double epsilon)
-{
-    wane_intruder_tally tally = wane_intruder_tally_up(directions, count, k, epsilon);
-    return tally.energy > 0 ? tally.intruder_energy / tally.energy : NAN;
-}

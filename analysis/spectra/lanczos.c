@@ -7,7 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "analysis/spectra/lapack.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
 

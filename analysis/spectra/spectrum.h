@@ -160,8 +160,5 @@ wane_intruder_tally wane_intruder_tally_up(const wane_direction *directions, siz
 /* Its intruders. */
 size_t wane_intruder_count(const wane_direction *directions, size_t count, size_t k,
                            double epsilon);
-/* Its intruder_energy / energy; NaN for 0 / 0. */
-double wane_intruder_energy(const wane_direction *directions, size_t count, size_t k,
-                            double epsilon);
 
 #endif

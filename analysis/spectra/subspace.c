@@ -52,7 +52,7 @@ static double dot(const double *a, const double *b, size_t count)
     return result;
 }
 
-double wane_length(const double *values, size_t count)
+static double length_of(const double *values, size_t count)
 {
     return sqrt(dot(values, values, count));
 }
@@ -71,26 +71,26 @@ static void project_out(wane_pool *pool, double *block, size_t n, size_t count, 
 
 /* Twice is enough, except where a column nearly lies in the span of its own block: what is left of
  * it then still leans on the basis, and one more round of both takes that away. */
-size_t wane_orthonormalise(wane_pool *pool, double *block, size_t n, size_t count,
-                           const double *basis, size_t have, double absolute, double relative,
-                           double *coefficients, size_t ld, double *room)
+static size_t orthonormalise(wane_pool *pool, double *block, size_t n, size_t count,
+                             const double *basis, size_t have, double absolute, double relative,
+                             double *coefficients, size_t ld, double *room)
 {
     enum { MOST_ROUNDS = 4 };
     size_t kept = 0;
     double *before = room + (have > 0 ? have : 1) * count;
     for (size_t j = 0; coefficients && j < count; j++)
         memset(coefficients + j * ld, 0, (have + count) * sizeof *coefficients);
-    for (size_t j = 0; j < count; j++) before[j] = wane_length(block + j * n, n);
+    for (size_t j = 0; j < count; j++) before[j] = length_of(block + j * n, n);
     project_out(pool, block, n, count, basis, have, room, coefficients, ld);
     project_out(pool, block, n, count, basis, have, room, coefficients, ld);
     for (size_t j = 0; j < count; j++) {
         double *column = block + j * n, *kept_column = block + kept * n;
         double *old = coefficients ? coefficients + j * ld : NULL, *own = old ? old + have : NULL;
         double least = relative * before[j] > absolute ? relative * before[j] : absolute;
-        double length = wane_length(column, n), last = length;
+        double length = length_of(column, n), last = length;
         for (int round = 0; round < MOST_ROUNDS; round++) {
             project_out(NULL, column, n, 1, block, kept, room, own, ld);
-            double now = wane_length(column, n);
+            double now = length_of(column, n);
             bool settled = now > 0.5 * last;
             last = now;
             if (now <= least || (settled && now > 0.5 * length) || (settled && round > 0)) break;
@@ -108,8 +108,8 @@ size_t wane_subspace_prepare(wane_subspace *s, double *block, size_t count, doub
                              size_t ld)
 {
     const double relative = 1e-14;
-    return wane_orthonormalise(s->a->pool, block, s->a->cols, count, s->v, s->right, 0, relative,
-                               coefficients, ld, s->spare);
+    return orthonormalise(s->a->pool, block, s->a->cols, count, s->v, s->right, 0, relative,
+                          coefficients, ld, s->spare);
 }
 
 size_t wane_subspace_add(wane_subspace *s, const double *block, size_t count)
@@ -117,12 +117,12 @@ size_t wane_subspace_add(wane_subspace *s, const double *block, size_t count)
     const double rounding = 1e-15;
     size_t m = s->a->rows, n = s->a->cols;
     for (size_t j = 0; j < count; j++) {
-        double length = wane_length(s->image + j * m, m);
+        double length = length_of(s->image + j * m, m);
         if (length > s->scale) s->scale = length;
     }
     size_t images =
-        wane_orthonormalise(s->a->pool, s->image, m, count, s->u, s->left, rounding * s->scale, 0,
-                            s->t + s->right * s->capacity, s->capacity, s->spare);
+        orthonormalise(s->a->pool, s->image, m, count, s->u, s->left, rounding * s->scale, 0,
+                       s->t + s->right * s->capacity, s->capacity, s->spare);
     memcpy(s->v + s->right * n, block, count * n * sizeof *block);
     memcpy(s->u + s->left * m, s->image, images * m * sizeof *block);
     s->right += count;
@@ -169,6 +169,6 @@ void wane_subspace_residuals(const wane_subspace *s, size_t count, const double 
     s->a->apply_transpose(s->a->context, room, u, count);
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < n; j++) room[i * n + j] -= s->theta[i] * v[i * n + j];
-        norms[i] = wane_length(room + i * n, n);
+        norms[i] = length_of(room + i * n, n);
     }
 }

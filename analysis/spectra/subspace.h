@@ -44,15 +44,6 @@ WANE_MUST_CHECK wane_status wane_subspace_open(wane_subspace *out, const wane_op
                                                size_t capacity, size_t widest, wane_error *err);
 void wane_subspace_free(wane_subspace *space);
 
-/* Makes the `count` columns of `block` (n rows) orthonormal, to each other and to the `have`
- * columns of `basis`, in place, packed to the front; returns how many remain: a column that keeps
- * no more than `absolute`, or `relative` times its length, is dropped. `coefficients` (may be NULL;
- * have + count rows, leading dimension ld) gets the old columns in terms of basis and new columns.
- * `room` holds (have + 2) * count. */
-size_t wane_orthonormalise(wane_pool *pool, double *block, size_t n, size_t count,
-                           const double *basis, size_t have, double absolute, double relative,
-                           double *coefficients, size_t ld, double *room);
-
 /* The same against V, for directions to be added next. */
 size_t wane_subspace_prepare(wane_subspace *space, double *block, size_t count,
                              double *coefficients, size_t ld);
@@ -73,7 +64,5 @@ void wane_subspace_restart(wane_subspace *space, size_t count);
 /* norms[i] = |A^T u_i - theta_i v_i| of given Ritz vectors; `room` holds cols x count. */
 void wane_subspace_residuals(const wane_subspace *space, size_t count, const double *u,
                              const double *v, double *room, double *norms);
-
-double wane_length(const double *values, size_t count);
 
 #endif

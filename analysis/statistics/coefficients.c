@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "analysis/statistics/correlation.h"
-#include "analysis/statistics/distribution.h"
 #include "analysis/statistics/ranks.h"
 #include "store/base/memory.h"
 
@@ -127,11 +126,4 @@ done:
     wane_free(tree);
     wane_free(codes);
     return st;
-}
-
-double wane_correlation_p_t(double r, size_t n)
-{
-    if (n < 3 || !(fabs(r) <= 1)) return NAN;
-    /* t^2/(df + t^2) = r^2, so that no t is needed. */
-    return wane_beta_half((double)(n - 2) / 2, (1 - r) * (1 + r), r * r);
 }

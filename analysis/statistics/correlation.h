@@ -102,7 +102,5 @@ WANE_MUST_CHECK wane_status wane_spearman(double *out, const double *x, const do
                                           wane_error *err);
 WANE_MUST_CHECK wane_status wane_kendall_tau_b(double *out, const double *x, const double *y,
                                                size_t n, wane_error *err);
-/* Two-sided p of a correlation of n pairs by Student's t with n - 2 degrees. */
-double wane_correlation_p_t(double r, size_t n);
 
 #endif

@@ -14,7 +14,7 @@
 static const double nothing = 1e-13;
 
 /* The place of the category with the most levels, or `count`. */
-static size_t largest_category(const wane_factor *factors, size_t count)
+static size_t largest_category(const wane_design_factor *factors, size_t count)
 {
     size_t best = count;
     for (size_t f = 0; f < count; f++)
@@ -24,7 +24,7 @@ static size_t largest_category(const wane_factor *factors, size_t count)
     return best;
 }
 
-wane_status wane_design_make(wane_design *out, const wane_factor *factors, size_t count,
+wane_status wane_design_make(wane_design *out, const wane_design_factor *factors, size_t count,
                              size_t room, wane_error *err)
 {
     wane_design d = {.room = room, .groups = 1};
@@ -110,7 +110,7 @@ static void add_column(wane_design *d)
     d->columns++;
 }
 
-static void add_factor(wane_design *d, const wane_factor *f)
+static void add_factor(wane_design *d, const wane_design_factor *f)
 {
     double *v;
     if (f->kind == WANE_COVARIATE_QUANTITY) {
@@ -126,7 +126,8 @@ static void add_factor(wane_design *d, const wane_factor *f)
     }
 }
 
-const char *wane_design_set(wane_design *d, const wane_factor *factors, size_t count, size_t n)
+const char *wane_design_set(wane_design *d, const wane_design_factor *factors, size_t count,
+                            size_t n)
 {
     size_t swept = largest_category(factors, count);
     d->n = n;

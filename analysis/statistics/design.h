@@ -12,11 +12,11 @@
 #include "store/base/status.h"
 
 /* One covariate: the codes (ranks.h) of its values at the points. */
-typedef struct wane_factor {
+typedef struct wane_design_factor {
     wane_covariate_kind kind;
     uint32_t *codes;
     size_t distinct;
-} wane_factor;
+} wane_design_factor;
 
 /* The category with the most levels is taken out by the means of its groups; the other columns,
  * each less those means, by a basis that Gram and Schmidt's method makes, twice over. A column that
@@ -36,14 +36,14 @@ enum { WANE_MOST_COLUMNS = 256 };
 
 /* Room for `room` points with these covariates (each code below its `distinct`). WANE_EINVAL beyond
  * WANE_MOST_COLUMNS columns of the basis. Freed with wane_design_free. */
-WANE_MUST_CHECK wane_status wane_design_make(wane_design *out, const wane_factor *factors,
+WANE_MUST_CHECK wane_status wane_design_make(wane_design *out, const wane_design_factor *factors,
                                              size_t count, size_t room, wane_error *err);
 void wane_design_free(wane_design *design);
 
 /* Takes up n points, with codes as they are now in `factors` (borrowed until the next call);
  * quantities are ranked anew. NULL, "constant_z" when no covariate varies, or "too_few_points" when
  * fewer than two degrees of freedom would be left (n - 1 - degrees < 2). */
-const char *wane_design_set(wane_design *design, const wane_factor *factors, size_t count,
+const char *wane_design_set(wane_design *design, const wane_design_factor *factors, size_t count,
                             size_t n);
 
 /* residuals = v less what intercept and covariates explain of it. NULL, or "collinear_z" when that

@@ -72,7 +72,9 @@ static double log_beta_half(double a)
     return log_gamma_half - difference;
 }
 
-double wane_beta_half(double a, double x, double one_minus_x)
+/* I_x(a, 1/2), the regularised incomplete beta function, given x and 1 - x (so that neither loses
+ * digits); a > 0. */
+static double beta_half(double a, double x, double one_minus_x)
 {
     if (!(a > 0) || !(x >= 0) || !(one_minus_x >= 0)) return NAN;
     if (x <= 0) return 0;
@@ -90,7 +92,7 @@ double wane_student_two_sided(double t, double degrees)
     if (isinf(t)) return 0;
     double square = t * t;
     if (isinf(square)) return 0;
-    return wane_beta_half(degrees / 2, degrees / (degrees + square), square / (degrees + square));
+    return beta_half(degrees / 2, degrees / (degrees + square), square / (degrees + square));
 }
 
 double wane_student_critical(double p, double degrees)

@@ -9,10 +9,6 @@ double wane_normal_cdf(double z);
 /* The z below which a share p lies; -inf at 0, inf at 1, NaN outside. */
 double wane_normal_quantile(double p);
 
-/* I_x(a, 1/2), the regularised incomplete beta function, given x and 1 - x (so that neither loses
- * digits); a > 0. */
-double wane_beta_half(double a, double x, double one_minus_x);
-
 /* P(|T| >= |t|) with `degrees` > 0 of freedom; NaN otherwise. */
 double wane_student_two_sided(double t, double degrees);
 /* The t > 0 that |T| exceeds with probability p, 0 < p <= 1; NaN otherwise. */

@@ -238,7 +238,7 @@ done:
     return st;
 }
 
-static void factors_free(wane_factor *factors, size_t count)
+static void factors_free(wane_design_factor *factors, size_t count)
 {
     for (size_t f = 0; factors && f < count; f++) wane_free(factors[f].codes);
     wane_free(factors);
@@ -267,7 +267,7 @@ static wane_status make_covariates(wane_workspace *w, const wane_sample *s, size
     if (!w->z) return wane_fail_memory(err, "correlate", "covariates");
     w->z_count = s->z_count;
     for (size_t f = 0; f < s->z_count; f++) {
-        w->z[f] = (wane_factor){.kind = s->z[f].kind, .distinct = s->z[f].distinct};
+        w->z[f] = (wane_design_factor){.kind = s->z[f].kind, .distinct = s->z[f].distinct};
         w->z[f].codes = wane_alloc(capacity, sizeof *w->z[f].codes);
         if (!w->z[f].codes) return wane_fail_memory(err, "correlate", "covariates");
     }

@@ -26,7 +26,7 @@ typedef struct wane_axis {
 typedef struct wane_sample {
     size_t n, blocks, groups;
     wane_axis x, y;
-    wane_factor *z; /* the covariates */
+    wane_design_factor *z; /* the covariates */
     size_t z_count;
     bool z_missing; /* some value is, and codes are not there */
     size_t *start, *first;
@@ -46,7 +46,8 @@ typedef struct wane_workspace {
     uint32_t *code_x, *code_y, *order, *tree;
     size_t *counts;
     void *block;
-    wane_factor *z; /* with codes of their own; NULL when there are none or some value is missing */
+    wane_design_factor
+        *z; /* with codes of their own; NULL when there are none or some value is missing */
     size_t z_count;
     wane_design design;
 } wane_workspace;

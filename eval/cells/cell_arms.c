@@ -219,8 +219,9 @@ done:
     return st;
 }
 
-wane_intervention wane_intervening_arm(const wane_work *work, size_t parameter, wane_choice choice,
-                                       wane_arm arm, double lambda)
+/* The arm's numbers for a parameter; WANE_ARM_NO_INTRUDER for one that is no linear weight. */
+static wane_intervention arm_of(const wane_work *work, size_t parameter, wane_choice choice,
+                                wane_arm arm, double lambda)
 {
     const wane_scaling *s = work->intervening->scaling[parameter];
     if (!s) return (wane_intervention){.state = WANE_ARM_NO_INTRUDER};
@@ -235,7 +236,7 @@ void wane_intervening_set(bool *set, size_t *count, size_t *with, const char **w
     *count = *with = 0;
     *why = wane_arm_state_name(WANE_ARM_NO_INTRUDER);
     for (size_t i = 0; i < parameters(work); i++) {
-        wane_arm_state state = wane_intervening_arm(work, i, choice, arm, lambda).state;
+        wane_arm_state state = arm_of(work, i, choice, arm, lambda).state;
         set[i] = state == WANE_ARM_EXISTS;
         *with += state != WANE_ARM_NO_INTRUDER;
         own += set[i];
@@ -245,7 +246,7 @@ void wane_intervening_set(bool *set, size_t *count, size_t *with, const char **w
         }
         for (int a = 0; asked->together && a < WANE_ARMS; a++)
             if (asked->arm[a] &&
-                wane_intervening_arm(work, i, choice, (wane_arm)a, lambda).state != WANE_ARM_EXISTS)
+                arm_of(work, i, choice, (wane_arm)a, lambda).state != WANE_ARM_EXISTS)
                 set[i] = false;
         *count += set[i];
     }

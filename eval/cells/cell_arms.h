@@ -44,10 +44,6 @@ WANE_MUST_CHECK wane_status wane_intervening_begin(wane_work *work, const wane_p
                                                    wane_error *err);
 void wane_intervening_free(wane_work *work);
 
-/* The arm's numbers for a parameter; WANE_ARM_NO_INTRUDER for one that is no linear weight. */
-wane_intervention wane_intervening_arm(const wane_work *work, size_t parameter, wane_choice choice,
-                                       wane_arm arm, double lambda);
-
 /* set[parameter]: whether the arm changes it, by the rule above; *count of them. *with = how many
  * have intruders; *why = the arm's commonest reason not to exist where there are some (constant).
  */

@@ -2,7 +2,6 @@
  * Scores by heads on frozen features: the linear head a stage has trained, or a probe fitted anew.
  */
 #include <math.h>
-#include <stdio.h>
 
 #include "analysis/statistics/logistic.h"
 #include "eval/cells/cell.h"

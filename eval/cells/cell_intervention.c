@@ -5,7 +5,6 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "eval/cells/cell_arms.h"
 #include "eval/measure/spectra_rows.h"

@@ -4,7 +4,6 @@
  */
 #include "eval/cells/cell_matrices.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "store/base/memory.h"

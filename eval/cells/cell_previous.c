@@ -2,7 +2,6 @@
  * A spectrum cell against the stage before: needs all singular vectors of that stage's weights,
  * which are kept beside those of the base while the run is in work.
  */
-#include <string.h>
 
 #include "eval/cells/cell_matrices.h"
 #include "store/base/clock.h"

@@ -62,15 +62,6 @@ wane_status wane_measure_visit(const wane_measure *measure, const wane_plan *pla
     return measure->visit(&at, err);
 }
 
-wane_status wane_cells_visit(const wane_plan *plan, const wane_plan_run *run, size_t position,
-                             wane_visit_cell *visit, void *context, wane_error *err)
-{
-    wane_status st = WANE_OK;
-    for (size_t m = 0; m < WANE_MEASURES && st == WANE_OK; m++)
-        st = wane_measure_visit(wane_measures[m], plan, run, position, visit, context, err);
-    return st;
-}
-
 /* ------------------------------------------------------------------------------- how they stand */
 
 typedef struct filling {

@@ -11,12 +11,6 @@
 typedef wane_status wane_visit_cell(void *context, const wane_cell *cell, size_t number,
                                     wane_error *err);
 
-/* Calls `visit` for each that belongs to the stage at `position` once it is sealed; looks into its
- * training: wane_track_visit. Needs no database. */
-WANE_MUST_CHECK wane_status wane_cells_visit(const wane_plan *plan, const wane_plan_run *run,
-                                             size_t position, wane_visit_cell *visit, void *context,
-                                             wane_error *err);
-
 typedef struct wane_cells_count {
     size_t cells, missing; /* all of them; those to be measured */
     size_t earlier; /* cells of an earlier definition that stay as they are, because they cannot be

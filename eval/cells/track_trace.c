@@ -2,7 +2,6 @@
  * The directions of the last look on disk: a safetensors file with, per weight, its identities and
  * vectors, and in its metadata the step, the key, counts and a digest of all of it.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

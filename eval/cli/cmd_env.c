@@ -7,7 +7,6 @@
 #include "eval/cli/commands.h"
 #include "eval/compute/backend.h"
 #include "eval/compute/environment.h"
-#include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/base/threads.h"
 #include "store/files/entries.h"

@@ -11,11 +11,9 @@
 #include "analysis/report/schema_parts.h"
 #include "eval/cli/commands.h"
 #include "eval/experiment/settings_page.h"
-#include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/files/json.h"
 #include "store/results/query.h"
-#include "store/results/results.h"
 
 /* What there is to say about a name; NULL where nothing. */
 typedef struct field {

@@ -7,7 +7,6 @@
 #include "analysis/report/page.h"
 #include "eval/cli/commands.h"
 #include "eval/experiment/starter.h"
-#include "store/base/memory.h"
 #include "store/files/file.h"
 
 /* A path that is right in a file of that folder: itself, where the file is in the working folder;

@@ -2,7 +2,6 @@
  * The command `wane query`: a named query or SQL that can only read, with parameters given as
  * NAME=VALUE.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "analysis/report/lists.h"

@@ -11,7 +11,6 @@
 #include "eval/cli/experiment_call.h"
 #include "eval/run/verify.h"
 #include "store/base/clock.h"
-#include "store/base/memory.h"
 #include "store/files/json.h"
 
 typedef struct verdict {

@@ -10,7 +10,6 @@
 #include "analysis/report/reading.h"
 #include "analysis/report/report.h"
 #include "analysis/report/show.h"
-#include "store/base/memory.h"
 
 /* A word as a shell takes it: in single quotes where it needs them. */
 static void add_word(wane_text *out, const char *word)

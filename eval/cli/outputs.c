@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 
 #include "store/base/memory.h"
-#include "store/base/text.h"
 #include "store/files/file.h"
 #include "store/results/results.h"
 

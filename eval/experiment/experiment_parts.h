@@ -70,9 +70,4 @@ WANE_MUST_CHECK wane_status wane_experiment_fit_strategy(const wane_run_config *
 WANE_MUST_CHECK wane_status wane_experiment_check_strategy(const wane_run_config *c,
                                                            const wane_yaml *map, wane_error *err);
 
-/* A list of sides, each once or more; at least one is named. */
-WANE_MUST_CHECK wane_status wane_experiment_read_sides(bool *u, bool *v, const wane_yaml *list,
-                                                       wane_error *err);
-void wane_experiment_print_sides(wane_text *out, bool u, bool v);
-
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The strategy of a method in an experiment file: its name, which says what other keys it takes.
  */
-#include <string.h>
 
 #include "eval/experiment/experiment_parts.h"
 #include "store/files/yaml_value.h"

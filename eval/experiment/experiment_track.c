@@ -12,7 +12,8 @@
 
 enum { MOST = 1 << 30 };
 
-wane_status wane_experiment_read_sides(bool *u, bool *v, const wane_yaml *list, wane_error *err)
+/* A list of sides, each once or more; at least one is named. */
+static wane_status sides_of_list(bool *u, bool *v, const wane_yaml *list, wane_error *err)
 {
     wane_status st = wane_node_is(list, WANE_YAML_LIST, err);
     *u = *v = false;
@@ -28,7 +29,7 @@ wane_status wane_experiment_read_sides(bool *u, bool *v, const wane_yaml *list, 
     return st;
 }
 
-void wane_experiment_print_sides(wane_text *out, bool u, bool v)
+static void print_side_names(wane_text *out, bool u, bool v)
 {
     wane_text_printf(out, "[%s%s%s]", u ? "u" : "", u && v ? ", " : "", v ? "v" : "");
 }
@@ -64,7 +65,7 @@ static wane_status read_sides(void *into, const wane_setting *setting, const wan
     wane_experiment *x = into;
     (void)setting;
     (void)reader;
-    if (node) return wane_experiment_read_sides(&x->intruders_u, &x->intruders_v, node, err);
+    if (node) return sides_of_list(&x->intruders_u, &x->intruders_v, node, err);
     x->intruders_u = x->intruders_v = true;
     return WANE_OK;
 }
@@ -73,7 +74,7 @@ static void print_sides(wane_text *out, const wane_setting *setting, const void 
 {
     const wane_experiment *x = of;
     (void)setting;
-    wane_experiment_print_sides(out, x->intruders_u, x->intruders_v);
+    print_side_names(out, x->intruders_u, x->intruders_v);
 }
 
 static wane_status read_against(void *into, const wane_setting *setting, const wane_yaml *list,
@@ -205,14 +206,14 @@ static wane_status read_shown_sides(void *into, const wane_setting *setting, con
     (void)setting;
     (void)reader;
     shown->u = true;
-    return node ? wane_experiment_read_sides(&shown->u, &shown->v, node, err) : WANE_OK;
+    return node ? sides_of_list(&shown->u, &shown->v, node, err) : WANE_OK;
 }
 
 static void print_shown_sides(wane_text *out, const wane_setting *setting, const void *of)
 {
     const wane_shown_matrices *shown = of;
     (void)setting;
-    wane_experiment_print_sides(out, shown->u, shown->v);
+    print_side_names(out, shown->u, shown->v);
 }
 
 static const char *const which[] = {"last", "all", NULL};

@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "eval/experiment/inputs_parts.h"
 #include "eval/experiment/pretrain.h"

@@ -3,7 +3,6 @@
  */
 #include "eval/experiment/settings_page.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "analysis/report/page.h"

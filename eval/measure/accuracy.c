@@ -13,7 +13,7 @@
 
 /* One evaluation of a split. */
 typedef struct measuring {
-    wane_rows *rows;
+    wane_scored_rows *rows;
     const wane_prompts *prompts;
     const wane_task *task;
     wane_split split;

@@ -10,7 +10,7 @@
 #include "store/base/matrix.h"
 #include "store/base/memory.h"
 
-struct wane_rows {
+struct wane_scored_rows {
     const wane_model *model, *base;
     const wane_adapter *adapter;
     wane_pool *pool;
@@ -27,18 +27,18 @@ static size_t chunk_rows(size_t vocabulary)
     return rows < 16 ? 16 : rows > 512 ? 512 : rows;
 }
 
-wane_status wane_rows_new(wane_rows **out, const wane_model *model, const wane_adapter *adapter,
-                          const wane_model *base, size_t tokens, size_t sequences, wane_pool *pool,
-                          wane_error *err)
+wane_status wane_rows_new(wane_scored_rows **out, const wane_model *model,
+                          const wane_adapter *adapter, const wane_model *base, size_t tokens,
+                          size_t sequences, wane_pool *pool, wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_rows *r = wane_alloc(1, sizeof *r);
+    wane_scored_rows *r = wane_alloc(1, sizeof *r);
     if (!r) return wane_fail_memory(err, "measure", "model");
-    *r = (wane_rows){.model = model,
-                     .base = base,
-                     .adapter = adapter,
-                     .pool = pool,
-                     .vocabulary = model->config.vocabulary};
+    *r = (wane_scored_rows){.model = model,
+                            .base = base,
+                            .adapter = adapter,
+                            .pool = pool,
+                            .vocabulary = model->config.vocabulary};
     wane_pass_limits limits = {.tokens = tokens, .sequences = sequences, .targets = 1};
     wane_pass_limits_adapter(&limits, adapter);
     WANE_TRY(wane_pass_new(&r->pass, &model->config, &limits, pool, err));
@@ -60,7 +60,7 @@ done:
     return st;
 }
 
-void wane_rows_free(wane_rows *rows)
+void wane_rows_free(wane_scored_rows *rows)
 {
     if (!rows) return;
     wane_pass_free(rows->pass);
@@ -71,7 +71,7 @@ void wane_rows_free(wane_rows *rows)
     wane_free(rows);
 }
 
-wane_status wane_rows_forward(wane_rows *rows, const wane_batch *batch, bool with_base,
+wane_status wane_rows_forward(wane_scored_rows *rows, const wane_batch *batch, bool with_base,
                               wane_error *err)
 {
     wane_status st = wane_pass_forward(rows->pass, rows->model, rows->adapter, batch, NULL, err);
@@ -81,7 +81,7 @@ wane_status wane_rows_forward(wane_rows *rows, const wane_batch *batch, bool wit
 }
 
 typedef struct scoring {
-    wane_rows *rows;
+    wane_scored_rows *rows;
     const int32_t *target;
     bool with_base;
     wane_row_score *out;
@@ -139,8 +139,8 @@ static void score_row(void *context, size_t row, int thread)
             &s->out[row]);
 }
 
-void wane_rows_score(wane_rows *rows, const size_t *position, const int32_t *target, size_t count,
-                     bool with_base, wane_row_score *out)
+void wane_rows_score(wane_scored_rows *rows, const size_t *position, const int32_t *target,
+                     size_t count, bool with_base, wane_row_score *out)
 {
     for (size_t first = 0; first < count; first += rows->chunk) {
         size_t size = count - first < rows->chunk ? count - first : rows->chunk;
@@ -152,7 +152,7 @@ void wane_rows_score(wane_rows *rows, const size_t *position, const int32_t *tar
 }
 
 typedef struct choosing {
-    wane_rows *rows;
+    wane_scored_rows *rows;
     const int32_t *choice;
     size_t choices;
     double *out;
@@ -171,8 +171,8 @@ static void choose_row(void *context, size_t row, int thread)
         c->out[row * c->choices + j] = (double)logits[c->choice[j]] - (double)lse;
 }
 
-void wane_rows_choices(wane_rows *rows, const size_t *position, size_t count, const int32_t *choice,
-                       size_t choices, double *out)
+void wane_rows_choices(wane_scored_rows *rows, const size_t *position, size_t count,
+                       const int32_t *choice, size_t choices, double *out)
 {
     for (size_t first = 0; first < count; first += rows->chunk) {
         size_t size = count - first < rows->chunk ? count - first : rows->chunk;

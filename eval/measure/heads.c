@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What heads on the last token of a prompt say: its features, a linear head on them.
  */
-#include <math.h>
 
 #include "eval/measure/judge.h"
 #include "eval/measure/measure.h"

@@ -78,8 +78,9 @@ static void scratch_free(scratch *s)
     wane_free(s->score);
 }
 
-static wane_status score_batch(wane_rows *rows, const wane_windows *w, size_t first, size_t last,
-                               scratch *s, bool with_base, wane_window_score *out, wane_error *err)
+static wane_status score_batch(wane_scored_rows *rows, const wane_windows *w, size_t first,
+                               size_t last, scratch *s, bool with_base, wane_window_score *out,
+                               wane_error *err)
 {
     size_t origin = w->starts[first], targets = 0;
     for (size_t i = first; i <= last; i++)
@@ -172,7 +173,7 @@ wane_status wane_measure_likelihood(wane_likelihood *out, const wane_model *mode
                                     const wane_windows *windows, wane_pool *pool, wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_rows *rows = NULL;
+    wane_scored_rows *rows = NULL;
     scratch s = {0};
     size_t tokens = 0, most = 0;
     wane_likelihood l = {.windows = windows->windows,

@@ -37,7 +37,8 @@ static wane_status check(const wane_pass *pass, const wane_gradients *g, wane_er
     if (g->adapter && !pass->adapter)
         return wane_fail(err, WANE_EINVAL, "backward: gradients: the forward had no adapter");
     size_t frozen = pass->limits.frozen_layers;
-    if (frozen > 0 && lowest_step(pass, g) < wane_step(&pass->config, frozen, WANE_NORM_ATTENTION))
+    if (frozen > 0 &&
+        lowest_step(pass, g) < wane_pass_step(&pass->config, frozen, WANE_NORM_ATTENTION))
         return wane_fail(err, WANE_EINVAL, "backward: gradients: %s is in a frozen layer",
                          pass->parameters.parameter[lowest_trained(pass, g)].name);
     return WANE_OK;
@@ -157,7 +158,7 @@ wane_status wane_pass_backward(wane_pass *pass, double scale, const wane_gradien
     size_t lowest = lowest_step(pass, gradients), last = c->layers - 1;
     float *stream[3];
     memcpy(stream, pass->backward.stream, sizeof stream);
-    bool onward = lowest < wane_step(c, 0, WANE_NORM_FINAL);
+    bool onward = lowest < wane_pass_step(c, 0, WANE_NORM_FINAL);
     double sum = head_backward(pass, scale, gradients, onward, stream[0]);
     wane_rows rows = {pass->finals, pass->row_token, pass->row_position, pass->row_first};
     for (size_t l = c->layers; l-- > 0 && onward && pass->finals > 0;)

@@ -2,8 +2,8 @@
  * One layer, backward: row tiles between attentions, attention by sequence and key head, then the
  * gradients of the parameters.
  *
- * `lowest` is the step of the first that is trained (wane_step): a step is done only if something
- * at or before it is trained.
+ * `lowest` is the step of the first that is trained (wane_pass_step): a step is done only if
+ * something at or before it is trained.
  */
 #include "eval/model/layer_backward.h"
 
@@ -27,7 +27,7 @@ typedef struct step {
 /* When the place is used, as s->lowest counts. */
 static size_t at(const step *s, wane_place place)
 {
-    return wane_step(&s->pass->config, s->layer, place);
+    return wane_pass_step(&s->pass->config, s->layer, place);
 }
 
 static float *scratch_of(const wane_pass *pass, int thread)

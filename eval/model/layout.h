@@ -38,6 +38,6 @@ size_t wane_place_cols(const wane_config *config, wane_place place);
 /* When a parameter is used, as a number that rises through a pass: first the embedding, then layer
  * by layer, at last the final norm and the head. On the way back a step is done only if something
  * at or before it is trained. wane_parameter has it as `step`. */
-size_t wane_step(const wane_config *config, size_t layer, wane_place place);
+size_t wane_pass_step(const wane_config *config, size_t layer, wane_place place);
 
 #endif

@@ -66,7 +66,7 @@ size_t wane_place_cols(const wane_config *config, wane_place place)
     return measure(config, places[place].cols);
 }
 
-size_t wane_step(const wane_config *config, size_t layer, wane_place place)
+size_t wane_pass_step(const wane_config *config, size_t layer, wane_place place)
 {
     if (place < WANE_EMBEDDING) return (layer + 1) * STEPS + places[place].step;
     return places[place].before ? 0 : (config->layers + 1) * STEPS;
@@ -159,7 +159,7 @@ static void add(planning *p, const wane_tensor_row *row, size_t layer)
     one->rows = wane_place_rows(c, row->place);
     one->cols = row->bias ? 1 : wane_place_cols(c, row->place);
     one->offset = p->out->floats;
-    one->step = wane_step(c, layer, row->place);
+    one->step = wane_pass_step(c, layer, row->place);
     one->decays = one->role != WANE_ROLE_NORM && one->role != WANE_ROLE_BIAS;
     one->linear = one->decays && inside;
     size_t numbers = 0, padded = 0, bytes = 0;

@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "eval/pair/checkpoint_claims.h"
@@ -275,8 +274,8 @@ static bool resizable(const wane_compared *one)
 {
     static const char *const heads[] = {"lm_head", "embed_out", "output.weight", "cls.predictions",
                                         "vocab_projector"};
-    if (one->kind == WANE_KIND_EMBEDDING) return true;
-    for (size_t i = 0; one->kind == WANE_KIND_HEAD && i < sizeof heads / sizeof *heads; i++)
+    if (one->kind == WANE_TENSOR_KIND_EMBEDDING) return true;
+    for (size_t i = 0; one->kind == WANE_TENSOR_KIND_HEAD && i < sizeof heads / sizeof *heads; i++)
         if (strstr(one->name, heads[i])) return true;
     return false;
 }
@@ -329,11 +328,11 @@ static wane_status pair_up(wane_compared *out, bool *real, const wane_comparison
     return WANE_OK;
 }
 
-static wane_status merge(wane_comparison *c, const wane_places *base, const wane_places *tuned,
-                         wane_error *err)
+static wane_status merge(wane_comparison *c, const wane_checkpoint_places *base,
+                         const wane_checkpoint_places *tuned, wane_error *err)
 {
     wane_status st = WANE_OK;
-    const wane_place *a = base->list, *b = tuned->list;
+    const wane_checkpoint_place *a = base->list, *b = tuned->list;
     size_t i = 0, j = 0, na = base->count, nb = tuned->count;
     while (i < na || j < nb) {
         int order = i == na ? 1 : j == nb ? -1 : wane_names_order(a[i].name, b[j].name);
@@ -364,7 +363,8 @@ static wane_status merge(wane_comparison *c, const wane_places *base, const wane
 
 static bool chosen_by_kind(wane_tensor_kind kind)
 {
-    return kind == WANE_KIND_ATTENTION || kind == WANE_KIND_MLP || kind == WANE_KIND_OTHER;
+    return kind == WANE_TENSOR_KIND_ATTENTION || kind == WANE_TENSOR_KIND_MLP ||
+           kind == WANE_TENSOR_KIND_OTHER;
 }
 
 static wane_status choose(wane_comparison *c, const char *match, wane_error *err)
@@ -372,7 +372,7 @@ static wane_status choose(wane_comparison *c, const char *match, wane_error *err
     wane_status st = WANE_OK;
     wane_pattern *pattern = NULL;
     wane_search search = {0};
-    wane_part part = {
+    wane_json_part part = {
         .operation = "compare", .file = "--match", .name = "pattern", .arena = c->arena};
     if (match) {
         WANE_TRY(wane_pattern_compile(&pattern, match, strlen(match), WANE_PCRE2, &part, err));
@@ -425,7 +425,7 @@ wane_status wane_comparison_open(wane_comparison *out, const char *base, const c
 {
     wane_status st = WANE_OK;
     wane_comparison c = {.arena = wane_arena_new()};
-    wane_places a = {0}, b = {0};
+    wane_checkpoint_places a = {0}, b = {0};
     if (!c.arena) return wane_fail_memory(err, "compare", base);
     WANE_TRY(open_checkpoint(&c.base, base, false, log, err));
     WANE_TRY(open_checkpoint(&c.tuned, tuned, true, log, err));

@@ -246,8 +246,8 @@ int wane_names_order(const char *left, const char *right)
 
 const char *wane_tensor_kind_name(wane_tensor_kind kind)
 {
-    static const char *const names[WANE_KINDS] = {"embedding", "attention", "mlp",  "norms",
-                                                  "biases",    "head",      "other"};
+    static const char *const names[WANE_TENSOR_KINDS] = {"embedding", "attention", "mlp",  "norms",
+                                                         "biases",    "head",      "other"};
     return names[kind];
 }
 
@@ -293,26 +293,26 @@ wane_tensor_kind wane_tensor_kind_of(const char *name)
     static const char *const mlps[] = {"mlp",          "ffn",    "feed_forward",
                                        "intermediate", "expert", NULL};
     static const char *const mlp_parts[] = {"fc1", "fc2", "lin1", "lin2", "DenseReluDense", NULL};
-    bool found[WANE_KINDS] = {false};
+    bool found[WANE_TENSOR_KINDS] = {false};
     char part[64] = "";
     for (const char *at = name; next_part(part, &at);) {
         bool head = one_of(part, heads);
-        found[WANE_KIND_HEAD] |= head;
-        found[WANE_KIND_EMBEDDING] |=
+        found[WANE_TENSOR_KIND_HEAD] |= head;
+        found[WANE_TENSOR_KIND_EMBEDDING] |=
             !head && (strcasestr(part, "embed") != NULL || one_of(part, embeddings));
-        found[WANE_KIND_NORM] |= strcasestr(part, "norm") != NULL || is_ln(part);
-        found[WANE_KIND_ATTENTION] |= has_one_of(part, attention);
-        found[WANE_KIND_MLP] |= has_one_of(part, mlps) || one_of(part, mlp_parts);
+        found[WANE_TENSOR_KIND_NORM] |= strcasestr(part, "norm") != NULL || is_ln(part);
+        found[WANE_TENSOR_KIND_ATTENTION] |= has_one_of(part, attention);
+        found[WANE_TENSOR_KIND_MLP] |= has_one_of(part, mlps) || one_of(part, mlp_parts);
     }
-    found[WANE_KIND_BIAS] = strcmp(part, "bias") == 0;
-    found[WANE_KIND_HEAD] |= strcmp(name, "output.weight") == 0;
-    found[WANE_KIND_MLP] |= strstr(name, ".output.dense.") != NULL;
-    static const wane_tensor_kind order[] = {WANE_KIND_EMBEDDING, WANE_KIND_HEAD,
-                                             WANE_KIND_NORM,      WANE_KIND_BIAS,
-                                             WANE_KIND_ATTENTION, WANE_KIND_MLP};
+    found[WANE_TENSOR_KIND_BIAS] = strcmp(part, "bias") == 0;
+    found[WANE_TENSOR_KIND_HEAD] |= strcmp(name, "output.weight") == 0;
+    found[WANE_TENSOR_KIND_MLP] |= strstr(name, ".output.dense.") != NULL;
+    static const wane_tensor_kind order[] = {WANE_TENSOR_KIND_EMBEDDING, WANE_TENSOR_KIND_HEAD,
+                                             WANE_TENSOR_KIND_NORM,      WANE_TENSOR_KIND_BIAS,
+                                             WANE_TENSOR_KIND_ATTENTION, WANE_TENSOR_KIND_MLP};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
         if (found[order[i]]) return order[i];
-    return WANE_KIND_OTHER;
+    return WANE_TENSOR_KIND_OTHER;
 }
 
 void wane_name_place(long *layer, char module[64], const char *name)

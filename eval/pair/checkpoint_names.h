@@ -39,15 +39,15 @@ WANE_MUST_CHECK wane_status wane_names_strip(wane_names *out, const char *const 
 int wane_names_order(const char *left, const char *right);
 
 typedef enum wane_tensor_kind {
-    WANE_KIND_EMBEDDING,
-    WANE_KIND_ATTENTION,
-    WANE_KIND_MLP,
-    WANE_KIND_NORM,
-    WANE_KIND_BIAS,
-    WANE_KIND_HEAD,
-    WANE_KIND_OTHER
+    WANE_TENSOR_KIND_EMBEDDING,
+    WANE_TENSOR_KIND_ATTENTION,
+    WANE_TENSOR_KIND_MLP,
+    WANE_TENSOR_KIND_NORM,
+    WANE_TENSOR_KIND_BIAS,
+    WANE_TENSOR_KIND_HEAD,
+    WANE_TENSOR_KIND_OTHER
 } wane_tensor_kind;
-enum { WANE_KINDS = WANE_KIND_OTHER + 1 };
+enum { WANE_TENSOR_KINDS = WANE_TENSOR_KIND_OTHER + 1 };
 const char *wane_tensor_kind_name(wane_tensor_kind kind); /* "embedding", ...; constants */
 
 /* What a tensor is, by its name alone.

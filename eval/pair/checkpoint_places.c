@@ -13,23 +13,25 @@
 
 static int by_name(const void *left, const void *right)
 {
-    return wane_names_order(((const wane_place *)left)->name, ((const wane_place *)right)->name);
+    return wane_names_order(((const wane_checkpoint_place *)left)->name,
+                            ((const wane_checkpoint_place *)right)->name);
 }
 
-static void sort(wane_places *places)
+static void sort(wane_checkpoint_places *places)
 {
     if (places->count) qsort(places->list, places->count, sizeof *places->list, by_name);
 }
 
-wane_status wane_places_find(wane_places *out, const wane_checkpoint *c, wane_arena *arena,
-                             wane_error *err)
+wane_status wane_places_find(wane_checkpoint_places *out, const wane_checkpoint *c,
+                             wane_arena *arena, wane_error *err)
 {
     const wane_names *names = &c->names;
-    wane_places places = {.list = wane_arena_alloc(arena, names->count + 1, sizeof *places.list)};
+    wane_checkpoint_places places = {
+        .list = wane_arena_alloc(arena, names->count + 1, sizeof *places.list)};
     if (!places.list) return wane_fail_memory(err, "compare", c->path);
     for (size_t i = 0; i < names->count; i++)
         if (c->adapter || !wane_tensor_is_buffer(wane_tensors_at(c->tensors, i)))
-            places.list[places.count++] = (wane_place){names->name[i], i};
+            places.list[places.count++] = (wane_checkpoint_place){names->name[i], i};
     sort(&places);
     *out = places;
     return WANE_OK;
@@ -79,7 +81,7 @@ typedef struct ends {
 } ends;
 
 /* Not there also when several end so: which one is meant nobody says. */
-static size_t find_ending(const wane_places *places, const char *ending)
+static size_t find_ending(const wane_checkpoint_places *places, const char *ending)
 {
     size_t found = NOT_THERE;
     for (size_t i = 0; i < places->count; i++) {
@@ -137,7 +139,7 @@ done:
     return st;
 }
 
-static wane_status look(ends *out, const wane_places *places, const wane_checkpoint *c,
+static wane_status look(ends *out, const wane_checkpoint_places *places, const wane_checkpoint *c,
                         const char *const pair[ENDS], wane_error *err)
 {
     for (int e = 0; e < ENDS; e++) out->at[e] = find_ending(places, pair[e]);
@@ -160,7 +162,7 @@ static size_t place_of(const ends *e)
 }
 
 /* A second copy of the one matrix is passed over. */
-static void drop_copy(wane_places *places, ends *e)
+static void drop_copy(wane_checkpoint_places *places, ends *e)
 {
     if (e->at[EMBEDDING] == NOT_THERE || e->at[HEAD] == NOT_THERE) return;
     size_t copy = e->at[HEAD];
@@ -172,14 +174,14 @@ static void drop_copy(wane_places *places, ends *e)
 }
 
 /* Both sides have one matrix: it is called as in the base. */
-static wane_status name_alike(wane_places *base, wane_places *tuned, ends *a, ends *b,
-                              const char **note, wane_arena *arena, wane_error *err)
+static wane_status name_alike(wane_checkpoint_places *base, wane_checkpoint_places *tuned, ends *a,
+                              ends *b, const char **note, wane_arena *arena, wane_error *err)
 {
     char line[300];
     drop_copy(base, a);
     drop_copy(tuned, b);
     const char *name = base->list[place_of(a)].name;
-    wane_place *other = &tuned->list[place_of(b)];
+    wane_checkpoint_place *other = &tuned->list[place_of(b)];
     if (strcmp(name, other->name) != 0) {
         (void)snprintf(line, sizeof line,
                        "%.100s of the base and %.100s of the tuned are one matrix", name,
@@ -193,20 +195,20 @@ static wane_status name_alike(wane_places *base, wane_places *tuned, ends *a, en
 }
 
 /* The one matrix of `few`, the side so called, stands for both that `many` has. */
-static wane_status stand_for_both(wane_places *few, const wane_places *many, ends *a, const ends *b,
-                                  const char *side, const char **note, wane_arena *arena,
-                                  wane_error *err)
+static wane_status stand_for_both(wane_checkpoint_places *few, const wane_checkpoint_places *many,
+                                  ends *a, const ends *b, const char *side, const char **note,
+                                  wane_arena *arena, wane_error *err)
 {
     char line[400];
     drop_copy(few, a);
-    wane_place one = few->list[place_of(a)];
+    wane_checkpoint_place one = few->list[place_of(a)];
     const char *embedding = many->list[b->at[EMBEDDING]].name, *head = many->list[b->at[HEAD]].name;
     (void)snprintf(line, sizeof line, "%.100s of the %s is compared with two: %.100s and %.100s",
                    one.name, side, embedding, head);
     *note = wane_arena_strdup(arena, line);
     if (!*note) return wane_fail_memory(err, "compare", one.name);
     few->list[place_of(a)].name = embedding;
-    few->list[few->count++] = (wane_place){head, one.index};
+    few->list[few->count++] = (wane_checkpoint_place){head, one.index};
     sort(few);
     return WANE_OK;
 }
@@ -217,8 +219,8 @@ static bool somewhere(const ends *a, const ends *b, int end)
     return a->at[end] != NOT_THERE || b->at[end] != NOT_THERE;
 }
 
-wane_status wane_places_tie(wane_places *base, wane_places *tuned, const char **note,
-                            const wane_comparison *c, wane_error *err)
+wane_status wane_places_tie(wane_checkpoint_places *base, wane_checkpoint_places *tuned,
+                            const char **note, const wane_comparison *c, wane_error *err)
 {
     *note = NULL;
     if (!c->base.tied && !c->tuned.tied) return WANE_OK;

@@ -9,28 +9,29 @@
 #include "eval/pair/checkpoint.h"
 
 /* A name, and the tensor it stands for by its number in the checkpoint. */
-typedef struct wane_place {
+typedef struct wane_checkpoint_place {
     const char *name;
     size_t index;
-} wane_place;
+} wane_checkpoint_place;
 
-typedef struct wane_places {
-    wane_place *list; /* in the order of names, with room for one more */
+typedef struct wane_checkpoint_places {
+    wane_checkpoint_place *list; /* in the order of names, with room for one more */
     size_t count;
-} wane_places;
+} wane_checkpoint_places;
 
 /* All of a checkpoint but what its modules keep beside their weights and compute anew: rotary
  * tables, masks, position ids and other tensors of whole numbers. Of an adapter its update's
  * tensors. */
-WANE_MUST_CHECK wane_status wane_places_find(wane_places *out, const wane_checkpoint *checkpoint,
-                                             wane_arena *arena, wane_error *err);
+WANE_MUST_CHECK wane_status wane_places_find(wane_checkpoint_places *out,
+                                             const wane_checkpoint *checkpoint, wane_arena *arena,
+                                             wane_error *err);
 
 /* Where either config.json ties the head to the embedding, both sides name that matrix alike
  * afterwards: one that a side keeps once, or twice with equal values, is one tensor; where the
  * other side has two that differ, it stands for both. *note says so for a page, or is NULL. */
-WANE_MUST_CHECK wane_status wane_places_tie(wane_places *base, wane_places *tuned,
-                                            const char **note, const wane_comparison *comparison,
-                                            wane_error *err);
+WANE_MUST_CHECK wane_status wane_places_tie(wane_checkpoint_places *base,
+                                            wane_checkpoint_places *tuned, const char **note,
+                                            const wane_comparison *comparison, wane_error *err);
 
 /* The tensor under the other of the two names that a tied matrix goes by ("transformer.wte.weight"
  * for "lm_head.weight"); NULL where none or several end so. */

@@ -20,7 +20,7 @@ typedef struct wane_diff_not_finite {
     size_t count[2]; /* such values of base and tuned (of an adapter: of its factors) */
 } wane_diff_not_finite;
 
-enum { WANE_DIFF_GROUPS = WANE_KINDS };
+enum { WANE_DIFF_GROUPS = WANE_TENSOR_KINDS };
 
 typedef struct wane_diff_corpus {
     wane_text_data text;

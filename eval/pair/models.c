@@ -5,15 +5,12 @@
 #include "eval/pair/models.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "analysis/report/page.h"
 #include "eval/pair/given.h"
 #include "eval/train/train.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
-#include "store/files/file.h"
 #include "store/files/package.h"
 
 /* Of a model's folder or archive; false too when it cannot be read, which its reader will say. */

@@ -3,9 +3,6 @@
  */
 #include "eval/pair/pair_page.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "analysis/report/page.h"
 #include "store/files/json.h"
 

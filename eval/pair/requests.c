@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "eval/pair/models.h"
-#include "store/base/memory.h"
 #include "tasks/builtin/builtin.h"
 #include "tasks/data/agree.h"
 #include "tasks/data/like.h"

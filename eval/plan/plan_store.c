@@ -10,7 +10,6 @@
 #include "eval/plan/plan.h"
 #include "eval/stages/stage_kind.h"
 #include "eval/train/method.h"
-#include "store/base/memory.h"
 #include "store/files/file.h"
 #include "store/results/query.h"
 

@@ -20,7 +20,8 @@ void wane_warnings_free(wane_warnings *warnings)
     *warnings = (wane_warnings){0};
 }
 
-wane_status wane_warn(wane_warnings *warnings, wane_error *err, const char *format, ...)
+/* For a check: appends one warning. */
+static wane_status warn(wane_warnings *warnings, wane_error *err, const char *format, ...)
 {
     char line[WANE_MESSAGE_BYTES];
     va_list arguments;
@@ -43,22 +44,21 @@ static wane_status pretraining_corpus(wane_warnings *out, const wane_plan *plan,
     const wane_experiment *x = plan->inputs->experiment;
     size_t pretraining = 0;
     if (x->corpus_count == 0)
-        return wane_warn(out, err,
-                         "no corpora: no likelihood and no pretraining_forgetting is measured "
-                         "(corpora: [{path: FILE, role: pretraining}])");
+        return warn(out, err,
+                    "no corpora: no likelihood and no pretraining_forgetting is measured "
+                    "(corpora: [{path: FILE, role: pretraining}])");
     for (size_t c = 0; c < x->corpus_count; c++) {
         const wane_experiment_corpus *corpus = &x->corpora[c];
         pretraining += strcmp(corpus->role, "pretraining") == 0;
         if (!corpus->role_assumed) continue;
-        wane_status st = wane_warn(out, err,
-                                   "corpus %s has no role and is taken as 'role: pretraining' (say "
-                                   "so, or 'role: other')",
-                                   corpus->spec.name);
+        wane_status st = warn(out, err,
+                              "corpus %s has no role and is taken as 'role: pretraining' (say "
+                              "so, or 'role: other')",
+                              corpus->spec.name);
         if (st != WANE_OK) return st;
     }
     if (pretraining) return WANE_OK;
-    return wane_warn(out, err,
-                     "no corpus has 'role: pretraining': pretraining_forgetting has no value");
+    return warn(out, err, "no corpus has 'role: pretraining': pretraining_forgetting has no value");
 }
 
 /* Of tasks whose train rows something is fitted to: those trained on, and all under a probe. */
@@ -75,11 +75,10 @@ static wane_status train_rows_measured(wane_warnings *out, const wane_plan *plan
         char under[40] = "";
         if (o->normalised == 0) continue;
         if (task->samples) (void)snprintf(under, sizeof under, " under seed %" PRIu64, seed);
-        st = wane_warn(
-            out, err,
-            "task %s: %zu of the %zu measured rows are in train too%s (the first is row "
-            "%zu of its split, counted from 0): their accuracy is not that of unseen rows",
-            task->task.name, o->normalised, o->rows, under, o->first_test_row);
+        st = warn(out, err,
+                  "task %s: %zu of the %zu measured rows are in train too%s (the first is row "
+                  "%zu of its split, counted from 0): their accuracy is not that of unseen rows",
+                  task->task.name, o->normalised, o->rows, under, o->first_test_row);
     }
     return st;
 }
@@ -88,9 +87,9 @@ static wane_status say_hidden(wane_warnings *out, const char *kind, const char *
                               const wane_hidden_files *hidden, wane_error *err)
 {
     char line[WANE_MESSAGE_BYTES];
-    return hidden->count ? wane_warn(out, err, "%s %s: %s", kind, name,
-                                     wane_hidden_say(line, sizeof line, hidden))
-                         : WANE_OK;
+    return hidden->count
+               ? warn(out, err, "%s %s: %s", kind, name, wane_hidden_say(line, sizeof line, hidden))
+               : WANE_OK;
 }
 
 static wane_status hidden_files(wane_warnings *out, const wane_plan *plan, wane_error *err)
@@ -113,10 +112,10 @@ static wane_status literal_escapes(wane_warnings *out, const wane_plan *plan, wa
     for (size_t t = 0; t < x->task_count && st == WANE_OK; t++) {
         const char *text = x->tasks[t].spec.template_text;
         if (!text || (!strstr(text, "\\n") && !strstr(text, "\\t"))) continue;
-        st = wane_warn(out, err,
-                       "task %s: its template holds a backslash and a letter, no line break or tab "
-                       "(in YAML, \\n and \\t are that in double quotes alone)",
-                       x->tasks[t].spec.name);
+        st = warn(out, err,
+                  "task %s: its template holds a backslash and a letter, no line break or tab "
+                  "(in YAML, \\n and \\t are that in double quotes alone)",
+                  x->tasks[t].spec.name);
     }
     return st;
 }
@@ -183,7 +182,7 @@ static wane_status nothing_trained(wane_warnings *out, const wane_plan *plan, wa
         if (line.failed) st = wane_fail_memory(err, "read", "warnings");
         if (st != WANE_OK || !line.length || said(out, &line)) continue;
         st = add_methods(&line, plan, err);
-        if (st == WANE_OK) st = wane_warn(out, err, "%s", line.data);
+        if (st == WANE_OK) st = warn(out, err, "%s", line.data);
     }
     wane_text_free(&line);
     return st;
@@ -220,7 +219,7 @@ static wane_status lengths_of_labels(wane_warnings *out, const wane_plan *plan, 
         wane_text_clear(&words);
         list_label_words(&words, task);
         WANE_TRY(wane_text_check(&words, "read", "warnings", err));
-        WANE_TRY(wane_warn(
+        WANE_TRY(warn(
             out, err,
             "task %s: its label words have %zu to %zu tokens (%s), and the base answers %zu of %zu "
             "rows (%.0f%%) otherwise by the mean of their log-likelihoods than by the sum: their "

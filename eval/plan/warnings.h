@@ -19,10 +19,6 @@ WANE_MUST_CHECK wane_status wane_warnings_find(wane_warnings *out, const wane_pl
                                                wane_error *err);
 void wane_warnings_free(wane_warnings *warnings);
 
-/* For a check: appends one warning. */
-WANE_MUST_CHECK wane_status wane_warn(wane_warnings *warnings, wane_error *err, const char *format,
-                                      ...) WANE_PRINTF(3, 4);
-
 /* Stores each as an event of level 'warning' that begins with the experiment's name. One that the
  * database holds already is left alone: the same line goes on after a stop. */
 WANE_MUST_CHECK wane_status wane_warnings_store(const wane_warnings *warnings, wane_results *db,

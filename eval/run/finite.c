@@ -2,7 +2,6 @@
  * Numbers that are not finite: the gate on what is given, and what a stage's own cells say.
  */
 #include <math.h>
-#include <string.h>
 
 #include "eval/run/gates.h"
 #include "store/base/text.h"

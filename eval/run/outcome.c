@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What became of a stage, as the views say it, for those who watch a run.
  */
-#include "eval/run/gates.h"
 #include "eval/run/seal.h"
 #include "store/results/query.h"
 

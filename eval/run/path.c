@@ -9,7 +9,6 @@
 #include <time.h>
 
 #include "eval/cells/track.h"
-#include "eval/compute/environment.h"
 #include "eval/run/gates.h"
 #include "eval/run/seal.h"
 #include "eval/stages/stage_kind.h"

@@ -4,8 +4,6 @@
 
 #include "eval/run/run.h"
 
-#include <string.h>
-
 #include "analysis/spectra/spectrum.h"
 #include "eval/cells/cells.h"
 #include "eval/cells/track.h"

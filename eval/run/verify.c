@@ -4,7 +4,6 @@
  */
 #include "eval/run/verify_parts.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 

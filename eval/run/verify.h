@@ -16,7 +16,7 @@ typedef struct wane_verified {
     int64_t totals;                      /* of spectra, computed again */
     int64_t seals, seals_unsealed;       /* parts of stages and runs */
     int64_t metrics;                     /* computed again from their rows */
-    int64_t artifacts, artifacts_gone, artifact_bytes;
+    int64_t artifacts, artifacts_gone;
     int64_t unexpected;       /* files in the artifacts folder that no row names */
     int64_t again, not_again; /* measured again; could not be: weights are not on disk any more */
     int64_t found;

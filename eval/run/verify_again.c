@@ -2,7 +2,6 @@
  * Some cells measured again, in a copy of the database beside it, over hard links to its artifacts:
  * whatever the measuring does there, the original stays as it is.
  */
-#include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +11,6 @@
 
 #include "eval/cells/cell_measures.h"
 #include "eval/run/needs.h"
-#include "eval/run/seal.h"
 #include "eval/run/verify_parts.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"

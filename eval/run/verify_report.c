@@ -5,8 +5,6 @@
 #include <stdio.h>
 
 #include "eval/run/verify_parts.h"
-#include "store/base/memory.h"
-#include "store/base/text.h"
 
 void wane_verify_found(void *context, const char *where, const char *what)
 {

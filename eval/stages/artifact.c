@@ -8,7 +8,6 @@
 #include "store/base/memory.h"
 #include "store/files/artifacts.h"
 #include "store/files/file.h"
-#include "store/files/safetensors.h"
 #include "store/results/query.h"
 
 wane_status wane_artifact_find(char **path, char **sealed, wane_work *work,

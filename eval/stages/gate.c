@@ -4,7 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "eval/measure/measure.h"
 #include "eval/stages/gate.h"
 #include "store/base/memory.h"
 #include "store/results/query.h"

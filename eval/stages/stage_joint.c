@@ -40,7 +40,7 @@ static wane_status key(wane_sha256 *hash, wane_plan_stage *stage, const wane_pla
                        wane_error *err)
 {
     (void)err;
-    wane_rows_hash(hash, stage, plan);
+    wane_stage_rows_hash(hash, stage, plan);
     wane_sha256_number(hash, "joint", (double)stage->task_count);
     wane_training_hash(hash, stage, plan);
     return WANE_OK;

@@ -2,7 +2,6 @@
  * What a stage leaves on disk beside the database: its update, its head.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "eval/stages/stages.h"
 #include "store/base/memory.h"

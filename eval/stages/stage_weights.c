@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The weights of sealed stages: read back from their updates, and let go of when not kept.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "analysis/spectra/spectrum.h"

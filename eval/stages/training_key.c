@@ -21,7 +21,7 @@ void wane_config_hash(wane_sha256 *hash, const wane_experiment *x, const wane_ru
     if (backend->in_key) wane_sha256_text(hash, backend->name);
 }
 
-void wane_rows_hash(wane_sha256 *hash, const wane_plan_stage *stage, const wane_plan *plan)
+void wane_stage_rows_hash(wane_sha256 *hash, const wane_plan_stage *stage, const wane_plan *plan)
 {
     for (size_t t = 0; t < stage->task_count; t++)
         wane_sha256_text(hash, wane_plan_rows(plan, stage, stage->tasks[t]));

@@ -2,7 +2,6 @@
  * A trainer's state is a safetensors file: values and moments of every trained tensor, and in its
  * metadata the step, the key and a digest of all of it.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The table of continual strategies, and the one that does nothing.
  */
-#include <string.h>
 
 #include "eval/train/strategy.h"
 
@@ -21,14 +20,6 @@ const wane_strategy wane_strategy_none = {.settings = &no_settings};
 const wane_strategy *wane_strategy_at(size_t place)
 {
     return place < sizeof strategies / sizeof *strategies ? strategies[place] : NULL;
-}
-
-const wane_strategy *wane_strategy_named(const char *name)
-{
-    const wane_strategy *one = NULL;
-    for (size_t i = 0; (one = wane_strategy_at(i)); i++)
-        if (strcmp(one->settings->name, name) == 0) break;
-    return one;
 }
 
 bool wane_strategy_acts(const wane_strategy *strategy)

@@ -89,8 +89,6 @@ extern const wane_strategy wane_strategy_none, wane_strategy_replay, wane_strate
 
 /* The table (strategies.c), by place from 0; NULL behind the last. */
 const wane_strategy *wane_strategy_at(size_t place);
-/* NULL when there is none of that name. */
-const wane_strategy *wane_strategy_named(const char *name);
 
 /* Adds name and settings to the key of a stage; of a strategy that does nothing, nothing. */
 void wane_strategy_hash(wane_sha256 *hash, const wane_strategy *strategy, const void *settings);

@@ -5,7 +5,6 @@
 #include "eval/train/trainer.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "eval/train/micro.h"
 #include "store/base/random.h"

@@ -37,14 +37,6 @@ uint64_t wane_memory_peak(void)
     return kib * 1024;
 }
 
-void wane_memory_peak_reset(void)
-{
-    FILE *file = fopen("/proc/self/clear_refs", "we");
-    if (!file) return;
-    (void)fputs("5", file);
-    (void)fclose(file);
-}
-
 void wane_clock_utc(char out[24])
 {
     time_t now = time(NULL);

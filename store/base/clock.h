@@ -24,9 +24,8 @@ double wane_deadline_left(void);
 WANE_MUST_CHECK wane_status wane_deadline_check(const char *operation, const char *object,
                                                 wane_error *err);
 
-/* The largest resident size in bytes since the start or the last reset (VmHWM); 0 if unknown. */
+/* The largest resident size in bytes since the start (VmHWM); 0 if unknown. */
 uint64_t wane_memory_peak(void);
-void wane_memory_peak_reset(void); /* through /proc/self/clear_refs; no effect where refused */
 
 /* Now in UTC as "2026-11-25T03:50:09Z". */
 void wane_clock_utc(char out[24]);

@@ -6,7 +6,6 @@
 #include "store/base/text.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "store/base/memory.h"
-#include "store/files/file.h"
 #include "store/files/json_scan.h"
 
 /* A key's place in its object, in order of hash, then of bytes: whatever keys a file was made of,
@@ -273,16 +272,6 @@ wane_status wane_json_parse(wane_json **out, const char *bytes, size_t count, co
     if (st == WANE_OK) st = parse_tree(&c, bytes, count, name, err);
     if (st == WANE_OK) *out = c.root;
     wane_json_scan_free(&c.scan);
-    return st;
-}
-
-wane_status wane_json_load(wane_json **out, const char *path, wane_error *err)
-{
-    char *bytes = NULL;
-    size_t count = 0;
-    wane_status st = wane_file_read_kind(&bytes, &count, path, wane_limit_of_name(path), err);
-    if (st == WANE_OK) st = wane_json_parse(out, bytes, count, path, err);
-    wane_free(bytes);
     return st;
 }
 

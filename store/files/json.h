@@ -39,7 +39,6 @@ typedef enum wane_json_kind {
 WANE_MUST_CHECK wane_status wane_json_parse(wane_json **out, const char *bytes, size_t count,
                                             const char *name, wane_error *err);
 /* The whole file at `path`. */
-WANE_MUST_CHECK wane_status wane_json_load(wane_json **out, const char *path, wane_error *err);
 void wane_json_free(wane_json *root);
 
 /* Getters; each accepts NULL (kind NULL, size 0, ...) so that chains need one check at the end. */

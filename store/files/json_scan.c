@@ -4,7 +4,6 @@
  */
 #include "store/files/json_scan.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "store/base/memory.h"

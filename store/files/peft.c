@@ -9,8 +9,6 @@
 #include <string.h>
 
 #include "store/base/memory.h"
-#include "store/base/text.h"
-#include "store/files/safetensors.h"
 #include "store/files/update_memory.h"
 
 static const char head_name[] = WANE_PEFT_HEAD;

@@ -55,10 +55,6 @@ wane_peft_targets *wane_peft_config_take_targets(wane_peft_config *config);
 /* Whether biases were trained along (bias: all, lora_only, ...). */
 bool wane_peft_config_biases(const wane_peft_config *config);
 
-/* Appends the text of an adapter_config.json that describes `update`. */
-WANE_MUST_CHECK wane_status wane_peft_config_write(wane_text *out, const wane_update *update,
-                                                   const char *path, wane_error *err);
-
 /* target_modules and what restricts it; part of a configuration. */
 WANE_MUST_CHECK wane_status wane_peft_targets_read(wane_peft_targets **out, const wane_json *root,
                                                    const char *path, wane_error *err);
@@ -111,9 +107,5 @@ WANE_MUST_CHECK wane_status wane_peft_transpose(const float **out, const float *
                                                 size_t cols, wane_arena *arena,
                                                 const char *operation, const char *path,
                                                 wane_error *err);
-
-/* The part of a weight's name before ".weight"; WANE_EINVAL for other names. */
-WANE_MUST_CHECK wane_status wane_peft_module_length(size_t *out, const char *weight,
-                                                    const char *path, wane_error *err);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Which modules an adapter is on: peft's check_target_module_exists.
  */
-#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

@@ -12,8 +12,8 @@
 
 static const char prefix[] = WANE_PEFT_PREFIX, head_name[] = WANE_PEFT_HEAD;
 
-wane_status wane_peft_module_length(size_t *out, const char *weight, const char *path,
-                                    wane_error *err)
+/* The part of a weight's name before ".weight"; WANE_EINVAL for other names. */
+static wane_status module_length(size_t *out, const char *weight, const char *path, wane_error *err)
 {
     if (!wane_ends_with(weight, ".weight"))
         return wane_fail(err, WANE_EINVAL, "write: %s: %s: no module's weight", path, weight);
@@ -43,7 +43,7 @@ static wane_status write_pattern(wane_text *out, const wane_update *update, bool
         const wane_lowrank_term *term = &update->tensors[i].term;
         size_t length = 0;
         if (update->tensors[i].data) continue;
-        wane_status st = wane_peft_module_length(&length, update->tensors[i].name, path, err);
+        wane_status st = module_length(&length, update->tensors[i].name, path, err);
         if (st != WANE_OK) return st;
         double value = (double)term->rank;
         if (ranks && term->rank == update->facts.rank) continue;
@@ -109,7 +109,7 @@ static wane_status write_targets(wane_text *out, const wane_update *update, cons
     for (size_t i = 0; i < update->count; i++) {
         size_t length = 0;
         if (update->tensors[i].data) continue;
-        wane_status st = wane_peft_module_length(&length, update->tensors[i].name, path, err);
+        wane_status st = module_length(&length, update->tensors[i].name, path, err);
         if (st != WANE_OK) return st;
         write_key(out, update->tensors[i].name, length, first);
         first = false;
@@ -117,8 +117,9 @@ static wane_status write_targets(wane_text *out, const wane_update *update, cons
     return WANE_OK;
 }
 
-wane_status wane_peft_config_write(wane_text *out, const wane_update *update, const char *path,
-                                   wane_error *err)
+/* Appends the text of an adapter_config.json that describes `update`. */
+static wane_status write_config(wane_text *out, const wane_update *update, const char *path,
+                                wane_error *err)
 {
     const wane_adapter_facts *facts = &update->facts;
     wane_text_string(out, "{\n");
@@ -179,7 +180,7 @@ static wane_status add(writing *w, const char *name, size_t length, const char *
 static wane_status add_vector(writing *w, const wane_update_tensor *t, const char *vector)
 {
     size_t length = 0;
-    wane_status st = wane_peft_module_length(&length, t->name, w->path, w->err);
+    wane_status st = module_length(&length, t->name, w->path, w->err);
     if (st != WANE_OK) return st;
     char *suffix = wane_arena_alloc(w->arena, strlen(vector) + 2, 1);
     if (!suffix) return wane_fail_memory(w->err, "write", w->path);
@@ -192,7 +193,7 @@ static wane_status add_factors(writing *w, const wane_update_tensor *t)
 {
     size_t length = 0, rank = t->term.rank;
     const float *a = NULL, *b = NULL;
-    wane_status st = wane_peft_module_length(&length, t->name, w->path, w->err);
+    wane_status st = module_length(&length, t->name, w->path, w->err);
     if (st != WANE_OK) return st;
     if (!t->embedding) {
         st = add(w, t->name, length, ".lora_A.weight", t->term.a, rank, t->cols);
@@ -260,7 +261,7 @@ wane_status wane_peft_save(const wane_update *update, const char *folder, wane_e
     char *config_path = wane_path_join(folder, "adapter_config.json");
     char *path = wane_path_join(folder, "adapter_model.safetensors");
     if (!config_path || !path) WANE_TRY(wane_fail_memory(err, "write", folder));
-    WANE_TRY(wane_peft_config_write(&config, update, config_path, err));
+    WANE_TRY(write_config(&config, update, config_path, err));
     WANE_TRY(wane_folder_make(folder, err));
     /* An older configuration must never stand beside newer factors. */
     WANE_TRY(wane_remove(config_path, err));

@@ -2,7 +2,6 @@
  * Writes the header, padded as the reference library pads it, and the values of fp32 tensors, whole
  * or not at all.
  */
-#include <inttypes.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

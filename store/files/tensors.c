@@ -243,18 +243,6 @@ wane_status wane_tensors_open_package(wane_tensors **out, const wane_package *pa
     return st;
 }
 
-wane_status wane_tensors_open_member(wane_tensors **out, const wane_package *package,
-                                     const char *name, wane_error *err)
-{
-    wane_tensors *tensors = NULL;
-    wane_status st = begin(&tensors, wane_package_path(package), err);
-    if (st == WANE_OK) st = open_member(tensors, package, name, err);
-    if (st == WANE_OK) st = wane_tensors_sort(tensors, err);
-    if (st == WANE_OK) *out = tensors;
-    else wane_tensors_close(tensors);
-    return st;
-}
-
 wane_status wane_tensors_open_copy(wane_tensors **out, char sha256[WANE_SHA256_HEX],
                                    const wane_package *package, const char *name, wane_error *err)
 {

@@ -67,9 +67,6 @@ WANE_MUST_CHECK wane_status wane_tensors_open(wane_tensors **out, const char *pa
 /* The same from an open package, borrowed until close; open_member: of its one file `name`. */
 WANE_MUST_CHECK wane_status wane_tensors_open_package(wane_tensors **out,
                                                       const wane_package *package, wane_error *err);
-WANE_MUST_CHECK wane_status wane_tensors_open_member(wane_tensors **out,
-                                                     const wane_package *package, const char *name,
-                                                     wane_error *err);
 /* One file, brought to memory before anything of it is looked at: sha256 is that of the very bytes
  * that are read from then on, whatever becomes of the file. `name`: of the package's files, or a
  * path of its own where package is NULL. */

@@ -5,7 +5,6 @@
 #include "store/files/yaml.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 
 #include "store/base/memory.h"
 #include "store/base/text.h"
-#include "store/files/file.h"
 
 enum { DEEPEST = 64, LARGEST = 1 << 20 };
 
@@ -286,16 +284,6 @@ wane_status wane_yaml_parse(wane_yaml_document **out, const char *bytes, size_t 
     return WANE_OK;
 }
 
-wane_status wane_yaml_load(wane_yaml_document **out, const char *path, wane_error *err)
-{
-    char *bytes = NULL;
-    size_t count = 0;
-    wane_status st = wane_file_read(&bytes, &count, path, LARGEST, err);
-    if (st == WANE_OK) st = wane_yaml_parse(out, bytes, count, path, err);
-    wane_free(bytes);
-    return st;
-}
-
 void wane_yaml_free(wane_yaml_document *document)
 {
     if (document) wane_arena_free(document->arena);
@@ -304,11 +292,6 @@ void wane_yaml_free(wane_yaml_document *document)
 wane_yaml *wane_yaml_root(const wane_yaml_document *document)
 {
     return &document->root->view;
-}
-
-const char *wane_yaml_name(const wane_yaml_document *document)
-{
-    return document->name;
 }
 
 const wane_yaml *wane_yaml_get(const wane_yaml *map, const char *key)

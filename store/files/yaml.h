@@ -32,11 +32,8 @@ typedef struct wane_yaml_document wane_yaml_document; /* owns every node */
  * An empty document gives an empty map. `name` is what messages call the input. */
 WANE_MUST_CHECK wane_status wane_yaml_parse(wane_yaml_document **out, const char *bytes,
                                             size_t count, const char *name, wane_error *err);
-WANE_MUST_CHECK wane_status wane_yaml_load(wane_yaml_document **out, const char *path,
-                                           wane_error *err);
 void wane_yaml_free(wane_yaml_document *document);
 wane_yaml *wane_yaml_root(const wane_yaml_document *document);
-const char *wane_yaml_name(const wane_yaml_document *document);
 
 const wane_yaml *wane_yaml_get(const wane_yaml *map, const char *key); /* NULL if absent */
 

@@ -4,7 +4,6 @@
 #include "store/files/yaml_value.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "store/base/text.h"
 

@@ -2,9 +2,7 @@
  * From nothing or from an older version to the schema of this wane.
  */
 #include <stdio.h>
-#include <string.h>
 
-#include "store/base/memory.h"
 #include "store/results/database.h"
 
 static const char schema[] = {

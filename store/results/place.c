@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Where a database lies: SQLite's locks do not hold on network file systems.
  */
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

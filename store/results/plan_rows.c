@@ -2,7 +2,6 @@
  * Rows that exist before anything is trained.
  */
 #include <math.h>
-#include <string.h>
 
 #include "store/base/memory.h"
 #include "store/results/database.h"

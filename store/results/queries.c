@@ -3,7 +3,6 @@
  */
 #include <string.h>
 
-#include "store/base/memory.h"
 #include "store/results/database.h"
 
 static const char interventions_by_method[] = {

@@ -43,9 +43,6 @@ bool wane_query_cut(const wane_query *query);
 
 size_t wane_query_columns(const wane_query *query);
 const char *wane_query_name(const wane_query *query, size_t column); /* borrowed until freed */
-/* The number of the column called `name`; WANE_ENOTFOUND with the nearest name. */
-WANE_MUST_CHECK wane_status wane_query_column(const wane_query *query, size_t *column,
-                                              const char *name, wane_error *err);
 
 /* The current row. NULL reads as WANE_NULL, NaN, NULL; numbers convert as SQLite does. Texts are
  * borrowed until the next row. */

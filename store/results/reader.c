@@ -165,27 +165,6 @@ const char *wane_query_name(const wane_query *query, size_t column)
     return name ? name : "";
 }
 
-wane_status wane_query_column(const wane_query *query, size_t *column, const char *name,
-                              wane_error *err)
-{
-    for (size_t i = 0; i < query->columns; i++)
-        if (strcmp(wane_query_name(query, i), name) == 0) {
-            *column = i;
-            return WANE_OK;
-        }
-    const char **names = wane_alloc(query->columns, sizeof *names);
-    const char *near = NULL;
-    if (names) {
-        for (size_t i = 0; i < query->columns; i++) names[i] = wane_query_name(query, i);
-        near = wane_nearest(name, names, query->columns);
-    }
-    wane_status st =
-        wane_fail(err, WANE_ENOTFOUND, "query: %s: no column '%s'%s%s%s", query->db->path, name,
-                  near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    wane_free(names);
-    return st;
-}
-
 wane_value_type wane_query_type(const wane_query *query, size_t column)
 {
     switch (sqlite3_column_type(query->statement, (int)column)) {

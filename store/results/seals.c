@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Stages and runs in work and at their end.
  */
-#include <string.h>
 
 #include "store/base/clock.h"
 #include "store/base/memory.h"

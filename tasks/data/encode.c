@@ -2,7 +2,6 @@
  * Rows and labels of a task as ids: finds where labels begin behind a prompt whatever the tokenizer
  * merges there, and cuts the row's text until the prompt fits.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "store/base/memory.h"

@@ -27,12 +27,6 @@ bool wane_split_named(enum wane_file_split *out, const char *name, size_t bytes)
     return false;
 }
 
-const char *wane_split_word(enum wane_file_split split)
-{
-    static const char *const words[] = {"train", "validation", "test"};
-    return words[split];
-}
-
 static bool ends_in(const char *name, size_t bytes, const char *ending)
 {
     size_t length = strlen(ending);

@@ -45,7 +45,6 @@ WANE_MUST_CHECK wane_status wane_hidden_keep(wane_hidden_files *out, const wane_
 
 /* The split a name means (aliases included); false for another word. */
 bool wane_split_named(enum wane_file_split *out, const char *name, size_t bytes);
-const char *wane_split_word(enum wane_file_split split);
 
 /* The last part of a path; without a known ending (.gz, .tar, .jsonl, ...) when `plain`. Points
  * into `path`; *bytes is its length. */

@@ -289,7 +289,7 @@ done:
     return st;
 }
 
-static wane_status push(wane_rows *rows, const wane_drawn_row *row, wane_error *err)
+static wane_status push(wane_drawn_rows *rows, const wane_drawn_row *row, wane_error *err)
 {
     if (!WANE_GROW(rows->row, rows->capacity, rows->count + 1))
         return wane_fail_memory(err, "read", "rows");
@@ -297,12 +297,12 @@ static wane_status push(wane_rows *rows, const wane_drawn_row *row, wane_error *
     return WANE_OK;
 }
 
-wane_status wane_rows_read(wane_rows *out, const wane_mapping *mapping, wane_label_set *labels,
-                           const wane_split_file *file, const char *hint, wane_arena *arena,
-                           wane_error *err)
+wane_status wane_rows_read(wane_drawn_rows *out, const wane_mapping *mapping,
+                           wane_label_set *labels, const wane_split_file *file, const char *hint,
+                           wane_arena *arena, wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_rows rows = {0};
+    wane_drawn_rows rows = {0};
     reading r = {.mapping = mapping, .labels = labels, .arena = arena};
     WANE_TRY(wane_source_open(&r.source, file->bytes, file->count, file->name, file->format, false,
                               err));
@@ -345,7 +345,7 @@ static int by_index(const void *left, const void *right)
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
-wane_status wane_rows_draw(wane_rows *rows, size_t count, int draw, uint64_t sample,
+wane_status wane_rows_draw(wane_drawn_rows *rows, size_t count, int draw, uint64_t sample,
                            wane_error *err)
 {
     enum { STEP_BITS = 40 };
@@ -370,10 +370,11 @@ wane_status wane_rows_draw(wane_rows *rows, size_t count, int draw, uint64_t sam
     return WANE_OK;
 }
 
-wane_status wane_rows_hold_out(wane_rows *held, wane_rows *rows, double fraction, wane_error *err)
+wane_status wane_rows_hold_out(wane_drawn_rows *held, wane_drawn_rows *rows, double fraction,
+                               wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_rows taken = {0};
+    wane_drawn_rows taken = {0};
     size_t kept = 0;
     for (size_t i = 0; i < rows->count; i++) {
         wane_random where = {

@@ -39,14 +39,14 @@ typedef struct wane_drawn_row {
     uint64_t key; /* of the row's content: the values its prompt is made of, and its label */
 } wane_drawn_row;
 
-typedef struct wane_rows {
+typedef struct wane_drawn_rows {
     wane_drawn_row *row;
     size_t count, capacity;
-} wane_rows;
+} wane_drawn_rows;
 
 /* Reads a split; texts live in `arena`. WANE_EFORMAT for a split without rows. Free the rows with
  * wane_free. `hint` ends the message when every label is -1. */
-WANE_MUST_CHECK wane_status wane_rows_read(wane_rows *out, const wane_mapping *mapping,
+WANE_MUST_CHECK wane_status wane_rows_read(wane_drawn_rows *out, const wane_mapping *mapping,
                                            wane_label_set *labels, const wane_split_file *file,
                                            const char *hint, wane_arena *arena, wane_error *err);
 
@@ -54,10 +54,10 @@ WANE_MUST_CHECK wane_status wane_rows_read(wane_rows *out, const wane_mapping *m
 enum { WANE_DRAW_TRAIN, WANE_DRAW_TEST, WANE_DRAW_HOLD_OUT };
 /* Keeps `count` of the rows, in their order; those of two samples (wane_task_spec) are independent
  * draws. */
-WANE_MUST_CHECK wane_status wane_rows_draw(wane_rows *rows, size_t count, int draw, uint64_t sample,
-                                           wane_error *err);
+WANE_MUST_CHECK wane_status wane_rows_draw(wane_drawn_rows *rows, size_t count, int draw,
+                                           uint64_t sample, wane_error *err);
 /* Moves about `fraction` of the rows to *held (equal rows stay together). */
-WANE_MUST_CHECK wane_status wane_rows_hold_out(wane_rows *held, wane_rows *rows, double fraction,
-                                               wane_error *err);
+WANE_MUST_CHECK wane_status wane_rows_hold_out(wane_drawn_rows *held, wane_drawn_rows *rows,
+                                               double fraction, wane_error *err);
 
 #endif

@@ -51,7 +51,7 @@ typedef struct opening {
     wane_task_files files;
     wane_mapping mapping;
     wane_label_set labels;
-    wane_rows rows[WANE_SPLITS];
+    wane_drawn_rows rows[WANE_SPLITS];
     size_t train_available;
     wane_arena *arena;
     const char *name;
@@ -90,7 +90,7 @@ static wane_status find_test(const wane_split_file **out, const opening *o, wane
 
 static wane_status take_count(opening *o, int split, size_t wanted, wane_error *err)
 {
-    wane_rows *rows = &o->rows[split];
+    wane_drawn_rows *rows = &o->rows[split];
     const char *word = split == WANE_SPLIT_TRAIN ? "train" : "test";
     if (wanted > rows->count)
         return wane_fail(err, WANE_EINVAL,
@@ -123,7 +123,7 @@ static wane_status read_splits(opening *o, wane_error *err)
     wane_status st = WANE_OK;
     size_t *order = NULL;
     const wane_split_file *train = &o->files.split[WANE_FILE_TRAIN], *test = NULL;
-    wane_rows *rows = &o->rows[WANE_SPLIT_TRAIN];
+    wane_drawn_rows *rows = &o->rows[WANE_SPLIT_TRAIN];
     WANE_TRY(find_test(&test, o, err));
     WANE_TRY(wane_mapping_find(&o->mapping, &o->spec, train, o->arena, err));
     o->labels.arena = o->arena;

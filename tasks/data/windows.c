@@ -3,7 +3,6 @@
  * entropy of token counts from them.
  */
 #include <math.h>
-#include <string.h>
 
 #include "store/base/memory.h"
 #include "tasks/data/corpus.h"

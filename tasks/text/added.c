@@ -89,32 +89,32 @@ static bool same_cut(const wane_added_token *a, const wane_added_token *b)
 }
 
 wane_status wane_added_flags(wane_added_token *out, const wane_json *json, bool special,
-                             const wane_part *part, wane_error *err)
+                             const wane_json_part *part, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_added_token token = {.id = out->id, .special = true};
-    WANE_TRY(wane_part_string(&token.text, &token.bytes, json, "content", false, part, err));
-    if (!special) WANE_TRY(wane_part_bool(&token.special, json, "special", false, part, err));
-    WANE_TRY(wane_part_bool(&token.single_word, json, "single_word", false, part, err));
-    WANE_TRY(wane_part_bool(&token.lstrip, json, "lstrip", false, part, err));
-    WANE_TRY(wane_part_bool(&token.rstrip, json, "rstrip", false, part, err));
-    WANE_TRY(wane_part_bool(&token.normalized, json, "normalized", !token.special, part, err));
+    WANE_TRY(wane_json_part_string(&token.text, &token.bytes, json, "content", false, part, err));
+    if (!special) WANE_TRY(wane_json_part_bool(&token.special, json, "special", false, part, err));
+    WANE_TRY(wane_json_part_bool(&token.single_word, json, "single_word", false, part, err));
+    WANE_TRY(wane_json_part_bool(&token.lstrip, json, "lstrip", false, part, err));
+    WANE_TRY(wane_json_part_bool(&token.rstrip, json, "rstrip", false, part, err));
+    WANE_TRY(wane_json_part_bool(&token.normalized, json, "normalized", !token.special, part, err));
     *out = token;
 done:
     return st;
 }
 
-static wane_status read_token(wane_added_token *out, const wane_json *json, const wane_part *part,
-                              wane_error *err)
+static wane_status read_token(wane_added_token *out, const wane_json *json,
+                              const wane_json_part *part, wane_error *err)
 {
     static const char *const keys[] = {"id",     "content",    "single_word", "lstrip",
                                        "rstrip", "normalized", "special",     NULL};
     wane_status st = WANE_OK;
     int64_t id = 0;
     if (wane_json_kind_of(json) != WANE_JSON_OBJECT)
-        return wane_part_fail(part, err, "an element is no object");
-    WANE_TRY(wane_part_keys(json, keys, part, err));
-    WANE_TRY(wane_part_count(&id, json, "id", WANE_TOKEN_ID_LIMIT - 1, part, err));
+        return wane_json_part_fail(part, err, "an element is no object");
+    WANE_TRY(wane_json_part_keys(json, keys, part, err));
+    WANE_TRY(wane_json_part_count(&id, json, "id", WANE_TOKEN_ID_LIMIT - 1, part, err));
     WANE_TRY(wane_added_flags(out, json, false, part, err));
     out->id = (int32_t)id;
 done:
@@ -131,19 +131,19 @@ typedef struct growing {
 } growing;
 
 /* A token whose text is new; an id that it says must be the one it gets. */
-static wane_status append(growing *g, wane_added_token token, const wane_part *part,
+static wane_status append(growing *g, wane_added_token token, const wane_json_part *part,
                           wane_error *err)
 {
     wane_status st = WANE_OK;
     int32_t own = wane_vocabulary_find(g->vocabulary, token.text, token.bytes);
     int32_t id = own < 0 ? g->next : own;
     if (token.bytes > WANE_ADDED_BYTES)
-        return wane_part_fail(part, err, "\"%.64s...\" has %zu bytes: at most %d", token.text,
-                              token.bytes, WANE_ADDED_BYTES);
+        return wane_json_part_fail(part, err, "\"%.64s...\" has %zu bytes: at most %d", token.text,
+                                   token.bytes, WANE_ADDED_BYTES);
     bool other = own < 0 && wane_vocabulary_token(g->vocabulary, id);
     if ((token.id >= 0 && token.id != id) || other || id >= WANE_TOKEN_ID_LIMIT)
-        return wane_part_fail(part, err, "\"%.64s\" has id %d where the vocabulary gives %d",
-                              token.text, (int)(token.id < 0 ? id : token.id), (int)id);
+        return wane_json_part_fail(part, err, "\"%.64s\" has id %d where the vocabulary gives %d",
+                                   token.text, (int)(token.id < 0 ? id : token.id), (int)id);
     token.id = id;
     WANE_TRY(wane_vocabulary_add(&g->seen, token.text, token.bytes, (int32_t)g->added->count, err));
     g->added->tokens[g->added->count++] = token;
@@ -152,7 +152,7 @@ done:
 }
 
 /* Reads the tokens; leaves out empty ones and exact repetitions. */
-static wane_status read_tokens(growing *g, const wane_json *array, const wane_part *part,
+static wane_status read_tokens(growing *g, const wane_json *array, const wane_json_part *part,
                                wane_error *err)
 {
     wane_status st = WANE_OK;
@@ -168,7 +168,7 @@ static wane_status read_tokens(growing *g, const wane_json *array, const wane_pa
         }
         const wane_added_token *old = &g->added->tokens[index];
         if (same_cut(old, &token) && old->special == token.special && old->id == token.id) continue;
-        st = wane_part_fail(part, err, "\"%.64s\" is there twice, differently", token.text);
+        st = wane_json_part_fail(part, err, "\"%.64s\" is there twice, differently", token.text);
         goto done;
     }
 done:
@@ -192,12 +192,12 @@ static wane_status add_extra(growing *g, const wane_extra_token *extra, size_t c
     size_t own = g->added->count, listed = own; /* tokens of the file, and with the listed ones */
     for (size_t i = 0; i < count; i++) {
         wane_added_token token = extra[i].token;
-        const wane_part *part = &extra[i].part;
+        const wane_json_part *part = &extra[i].part;
         int32_t index = wane_vocabulary_find(&g->seen, token.text, token.bytes);
         wane_added_token *old = index < 0 ? NULL : &g->added->tokens[index];
         if (old && token.id >= 0 && token.id != old->id) {
-            st = wane_part_fail(part, err, "\"%.64s\" has id %d, and %d in tokenizer.json",
-                                token.text, (int)token.id, (int)old->id);
+            st = wane_json_part_fail(part, err, "\"%.64s\" has id %d, and %d in tokenizer.json",
+                                     token.text, (int)token.id, (int)old->id);
             goto done;
         }
         if (old && extra[i].marks_own && (size_t)index < own) old->special = true;
@@ -225,7 +225,7 @@ done:
 }
 
 static wane_status plant(wane_added *added, const wane_normalizer *normalizer,
-                         const wane_part *part, wane_error *err)
+                         const wane_json_part *part, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_text text = {0}, spare = {0};
@@ -242,13 +242,14 @@ static wane_status plant(wane_added *added, const wane_normalizer *normalizer,
         WANE_TRY(wane_text_check(&text, "tokenizer", part->file, err));
         WANE_TRY(wane_normalizer_apply(normalizer, &text, &spare, &lead, err));
         if (!text.length) {
-            st = wane_part_fail(part, err, "\"%.64s\" is empty once normalised", token->text);
+            st = wane_json_part_fail(part, err, "\"%.64s\" is empty once normalised", token->text);
             goto done;
         }
         WANE_TRY(tree_add(&added->after, text.data, text.length, &owner, err));
         if (owner != i) { /* the library takes either, as its hash map has it */
-            st = wane_part_fail(part, err, "\"%.64s\" and \"%.64s\" are the same once normalised",
-                                added->tokens[owner].text, token->text);
+            st = wane_json_part_fail(part, err,
+                                     "\"%.64s\" and \"%.64s\" are the same once normalised",
+                                     added->tokens[owner].text, token->text);
             goto done;
         }
     }
@@ -260,7 +261,7 @@ done:
 
 wane_status wane_added_read(wane_added *out, const wane_json *array, const wane_extra_token *extra,
                             size_t extra_count, bool *changed, const wane_vocabulary *vocabulary,
-                            const wane_normalizer *normalizer, const wane_part *part,
+                            const wane_normalizer *normalizer, const wane_json_part *part,
                             wane_error *err)
 {
     wane_status st = WANE_OK;
@@ -269,9 +270,9 @@ wane_status wane_added_read(wane_added *out, const wane_json *array, const wane_
     memset(made.before.root, 0xff, sizeof made.before.root);
     memset(made.after.root, 0xff, sizeof made.after.root);
     if (wane_json_kind_of(array) != WANE_JSON_NULL && wane_json_kind_of(array) != WANE_JSON_ARRAY)
-        return wane_part_fail(part, err, "not an array");
+        return wane_json_part_fail(part, err, "not an array");
     size_t size = wane_json_size(array) + extra_count;
-    if (size > WANE_TOKEN_ID_LIMIT) return wane_part_fail(part, err, "%zu tokens", size);
+    if (size > WANE_TOKEN_ID_LIMIT) return wane_json_part_fail(part, err, "%zu tokens", size);
     made.tokens = wane_alloc(size, sizeof *made.tokens);
     g.forms = wane_alloc(size, sizeof *g.forms);
     if (!made.tokens || !g.forms) {

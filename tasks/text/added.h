@@ -52,7 +52,7 @@ typedef struct wane_extra_token {
     bool text_alone;                    /* written as a text, not as an object */
     bool made_special, normalized_open; /* special whatever it says; normalized unless special */
     bool marks_own;                     /* the same text in "added_tokens" is special by it */
-    wane_part part;                     /* where it stands, for messages */
+    wane_json_part part;                /* where it stands, for messages */
 } wane_extra_token;
 
 /* Reads the array "added_tokens" (NULL or null: none), then adds `extra` in order. The ids must be
@@ -63,11 +63,12 @@ WANE_MUST_CHECK wane_status wane_added_read(wane_added *out, const wane_json *ar
                                             const wane_extra_token *extra, size_t extra_count,
                                             bool *changed, const wane_vocabulary *vocabulary,
                                             const wane_normalizer *normalizer,
-                                            const wane_part *part, wane_error *err);
+                                            const wane_json_part *part, wane_error *err);
 /* The content and flags of a token that is written as an object; `special`: it is, whatever the
  * object says. Other members are not looked at. */
 WANE_MUST_CHECK wane_status wane_added_flags(wane_added_token *out, const wane_json *json,
-                                             bool special, const wane_part *part, wane_error *err);
+                                             bool special, const wane_json_part *part,
+                                             wane_error *err);
 void wane_added_free(wane_added *added); /* {0} allowed */
 
 /* Cuts the added tokens out of every piece of text: those matched before normalisation, or those

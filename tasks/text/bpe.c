@@ -234,21 +234,21 @@ done:
     return st;
 }
 
-static wane_status read_vocabulary(wane_bpe *model, const wane_json *json, const wane_part *part,
-                                   wane_error *err)
+static wane_status read_vocabulary(wane_bpe *model, const wane_json *json,
+                                   const wane_json_part *part, wane_error *err)
 {
     wane_status st = WANE_OK;
     size_t count = wane_json_size(json);
     int64_t highest = -1;
     if (wane_json_kind_of(json) != WANE_JSON_OBJECT)
-        return wane_part_fail(part, err, "\"vocab\" is no object");
+        return wane_json_part_fail(part, err, "\"vocab\" is no object");
     for (size_t i = 0; i < count; i++) {
         const char *key = NULL;
         int64_t id = -1;
         if (!wane_json_integer(&id, wane_json_member(json, i, &key)) || id < 0 ||
             id >= WANE_TOKEN_ID_LIMIT)
-            return wane_part_fail(part, err, "token \"%.64s\" has no id from 0 to %d", key,
-                                  WANE_TOKEN_ID_LIMIT - 1);
+            return wane_json_part_fail(part, err, "token \"%.64s\" has no id from 0 to %d", key,
+                                       WANE_TOKEN_ID_LIMIT - 1);
         if (id > highest) highest = id;
     }
     WANE_TRY(
@@ -259,8 +259,8 @@ static wane_status read_vocabulary(wane_bpe *model, const wane_json *json, const
         (void)wane_json_integer(&id, wane_json_member(json, i, &key));
         st = wane_vocabulary_add(&model->vocabulary, key, strlen(key), (int32_t)id, err);
         if (st == WANE_EEXIST)
-            st = wane_part_fail(part, err, "id %d is both \"%.64s\" and \"%.64s\"", (int)id,
-                                model->vocabulary.tokens[id].text, key);
+            st = wane_json_part_fail(part, err, "id %d is both \"%.64s\" and \"%.64s\"", (int)id,
+                                     model->vocabulary.tokens[id].text, key);
         if (st != WANE_OK) goto done;
     }
 done:
@@ -269,15 +269,15 @@ done:
 
 /* The two tokens of a merge: ["a", "b"] or "a b". */
 static wane_status merge_parts(const wane_json *json, const char *text[2], size_t bytes[2],
-                               size_t number, const wane_part *part, wane_error *err)
+                               size_t number, const wane_json_part *part, wane_error *err)
 {
     const char *line = wane_json_string(json, &bytes[0]);
     if (line) {
         const char *space = memchr(line, ' ', bytes[0]);
         size_t first = space ? (size_t)(space - line) : 0;
         if (!space || memchr(space + 1, ' ', bytes[0] - first - 1))
-            return wane_part_fail(part, err, "merges[%zu] \"%.64s\" is not two tokens", number,
-                                  line);
+            return wane_json_part_fail(part, err, "merges[%zu] \"%.64s\" is not two tokens", number,
+                                       line);
         text[0] = line;
         text[1] = space + 1;
         bytes[1] = bytes[0] - first - 1;
@@ -285,13 +285,13 @@ static wane_status merge_parts(const wane_json *json, const char *text[2], size_
     } else {
         for (size_t i = 0; i < 2; i++) text[i] = wane_json_string(wane_json_at(json, i), &bytes[i]);
         if (wane_json_size(json) != 2 || !text[0] || !text[1])
-            return wane_part_fail(part, err, "merges[%zu] is not two tokens", number);
+            return wane_json_part_fail(part, err, "merges[%zu] is not two tokens", number);
     }
     return WANE_OK;
 }
 
 static wane_status read_merge(wane_merge *out, const wane_bpe *model, const wane_json *json,
-                              size_t number, wane_text *joined, const wane_part *part,
+                              size_t number, wane_text *joined, const wane_json_part *part,
                               wane_error *err)
 {
     wane_status st = WANE_OK;
@@ -302,34 +302,34 @@ static wane_status read_merge(wane_merge *out, const wane_bpe *model, const wane
     for (size_t i = 0; i < 2; i++) {
         id[i] = wane_vocabulary_find(&model->vocabulary, text[i], bytes[i]);
         if (id[i] < 0)
-            return wane_part_fail(part, err, "merges[%zu]: \"%.64s\" is not in the vocabulary",
-                                  number, text[i]);
+            return wane_json_part_fail(part, err, "merges[%zu]: \"%.64s\" is not in the vocabulary",
+                                       number, text[i]);
     }
     /* An empty part would make a merge that does not lengthen a token. */
     if (!bytes[0] || bytes[1] <= model->prefix_bytes)
-        return wane_part_fail(part, err, "merges[%zu] holds an empty token", number);
+        return wane_json_part_fail(part, err, "merges[%zu] holds an empty token", number);
     wane_text_clear(joined);
     wane_text_append(joined, text[0], bytes[0]);
     wane_text_append(joined, text[1] + model->prefix_bytes, bytes[1] - model->prefix_bytes);
     WANE_TRY(wane_text_check(joined, "tokenizer", part->file, err));
     int32_t result = wane_vocabulary_find(&model->vocabulary, joined->data, joined->length);
     if (result < 0)
-        return wane_part_fail(part, err, "merges[%zu]: \"%.64s\" is not in the vocabulary", number,
-                              joined->data);
+        return wane_json_part_fail(part, err, "merges[%zu]: \"%.64s\" is not in the vocabulary",
+                                   number, joined->data);
     *out = (wane_merge){id[0], id[1], result};
 done:
     return st;
 }
 
-static wane_status read_merges(wane_bpe *model, const wane_json *json, const wane_part *part,
+static wane_status read_merges(wane_bpe *model, const wane_json *json, const wane_json_part *part,
                                wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_text joined = {0};
     size_t count = wane_json_size(json);
     if (wane_json_kind_of(json) != WANE_JSON_ARRAY)
-        return wane_part_fail(part, err, "\"merges\" is no array");
-    if (count > UINT32_MAX / 4) return wane_part_fail(part, err, "%zu merges", count);
+        return wane_json_part_fail(part, err, "\"merges\" is no array");
+    if (count > UINT32_MAX / 4) return wane_json_part_fail(part, err, "%zu merges", count);
     model->pair_mask = 15;
     while (model->pair_mask / 2 < count) model->pair_mask = model->pair_mask * 2 + 1;
     model->merges = wane_alloc(count, sizeof *model->merges);
@@ -351,7 +351,7 @@ done:
     return st;
 }
 
-static wane_status make_tables(wane_bpe *model, const wane_part *part, wane_error *err)
+static wane_status make_tables(wane_bpe *model, const wane_json_part *part, wane_error *err)
 {
     char text[8];
     static const char digits[] = "0123456789ABCDEF";
@@ -368,7 +368,7 @@ static wane_status make_tables(wane_bpe *model, const wane_part *part, wane_erro
     return WANE_OK;
 }
 
-static wane_status read_bpe(wane_bpe *model, const wane_json *json, const wane_part *part,
+static wane_status read_bpe(wane_bpe *model, const wane_json *json, const wane_json_part *part,
                             wane_error *err)
 {
     static const char *const keys[] = {"dropout",
@@ -384,21 +384,23 @@ static wane_status read_bpe(wane_bpe *model, const wane_json *json, const wane_p
     wane_status st = WANE_OK;
     double dropout = 0;
     const wane_json *value = wane_json_get(json, "dropout");
-    WANE_TRY(wane_part_keys(json, keys, part, err));
+    WANE_TRY(wane_json_part_keys(json, keys, part, err));
     if (wane_json_kind_of(value) != WANE_JSON_NULL &&
         (!wane_json_number(&dropout, value) || dropout != 0))
-        return wane_part_fail(part, err, "a \"dropout\" other than null or 0 is not supported");
-    WANE_TRY(wane_part_bool(&model->fuse_unknown, json, "fuse_unk", false, part, err));
-    WANE_TRY(wane_part_bool(&model->byte_fallback, json, "byte_fallback", false, part, err));
-    WANE_TRY(wane_part_bool(&model->ignore_merges, json, "ignore_merges", false, part, err));
-    WANE_TRY(wane_part_string(&model->unknown, &model->unknown_bytes, json, "unk_token", true, part,
-                              err));
-    WANE_TRY(wane_part_string(&model->prefix, &model->prefix_bytes, json,
-                              "continuing_subword_prefix", true, part, err));
-    WANE_TRY(wane_part_string(&model->suffix, &model->suffix_bytes, json, "end_of_word_suffix",
-                              true, part, err));
+        return wane_json_part_fail(part, err,
+                                   "a \"dropout\" other than null or 0 is not supported");
+    WANE_TRY(wane_json_part_bool(&model->fuse_unknown, json, "fuse_unk", false, part, err));
+    WANE_TRY(wane_json_part_bool(&model->byte_fallback, json, "byte_fallback", false, part, err));
+    WANE_TRY(wane_json_part_bool(&model->ignore_merges, json, "ignore_merges", false, part, err));
+    WANE_TRY(wane_json_part_string(&model->unknown, &model->unknown_bytes, json, "unk_token", true,
+                                   part, err));
+    WANE_TRY(wane_json_part_string(&model->prefix, &model->prefix_bytes, json,
+                                   "continuing_subword_prefix", true, part, err));
+    WANE_TRY(wane_json_part_string(&model->suffix, &model->suffix_bytes, json, "end_of_word_suffix",
+                                   true, part, err));
     if (model->prefix_bytes > AFFIX_BYTES || model->suffix_bytes > AFFIX_BYTES)
-        return wane_part_fail(part, err, "a prefix or suffix of more than %d bytes", AFFIX_BYTES);
+        return wane_json_part_fail(part, err, "a prefix or suffix of more than %d bytes",
+                                   AFFIX_BYTES);
     WANE_TRY(read_vocabulary(model, wane_json_get(json, "vocab"), part, err));
     WANE_TRY(read_merges(model, wane_json_get(json, "merges"), part, err));
     WANE_TRY(make_tables(model, part, err));
@@ -406,7 +408,7 @@ done:
     return st;
 }
 
-wane_status wane_bpe_read(wane_bpe *out, const wane_json *json, const wane_part *part,
+wane_status wane_bpe_read(wane_bpe *out, const wane_json *json, const wane_json_part *part,
                           wane_error *err)
 {
     static const char *const word_keys[] = {"vocab", "unk_token", NULL};
@@ -414,18 +416,18 @@ wane_status wane_bpe_read(wane_bpe *out, const wane_json *json, const wane_part 
     wane_bpe made = {.unknown_id = -1};
     const char *type = wane_json_string(wane_json_get(json, "type"), NULL);
     if (wane_json_kind_of(json) != WANE_JSON_OBJECT)
-        return wane_part_fail(part, err, "not an object");
+        return wane_json_part_fail(part, err, "not an object");
     /* Files of old have no type; only a BPE has merges. */
     if ((type && !strcmp(type, "BPE")) || (!type && wane_json_get(json, "merges"))) {
         WANE_TRY(read_bpe(&made, json, part, err));
     } else if (type && !strcmp(type, "WordLevel")) {
         made.word_level = true;
-        WANE_TRY(wane_part_keys(json, word_keys, part, err));
-        WANE_TRY(wane_part_string(&made.unknown, &made.unknown_bytes, json, "unk_token", false,
-                                  part, err));
+        WANE_TRY(wane_json_part_keys(json, word_keys, part, err));
+        WANE_TRY(wane_json_part_string(&made.unknown, &made.unknown_bytes, json, "unk_token", false,
+                                       part, err));
         WANE_TRY(read_vocabulary(&made, wane_json_get(json, "vocab"), part, err));
     } else {
-        st = wane_part_fail(part, err, "type \"%.64s\" is not supported", type ? type : "");
+        st = wane_json_part_fail(part, err, "type \"%.64s\" is not supported", type ? type : "");
         goto done;
     }
     if (made.unknown)

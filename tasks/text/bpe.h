@@ -36,7 +36,7 @@ typedef struct wane_bpe {
 } wane_bpe;
 
 WANE_MUST_CHECK wane_status wane_bpe_read(wane_bpe *out, const wane_json *json,
-                                          const wane_part *part, wane_error *err);
+                                          const wane_json_part *part, wane_error *err);
 void wane_bpe_free(wane_bpe *model); /* {0} allowed */
 
 /* Memory that encoding one word after another reuses; start with {0}. */

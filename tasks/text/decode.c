@@ -23,16 +23,16 @@ struct wane_decoder_step {
 };
 typedef struct wane_decoder_step decoder_step;
 
-static wane_status read_metaspace(decoder_step *out, const wane_json *json, const wane_part *part,
-                                  wane_error *err)
+static wane_status read_metaspace(decoder_step *out, const wane_json *json,
+                                  const wane_json_part *part, wane_error *err)
 {
     static const char *const keys[] = {"replacement", "add_prefix_space", "prepend_scheme",
                                        "split",       "str_rep",          NULL};
     wane_status st = WANE_OK;
     out->kind = METASPACE;
-    WANE_TRY(wane_part_keys(json, keys, part, err));
-    WANE_TRY(wane_part_character(&out->text, &out->bytes, json, "replacement", part, err));
-    WANE_TRY(wane_part_bool(&out->prepended, json, "add_prefix_space", true, part, err));
+    WANE_TRY(wane_json_part_keys(json, keys, part, err));
+    WANE_TRY(wane_json_part_character(&out->text, &out->bytes, json, "replacement", part, err));
+    WANE_TRY(wane_json_part_bool(&out->prepended, json, "add_prefix_space", true, part, err));
     const wane_json *value = wane_json_get(json, "prepend_scheme");
     const char *scheme = wane_json_string(value, NULL);
     if (wane_json_kind_of(value) != WANE_JSON_NULL)
@@ -40,12 +40,12 @@ static wane_status read_metaspace(decoder_step *out, const wane_json *json, cons
     if (wane_json_kind_of(value) != WANE_JSON_NULL &&
         (!scheme || (strcmp(scheme, "never") != 0 && strcmp(scheme, "always") != 0 &&
                      strcmp(scheme, "first") != 0)))
-        st = wane_part_fail(part, err, "unknown \"prepend_scheme\"");
+        st = wane_json_part_fail(part, err, "unknown \"prepend_scheme\"");
 done:
     return st;
 }
 
-static wane_status read_step(void *step, const wane_json *json, const wane_part *part,
+static wane_status read_step(void *step, const wane_json *json, const wane_json_part *part,
                              wane_error *err)
 {
     decoder_step *out = step;
@@ -57,7 +57,7 @@ static wane_status read_step(void *step, const wane_json *json, const wane_part 
     wane_status st = WANE_OK;
     const char *type = NULL;
     const char *const *keys = none;
-    WANE_TRY(wane_part_type(&type, json, part, err));
+    WANE_TRY(wane_json_part_type(&type, json, part, err));
     if (!strcmp(type, "Metaspace")) return read_metaspace(out, json, part, err);
     if (!strcmp(type, "ByteLevel")) {
         keys = bytes;
@@ -69,34 +69,34 @@ static wane_status read_step(void *step, const wane_json *json, const wane_part 
     } else if (!strcmp(type, "Replace")) {
         keys = replace;
         out->kind = REPLACE;
-        WANE_TRY(wane_part_string(&out->text, &out->bytes, json, "content", false, part, err));
+        WANE_TRY(wane_json_part_string(&out->text, &out->bytes, json, "content", false, part, err));
         WANE_TRY(wane_pattern_read(&out->pattern, wane_json_get(json, "pattern"), part, err));
     } else if (!strcmp(type, "Strip")) {
         keys = strip;
         out->kind = STRIP;
-        WANE_TRY(wane_part_character(&out->text, &out->bytes, json, "content", part, err));
-        WANE_TRY(wane_part_count(&out->start, json, "start", INT32_MAX, part, err));
-        WANE_TRY(wane_part_count(&out->stop, json, "stop", INT32_MAX, part, err));
+        WANE_TRY(wane_json_part_character(&out->text, &out->bytes, json, "content", part, err));
+        WANE_TRY(wane_json_part_count(&out->start, json, "start", INT32_MAX, part, err));
+        WANE_TRY(wane_json_part_count(&out->stop, json, "stop", INT32_MAX, part, err));
     } else if (!strcmp(type, "BPEDecoder")) {
         keys = suffix;
         out->kind = SUFFIX;
-        WANE_TRY(wane_part_string(&out->text, &out->bytes, json, "suffix", false, part, err));
-        if (!out->bytes) return wane_part_fail(part, err, "\"suffix\" is empty");
+        WANE_TRY(wane_json_part_string(&out->text, &out->bytes, json, "suffix", false, part, err));
+        if (!out->bytes) return wane_json_part_fail(part, err, "\"suffix\" is empty");
     } else {
-        return wane_part_fail(part, err, "type \"%.64s\" is not supported", type);
+        return wane_json_part_fail(part, err, "type \"%.64s\" is not supported", type);
     }
-    WANE_TRY(wane_part_keys(json, keys, part, err));
+    WANE_TRY(wane_json_part_keys(json, keys, part, err));
 done:
     return st;
 }
 
-wane_status wane_decoder_read(wane_decoder *out, const wane_json *json, const wane_part *part,
+wane_status wane_decoder_read(wane_decoder *out, const wane_json *json, const wane_json_part *part,
                               wane_error *err)
 {
     wane_decoder made = {.given = wane_json_kind_of(json) != WANE_JSON_NULL};
     void *steps = NULL;
-    wane_status st = wane_part_steps(&steps, &made.count, sizeof *made.steps, read_step, json,
-                                     "decoders", part, err);
+    wane_status st = wane_json_part_steps(&steps, &made.count, sizeof *made.steps, read_step, json,
+                                          "decoders", part, err);
     made.steps = steps;
     if (st == WANE_OK) *out = made;
     else wane_decoder_free(&made);

@@ -17,7 +17,7 @@ typedef struct wane_decoder {
 } wane_decoder;
 
 WANE_MUST_CHECK wane_status wane_decoder_read(wane_decoder *out, const wane_json *json,
-                                              const wane_part *part, wane_error *err);
+                                              const wane_json_part *part, wane_error *err);
 void wane_decoder_free(wane_decoder *decoder); /* {0} allowed */
 
 /* A list of strings, one behind the other; start with {0}. */

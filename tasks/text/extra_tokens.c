@@ -38,9 +38,9 @@ static const char *const standard[] = {"bos_token", "eos_token", "unk_token", "s
                                        "pad_token", "cls_token", "mask_token"};
 enum { STANDARD = sizeof standard / sizeof *standard, PAD = 4, MOST_NAMES = 1024 };
 
-static wane_part part_of(const reading *r, enum source source, const char *key)
+static wane_json_part part_of(const reading *r, enum source source, const char *key)
 {
-    return (wane_part){.file = r->paths[source], .name = key, .arena = r->arena};
+    return (wane_json_part){.file = r->paths[source], .name = key, .arena = r->arena};
 }
 
 static bool absent(const wane_json *value)
@@ -93,8 +93,8 @@ static wane_status put_name(reading *r, const char *key, const wane_json *value,
     for (size_t i = 0; i < r->count && !found; i++)
         if (strcmp(r->names[i].key, key) == 0) found = r->names + i;
     if (!found) {
-        wane_part part = part_of(r, source, key);
-        if (r->count == MOST_NAMES) return wane_part_fail(&part, err, "is one name too many");
+        wane_json_part part = part_of(r, source, key);
+        if (r->count == MOST_NAMES) return wane_json_part_fail(&part, err, "is one name too many");
         if (!WANE_GROW(r->names, r->capacity, r->count + 1))
             return wane_fail_memory(err, "tokenizer", r->paths[source]);
         found = r->names + r->count++;
@@ -231,7 +231,7 @@ static wane_status room_for_one(reading *r, wane_error *err)
 
 /* A token that is written as a text or as an object. Empty texts are no tokens. */
 static wane_status add_token(reading *r, const wane_json *value, wane_extra_kind kind, int32_t id,
-                             bool special, const wane_part *part, wane_error *err)
+                             bool special, const wane_json_part *part, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_extra_token made = {.kind = kind, .part = *part, .token.id = id};
@@ -249,7 +249,7 @@ static wane_status add_token(reading *r, const wane_json *value, wane_extra_kind
         const wane_json *normalized = wane_json_get(value, "normalized");
         WANE_TRY(wane_added_flags(token, value, special, part, err));
         made.normalized_open = absent(normalized);
-    } else return wane_part_fail(part, err, "is neither a text nor a token");
+    } else return wane_json_part_fail(part, err, "is neither a text nor a token");
     if (!token->bytes) goto done;
     WANE_TRY(room_for_one(r, err));
     r->out->tokens[r->out->count++] = made;
@@ -269,18 +269,18 @@ static wane_status add_listed(reading *r, wane_error *err)
     static const char key[] = "added_tokens_decoder";
     wane_status st = WANE_OK;
     const wane_json *list = wane_json_get(r->files[CONFIG], key);
-    wane_part part = part_of(r, CONFIG, key);
+    wane_json_part part = part_of(r, CONFIG, key);
     if (wane_json_kind_of(list) != WANE_JSON_OBJECT)
-        return wane_part_fail(&part, err, "is no object");
+        return wane_json_part_fail(&part, err, "is no object");
     for (size_t i = 0; i < wane_json_size(list); i++) {
         const char *digits = NULL;
         char *end = NULL;
         const wane_json *token = wane_json_member(list, i, &digits);
         long id = strtol(digits, &end, 10);
         if (*digits < '0' || *digits > '9' || *end || id < 0 || id >= WANE_TOKEN_ID_LIMIT)
-            return wane_part_fail(&part, err, "\"%.64s\" is no id", digits);
+            return wane_json_part_fail(&part, err, "\"%.64s\" is no id", digits);
         if (wane_json_kind_of(token) != WANE_JSON_OBJECT)
-            return wane_part_fail(&part, err, "token %ld is no object", id);
+            return wane_json_part_fail(&part, err, "token %ld is no object", id);
         WANE_TRY(add_token(r, token, WANE_EXTRA_LISTED, (int32_t)id, false, &part, err));
     }
 done:
@@ -328,7 +328,7 @@ static wane_status add_older_list(reading *r, wane_error *err)
 {
     wane_status st = WANE_OK;
     const wane_json *list = r->files[LIST];
-    wane_part part = part_of(r, LIST, "file");
+    wane_json_part part = part_of(r, LIST, "file");
     wane_vocabulary known = {0};
     WANE_TRY(gather_special(&known, r, err));
     for (size_t i = 0; i < wane_json_size(list); i++) {
@@ -336,7 +336,7 @@ static wane_status add_older_list(reading *r, wane_error *err)
         int64_t id = -1;
         const wane_json *value = wane_json_member(list, i, &text);
         if (!wane_json_integer(&id, value) || id < 0 || id >= WANE_TOKEN_ID_LIMIT)
-            WANE_TRY(wane_part_fail(&part, err, "\"%.64s\" has no id", text));
+            WANE_TRY(wane_json_part_fail(&part, err, "\"%.64s\" has no id", text));
         if (!*text) continue;
         bool special = wane_vocabulary_find(&known, text, strlen(text)) >= 0;
         WANE_TRY(room_for_one(r, err));
@@ -359,9 +359,9 @@ static wane_status add_more(reading *r, const wane_json *list, enum source sourc
                             wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_part part = part_of(r, source, key);
+    wane_json_part part = part_of(r, source, key);
     if (!absent(list) && wane_json_kind_of(list) != WANE_JSON_ARRAY)
-        return wane_part_fail(&part, err, "is no array");
+        return wane_json_part_fail(&part, err, "is no array");
     for (size_t i = 0; i < wane_json_size(list); i++) {
         const wane_json *value = wane_json_at(list, i);
         WANE_TRY(add_token(r, value, WANE_EXTRA_NAMED, -1, source == MAP || !is_saved(value), &part,
@@ -381,7 +381,7 @@ static wane_status add_all(reading *r, wane_error *err)
     if (listed) qsort(r->out->tokens, listed, sizeof *r->out->tokens, by_id);
     for (size_t i = 0; i < r->count; i++) {
         const name *n = r->names + i;
-        wane_part part = part_of(r, n->source, n->key);
+        wane_json_part part = part_of(r, n->source, n->key);
         if (absent(n->value)) continue;
         WANE_TRY(add_token(r, n->value, WANE_EXTRA_NAMED, -1,
                            n->source == MAP || !is_saved(n->value), &part, err));
@@ -422,11 +422,11 @@ static wane_status refuse_other_file(const reading *r, wane_error *err)
 {
     static const char key[] = "fast_tokenizer_files";
     const wane_json *files = wane_json_get(r->files[CONFIG], key);
-    wane_part part = part_of(r, CONFIG, key);
+    wane_json_part part = part_of(r, CONFIG, key);
     for (size_t i = 0; i < wane_json_size(files); i++) {
         const char *file = wane_json_string(wane_json_at(files, i), NULL);
         if (file && strcmp(file, "tokenizer.json") != 0)
-            return wane_part_fail(&part, err, "\"%.64s\" in place of tokenizer.json", file);
+            return wane_json_part_fail(&part, err, "\"%.64s\" in place of tokenizer.json", file);
     }
     return WANE_OK;
 }
@@ -439,9 +439,9 @@ static wane_status open_files(reading *r, const wane_package *package, wane_erro
         if (!r->paths[i]) return wane_fail_memory(err, "tokenizer", source_names[i]);
         if (!wane_package_has(package, source_names[i]) || (i == LIST && r->listed)) continue;
         WANE_TRY(wane_package_json(&r->files[i], package, source_names[i], err));
-        wane_part part = part_of(r, (enum source)i, "file");
+        wane_json_part part = part_of(r, (enum source)i, "file");
         if (wane_json_kind_of(r->files[i]) != WANE_JSON_OBJECT)
-            return wane_part_fail(&part, err, "is no object");
+            return wane_json_part_fail(&part, err, "is no object");
         r->listed = wane_json_get(r->files[CONFIG], "added_tokens_decoder") != NULL;
     }
 done:
@@ -460,9 +460,9 @@ wane_status wane_extra_tokens_read(wane_extra_tokens *out, const wane_package *p
     WANE_TRY(add_all(&r, err));
     WANE_TRY(read_end(&made.bos, &r, "bos_token", err));
     WANE_TRY(read_end(&made.eos, &r, "eos_token", err));
-    wane_part part = part_of(&r, CONFIG, "split_special_tokens");
+    wane_json_part part = part_of(&r, CONFIG, "split_special_tokens");
     const wane_json *config = r.files[CONFIG];
-    WANE_TRY(wane_part_bool(&made.split_special, config, part.name, false, &part, err));
+    WANE_TRY(wane_json_part_bool(&made.split_special, config, part.name, false, &part, err));
     made.add_bos = wane_json_bool(wane_json_get(config, "add_bos_token"), false);
     made.add_eos = wane_json_bool(wane_json_get(config, "add_eos_token"), false);
     for (size_t i = 0; i < made.count; i++) { /* paths outlive the reading for later messages */

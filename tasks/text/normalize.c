@@ -21,7 +21,7 @@ struct wane_normalizer_step {
 };
 typedef struct wane_normalizer_step normalizer_step;
 
-static wane_status read_step(void *step, const wane_json *json, const wane_part *part,
+static wane_status read_step(void *step, const wane_json *json, const wane_json_part *part,
                              wane_error *err)
 {
     normalizer_step *out = step;
@@ -32,15 +32,15 @@ static wane_status read_step(void *step, const wane_json *json, const wane_part 
     wane_status st = WANE_OK;
     const char *type = NULL;
     const char *const *keys = none;
-    WANE_TRY(wane_part_type(&type, json, part, err));
+    WANE_TRY(wane_json_part_type(&type, json, part, err));
     if (!strcmp(type, "Prepend")) {
         keys = prepend;
         out->kind = PREPEND;
-        WANE_TRY(wane_part_string(&out->text, &out->bytes, json, "prepend", false, part, err));
+        WANE_TRY(wane_json_part_string(&out->text, &out->bytes, json, "prepend", false, part, err));
     } else if (!strcmp(type, "Replace")) {
         keys = replace;
         out->kind = REPLACE;
-        WANE_TRY(wane_part_string(&out->text, &out->bytes, json, "content", false, part, err));
+        WANE_TRY(wane_json_part_string(&out->text, &out->bytes, json, "content", false, part, err));
         WANE_TRY(wane_pattern_read(&out->pattern, wane_json_get(json, "pattern"), part, err));
     } else if (!strcmp(type, "Lowercase")) {
         out->kind = LOWER;
@@ -51,27 +51,28 @@ static wane_status read_step(void *step, const wane_json *json, const wane_part 
     } else if (!strcmp(type, "Strip")) {
         keys = strip;
         out->kind = STRIP;
-        WANE_TRY(wane_part_bool(&out->left, json, "strip_left", true, part, err));
-        WANE_TRY(wane_part_bool(&out->right, json, "strip_right", true, part, err));
+        WANE_TRY(wane_json_part_bool(&out->left, json, "strip_left", true, part, err));
+        WANE_TRY(wane_json_part_bool(&out->right, json, "strip_right", true, part, err));
     } else {
         size_t form = 0;
         while (form < 4 && strcmp(type, forms[form]) != 0) form++;
-        if (form == 4) return wane_part_fail(part, err, "type \"%.64s\" is not supported", type);
+        if (form == 4)
+            return wane_json_part_fail(part, err, "type \"%.64s\" is not supported", type);
         out->kind = FORM;
         out->form = (wane_form)form;
     }
-    WANE_TRY(wane_part_keys(json, keys, part, err));
+    WANE_TRY(wane_json_part_keys(json, keys, part, err));
 done:
     return st;
 }
 
-wane_status wane_normalizer_read(wane_normalizer *out, const wane_json *json, const wane_part *part,
-                                 wane_error *err)
+wane_status wane_normalizer_read(wane_normalizer *out, const wane_json *json,
+                                 const wane_json_part *part, wane_error *err)
 {
     wane_normalizer made = {0};
     void *steps = NULL;
-    wane_status st = wane_part_steps(&steps, &made.count, sizeof *made.steps, read_step, json,
-                                     "normalizers", part, err);
+    wane_status st = wane_json_part_steps(&steps, &made.count, sizeof *made.steps, read_step, json,
+                                          "normalizers", part, err);
     made.steps = steps;
     if (st == WANE_OK) *out = made;
     else wane_normalizer_free(&made);

@@ -17,7 +17,7 @@ typedef struct wane_normalizer {
 } wane_normalizer;
 
 WANE_MUST_CHECK wane_status wane_normalizer_read(wane_normalizer *out, const wane_json *json,
-                                                 const wane_part *part, wane_error *err);
+                                                 const wane_json_part *part, wane_error *err);
 void wane_normalizer_free(wane_normalizer *normalizer); /* {0} allowed */
 
 /* Normalises *text in place, with *spare as scratch (the two may change places). *lead is the

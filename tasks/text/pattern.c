@@ -28,20 +28,20 @@ void wane_pattern_free(wane_pattern *pattern)
 }
 
 static wane_status compile(wane_pattern *pattern, const wane_text *expression,
-                           const wane_part *part, wane_error *err)
+                           const wane_json_part *part, wane_error *err)
 {
     char cause[WANE_PCRE_CAUSE_BYTES];
     wane_status st = wane_pcre_compile(&pattern->pcre, expression, PCRE2_UCP | PCRE2_MULTILINE,
                                        HEAP_KILOBYTES, cause);
     if (st == WANE_ENOMEM) return wane_fail_memory(err, "tokenizer", part->file);
     if (st != WANE_OK)
-        return wane_part_fail(part, err, "expression \"%.200s\": %s", expression->data, cause);
+        return wane_json_part_fail(part, err, "expression \"%.200s\": %s", expression->data, cause);
     pattern->jit = pcre2_jit_compile(pattern->pcre.code, PCRE2_JIT_COMPLETE) == 0;
     return WANE_OK;
 }
 
 wane_status wane_pattern_compile(wane_pattern **out, const char *expression, size_t bytes,
-                                 wane_syntax syntax, const wane_part *part, wane_error *err)
+                                 wane_syntax syntax, const wane_json_part *part, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_text rewritten = {0};
@@ -49,16 +49,16 @@ wane_status wane_pattern_compile(wane_pattern **out, const char *expression, siz
     wane_pattern *made = wane_alloc(1, sizeof *made);
     if (!made) return wane_fail_memory(err, "tokenizer", part->file);
     if (bytes > EXPRESSION_BYTES) {
-        st = wane_part_fail(part, err, "an expression of %zu bytes: at most %d", bytes,
-                            EXPRESSION_BYTES);
+        st = wane_json_part_fail(part, err, "an expression of %zu bytes: at most %d", bytes,
+                                 EXPRESSION_BYTES);
         goto done;
     }
     if (syntax == WANE_PCRE2) wane_text_append(&rewritten, expression, bytes);
     else WANE_TRY(wane_pattern_rewrite(&rewritten, expression, bytes, &unsupported, err));
     WANE_TRY(wane_text_check(&rewritten, "tokenizer", part->file, err));
     if (unsupported) {
-        st = wane_part_fail(part, err, "expression \"%.200s\": %s is not supported", expression,
-                            unsupported);
+        st = wane_json_part_fail(part, err, "expression \"%.200s\": %s is not supported",
+                                 expression, unsupported);
         goto done;
     }
     WANE_TRY(compile(made, &rewritten, part, err));
@@ -70,7 +70,7 @@ done:
     return st;
 }
 
-wane_status wane_pattern_read(wane_pattern **out, const wane_json *json, const wane_part *part,
+wane_status wane_pattern_read(wane_pattern **out, const wane_json *json, const wane_json_part *part,
                               wane_error *err)
 {
     size_t bytes = 0;
@@ -78,9 +78,10 @@ wane_status wane_pattern_read(wane_pattern **out, const wane_json *json, const w
     const char *expression =
         literal ? NULL : wane_json_string(wane_json_get(json, "Regex"), &bytes);
     if (wane_json_size(json) != 1 || (!literal && !expression))
-        return wane_part_fail(part, err, "\"pattern\" is neither {\"String\"} nor {\"Regex\"}");
+        return wane_json_part_fail(part, err,
+                                   "\"pattern\" is neither {\"String\"} nor {\"Regex\"}");
     if (expression) return wane_pattern_compile(out, expression, bytes, WANE_ONIGURUMA, part, err);
-    if (!bytes) return wane_part_fail(part, err, "\"pattern\" is empty");
+    if (!bytes) return wane_json_part_fail(part, err, "\"pattern\" is empty");
     wane_pattern *made = wane_alloc(1, sizeof *made);
     char *copy = wane_alloc(bytes + 1, 1);
     if (!made || !copy) {

@@ -18,12 +18,12 @@ typedef struct wane_pattern wane_pattern; /* constant after it is made: any thre
 
 /* {"String": ...} or {"Regex": ...}. Owned by the caller, free with wane_pattern_free. */
 WANE_MUST_CHECK wane_status wane_pattern_read(wane_pattern **out, const wane_json *json,
-                                              const wane_part *part, wane_error *err);
+                                              const wane_json_part *part, wane_error *err);
 typedef enum wane_syntax { WANE_ONIGURUMA, WANE_PCRE2 } wane_syntax;
 /* From an expression. */
 WANE_MUST_CHECK wane_status wane_pattern_compile(wane_pattern **out, const char *expression,
                                                  size_t bytes, wane_syntax syntax,
-                                                 const wane_part *part, wane_error *err);
+                                                 const wane_json_part *part, wane_error *err);
 void wane_pattern_free(wane_pattern *pattern); /* NULL allowed */
 
 /* A word character of the library's other expressions (of Rust), in PCRE2's syntax. */

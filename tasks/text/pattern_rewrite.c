@@ -7,7 +7,6 @@
  */
 #include <string.h>
 
-#include "store/base/memory.h"
 #include "tasks/text/pattern.h"
 #include "tasks/text/unicode.h"
 

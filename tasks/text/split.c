@@ -33,7 +33,7 @@ typedef struct wane_splitter_step splitter_step;
 /* Words as the library's Whitespace has them. */
 #define PLAIN_WORDS WANE_WORD_CLASS "+|[^" WANE_WORD_CHARACTERS "\\p{White_Space}]+"
 
-static wane_status read_behaviour(behaviour *out, const wane_json *json, const wane_part *part,
+static wane_status read_behaviour(behaviour *out, const wane_json *json, const wane_json_part *part,
                                   wane_error *err)
 {
     static const char *const names[] = {"Isolated", "Removed", "MergedWithPrevious",
@@ -46,11 +46,11 @@ static wane_status read_behaviour(behaviour *out, const wane_json *json, const w
             *out = (behaviour)i;
             return WANE_OK;
         }
-    return wane_part_fail(part, err, "unknown \"behavior\"");
+    return wane_json_part_fail(part, err, "unknown \"behavior\"");
 }
 
-static wane_status read_metaspace(splitter_step *out, const wane_json *json, const wane_part *part,
-                                  wane_error *err)
+static wane_status read_metaspace(splitter_step *out, const wane_json *json,
+                                  const wane_json_part *part, wane_error *err)
 {
     static const char *const keys[] = {"replacement", "add_prefix_space", "prepend_scheme",
                                        "split",       "str_rep",          NULL};
@@ -58,33 +58,34 @@ static wane_status read_metaspace(splitter_step *out, const wane_json *json, con
     bool add = true;
     out->kind = METASPACE;
     out->behaviour = WITH_NEXT;
-    WANE_TRY(wane_part_keys(json, keys, part, err));
-    WANE_TRY(wane_part_character(&out->mark, &out->mark_bytes, json, "replacement", part, err));
-    WANE_TRY(wane_part_bool(&out->split, json, "split", true, part, err));
-    WANE_TRY(wane_part_bool(&add, json, "add_prefix_space", true, part, err));
+    WANE_TRY(wane_json_part_keys(json, keys, part, err));
+    WANE_TRY(
+        wane_json_part_character(&out->mark, &out->mark_bytes, json, "replacement", part, err));
+    WANE_TRY(wane_json_part_bool(&out->split, json, "split", true, part, err));
+    WANE_TRY(wane_json_part_bool(&add, json, "add_prefix_space", true, part, err));
     const wane_json *value = wane_json_get(json, "prepend_scheme");
     const char *scheme = wane_json_string(value, NULL);
     if (wane_json_kind_of(value) == WANE_JSON_NULL) out->prepend = add ? ALWAYS : NEVER;
     else if (scheme && !strcmp(scheme, "always")) out->prepend = ALWAYS;
     else if (scheme && !strcmp(scheme, "first")) out->prepend = FIRST;
     else if (scheme && !strcmp(scheme, "never")) out->prepend = NEVER;
-    else st = wane_part_fail(part, err, "unknown \"prepend_scheme\"");
+    else st = wane_json_part_fail(part, err, "unknown \"prepend_scheme\"");
     if (st == WANE_OK && !add && out->prepend != NEVER)
-        st = wane_part_fail(part, err, "\"add_prefix_space\" and \"prepend_scheme\" disagree");
+        st = wane_json_part_fail(part, err, "\"add_prefix_space\" and \"prepend_scheme\" disagree");
 done:
     return st;
 }
 
-static wane_status read_bytes(splitter_step *out, const wane_json *json, const wane_part *part,
+static wane_status read_bytes(splitter_step *out, const wane_json *json, const wane_json_part *part,
                               wane_error *err)
 {
     static const char *const keys[] = {"add_prefix_space", "trim_offsets", "use_regex", NULL};
     wane_status st = WANE_OK;
     bool add = false, regex = true;
     out->kind = BYTES;
-    WANE_TRY(wane_part_keys(json, keys, part, err));
-    WANE_TRY(wane_part_bool(&add, json, "add_prefix_space", true, part, err));
-    WANE_TRY(wane_part_bool(&regex, json, "use_regex", true, part, err));
+    WANE_TRY(wane_json_part_keys(json, keys, part, err));
+    WANE_TRY(wane_json_part_bool(&add, json, "add_prefix_space", true, part, err));
+    WANE_TRY(wane_json_part_bool(&regex, json, "use_regex", true, part, err));
     out->prepend = add ? ALWAYS : NEVER;
     if (regex)
         WANE_TRY(wane_pattern_compile(&out->pattern, GPT2_WORDS, strlen(GPT2_WORDS), WANE_ONIGURUMA,
@@ -93,17 +94,17 @@ done:
     return st;
 }
 
-static wane_status read_split(splitter_step *out, const wane_json *json, const wane_part *part,
+static wane_status read_split(splitter_step *out, const wane_json *json, const wane_json_part *part,
                               wane_error *err)
 {
     static const char *const keys[] = {"pattern", "behavior", "invert", NULL};
     wane_status st = WANE_OK;
     out->kind = PATTERN;
-    WANE_TRY(wane_part_keys(json, keys, part, err));
+    WANE_TRY(wane_json_part_keys(json, keys, part, err));
     if (!wane_json_string(wane_json_get(json, "behavior"), NULL))
-        return wane_part_fail(part, err, "Split without a \"behavior\"");
+        return wane_json_part_fail(part, err, "Split without a \"behavior\"");
     WANE_TRY(read_behaviour(&out->behaviour, json, part, err));
-    WANE_TRY(wane_part_bool(&out->invert, json, "invert", false, part, err));
+    WANE_TRY(wane_json_part_bool(&out->invert, json, "invert", false, part, err));
     WANE_TRY(wane_pattern_read(&out->pattern, wane_json_get(json, "pattern"), part, err));
 done:
     return st;
@@ -111,7 +112,7 @@ done:
 
 /* The pre-tokenizers that are one class of characters with a behaviour. */
 static wane_status read_class(splitter_step *out, const char *type, const wane_json *json,
-                              const wane_part *part, wane_error *err)
+                              const wane_json_part *part, wane_error *err)
 {
     static const char *const none[] = {NULL}, *const digits[] = {"individual_digits", NULL},
                              *const punctuation[] = {"behavior", NULL},
@@ -125,7 +126,7 @@ static wane_status read_class(splitter_step *out, const char *type, const wane_j
     } else if (!strcmp(type, "Digits")) {
         bool alone = false;
         keys = digits;
-        WANE_TRY(wane_part_bool(&alone, json, "individual_digits", false, part, err));
+        WANE_TRY(wane_json_part_bool(&alone, json, "individual_digits", false, part, err));
         out->class = wane_unicode_number;
         out->behaviour = alone ? ISOLATED : CONTIGUOUS;
     } else if (!strcmp(type, "Punctuation")) {
@@ -135,43 +136,44 @@ static wane_status read_class(splitter_step *out, const char *type, const wane_j
     } else if (!strcmp(type, "CharDelimiterSplit")) {
         keys = delimiter;
         out->behaviour = REMOVED;
-        WANE_TRY(wane_part_character(&out->mark, &out->mark_bytes, json, "delimiter", part, err));
+        WANE_TRY(
+            wane_json_part_character(&out->mark, &out->mark_bytes, json, "delimiter", part, err));
     } else {
-        return wane_part_fail(part, err, "type \"%.64s\" is not supported", type);
+        return wane_json_part_fail(part, err, "type \"%.64s\" is not supported", type);
     }
-    WANE_TRY(wane_part_keys(json, keys, part, err));
+    WANE_TRY(wane_json_part_keys(json, keys, part, err));
 done:
     return st;
 }
 
-static wane_status read_step(void *step, const wane_json *json, const wane_part *part,
+static wane_status read_step(void *step, const wane_json *json, const wane_json_part *part,
                              wane_error *err)
 {
     splitter_step *out = step;
     static const char *const none[] = {NULL};
     wane_status st = WANE_OK;
     const char *type = NULL;
-    WANE_TRY(wane_part_type(&type, json, part, err));
+    WANE_TRY(wane_json_part_type(&type, json, part, err));
     if (!strcmp(type, "ByteLevel")) return read_bytes(out, json, part, err);
     if (!strcmp(type, "Split")) return read_split(out, json, part, err);
     if (!strcmp(type, "Metaspace")) return read_metaspace(out, json, part, err);
     if (strcmp(type, "Whitespace") != 0) return read_class(out, type, json, part, err);
     out->behaviour = REMOVED;
     out->invert = true;
-    WANE_TRY(wane_part_keys(json, none, part, err));
+    WANE_TRY(wane_json_part_keys(json, none, part, err));
     WANE_TRY(wane_pattern_compile(&out->pattern, PLAIN_WORDS, strlen(PLAIN_WORDS), WANE_PCRE2, part,
                                   err));
 done:
     return st;
 }
 
-wane_status wane_splitter_read(wane_splitter *out, const wane_json *json, const wane_part *part,
-                               wane_error *err)
+wane_status wane_splitter_read(wane_splitter *out, const wane_json *json,
+                               const wane_json_part *part, wane_error *err)
 {
     wane_splitter made = {0};
     void *steps = NULL;
-    wane_status st = wane_part_steps(&steps, &made.count, sizeof *made.steps, read_step, json,
-                                     "pretokenizers", part, err);
+    wane_status st = wane_json_part_steps(&steps, &made.count, sizeof *made.steps, read_step, json,
+                                          "pretokenizers", part, err);
     made.steps = steps;
     if (st == WANE_OK) *out = made;
     else wane_splitter_free(&made);

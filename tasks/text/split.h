@@ -16,7 +16,7 @@ typedef struct wane_splitter {
 } wane_splitter;
 
 WANE_MUST_CHECK wane_status wane_splitter_read(wane_splitter *out, const wane_json *json,
-                                               const wane_part *part, wane_error *err);
+                                               const wane_json_part *part, wane_error *err);
 void wane_splitter_free(wane_splitter *splitter); /* {0} allowed */
 
 /* Cuts every piece of text. */

@@ -54,26 +54,26 @@ void wane_tokenizer_free(wane_tokenizer *tokenizer)
 }
 
 /* Appends an id to those before a text or behind it. */
-static wane_status around(wane_tokenizer *tokenizer, bool behind, int64_t id, const wane_part *part,
-                          wane_error *err)
+static wane_status around(wane_tokenizer *tokenizer, bool behind, int64_t id,
+                          const wane_json_part *part, wane_error *err)
 {
     int32_t token = (int32_t)id;
     if (id < 0 || id >= tokenizer->size || !wane_tokenizer_token(tokenizer, token))
-        return wane_part_fail(part, err, "id %lld is not in the vocabulary", (long long)id);
+        return wane_json_part_fail(part, err, "id %lld is not in the vocabulary", (long long)id);
     return wane_tokens_append(behind ? &tokenizer->after : &tokenizer->before, &token, 1, err);
 }
 
 /* The ids of one special token of a template. */
 static wane_status read_special(wane_tokenizer *tokenizer, const wane_json *specials,
-                                const wane_json *piece, bool behind, const wane_part *part,
+                                const wane_json *piece, bool behind, const wane_json_part *part,
                                 wane_error *err)
 {
     wane_status st = WANE_OK;
     const char *name = wane_json_string(wane_json_get(piece, "id"), NULL);
     const wane_json *ids = name ? wane_json_get(wane_json_get(specials, name), "ids") : NULL;
     if (wane_json_kind_of(ids) != WANE_JSON_ARRAY)
-        return wane_part_fail(part, err, "special token \"%.64s\" has no \"ids\"",
-                              name ? name : "");
+        return wane_json_part_fail(part, err, "special token \"%.64s\" has no \"ids\"",
+                                   name ? name : "");
     for (size_t i = 0; i < wane_json_size(ids); i++) {
         int64_t id = -1;
         if (!wane_json_integer(&id, wane_json_at(ids, i))) id = -1;
@@ -84,16 +84,16 @@ done:
 }
 
 static wane_status read_template(wane_tokenizer *tokenizer, const wane_json *json,
-                                 const wane_part *part, wane_error *err)
+                                 const wane_json_part *part, wane_error *err)
 {
     static const char *const keys[] = {"single", "pair", "special_tokens", NULL};
     wane_status st = WANE_OK;
     const wane_json *single = wane_json_get(json, "single");
     const wane_json *specials = wane_json_get(json, "special_tokens");
     bool behind = false;
-    WANE_TRY(wane_part_keys(json, keys, part, err));
+    WANE_TRY(wane_json_part_keys(json, keys, part, err));
     if (wane_json_kind_of(single) != WANE_JSON_ARRAY)
-        return wane_part_fail(part, err, "\"single\" is no array");
+        return wane_json_part_fail(part, err, "\"single\" is no array");
     for (size_t i = 0; i < wane_json_size(single); i++) {
         const wane_json *piece = wane_json_at(single, i);
         const wane_json *special = wane_json_get(piece, "SpecialToken");
@@ -104,37 +104,37 @@ static wane_status read_template(wane_tokenizer *tokenizer, const wane_json *jso
         }
         const char *name = wane_json_string(wane_json_get(sequence, "id"), NULL);
         if (!name || strcmp(name, "A") != 0 || behind)
-            return wane_part_fail(part, err, "\"single\" must hold the sequence A once");
+            return wane_json_part_fail(part, err, "\"single\" must hold the sequence A once");
         behind = true;
     }
-    if (!behind) st = wane_part_fail(part, err, "\"single\" must hold the sequence A once");
+    if (!behind) st = wane_json_part_fail(part, err, "\"single\" must hold the sequence A once");
 done:
     return st;
 }
 
 /* ["<s>", 0]: the token and its id. */
 static wane_status read_end(wane_tokenizer *tokenizer, const wane_json *json, bool behind,
-                            const wane_part *part, wane_error *err)
+                            const wane_json_part *part, wane_error *err)
 {
     int64_t id = -1;
     if (wane_json_size(json) != 2 || !wane_json_integer(&id, wane_json_at(json, 1)))
-        return wane_part_fail(part, err, "\"cls\" and \"sep\" are not pairs of token and id");
+        return wane_json_part_fail(part, err, "\"cls\" and \"sep\" are not pairs of token and id");
     return around(tokenizer, behind, id, part, err);
 }
 
 static wane_status read_processor(wane_tokenizer *tokenizer, const wane_json *json,
-                                  const wane_part *part, wane_error *err)
+                                  const wane_json_part *part, wane_error *err)
 {
     wane_status st = WANE_OK;
     const wane_json **items = NULL;
     size_t count = 0;
     bool adds = false; /* the library does not run a second one that adds tokens as it says */
-    WANE_TRY(wane_part_flatten(&items, &count, json, "processors", part, err));
+    WANE_TRY(wane_json_part_flatten(&items, &count, json, "processors", part, err));
     for (size_t i = 0; i < count; i++) {
         const char *type = NULL;
-        WANE_TRY(wane_part_type(&type, items[i], part, err));
+        WANE_TRY(wane_json_part_type(&type, items[i], part, err));
         if (strcmp(type, "ByteLevel") != 0 && adds) {
-            st = wane_part_fail(part, err, "two processors that add tokens are not supported");
+            st = wane_json_part_fail(part, err, "two processors that add tokens are not supported");
             goto done;
         }
         adds = adds || strcmp(type, "ByteLevel") != 0;
@@ -144,7 +144,7 @@ static wane_status read_processor(wane_tokenizer *tokenizer, const wane_json *js
             WANE_TRY(read_end(tokenizer, wane_json_get(items[i], "cls"), false, part, err));
             WANE_TRY(read_end(tokenizer, wane_json_get(items[i], "sep"), true, part, err));
         } else if (strcmp(type, "ByteLevel") != 0) { /* which moves offsets only */
-            st = wane_part_fail(part, err, "type \"%.64s\" is not supported", type);
+            st = wane_json_part_fail(part, err, "type \"%.64s\" is not supported", type);
             goto done;
         }
     }
@@ -154,7 +154,8 @@ done:
 }
 
 /* The tables of added tokens by id and by text. */
-static wane_status index_added(wane_tokenizer *tokenizer, const wane_part *part, wane_error *err)
+static wane_status index_added(wane_tokenizer *tokenizer, const wane_json_part *part,
+                               wane_error *err)
 {
     wane_status st = WANE_OK;
     const wane_added *added = &tokenizer->added;
@@ -183,10 +184,10 @@ static wane_status read_parts(wane_tokenizer *made, const wane_json *root,
         "version",       "truncation",     "padding", "added_tokens", "normalizer",
         "pre_tokenizer", "post_processor", "decoder", "model",        NULL};
     wane_status st = WANE_OK;
-    wane_part part = {.file = name, .name = "file", .arena = made->arena};
+    wane_json_part part = {.file = name, .name = "file", .arena = made->arena};
     if (wane_json_kind_of(root) != WANE_JSON_OBJECT)
-        return wane_part_fail(&part, err, "not an object");
-    WANE_TRY(wane_part_keys(root, keys, &part, err));
+        return wane_json_part_fail(&part, err, "not an object");
+    WANE_TRY(wane_json_part_keys(root, keys, &part, err));
     part.name = "model";
     WANE_TRY(wane_bpe_read(&made->model, wane_json_get(root, part.name), &part, err));
     part.name = "normalizer";

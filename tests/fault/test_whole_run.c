@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "store/base/random.h"
-#include "store/files/file.h"
 #include "tests/support/pack.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
-#include <stdbool.h>
 
 #include "store/base/text.h"
 #include "store/files/json.h"

@@ -3,7 +3,6 @@
  * written again and must be the same; one that is not leaves the trainer where it was.
  */
 #include "eval/train/train.h"
-#include "store/base/memory.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_file.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Templates: what was read is written again, braces doubled, and is the same template.
  */
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "store/base/text.h"

@@ -9,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store/results/query.h"
+#include "store/base/memory.h"
+#include "store/files/file.h"
+#include "store/files/limits.h"
 
 static char folder[256];
 
@@ -100,6 +102,16 @@ char *read_file(const char *path, size_t *count)
     return bytes;
 }
 
+wane_status load_json(wane_json **out, const char *path, wane_error *err)
+{
+    char *bytes = NULL;
+    size_t count = 0;
+    wane_status st = wane_file_read_kind(&bytes, &count, path, wane_limit_of_name(path), err);
+    if (st == WANE_OK) st = wane_json_parse(out, bytes, count, path, err);
+    wane_free(bytes);
+    return st;
+}
+
 void copy_file(const char *from, const char *to)
 {
     size_t count = 0;
@@ -114,6 +126,25 @@ wane_results *open_results(const char *path, wane_results_mode mode)
     wane_results *db = NULL;
     CHECK_OK(wane_results_open(&db, path, mode, &err));
     return db;
+}
+
+size_t row_column(const wane_query *query, const char *name)
+{
+    size_t column = 0;
+    while (column < wane_query_columns(query) && strcmp(wane_query_name(query, column), name) != 0)
+        column++;
+    if (column == wane_query_columns(query)) fail_msg("no column '%s'", name);
+    return column;
+}
+
+double row_number(const wane_query *query, const char *name)
+{
+    return wane_query_double(query, row_column(query, name));
+}
+
+const char *row_text(const wane_query *query, const char *name)
+{
+    return wane_query_text(query, row_column(query, name));
 }
 
 int64_t query_integer(wane_results *db, const char *sql)

@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 #include "store/base/status.h"
+#include "store/files/json.h"
+#include "store/results/query.h"
 #include "store/results/results.h"
 
 /* Succeeds, or prints the error's line and fails. `err` must be a wane_error in scope. */
@@ -47,10 +49,17 @@ const char *scratch_path(const char *name);
 /* Writes / reads a whole file of the test, failing the test on error. */
 void write_file(const char *path, const void *bytes, size_t count);
 char *read_file(const char *path, size_t *count); /* NUL-terminated; free() it */
+/* A JSON file as the program reads one: within the limit of its name. */
+wane_status load_json(wane_json **out, const char *path, wane_error *err);
 void copy_file(const char *from, const char *to);
 
 /* The database at `path`; the test fails when it does not open. */
 wane_results *open_results(const char *path, wane_results_mode mode);
+
+/* The current row by the name of a column; the test fails when there is none of that name. */
+size_t row_column(const wane_query *query, const char *name);
+double row_number(const wane_query *query, const char *name);    /* NULL: NaN */
+const char *row_text(const wane_query *query, const char *name); /* NULL: NULL */
 
 /* The first column of the first row as a whole number; the test fails when there is none. */
 int64_t query_integer(wane_results *db, const char *sql);

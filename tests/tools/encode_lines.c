@@ -7,13 +7,11 @@
  * the seconds that encoding all texts took. An error is a line "error: ...".
  */
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/base/clock.h"
-#include "store/base/memory.h"
 #include "tasks/text/tokenizer.h"
 
 static bool read_text(char **text, size_t *capacity, size_t *bytes)

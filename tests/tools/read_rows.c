@@ -6,7 +6,6 @@
  * each a list of the values in the order of the columns, the columns' names first; or "error: ...".
  */
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 

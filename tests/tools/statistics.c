@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "analysis/statistics/correlation.h"
+#include "analysis/statistics/distribution.h"
 #include "analysis/statistics/forgetting.h"
 #include "analysis/statistics/logistic.h"
 #include "analysis/statistics/paired.h"
@@ -58,7 +59,8 @@ static void plain(void)
     double *x = numbers(n), *y = numbers(n), out[4] = {wane_pearson(x, y, n)};
     if (wane_spearman(&out[1], x, y, n, &err) || wane_kendall_tau_b(&out[2], x, y, n, &err))
         exit(3);
-    out[3] = wane_correlation_p_t(out[1], n);
+    double degrees = (double)n - 2, r = out[1];
+    out[3] = wane_student_two_sided(r * sqrt(degrees / ((1 - r) * (1 + r))), degrees);
     say(out, 4);
     wane_free(x);
     wane_free(y);

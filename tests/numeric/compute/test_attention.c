@@ -3,7 +3,6 @@
  * differences of that formula.
  */
 #include <math.h>
-#include <string.h>
 
 #include "eval/compute/attention.h"
 #include "store/base/memory.h"

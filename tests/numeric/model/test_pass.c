@@ -2,7 +2,6 @@
  * Whole passes: threads, packing, prefixes, parts of the parameters, dropout, limits.
  */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "store/base/memory.h"

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "analysis/spectra/interventions.h"
-#include "store/base/random.h"
 
 #include "tests/numeric/spectra/grid.h"
 #include "tests/support/support.h"

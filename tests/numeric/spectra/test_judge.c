@@ -9,7 +9,6 @@
 
 #include "analysis/spectra/lapack.h"
 #include "analysis/spectra/leading.h"
-#include "store/base/memory.h"
 
 #include "tests/numeric/spectra/grid.h"
 #include "tests/support/support.h"

@@ -9,7 +9,7 @@
 #include "tests/support/support.h"
 
 /* The text of a row as bytes; `bytes` NULL-terminated or not. */
-static char *row_text(const wane_json *row, size_t *bytes)
+static char *text_of_row(const wane_json *row, size_t *bytes)
 {
     size_t length = 0;
     const char *text = wane_json_string(wane_json_get(row, "text"), &length);
@@ -36,7 +36,7 @@ static void check_row(const wane_tokenizer *tokenizer, const wane_json *row, siz
     wane_tokens got = {0};
     wane_text back = {0};
     size_t bytes = 0, length = 0;
-    char *text = row_text(row, &bytes);
+    char *text = text_of_row(row, &bytes);
     const wane_json *ids = wane_json_get(row, "ids");
     const char *decoded = wane_json_string(wane_json_get(row, "decoded"), &length);
     CHECK_OK(wane_tokenizer_encode(tokenizer, text, bytes, true, &got, &err));
@@ -65,7 +65,7 @@ void expected_check(const wane_tokenizer *tokenizer, const char *name, size_t co
     wane_json *rows = NULL;
     char path[256];
     (void)snprintf(path, sizeof path, "reference/text/%s", name);
-    CHECK_OK(wane_json_load(&rows, path, &err));
+    CHECK_OK(load_json(&rows, path, &err));
     assert_true(wane_json_size(rows) >= count);
     for (size_t i = 0; i < wane_json_size(rows); i++)
         check_row(tokenizer, wane_json_at(rows, i), i);

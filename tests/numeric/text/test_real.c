@@ -4,7 +4,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "store/base/hash.h"
 #include "store/base/memory.h"
@@ -39,7 +38,7 @@ static void check_corpora(const wane_tokenizer *tokenizer, const wane_json *want
     wane_tokens ids = {0};
     char *text = NULL;
     size_t bytes = 0;
-    CHECK_OK(wane_json_load(&stories, path_of("corpora/tinystories-1000.json"), &err));
+    CHECK_OK(load_json(&stories, path_of("corpora/tinystories-1000.json"), &err));
     assert_int_equal(wane_json_size(stories), 1000);
     for (size_t i = 0; i < wane_json_size(stories); i++) {
         const char *story = wane_json_string(wane_json_at(stories, i), &bytes);
@@ -61,7 +60,7 @@ static void real_tokenizers(void **state)
     (void)state;
     wane_error err;
     wane_json *list = NULL;
-    CHECK_OK(wane_json_load(&list, "reference/text/real.json", &err));
+    CHECK_OK(load_json(&list, "reference/text/real.json", &err));
     assert_int_equal(wane_json_size(list), 2);
     for (size_t i = 0; i < wane_json_size(list); i++) {
         wane_tokenizer *tokenizer = NULL;

@@ -9,10 +9,8 @@
 
 #include "eval/model/pass.h"
 #include "eval/train/train.h"
-#include "store/base/memory.h"
 #include "store/files/file.h"
 #include "store/files/json.h"
-#include "store/files/safetensors.h"
 #include "store/files/update.h"
 #include "tests/support/support.h"
 
@@ -77,7 +75,7 @@ static void every_form_computes_what_peft_computes(void **state)
     wane_error err;
     wane_json *cases = NULL;
     wane_tensors *expected = NULL;
-    CHECK_OK(wane_json_load(&cases, FIXTURES "cases.json", &err));
+    CHECK_OK(load_json(&cases, FIXTURES "cases.json", &err));
     CHECK_OK(wane_tensors_open(&expected, FIXTURES "expected.safetensors", &err));
     assert_true(wane_json_size(cases) > 20);
     for (size_t i = 0; i < wane_json_size(cases); i++) {

@@ -11,7 +11,6 @@
 #include "eval/pair/checkpoint.h"
 #include "eval/train/train.h"
 #include "store/base/memory.h"
-#include "store/files/safetensors.h"
 #include "tests/numeric/model/pass_case.h"
 #include "tests/support/support.h"
 

@@ -10,10 +10,8 @@
 
 #include "eval/train/optimizer.h"
 #include "eval/train/train.h"
-#include "store/base/memory.h"
 #include "store/base/random.h"
 #include "store/files/json.h"
-#include "store/files/safetensors.h"
 #include "tests/support/support.h"
 
 #define FIXTURES "reference/train/"
@@ -31,7 +29,7 @@ static void schedules_equal_transformers(void **state)
     static const char *const names[] = {"constant", "linear", "cosine"};
     wane_error err;
     wane_json *root = NULL;
-    CHECK_OK(wane_json_load(&root, FIXTURES "training.json", &err));
+    CHECK_OK(load_json(&root, FIXTURES "training.json", &err));
     const wane_json *rows = wane_json_get(root, "schedules");
     assert_int_equal(wane_json_size(rows), 21);
     for (size_t i = 0; i < wane_json_size(rows); i++) {
@@ -68,7 +66,7 @@ static void adamw_and_clipping_equal_torch(void **state)
     wane_json *root = NULL;
     wane_tensors *tensors = NULL;
     wane_optimizer *optimizer = NULL;
-    CHECK_OK(wane_json_load(&root, FIXTURES "training.json", &err));
+    CHECK_OK(load_json(&root, FIXTURES "training.json", &err));
     CHECK_OK(wane_tensors_open(&tensors, FIXTURES "tensors.safetensors", &err));
     const wane_json *facts = wane_json_get(root, "loose");
     static float values[TENSORS][64], gradients[TENSORS][64];

@@ -3,14 +3,11 @@
  * (tests/reference/make_protocol_fixtures.py), and what else is promised of them.
  */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "eval/measure/measure.h"
 #include "eval/train/train.h"
-#include "store/base/memory.h"
 #include "store/files/json.h"
-#include "store/files/safetensors.h"
 #include "tests/support/support.h"
 
 #define FIXTURES "reference/protocols/"
@@ -41,7 +38,7 @@ static int open_reference(void **state)
 {
     (void)state;
     wane_error err;
-    CHECK_OK(wane_json_load(&reference, FIXTURES "protocols.json", &err));
+    CHECK_OK(load_json(&reference, FIXTURES "protocols.json", &err));
     CHECK_OK(wane_tensors_open(&tensors, FIXTURES "tensors.safetensors", &err));
     return 0;
 }

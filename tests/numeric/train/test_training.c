@@ -14,7 +14,6 @@
 #include "store/base/memory.h"
 #include "store/files/file.h"
 #include "store/files/json.h"
-#include "store/files/safetensors.h"
 #include "tests/support/support.h"
 
 #define FIXTURES "reference/train/"
@@ -64,7 +63,7 @@ static void read_batch(rows *out, const wane_json *list)
 static int read_reference(void **state)
 {
     wane_error err;
-    CHECK_OK(wane_json_load(&reference, FIXTURES "training.json", &err));
+    CHECK_OK(load_json(&reference, FIXTURES "training.json", &err));
     const wane_json *list = wane_json_get(reference, "batches");
     assert_int_equal(wane_json_size(list), BATCHES);
     for (size_t i = 0; i < BATCHES; i++) read_batch(&batches[i], wane_json_at(list, i));

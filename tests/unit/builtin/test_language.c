@@ -4,7 +4,6 @@
  * texts must be the one computed from the rules. Whole documents are checked by sampling.
  */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

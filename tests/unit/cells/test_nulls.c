@@ -12,8 +12,6 @@
 #include <unistd.h>
 
 #include "analysis/report/glossary.h"
-#include "store/base/memory.h"
-#include "store/base/text.h"
 #include "store/files/update.h"
 #include "store/results/query.h"
 #include "tests/support/process.h"

@@ -2,7 +2,6 @@
  * Which adapters make a weight, and which the change of one stage, under each policy. Three stages
  * of one number each, 3, 5 and 11 times their scales.
  */
-#include <stdio.h>
 
 #include "eval/cells/cell_matrices.h"
 #include "store/base/memory.h"

@@ -469,13 +469,14 @@ static void refusals(void **state)
     CHECK_FAILS(wane_charts_svg(&svg, &chart, 0, &err), WANE_EINVAL, "none given");
     const double nothing[] = {NAN, NAN}, some[] = {1, 2};
     wane_heatmap map = {.title = "map", .rows = 1, .cols = 2, .values = nothing};
-    CHECK_FAILS(wane_heatmap_svg(&svg, &map, &err), WANE_EINVAL, "heat map: map: no finite value");
+    CHECK_FAILS(wane_heatmaps_svg(&svg, &map, 1, 1, &err), WANE_EINVAL,
+                "heat map: map: no finite value");
     map.rows = 0;
-    CHECK_FAILS(wane_heatmap_svg(&svg, &map, &err), WANE_EINVAL, "no finite value");
+    CHECK_FAILS(wane_heatmaps_svg(&svg, &map, 1, 1, &err), WANE_EINVAL, "no finite value");
     map.rows = SIZE_MAX;
-    CHECK_FAILS(wane_heatmap_svg(&svg, &map, &err), WANE_EINVAL, "more than 1000");
+    CHECK_FAILS(wane_heatmaps_svg(&svg, &map, 1, 1, &err), WANE_EINVAL, "more than 1000");
     map = (wane_heatmap){.title = "map", .rows = 1, .cols = 2, .values = some, .low = 2, .high = 1};
-    CHECK_FAILS(wane_heatmap_svg(&svg, &map, &err), WANE_EINVAL, "colours from 2 to 1");
+    CHECK_FAILS(wane_heatmaps_svg(&svg, &map, 1, 1, &err), WANE_EINVAL, "colours from 2 to 1");
     assert_null(svg.data);
 }
 
@@ -492,7 +493,7 @@ static void heat_maps_print_their_values(void **state)
                         .cols = 3,
                         .values = values};
     wane_text svg = {0};
-    CHECK_OK(wane_heatmap_svg(&svg, &map, &err));
+    CHECK_OK(wane_heatmaps_svg(&svg, &map, 1, 1, &err));
     check_well_formed(svg.data);
     check_nothing_clipped(svg.data);
     const char *const printed[] = {">0.85<", ">0.20<", ">0.50<", ">0.73<", "<text", ">\u2013<"};
@@ -502,25 +503,25 @@ static void heat_maps_print_their_values(void **state)
     const double whole[] = {1, 20, 3, 4, 5, 79}, small[] = {-3e-7, 2e-7, 1e-8, 0, 0, 4.07e-7};
     map.row_names = map.col_names = long_names;
     map.values = whole;
-    CHECK_OK(wane_heatmap_svg(&svg, &map, &err));
+    CHECK_OK(wane_heatmaps_svg(&svg, &map, 1, 1, &err));
     assert_non_null(strstr(svg.data, ">79<"));
     check_nothing_clipped(svg.data);
     wane_text_free(&svg);
     map.values = small;
-    CHECK_OK(wane_heatmap_svg(&svg, &map, &err));
+    CHECK_OK(wane_heatmaps_svg(&svg, &map, 1, 1, &err));
     assert_non_null(strstr(svg.data, ">\u22123.00<"));
     assert_non_null(strstr(svg.data, ">\u00d710\u207b\u2077<"));
     check_well_formed(svg.data);
     wane_text_free(&svg);
     map = (wane_heatmap){.rows = 1, .cols = 1, .values = whole};
-    CHECK_OK(wane_heatmap_svg(&svg, &map, &err));
+    CHECK_OK(wane_heatmaps_svg(&svg, &map, 1, 1, &err));
     assert_int_equal(count_of(svg.data, ">1<"), 2); /* the cell and the end of the scale */
     assert_int_equal(count_of(svg.data, ">0<"), 1);
     check_well_formed(svg.data);
     wane_text_free(&svg);
     /* a scale shared with another map is not rounded to this one's whole numbers */
     map = (wane_heatmap){.rows = 1, .cols = 1, .values = small + 4, .high = 5.5};
-    CHECK_OK(wane_heatmap_svg(&svg, &map, &err));
+    CHECK_OK(wane_heatmaps_svg(&svg, &map, 1, 1, &err));
     assert_int_equal(count_of(svg.data, ">5.50<"), 1);
     wane_text_free(&svg);
 }
@@ -537,7 +538,7 @@ static void each_cell_has_its_place_and_colour(void **state)
     const wane_heatmap map = {.title = "map", .rows = 2, .cols = 3, .values = values};
     wane_text svg = {0};
     double left[6], top[6];
-    CHECK_OK(wane_heatmap_svg(&svg, &map, &err));
+    CHECK_OK(wane_heatmaps_svg(&svg, &map, 1, 1, &err));
     for (size_t i = 0; i < 6; i++) {
         const char *word = strstr(svg.data, words[i]);
         assert_non_null(word);
@@ -575,8 +576,8 @@ static void memory_may_run_out(void **state)
         for (; status == WANE_ENOMEM; allocations++) {
             wane_text svg = {0};
             wane_memory_fail_after(allocations);
-            status =
-                kind < 2 ? wane_chart_svg(&svg, &chart, &err) : wane_heatmap_svg(&svg, &map, &err);
+            status = kind < 2 ? wane_chart_svg(&svg, &chart, &err)
+                              : wane_heatmaps_svg(&svg, &map, 1, 1, &err);
             wane_memory_fail_after(-1);
             wane_text_free(&svg);
         }

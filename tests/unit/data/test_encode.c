@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Prompts and labels as token ids: where prompt and label meet, cutting, counts.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "store/base/memory.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Windows as other tools cut them.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "tasks/data/like.h"

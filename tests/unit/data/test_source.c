@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "store/base/random.h"
-#include "tasks/data/csv.h"
 #include "tasks/data/source.h"
 #include "tasks/data/template.h"
 #include "tasks/data/words.h"

@@ -2,7 +2,6 @@
  * Tasks from folders, archives and single files: mapping, label sets, draws, fingerprints, overlap.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 

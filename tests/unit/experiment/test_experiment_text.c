@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "eval/experiment/experiment.h"
-#include "store/base/memory.h"
 #include "store/base/random.h"
 #include "tests/support/support.h"
 

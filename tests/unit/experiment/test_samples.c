@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "eval/plan/plan.h"
-#include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/files/file.h"
 #include "tests/support/process.h"

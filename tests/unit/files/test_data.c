@@ -18,7 +18,7 @@ static size_t vocabulary(const char *path, const char *token, int64_t id)
     wane_json *root = NULL;
     char *whole = wane_path_join(data, path);
     int64_t found = -1;
-    CHECK_OK(wane_json_load(&root, whole, &err));
+    CHECK_OK(load_json(&root, whole, &err));
     const wane_json *words = wane_json_get(wane_json_get(root, "model"), "vocab");
     size_t size = wane_json_size(words);
     assert_true(wane_json_integer(&found, wane_json_get(words, token)));
@@ -38,7 +38,7 @@ static void tokenizers_are_read(void **state)
     wane_json *root = NULL;
     double length = 0;
     char *path = wane_path_join(data, "models/TinyStories-656K/tokenizer_config.json");
-    CHECK_OK(wane_json_load(&root, path, &err)); /* int(1e30) in it */
+    CHECK_OK(load_json(&root, path, &err)); /* int(1e30) in it */
     assert_true(wane_json_number(&length, wane_json_get(root, "model_max_length")));
     assert_true(length == 1e30);
     wane_json_free(root);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/base/memory.h"
 #include "store/files/json.h"
 #include "tests/support/support.h"
 
@@ -322,22 +321,6 @@ static void written_values_read_back(void **state)
     wane_text_free(&text);
 }
 
-static void files_are_loaded(void **state)
-{
-    (void)state;
-    wane_error err;
-    wane_json *root = NULL;
-    const char *path = scratch_path("a.json");
-    write_file(path, "[1,\n2,\n}", 8);
-    CHECK_FAILS(wane_json_load(&root, path, &err), WANE_EFORMAT, "a.json: ");
-    assert_int_equal(err.line, 3);
-    CHECK_FAILS(wane_json_load(&root, scratch_path("none.json"), &err), WANE_ENOTFOUND,
-                "none.json: No such file");
-    write_file(path, "[1]", 3);
-    CHECK_OK(wane_json_load(&root, path, &err));
-    wane_json_free(root);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,7 +333,6 @@ int main(void)
         cmocka_unit_test(nesting_is_bounded),
         cmocka_unit_test(large_objects_are_quick),
         cmocka_unit_test(written_values_read_back),
-        cmocka_unit_test(files_are_loaded),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -276,7 +276,7 @@ static void unpaired_factors_are_refused(void **state)
 static wane_status read_config(wane_peft_config **out, const char *path, wane_error *err)
 {
     wane_json *root = NULL;
-    wane_status st = wane_json_load(&root, path, err);
+    wane_status st = load_json(&root, path, err);
     if (st == WANE_OK) st = wane_peft_config_read(out, root, path, false, NULL, NULL, err);
     wane_json_free(root);
     return st;
@@ -288,7 +288,7 @@ static void patterns_match_as_pefts(void **state)
     (void)state;
     wane_error err;
     wane_json *root = NULL;
-    CHECK_OK(wane_json_load(&root, FIXTURES "patterns.json", &err));
+    CHECK_OK(load_json(&root, FIXTURES "patterns.json", &err));
     const wane_json *keys = wane_json_get(root, "keys"), *modules = wane_json_get(root, "modules");
     size_t matched = 0;
     assert_true(wane_json_size(keys) > 10 && wane_json_size(modules) > 10);

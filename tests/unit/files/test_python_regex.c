@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,7 +51,7 @@ static void patterns_mean_what_python_means(void **state)
     wane_error err;
     wane_json *root = NULL;
     const char *path = getenv("WANE_REGEX_ROWS");
-    CHECK_OK(wane_json_load(&root, path ? path : "reference/regex.json", &err));
+    CHECK_OK(load_json(&root, path ? path : "reference/regex.json", &err));
     const wane_json *texts = wane_json_get(root, "texts"), *rows = wane_json_get(root, "rows");
     size_t bad = 0;
     assert_true(wane_json_size(rows) > 500 && wane_json_size(texts) > 15);

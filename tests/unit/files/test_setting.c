@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The loops over tables of settings, on a table of the test's own.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "store/files/setting.h"

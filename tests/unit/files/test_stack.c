@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Several adapters as one of summed rank.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "store/base/memory.h"
-#include "store/files/file.h"
 #include "store/files/safetensors.h"
 #include "store/files/update.h"
 #include "tests/support/support.h"

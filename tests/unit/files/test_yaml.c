@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/base/text.h"
 #include "store/files/yaml.h"
 #include "tests/support/support.h"
 
@@ -61,7 +59,6 @@ static void trees_are_read(void **state)
 {
     (void)state;
     wane_yaml_document *document = parse(experiment);
-    assert_string_equal(wane_yaml_name(document), "e.yaml");
     const wane_yaml *root = wane_yaml_root(document);
     assert_int_equal(root->kind, WANE_YAML_MAP);
     assert_int_equal(root->count, 8);
@@ -174,9 +171,6 @@ static void size_and_depth_are_bounded(void **state)
     memset(text, '\n', LARGE);
     CHECK_FAILS(wane_yaml_parse(&document, text, LARGE, "e.yaml", &err), WANE_EFORMAT,
                 "larger than 1048576 bytes");
-    write_file(scratch_path("large.yaml"), text, LARGE);
-    CHECK_FAILS(wane_yaml_load(&document, scratch_path("large.yaml"), &err), WANE_EFORMAT,
-                "large.yaml: larger than 1048576 bytes");
     memset(text, '[', 100000);
     CHECK_FAILS(wane_yaml_parse(&document, text, 100000, "e.yaml", &err), WANE_EFORMAT,
                 "nested too deeply");
@@ -332,19 +326,6 @@ static void failures_name_the_node(void **state)
     wane_yaml_free(document);
 }
 
-static void files_are_loaded(void **state)
-{
-    (void)state;
-    wane_error err;
-    wane_yaml_document *document = NULL;
-    write_file(scratch_path("a.yaml"), "a: b\n", 5);
-    CHECK_OK(wane_yaml_load(&document, scratch_path("a.yaml"), &err));
-    expect(document, "a", "b");
-    wane_yaml_free(document);
-    CHECK_FAILS(wane_yaml_load(&document, scratch_path("none.yaml"), &err), WANE_ENOTFOUND,
-                "none.yaml: No such file");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,7 +338,6 @@ int main(void)
         cmocka_unit_test(bad_overrides_change_nothing),
         cmocka_unit_test(unknown_keys_are_named),
         cmocka_unit_test(failures_name_the_node),
-        cmocka_unit_test(files_are_loaded),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -8,7 +8,6 @@
 #include "eval/model/model.h"
 #include "eval/pair/given.h"
 #include "store/base/memory.h"
-#include "store/files/file.h"
 #include "store/files/package.h"
 #include "store/files/safetensors.h"
 #include "tasks/text/tokenizer.h"

@@ -7,7 +7,6 @@
 
 #include "eval/model/architecture.h"
 #include "eval/model/model.h"
-#include "store/base/memory.h"
 #include "tests/support/support.h"
 
 #define SIZES                                                                                      \

@@ -3,8 +3,6 @@
  * rounding floor against rounding itself.
  */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "eval/pair/checkpoint.h"
 #include "eval/pair/checkpoint_names.h"
@@ -122,38 +120,40 @@ static void kinds_and_places(void **state)
         const char *module;
         bool conv1d;
     } cases[] = {
-        {"model.layers.3.self_attn.q_proj.weight", WANE_KIND_ATTENTION, 3, "q_proj", 0},
-        {"model.layers.11.mlp.down_proj.weight", WANE_KIND_MLP, 11, "down_proj", 0},
-        {"model.layers.0.post_attention_layernorm.weight", WANE_KIND_NORM, 0,
+        {"model.layers.3.self_attn.q_proj.weight", WANE_TENSOR_KIND_ATTENTION, 3, "q_proj", 0},
+        {"model.layers.11.mlp.down_proj.weight", WANE_TENSOR_KIND_MLP, 11, "down_proj", 0},
+        {"model.layers.0.post_attention_layernorm.weight", WANE_TENSOR_KIND_NORM, 0,
          "post_attention_layernorm", 0},
-        {"model.embed_tokens.weight", WANE_KIND_EMBEDDING, -1, "embed_tokens", 0},
-        {"lm_head.weight", WANE_KIND_HEAD, -1, "lm_head", 0},
-        {"model.norm.weight", WANE_KIND_NORM, -1, "norm", 0},
-        {"transformer.h.2.attn.c_attn.weight", WANE_KIND_ATTENTION, 2, "c_attn", 1},
-        {"h.2.mlp.c_fc.weight", WANE_KIND_MLP, 2, "c_fc", 1},
-        {"h.2.mlp.c_fc.bias", WANE_KIND_BIAS, 2, "bias", 0},
-        {"h.2.ln_1.weight", WANE_KIND_NORM, 2, "ln_1", 0},
-        {"wpe.weight", WANE_KIND_EMBEDDING, -1, "wpe", 0},
-        {"bert.encoder.layer.5.attention.self.query.weight", WANE_KIND_ATTENTION, 5, "query", 0},
-        {"bert.encoder.layer.5.attention.output.dense.weight", WANE_KIND_ATTENTION, 5,
-         "attention.output.dense", 0},
-        {"bert.encoder.layer.5.intermediate.dense.weight", WANE_KIND_MLP, 5, "intermediate.dense",
+        {"model.embed_tokens.weight", WANE_TENSOR_KIND_EMBEDDING, -1, "embed_tokens", 0},
+        {"lm_head.weight", WANE_TENSOR_KIND_HEAD, -1, "lm_head", 0},
+        {"model.norm.weight", WANE_TENSOR_KIND_NORM, -1, "norm", 0},
+        {"transformer.h.2.attn.c_attn.weight", WANE_TENSOR_KIND_ATTENTION, 2, "c_attn", 1},
+        {"h.2.mlp.c_fc.weight", WANE_TENSOR_KIND_MLP, 2, "c_fc", 1},
+        {"h.2.mlp.c_fc.bias", WANE_TENSOR_KIND_BIAS, 2, "bias", 0},
+        {"h.2.ln_1.weight", WANE_TENSOR_KIND_NORM, 2, "ln_1", 0},
+        {"wpe.weight", WANE_TENSOR_KIND_EMBEDDING, -1, "wpe", 0},
+        {"bert.encoder.layer.5.attention.self.query.weight", WANE_TENSOR_KIND_ATTENTION, 5, "query",
          0},
-        {"bert.encoder.layer.5.output.dense.weight", WANE_KIND_MLP, 5, "output.dense", 0},
-        {"bert.encoder.layer.5.output.LayerNorm.bias", WANE_KIND_NORM, 5, "bias", 0},
-        {"bert.embeddings.word_embeddings.weight", WANE_KIND_EMBEDDING, -1, "word_embeddings", 0},
-        {"classifier.weight", WANE_KIND_HEAD, -1, "classifier", 0},
-        {"score.weight", WANE_KIND_HEAD, -1, "score", 0},
-        {"cls.predictions.transform.dense.weight", WANE_KIND_HEAD, -1,
+        {"bert.encoder.layer.5.attention.output.dense.weight", WANE_TENSOR_KIND_ATTENTION, 5,
+         "attention.output.dense", 0},
+        {"bert.encoder.layer.5.intermediate.dense.weight", WANE_TENSOR_KIND_MLP, 5,
+         "intermediate.dense", 0},
+        {"bert.encoder.layer.5.output.dense.weight", WANE_TENSOR_KIND_MLP, 5, "output.dense", 0},
+        {"bert.encoder.layer.5.output.LayerNorm.bias", WANE_TENSOR_KIND_NORM, 5, "bias", 0},
+        {"bert.embeddings.word_embeddings.weight", WANE_TENSOR_KIND_EMBEDDING, -1,
+         "word_embeddings", 0},
+        {"classifier.weight", WANE_TENSOR_KIND_HEAD, -1, "classifier", 0},
+        {"score.weight", WANE_TENSOR_KIND_HEAD, -1, "score", 0},
+        {"cls.predictions.transform.dense.weight", WANE_TENSOR_KIND_HEAD, -1,
          "predictions.transform.dense", 0},
-        {"encoder.block.1.layer.0.SelfAttention.q.weight", WANE_KIND_ATTENTION, 1, "q", 0},
+        {"encoder.block.1.layer.0.SelfAttention.q.weight", WANE_TENSOR_KIND_ATTENTION, 1, "q", 0},
         {"encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
-         WANE_KIND_EMBEDDING, 0, "relative_attention_bias", 0},
-        {"decoder.block.1.layer.2.DenseReluDense.wi.weight", WANE_KIND_MLP, 1, "wi", 0},
-        {"output.weight", WANE_KIND_HEAD, -1, "output", 0},
-        {"projection.weight", WANE_KIND_OTHER, -1, "projection", 0},
-        {"x", WANE_KIND_OTHER, -1, "x", 0},
-        {"", WANE_KIND_OTHER, -1, "", 0},
+         WANE_TENSOR_KIND_EMBEDDING, 0, "relative_attention_bias", 0},
+        {"decoder.block.1.layer.2.DenseReluDense.wi.weight", WANE_TENSOR_KIND_MLP, 1, "wi", 0},
+        {"output.weight", WANE_TENSOR_KIND_HEAD, -1, "output", 0},
+        {"projection.weight", WANE_TENSOR_KIND_OTHER, -1, "projection", 0},
+        {"x", WANE_TENSOR_KIND_OTHER, -1, "x", 0},
+        {"", WANE_TENSOR_KIND_OTHER, -1, "", 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char module[64];

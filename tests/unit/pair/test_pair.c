@@ -3,13 +3,10 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "store/base/text.h"
 #include "store/files/file.h"
 #include "store/files/safetensors.h"
-#include "store/results/results.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
 #include "tests/support/told.h"

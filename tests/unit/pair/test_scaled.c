@@ -10,7 +10,6 @@
 #include "analysis/spectra/spectrum.h"
 #include "eval/model/model.h"
 #include "eval/train/train.h"
-#include "store/base/memory.h"
 #include "store/base/random.h"
 #include "store/files/file.h"
 #include "store/files/update.h"

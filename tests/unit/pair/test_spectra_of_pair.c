@@ -10,7 +10,6 @@
 #include "eval/model/model.h"
 #include "eval/pair/spectra_of_pair.h"
 #include "eval/train/train.h"
-#include "store/base/memory.h"
 #include "store/base/random.h"
 #include "store/files/file.h"
 #include "store/files/update.h"

@@ -8,13 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "eval/cells/cell_measures.h"
 #include "eval/cells/track.h"
 #include "eval/plan/plan.h"
 #include "eval/stages/stage_kind.h"
 #include "eval/stages/work.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
-#include "store/files/yaml.h"
 #include "tests/support/pack.h"
 #include "tests/support/support.h"
 #include "tests/unit/plan/keys_of_files.h"
@@ -138,7 +138,8 @@ static void add_run(keys *k, const wane_work *work, const wane_plan_run *run)
         k->position = p ? p + run->shift : 0;
         add(k, p ? 't' : 'b', stage->key);
         k->look = false;
-        CHECK_OK(wane_cells_visit(work->plan, run, p, add_cell, k, &err));
+        for (size_t m = 0; m < WANE_MEASURES; m++)
+            CHECK_OK(wane_measure_visit(wane_measures[m], work->plan, run, p, add_cell, k, &err));
         k->look = true;
         if (p && !run->config->given && work->experiment->track.every)
             CHECK_OK(wane_track_visit(work, stage, add_cell, k, &err));

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/base/text.h"
-#include "store/files/file.h"
 #include "store/results/query.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"

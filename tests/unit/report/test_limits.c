@@ -7,7 +7,6 @@
 
 #include "analysis/report/page.h"
 #include "store/base/clock.h"
-#include "store/results/results.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
 #include "tests/unit/results/sample.h"

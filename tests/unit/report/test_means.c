@@ -4,7 +4,6 @@
 #include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "analysis/report/comparing.h"
@@ -94,14 +93,6 @@ static void spread_and_cost_of_a_method(void **state)
     assert_true(wall == 4.5 && peak == 50);
 }
 
-static double value(const wane_query *query, const char *name)
-{
-    wane_error err;
-    size_t column = 0;
-    CHECK_OK(wane_query_column(query, &column, name, &err));
-    return wane_query_double(query, column);
-}
-
 /* Two runs of one config: accuracy changed by 0 and 10 points with a binomial error of 7, nll by
  * -.1 and -.3, against intruders by .2 and .6. A bar of 7 about 5 needs the 10 of the axis. */
 static void a_frontier_is_of_means(void **state)
@@ -129,12 +120,12 @@ static void a_frontier_is_of_means(void **state)
     CHECK_OK(wane_report_open(&r, db, &request, &err));
     CHECK_OK(r.report->rows(&query, &r, &err));
     CHECK_OK(wane_query_next(query, &err));
-    assert_true(value(query, "runs") == 2);
-    CHECK_NEAR(value(query, "nll_change"), -.2, 1e-14, 0);
-    CHECK_NEAR(value(query, "nll_minus_intruders"), .4, 1e-14, 0);
-    CHECK_NEAR(value(query, "latest_accuracy_change"), 5, 1e-13, 0);
-    CHECK_NEAR(value(query, "latest_accuracy_change_binomial"), 7, 1e-13, 0);
-    assert_true(isnan(value(query, "latest_accuracy_change_stderr"))); /* one config */
+    assert_true(row_number(query, "runs") == 2);
+    CHECK_NEAR(row_number(query, "nll_change"), -.2, 1e-14, 0);
+    CHECK_NEAR(row_number(query, "nll_minus_intruders"), .4, 1e-14, 0);
+    CHECK_NEAR(row_number(query, "latest_accuracy_change"), 5, 1e-13, 0);
+    CHECK_NEAR(row_number(query, "latest_accuracy_change_binomial"), 7, 1e-13, 0);
+    assert_true(isnan(row_number(query, "latest_accuracy_change_stderr"))); /* one config */
     assert_int_equal(wane_query_next(query, &err), WANE_DONE);
     wane_query_free(query);
     CHECK_OK(r.report->draw(&out, &r, &err));

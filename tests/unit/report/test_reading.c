@@ -8,7 +8,6 @@
 
 #include "analysis/statistics/correlation.h"
 #include "store/results/query.h"
-#include "tests/support/process.h"
 #include "tests/support/support.h"
 #include "tests/support/told.h"
 

@@ -4,8 +4,6 @@
 #include "tests/support/support.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "store/base/memory.h"
 #include "store/results/database.h"

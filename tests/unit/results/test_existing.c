@@ -4,9 +4,6 @@
  * count the same.
  */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "store/results/query.h"
 #include "tests/support/support.h"
@@ -90,24 +87,6 @@ static int clean(void **state)
     return scratch_remove(state);
 }
 
-static double value(const wane_query *query, const char *name)
-{
-    wane_error err = {0};
-    size_t column = 0;
-    CHECK_OK(wane_query_column(query, &column, name, &err));
-    if (wane_query_type(query, column) == WANE_VALUE_NULL) return NAN;
-    return wane_query_double(query, column);
-}
-
-static const char *text(const wane_query *query, const char *name)
-{
-    wane_error err = {0};
-    size_t column = 0;
-    CHECK_OK(wane_query_column(query, &column, name, &err));
-    return wane_query_type(query, column) == WANE_VALUE_NULL ? NULL
-                                                             : wane_query_text(query, column);
-}
-
 typedef struct wanted {
     const char *k, *epsilon;
     double intruders, unresolved, existing, energy;
@@ -131,11 +110,11 @@ static wane_query *ask(const char *name, const wanted *w)
 
 static void check_row(const wane_query *query, const wanted *w, double share)
 {
-    CHECK_NEAR(value(query, "intruders"), w->intruders * share, 0, 0);
-    CHECK_NEAR(value(query, "unresolved"), w->unresolved * share, 0, 0);
-    CHECK_NEAR(value(query, "existing"), w->existing * share, 0, 0);
-    if (share > 0) CHECK_NEAR(value(query, "energy"), w->energy, 0, 1e-14);
-    assert_null(text(query, "reason"));
+    CHECK_NEAR(row_number(query, "intruders"), w->intruders * share, 0, 0);
+    CHECK_NEAR(row_number(query, "unresolved"), w->unresolved * share, 0, 0);
+    CHECK_NEAR(row_number(query, "existing"), w->existing * share, 0, 0);
+    if (share > 0) CHECK_NEAR(row_number(query, "energy"), w->energy, 0, 1e-14);
+    assert_null(row_text(query, "reason"));
 }
 
 static void every_query_counts_the_same(void **state)
@@ -155,7 +134,7 @@ static void every_query_counts_the_same(void **state)
         wane_query *query = ask("intruders_by_matrix", &cases[c]);
         for (int m = 0; m < MATRICES; m++) { /* an unchanged one is there, and counts nothing */
             CHECK_OK(wane_query_next(query, &err));
-            assert_true(value(query, "changed") == (m < 2));
+            assert_true(row_number(query, "changed") == (m < 2));
             check_row(query, &cases[c], m < 2 ? 0.5 : 0);
         }
         assert_int_equal(wane_query_next(query, &err), WANE_DONE);
@@ -163,8 +142,8 @@ static void every_query_counts_the_same(void **state)
         double modules = 0, changed = 0;
         query = ask("intruders_by_module", &cases[c]);
         while (wane_query_next(query, &err) == WANE_OK) {
-            modules += value(query, "intruders");
-            changed += value(query, "changed");
+            modules += row_number(query, "intruders");
+            changed += row_number(query, "changed");
         }
         wane_query_free(query);
         CHECK_NEAR(modules, cases[c].intruders, 0, 0);
@@ -199,9 +178,9 @@ static void earlier_cells_count_as_before(void **state)
     commit("then", true);
     wane_query *query = ask("intruders", &cases[0]);
     CHECK_OK(wane_query_next(query, &err));
-    CHECK_NEAR(value(query, "intruders"), 8, 0, 0);
-    assert_true(isnan(value(query, "unresolved")) && isnan(value(query, "existing")));
-    assert_string_equal(text(query, "reason"), "earlier_definition");
+    CHECK_NEAR(row_number(query, "intruders"), 8, 0, 0);
+    assert_true(isnan(row_number(query, "unresolved")) && isnan(row_number(query, "existing")));
+    assert_string_equal(row_text(query, "reason"), "earlier_definition");
     wane_query_free(query);
 }
 
@@ -230,8 +209,8 @@ static void a_stage_that_is_not_finite_has_no_count(void **state)
     for (size_t i = 0; i < 3; i++) {
         wane_query *query = ask(names[i], &cases[0]);
         CHECK_OK(wane_query_next(query, &err));
-        assert_true(isnan(value(query, "intruders")));
-        assert_string_equal(text(query, "reason"), "not_finite");
+        assert_true(isnan(row_number(query, "intruders")));
+        assert_string_equal(row_text(query, "reason"), "not_finite");
         wane_query_free(query);
     }
 }
@@ -244,8 +223,8 @@ static void k_beyond_what_is_stored(void **state)
     commit("now", false);
     wane_query *query = ask("intruders", &(wanted){.k = "6", .epsilon = "0.5"});
     CHECK_OK(wane_query_next(query, &err));
-    assert_true(isnan(value(query, "intruders")) && isnan(value(query, "unresolved")));
-    assert_string_equal(text(query, "reason"), "beyond_stored_top");
+    assert_true(isnan(row_number(query, "intruders")) && isnan(row_number(query, "unresolved")));
+    assert_string_equal(row_text(query, "reason"), "beyond_stored_top");
     wane_query_free(query);
 }
 

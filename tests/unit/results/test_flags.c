@@ -5,8 +5,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "store/results/query.h"
 #include "tests/unit/results/sample.h"
@@ -262,8 +260,7 @@ static void counted_in_every_summary(void **state)
     }
     CHECK_OK(wane_named_query_open(&query, db, "method_summary", NULL, 0, &err));
     int64_t sum = 0;
-    size_t column = 0;
-    CHECK_OK(wane_query_column(query, &column, "collapsed_stages", &err));
+    size_t column = row_column(query, "collapsed_stages");
     while (wane_query_next(query, &err) == WANE_OK) sum += wane_query_int(query, column);
     wane_query_free(query);
     assert_int_equal(sum, flag("SELECT sum(collapsed_stages) FROM run_summary"));

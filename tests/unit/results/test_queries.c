@@ -155,10 +155,7 @@ static void values_and_parameters(void **state)
     assert_int_equal(wane_query_type(query, 3), WANE_VALUE_NULL);
     assert_true(wane_query_int(query, 3) == WANE_NULL && isnan(wane_query_double(query, 3)) &&
                 !wane_query_text(query, 3));
-    size_t column = 0;
-    CHECK_OK(wane_query_column(query, &column, "d", &err));
-    assert_int_equal(column, 3);
-    CHECK_FAILS(wane_query_column(query, &column, "zzzzz", &err), WANE_ENOTFOUND, "zzzzz");
+    assert_string_equal(wane_query_name(query, 3), "d");
     assert_int_equal(wane_query_next(query, &err), WANE_DONE);
     assert_int_equal(wane_query_next(query, &err), WANE_DONE);
     wane_query_free(query);
@@ -236,11 +233,9 @@ static void named_queries_take_parameters(void **state)
                                      {"run", "lora-r2/order1/s1"},
                                      {"position", "2"}};
     CHECK_OK(wane_named_query_open(&query, db, "intruders", given, 5, &err));
-    size_t column = 0;
     for (int i = 0; i < 2; i++) { /* both experiments have that run */
         CHECK_OK(wane_query_next(query, &err));
-        CHECK_OK(wane_query_column(query, &column, "directions", &err));
-        assert_int_equal(wane_query_int(query, column), 10);
+        assert_int_equal(row_number(query, "directions"), 10);
     }
     assert_int_equal(wane_query_next(query, &err), WANE_DONE);
     wane_query_free(query);

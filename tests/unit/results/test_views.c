@@ -5,7 +5,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "analysis/statistics/distribution.h"
@@ -39,32 +38,13 @@ static int clean(void **state)
 /* The run of a row by its method, order and seed. */
 static int run_of(const wane_query *query)
 {
-    wane_error err = {0};
-    size_t column = 0;
-    CHECK_OK(wane_query_column(query, &column, "run", &err));
-    const char *name = wane_query_text(query, column);
+    const char *name = row_text(query, "run");
     int rank = 0, order = 0, seed = 0;
     const char *slash = strchr(name, '/');
     if (strncmp(name, "full", 4) != 0) assert_int_equal(sscanf(name, "lora-r%d", &rank), 1);
     if (strncmp(slash, "/given", 6) != 0) assert_int_equal(sscanf(slash, "/order%d", &order), 1);
     assert_int_equal(sscanf(strrchr(name, 's'), "s%d", &seed), 1);
     return (rank * shape.orders + order) * shape.seeds + seed;
-}
-
-static double value(const wane_query *query, const char *name)
-{
-    wane_error err = {0};
-    size_t column = 0;
-    CHECK_OK(wane_query_column(query, &column, name, &err));
-    return wane_query_double(query, column);
-}
-
-static const char *words(const wane_query *query, const char *name)
-{
-    wane_error err = {0};
-    size_t column = 0;
-    CHECK_OK(wane_query_column(query, &column, name, &err));
-    return wane_query_text(query, column);
 }
 
 static int last_digit(const char *name)
@@ -106,16 +86,16 @@ static void accuracy_matrix(void **state)
     wane_query *query = ask("SELECT * FROM accuracy_matrix");
     int rows = 0;
     for (; next(query); rows++) {
-        int run = run_of(query), position = (int)value(query, "position");
-        int task = last_digit(words(query, "task"));
-        assert_true(value(query, "accuracy") == sample_accuracy(run, position, task));
-        CHECK_NEAR(value(query, "majority"), 0.5, 0, 0);
-        assert_int_equal(value(query, "watched"), task >= shape.tasks);
-        if (task >= shape.tasks) assert_null(words(query, "task_position"));
-        else assert_int_equal(value(query, "task_position"), position_of(run, task));
-        if (position == 0) assert_null(words(query, "trained"));
+        int run = run_of(query), position = (int)row_number(query, "position");
+        int task = last_digit(row_text(query, "task"));
+        assert_true(row_number(query, "accuracy") == sample_accuracy(run, position, task));
+        CHECK_NEAR(row_number(query, "majority"), 0.5, 0, 0);
+        assert_int_equal(row_number(query, "watched"), task >= shape.tasks);
+        if (task >= shape.tasks) assert_null(row_text(query, "task_position"));
+        else assert_int_equal(row_number(query, "task_position"), position_of(run, task));
+        if (position == 0) assert_null(row_text(query, "trained"));
         else
-            assert_int_equal(last_digit(words(query, "trained")),
+            assert_int_equal(last_digit(row_text(query, "trained")),
                              sample_task_at(&shape, order_of(run), position));
     }
     assert_int_equal(rows, 12 * 5 * 5);
@@ -128,19 +108,20 @@ static void forgetting_of_tasks(void **state)
     wane_query *query = ask("SELECT * FROM task_forgetting");
     int rows = 0;
     for (; next(query); rows++) {
-        int run = run_of(query), task = last_digit(words(query, "task"));
+        int run = run_of(query), task = last_digit(row_text(query, "task"));
         int own = position_of(run, task), last = shape.tasks;
         double final = sample_accuracy(run, last, task), best = -1;
         for (int p = own; p < last; p++) best = fmax(best, sample_accuracy(run, p, task));
-        CHECK_NEAR(value(query, "baseline"), sample_accuracy(run, 0, task), 0, 0);
-        CHECK_NEAR(value(query, "change"), final - sample_accuracy(run, 0, task), 1e-15, 0);
+        CHECK_NEAR(row_number(query, "baseline"), sample_accuracy(run, 0, task), 0, 0);
+        CHECK_NEAR(row_number(query, "change"), final - sample_accuracy(run, 0, task), 1e-15, 0);
         if (task < shape.tasks)
-            CHECK_NEAR(value(query, "learned_accuracy"), sample_accuracy(run, own, task), 0, 0);
+            CHECK_NEAR(row_number(query, "learned_accuracy"), sample_accuracy(run, own, task), 0,
+                       0);
         if (task >= shape.tasks || own == last) {
-            assert_true(isnan(value(query, "bwt")) && isnan(value(query, "forgetting")));
+            assert_true(isnan(row_number(query, "bwt")) && isnan(row_number(query, "forgetting")));
         } else {
-            CHECK_NEAR(value(query, "bwt"), final - sample_accuracy(run, own, task), 1e-15, 0);
-            CHECK_NEAR(value(query, "forgetting"), best - final, 1e-15, 0);
+            CHECK_NEAR(row_number(query, "bwt"), final - sample_accuracy(run, own, task), 1e-15, 0);
+            CHECK_NEAR(row_number(query, "forgetting"), best - final, 1e-15, 0);
         }
     }
     assert_int_equal(rows, 12 * 5);
@@ -150,11 +131,11 @@ static void forgetting_of_tasks(void **state)
                 "f.metric AND g.task <> '') AS mean FROM forgetting f WHERE task = ''");
     for (rows = 0; next(query); rows++) {
         int run = run_of(query);
-        const char *metric = words(query, "metric");
-        CHECK_NEAR(value(query, "value"), sample_metric(&shape, run, shape.tasks, metric), 0,
+        const char *metric = row_text(query, "metric");
+        CHECK_NEAR(row_number(query, "value"), sample_metric(&shape, run, shape.tasks, metric), 0,
                    1e-14);
         if (strcmp(metric, "acc") != 0)
-            CHECK_NEAR(value(query, "mean"), value(query, "value"), 1e-14, 0);
+            CHECK_NEAR(row_number(query, "mean"), row_number(query, "value"), 1e-14, 0);
     }
     assert_int_equal(rows, 12 * 3);
     wane_query_free(query);
@@ -170,14 +151,14 @@ static void forgetting_of_pretraining(void **state)
     wane_query *query = ask("SELECT * FROM pretraining_forgetting");
     int rows = 0;
     for (; next(query); rows++) {
-        int run = run_of(query), position = (int)value(query, "position");
-        int corpus = last_digit(words(query, "corpus"));
+        int run = run_of(query), position = (int)row_number(query, "position");
+        int corpus = last_digit(row_text(query, "corpus"));
         double nll = sample_nll(run, position, corpus), base = sample_nll(run, 0, corpus);
-        CHECK_NEAR(value(query, "nll"), nll, 0, 0);
-        CHECK_NEAR(value(query, "nll_0"), base, 0, 0);
-        CHECK_NEAR(value(query, "forgetting"), nll - base, 0, 0);
-        assert_string_equal(words(query, "role"), corpus ? "other" : "pretraining");
-        assert_true(isnan(value(query, "stderr")) == (position == 0));
+        CHECK_NEAR(row_number(query, "nll"), nll, 0, 0);
+        CHECK_NEAR(row_number(query, "nll_0"), base, 0, 0);
+        CHECK_NEAR(row_number(query, "forgetting"), nll - base, 0, 0);
+        assert_string_equal(row_text(query, "role"), corpus ? "other" : "pretraining");
+        assert_true(isnan(row_number(query, "stderr")) == (position == 0));
     }
     assert_int_equal(rows, 12 * 5 * 2);
     wane_query_free(query);
@@ -208,9 +189,9 @@ static void intruders(void **state)
     wane_query *query = ask("SELECT * FROM intruders");
     int rows = 0;
     for (; next(query); rows++) {
-        count(run_of(query), (int)value(query, "position"), 10, 0.5, 0, &wanted, &energy);
-        CHECK_NEAR(value(query, "intruders"), wanted, 0, 0);
-        CHECK_NEAR(value(query, "energy"), energy, 0, 1e-13);
+        count(run_of(query), (int)row_number(query, "position"), 10, 0.5, 0, &wanted, &energy);
+        CHECK_NEAR(row_number(query, "intruders"), wanted, 0, 0);
+        CHECK_NEAR(row_number(query, "energy"), energy, 0, 1e-13);
     }
     assert_int_equal(rows, 12 * 4);
     wane_query_free(query);
@@ -218,11 +199,11 @@ static void intruders(void **state)
     const wane_assignment other[] = {{"k", "13"}, {"epsilon", "0.8"}, {"side", "v"}};
     CHECK_OK(wane_named_query_open(&query, db, "intruders", other, 3, &err));
     for (rows = 0; next(query); rows++) {
-        count(run_of(query), (int)value(query, "position"), 13, 0.8, 1, &wanted, &energy);
-        CHECK_NEAR(value(query, "intruders"), wanted, 0, 0);
-        CHECK_NEAR(value(query, "energy"), energy, 0, 1e-13);
-        assert_int_equal(value(query, "directions"), 13 * 4);
-        assert_true(isnan(value(query, "intruders_null"))); /* not at k = 13 */
+        count(run_of(query), (int)row_number(query, "position"), 13, 0.8, 1, &wanted, &energy);
+        CHECK_NEAR(row_number(query, "intruders"), wanted, 0, 0);
+        CHECK_NEAR(row_number(query, "energy"), energy, 0, 1e-13);
+        assert_int_equal(row_number(query, "directions"), 13 * 4);
+        assert_true(isnan(row_number(query, "intruders_null"))); /* not at k = 13 */
     }
     assert_int_equal(rows, 12 * 4);
     wane_query_free(query);
@@ -231,7 +212,7 @@ static void intruders(void **state)
     for (int i = 0; i < 3; i++) {
         double sum = 0;
         CHECK_OK(wane_named_query_open(&query, db, parts[i], NULL, 0, &err));
-        while (next(query)) sum += value(query, "intruders");
+        while (next(query)) sum += row_number(query, "intruders");
         wane_query_free(query);
         query = ask("SELECT sum(intruders) FROM intruders");
         assert_true(next(query));
@@ -246,26 +227,27 @@ static void totals_follow_their_rules(void **state)
     wane_query *query = ask("SELECT * FROM correlation_points");
     int rows = 0;
     for (; next(query); rows++) {
-        int run = run_of(query), position = (int)value(query, "position");
+        int run = run_of(query), position = (int)row_number(query, "position");
         double squares = 0;
         for (int m = 0; m < shape.matrices; m++) squares += (position + m) * (position + m);
-        CHECK_NEAR(value(query, "delta_frobenius"), sqrt(squares), 0, 1e-14);
-        CHECK_NEAR(value(query, "delta_spectral"), 0.5 * sqrt(squares), 0, 1e-14);
-        CHECK_NEAR(value(query, "relative_update"), sqrt(squares) / 20, 0, 1e-14);
-        CHECK_NEAR(value(query, "effective_rank"), 4, 0, 1e-14); /* of 3, 4, 5; one is NULL */
-        CHECK_NEAR(value(query, "pretraining_forgetting"),
+        CHECK_NEAR(row_number(query, "delta_frobenius"), sqrt(squares), 0, 1e-14);
+        CHECK_NEAR(row_number(query, "delta_spectral"), 0.5 * sqrt(squares), 0, 1e-14);
+        CHECK_NEAR(row_number(query, "relative_update"), sqrt(squares) / 20, 0, 1e-14);
+        CHECK_NEAR(row_number(query, "effective_rank"), 4, 0, 1e-14); /* of 3, 4, 5; one is NULL */
+        CHECK_NEAR(row_number(query, "pretraining_forgetting"),
                    sample_nll(run, position, 0) - sample_nll(run, 0, 0), 0, 1e-13);
-        CHECK_NEAR(value(query, "other_forgetting"),
+        CHECK_NEAR(row_number(query, "other_forgetting"),
                    sample_nll(run, position, 1) - sample_nll(run, 0, 1), 0, 1e-13);
         int own = sample_task_at(&shape, order_of(run), position);
-        CHECK_NEAR(value(query, "learned_accuracy"), sample_accuracy(run, position, own), 0, 0);
-        CHECK_NEAR(value(query, "kl_on_task_answer"), 0.2 * sample_accuracy(run, position, own), 0,
-                   1e-15);
-        CHECK_NEAR(value(query, "acc"), sample_metric(&shape, run, position, "acc"), 0, 1e-14);
+        CHECK_NEAR(row_number(query, "learned_accuracy"), sample_accuracy(run, position, own), 0,
+                   0);
+        CHECK_NEAR(row_number(query, "kl_on_task_answer"),
+                   0.2 * sample_accuracy(run, position, own), 0, 1e-15);
+        CHECK_NEAR(row_number(query, "acc"), sample_metric(&shape, run, position, "acc"), 0, 1e-14);
         if (position > 1)
-            CHECK_NEAR(value(query, "forgetting"),
+            CHECK_NEAR(row_number(query, "forgetting"),
                        sample_metric(&shape, run, position, "forgetting"), 0, 1e-14);
-        else assert_true(isnan(value(query, "forgetting")));
+        else assert_true(isnan(row_number(query, "forgetting")));
     }
     assert_int_equal(rows, 12 * 4);
     wane_query_free(query);
@@ -280,13 +262,13 @@ static void several_pretraining_corpora(void **state)
                                                 &err));
     wane_query *query = ask("SELECT * FROM stage_summary");
     while (next(query)) {
-        int run = run_of(query), position = (int)value(query, "position");
+        int run = run_of(query), position = (int)row_number(query, "position");
         double a = sample_nll(run, position, 0) - sample_nll(run, 0, 0);
         double b = sample_nll(run, position, 1) - sample_nll(run, 0, 1);
-        CHECK_NEAR(value(query, "pretraining_forgetting"), (a + 3 * b) / 4, 1e-14, 1e-13);
-        CHECK_NEAR(value(query, "nll_0"), (sample_nll(run, 0, 0) + 3 * sample_nll(run, 0, 1)) / 4,
-                   0, 1e-13);
-        assert_true(isnan(value(query, "other_forgetting")));
+        CHECK_NEAR(row_number(query, "pretraining_forgetting"), (a + 3 * b) / 4, 1e-14, 1e-13);
+        CHECK_NEAR(row_number(query, "nll_0"),
+                   (sample_nll(run, 0, 0) + 3 * sample_nll(run, 0, 1)) / 4, 0, 1e-13);
+        assert_true(isnan(row_number(query, "other_forgetting")));
     }
     wane_query_free(query);
     wane_results_rollback(db);
@@ -308,19 +290,19 @@ static void intervals_of_seeds(void)
             sum += values[n++];
         }
         for (int i = 0; i < n; i++) squares += (values[i] - sum / n) * (values[i] - sum / n);
-        assert_int_equal(value(query, "n"), n);
-        assert_int_equal(value(query, "runs"), n);
-        assert_int_equal(value(query, "left_out"), method == 0 && order != 1);
-        CHECK_NEAR(value(query, "mean"), sum / n, 0, 1e-13);
+        assert_int_equal(row_number(query, "n"), n);
+        assert_int_equal(row_number(query, "runs"), n);
+        assert_int_equal(row_number(query, "left_out"), method == 0 && order != 1);
+        CHECK_NEAR(row_number(query, "mean"), sum / n, 0, 1e-13);
         if (n == 1) {
-            assert_true(isnan(value(query, "sd")) && isnan(value(query, "low")));
+            assert_true(isnan(row_number(query, "sd")) && isnan(row_number(query, "low")));
             continue;
         }
         double sd = sqrt(squares / (n - 1));
         double half = wane_student_critical(.05, n - 1) * sd / sqrt(n);
-        CHECK_NEAR(value(query, "sd"), sd, 1e-15, 1e-12);
-        CHECK_NEAR(value(query, "low"), sum / n - half, 1e-13, 1e-10);
-        CHECK_NEAR(value(query, "high"), sum / n + half, 1e-13, 1e-10);
+        CHECK_NEAR(row_number(query, "sd"), sd, 1e-15, 1e-12);
+        CHECK_NEAR(row_number(query, "low"), sum / n - half, 1e-13, 1e-10);
+        CHECK_NEAR(row_number(query, "high"), sum / n + half, 1e-13, 1e-10);
     }
     assert_int_equal(rows, 9);
     wane_query_free(query);
@@ -334,11 +316,11 @@ static void summaries_of_runs_and_seeds(void **state)
     int rows = 0;
     for (; next(query); rows++) {
         int run = run_of(query);
-        CHECK_NEAR(value(query, "acc"), sample_metric(&shape, run, 4, "acc"), 0, 1e-14);
-        assert_int_equal(value(query, "gates"), 1);
-        assert_int_equal(value(query, "gates_failed"), 0);
-        assert_string_equal(words(query, "status"), "done");
-        assert_int_equal(value(query, "trainable"), 500);
+        CHECK_NEAR(row_number(query, "acc"), sample_metric(&shape, run, 4, "acc"), 0, 1e-14);
+        assert_int_equal(row_number(query, "gates"), 1);
+        assert_int_equal(row_number(query, "gates_failed"), 0);
+        assert_string_equal(row_text(query, "status"), "done");
+        assert_int_equal(row_number(query, "trainable"), 500);
     }
     assert_int_equal(rows, 12);
     wane_query_free(query);
@@ -350,14 +332,14 @@ static void summaries_of_runs_and_seeds(void **state)
         int first = 2 * rows;
         double a = sample_metric(&shape, first, 4, "bwt");
         double b = sample_metric(&shape, first + 1, 4, "bwt");
-        assert_int_equal(value(query, "runs"), rows == 0 ? 1 : 2);
-        assert_int_equal(value(query, "left_out"), rows == 0);
+        assert_int_equal(row_number(query, "runs"), rows == 0 ? 1 : 2);
+        assert_int_equal(row_number(query, "left_out"), rows == 0);
         if (rows == 0) {
-            CHECK_NEAR(value(query, "bwt"), a, 0, 1e-14);
-            assert_true(isnan(value(query, "bwt_sd"))); /* one run has no deviation */
+            CHECK_NEAR(row_number(query, "bwt"), a, 0, 1e-14);
+            assert_true(isnan(row_number(query, "bwt_sd"))); /* one run has no deviation */
         } else {
-            CHECK_NEAR(value(query, "bwt"), (a + b) / 2, 1e-15, 1e-14);
-            CHECK_NEAR(value(query, "bwt_sd"), fabs(a - b) / sqrt(2), 1e-15, 1e-13);
+            CHECK_NEAR(row_number(query, "bwt"), (a + b) / 2, 1e-15, 1e-14);
+            CHECK_NEAR(row_number(query, "bwt_sd"), fabs(a - b) / sqrt(2), 1e-15, 1e-13);
         }
     }
     assert_int_equal(rows, 6);
@@ -367,8 +349,8 @@ static void summaries_of_runs_and_seeds(void **state)
     double sum = 0;
     for (int run = 0; run < 4; run++)
         if (run != 1) sum += sample_metric(&shape, run, 4, "acc");
-    CHECK_NEAR(value(query, "acc"), sum / 3, 0, 1e-14);
-    assert_int_equal(value(query, "left_out"), 1);
+    CHECK_NEAR(row_number(query, "acc"), sum / 3, 0, 1e-14);
+    assert_int_equal(row_number(query, "left_out"), 1);
     wane_query_free(query);
     intervals_of_seeds();
     wane_results_rollback(db);
@@ -382,25 +364,25 @@ static void curves(void **state)
     CHECK_OK(wane_named_query_open(&query, db, "curves", NULL, 0, &err));
     int rows = 0;
     for (; next(query); rows++) {
-        int run = run_of(query), position = (int)value(query, "position");
-        CHECK_NEAR(value(query, "value"), sample_nll(run, position, 0) - sample_nll(run, 0, 0),
+        int run = run_of(query), position = (int)row_number(query, "position");
+        CHECK_NEAR(row_number(query, "value"), sample_nll(run, position, 0) - sample_nll(run, 0, 0),
                    1e-15, 1e-13);
-        assert_string_equal(words(query, "status"), "done");
+        assert_string_equal(row_text(query, "status"), "done");
     }
     assert_int_equal(rows, 12 * 5);
     wane_query_free(query);
     const wane_assignment corpus[] = {{"metric", "nll"}, {"corpus", "corpus1"}};
     CHECK_OK(wane_named_query_open(&query, db, "curves", corpus, 2, &err));
     for (rows = 0; next(query); rows++)
-        CHECK_NEAR(value(query, "value"),
-                   sample_nll(run_of(query), (int)value(query, "position"), 1), 0, 0);
+        CHECK_NEAR(row_number(query, "value"),
+                   sample_nll(run_of(query), (int)row_number(query, "position"), 1), 0, 0);
     assert_int_equal(rows, 12 * 5);
     wane_query_free(query);
     const wane_assignment task[] = {{"metric", "accuracy"}, {"task", "task2"}};
     CHECK_OK(wane_named_query_open(&query, db, "curves", task, 2, &err));
     for (rows = 0; next(query); rows++)
-        CHECK_NEAR(value(query, "value"),
-                   sample_accuracy(run_of(query), (int)value(query, "position"), 2), 0, 0);
+        CHECK_NEAR(row_number(query, "value"),
+                   sample_accuracy(run_of(query), (int)row_number(query, "position"), 2), 0, 0);
     assert_int_equal(rows, 12 * 5);
     wane_query_free(query);
 }
@@ -418,10 +400,10 @@ static void missing_cells_are_null(void **state)
     wane_query *query = ask("SELECT * FROM stage_summary WHERE run = 'full/given/s0'");
     for (int p = 0; p <= shape.tasks; p++) {
         assert_true(next(query));
-        assert_true(isnan(value(query, "nll")) == (p > 1));
-        assert_true(isnan(value(query, "pretraining_forgetting")) == (p > 1));
-        assert_true(isnan(value(query, "intruders")) == (p != 1));
-        assert_true(isnan(value(query, "acc")));
+        assert_true(isnan(row_number(query, "nll")) == (p > 1));
+        assert_true(isnan(row_number(query, "pretraining_forgetting")) == (p > 1));
+        assert_true(isnan(row_number(query, "intruders")) == (p != 1));
+        assert_true(isnan(row_number(query, "acc")));
     }
     wane_query_free(query);
     query = ask("SELECT count(*), sum(value IS NULL), sum(reason = 'missing_cell') FROM forgetting "
@@ -438,11 +420,11 @@ static void missing_cells_are_null(void **state)
     for (int own = 1; own <= shape.tasks; own++) {
         assert_true(next(query));
         assert_int_equal(wane_query_int(query, 0), own);
-        assert_true(isnan(value(query, "learned_accuracy")) == (own == 2));
-        assert_true(isnan(value(query, "best")) == (own <= 2 || own == shape.tasks));
-        assert_false(isnan(value(query, "final")));
-        assert_true(isnan(value(query, "bwt")) == (own == 2 || own == shape.tasks));
-        assert_true(isnan(value(query, "forgetting")) == (own <= 2 || own == shape.tasks));
+        assert_true(isnan(row_number(query, "learned_accuracy")) == (own == 2));
+        assert_true(isnan(row_number(query, "best")) == (own <= 2 || own == shape.tasks));
+        assert_false(isnan(row_number(query, "final")));
+        assert_true(isnan(row_number(query, "bwt")) == (own == 2 || own == shape.tasks));
+        assert_true(isnan(row_number(query, "forgetting")) == (own <= 2 || own == shape.tasks));
     }
     wane_query_free(query);
     query = ask("SELECT sum(runs), sum(left_out), count(acc) FROM seed_summary");

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/base/text.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "store/base/memory.h"
-#include "store/files/file.h"
 #include "store/results/database.h"
 #include "store/results/query.h"
 #include "tests/support/pack.h"

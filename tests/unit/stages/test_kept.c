@@ -8,7 +8,6 @@
 
 #include "eval/experiment/inputs.h"
 #include "eval/run/run.h"
-#include "store/base/memory.h"
 #include "store/base/threads.h"
 #include "store/results/query.h"
 #include "tests/support/support.h"

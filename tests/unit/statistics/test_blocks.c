@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
-#include <string.h>
 
 #include "analysis/statistics/correlation.h"
-#include "store/base/random.h"
 #include "tests/support/support.h"
 
 static wane_error err;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Resamples and permutations end at the deadline of the process.
  */
-#include <stdlib.h>
 
 #include "analysis/statistics/correlation.h"
 #include "analysis/statistics/paired.h"

@@ -2,9 +2,7 @@
 #include "analysis/statistics/matching.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "store/base/random.h"
 #include "tests/support/support.h"

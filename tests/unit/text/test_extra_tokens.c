@@ -8,7 +8,6 @@
 
 #include "store/base/hash.h"
 #include "store/base/memory.h"
-#include "store/files/file.h"
 #include "tasks/text/tokenizer.h"
 #include "tests/support/support.h"
 

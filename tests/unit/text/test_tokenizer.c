@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/base/threads.h"
 #include "tasks/text/tokenizer.h"

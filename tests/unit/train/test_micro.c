@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdbool.h>
-#include <string.h>
 
 #include "eval/train/micro.h"
 #include "store/base/memory.h"

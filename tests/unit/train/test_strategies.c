@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "eval/train/train.h"
-#include "store/base/memory.h"
 #include "tests/support/support.h"
 
 #define TINY "reference/tensors/tiny-llama"
@@ -35,7 +34,8 @@ static void every_strategy_has_a_name_of_its_own(void **state)
     const wane_strategy *one = NULL;
     size_t count = 0;
     for (; (one = wane_strategy_at(count)); count++) {
-        assert_ptr_equal(wane_strategy_named(one->settings->name), one);
+        for (size_t other = 0; other < count; other++)
+            assert_string_not_equal(wane_strategy_at(other)->settings->name, one->settings->name);
         assert_true(strlen(one->settings->help) > 10);
         assert_true((one->settings->count > 0) == (one->bytes > 0));
         for (size_t i = 0; i < one->settings->count; i++)
@@ -44,7 +44,6 @@ static void every_strategy_has_a_name_of_its_own(void **state)
     }
     assert_ptr_equal(wane_strategy_at(0), &wane_strategy_none);
     assert_false(wane_strategy_acts(&wane_strategy_none));
-    assert_null(wane_strategy_named("nothing"));
     assert_true(count >= 2);
 }
 
