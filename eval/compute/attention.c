@@ -34,8 +34,7 @@ static span seen_by(const wane_attention *a, const wane_attention_item *item, si
     return s;
 }
 
-/* What any of the rows sees. It begins at a whole vector, so that a key is in the same lane of
- * every sum however the rows are cut into blocks. */
+/* What any of the rows sees. It begins at a whole vector, so that loads stay aligned. */
 static span seen_by_rows(const wane_attention *a, const wane_attention_item *item, size_t row,
                          size_t rows)
 {
