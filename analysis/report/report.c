@@ -3,6 +3,8 @@
  */
 #include "analysis/report/report.h"
 
+#include <string.h>
+
 static const char *const scales[] = {"auto", "linear", "log", NULL};
 static const char *const sides[] = {"u", "v", NULL};
 static const char *const references[] = {"base", "previous", NULL};

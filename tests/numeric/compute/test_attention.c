@@ -3,6 +3,7 @@
  * central differences of that formula.
  */
 #include <math.h>
+#include <string.h>
 
 #include "eval/compute/attention.h"
 #include "store/base/memory.h"
