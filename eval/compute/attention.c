@@ -19,35 +19,32 @@ size_t wane_attention_scratch(size_t head_width, size_t keys, bool backward)
     return backward ? 2 * once + 2 * head_width * keys : once;
 }
 
+/* The first key that a row sees, and the one behind the last. */
+static size_t first_seen(const wane_attention *a, size_t row)
+{
+    size_t position = (size_t)a->position[row];
+    return a->window == 0 || position < a->window ? 0 : position + 1 - a->window;
+}
+
+static size_t end_seen(const wane_attention *a, const wane_attention_item *item, size_t row)
+{
+    size_t position = (size_t)a->position[row];
+    if (a->causal) return position + 1;
+    bool all = a->window == 0 || item->keys - position <= a->window;
+    return all ? item->keys : position + a->window;
+}
+
 /* The keys first..end - 1 of a sequence. */
 typedef struct span {
     size_t first, end;
 } span;
 
-static span seen_by(const wane_attention *a, const wane_attention_item *item, size_t row)
-{
-    size_t position = (size_t)a->position[row];
-    span s = {0, a->causal ? position + 1 : item->keys};
-    if (a->window == 0) return s;
-    if (position >= a->window) s.first = position + 1 - a->window;
-    if (s.end - position > a->window) s.end = position + a->window;
-    return s;
-}
-
 /* What any of the rows sees. It begins at a whole vector, so that loads stay aligned. */
 static span seen_by_rows(const wane_attention *a, const wane_attention_item *item, size_t row,
                          size_t rows)
 {
-    size_t first = seen_by(a, item, row).first;
-    return (span){first / WANE_LANES * WANE_LANES, seen_by(a, item, row + rows - 1).end};
-}
-
-/* The softmax of a row whose scores begin at key `base`. */
-static wane_softmax softmax_of(const wane_attention *a, const wane_attention_item *item, size_t row,
-                               size_t base, size_t lds)
-{
-    span s = seen_by(a, item, row);
-    return (wane_softmax){s.first - base, s.end - base, lds, a->scale, a->cap};
+    size_t first = first_seen(a, row) / WANE_LANES * WANE_LANES;
+    return (span){first, end_seen(a, item, row + rows - 1)};
 }
 
 /* A span of keys in the two stretches of tokens it lies in. */
@@ -81,8 +78,10 @@ static void forward_block(const wane_attention *a, const wane_attention_item *it
     float sum[WANE_ATTENTION_ROWS], lse = 0;
     k->product(rows, lds, width, a->q + row * ld + head * width, ld, 1,
                keys_t + (seen.first - base), ldk, scores, lds, false);
+    wane_softmax softmax = {.padded = lds, .scale = a->scale, .cap = a->cap};
     for (size_t r = 0; r < rows; r++) {
-        wane_softmax softmax = softmax_of(a, item, row + r, seen.first, lds);
+        softmax.first = first_seen(a, row + r) - seen.first;
+        softmax.end = end_seen(a, item, row + r) - seen.first;
         sum[r] = k->softmax_row(&softmax, scores + r * lds, &lse);
         if (a->lse) a->lse[(row + r) * a->heads + head] = lse;
     }
@@ -137,9 +136,11 @@ static void backward_block(const wane_attention *a, const wane_attention_gradien
     k->product(rows, lds, width, q, ld, 1, s->keys_t + seen.first, s->ld, s->scores, lds, false);
     k->product(rows, lds, width, dout, ld, 1, s->values_t + seen.first, s->ld, s->gradients, lds,
                false);
+    wane_softmax softmax = {.padded = lds, .scale = a->scale, .cap = a->cap};
     for (size_t r = 0; r < rows; r++) {
         float delta = k->dot(width, dout + r * ld, a->out + at + r * ld);
-        wane_softmax softmax = softmax_of(a, item, row + r, seen.first, lds);
+        softmax.first = first_seen(a, row + r) - seen.first;
+        softmax.end = end_seen(a, item, row + r) - seen.first;
         k->softmax_row_backward(&softmax, a->lse[(row + r) * a->heads + head], delta,
                                 s->scores + r * lds, s->gradients + r * lds);
     }
@@ -169,7 +170,7 @@ void wane_attention_backward(const wane_attention *a, const wane_attention_gradi
 {
     size_t width = a->head_width, ldk = 2 * a->kv_heads * width, ld = padded(item->keys);
     size_t group = a->heads / a->kv_heads, keys = 0;
-    if (item->rows) keys = seen_by(a, item, item->row + item->rows - 1).end;
+    if (item->rows) keys = end_seen(a, item, item->row + item->rows - 1);
     backward_scratch s = {.ld = ld, .keys_t = scratch};
     s.values_t = s.keys_t + width * ld;
     s.scores = s.values_t + width * ld;
