@@ -89,13 +89,7 @@ static void write_sql(wane_text *sql, const wane_compare_question *q, const char
 static wane_status take(candidates *list, wane_compare_side *side, const wane_query *query,
                         wane_arena *arena, wane_error *err)
 {
-    if (list->count == list->room) {
-        size_t room = list->room ? 2 * list->room : 64;
-        candidate *more = wane_realloc(list->item, room, sizeof *more);
-        if (!more) return no_memory(err);
-        list->item = more;
-        list->room = room;
-    }
+    if (!WANE_GROW(list->item, list->room, list->count + 1)) return no_memory(err);
     candidate *c = &list->item[list->count];
     const char *status = wane_query_text(query, 6);
     bool limited = wane_query_int(query, 7) != 0;

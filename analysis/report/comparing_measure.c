@@ -285,15 +285,12 @@ static wane_status add_unit(units *u, const wane_query *query, wane_error *err)
 {
     enum { FIRST = 2, SECOND, WEIGHT };
     double **columns[] = {&u->first, &u->second, &u->weight};
-    if (u->count == u->room) {
-        size_t room = u->room ? 2 * u->room : 512;
-        for (int i = 0; i < 3; i++) {
-            double *more = wane_realloc(*columns[i], room, sizeof *more);
-            if (!more) return no_memory(err);
-            *columns[i] = more;
-        }
-        u->room = room;
+    size_t room = u->room;
+    for (int i = 0; i < 3; i++) {
+        room = u->room;
+        if (!WANE_GROW(*columns[i], room, u->count + 1)) return no_memory(err);
     }
+    u->room = room;
     for (int i = 0; i < 3; i++) {
         double value = wane_query_double(query, (size_t)(FIRST + i));
         u->missing = u->missing || !isfinite(value);

@@ -84,31 +84,26 @@ static void rows_free(rows *p)
 
 static wane_status grow(rows *p, wane_error *err)
 {
-    if (p->count < p->room) return WANE_OK;
-    size_t room = p->room ? 2 * p->room : 256;
-    row *item = wane_realloc(p->item, room, sizeof *item);
-    if (item) p->item = item;
-    double *z = wane_realloc(p->z, room, (p->covariates + 1) * sizeof *z);
-    if (z) p->z = z;
-    double *category = wane_realloc(p->category, room, (p->covariates + 1) * sizeof *category);
-    if (category) p->category = category;
-    if (!item || !z || !category) return wane_fail_memory(err, "correlate", "points");
-    p->room = room;
-    return WANE_OK;
+    size_t need = p->count + 1, room[2] = {p->room, p->room};
+    size_t bytes = (p->covariates + 1) * sizeof(double);
+    return wane_grow(&p->z, &room[0], need, bytes) &&
+                   wane_grow(&p->category, &room[1], need, bytes) &&
+                   WANE_GROW(p->item, p->room, need)
+               ? WANE_OK
+               : wane_fail_memory(err, "correlate", "points");
 }
 
 /* The group a row belongs to: the last one, or a new one. */
 static wane_status group_of_row(wane_correlating *job, const wane_query *q, wane_error *err)
 {
     const char *name = wane_query_text(q, WANE_POINT_NAME);
-    wane_correlating_group *groups = job->table[0].group;
-    const wane_correlating_group *last = job->groups ? &groups[job->groups - 1] : NULL;
+    wane_correlating_table *table = &job->table[0];
+    const wane_correlating_group *last = job->groups ? &table->group[job->groups - 1] : NULL;
     if (last && (name == NULL || strcmp(last->name, name) == 0)) return WANE_OK;
-    wane_correlating_group *more = wane_realloc(groups, job->groups + 1, sizeof *more);
-    if (more) job->table[0].group = more;
     char *copy = name ? wane_arena_strdup(job->arena, name) : NULL;
-    if (!more || (name && !copy)) return wane_fail_memory(err, "correlate", "groups");
-    more[job->groups++] = (wane_correlating_group){
+    if ((name && !copy) || !WANE_GROW(table->group, job->group_room, job->groups + 1))
+        return wane_fail_memory(err, "correlate", "groups");
+    table->group[job->groups++] = (wane_correlating_group){
         .name = copy, .matrices = (size_t)wane_query_int(q, WANE_POINT_MATRICES)};
     return WANE_OK;
 }
@@ -118,10 +113,9 @@ static wane_status note_collapsed(wane_correlating *job, const char *name, wane_
 {
     for (size_t i = 0; i < job->collapsed_count; i++)
         if (strcmp(job->collapsed[i], name) == 0) return WANE_OK;
-    const char **more = wane_realloc(job->collapsed, job->collapsed_count + 1, sizeof *more);
-    if (more) job->collapsed = more;
     char *copy = wane_arena_strdup(job->arena, name);
-    if (!more || !copy) return wane_fail_memory(err, "correlate", "configs");
+    if (!copy || !WANE_GROW(job->collapsed, job->collapsed_room, job->collapsed_count + 1))
+        return wane_fail_memory(err, "correlate", "configs");
     job->collapsed[job->collapsed_count++] = copy;
     return WANE_OK;
 }

@@ -68,10 +68,10 @@ typedef struct wane_correlating {
     /* Set by wane_correlating_run; freed by wane_correlating_free. */
     wane_correlating_table table[WANE_CORRELATING_TABLES];
     size_t tables;
-    size_t groups; /* of every table */
+    size_t groups, group_room; /* of every table */
     bool category[WANE_GIVEN_MOST];
     const char **collapsed; /* names of configs with a collapsed stage */
-    size_t collapsed_count;
+    size_t collapsed_count, collapsed_room;
     size_t read;         /* points of the first group that were read */
     size_t flag_unknown; /* of them: not known whether the stage has collapsed */
     wane_arena *arena;

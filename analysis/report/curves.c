@@ -58,6 +58,7 @@ typedef struct reader {
     wane_curves *curves;
     bool several;         /* experiments, so that groups bear their names */
     const char **trained; /* per stage: the task all runs agree on, or "" */
+    size_t room;
 } reader;
 
 /* Notes which task a stage is trained on, "" once two runs differ. */
@@ -65,9 +66,8 @@ static wane_status note_stage(reader *r, size_t stage, const char *task, wane_er
 {
     wane_curves *c = r->curves;
     if (stage >= c->stages) {
-        const char **more = wane_realloc(r->trained, stage + 1, sizeof *more);
-        if (!more) return wane_fail_memory(err, "curves", "stages");
-        r->trained = more;
+        if (!WANE_GROW(r->trained, r->room, stage + 1))
+            return wane_fail_memory(err, "curves", "stages");
         while (c->stages <= stage) r->trained[c->stages++] = NULL;
     }
     if (!task) task = "";

@@ -67,7 +67,7 @@ typedef struct wane_curves {
     wane_curves_kind kind;
     wane_arena *arena;  /* of all texts */
     const char **group; /* names, in the order of the plan */
-    size_t groups;
+    size_t groups, group_room;
     /* Of places 0..stages-1: "2", or "2 sst2" where the runs agree; values of epsilon or k. */
     const char **stage_name;
     size_t stages;

@@ -27,10 +27,9 @@ wane_status wane_curves_group(wane_curves *c, size_t *out, const char *experimen
                        GROUPS_MOST);
         goto done;
     }
-    const char **more = wane_realloc(c->group, c->groups + 1, sizeof *more);
-    if (more) c->group = more;
     const char *copy = wane_arena_strdup(c->arena, name.data);
-    if (!more || !copy) st = wane_fail_memory(err, "curves", "groups");
+    if (!copy || !WANE_GROW(c->group, c->group_room, c->groups + 1))
+        st = wane_fail_memory(err, "curves", "groups");
     else c->group[c->groups++] = copy;
 done:
     wane_text_free(&name);

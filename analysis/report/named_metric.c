@@ -15,7 +15,7 @@
 typedef struct names {
     wane_arena *arena;
     const char **item;
-    size_t count;
+    size_t count, room;
 } names;
 
 void wane_sql_text(wane_text *sql, const char *text)
@@ -46,9 +46,8 @@ static wane_status add(names *n, const char *name, wane_error *err)
 {
     if (!n->arena) n->arena = wane_arena_new();
     char *copy = n->arena && name ? wane_arena_strdup(n->arena, name) : NULL;
-    const char **more = wane_realloc(n->item, n->count + 1, sizeof *more);
-    if (more) n->item = more;
-    if (!copy || !more) return wane_fail_memory(err, "read", "names");
+    if (!copy || !WANE_GROW(n->item, n->room, n->count + 1))
+        return wane_fail_memory(err, "read", "names");
     n->item[n->count++] = copy;
     return WANE_OK;
 }

@@ -10,25 +10,15 @@ void wane_sheet_column(wane_sheet *sheet, const char *name)
 {
     if (!sheet->arena) sheet->arena = wane_arena_new();
     const char *copy = sheet->arena ? wane_arena_strdup(sheet->arena, name) : NULL;
-    const char **more = wane_realloc(sheet->column, sheet->columns + 1, sizeof *more);
-    if (more) sheet->column = more;
-    if (copy && more) sheet->column[sheet->columns++] = copy;
+    if (copy && WANE_GROW(sheet->column, sheet->column_room, sheet->columns + 1))
+        sheet->column[sheet->columns++] = copy;
     else sheet->failed = true;
 }
 
 static void add(wane_sheet *sheet, wane_value value)
 {
-    if (sheet->cells == sheet->room) {
-        size_t room = 2 * sheet->room + 64;
-        wane_value *more = wane_realloc(sheet->cell, room, sizeof *more);
-        if (!more) {
-            sheet->failed = true;
-            return;
-        }
-        sheet->cell = more;
-        sheet->room = room;
-    }
-    sheet->cell[sheet->cells++] = value;
+    if (WANE_GROW(sheet->cell, sheet->room, sheet->cells + 1)) sheet->cell[sheet->cells++] = value;
+    else sheet->failed = true;
 }
 
 void wane_sheet_text(wane_sheet *sheet, const char *text)

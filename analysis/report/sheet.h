@@ -14,7 +14,7 @@
 typedef struct wane_sheet {
     wane_arena *arena;
     const char **column;
-    size_t columns;
+    size_t columns, column_room;
     wane_value *cell;
     size_t cells, room;
     bool failed;

@@ -87,13 +87,7 @@ enum { KEY, EXPERIMENT, RUN, METHOD, ORDER, TRAINED, SEED, POSITION };
 static wane_status take_stage(wane_match_side *side, size_t *room, const wane_query *q,
                               size_t measures, wane_arena *arena, wane_error *err)
 {
-    if (side->stages == *room) {
-        size_t more = *room ? 2 * *room : 64;
-        wane_match_stage *item = wane_realloc(side->stage, more, sizeof *item);
-        if (!item) return no_memory(err);
-        side->stage = item;
-        *room = more;
-    }
+    if (!WANE_GROW(side->stage, *room, side->stages + 1)) return no_memory(err);
     const char *trained = wane_query_text(q, TRAINED);
     wane_match_stage s = {.experiment = wane_arena_strdup(arena, wane_query_text(q, EXPERIMENT)),
                           .run = wane_arena_strdup(arena, wane_query_text(q, RUN)),

@@ -15,7 +15,7 @@
 void *wane_alloc(size_t count, size_t size);
 
 /* `old` (from wane_alloc, or NULL) grown or shrunk to count * size bytes; what is added is not
- * zeroed. On NULL, `old` is untouched. */
+ * zeroed. On NULL, `old` is untouched. Arrays grow by WANE_GROW. */
 void *wane_realloc(void *old, size_t count, size_t size);
 
 /* An array that grows: makes room for `need` elements of `size` bytes in the array whose pointer

@@ -9,7 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "eval/model/model.h"
 #include "store/base/memory.h"
+#include "store/base/random.h"
+#include "store/base/text.h"
 #include "store/files/file.h"
 #include "store/files/limits.h"
 
@@ -100,6 +103,47 @@ char *read_file(const char *path, size_t *count)
     (void)fclose(file);
     if (count) *count = (size_t)size;
     return bytes;
+}
+
+void write_task_rows(const char *name, int first, int count)
+{
+    wane_text text = {0};
+    for (int i = first; i < first + count; i++)
+        wane_text_printf(&text, "{\"text\": \"the dog sees %d\", \"label\": %d}\n", i, i % 2);
+    write_file(scratch_path(name), text.data, text.length);
+    wane_text_free(&text);
+}
+
+float *normal_floats(size_t count, double deviation, uint64_t tensor)
+{
+    const wane_random where = {.purpose = WANE_RANDOM_TEST, .tensor = tensor};
+    float *out = wane_alloc(count, sizeof *out);
+    assert_non_null(out);
+    wane_random_normal_fill(out, count, deviation, &where);
+    return out;
+}
+
+double number_in(FILE *file)
+{
+    char word[64];
+    assert_int_equal(fscanf(file, "%63s", word), 1);
+    return strtod(word, NULL);
+}
+
+double json_value(const wane_json *number)
+{
+    double out = NAN;
+    assert_true(wane_json_number(&out, number));
+    return out;
+}
+
+void model_key(char out[WANE_SHA256_HEX], const char *path)
+{
+    wane_error err;
+    wane_model *model = NULL;
+    CHECK_OK(wane_model_load(&model, path, &err));
+    CHECK_OK(wane_model_sha256(out, model, &err));
+    wane_model_free(model);
 }
 
 wane_status load_json(wane_json **out, const char *path, wane_error *err)

@@ -9,9 +9,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
+#include "store/base/hash.h"
 #include "store/base/status.h"
 #include "store/files/json.h"
 #include "store/results/query.h"
@@ -49,6 +51,15 @@ const char *scratch_path(const char *name);
 /* Writes / reads a whole file of the test, failing the test on error. */
 void write_file(const char *path, const void *bytes, size_t count);
 char *read_file(const char *path, size_t *count); /* NUL-terminated; free() it */
+/* Rows `first` to first + count - 1 of a task with two labels: "the dog sees I" and I mod 2. */
+void write_task_rows(const char *name, int first, int count);
+/* `count` numbers of a normal distribution of that deviation; free with wane_free. */
+float *normal_floats(size_t count, double deviation, uint64_t tensor);
+/* The next number of a text file. */
+double number_in(FILE *file);
+double json_value(const wane_json *number);
+/* The key of the model at `path`. */
+void model_key(char out[WANE_SHA256_HEX], const char *path);
 /* A JSON file as the program reads one: within the limit of its name. */
 wane_status load_json(wane_json **out, const char *path, wane_error *err);
 void copy_file(const char *from, const char *to);

@@ -152,3 +152,19 @@ void check_slope(const plan *p, wane_adapter *adapter)
     wane_free(kept);
     wane_free(gradient);
 }
+
+void check_threads(const wane_model *model, const wane_adapter *adapter)
+{
+    static data d;
+    make_data(&d, 20, 4);
+    wane_dropout dropout = {.seed = 5};
+    double loss[2];
+    plan p = {.model = model, .adapter = adapter, .batch = &d.batch, .dropout = &dropout};
+    float *one = gradients_of(&p, &loss[0]);
+    p.threads = 3;
+    float *three = gradients_of(&p, &loss[1]);
+    assert_memory_equal(one, three, adapter->floats * sizeof *one);
+    assert_true(loss[0] == loss[1]);
+    wane_free(one);
+    wane_free(three);
+}

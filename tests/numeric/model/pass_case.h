@@ -46,6 +46,9 @@ float *gradients_of(const plan *p, double *loss);
 float *nll_of(const wane_model *model, const wane_adapter *adapter, const wane_batch *batch,
               int threads);
 
+/* Loss and gradients of an adapter with dropout are the same bits with one thread and three. */
+void check_threads(const wane_model *model, const wane_adapter *adapter);
+
 /* The gradient of an adapter against the loss itself along it. */
 void check_slope(const plan *p, wane_adapter *adapter);
 

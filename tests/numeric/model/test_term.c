@@ -171,20 +171,9 @@ static void gradients_are_those_of_the_loss(void **state)
 static void same_bits_for_any_number_of_threads(void **state)
 {
     (void)state;
-    static data d;
-    make_data(&d, 20, 4);
     wane_model *model = make_model(&small);
     wane_adapter *adapter = make_gained(model, 0.2, false);
-    wane_dropout dropout = {.seed = 5};
-    double loss[2];
-    plan p = {.model = model, .adapter = adapter, .batch = &d.batch, .dropout = &dropout};
-    float *one = gradients_of(&p, &loss[0]);
-    p.threads = 3;
-    float *three = gradients_of(&p, &loss[1]);
-    assert_memory_equal(one, three, adapter->floats * sizeof *one);
-    assert_true(loss[0] == loss[1]);
-    wane_free(one);
-    wane_free(three);
+    check_threads(model, adapter);
     wane_adapter_free(adapter);
     wane_model_free(model);
 }

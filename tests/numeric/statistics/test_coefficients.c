@@ -15,13 +15,6 @@ enum { LONGEST = 1000 };
 static const char *path = "reference/data/coefficients.txt";
 static wane_error err;
 
-static double number(FILE *file)
-{
-    char word[64];
-    assert_int_equal(fscanf(file, "%63s", word), 1);
-    return strtod(word, NULL);
-}
-
 static void equal_to_scipy(void **state)
 {
     (void)state;
@@ -33,9 +26,9 @@ static void equal_to_scipy(void **state)
     for (; fscanf(file, "%zu", &n) == 1; cases++) {
         double found[4], wanted[4];
         assert_in_range(n, 1, LONGEST);
-        for (size_t i = 0; i < n; i++) x[i] = number(file);
-        for (size_t i = 0; i < n; i++) y[i] = number(file);
-        for (size_t i = 0; i < 4; i++) wanted[i] = number(file);
+        for (size_t i = 0; i < n; i++) x[i] = number_in(file);
+        for (size_t i = 0; i < n; i++) y[i] = number_in(file);
+        for (size_t i = 0; i < 4; i++) wanted[i] = number_in(file);
         found[0] = wane_pearson(x, y, n);
         CHECK_OK(wane_spearman(&found[1], x, y, n, &err));
         CHECK_OK(wane_kendall_tau_b(&found[2], x, y, n, &err));

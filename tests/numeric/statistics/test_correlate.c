@@ -18,16 +18,9 @@ enum { MOST = 1000, MOST_COVARIATES = 4 };
 static wane_error err;
 static wane_point points[MOST];
 
-static double number(FILE *file)
-{
-    char word[64];
-    assert_int_equal(fscanf(file, "%63s", word), 1);
-    return strtod(word, NULL);
-}
-
 static size_t whole(FILE *file)
 {
-    return (size_t)number(file);
+    return (size_t)number_in(file);
 }
 
 static double compare(double found, double wanted, double tolerance, const char *what,
@@ -71,10 +64,10 @@ static size_t read_case(FILE *file, wane_correlation_options *options)
     assert_in_range(n, 1, MOST);
     for (size_t i = 0; i < n; i++) {
         wane_point *p = &points[i];
-        p->x = number(file);
-        p->y = number(file);
+        p->x = number_in(file);
+        p->y = number_in(file);
         p->z = z[i];
-        for (size_t f = 0; f < options->given_count; f++) z[i][f] = number(file);
+        for (size_t f = 0; f < options->given_count; f++) z[i][f] = number_in(file);
         p->config = whole(file);
         p->order = whole(file);
         p->seed = whole(file);
@@ -109,14 +102,15 @@ static void equal_to_scipy_and_numpy(void **state)
         assert_int_equal(c.dropped_configs, whole(file));
         assert_int_equal(c.dropped_points, n - c.points);
         int exact = (int)whole(file);
-        compare(c.p_min, number(file), 1e-16, "p_min", cases);
-        compare(c.null_mean, number(file), 1e-14, "null_mean", cases);
+        compare(c.p_min, number_in(file), 1e-16, "p_min", cases);
+        compare(c.null_mean, number_in(file), 1e-14, "null_mean", cases);
         assert_int_equal(c.within_runs.n, whole(file));
-        compare(c.within_runs.mean, number(file), 1e-14, "within mean", cases);
-        compare(c.within_runs.sd, number(file), 1e-14, "within sd", cases);
+        compare(c.within_runs.mean, number_in(file), 1e-14, "within mean", cases);
+        compare(c.within_runs.sd, number_in(file), 1e-14, "within sd", cases);
         assert_int_equal(c.count, options.given_count ? 4 : 3);
         for (size_t i = 0; i < 4; i++) {
-            double value = number(file), low = number(file), high = number(file), p = number(file);
+            double value = number_in(file), low = number_in(file), high = number_in(file),
+                   p = number_in(file);
             if (i >= c.count) {
                 assert_true(isnan(value));
                 continue;
@@ -148,7 +142,7 @@ static size_t dropping_case(wane_correlation_options *options)
         n = read_case(file, options);
         assert_true(n > 0);
         if (i == 26) break;
-        for (size_t k = 0; k < 9 + 4 * 4; k++) (void)number(file); /* what is expected */
+        for (size_t k = 0; k < 9 + 4 * 4; k++) (void)number_in(file); /* what is expected */
     }
     (void)fclose(file);
     return n;

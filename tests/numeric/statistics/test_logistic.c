@@ -17,22 +17,16 @@ static wane_error err;
 static double features[MOST], margins[MOST];
 static int32_t labels[MOST];
 
-static double number(FILE *file)
-{
-    char word[64];
-    assert_int_equal(fscanf(file, "%63s", word), 1);
-    return strtod(word, NULL);
-}
-
 static void compare_case(FILE *file, size_t n, size_t index)
 {
-    size_t m = (size_t)number(file), d = (size_t)number(file), classes = (size_t)number(file);
-    const wane_logistic_options options = {.l2 = number(file)};
-    double loss = number(file), norm = number(file), squares = 0;
+    size_t m = (size_t)number_in(file), d = (size_t)number_in(file),
+           classes = (size_t)number_in(file);
+    const wane_logistic_options options = {.l2 = number_in(file)};
+    double loss = number_in(file), norm = number_in(file), squares = 0;
     wane_logistic model;
     for (size_t i = 0; i < n; i++) {
-        labels[i] = (int32_t)number(file);
-        for (size_t j = 0; j < d; j++) features[i * d + j] = number(file);
+        labels[i] = (int32_t)number_in(file);
+        for (size_t j = 0; j < d; j++) features[i * d + j] = number_in(file);
     }
     CHECK_OK(wane_logistic_fit(&model, features, labels, n, d, classes, &options, NULL, &err));
     CHECK_NEAR(model.loss, loss, 0, 1e-7);
@@ -41,9 +35,9 @@ static void compare_case(FILE *file, size_t n, size_t index)
     CHECK_NEAR(sqrt(squares), norm, 0, 1e-5);
     CHECK_NEAR(model.objective, model.loss + options.l2 / 2 * squares, 1e-13, 1e-13);
     for (size_t i = 0; i < m; i++) {
-        int32_t wanted = (int32_t)number(file), label;
-        double wanted_margin = number(file), margin;
-        for (size_t j = 0; j < d; j++) features[j] = number(file);
+        int32_t wanted = (int32_t)number_in(file), label;
+        double wanted_margin = number_in(file), margin;
+        for (size_t j = 0; j < d; j++) features[j] = number_in(file);
         CHECK_OK(wane_logistic_predict(&label, &margin, NULL, &model, features, 1, d, NULL, &err));
         CHECK_NEAR(margin, wanted_margin, 1e-5, 1e-5);
         if (wanted_margin > 1e-4 && label != wanted)

@@ -16,13 +16,6 @@
 
 #define FIXTURES "reference/train/"
 
-static double number(const wane_json *value)
-{
-    double out = NAN;
-    assert_true(wane_json_number(&out, value));
-    return out;
-}
-
 static void schedules_equal_transformers(void **state)
 {
     (void)state;
@@ -35,14 +28,14 @@ static void schedules_equal_transformers(void **state)
     for (size_t i = 0; i < wane_json_size(rows); i++) {
         const wane_json *row = wane_json_at(rows, i), *rates = wane_json_get(row, "rates");
         wane_training training = {.learning_rate = 3e-4,
-                                  .total_steps = (size_t)number(wane_json_get(row, "total")),
-                                  .warmup_ratio = number(wane_json_get(row, "ratio"))};
+                                  .total_steps = (size_t)json_value(wane_json_get(row, "total")),
+                                  .warmup_ratio = json_value(wane_json_get(row, "ratio"))};
         const char *name = wane_json_string(wane_json_get(row, "schedule"), NULL);
         for (int k = 0; k < 3; k++)
             if (strcmp(name, names[k]) == 0) training.schedule = (wane_schedule)k;
         assert_int_equal(wane_json_size(rates), training.total_steps + 2);
         for (size_t s = 0; s < wane_json_size(rates); s++)
-            CHECK_NEAR(wane_learning_rate(&training, s), number(wane_json_at(rates, s)), 1e-19,
+            CHECK_NEAR(wane_learning_rate(&training, s), json_value(wane_json_at(rates, s)), 1e-19,
                        1e-14);
     }
     wane_json_free(root);
@@ -87,11 +80,11 @@ static void adamw_and_clipping_equal_torch(void **state)
             CHECK_OK(wane_tensors_read(tensors, loose(tensors, "gradient", step, i), gradients[i],
                                        &err));
         double norm = wane_optimizer_norm(optimizer, NULL);
-        CHECK_NEAR(norm, number(wane_json_at(wane_json_get(facts, "norms"), (size_t)step)), 0,
+        CHECK_NEAR(norm, json_value(wane_json_at(wane_json_get(facts, "norms"), (size_t)step)), 0,
                    3e-7);
         clipped += norm > 1;
         wane_adamw settings = {
-            .learning_rate = number(wane_json_at(wane_json_get(facts, "rates"), (size_t)step)),
+            .learning_rate = json_value(wane_json_at(wane_json_get(facts, "rates"), (size_t)step)),
             .weight_decay = 0.1,
             .beta1 = 0.9,
             .beta2 = 0.98,

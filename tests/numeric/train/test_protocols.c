@@ -8,10 +8,10 @@
 #include "eval/measure/measure.h"
 #include "eval/train/train.h"
 #include "store/files/json.h"
+#include "tests/numeric/train/tiny_llama.h"
 #include "tests/support/support.h"
 
 #define FIXTURES "reference/protocols/"
-#define TINY "reference/tensors/tiny-llama"
 
 enum { STEPS = 20, BATCHES = 4, WIDTH = 16, LABELS = 3, PROMPTS = 5 };
 
@@ -26,13 +26,6 @@ typedef struct rows {
 
 static wane_json *reference;
 static wane_tensors *tensors;
-
-static double number(const wane_json *value)
-{
-    double out = NAN;
-    assert_true(wane_json_number(&out, value));
-    return out;
-}
 
 static int open_reference(void **state)
 {
@@ -67,7 +60,7 @@ static void read_batch(rows *out, size_t index, aim wanted)
         const wane_json *ids = wane_json_get(wane_json_at(list, r), "ids");
         int32_t sum = 0;
         for (size_t i = 0; i < wane_json_size(ids); i++)
-            sum += out->ids[tokens++] = (int32_t)number(wane_json_at(ids, i));
+            sum += out->ids[tokens++] = (int32_t)json_value(wane_json_at(ids, i));
         out->starts[r + 1] = tokens;
         out->position[r] = tokens - 1 - (wanted == TOKEN);
         out->target[r] = wanted == TOKEN   ? out->ids[tokens - 1]
@@ -84,14 +77,6 @@ static void read_batch(rows *out, size_t index, aim wanted)
                               .target = out->target};
 }
 
-static wane_model *tiny(void)
-{
-    wane_error err;
-    wane_model *model = NULL;
-    CHECK_OK(wane_model_load(&model, TINY, &err));
-    return model;
-}
-
 static wane_adapter *adapter_at(const char *path, const wane_model *model)
 {
     wane_error err;
@@ -105,7 +90,7 @@ static wane_adapter *adapter_at(const char *path, const wane_model *model)
 
 static wane_training settings(void)
 {
-    return (wane_training){.learning_rate = number(wane_json_get(reference, "rate")),
+    return (wane_training){.learning_rate = json_value(wane_json_get(reference, "rate")),
                            .weight_decay = 0.05,
                            .clip = 1,
                            .beta1 = 0.9,
@@ -133,8 +118,8 @@ static void steps_equal(wane_trainer *trainer, const char *run, aim wanted)
         rows r = {0};
         read_batch(&r, s % BATCHES, wanted);
         CHECK_OK(wane_trainer_step(trainer, &r.batch, &step, &err));
-        double loss = number(wane_json_at(wane_json_get(facts, "losses"), s));
-        double norm = number(wane_json_at(wane_json_get(facts, "norms"), s));
+        double loss = json_value(wane_json_at(wane_json_get(facts, "losses"), s));
+        double norm = json_value(wane_json_at(wane_json_get(facts, "norms"), s));
         CHECK_NEAR(step.loss, loss, 1e-7, 2e-5);
         CHECK_NEAR(step.grad_norm, norm, 1e-6, 2e-4);
         worst = fmax(worst, fabs(step.loss / loss - 1));
@@ -157,7 +142,7 @@ static void full_with_a_head_equals_transformers(void **state)
 {
     (void)state;
     wane_error err;
-    wane_model *model = tiny(), *before = tiny();
+    wane_model *model = tiny_llama(), *before = tiny_llama();
     wane_trainer *trainer = NULL;
     const wane_method_settings method = {.method = &wane_method_full,
                                          .linear_head = true,
@@ -188,7 +173,7 @@ static void lora_with_a_head_equals_peft(void **state)
 {
     (void)state;
     wane_error err;
-    wane_model *model = tiny();
+    wane_model *model = tiny_llama();
     wane_trainer *trainer = NULL;
     const wane_method_settings method = {.method = &wane_method_lora,
                                          .rank = 4,
@@ -210,7 +195,7 @@ static void heads_of_two_tasks_equal_torch(void **state)
 {
     (void)state;
     wane_error err;
-    wane_model *model = tiny();
+    wane_model *model = tiny_llama();
     wane_trainer *trainer = NULL;
     const wane_method_settings method = {.method = &wane_method_full,
                                          .linear_head = true,
@@ -223,22 +208,6 @@ static void heads_of_two_tasks_equal_torch(void **state)
     head_equals(trainer, "joint.score");
     wane_trainer_free(trainer);
     wane_model_free(model);
-}
-
-/* Logits of the first prompt. */
-static void logits_of(float *out, const wane_model *model, const wane_adapter *adapter)
-{
-    static const int32_t ids[] = {1, 17, 42, 3, 60, 9};
-    static const size_t starts[] = {0, 6}, positions[] = {0, 1, 2, 3, 4, 5};
-    wane_batch batch = {.tokens = 6, .sequences = 1, .ids = ids, .starts = starts};
-    wane_error err;
-    wane_pass *pass = NULL;
-    wane_pass_limits limits = {.tokens = 6, .sequences = 1, .targets = 6};
-    wane_pass_limits_adapter(&limits, adapter);
-    CHECK_OK(wane_pass_new(&pass, &model->config, &limits, NULL, &err));
-    CHECK_OK(wane_pass_forward(pass, model, adapter, &batch, NULL, &err));
-    wane_pass_logits(pass, positions, 6, out);
-    wane_pass_free(pass);
 }
 
 static void near(const float *ours, const float *theirs, size_t count)
@@ -255,7 +224,7 @@ static void a_stack_equals_peft(void **state)
     (void)state;
     enum { LOGITS = 6 * 64 };
     wane_error err;
-    wane_model *model = tiny();
+    wane_model *model = tiny_llama();
     wane_trainer *trainer = NULL;
     wane_update list[2] = {{0}, {0}}, whole = {0};
     float ours[LOGITS], theirs[LOGITS];
@@ -267,7 +236,7 @@ static void a_stack_equals_peft(void **state)
     CHECK_OK(wane_trainer_freeze(trainer, frozen, &err));
     steps_equal(trainer, "stack", TOKEN);
     read_tensor(theirs, "stack.logits");
-    logits_of(ours, model, wane_trainer_adapter(trainer));
+    tiny_llama_logits(ours, model, wane_trainer_adapter(trainer));
     near(ours, theirs, LOGITS);
     CHECK_OK(wane_update_load(&list[0], FIXTURES "adapter-frozen", NULL, NULL, &err));
     CHECK_OK(wane_trainer_update(&list[1], trainer, model, &err));
@@ -276,10 +245,10 @@ static void a_stack_equals_peft(void **state)
     assert_int_equal(whole.facts.rank, 7);
     assert_true(whole.facts.alpha == 14);
     CHECK_OK(wane_adapter_from_update(&all, &model->parameters, &whole, &err));
-    logits_of(ours, model, all);
+    tiny_llama_logits(ours, model, all);
     near(ours, theirs, LOGITS);
     CHECK_OK(wane_model_apply(model, &whole, NULL, &err));
-    logits_of(ours, model, NULL);
+    tiny_llama_logits(ours, model, NULL);
     near(ours, theirs, LOGITS);
     list[0].tensors[0].term.scale = 3;
     CHECK_FAILS(wane_update_stack(&whole, list, 2, &err), WANE_EINVAL, "scale");
@@ -303,7 +272,7 @@ static void read_prompts(wane_prompts *out, int32_t *ids, size_t *starts, int32_
     for (size_t r = 0; r < PROMPTS; r++) {
         const wane_json *prompt = wane_json_at(list, r);
         for (size_t i = 0; i < wane_json_size(prompt); i++)
-            ids[tokens++] = (int32_t)number(wane_json_at(prompt, i));
+            ids[tokens++] = (int32_t)json_value(wane_json_at(prompt, i));
         starts[r + 1] = tokens;
         labels[r] = (int32_t)r % LABELS;
     }
@@ -325,7 +294,7 @@ static void features_equal_transformers(void **state)
     wane_task task = {.name = "t", .label_count = LABELS, .row = {NULL, row}};
     wane_prompts prompts;
     wane_accuracy a = {0};
-    wane_model *model = tiny();
+    wane_model *model = tiny_llama();
     read_prompts(&prompts, ids, starts, labels);
     CHECK_OK(wane_measure_features(ours, model, NULL, &prompts, NULL, &err));
     read_tensor(theirs, "features");
@@ -369,7 +338,7 @@ static void run(outcome *out, size_t micro, int threads, size_t cut)
 {
     wane_error err;
     wane_pool *pool = NULL;
-    wane_model *model = tiny();
+    wane_model *model = tiny_llama();
     wane_trainer *trainer = NULL;
     const wane_method_settings method = {.method = &wane_method_lora,
                                          .rank = 2,
@@ -433,7 +402,7 @@ static void what_cannot_be_is_refused(void **state)
 {
     (void)state;
     wane_error err;
-    wane_model *model = tiny();
+    wane_model *model = tiny_llama();
     wane_trainer *trainer = NULL;
     static const size_t single[] = {1}, many[] = {60, 60};
     wane_method_settings method = {

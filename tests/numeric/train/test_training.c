@@ -14,6 +14,7 @@
 #include "store/base/memory.h"
 #include "store/files/file.h"
 #include "store/files/json.h"
+#include "tests/numeric/train/tiny_llama.h"
 #include "tests/support/support.h"
 
 #define FIXTURES "reference/train/"
@@ -30,21 +31,14 @@ typedef struct rows {
 static wane_json *reference;
 static rows batches[BATCHES];
 
-static double number(const wane_json *value)
-{
-    double out = NAN;
-    assert_true(wane_json_number(&out, value));
-    return out;
-}
-
 static void read_batch(rows *out, const wane_json *list)
 {
     size_t tokens = 0, targets = 0;
     for (size_t r = 0; r < wane_json_size(list); r++) {
         const wane_json *row = wane_json_at(list, r), *ids = wane_json_get(row, "ids");
-        size_t labelled = (size_t)number(wane_json_get(row, "labelled"));
+        size_t labelled = (size_t)json_value(wane_json_get(row, "labelled"));
         for (size_t i = 0; i < wane_json_size(ids); i++)
-            out->ids[tokens++] = (int32_t)number(wane_json_at(ids, i));
+            out->ids[tokens++] = (int32_t)json_value(wane_json_at(ids, i));
         out->starts[r + 1] = tokens;
         for (size_t i = tokens - labelled; i < tokens; i++) {
             out->position[targets] = i - 1;
@@ -76,14 +70,6 @@ static int forget_reference(void **state)
     return scratch_remove(state);
 }
 
-static wane_model *tiny(void)
-{
-    wane_error err;
-    wane_model *model = NULL;
-    CHECK_OK(wane_model_load(&model, TINY, &err));
-    return model;
-}
-
 static const wane_method_settings lora = {.method = &wane_method_lora, .rank = 4, .alpha = 8};
 static const wane_method_settings dropping = {
     .method = &wane_method_lora, .rank = 4, .alpha = 8, .dropout = 0.3};
@@ -97,10 +83,10 @@ static wane_training settings_of(const char *run)
 {
     const wane_json *facts = wane_json_get(wane_json_get(reference, "runs"), run);
     const char *schedule = wane_json_string(wane_json_get(facts, "schedule"), NULL);
-    wane_training t = {.learning_rate = number(wane_json_get(facts, "learning_rate")),
-                       .weight_decay = number(wane_json_get(facts, "weight_decay")),
-                       .clip = number(wane_json_get(facts, "clip")),
-                       .warmup_ratio = number(wane_json_get(facts, "warmup_ratio")),
+    wane_training t = {.learning_rate = json_value(wane_json_get(facts, "learning_rate")),
+                       .weight_decay = json_value(wane_json_get(facts, "weight_decay")),
+                       .clip = json_value(wane_json_get(facts, "clip")),
+                       .warmup_ratio = json_value(wane_json_get(facts, "warmup_ratio")),
                        .beta1 = 0.9,
                        .beta2 = 0.999,
                        .epsilon = 1e-8,
@@ -112,26 +98,10 @@ static wane_training settings_of(const char *run)
     return t;
 }
 
-/* Logits of the reference's six tokens. */
-static void logits_of(float *out, const wane_model *model, const wane_adapter *adapter)
-{
-    static const int32_t ids[] = {1, 17, 42, 3, 60, 9};
-    static const size_t starts[] = {0, 6}, positions[] = {0, 1, 2, 3, 4, 5};
-    wane_batch batch = {.tokens = 6, .sequences = 1, .ids = ids, .starts = starts};
-    wane_error err;
-    wane_pass *pass = NULL;
-    wane_pass_limits limits = {.tokens = 6, .sequences = 1, .targets = 6};
-    wane_pass_limits_adapter(&limits, adapter);
-    CHECK_OK(wane_pass_new(&pass, &model->config, &limits, NULL, &err));
-    CHECK_OK(wane_pass_forward(pass, model, adapter, &batch, NULL, &err));
-    wane_pass_logits(pass, positions, 6, out);
-    wane_pass_free(pass);
-}
-
 static void same_as_torch(const char *run, const wane_method_settings *method, wane_adapter *start)
 {
     wane_error err;
-    wane_model *model = tiny();
+    wane_model *model = tiny_llama();
     wane_trainer *trainer = NULL;
     wane_tensors *tensors = NULL;
     wane_training settings = settings_of(run);
@@ -141,8 +111,8 @@ static void same_as_torch(const char *run, const wane_method_settings *method, w
     for (size_t s = 0; s < STEPS; s++) {
         wane_step step;
         CHECK_OK(wane_trainer_step(trainer, &batches[s % BATCHES].batch, &step, &err));
-        double loss = number(wane_json_at(wane_json_get(facts, "losses"), s));
-        double norm = number(wane_json_at(wane_json_get(facts, "norms"), s));
+        double loss = json_value(wane_json_at(wane_json_get(facts, "losses"), s));
+        double norm = json_value(wane_json_at(wane_json_get(facts, "norms"), s));
         assert_true(step.finite);
         assert_int_equal(step.targets, batches[s % BATCHES].batch.targets);
         CHECK_NEAR(step.loss, loss, 0, 1e-5);
@@ -156,7 +126,7 @@ static void same_as_torch(const char *run, const wane_method_settings *method, w
     float ours[6 * VOCABULARY], theirs[6 * VOCABULARY], largest = 0, difference = 0;
     (void)snprintf(name, sizeof name, "%s.logits", run);
     CHECK_OK(wane_tensors_read(tensors, wane_tensors_find(tensors, name), theirs, &err));
-    logits_of(ours, model, wane_trainer_adapter(trainer));
+    tiny_llama_logits(ours, model, wane_trainer_adapter(trainer));
     for (size_t i = 0; i < 6 * VOCABULARY; i++) {
         largest = fmaxf(largest, fabsf(theirs[i]));
         difference = fmaxf(difference, fabsf(ours[i] - theirs[i]));
@@ -188,7 +158,7 @@ static void same_as_peft(const char *run, const wane_method_settings *method, co
     wane_error err;
     wane_update update = {0};
     wane_adapter *start = NULL;
-    wane_model *model = tiny();
+    wane_model *model = tiny_llama();
     CHECK_OK(wane_update_load(&update, folder, NULL, NULL, &err));
     CHECK_OK(wane_adapter_from_update(&start, &model->parameters, &update, &err));
     wane_update_free(&update);
@@ -220,7 +190,7 @@ static void run(outcome *out, const wane_method_settings *method, size_t micro, 
 {
     wane_error err;
     wane_pool *pool = NULL;
-    wane_model *model = tiny();
+    wane_model *model = tiny_llama();
     wane_trainer *trainer = NULL;
     wane_training settings = settings_of("full");
     settings.micro_tokens = micro;
@@ -233,7 +203,7 @@ static void run(outcome *out, const wane_method_settings *method, size_t micro, 
             CHECK_OK(wane_trainer_save(trainer, scratch_path("state"), "the key", &err));
             wane_trainer_free(trainer);
             wane_model_free(model);
-            model = tiny();
+            model = tiny_llama();
             CHECK_OK(wane_trainer_new(&trainer, model, method, &settings, NULL, 5, 2, pool, &err));
             CHECK_OK(wane_trainer_load(trainer, scratch_path("state"), "the key", &err));
             assert_int_equal(wane_trainer_done(trainer), cut);
@@ -242,7 +212,7 @@ static void run(outcome *out, const wane_method_settings *method, size_t micro, 
         assert_true(step.finite);
         out->losses[s] = step.loss;
     }
-    logits_of(out->logits, model, wane_trainer_adapter(trainer));
+    tiny_llama_logits(out->logits, model, wane_trainer_adapter(trainer));
     wane_trainer_free(trainer);
     wane_model_free(model);
     wane_pool_free(pool);
@@ -326,7 +296,7 @@ static void dropout_masks_are_fair(void **state)
     enum { DRAWS = 600 };
     const double rate = 0.4;
     wane_error err;
-    wane_model *model = tiny();
+    wane_model *model = tiny_llama();
     wane_adapter *adapter = NULL;
     wane_pass *pass = NULL;
     bool *target = wane_alloc(model->parameters.count, sizeof *target);
@@ -374,7 +344,7 @@ static void what_is_not_finite_updates_nothing(void **state)
     (void)state;
     for (size_t m = 0; m < METHODS; m++) {
         wane_error err;
-        wane_model *model = tiny(), *before = NULL;
+        wane_model *model = tiny_llama(), *before = NULL;
         wane_trainer *trainer = NULL;
         wane_training settings = settings_of("full");
         wane_step step;
@@ -404,7 +374,7 @@ static void damaged_states_are_refused(void **state)
 {
     (void)state;
     wane_error err;
-    wane_model *model = tiny(), *other_model = tiny();
+    wane_model *model = tiny_llama(), *other_model = tiny_llama();
     wane_trainer *trainer = NULL, *other = NULL;
     wane_training settings = settings_of("lora");
     wane_step step;
@@ -424,7 +394,7 @@ static void damaged_states_are_refused(void **state)
     char *bytes = read_file(path, &count);
     float before[6 * VOCABULARY], after[6 * VOCABULARY];
     CHECK_OK(wane_trainer_step(trainer, &batches[0].batch, &step, &err));
-    logits_of(before, model, wane_trainer_adapter(trainer));
+    tiny_llama_logits(before, model, wane_trainer_adapter(trainer));
     for (size_t i = 0; i < count; i += 1 + i / 8, tried++) {
         bytes[i] = (char)(bytes[i] ^ 4);
         write_file(path, bytes, count);
@@ -437,7 +407,7 @@ static void damaged_states_are_refused(void **state)
     }
     assert_int_equal(refused, tried);
     assert_int_equal(wane_trainer_done(trainer), 2);
-    logits_of(after, model, wane_trainer_adapter(trainer));
+    tiny_llama_logits(after, model, wane_trainer_adapter(trainer));
     assert_memory_equal(before, after, sizeof before);
     write_file(path, bytes, count);
     CHECK_OK(wane_trainer_load(trainer, path, "key", &err));
@@ -454,7 +424,7 @@ static void a_full_disk_keeps_the_state_before(void **state)
 {
     (void)state;
     wane_error err;
-    wane_model *model = tiny();
+    wane_model *model = tiny_llama();
     wane_trainer *trainer = NULL;
     wane_training settings = settings_of("full");
     wane_step step;
@@ -492,7 +462,7 @@ static void updates_carry_what_was_learned(void **state)
     (void)state;
     for (size_t m = 0; m < METHODS; m++) {
         wane_error err;
-        wane_model *model = tiny(), *fresh = tiny(), *again = tiny();
+        wane_model *model = tiny_llama(), *fresh = tiny_llama(), *again = tiny_llama();
         wane_trainer *trainer = NULL;
         wane_update update = {0}, loaded = {0};
         wane_training settings = settings_of("full");
@@ -501,7 +471,7 @@ static void updates_carry_what_was_learned(void **state)
         CHECK_OK(wane_trainer_new(&trainer, model, methods[m], &settings, NULL, 5, 2, NULL, &err));
         for (size_t s = 0; s < 5; s++)
             CHECK_OK(wane_trainer_step(trainer, &batches[s % BATCHES].batch, &step, &err));
-        logits_of(tuned, model, wane_trainer_adapter(trainer));
+        tiny_llama_logits(tuned, model, wane_trainer_adapter(trainer));
         int64_t numbers = 0;
         CHECK_OK(wane_method_numbers(&numbers, methods[m], &model->parameters, &err));
         assert_int_equal(wane_trainer_trained(trainer), numbers);
@@ -515,7 +485,7 @@ static void updates_carry_what_was_learned(void **state)
         assert_int_equal(update.lowrank, methods[m]->method->adapter);
         assert_int_equal(update.count, m == 0 ? model->parameters.count : 14);
         if (!update.lowrank) assert_memory_equal(fresh->weights, model->weights, bytes);
-        logits_of(applied, fresh, NULL);
+        tiny_llama_logits(applied, fresh, NULL);
         for (size_t i = 0; i < 6 * VOCABULARY; i++) largest = fmaxf(largest, fabsf(tuned[i]));
         for (size_t i = 0; i < 6 * VOCABULARY; i++)
             CHECK_NEAR(applied[i], tuned[i], 1e-5 * largest, 0);
@@ -523,12 +493,12 @@ static void updates_carry_what_was_learned(void **state)
             wane_adapter *adapter = NULL;
             CHECK_OK(wane_adapter_from_update(&adapter, &model->parameters, &loaded, &err));
             assert_int_equal(adapter->numbers, wane_trainer_trained(trainer));
-            logits_of(applied, model, adapter);
+            tiny_llama_logits(applied, model, adapter);
             assert_memory_equal(applied, tuned, sizeof tuned);
             wane_trainer *next = NULL; /* goes on with it as it is */
             CHECK_OK(
                 wane_trainer_new(&next, model, methods[m], &settings, adapter, 6, 3, NULL, &err));
-            logits_of(applied, model, wane_trainer_adapter(next));
+            tiny_llama_logits(applied, model, wane_trainer_adapter(next));
             assert_memory_equal(applied, tuned, sizeof tuned);
             wane_trainer_free(next);
         }
@@ -555,7 +525,7 @@ static void adapters_of_peft_compute_pefts_logits(void **state)
     static const size_t starts[] = {0, 12}, all[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
     wane_batch batch = {.tokens = 12, .sequences = 1, .ids = ids, .starts = starts};
     for (size_t n = 0; n < 3; n++) {
-        wane_model *model = tiny();
+        wane_model *model = tiny_llama();
         wane_update update = {0};
         wane_adapter *adapter = NULL;
         wane_pass *pass = NULL;

@@ -30,22 +30,14 @@ static const char experiment[] =
     "training: {epochs: 1, batch_size: 4, max_seq_length: 64}\n"
     "keep: none\n";
 
-static void write_rows(const char *name, int first, int count)
-{
-    wane_text text = {0};
-    for (int i = first; i < first + count; i++)
-        wane_text_printf(&text, "{\"text\": \"the dog sees %d\", \"label\": %d}\n", i, i % 2);
-    write_file(scratch_path(name), text.data, text.length);
-    wane_text_free(&text);
-}
-
 static int make(void **state)
 {
     wane_error err;
     if (scratch_make(state) != 0 || process_pretrain("model") != 0) return -1;
     CHECK_OK(wane_folder_make(scratch_path("task"), &err));
-    write_rows("task/train.jsonl", 0, TRAIN);
-    write_rows("task/test.jsonl", TRAIN - SEEN, TEST); /* the last six of train and six new ones */
+    write_task_rows("task/train.jsonl", 0, TRAIN);
+    write_task_rows("task/test.jsonl", TRAIN - SEEN,
+                    TEST); /* the last six of train and six new ones */
     write_file(scratch_path("x.yaml"), experiment, sizeof experiment - 1);
     return 0;
 }
@@ -232,7 +224,7 @@ static void what_is_drawn_is_what_is_trained_on(void **state)
                          drawn->row[WANE_SPLIT_TRAIN][i].label);
     CHECK_OK(wane_folder_make(scratch_path("drawn"), &err));
     write_file(scratch_path("drawn/train.jsonl"), rows.data, rows.length);
-    write_rows("drawn/test.jsonl", TRAIN - SEEN, TEST);
+    write_task_rows("drawn/test.jsonl", TRAIN - SEEN, TEST);
     (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("x.yaml"));
     (void)snprintf(database, sizeof database, "%s", scratch_path("drawn.db"));
     const char *const arguments[] = {"run",       yaml, "--db",      database,

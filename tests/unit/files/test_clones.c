@@ -142,15 +142,6 @@ static void corpora_are_no_pointers(void **state)
     }
 }
 
-static void key_of(char out[WANE_SHA256_HEX], const char *path)
-{
-    wane_error err;
-    wane_model *model = NULL;
-    CHECK_OK(wane_model_load(&model, path, &err));
-    CHECK_OK(wane_model_sha256(out, model, &err));
-    wane_model_free(model);
-}
-
 /* hub/blobs/N holds the files of `source`, hub/snapshots/0/NAME leads there. */
 static const char *snapshot_of(const char *source)
 {
@@ -181,8 +172,8 @@ static void snapshots_of_links_are_read(void **state)
     wane_error err;
     for (size_t i = 0; i < 2; i++) {
         const char *path = snapshot_of(models[i]);
-        key_of(folder, models[i]);
-        key_of(linked, path);
+        model_key(folder, models[i]);
+        model_key(linked, path);
         assert_string_equal(linked, folder);
     }
     /* A blob that is not there is told by the link's name. */

@@ -18,15 +18,6 @@
 
 static const char *const kinds[] = {".tar", ".tar.gz", ".tar.zst", ".zip"};
 
-static void key_of(char out[WANE_SHA256_HEX], const char *path)
-{
-    wane_error err;
-    wane_model *model = NULL;
-    CHECK_OK(wane_model_load(&model, path, &err));
-    CHECK_OK(wane_model_sha256(out, model, &err));
-    wane_model_free(model);
-}
-
 static const char *archive(const char *name, const char *kind)
 {
     char text[64];
@@ -45,9 +36,9 @@ static void the_same_bits_from_every_archive(void **state)
         for (size_t k = 0; k < 4; k++)
             for (size_t p = 0; p < 2; p++) {
                 const char *path = archive("model", kinds[k]);
-                key_of(folder, models[m]);
+                model_key(folder, models[m]);
                 pack_folder(path, models[m], prefixes[p]);
-                key_of(packed, path);
+                model_key(packed, path);
                 assert_string_equal(packed, folder);
             }
 }
@@ -69,8 +60,8 @@ static void other_folders_do_not_exist(void **state)
                                  {"notes.txt", junk}};
     pack(path, files, sizeof files / sizeof *files);
     char folder[WANE_SHA256_HEX], packed[WANE_SHA256_HEX];
-    key_of(folder, TENSORS "tiny-llama");
-    key_of(packed, path);
+    model_key(folder, TENSORS "tiny-llama");
+    model_key(packed, path);
     assert_string_equal(packed, folder);
     CHECK_OK(wane_package_open(&package, path, &err));
     assert_true(wane_package_archived(package) && wane_package_count(package) == 3);

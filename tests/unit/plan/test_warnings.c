@@ -23,15 +23,6 @@ static const char experiment[] =
 static const char good_corpora[] =
     "corpora: [{name: c, path: builtin, role: pretraining, documents: 10}]";
 
-static void write_rows(const char *name, int first, int count)
-{
-    wane_text text = {0};
-    for (int i = first; i < first + count; i++)
-        wane_text_printf(&text, "{\"text\": \"the dog sees %d\", \"label\": %d}\n", i, i % 2);
-    write_file(scratch_path(name), text.data, text.length);
-    wane_text_free(&text);
-}
-
 static int make(void **state)
 {
     if (scratch_make(state) != 0) return -1;
@@ -39,10 +30,10 @@ static int make(void **state)
     if (process_pretrain("model") != 0) return -1;
     CHECK_OK(wane_folder_make(scratch_path("task"), &err));
     CHECK_OK(wane_folder_make(scratch_path("seen"), &err));
-    write_rows("task/train.jsonl", 0, 24);
-    write_rows("task/test.jsonl", 100, 20);
-    write_rows("seen/train.jsonl", 0, 24);
-    write_rows("seen/test.jsonl", 4, 20);
+    write_task_rows("task/train.jsonl", 0, 24);
+    write_task_rows("task/test.jsonl", 100, 20);
+    write_task_rows("seen/train.jsonl", 0, 24);
+    write_task_rows("seen/test.jsonl", 4, 20);
     return 0;
 }
 

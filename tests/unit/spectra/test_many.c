@@ -17,22 +17,13 @@ typedef struct trial {
     wane_lowrank_term term;
 } trial;
 
-static float *normal(size_t count, double sigma, uint64_t tensor)
-{
-    wane_random where = {.purpose = WANE_RANDOM_TEST, .tensor = tensor};
-    float *out = wane_alloc(count, sizeof *out);
-    assert_non_null(out);
-    wane_random_normal_fill(out, count, sigma, &where);
-    return out;
-}
-
 static trial make(size_t rows, size_t cols)
 {
     wane_error err;
     trial t = {.rows = rows, .cols = cols};
-    t.base = normal(rows * cols, 1, rows);
-    t.b = normal(rows * RANK, 1, 2 * rows);
-    t.a = normal(RANK * cols, 1, 3 * cols);
+    t.base = normal_floats(rows * cols, 1, rows);
+    t.b = normal_floats(rows * RANK, 1, 2 * rows);
+    t.a = normal_floats(RANK * cols, 1, 3 * cols);
     t.tuned = wane_alloc(rows * cols, sizeof *t.tuned);
     assert_non_null(t.tuned);
     t.term = (wane_lowrank_term){t.b, t.a, RANK, 2};

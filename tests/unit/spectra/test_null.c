@@ -15,20 +15,11 @@
 
 typedef wane_null_tally tallies[2][WANE_NULL_DRAWS];
 
-static float *normal(size_t count, double sigma, uint64_t tensor)
-{
-    wane_random where = {.purpose = WANE_RANDOM_TEST, .tensor = tensor};
-    float *out = wane_alloc(count, sizeof *out);
-    assert_non_null(out);
-    wane_random_normal_fill(out, count, sigma, &where);
-    return out;
-}
-
 static wane_base_svd *base_of(size_t rows, size_t cols)
 {
     wane_error err;
     wane_base_svd *svd = NULL;
-    float *w = normal(rows * cols, 1, rows);
+    float *w = normal_floats(rows * cols, 1, rows);
     CHECK_OK(wane_base_svd_compute(&svd, (wane_matrix){w, rows, cols, cols}, &err));
     wane_free(w);
     return svd;
@@ -302,7 +293,8 @@ static void nothing_changed_draws_nothing(void **state)
     (void)state;
     static tallies tally, none;
     wane_error err;
-    float *w = normal(20 * 30, 1, 1), *b = normal(20, 1, 2), *a = normal(30, 0, 3);
+    float *w = normal_floats(20 * 30, 1, 1), *b = normal_floats(20, 1, 2),
+          *a = normal_floats(30, 0, 3);
     wane_base_svd *svd = NULL;
     wane_matrix base = {w, 20, 30, 30};
     const wane_spectrum_options options = {0};

@@ -20,15 +20,6 @@ static double energy_share(const wane_direction *directions, size_t count, size_
     return tally.energy > 0 ? tally.intruder_energy / tally.energy : NAN;
 }
 
-static float *normal(size_t count, uint64_t tensor)
-{
-    const wane_random where = {.purpose = WANE_RANDOM_TEST, .tensor = tensor};
-    float *out = calloc(count, sizeof *out);
-    assert_non_null(out);
-    wane_random_normal_fill(out, count, 1, &where);
-    return out;
-}
-
 static wane_base_svd *base_of(const float *weight, size_t rows, size_t cols)
 {
     wane_error err;
@@ -55,7 +46,7 @@ static void equal_weights_are_aligned(void **state)
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (int sign = -1; sign <= 1; sign += 2) {
             size_t m = shapes[s][0], n = shapes[s][1], top = s == 6 ? 10 : 0;
-            float *w = normal(m * n, 1 + s), *tuned = calloc(m * n, sizeof *tuned);
+            float *w = normal_floats(m * n, 1, 1 + s), *tuned = calloc(m * n, sizeof *tuned);
             wane_spectrum_options options = BOTH;
             options.top = top;
             for (size_t i = 0; i < m * n; i++) tuned[i] = (float)sign * w[i];
@@ -92,7 +83,7 @@ static void an_empty_chain_is_the_base(void **state)
 {
     (void)state;
     wane_error err;
-    float *w = normal(30 * 20, 9), zeros[60] = {0};
+    float *w = normal_floats(30 * 20, 1, 9), zeros[60] = {0};
     wane_base_svd *base = base_of(w, 30, 20);
     const wane_lowrank_term nothing[] = {{NULL, NULL, 0, 1}, {zeros, zeros, 2, 3}};
     for (size_t count = 0; count <= 2; count++) {
@@ -130,7 +121,8 @@ static void a_change_of_basis_changes_nothing(void **state)
 {
     (void)state;
     enum { N = 48, M = 64 };
-    float *w = normal(M * N, 21), *step = normal(M * N, 22), *q = normal(M * M, 23);
+    float *w = normal_floats(M * N, 1, 21), *step = normal_floats(M * N, 1, 22),
+          *q = normal_floats(M * M, 1, 23);
     float *tuned = calloc(M * N, sizeof *tuned), *turned = calloc(M * N, sizeof *turned);
     float *turned_tuned = calloc(M * N, sizeof *turned_tuned);
     orthonormalise_rows(q, M);
@@ -167,7 +159,8 @@ static void a_planted_direction_is_the_one_intruder(void **state)
     (void)state;
     enum { N = 256, K = 10 };
     wane_error err;
-    float *w = normal(N * N, 31), *v = normal(N, 32), *tuned = calloc(N * N, sizeof *tuned);
+    float *w = normal_floats(N * N, 1, 31), *v = normal_floats(N, 1, 32),
+          *tuned = calloc(N * N, sizeof *tuned);
     double length = 0;
     for (size_t j = 0; j < N; j++) length += (double)v[j] * (double)v[j];
     for (size_t j = 0; j < N; j++) v[j] /= (float)sqrt(length);
@@ -249,7 +242,8 @@ static void chains_add_up(void **state)
     (void)state;
     enum { M = 50, N = 34, R = 3 };
     wane_error err;
-    float *w = normal(M * N, 41), *b = normal(M * R, 42), *a = normal(R * N, 43);
+    float *w = normal_floats(M * N, 1, 41), *b = normal_floats(M * R, 1, 42),
+          *a = normal_floats(R * N, 1, 43);
     wane_base_svd *base = base_of(w, M, N);
     const wane_lowrank_term twice[] = {{b, a, R, 2}, {b, a, R, -0.5f}}, once = {b, a, R, 1.5f};
     const wane_lowrank_term undone[] = {{b, a, R, 2}, {b, a, R, -2}};
@@ -309,7 +303,7 @@ static void a_zero_base_has_no_directions(void **state)
     (void)state;
     enum { M = 8, N = 5 };
     wane_error err;
-    float zeros[M * N] = {0}, *b = normal(M * 2, 51), *a = normal(2 * N, 52);
+    float zeros[M * N] = {0}, *b = normal_floats(M * 2, 1, 51), *a = normal_floats(2 * N, 1, 52);
     wane_base_svd *base = base_of(zeros, M, N);
     assert_int_equal(wane_base_svd_count(base), 0);
     const wane_lowrank_term term = {b, a, 2, 1};
@@ -338,7 +332,7 @@ static void rank_is_cut_for_cosines_only(void **state)
 {
     (void)state;
     enum { N = 20, R = 4 };
-    float *u = normal(N * R, 61), *v = normal(R * N, 62), w[N * N];
+    float *u = normal_floats(N * R, 1, 61), *v = normal_floats(R * N, 1, 62), w[N * N];
     wane_sgemm(NULL, false, false, N, N, R, 1, u, R, v, N, 0, w, N);
     wane_base_svd *base = base_of(w, N, N);
     assert_int_equal(wane_base_svd_count(base), R);
@@ -438,7 +432,8 @@ static void memory_may_run_out_anywhere(void **state)
     (void)state;
     enum { M = 176, N = 168 };
     wane_error err;
-    float *w = normal(M * N, 81), *b = normal(M * 2, 82), *a = normal(2 * N, 83);
+    float *w = normal_floats(M * N, 1, 81), *b = normal_floats(M * 2, 1, 82),
+          *a = normal_floats(2 * N, 1, 83);
     wane_base_svd *base = base_of(w, M, N);
     w[0] += 1; /* an unchanged weight would need little */
     const wane_lowrank_term term = {b, a, 2, 1};

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/process.h"
 #include "tests/support/support.h"
+#include "tests/unit/stages/small_run.h"
 
 static const char experiment[] =
     "name: small\n"
@@ -30,30 +30,9 @@ static const char experiment[] =
     "training: {epochs: 2, batch_size: 8, max_seq_length: 96}\n"
     "checkpoint: {minutes: 0.0003}\n";
 
-static const char *arguments_of(const char *arguments[8], const char *database, const char *threads)
-{
-    static char yaml[512], path[512];
-    (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("small.yaml"));
-    (void)snprintf(path, sizeof path, "%s", scratch_path(database));
-    const char *const all[] = {"run", yaml, "--db", path, "--threads", threads, NULL};
-    memcpy(arguments, all, sizeof all);
-    return path;
-}
-
 static int make(void **state)
 {
-    const char *arguments[8];
-    if (scratch_make(state) != 0) return -1;
-    write_file(scratch_path("small.yaml"), experiment, sizeof experiment - 1);
-    (void)arguments_of(arguments, "once.db", "1");
-    int code = process_run(arguments, "out", "err");
-    if (code != 0) process_print_said(code);
-    return code;
-}
-
-static int64_t ask(const char *sql)
-{
-    return query_integer_at(scratch_path("once.db"), sql);
+    return small_run_make(state, experiment);
 }
 
 /* The distance to the base, in units of 1e-9, after the stage at a position. */
@@ -65,7 +44,7 @@ static int64_t distance(const char *method, int position)
         "SELECT CAST(1e9 * value AS INTEGER) FROM measured_values WHERE method = '%s' AND "
         "position = %d AND name = 'delta_frobenius_all'",
         method, position);
-    return ask(sql);
+    return small_run_ask(sql);
 }
 
 /* Steps at which two methods had the same loss, of the stages at a position. */
@@ -78,7 +57,7 @@ static int64_t alike(const char *one, const char *two, int position)
                    "run_stage q ON q.stage = b.stage AND q.position = p.position JOIN run s ON "
                    "s.id = q.run WHERE r.method = '%s' AND s.method = '%s' AND p.position = %d",
                    one, two, position);
-    return ask(sql);
+    return small_run_ask(sql);
 }
 
 static void the_heavier_the_nearer(void **state)
@@ -119,34 +98,26 @@ static void what_is_not_held_is_alike(void **state)
 static void settings_are_in_the_database(void **state)
 {
     (void)state;
-    assert_int_equal(ask("SELECT count(*) FROM parameter WHERE key = 'strategy' AND value = 'l2'"),
-                     6);
-    assert_int_equal(ask("SELECT count(*) FROM parameter p JOIN run r ON r.id = p.run WHERE p.key "
-                         "= 'l2.weight' AND p.value = 0.1 AND r.method = 'held-weight0.1'"),
-                     1);
-    assert_int_equal(ask("SELECT count(*) FROM parameter p JOIN run r ON r.id = p.run WHERE p.key "
-                         "= 'l2.to' AND p.value = 'start' AND r.method IN ('anew', 'factors')"),
-                     2);
-    assert_int_equal(ask("SELECT count(*) FROM parameter p JOIN run r ON r.id = p.run WHERE "
-                         "r.method IN ('plain', 'small') AND p.key LIKE 'l2%'"),
-                     0);
+    assert_int_equal(
+        small_run_ask("SELECT count(*) FROM parameter WHERE key = 'strategy' AND value = 'l2'"), 6);
+    assert_int_equal(
+        small_run_ask("SELECT count(*) FROM parameter p JOIN run r ON r.id = p.run WHERE p.key "
+                      "= 'l2.weight' AND p.value = 0.1 AND r.method = 'held-weight0.1'"),
+        1);
+    assert_int_equal(
+        small_run_ask("SELECT count(*) FROM parameter p JOIN run r ON r.id = p.run WHERE p.key "
+                      "= 'l2.to' AND p.value = 'start' AND r.method IN ('anew', 'factors')"),
+        2);
+    assert_int_equal(
+        small_run_ask("SELECT count(*) FROM parameter p JOIN run r ON r.id = p.run WHERE "
+                      "r.method IN ('plain', 'small') AND p.key LIKE 'l2%'"),
+        0);
 }
 
 static void threads_and_kills_change_nothing(void **state)
 {
     (void)state;
-    const char *arguments[8];
-    (void)arguments_of(arguments, "threads.db", "2");
-    assert_int_equal(process_run(arguments, "out", "err"), 0);
-    assert_true(databases_equal(scratch_path("once.db"), scratch_path("threads.db")) > 500);
-    int kills = 0;
-    for (uint64_t seed = 1; kills < 5; seed++) {
-        char database[32];
-        (void)snprintf(database, sizeof database, "killed%d.db", (int)seed);
-        (void)arguments_of(arguments, database, "1");
-        kills += (int)process_kill_until_done(arguments, seed, 60, 20);
-        assert_true(databases_equal(scratch_path("once.db"), scratch_path(database)) > 500);
-    }
+    small_run_check("2");
 }
 
 int main(void)

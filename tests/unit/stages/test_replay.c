@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/process.h"
 #include "tests/support/support.h"
+#include "tests/unit/stages/small_run.h"
 
 /* 64, 48 and 32 rows; of earlier tasks a quarter as many. */
 static const char experiment[] =
@@ -28,30 +28,9 @@ static const char experiment[] =
     "bounds: {joint: last, single: true}\n"
     "checkpoint: {minutes: 0.0003}\n";
 
-static const char *arguments_of(const char *arguments[8], const char *database, const char *threads)
-{
-    static char yaml[512], path[512];
-    (void)snprintf(yaml, sizeof yaml, "%s", scratch_path("small.yaml"));
-    (void)snprintf(path, sizeof path, "%s", scratch_path(database));
-    const char *const all[] = {"run", yaml, "--db", path, "--threads", threads, NULL};
-    memcpy(arguments, all, sizeof all);
-    return path;
-}
-
 static int make(void **state)
 {
-    const char *arguments[8];
-    if (scratch_make(state) != 0) return -1;
-    write_file(scratch_path("small.yaml"), experiment, sizeof experiment - 1);
-    (void)arguments_of(arguments, "once.db", "1");
-    int code = process_run(arguments, "out", "err");
-    if (code != 0) process_print_said(code);
-    return code;
-}
-
-static int64_t ask(const char *sql)
-{
-    return query_integer_at(scratch_path("once.db"), sql);
+    return small_run_make(state, experiment);
 }
 
 /* Steps of the stage at a position of the method's run. */
@@ -63,7 +42,7 @@ static int64_t steps(const char *method, int position)
         "SELECT s.steps FROM run r JOIN run_stage p ON p.run = r.id JOIN stage s ON s.id "
         "= p.stage WHERE r.method = '%s' AND p.position = %d",
         method, position);
-    return ask(sql);
+    return small_run_ask(sql);
 }
 
 /* 48 + 12 rows are 8 batches an epoch, 32 + 8 are 5; of a twentieth, 48 + 2 are 7 and 32 + 2 are 5.
@@ -77,12 +56,13 @@ static void steps_are_counted_with_what_is_mixed_in(void **state)
         assert_int_equal(steps("again", p), again[p - 1]);
         assert_int_equal(steps("whole", p), whole[p - 1]);
     }
-    assert_int_equal(ask("SELECT count(*) FROM step WHERE loss IS NULL"), 0);
-    assert_int_equal(ask("SELECT count(*) FROM stage WHERE status <> 'done'"), 0);
-    assert_int_equal(ask("SELECT count(*) FROM stage s WHERE kind <> 'base' AND steps <> "
-                         "(SELECT count(*) FROM step p WHERE p.stage = s.id)"),
+    assert_int_equal(small_run_ask("SELECT count(*) FROM step WHERE loss IS NULL"), 0);
+    assert_int_equal(small_run_ask("SELECT count(*) FROM stage WHERE status <> 'done'"), 0);
+    assert_int_equal(small_run_ask("SELECT count(*) FROM stage s WHERE kind <> 'base' AND steps <> "
+                                   "(SELECT count(*) FROM step p WHERE p.stage = s.id)"),
                      0);
-    assert_int_equal(ask("SELECT count(*) FROM gate WHERE NOT passed AND name <> 'overlap'"), 0);
+    assert_int_equal(
+        small_run_ask("SELECT count(*) FROM gate WHERE NOT passed AND name <> 'overlap'"), 0);
 }
 
 /* How many runs of LoRA pass through the stage of a position, bounds apart. */
@@ -94,7 +74,7 @@ static int64_t sharing(int position)
         "SELECT max(n) FROM (SELECT count(*) AS n FROM run r JOIN run_stage p ON p.run = "
         "r.id WHERE r.bound IS NULL AND p.position = %d GROUP BY p.stage)",
         position);
-    return ask(sql);
+    return small_run_ask(sql);
 }
 
 /* The first stage has nothing to train on again, nor has any bound. */
@@ -103,48 +83,42 @@ static void what_has_no_past_is_shared(void **state)
     (void)state;
     assert_int_equal(sharing(1), 2);
     assert_int_equal(sharing(2), 1);
-    assert_int_equal(ask("SELECT count(DISTINCT p.stage) FROM run r JOIN run_stage p ON p.run = "
-                         "r.id WHERE r.bound IS NOT NULL AND r.kind = 'lora' AND p.position > 0"),
-                     1 + 3);
-    assert_int_equal(ask("SELECT count(*) FROM run r JOIN run s ON s.name = 'again/given/s0' JOIN "
-                         "run_stage p ON p.run = r.id JOIN run_stage q ON q.run = s.id AND q.stage "
-                         "= p.stage WHERE r.method = 'plain-single' AND p.position = 1"),
-                     1);
+    assert_int_equal(
+        small_run_ask("SELECT count(DISTINCT p.stage) FROM run r JOIN run_stage p ON p.run = "
+                      "r.id WHERE r.bound IS NOT NULL AND r.kind = 'lora' AND p.position > 0"),
+        1 + 3);
+    assert_int_equal(
+        small_run_ask("SELECT count(*) FROM run r JOIN run s ON s.name = 'again/given/s0' JOIN "
+                      "run_stage p ON p.run = r.id JOIN run_stage q ON q.run = s.id AND q.stage "
+                      "= p.stage WHERE r.method = 'plain-single' AND p.position = 1"),
+        1);
 }
 
 static void settings_are_in_the_database(void **state)
 {
     (void)state;
-    assert_int_equal(ask("SELECT count(*) FROM parameter WHERE key = 'strategy' AND value = "
-                         "'replay'"),
-                     2 + 2); /* with the bounds of single tasks */
-    assert_int_equal(ask("SELECT count(*) FROM parameter p JOIN run r ON r.id = p.run WHERE p.key "
-                         "= 'replay.share' AND p.value = 0.25 AND r.method LIKE 'again%'"),
-                     2);
-    assert_int_equal(ask("SELECT count(*) FROM parameter p JOIN run r ON r.id = p.run WHERE p.key "
-                         "= 'replay.share' AND p.value = 0.05 AND r.method LIKE 'whole%'"),
-                     2);
     assert_int_equal(
-        ask("SELECT count(*) FROM parameter p JOIN run r ON r.id = p.run WHERE r.method "
-            "LIKE 'plain%' AND (p.key = 'strategy' OR p.key LIKE 'replay%')"),
+        small_run_ask("SELECT count(*) FROM parameter WHERE key = 'strategy' AND value = "
+                      "'replay'"),
+        2 + 2); /* with the bounds of single tasks */
+    assert_int_equal(
+        small_run_ask("SELECT count(*) FROM parameter p JOIN run r ON r.id = p.run WHERE p.key "
+                      "= 'replay.share' AND p.value = 0.25 AND r.method LIKE 'again%'"),
+        2);
+    assert_int_equal(
+        small_run_ask("SELECT count(*) FROM parameter p JOIN run r ON r.id = p.run WHERE p.key "
+                      "= 'replay.share' AND p.value = 0.05 AND r.method LIKE 'whole%'"),
+        2);
+    assert_int_equal(
+        small_run_ask("SELECT count(*) FROM parameter p JOIN run r ON r.id = p.run WHERE r.method "
+                      "LIKE 'plain%' AND (p.key = 'strategy' OR p.key LIKE 'replay%')"),
         0);
 }
 
 static void threads_and_kills_change_nothing(void **state)
 {
     (void)state;
-    const char *arguments[8];
-    (void)arguments_of(arguments, "threads.db", "3");
-    assert_int_equal(process_run(arguments, "out", "err"), 0);
-    assert_true(databases_equal(scratch_path("once.db"), scratch_path("threads.db")) > 500);
-    int kills = 0;
-    for (uint64_t seed = 1; kills < 5; seed++) {
-        char database[32];
-        (void)snprintf(database, sizeof database, "killed%d.db", (int)seed);
-        (void)arguments_of(arguments, database, "1");
-        kills += (int)process_kill_until_done(arguments, seed, 60, 20);
-        assert_true(databases_equal(scratch_path("once.db"), scratch_path(database)) > 500);
-    }
+    small_run_check("3");
 }
 
 int main(void)

@@ -221,13 +221,6 @@ static void learned_is_unknown(void **state)
     is_null("forgetting_learned", "missing_cell");
 }
 
-static double number(FILE *file)
-{
-    char word[64];
-    assert_int_equal(fscanf(file, "%63s", word), 1);
-    return strtod(word, NULL);
-}
-
 /* Matrices on which Avalanche's, Mammoth's, PyCIL's, RWalk's, TRACE's, GEM's and iCaRL's own
  * bookkeeping was followed (reference/forgetting_reference.py). */
 static void as_other_projects_count(void **state)
@@ -240,13 +233,13 @@ static void as_other_projects_count(void **state)
     assert_non_null(file);
     for (; fscanf(file, "%zu", &tasks) == 1; matrices++) {
         assert_in_range(tasks, 2, MOST);
-        for (size_t i = 0; i < (tasks + 1) * tasks; i++) cells[i] = number(file);
-        for (size_t i = 0; i < tasks; i++) joint[i] = number(file);
-        for (size_t i = 0; i < tasks; i++) majority[i] = number(file);
-        for (size_t i = 0; i < tasks; i++) error[i] = number(file);
+        for (size_t i = 0; i < (tasks + 1) * tasks; i++) cells[i] = number_in(file);
+        for (size_t i = 0; i < tasks; i++) joint[i] = number_in(file);
+        for (size_t i = 0; i < tasks; i++) majority[i] = number_in(file);
+        for (size_t i = 0; i < tasks; i++) error[i] = number_in(file);
         measure_against(cells, tasks, tasks, joint, majority, error);
         for (size_t i = 0; i < WANE_FORGETTING_METRICS; i++) {
-            double wanted = number(file);
+            double wanted = number_in(file);
             if (isnan(wanted)) is_null(metrics[i].name, "not_learned");
             else CHECK_NEAR(metrics[i].value, wanted, 1e-15, 0);
             unlearned += isnan(wanted);

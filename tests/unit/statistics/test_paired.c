@@ -56,13 +56,6 @@ static void small_counts_by_their_sum(void **state)
     }
 }
 
-static double number(FILE *file)
-{
-    char word[64];
-    assert_int_equal(fscanf(file, "%63s", word), 1);
-    return strtod(word, NULL);
-}
-
 /* The same draws in NumPy, SciPy's BCa interval (reference/paired_reference.py). */
 static void losses_as_numpy_and_scipy(void **state)
 {
@@ -77,18 +70,18 @@ static void losses_as_numpy_and_scipy(void **state)
     for (; fscanf(file, "%zu", &options.resamples) == 1; lines++) {
         assert_int_equal(fscanf(file, "%zu %zu", &options.seed, &n), 2);
         assert_in_range(n, 6, MOST);
-        for (size_t i = 0; i < 3 * n; i++) values[i] = number(file);
+        for (size_t i = 0; i < 3 * n; i++) values[i] = number_in(file);
         wane_paired_loss p;
         CHECK_OK(wane_paired_bootstrap(&p, values, values + n, values + 2 * n, n, &options, &err));
         assert_null(p.reason);
         assert_int_equal(p.units, n);
-        CHECK_NEAR(p.first, number(file), 0, 1e-14);
-        CHECK_NEAR(p.second, number(file), 0, 1e-14);
-        CHECK_NEAR(p.difference, number(file), 1e-15, 1e-13);
-        CHECK_NEAR(p.stderr_, number(file), 0, 1e-12);
-        CHECK_NEAR(p.low, number(file), 1e-14, 1e-12);
-        CHECK_NEAR(p.high, number(file), 1e-14, 1e-12);
-        CHECK_NEAR(p.p, number(file), 0, 0);
+        CHECK_NEAR(p.first, number_in(file), 0, 1e-14);
+        CHECK_NEAR(p.second, number_in(file), 0, 1e-14);
+        CHECK_NEAR(p.difference, number_in(file), 1e-15, 1e-13);
+        CHECK_NEAR(p.stderr_, number_in(file), 0, 1e-12);
+        CHECK_NEAR(p.low, number_in(file), 1e-14, 1e-12);
+        CHECK_NEAR(p.high, number_in(file), 1e-14, 1e-12);
+        CHECK_NEAR(p.p, number_in(file), 0, 0);
     }
     (void)fclose(file);
     assert_int_equal(lines, 20);
