@@ -22,13 +22,20 @@ typedef enum wane_place {
     WANE_SLOT_O, /* attention's output, back into the residual stream */
     WANE_SLOT_GATE,
     WANE_SLOT_UP,
-    WANE_SLOT_DOWN, /* the MLP's output */
+    WANE_SLOT_DOWN,    /* the MLP's output */
+    WANE_SLOT_QKV,     /* instead of the first three: one matrix, in the order wane_block says */
+    WANE_SLOT_GATE_UP, /* instead of gate and up: one matrix, gate first */
     WANE_SLOTS,
-    /* Norms of a layer. */
+    /* Norms of a layer: places without a row are passed by. */
     WANE_NORM_ATTENTION = WANE_SLOTS, /* of what attention reads */
+    WANE_NORM_Q,                      /* of queries, before they are turned */
+    WANE_NORM_K,                      /* of keys */
+    WANE_NORM_ATTENTION_OUT,          /* of what attention gives, before it is added */
     WANE_NORM_MLP,                    /* of what the MLP reads */
+    WANE_NORM_MLP_OUT,                /* of what the MLP gives, before it is added */
     /* Outside the layers. */
     WANE_EMBEDDING,
+    WANE_POSITIONS,  /* learned: added to the embedding */
     WANE_NORM_FINAL, /* of what the head reads */
     WANE_HEAD,       /* absent where the embedding is the head */
     WANE_PLACES
@@ -40,7 +47,8 @@ typedef struct wane_tensor_row {
     const char
         *module; /* the name in files without ".weight" or ".bias"; %zu: the layer's number */
     wane_place place;
-    bool bias;                                  /* MODULE.bias beside MODULE.weight */
+    bool bias;   /* MODULE.bias beside MODULE.weight */
+    bool turned; /* files have the matrix as inputs x outputs (Conv1D) */
     bool (*present)(const wane_config *config); /* NULL: always */
 } wane_tensor_row;
 
@@ -57,6 +65,12 @@ struct wane_architecture {
                                     that read the same input side by side (one product serves them);
                                     the head is the last. row_count of them */
     size_t row_count;
+    /* Names of tensors that files have and nobody needs (masks), by their last parts as
+     * wane_tensor_ends takes them; NULL at the end; or NULL. */
+    const char *const *ignored;
+    wane_block block; /* as it is before the keys are read */
+    /* What follows from the keys once they are read, or is refused; NULL: nothing. */
+    wane_status (*settle)(wane_config *config, const wane_config_source *source);
 };
 
 /* The entries of the list, by place from 0; NULL behind the last. */

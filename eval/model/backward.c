@@ -5,8 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "eval/model/layer_backward.h"
-#include "eval/model/state.h"
+#include "eval/model/layer.h"
 
 /* The parameter that a pass uses first of those that are trained, or their number when there is
  * none. */
@@ -79,7 +78,7 @@ static void loss_tile(void *context, size_t tile, int thread)
 
 static float *trained(const wane_pass *pass, const wane_gradients *g, size_t parameter)
 {
-    if (!g->weights || !g->train[parameter]) return NULL;
+    if (parameter == WANE_ABSENT || !g->weights || !g->train[parameter]) return NULL;
     return g->weights + pass->parameters.parameter[parameter].offset;
 }
 
@@ -90,23 +89,26 @@ static void chunk_backward(const chunk *c, const wane_gradients *g, bool onward,
     wane_pass *pass = c->pass;
     const wane_config *config = &pass->config;
     const wane_backward_store *b = &pass->backward;
-    size_t width = config->width, norm = pass->parameters.places->outside.weight[WANE_NORM_FINAL];
+    size_t width = config->width;
+    const wane_layer_index *outside = &pass->parameters.places->outside;
+    wane_norm norm = wane_norm_at(pass, outside, WANE_NORM_FINAL);
     wane_packed head = wane_head_packed(pass);
     wane_workers by = wane_pass_together(pass);
     float *dhead = pass->batch->head ? g->head : trained(pass, g, wane_head(&pass->parameters));
-    float *dgain = trained(pass, g, norm);
+    float *dgain = trained(pass, g, outside->weight[WANE_NORM_FINAL]);
+    float *dbias = trained(pass, g, outside->bias[WANE_NORM_FINAL]);
+    wane_head_logits_back(pass, c->rows, b->chunk_kept, pass->chunk_logits);
     if (dhead)
         pass->backend->weight_gradient(&by, head.rows, width, c->rows, pass->chunk_logits,
                                        head.rows, pass->chunk_hidden, dhead);
-    if (!onward && !dgain) return;
+    if (!onward && !dgain && !dbias) return;
     pass->backend->input_gradient(&by, &head, 1, c->rows, pass->chunk_logits, head.rows,
                                   b->chunk_dhidden, false);
     for (size_t r = 0; r < c->rows; r++) {
         size_t row = pass->chunk_row[r];
-        pass->kernels->norm[WANE_NORM_RMS].backward(1, width, pass->final + row * width,
-                                                    wane_pass_weight(pass, norm), NULL,
-                                                    b->chunk_rstd + r, b->chunk_dhidden + r * width,
-                                                    dfinal + row * width, true, NULL, dgain, NULL);
+        norm.kernels->backward(1, width, pass->final + row * width, norm.gain, norm.bias,
+                               b->chunk_rstd + r, b->chunk_dhidden + r * width,
+                               dfinal + row * width, true, NULL, dgain, dbias);
     }
 }
 
@@ -120,33 +122,15 @@ static double head_backward(wane_pass *pass, double scale, const wane_gradients 
         target = wane_head_rows(pass, target, &c.rows);
         wane_head_logits(pass, c.rows, pass->chunk_hidden, pass->chunk_logits,
                          pass->backward.chunk_rstd);
+        if (pass->backward.chunk_kept && !batch->head)
+            memcpy(pass->backward.chunk_kept, pass->chunk_logits,
+                   c.rows * pass->config.vocabulary * sizeof(float));
         wane_pool_run(pass->pool, (c.rows + HEAD_TILE - 1) / HEAD_TILE, loss_tile, &c);
         chunk_backward(&c, g, onward, dfinal);
     }
     double sum = 0;
     for (size_t t = 0; t < batch->targets; t++) sum += pass->backward.chunk_nll[t];
     return sum;
-}
-
-typedef struct scatter {
-    const wane_pass *pass;
-    const float *stream;
-    float *out;
-} scatter;
-
-enum { EMBEDDING_STRIP = 64 };
-
-/* A strip of columns of all tokens, in order. */
-static void embedding_tile(void *context, size_t tile, int thread)
-{
-    (void)thread;
-    const scatter *s = context;
-    const wane_batch *batch = s->pass->batch;
-    size_t width = s->pass->config.width, first = tile * EMBEDDING_STRIP, count = width - first;
-    if (count > EMBEDDING_STRIP) count = EMBEDDING_STRIP;
-    for (size_t t = 0; t < batch->tokens; t++)
-        s->pass->kernels->add(count, s->stream + t * width + first,
-                              s->out + (size_t)batch->ids[t] * width + first);
 }
 
 wane_status wane_pass_backward(wane_pass *pass, double scale, const wane_gradients *gradients,
@@ -164,13 +148,7 @@ wane_status wane_pass_backward(wane_pass *pass, double scale, const wane_gradien
     for (size_t l = c->layers; l-- > 0 && onward && pass->finals > 0;)
         onward =
             wane_layer_backward(pass, l, l == last ? &rows : &pass->all, lowest, gradients, stream);
-    float *embedding =
-        trained(pass, gradients, pass->parameters.places->outside.weight[WANE_EMBEDDING]);
-    if (embedding && pass->finals > 0) {
-        scatter s = {pass, stream[0], embedding};
-        wane_pool_run(pass->pool, (c->width + EMBEDDING_STRIP - 1) / EMBEDDING_STRIP,
-                      embedding_tile, &s);
-    }
+    if (pass->finals > 0) wane_embed_back(pass, gradients, stream[0]);
     /* The layers' activations have become gradients. */
     pass->ready = false;
     *loss = sum;

@@ -172,10 +172,12 @@ static wane_status read_all(wane_config *c, const wane_config_source *s)
     const wane_architecture *a = wane_architecture_named(type);
     if (!a) return unknown_architecture(s, type);
     c->architecture = a;
+    c->block = a->block;
     WANE_TRY(refuse_foreign(s, a));
     for (size_t i = 0; i < a->key_count; i++)
         if (a->keys[i].type->read) WANE_TRY(a->keys[i].type->read(c, &a->keys[i], s));
     WANE_TRY(complete(c, s));
+    if (a->settle) WANE_TRY(a->settle(c, s));
 done:
     return st;
 }

@@ -29,7 +29,7 @@ typedef struct wane_config_type {
     /* Sets the member from the object, where the key may be absent. NULL: another key's reading
      * sets it. */
     wane_status (*read)(wane_config *out, const wane_config_key *key, const wane_config_source *s);
-    /* Nothing is printed for a key that the file is to lack. */
+    /* Nothing where config.json is to lack the key. */
     void (*print)(wane_text *out, const wane_config *config, const wane_config_key *key,
                   wane_config_form form);
     bool (*equal)(const wane_config *a, const wane_config *b, const wane_config_key *key);
@@ -37,12 +37,14 @@ typedef struct wane_config_type {
     bool (*at_default)(const wane_config *config, const wane_config_key *key);
 } wane_config_type;
 
-extern const wane_config_type wane_config_size;   /* size_t: a whole number >= 1, at most `most` */
-extern const wane_config_type wane_config_number; /* double: positive */
-extern const wane_config_type wane_config_flag;   /* bool; null is false */
-extern const wane_config_type wane_config_token;  /* int32_t: a token's id, the first of a list of
-                                                     them, or -1 for null: none */
-extern const wane_config_type wane_config_activation; /* the MLP's, by transformers' name */
+extern const wane_config_type wane_config_size; /* size_t: a whole number >= 1, at most `most` */
+extern const wane_config_type
+    wane_config_number;                         /* double: positive; of an optional one 0 is null */
+extern const wane_config_type wane_config_flag; /* bool; null is false */
+extern const wane_config_type wane_config_token; /* int32_t: a token's id, the first of a list of
+                                                    them, or -1 for null: none */
+extern const wane_config_type
+    wane_config_activation; /* wane_activation_kind, by transformers' name */
 extern const wane_config_type wane_config_rope_theta; /* wane_rope: all of it is read here */
 extern const wane_config_type
     wane_config_rope_scaling; /* wane_rope: all but theta is written here */

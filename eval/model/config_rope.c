@@ -135,7 +135,6 @@ static bool theta_at_default(const wane_config *config, const wane_config_key *k
 const wane_config_type wane_config_rope_theta = {read_rope, print_theta, thetas_equal,
                                                  theta_at_default};
 
-/* A file has no rope_scaling where nothing is scaled. */
 static void print_scaling(wane_text *out, const wane_config *config, const wane_config_key *key,
                           wane_config_form form)
 {
@@ -143,7 +142,7 @@ static void print_scaling(wane_text *out, const wane_config *config, const wane_
     char factor[32], low[32], high[32];
     (void)key;
     if (!rope->llama3) {
-        if (form == WANE_FORM_SAID) wane_text_string(out, "null");
+        if (form != WANE_FORM_HASHED) wane_text_string(out, "null");
     } else if (form == WANE_FORM_HASHED)
         wane_text_printf(out, "llama3 factor=%.17g low=%.17g high=%.17g context=%zu", rope->factor,
                          rope->low_frequency_factor, rope->high_frequency_factor,

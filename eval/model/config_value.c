@@ -70,8 +70,9 @@ static wane_status read_size(wane_config *out, const wane_config_key *key,
 static void print_size(wane_text *out, const wane_config *config, const wane_config_key *key,
                        wane_config_form form)
 {
-    (void)form;
-    wane_text_printf(out, "%zu", *(const size_t *)value_of(config, key));
+    size_t size = *(const size_t *)value_of(config, key);
+    if (key->optional && size == 0 && form != WANE_FORM_HASHED) wane_text_string(out, "null");
+    else wane_text_printf(out, "%zu", size);
 }
 
 static bool sizes_equal(const wane_config *a, const wane_config *b, const wane_config_key *key)
@@ -109,7 +110,9 @@ void wane_config_print_number(wane_text *out, double number, wane_config_form fo
 static void print_number(wane_text *out, const wane_config *config, const wane_config_key *key,
                          wane_config_form form)
 {
-    wane_config_print_number(out, *(const double *)value_of(config, key), form);
+    double number = *(const double *)value_of(config, key);
+    if (key->optional && number == 0 && form != WANE_FORM_HASHED) wane_text_string(out, "null");
+    else wane_config_print_number(out, number, form);
 }
 
 static bool numbers_equal(const wane_config *a, const wane_config *b, const wane_config_key *key)
@@ -203,41 +206,57 @@ const wane_config_type wane_config_token = {read_token, print_token, tokens_equa
 /* ------------------------------------------------------------------------------------ activation
  */
 
+/* transformers' names; the first of a kind is the one that is written. */
+static const struct {
+    const char *name;
+    wane_activation_kind kind;
+} activations[] = {
+    {"silu", WANE_ACTIVATION_SILU},          {"swish", WANE_ACTIVATION_SILU},
+    {"gelu", WANE_ACTIVATION_GELU},          {"gelu_pytorch_tanh", WANE_ACTIVATION_GELU_TANH},
+    {"gelu_new", WANE_ACTIVATION_GELU_TANH}, {"gelu_fast", WANE_ACTIVATION_GELU_TANH},
+    {"relu", WANE_ACTIVATION_RELU},
+};
+enum { ACTIVATIONS = sizeof activations / sizeof *activations };
+
 static wane_status read_activation(wane_config *out, const wane_config_key *key,
                                    const wane_config_source *s)
 {
     const wane_json *value = wane_json_get(s->root, key->name);
-    const char *name = value ? wane_json_string(value, NULL) : "silu";
-    (void)out;
-    if (name && (strcmp(name, "silu") == 0 || strcmp(name, "swish") == 0)) return WANE_OK;
+    const char *name = wane_json_string(value, NULL);
+    wane_activation_kind *to = member(out, key);
+    *to = (wane_activation_kind)key->absent;
+    for (size_t i = 0; i < ACTIVATIONS && name; i++)
+        if (strcmp(activations[i].name, name) == 0) {
+            *to = activations[i].kind;
+            return WANE_OK;
+        }
+    if (!value) return WANE_OK;
     return wane_fail(s->err, WANE_EFORMAT,
-                     "model configuration: %s: %s: \"%.64s\" is not supported (silu is)", s->name,
-                     key->name, name ? name : "?");
+                     "model configuration: %s: %s: \"%.64s\" is not supported (silu, gelu, "
+                     "gelu_pytorch_tanh and relu are)",
+                     s->name, key->name, name ? name : "?");
 }
 
 static void print_activation(wane_text *out, const wane_config *config, const wane_config_key *key,
                              wane_config_form form)
 {
-    (void)config;
-    (void)key;
-    (void)form;
-    wane_text_string(out, "\"silu\"");
+    wane_activation_kind kind = *(const wane_activation_kind *)value_of(config, key);
+    size_t i = 0;
+    while (activations[i].kind != kind) i++;
+    wane_text_printf(out, form == WANE_FORM_HASHED ? "%s" : "\"%s\"", activations[i].name);
 }
 
 static bool activations_equal(const wane_config *a, const wane_config *b,
                               const wane_config_key *key)
 {
-    (void)a;
-    (void)b;
-    (void)key;
-    return true;
+    return *(const wane_activation_kind *)value_of(a, key) ==
+           *(const wane_activation_kind *)value_of(b, key);
 }
 
 static bool activation_at_default(const wane_config *config, const wane_config_key *key)
 {
-    (void)config;
-    (void)key;
-    return true;
+    return *(const wane_activation_kind *)value_of(config, key) ==
+           (wane_activation_kind)key->absent;
 }
 
 const wane_config_type wane_config_activation = {read_activation, print_activation,

@@ -3,17 +3,15 @@
  */
 #include <math.h>
 
-#include "eval/model/state.h"
+#include "eval/model/layer.h"
 
 static void normalise(wane_pass *pass, const size_t *rows, size_t count, float *out, float *rstd)
 {
     size_t width = pass->config.width;
-    const float *gain =
-        wane_pass_weight(pass, pass->parameters.places->outside.weight[WANE_NORM_FINAL]);
+    wane_norm norm = wane_norm_at(pass, &pass->parameters.places->outside, WANE_NORM_FINAL);
     for (size_t r = 0; r < count; r++)
-        pass->kernels->norm[WANE_NORM_RMS].forward(1, width, (float)pass->config.norm_epsilon,
-                                                   pass->final + rows[r] * width, gain, NULL,
-                                                   out + r * width, rstd ? rstd + r : NULL);
+        wane_norm_forward(&norm, 1, pass->final + rows[r] * width, out + r * width,
+                          rstd ? rstd + r : NULL);
 }
 
 wane_head_view wane_head_of(const wane_pass *pass)
@@ -53,6 +51,19 @@ void wane_head_logits(wane_pass *pass, size_t rows, float *hidden, float *logits
     wane_workers by = wane_pass_together(pass);
     normalise(pass, pass->chunk_row, rows, hidden, rstd);
     pass->backend->forward(&by, &head, 1, rows, hidden, logits, head.rows, false);
+    if (pass->batch->head) return; /* scale and cap are the vocabulary's */
+    const wane_block *b = &pass->config.block;
+    if (b->logit_scale != 0) pass->kernels->scale(rows * head.rows, (float)b->logit_scale, logits);
+    if (b->logit_cap != 0) pass->kernels->cap(rows * head.rows, (float)b->logit_cap, logits);
+}
+
+void wane_head_logits_back(wane_pass *pass, size_t rows, const float *logits, float *dlogits)
+{
+    const wane_block *b = &pass->config.block;
+    size_t count = rows * pass->config.vocabulary;
+    if (pass->batch->head) return;
+    if (b->logit_cap != 0) pass->kernels->cap_backward(count, (float)b->logit_cap, logits, dlogits);
+    if (b->logit_scale != 0) pass->kernels->scale(count, (float)b->logit_scale, dlogits);
 }
 
 /* Whether the position has its row; if not (a training pass asked for more than its targets), out

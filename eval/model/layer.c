@@ -1,162 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The layers, forward. Rows are cut into tiles; a tile runs everything between two attentions by
- * itself, so that its rows stay in cache.
+ * The layers: the order of the computation forward, and one layer's way back.
+ *
+ *   middle = x + attention(norm(x))       a branch's own norm and scale apply before it is added;
+ *   out = middle + MLP(norm(middle))      norms that the architecture has no row for are passed by;
+ *                                         of parallel branches both read x
  */
-#include <math.h>
 #include <string.h>
 
-#include "eval/model/linear.h"
-#include "eval/model/state.h"
+#include "eval/model/gradients.h"
+#include "eval/model/layer.h"
 
-/* One stretch of work over row tiles. */
-typedef struct stage {
-    wane_pass *pass;
-    size_t layer, tile;
-    const wane_layer_index *index;
-    wane_layer_store *store;
-    const wane_rows *rows;
-    float *out; /* of the layer, one row per row of `rows` */
-    bool queries, keys;
-} stage;
+/* --------------------------------------------------------------------------------------- forward
+ */
 
-static float *scratch_of(const wane_pass *pass, int thread)
+/* From what attention gave to the layer's output. */
+static void output_tile(void *context, size_t tile, int thread)
 {
-    return pass->scratch + (size_t)thread * pass->scratch_floats;
-}
-
-static stage begin_stage(wane_pass *pass, size_t layer, const wane_rows *rows)
-{
-    return (stage){.pass = pass,
-                   .layer = layer,
-                   .tile = wane_tile_rows(rows->count),
-                   .index = &pass->parameters.places->layer[layer],
-                   .store = wane_layer_at(pass, layer),
-                   .rows = rows};
-}
-
-static void run_stage(stage *s, void (*work)(void *, size_t, int))
-{
-    wane_pool_run(s->pass->pool, (s->rows->count + s->tile - 1) / s->tile, work, s);
-}
-
-static void embed_tile(void *context, size_t tile, int thread)
-{
-    (void)thread;
-    stage *s = context;
-    const wane_pass *pass = s->pass;
-    size_t width = pass->config.width, first = tile * s->tile, last = first + s->tile;
-    if (last > s->rows->count) last = s->rows->count;
-    const float *table =
-        wane_pass_weight(pass, pass->parameters.places->outside.weight[WANE_EMBEDDING]);
-    for (size_t t = first; t < last; t++)
-        memcpy(s->store->input + t * width, table + (size_t)pass->batch->ids[t] * width,
-               width * sizeof(float));
-}
-
-/* Norm, then queries and/or keys and values, rotated. With a row list (the last layer), the rows
- * of the residual stream are gathered into `out` first. */
-static void project_tile(void *context, size_t tile, int thread)
-{
-    stage *s = context;
-    const wane_pass *pass = s->pass;
-    const wane_config *c = &pass->config;
-    const wane_kernels *k = pass->kernels;
-    size_t first = tile * s->tile, rows = s->rows->count - first;
-    if (rows > s->tile) rows = s->tile;
-    size_t width = c->width, heads = c->heads * c->head_width;
-    size_t keys = c->kv_heads * c->head_width;
-    float *normed = scratch_of(pass, thread), *rest = normed + rows * width;
-    const float *x = s->store->input + first * width;
-    if (s->rows->token) {
-        float *gathered = s->out + first * width;
-        for (size_t r = 0; r < rows; r++)
-            memcpy(gathered + r * width, s->store->input + s->rows->token[first + r] * width,
-                   width * sizeof(float));
-        x = gathered;
-    }
-    float *rstd = s->keys && s->store->rstd1 ? s->store->rstd1 + first : NULL;
-    k->norm[WANE_NORM_RMS].forward(rows, width, (float)c->norm_epsilon, x,
-                                   wane_pass_weight(pass, s->index->weight[WANE_NORM_ATTENTION]),
-                                   NULL, normed, rstd);
-    wane_linear linear = {.pass = pass,
-                          .index = s->index,
-                          .store = s->store,
-                          .row = first,
-                          .rows = rows,
-                          .token = s->rows->token,
-                          .scratch = rest};
-    const int32_t *position = s->rows->position + first;
-    if (s->queries) {
-        float *q = s->store->q + first * heads;
-        wane_linear_forward(&linear, WANE_SLOT_Q, 1, normed, q, heads, false);
-        k->rope(rows, c->heads, c->head_width, c->head_width, q, heads, position, pass->cosine,
-                pass->sine, false);
-    }
-    if (s->keys) {
-        float *kv = s->store->kv + first * 2 * keys;
-        wane_linear_forward(&linear, WANE_SLOT_K, 2, normed, kv, 2 * keys, false);
-        k->rope(rows, c->kv_heads, c->head_width, c->head_width, kv, 2 * keys, position,
-                pass->cosine, pass->sine, false);
-    }
-}
-
-/* Output projection, residual, norm, MLP, residual. */
-static void mlp_tile(void *context, size_t tile, int thread)
-{
-    stage *s = context;
-    const wane_pass *pass = s->pass;
-    const wane_config *c = &pass->config;
-    const wane_kernels *k = pass->kernels;
-    const wane_layer_store *store = s->store;
-    size_t first = tile * s->tile, rows = s->rows->count - first;
-    if (rows > s->tile) rows = s->tile;
-    size_t width = c->width, heads = c->heads * c->head_width, bytes = rows * width * sizeof(float);
-    float *normed = scratch_of(pass, thread), *act = normed + rows * width;
-    float *rest = act + rows * c->hidden;
-    float *gate_up = rest;
-    if (store->gate_up) gate_up = store->gate_up + first * 2 * c->hidden;
-    else rest += rows * 2 * c->hidden;
-    float *out = s->out + first * width;
-    float *middle = store->middle ? store->middle + first * width : out;
-    wane_linear linear = {.pass = pass,
-                          .index = s->index,
-                          .store = s->store,
-                          .row = first,
-                          .rows = rows,
-                          .token = s->rows->token,
-                          .scratch = rest};
-    /* With a row list, project_tile has put the residual stream into out. */
-    const float *input = s->rows->token ? out : store->input + first * width;
+    const wane_layer_work *w = context;
+    const wane_pass *pass = w->pass;
+    const wane_layer_store *store = w->store;
+    wane_layer_tile t = wane_layer_tile_of(w, tile, thread);
+    size_t width = pass->config.width, bytes = t.rows * width * sizeof(float);
+    float *normed = t.scratch, *scratch = normed + t.rows * width;
+    float *out = w->out + t.first * width;
+    float *middle = store->middle ? store->middle + t.first * width : out;
+    bool parallel = pass->config.block.parallel;
+    wane_norm norm = wane_norm_at(pass, w->index, WANE_NORM_MLP);
+    /* With a row list, the projections have put the residual stream into out. */
+    const float *input = w->rows->token ? out : store->input + t.first * width;
     if (middle != input) memcpy(middle, input, bytes);
-    wane_linear_forward(&linear, WANE_SLOT_O, 1, store->attention + first * heads, middle, width,
-                        true);
-    k->norm[WANE_NORM_RMS].forward(rows, width, (float)c->norm_epsilon, middle,
-                                   wane_pass_weight(pass, s->index->weight[WANE_NORM_MLP]), NULL,
-                                   normed, store->rstd2 ? store->rstd2 + first : NULL);
-    wane_linear_forward(&linear, WANE_SLOT_GATE, 2, normed, gate_up, 2 * c->hidden, false);
-    k->activation[WANE_ACTIVATION_SILU].gated(rows, c->hidden, gate_up, act);
+    if (!parallel) wane_attention_join(w, &t, middle, scratch);
+    wane_norm_forward(&norm, t.rows, middle, normed, store->rstd2 ? store->rstd2 + t.first : NULL);
     if (out != middle) memcpy(out, middle, bytes);
-    wane_linear_forward(&linear, WANE_SLOT_DOWN, 1, act, out, width, true);
-}
-
-static void attention_tile(void *context, size_t tile, int thread)
-{
-    stage *s = context;
-    const wane_pass *pass = s->pass;
-    const wane_config *c = &pass->config;
-    wane_attention attention = {.kernels = pass->kernels,
-                                .heads = c->heads,
-                                .kv_heads = c->kv_heads,
-                                .head_width = c->head_width,
-                                .scale = 1.0f / sqrtf((float)c->head_width),
-                                .causal = true,
-                                .q = s->store->q,
-                                .kv = s->store->kv,
-                                .position = s->rows->position,
-                                .out = s->store->attention,
-                                .lse = s->store->lse};
-    wane_attention_forward(&attention, &pass->item[tile / c->kv_heads], tile % c->kv_heads,
-                           scratch_of(pass, thread));
+    if (parallel) wane_attention_join(w, &t, out, scratch);
+    wane_mlp(w, &t, normed, out, scratch);
 }
 
 /* Cuts the rows of every sequence into items. */
@@ -178,37 +55,128 @@ static void cut_items(wane_pass *pass, const wane_rows *rows)
     }
 }
 
-static void attend(stage *s)
-{
-    wane_pool_run(s->pass->pool, s->pass->items * s->pass->config.kv_heads, attention_tile, s);
-}
-
 void wane_layers_forward(wane_pass *pass)
 {
-    size_t last = pass->config.layers - 1;
-    stage embed = begin_stage(pass, 0, &pass->all);
-    run_stage(&embed, embed_tile);
+    size_t last = pass->config.layers - 1, tokens = pass->all.count;
+    wane_embed(pass);
     cut_items(pass, &pass->all);
     for (size_t l = 0; l < last; l++) {
-        stage s = begin_stage(pass, l, &pass->all);
-        s.queries = s.keys = true;
-        run_stage(&s, project_tile);
-        attend(&s);
-        s.out = wane_layer_at(pass, l + 1)->input;
-        run_stage(&s, mlp_tile);
+        wane_layer_work w = wane_layer_begin(pass, l, &pass->all);
+        w.queries = w.keys = true;
+        wane_layer_run(&w, tokens, wane_attention_project);
+        wane_attention_run(&w);
+        w.out = wane_layer_at(pass, l + 1)->input;
+        wane_layer_run(&w, tokens, output_tile);
     }
-    stage s = begin_stage(pass, last, &pass->all);
-    s.keys = true;
-    run_stage(&s, project_tile);
+    wane_layer_work w = wane_layer_begin(pass, last, &pass->all);
+    w.keys = true;
+    wane_layer_run(&w, tokens, wane_attention_project);
 }
 
 void wane_last_layer_forward(wane_pass *pass, const wane_rows *rows)
 {
-    stage s = begin_stage(pass, pass->config.layers - 1, rows);
-    s.queries = true;
-    s.out = pass->final + pass->finals * pass->config.width;
-    run_stage(&s, project_tile);
+    wane_layer_work w = wane_layer_begin(pass, pass->config.layers - 1, rows);
+    w.queries = true;
+    w.out = pass->final + pass->finals * pass->config.width;
+    wane_layer_run(&w, rows->count, wane_attention_project);
     cut_items(pass, rows);
-    attend(&s);
-    run_stage(&s, mlp_tile);
+    wane_attention_run(&w);
+    wane_layer_run(&w, rows->count, output_tile);
+}
+
+/* -------------------------------------------------------------------------------------- backward
+ */
+
+/* From the layer's output to what attention gave, the other way through output_tile. Leaves what
+ * the MLP read in normed2. */
+static void output_back_tile(void *context, size_t tile, int thread)
+{
+    const wane_layer_work *w = context;
+    const wane_pass *pass = w->pass;
+    wane_layer_tile t = wane_layer_tile_of(w, tile, thread);
+    size_t width = pass->config.width, at = t.first * width;
+    float *dnormed = t.scratch, *scratch = dnormed + t.rows * width;
+    const float *middle = w->store->middle + at, *dout = w->dout + at;
+    float *normed = pass->backward.normed2 + at, *dmiddle = w->dmiddle + at;
+    bool onward = w->lowest < wane_layer_step(w, WANE_SLOT_UP);
+    wane_mlp_back(w, &t, onward ? dnormed : NULL, scratch);
+    if (!onward) {
+        wane_norm norm = wane_norm_at(pass, w->index, WANE_NORM_MLP);
+        wane_norm_forward(&norm, t.rows, middle, normed, NULL);
+        return;
+    }
+    memcpy(dmiddle, dout, t.rows * width * sizeof(float));
+    wane_norm_backward(w, &t, WANE_NORM_MLP, middle, w->store->rstd2 + t.first, dnormed, dmiddle,
+                       normed);
+    wane_attention_join_back(w, &t, pass->config.block.parallel ? dout : dmiddle, scratch);
+}
+
+/* What the gradients of each slot are made of, for the slots that were reached: those with
+ * something trained at them or before. */
+static void parameter_gradients(const wane_layer_work *w)
+{
+    wane_pass *pass = w->pass;
+    const wane_config *c = &pass->config;
+    const wane_backward_store *b = &pass->backward;
+    const wane_layer_store *s = w->store;
+    const size_t *token = w->rows->token;
+    wane_gradient_source source[WANE_SLOTS] = {{0}};
+    size_t keys = c->kv_heads * c->head_width, heads = c->heads * c->head_width, width = c->width;
+    size_t rows = w->rows->count, tokens = pass->batch->tokens;
+    size_t expanded = wane_expanded(c, &pass->parameters);
+    const float *normed_q = token ? s->middle : b->normed1;
+    const float *dstream = c->block.parallel ? w->dout : w->dmiddle;
+    const float *djoin =
+        wane_branch_apart(pass, w->index, WANE_NORM_ATTENTION_OUT) ? b->dbranch[0] : dstream;
+    const float *dmlp =
+        wane_branch_apart(pass, w->index, WANE_NORM_MLP_OUT) ? b->dbranch[1] : w->dout;
+    const wane_gradient_source all[WANE_SLOTS] = {
+        [WANE_SLOT_Q] = {normed_q, b->dq, heads, rows, token, NULL},
+        [WANE_SLOT_K] = {b->normed1, b->dkv, 2 * keys, tokens, NULL, NULL},
+        [WANE_SLOT_V] = {b->normed1, b->dkv + keys, 2 * keys, tokens, NULL, NULL},
+        [WANE_SLOT_QKV] = {b->normed1, b->dqkv, heads + 2 * keys, tokens, NULL, NULL},
+        [WANE_SLOT_O] = {s->attention, djoin, width, rows, token, NULL},
+        [WANE_SLOT_GATE] = {b->normed2, s->expanded, expanded, rows, token, NULL},
+        [WANE_SLOT_UP] = {b->normed2, s->expanded + (expanded - c->hidden), expanded, rows, token,
+                          NULL},
+        [WANE_SLOT_GATE_UP] = {b->normed2, s->expanded, expanded, rows, token, NULL},
+        [WANE_SLOT_DOWN] = {b->act, dmlp, width, rows, token, NULL},
+    };
+    /* The first step behind a slot's. */
+    const wane_place behind[WANE_SLOTS] = {
+        [WANE_SLOT_Q] = WANE_SLOT_O,        [WANE_SLOT_K] = WANE_SLOT_O,
+        [WANE_SLOT_V] = WANE_SLOT_O,        [WANE_SLOT_QKV] = WANE_SLOT_O,
+        [WANE_SLOT_O] = WANE_NORM_MLP,      [WANE_SLOT_GATE] = WANE_SLOT_DOWN,
+        [WANE_SLOT_UP] = WANE_SLOT_DOWN,    [WANE_SLOT_GATE_UP] = WANE_SLOT_DOWN,
+        [WANE_SLOT_DOWN] = WANE_NORM_FINAL,
+    };
+    for (int slot = 0; slot < WANE_SLOTS; slot++) {
+        if (w->index->weight[slot] == WANE_ABSENT || w->lowest >= wane_layer_step(w, behind[slot]))
+            continue;
+        source[slot] = all[slot];
+        source[slot].low = s->low[slot];
+    }
+    wane_layer_gradients(pass, w->layer, w->gradients, source);
+}
+
+bool wane_layer_backward(wane_pass *pass, size_t layer, const wane_rows *rows, size_t lowest,
+                         const wane_gradients *gradients, float **stream)
+{
+    wane_layer_work w = wane_layer_begin(pass, layer, rows);
+    w.lowest = lowest;
+    w.gradients = gradients;
+    w.dout = stream[0];
+    w.dmiddle = stream[1];
+    w.dinput = stream[2];
+    wane_layer_run_back(&w, rows->count, wane_norms_of_mlp, output_back_tile);
+    if (lowest < wane_layer_step(&w, WANE_SLOT_O)) {
+        wane_attention_run_back(&w);
+        wane_layer_run_back(&w, rows->count, wane_norms_of_queries, wane_attention_queries_back);
+        wane_layer_run_back(&w, pass->batch->tokens, wane_norms_of_input,
+                            wane_attention_input_back);
+    }
+    parameter_gradients(&w);
+    stream[2] = stream[0];
+    stream[0] = w.dinput;
+    return lowest < wane_layer_step(&w, WANE_NORM_ATTENTION);
 }

@@ -28,6 +28,11 @@ struct wane_places {
     char embedding[96], head[96];     /* names; the head's of a tied model too */
 };
 
+/* Whether a layer has a tensor at that place. */
+bool wane_has(const wane_parameters *parameters, wane_place place);
+/* Numbers that the MLP's first product gives for a token: gate and up, or up alone. */
+size_t wane_expanded(const wane_config *config, const wane_parameters *parameters);
+
 /* The head's weight: the embedding when tied. */
 size_t wane_head(const wane_parameters *parameters);
 

@@ -12,18 +12,60 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "eval/compute/kernels.h"
 #include "store/base/hash.h"
 #include "store/base/matrix.h"
 #include "store/base/status.h"
 #include "store/files/package.h"
 
-/* Rotary position scaling: none, or Llama 3's (rope_type "llama3"). */
+/* Rotary positions: how the first `width` numbers of a head are turned, and their scaling: none, or
+ * Llama 3's (rope_type "llama3"). */
 typedef struct wane_rope {
-    double theta;
+    double theta; /* 0: no rotary positions */
+    size_t width; /* even; 0: the whole head */
     bool llama3;
     double factor, low_frequency_factor, high_frequency_factor;
     size_t original_context;
 } wane_rope;
+
+/* Layers by their number. */
+enum { WANE_LAYER_SET = 512 };
+typedef struct wane_layer_set {
+    uint64_t bits[WANE_LAYER_SET / 64];
+} wane_layer_set;
+bool wane_layer_in(const wane_layer_set *set, size_t layer);
+void wane_layer_add(wane_layer_set *set, size_t layer); /* layer < WANE_LAYER_SET */
+
+/* What is computed with the tensors that an architecture's rows name: which norms there are,
+ * whether the MLP has a gate, whether positions are learned follows from the rows. All zero is
+ * Llama's. A scale of 0 is none, and so is a cap. */
+typedef struct wane_block {
+    wane_norm_kind norm; /* of every norm */
+    wane_activation_kind
+        activation;     /* of the MLP: act(gate) * up where it has a gate, else act(up) */
+    bool qkv_by_head;   /* a weight of queries, keys and values in one has, for each key head, its
+                           query heads, its key, its value; else all queries, all keys, all values */
+    bool qk_norm_whole; /* norms of queries and keys run over all heads at once, else over each */
+    size_t position_offset; /* learned positions: position p has row p + that of the table */
+    bool parallel; /* the MLP reads what attention reads, the stream before either is added */
+    bool full;     /* a token sees all tokens of its sequence, else those before it and itself */
+    size_t
+        window; /* of the layers in `windowed`: a token sees that many, itself included; 0: all */
+    wane_layer_set windowed;
+    wane_layer_set unturned; /* layers without rotary positions */
+    double attention_scale;  /* of scores; 0: 1 / sqrt(head_width) */
+    double attention_cap;    /* scores become cap tanh(scores / cap) */
+    double embedding_scale;  /* of the embedding's rows, not of positions */
+    double residual_scale;   /* of a branch before it is added */
+    double logit_scale;      /* of the vocabulary's logits */
+    double logit_cap;        /* then cap tanh(logits / cap) */
+} wane_block;
+
+/* How one layer differs from the others. */
+typedef struct wane_layer_shape {
+    size_t window;         /* 0: none */
+    const wane_rope *rope; /* NULL: none */
+} wane_layer_shape;
 
 typedef struct wane_architecture wane_architecture;
 
@@ -34,10 +76,12 @@ typedef struct wane_config {
     size_t vocabulary, width, layers, heads, kv_heads, head_width, hidden, context;
     double norm_epsilon;
     wane_rope rope;
-    bool tied; /* the head is the embedding matrix */
+    wane_rope local_rope; /* of the layers with a window, where its theta is not 0 */
+    bool tied;            /* the head is the embedding matrix */
     bool attention_bias, mlp_bias;
     double initializer_range;
     int32_t bos, eos; /* -1: none */
+    wane_block block;
 } wane_config;
 
 /* Reads a Hugging Face config.json of an architecture of the list; what this engine does not
@@ -46,6 +90,8 @@ typedef struct wane_config {
  * what messages call the file. */
 WANE_MUST_CHECK wane_status wane_config_parse(wane_config *out, const char *bytes, size_t count,
                                               const char *name, wane_error *err);
+
+wane_layer_shape wane_config_layer(const wane_config *config, size_t layer);
 
 /* One setting of config.json in which a model differs from another, as JSON. */
 enum { WANE_CONFIG_SETTINGS = 48, WANE_SETTING_BYTES = 240 };
@@ -67,10 +113,13 @@ bool wane_config_computes_alike(const wane_config *a, const wane_config *b);
 
 typedef enum wane_role {
     WANE_ROLE_EMBEDDING,
+    WANE_ROLE_POSITIONS,
+    WANE_ROLE_QKV, /* queries, keys and values in one */
     WANE_ROLE_Q,
     WANE_ROLE_K,
     WANE_ROLE_V,
     WANE_ROLE_O,
+    WANE_ROLE_GATE_UP, /* gate, then up */
     WANE_ROLE_GATE,
     WANE_ROLE_UP,
     WANE_ROLE_DOWN,
@@ -86,7 +135,10 @@ typedef struct wane_parameter {
     int layer;         /* -1 outside the layers */
     size_t rows, cols; /* outputs x inputs; a vector has cols = 1 */
     size_t offset;     /* of its first float in a block of the table's layout; 64-byte aligned */
-    size_t step;       /* when a pass uses it: a number that rises through the pass */
+    size_t step;       /* when a pass uses it: a number that rises through the pass; 0: before the
+                          layers */
+    bool turned;       /* files have it as inputs x outputs (GPT-2's Conv1D); it is outputs x inputs
+                          here, and so are an adapter's factors everywhere */
     bool decays;       /* weight decay applies (matrices, not norms or biases) */
     bool linear;       /* a weight matrix inside a layer: what `full-matrices` tunes, `all-linear`
                           adapts and the spectra analyse */
@@ -129,7 +181,8 @@ WANE_MUST_CHECK wane_status wane_model_load(wane_model **out, const char *path, 
 /* The same from an open package, borrowed for the call. */
 WANE_MUST_CHECK wane_status wane_model_load_package(wane_model **out, const wane_package *package,
                                                     wane_error *err);
-/* Normal(0, initializer_range) matrices, norms 1, biases 0, from the seed (INIT, tensor = index).
+/* Normal(0, initializer_range) matrices (positions too), norms 1, biases 0, from the seed (INIT,
+ * tensor = index).
  */
 WANE_MUST_CHECK wane_status wane_model_random(wane_model **out, const wane_config *config,
                                               uint64_t seed, wane_error *err);
@@ -157,6 +210,14 @@ WANE_MUST_CHECK wane_status wane_model_sha256(char out[WANE_SHA256_HEX], const w
 const wane_parameter *wane_model_not_finite(const wane_model *model, size_t *element);
 /* The same in words, "value 5 of model.norm.weight is NaN", in `out`, which it returns; or NULL. */
 char *wane_model_say_not_finite(char *out, size_t size, const wane_model *model);
+
+/* A weight from the form that files have it in, and back: turned, where they keep it so, else a
+ * copy. Both have rows * cols numbers and do not overlap. */
+void wane_parameter_from_file(const wane_parameter *parameter, const float *file, float *weight);
+void wane_parameter_to_file(const wane_parameter *parameter, const float *weight, float *file);
+/* Its shape in files: rows, cols; a vector has cols 1. */
+size_t wane_parameter_file_rows(const wane_parameter *parameter);
+size_t wane_parameter_file_cols(const wane_parameter *parameter);
 
 float *wane_model_weight(wane_model *model, size_t parameter);
 wane_matrix wane_model_matrix(const wane_model *model, size_t parameter); /* borrowed view */

@@ -61,15 +61,16 @@ static void mark(const loading *l, const wane_tensor *tensor)
 static wane_status check_shape(const loading *l, const wane_tensor *t, const wane_parameter *p)
 {
     bool vector = p->role == WANE_ROLE_NORM || p->role == WANE_ROLE_BIAS;
-    bool fits = t->dimensions == (vector ? 1u : 2u) && t->shape[0] == p->rows &&
-                (vector || t->shape[1] == p->cols);
+    size_t rows = wane_parameter_file_rows(p), cols = wane_parameter_file_cols(p);
+    bool fits = t->dimensions == (vector ? 1u : 2u) && t->shape[0] == rows &&
+                (vector || t->shape[1] == cols);
     if (fits) return WANE_OK;
     size_t second = t->dimensions > 1 ? t->shape[1] : 1;
     return wane_fail(l->err, WANE_EFORMAT,
                      "load model: %s: tensor %s has %zu dimension(s), %zu x %zu, but config.json "
                      "asks for %zu x %zu",
-                     l->path, t->name, t->dimensions, t->dimensions ? t->shape[0] : 0, second,
-                     p->rows, p->cols);
+                     l->path, t->name, t->dimensions, t->dimensions ? t->shape[0] : 0, second, rows,
+                     cols);
 }
 
 static void aim(loading *l, const wane_tensor *tensor, float *out)
@@ -123,15 +124,45 @@ static wane_status check_copy(const loading *l)
                      l->path, wane_parameters_head_name(&l->model->parameters));
 }
 
+static bool is_ignored(const wane_architecture *a, const char *name)
+{
+    for (size_t i = 0; a->ignored && a->ignored[i]; i++)
+        if (wane_tensor_ends(name, a->ignored[i])) return true;
+    return false;
+}
+
 static wane_status check_unknown(const loading *l)
 {
     for (size_t i = 0; i < wane_tensors_count(l->file); i++) {
         const wane_tensor *tensor = wane_tensors_at(l->file, i);
-        if (!l->used[i] && !wane_tensor_is_buffer(tensor))
+        if (!l->used[i] && !wane_tensor_is_buffer(tensor) &&
+            !is_ignored(l->model->config.architecture, tensor->name))
             return wane_fail(l->err, WANE_EFORMAT,
                              "load model: %s: tensor %s has no place in this model", l->path,
                              tensor->name);
     }
+    return WANE_OK;
+}
+
+/* Weights that the file has turned have been read as it has them. */
+static wane_status turn_back(const loading *l)
+{
+    const wane_parameters *table = &l->model->parameters;
+    size_t most = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        const wane_parameter *p = &table->parameter[i];
+        if (p->turned && p->rows * p->cols > most) most = p->rows * p->cols;
+    }
+    if (most == 0) return WANE_OK;
+    float *file = wane_alloc_aligned(most, sizeof *file);
+    if (!file) return wane_fail_memory(l->err, "load model", l->path);
+    for (size_t i = 0; i < table->count; i++) {
+        const wane_parameter *p = &table->parameter[i];
+        if (!p->turned) continue;
+        memcpy(file, l->model->weights + p->offset, p->rows * p->cols * sizeof *file);
+        wane_parameter_from_file(p, file, l->model->weights + p->offset);
+    }
+    wane_free(file);
     return WANE_OK;
 }
 
@@ -147,6 +178,7 @@ static wane_status load(loading *l)
     WANE_TRY(check_unknown(l));
     WANE_TRY(wane_tensors_read_many(l->file, l->targets, l->target_count, l->err));
     WANE_TRY(check_copy(l));
+    WANE_TRY(turn_back(l));
 done:
     return st;
 }
@@ -194,21 +226,51 @@ done:
     return st;
 }
 
+/* The weights that the file is to have turned, one behind the other; NULL without one. */
+static wane_status turn_out(float **out, const wane_model *model, const char *file, wane_error *err)
+{
+    size_t numbers = 0;
+    for (size_t i = 0; i < model->parameters.count; i++) {
+        const wane_parameter *p = &model->parameters.parameter[i];
+        if (p->turned) numbers += p->rows * p->cols;
+    }
+    *out = NULL;
+    if (numbers == 0) return WANE_OK;
+    float *turned = wane_alloc_aligned(numbers, sizeof *turned);
+    if (!turned) return wane_fail_memory(err, "save model", file);
+    *out = turned;
+    for (size_t i = 0; i < model->parameters.count; i++) {
+        const wane_parameter *p = &model->parameters.parameter[i];
+        if (!p->turned) continue;
+        wane_parameter_to_file(p, model->weights + p->offset, turned);
+        turned += p->rows * p->cols;
+    }
+    return WANE_OK;
+}
+
 static wane_status write_weights(const wane_model *model, const char *file, wane_error *err)
 {
     static const char *const metadata[] = {"format", "pt"};
+    wane_status st = WANE_OK;
     size_t count = model->parameters.count;
+    float *turned = NULL;
     wane_tensor_source *tensors = wane_alloc(count, sizeof *tensors);
     if (!tensors) return wane_fail_memory(err, "save model", file);
+    WANE_TRY(turn_out(&turned, model, file, err));
+    const float *next = turned;
     for (size_t i = 0; i < count; i++) {
         const wane_parameter *p = &model->parameters.parameter[i];
         bool vector = p->role == WANE_ROLE_NORM || p->role == WANE_ROLE_BIAS;
-        tensors[i] = (wane_tensor_source){.name = p->name,
-                                          .data = model->weights + p->offset,
-                                          .dimensions = vector ? 1 : 2,
-                                          .shape = {p->rows, p->cols}};
+        tensors[i] = (wane_tensor_source){
+            .name = p->name,
+            .data = p->turned ? next : model->weights + p->offset,
+            .dimensions = vector ? 1 : 2,
+            .shape = {wane_parameter_file_rows(p), wane_parameter_file_cols(p)}};
+        if (p->turned) next += p->rows * p->cols;
     }
-    wane_status st = wane_tensors_write(file, tensors, count, metadata, 1, err);
+    WANE_TRY(wane_tensors_write(file, tensors, count, metadata, 1, err));
+done:
+    wane_free(turned);
     wane_free(tensors);
     return st;
 }

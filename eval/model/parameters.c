@@ -14,13 +14,29 @@ typedef enum size {
     ONE,
     VOCABULARY,
     WIDTH,
+    POSITIONS,
     HEADS, /* of all query heads */
     KEYS,  /* of all key heads, or value heads */
-    HIDDEN
+    HEADS_KEYS_VALUES,
+    HIDDEN,
+    TWICE_HIDDEN,
+    QUERY_NORM,
+    KEY_NORM
 } size;
 
 /* Steps of a layer, in the order of the computation. */
-typedef enum step { BEFORE_ATTENTION, PROJECT, JOIN, BEFORE_MLP, EXPAND, REDUCE, STEPS } step;
+typedef enum step {
+    BEFORE_ATTENTION,
+    PROJECT,
+    BEFORE_SCORES,
+    JOIN,
+    AFTER_ATTENTION,
+    BEFORE_MLP,
+    EXPAND,
+    REDUCE,
+    AFTER_MLP,
+    STEPS
+} step;
 
 /* What follows from a place. Outside the layers, the step: of those before them, or behind. */
 static const struct {
@@ -36,12 +52,40 @@ static const struct {
     [WANE_SLOT_GATE] = {WANE_ROLE_GATE, HIDDEN, WIDTH, EXPAND},
     [WANE_SLOT_UP] = {WANE_ROLE_UP, HIDDEN, WIDTH, EXPAND},
     [WANE_SLOT_DOWN] = {WANE_ROLE_DOWN, WIDTH, HIDDEN, REDUCE},
+    [WANE_SLOT_QKV] = {WANE_ROLE_QKV, HEADS_KEYS_VALUES, WIDTH, PROJECT},
+    [WANE_SLOT_GATE_UP] = {WANE_ROLE_GATE_UP, TWICE_HIDDEN, WIDTH, EXPAND},
     [WANE_NORM_ATTENTION] = {WANE_ROLE_NORM, WIDTH, ONE, BEFORE_ATTENTION},
     [WANE_NORM_MLP] = {WANE_ROLE_NORM, WIDTH, ONE, BEFORE_MLP},
+    [WANE_NORM_Q] = {WANE_ROLE_NORM, QUERY_NORM, ONE, BEFORE_SCORES},
+    [WANE_NORM_K] = {WANE_ROLE_NORM, KEY_NORM, ONE, BEFORE_SCORES},
+    [WANE_NORM_ATTENTION_OUT] = {WANE_ROLE_NORM, WIDTH, ONE, AFTER_ATTENTION},
+    [WANE_NORM_MLP_OUT] = {WANE_ROLE_NORM, WIDTH, ONE, AFTER_MLP},
     [WANE_EMBEDDING] = {WANE_ROLE_EMBEDDING, VOCABULARY, WIDTH, .before = true},
+    [WANE_POSITIONS] = {WANE_ROLE_POSITIONS, POSITIONS, WIDTH, .before = true},
     [WANE_NORM_FINAL] = {WANE_ROLE_NORM, WIDTH, ONE},
     [WANE_HEAD] = {WANE_ROLE_HEAD, VOCABULARY, WIDTH},
 };
+
+bool wane_layer_in(const wane_layer_set *set, size_t layer)
+{
+    return layer < WANE_LAYER_SET && (set->bits[layer / 64] >> layer % 64 & 1);
+}
+
+void wane_layer_add(wane_layer_set *set, size_t layer)
+{
+    set->bits[layer / 64] |= (uint64_t)1 << layer % 64;
+}
+
+wane_layer_shape wane_config_layer(const wane_config *config, size_t layer)
+{
+    const wane_block *b = &config->block;
+    bool windowed = b->window && wane_layer_in(&b->windowed, layer);
+    const wane_rope *rope =
+        windowed && config->local_rope.theta > 0 ? &config->local_rope : &config->rope;
+    return (wane_layer_shape){
+        .window = windowed ? b->window : 0,
+        .rope = rope->theta > 0 && !wane_layer_in(&b->unturned, layer) ? rope : NULL};
+}
 
 static size_t measure(const wane_config *c, size what)
 {
@@ -50,7 +94,12 @@ static size_t measure(const wane_config *c, size what)
     case WIDTH: return c->width;
     case HEADS: return c->heads * c->head_width;
     case KEYS: return c->kv_heads * c->head_width;
+    case HEADS_KEYS_VALUES: return (c->heads + 2 * c->kv_heads) * c->head_width;
+    case POSITIONS: return c->context + c->block.position_offset;
     case HIDDEN: return c->hidden;
+    case TWICE_HIDDEN: return 2 * c->hidden;
+    case QUERY_NORM: return c->block.qk_norm_whole ? measure(c, HEADS) : c->head_width;
+    case KEY_NORM: return c->block.qk_norm_whole ? measure(c, KEYS) : c->head_width;
     case ONE: break;
     }
     return 1;
@@ -79,6 +128,17 @@ size_t wane_head(const wane_parameters *parameters)
     return head == WANE_ABSENT ? outside->weight[WANE_EMBEDDING] : head;
 }
 
+bool wane_has(const wane_parameters *parameters, wane_place place)
+{
+    return parameters->places->layer[0].weight[place] != WANE_ABSENT;
+}
+
+size_t wane_expanded(const wane_config *config, const wane_parameters *parameters)
+{
+    bool gated = wane_has(parameters, WANE_SLOT_GATE) || wane_has(parameters, WANE_SLOT_GATE_UP);
+    return (gated ? 2 : 1) * config->hidden;
+}
+
 static wane_status check_sizes(const wane_config *c, wane_error *err)
 {
     const wane_architecture *a = c->architecture;
@@ -87,7 +147,7 @@ static wane_status check_sizes(const wane_config *c, wane_error *err)
         const wane_config_key *key = &a->keys[i];
         if (key->type != &wane_config_size) continue;
         size_t value = wane_config_key_size(c, key);
-        if (value < 1 || value > key->most)
+        if ((value < 1 && !key->optional) || value > key->most)
             return wane_fail(err, WANE_EINVAL, "model: %s: %zu is not in 1..%zu", key->name, value,
                              key->most);
     }
@@ -95,16 +155,20 @@ static wane_status check_sizes(const wane_config *c, wane_error *err)
     if (c->kv_heads < 1 || c->heads % c->kv_heads != 0)
         return wane_fail(err, WANE_EINVAL, "model: %s: %zu does not divide %s %zu", NAMED(kv_heads),
                          c->kv_heads, NAMED(heads), c->heads);
-    if (c->head_width < 1 || c->head_width % 2 != 0)
+    size_t turned = c->rope.width ? c->rope.width : c->head_width;
+    if (c->head_width < 1 || (c->rope.theta != 0 && (turned % 2 != 0 || turned > c->head_width)))
         return wane_fail(err, WANE_EINVAL, "model: %s: %zu is odd: no rotary pairs",
-                         NAMED(head_width), c->head_width);
+                         NAMED(head_width), turned);
     if (c->heads * c->head_width > INT_MAX / 4)
         return wane_fail(err, WANE_EINVAL, "model: %s: %zu heads of %zu are too wide",
                          NAMED(head_width), c->heads, c->head_width);
     if (!(c->norm_epsilon > 0) || !(c->norm_epsilon < 1))
         return wane_fail(err, WANE_EINVAL, "model: %s: %g is not in (0, 1)", NAMED(norm_epsilon),
                          c->norm_epsilon);
-    if (!(c->rope.theta > 0))
+    bool positions = false;
+    for (size_t i = 0; i < a->row_count; i++)
+        positions = positions || a->rows[i].place == WANE_POSITIONS;
+    if (!(c->rope.theta >= 0) || (c->rope.theta == 0 && !positions))
         return wane_fail(err, WANE_EINVAL, "model: %s: %g is not positive", NAMED(rope),
                          c->rope.theta);
 #undef NAMED
@@ -160,6 +224,7 @@ static void add(planning *p, const wane_tensor_row *row, size_t layer)
     one->cols = row->bias ? 1 : wane_place_cols(c, row->place);
     one->offset = p->out->floats;
     one->step = wane_pass_step(c, layer, row->place);
+    one->turned = row->turned && !row->bias;
     one->decays = one->role != WANE_ROLE_NORM && one->role != WANE_ROLE_BIAS;
     one->linear = one->decays && inside;
     size_t numbers = 0, padded = 0, bytes = 0;
@@ -256,4 +321,33 @@ const char *wane_parameters_embedding_name(const wane_parameters *parameters)
 const char *wane_parameters_head_name(const wane_parameters *parameters)
 {
     return parameters->places->head;
+}
+
+/* ------------------------------------------------------------------------------------ in files */
+
+size_t wane_parameter_file_rows(const wane_parameter *p)
+{
+    return p->turned ? p->cols : p->rows;
+}
+
+size_t wane_parameter_file_cols(const wane_parameter *p)
+{
+    return p->turned ? p->rows : p->cols;
+}
+
+static void transpose(size_t rows, size_t cols, const float *in, float *out)
+{
+    wane_kernels_best()->transpose(rows, cols, in, cols, out, rows, rows);
+}
+
+void wane_parameter_from_file(const wane_parameter *p, const float *file, float *weight)
+{
+    if (p->turned) transpose(p->cols, p->rows, file, weight);
+    else memcpy(weight, file, p->rows * p->cols * sizeof *weight);
+}
+
+void wane_parameter_to_file(const wane_parameter *p, const float *weight, float *file)
+{
+    if (p->turned) transpose(p->rows, p->cols, weight, file);
+    else memcpy(file, weight, p->rows * p->cols * sizeof *file);
 }

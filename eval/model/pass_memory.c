@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
+#include "eval/model/layer.h"
 #include "eval/model/rope.h"
-#include "eval/model/state.h"
 #include "eval/model/term.h"
 #include "store/base/memory.h"
 
@@ -33,16 +33,6 @@ static float *floats(planner *p, size_t rows, size_t cols)
     return take(p, rows, cols, sizeof(float));
 }
 
-/* Tiles are as large as OpenBLAS likes them, but a small batch is still cut into a few. */
-size_t wane_tile_rows(size_t rows)
-{
-    enum { FEWEST = 64, MOST = 256 };
-    size_t tile = (rows + WANE_TILE_PARTS - 1) / WANE_TILE_PARTS;
-    if (tile < FEWEST) tile = FEWEST;
-    if (tile > MOST) tile = MOST;
-    return (tile + WANE_LANES - 1) / WANE_LANES * WANE_LANES;
-}
-
 size_t wane_head_chunk(const wane_config *config)
 {
     enum { LOGITS = 1 << 24, FEWEST = 64, MOST = 1024 };
@@ -50,41 +40,66 @@ size_t wane_head_chunk(const wane_config *config)
     return chunk < FEWEST ? FEWEST : chunk > MOST ? MOST : chunk;
 }
 
-static size_t stored_layers(const wane_config *config, const wane_pass_limits *limits)
-{
-    return limits->training ? config->layers - limits->frozen_layers : 0;
-}
-
-wane_layer_store *wane_layer_at(wane_pass *pass, size_t layer)
-{
-    size_t frozen = pass->config.layers - stored_layers(&pass->config, &pass->limits);
-    return layer < frozen ? &pass->layer[0] : &pass->layer[layer - frozen + 1];
-}
-
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
-/* The store of one layer; `rows` < tokens for the last one. */
-static void place_layer(planner *p, const wane_config *c, const wane_pass_limits *limits,
-                        size_t rows, bool stored, wane_layer_store *out)
+/* Rows of a term's low, for a slot of a layer with that many rows. */
+static size_t low_rows(wane_slot slot, const wane_pass_limits *limits, size_t rows)
 {
+    bool tokens = slot == WANE_SLOT_K || slot == WANE_SLOT_V || slot == WANE_SLOT_QKV;
+    return tokens ? limits->tokens : rows;
+}
+
+/* What norms of queries and keys and of the branches' outputs need for backward. */
+static void place_norms(planner *p, const wane_pass *pass, size_t rows, wane_layer_store *out)
+{
+    const wane_config *c = &pass->config;
+    const wane_place joined[2] = {WANE_NORM_ATTENTION_OUT, WANE_NORM_MLP_OUT};
+    size_t heads = c->heads * c->head_width, keys = c->kv_heads * c->head_width;
+    size_t tokens = pass->limits.tokens;
+    if (wane_has(&pass->parameters, WANE_NORM_Q)) {
+        out->raw_q = floats(p, rows, heads);
+        out->rstd_q = floats(p, rows, heads / wane_place_rows(c, WANE_NORM_Q));
+    }
+    if (wane_has(&pass->parameters, WANE_NORM_K)) {
+        out->raw_k = floats(p, tokens, keys);
+        out->rstd_k = floats(p, tokens, keys / wane_place_rows(c, WANE_NORM_K));
+    }
+    for (int i = 0; i < 2; i++)
+        if (wane_has(&pass->parameters, joined[i])) {
+            out->joined[i] = floats(p, rows, c->width);
+            out->rstd_joined[i] = floats(p, rows, 1);
+        }
+}
+
+/* The store of one layer; `rows` < tokens for the last one, which is `later`, as the shared one
+ * is: queries are asked for when keys and values are there. */
+static void place_layer(planner *p, const wane_pass *pass, size_t rows, bool stored, bool later,
+                        wane_layer_store *out)
+{
+    const wane_config *c = &pass->config;
+    const wane_pass_limits *limits = &pass->limits;
     size_t heads = c->heads * c->head_width, rank = limits->adapter_floats_rank;
     memset(out, 0, sizeof *out);
     out->input = floats(p, limits->tokens, c->width);
     out->q = floats(p, rows, heads);
     out->kv = floats(p, limits->tokens, 2 * c->kv_heads * c->head_width);
+    if (later && wane_has(&pass->parameters, WANE_SLOT_QKV))
+        out->queries = floats(p, limits->tokens, heads);
     out->attention = out->q;
     if (!stored) return;
     out->attention = floats(p, rows, heads);
     out->lse = floats(p, rows, c->heads);
     out->middle = floats(p, rows, c->width);
-    out->gate_up = floats(p, rows, 2 * c->hidden);
+    out->expanded = floats(p, rows, wane_expanded(c, &pass->parameters));
     out->rstd1 = floats(p, limits->tokens, 1);
     out->rstd2 = floats(p, rows, 1);
-    for (int s = 0; s < WANE_SLOTS && rank; s++)
-        out->low[s] = floats(p, s == WANE_SLOT_K || s == WANE_SLOT_V ? limits->tokens : rows, rank);
+    place_norms(p, pass, rows, out);
+    for (wane_slot s = 0; s < WANE_SLOTS && rank; s++)
+        if (wane_has(&pass->parameters, s))
+            out->low[s] = floats(p, low_rows(s, limits, rows), rank);
 }
 
 /* What the backend needs of a thread's scratch. */
@@ -99,15 +114,41 @@ static size_t product_floats(const wane_pass *pass)
     return (bytes + 63) / 64 * WANE_ALIGN_FLOATS;
 }
 
-/* What one thread needs: the row tiles of the layers, or a block of attention. */
-static size_t scratch_floats(const wane_config *c, const wane_pass_limits *limits)
+/* The most outputs or inputs of a linear weight of a layer. */
+static size_t widest_of(const wane_pass *pass)
 {
+    const wane_config *c = &pass->config;
+    size_t widest = 0;
+    for (wane_slot s = 0; s < WANE_SLOTS; s++) {
+        if (!wane_has(&pass->parameters, s)) continue;
+        size_t rows = wane_place_rows(c, s), cols = wane_place_cols(c, s);
+        if (rows > widest) widest = rows;
+        if (cols > widest) widest = cols;
+    }
+    return widest;
+}
+
+/* Floats of a tile's row beside the terms': normed rows, and what a stretch makes of them. */
+static size_t row_floats(const wane_pass *pass)
+{
+    const wane_config *c = &pass->config;
+    const wane_layer_index *index = &pass->parameters.places->layer[0];
+    bool apart = wane_branch_apart(pass, index, WANE_NORM_ATTENTION_OUT) ||
+                 wane_branch_apart(pass, index, WANE_NORM_MLP_OUT);
+    size_t mlp = c->hidden + wane_expanded(c, &pass->parameters) + (apart ? 2 * c->width : 0);
+    size_t all = 0;
+    if (wane_has(&pass->parameters, WANE_SLOT_QKV)) all = wane_place_rows(c, WANE_SLOT_QKV);
+    return c->width + (mlp > all ? mlp : all);
+}
+
+/* What one thread needs: the row tiles of the layers, or a block of attention. */
+static size_t scratch_floats(const wane_pass *pass)
+{
+    const wane_config *c = &pass->config;
+    const wane_pass_limits *limits = &pass->limits;
     size_t tile = wane_tile_rows(limits->tokens), rank = limits->adapter_floats_rank;
+    size_t widest = widest_of(pass), rows = tile * row_floats(pass);
     if (limits->frozen_rank > rank) rank = limits->frozen_rank;
-    size_t widest = c->hidden, heads = c->heads * c->head_width;
-    if (heads > widest) widest = heads;
-    if (c->width > widest) widest = c->width;
-    size_t rows = tile * (c->width + 3 * c->hidden);
     const wane_term *term = limits->term ? limits->term : &wane_low_rank;
     if (rank) rows += term->scratch(tile, rank, widest);
     if (rank && term->whole) rows += tile * widest + WANE_LANES; /* of linear.c */
@@ -144,9 +185,23 @@ static void place_head(planner *p, wane_pass *pass)
     pass->chunk_hidden = floats(p, chunk, c->width);
     pass->chunk_logits = floats(p, chunk, c->vocabulary);
     if (!pass->limits.training) return;
+    if (c->block.logit_cap != 0) pass->backward.chunk_kept = floats(p, chunk, c->vocabulary);
     pass->backward.chunk_dhidden = floats(p, chunk, c->width);
     pass->backward.chunk_rstd = floats(p, chunk, 1);
     pass->backward.chunk_nll = floats(p, pass->limits.targets, 1);
+}
+
+/* Of a tile, the sums of the norms of the stretch that has most of them. */
+static size_t strip_floats(const wane_pass *pass)
+{
+    const wane_place *const stretches[] = {wane_norms_of_mlp, wane_norms_of_queries,
+                                           wane_norms_of_input};
+    size_t most = 0;
+    for (size_t i = 0; i < sizeof stretches / sizeof *stretches; i++) {
+        size_t sums = wane_layer_sums(&pass->parameters, stretches[i]);
+        if (sums > most) most = sums;
+    }
+    return most;
 }
 
 static void place_backward(planner *p, wane_pass *pass)
@@ -163,9 +218,17 @@ static void place_backward(planner *p, wane_pass *pass)
     b->dq = floats(p, tokens, heads);
     b->dkv = floats(p, tokens, 2 * c->kv_heads * c->head_width);
     b->dqueries = floats(p, tokens, c->width);
-    for (int s = 0; s < WANE_SLOTS && rank; s++) b->dlow[s] = floats(p, tokens, rank);
+    if (wane_has(&pass->parameters, WANE_SLOT_QKV))
+        b->dqkv = floats(p, tokens, wane_place_rows(c, WANE_SLOT_QKV));
+    const wane_layer_index *index = &pass->parameters.places->layer[0];
+    if (wane_branch_apart(pass, index, WANE_NORM_ATTENTION_OUT))
+        b->dbranch[0] = floats(p, tokens, c->width);
+    if (wane_branch_apart(pass, index, WANE_NORM_MLP_OUT))
+        b->dbranch[1] = floats(p, tokens, c->width);
+    for (wane_slot s = 0; s < WANE_SLOTS && rank; s++)
+        if (wane_has(&pass->parameters, s)) b->dlow[s] = floats(p, tokens, rank);
     /* A smaller batch may have smaller tiles, but never more than PARTS beyond these. */
-    b->gains = floats(p, tokens / tile + WANE_TILE_PARTS + 1, c->width);
+    b->gains = floats(p, tokens / tile + WANE_TILE_PARTS + 1, strip_floats(pass));
 }
 
 static void place_packs(planner *p, wane_pass *pass)
@@ -182,30 +245,41 @@ static void place_packs(planner *p, wane_pass *pass)
     }
 }
 
+static void place_angles(planner *p, wane_pass *pass, size_t positions)
+{
+    const wane_rope *ropes[] = {&pass->config.rope, &pass->config.local_rope};
+    for (int i = 0; i < 2; i++) {
+        if (ropes[i]->theta == 0) continue;
+        wane_angles *a = &pass->angles[i];
+        a->width = ropes[i]->width ? ropes[i]->width : pass->config.head_width;
+        a->cosine = floats(p, positions, a->width / 2);
+        a->sine = floats(p, positions, a->width / 2);
+    }
+}
+
 /* Places every part of the pass; with no base in the planner only its size is of use. */
 static void place(planner *p, wane_pass *pass)
 {
     const wane_config *c = &pass->config;
     const wane_pass_limits *l = &pass->limits;
-    size_t layers = stored_layers(c, l), positions = least(l->tokens, c->context);
+    size_t layers = wane_stored_layers(c, l), positions = least(l->tokens, c->context);
     size_t last = l->training ? least(l->tokens, l->targets) : l->tokens;
     wane_layer_store counted;
-    pass->cosine = floats(p, positions, c->head_width / 2);
-    pass->sine = floats(p, positions, c->head_width / 2);
+    place_angles(p, pass, positions);
     place_rows(p, pass);
     pass->final = floats(p, last, c->width);
     pass->layer = take(p, layers + 1, 1, sizeof *pass->layer);
     for (size_t i = 0; i <= layers; i++) {
         /* The shared store is of no use where every layer has its own. */
         if (i == 0 && layers == c->layers) continue;
-        place_layer(p, c, l, i > 0 && i == layers ? last : l->tokens, i > 0,
+        place_layer(p, pass, i > 0 && i == layers ? last : l->tokens, i > 0, i == 0 || i == layers,
                     pass->layer ? &pass->layer[i] : &counted);
     }
     place_head(p, pass);
     if (l->training) place_backward(p, pass);
     place_packs(p, pass);
     pass->product_floats = product_floats(pass);
-    pass->scratch_floats = scratch_floats(c, l) + pass->product_floats;
+    pass->scratch_floats = scratch_floats(pass) + pass->product_floats;
     pass->scratch = floats(p, (size_t)(l->threads > 0 ? l->threads : 1), pass->scratch_floats);
 }
 
@@ -279,7 +353,11 @@ wane_status wane_pass_new(wane_pass **out, const wane_config *config,
     place(&placing, pass);
     pass->pool = pool;
     pass->kernels = pass->backend->kernels();
-    wane_rope_fill(config, least(own.tokens, config->context), pass->cosine, pass->sine);
+    for (int i = 0; i < 2; i++)
+        if (pass->angles[i].cosine)
+            wane_rope_fill(i ? &config->local_rope : &config->rope, pass->angles[i].width,
+                           least(own.tokens, config->context), pass->angles[i].cosine,
+                           pass->angles[i].sine);
 done:
     if (st == WANE_OK) *out = pass;
     else wane_pass_free(pass);

@@ -18,13 +18,14 @@ static double scaled(const wane_rope *rope, double frequency)
     return (1 - smooth) * frequency / rope->factor + smooth * frequency;
 }
 
-void wane_rope_fill(const wane_config *config, size_t positions, float *cosine, float *sine)
+void wane_rope_fill(const wane_rope *rope, size_t width, size_t positions, float *cosine,
+                    float *sine)
 {
-    size_t half = config->head_width / 2;
+    size_t half = width / 2;
     for (size_t i = 0; i < half; i++) {
-        double exponent = (double)(2 * i) / (double)config->head_width;
-        double frequency = (float)(1.0 / pow(config->rope.theta, exponent));
-        if (config->rope.llama3) frequency = (float)scaled(&config->rope, frequency);
+        double exponent = (double)(2 * i) / (double)width;
+        double frequency = (float)(1.0 / pow(rope->theta, exponent));
+        if (rope->llama3) frequency = (float)scaled(rope, frequency);
         for (size_t p = 0; p < positions; p++) {
             float angle = (float)p * (float)frequency;
             cosine[p * half + i] = (float)cos((double)angle);

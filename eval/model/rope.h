@@ -8,8 +8,9 @@
 
 #include "eval/model/model.h"
 
-/* cosine, sine (positions x head_width / 2): of position * frequency, computed as transformers
- * does: frequencies and angles rounded to fp32. */
-void wane_rope_fill(const wane_config *config, size_t positions, float *cosine, float *sine);
+/* cosine, sine (positions x width / 2): of position * frequency, computed as transformers does:
+ * frequencies and angles rounded to fp32. `width` numbers of a head are turned. */
+void wane_rope_fill(const wane_rope *rope, size_t width, size_t positions, float *cosine,
+                    float *sine);
 
 #endif

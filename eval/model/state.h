@@ -22,17 +22,25 @@ typedef struct wane_rows {
     const size_t *first;     /* sequences + 1: rows of each sequence */
 } wane_rows;
 
-/* What one layer leaves for backward; in evaluation all layers share one. */
+/* What one layer leaves for backward; in evaluation all layers share one. What an architecture does
+ * not have is NULL. */
 typedef struct wane_layer_store {
-    float *input;           /* tokens x width: the residual stream */
-    float *q;               /* rows x heads head_width, rotated */
-    float *kv;              /* tokens x 2 kv_heads head_width, keys rotated */
-    float *attention;       /* rows x heads head_width; evaluation: q itself */
-    float *lse;             /* rows x heads; training only, as all below */
-    float *middle;          /* rows x width: the residual stream after attention */
-    float *gate_up;         /* rows x 2 hidden */
-    float *rstd1, *rstd2;   /* tokens; rows */
-    float *low[WANE_SLOTS]; /* rows (k, v: tokens) x rank: drop(x) A^T; NULL without adapter */
+    float *input;     /* tokens x width: the residual stream */
+    float *q;         /* rows x heads head_width, turned */
+    float *kv;        /* tokens x 2 kv_heads head_width, keys turned */
+    float *queries;   /* tokens x heads head_width: of one matrix of queries, keys and values,
+                         where queries of rows are asked for later */
+    float *attention; /* rows x heads head_width; evaluation: q itself */
+    float *lse;       /* rows x heads; training only, as all below */
+    float *middle;    /* rows x width: what the MLP's norm reads, the stream after attention (or,
+                         of parallel branches, before it) */
+    float *expanded;  /* rows x 2 hidden, gate and up; or x hidden, without a gate */
+    float *rstd1, *rstd2;  /* tokens; rows */
+    float *raw_q, *rstd_q; /* rows x heads head_width: before their norm; rows x parts */
+    float *raw_k, *rstd_k; /* tokens x kv_heads head_width; tokens x parts */
+    float *joined[2], *rstd_joined[2]; /* rows x width: what the norms of attention's and the MLP's
+                                          outputs read; rows */
+    float *low[WANE_SLOTS]; /* rows (k, v, qkv: tokens) x rank: drop(x) A^T; NULL without adapter */
 } wane_layer_store;
 
 /* What backward works with, once for all layers; only in training. */
@@ -42,11 +50,21 @@ typedef struct wane_backward_store {
     float *normed1, *normed2; /* tokens x width */
     float *dattention, *dq;   /* tokens x heads head_width */
     float *dkv;               /* tokens x 2 kv_heads head_width */
+    float *dqkv;              /* tokens x both, where they are one matrix */
     float *dqueries;          /* tokens x width: of the norm's output, through the queries */
-    float *dlow[WANE_SLOTS];  /* tokens x rank: of drop(x) A^T */
-    float *gains;             /* tiles x width: of a norm's gain, by row tile */
+    float *dbranch[2]; /* tokens x width: of what attention's and the MLP's last products give,
+                          where that is not the stream's */
+    float *dlow[WANE_SLOTS]; /* tokens x rank: of drop(x) A^T */
+    float *gains;            /* tiles x strip: of norms' vectors, by row tile */
     float *chunk_dhidden, *chunk_rstd, *chunk_nll;
+    float *chunk_kept; /* logits as the loss sees them, where they are capped */
 } wane_backward_store;
+
+/* Cosines and sines of one kind of rotary positions: positions x width / 2. */
+typedef struct wane_angles {
+    size_t width;
+    float *cosine, *sine;
+} wane_angles;
 
 /* Room for a packed weight. */
 typedef struct wane_pack {
@@ -63,7 +81,7 @@ struct wane_pass {
     wane_parameters parameters;
     void *block; /* all below points into it */
 
-    float *cosine, *sine;
+    wane_angles angles[2];  /* of config.rope, of config.local_rope */
     int32_t *position;      /* per token */
     size_t *sequence_first; /* sequences + 1: the batch's starts */
     wane_attention_item *item;
@@ -106,6 +124,8 @@ size_t wane_tile_rows(size_t rows);
 /* Largest number of positions the head works on at once. */
 size_t wane_head_chunk(const wane_config *config);
 
+/* Layers that keep a store of their own. */
+size_t wane_stored_layers(const wane_config *config, const wane_pass_limits *limits);
 /* The store of layer l. */
 wane_layer_store *wane_layer_at(wane_pass *pass, size_t layer);
 
@@ -131,8 +151,12 @@ void wane_head_range(const wane_pass *pass, int32_t target, size_t *first, size_
 size_t wane_head_rows(wane_pass *pass, size_t first, size_t *rows);
 
 /* hidden (rows x width) = normalised rows chunk_row of `final`, logits (rows x outputs of the head)
- * = hidden head^T; rstd (rows, may be NULL): the norm's factors. */
+ * = hidden head^T, scaled and capped as the block says; rstd (rows, may be NULL): the norm's
+ * factors. */
 void wane_head_logits(wane_pass *pass, size_t rows, float *hidden, float *logits, float *rstd);
+/* dlogits (rows x vocabulary): from the gradient of `logits` (needed where they are capped) to that
+ * of the product. Nothing with a head of classes. */
+void wane_head_logits_back(wane_pass *pass, size_t rows, const float *logits, float *dlogits);
 
 /* The head as its products take it; packs it where its pack does not hold. Outside of tiles. */
 wane_packed wane_head_packed(wane_pass *pass);

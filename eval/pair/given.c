@@ -207,6 +207,26 @@ static wane_status tell_lacking(const wane_update *update, const wane_model *mod
     return WANE_OK;
 }
 
+/* peft goes by the modules, not by what the file says of them. */
+static void tell_turned(wane_update *update, const wane_model *model, const char *path,
+                        const wane_log *log)
+{
+    bool turned = false;
+    for (size_t i = 0; i < update->count; i++) {
+        long index = wane_parameters_find(&model->parameters, update->tensors[i].name);
+        turned = turned || (index >= 0 && !update->tensors[i].data &&
+                            model->parameters.parameter[index].turned);
+    }
+    if (update->facts.fan_in_fan_out == turned) return;
+    wane_log_line(log, WANE_LOG_WARNING,
+                  turned ? "%s: fan_in_fan_out is not set, and the model's files have weights as "
+                           "inputs x outputs: taken as true, as peft takes it"
+                         : "%s: fan_in_fan_out is set, and the weights are outputs x inputs: taken "
+                           "as false, as peft takes it",
+                  path);
+    update->facts.fan_in_fan_out = turned;
+}
+
 static void warn(void *context, const char *line)
 {
     wane_log_line(context, WANE_LOG_WARNING, "%s", line);
@@ -230,6 +250,7 @@ wane_status wane_given_apply(wane_update *update, wane_model *model, const char 
         WANE_TRY(wane_update_load(&loaded, path, warn, (void *)log, err));
     }
     if (loaded.lowrank) WANE_TRY(tell_lacking(&loaded, model, path, log, err));
+    if (loaded.lowrank) tell_turned(&loaded, model, path, log);
     WANE_TRY(wane_model_apply(model, &loaded, pool, err));
     if (loaded.lowrank) {
         *update = loaded;

@@ -12,6 +12,20 @@ static int by_name(const void *left, const void *right)
     return strcmp(a->name, b->name);
 }
 
+/* Values of a weight that files have turned become so. */
+static wane_status to_file(wane_update_tensor *t, wane_update *update, const wane_parameter *p,
+                           wane_error *err)
+{
+    if (!t->data || !p->turned) return WANE_OK;
+    float *file = wane_update_room(update, p->rows * p->cols);
+    if (!file) return wane_fail_memory(err, "update", p->name);
+    wane_parameter_to_file(p, t->data, file);
+    t->data = file;
+    t->rows = wane_parameter_file_rows(p);
+    t->cols = wane_parameter_file_cols(p);
+    return WANE_OK;
+}
+
 wane_status wane_trainer_update(wane_update *out, const wane_trainer *trainer,
                                 const wane_model *model, wane_error *err)
 {
@@ -23,12 +37,17 @@ wane_status wane_trainer_update(wane_update *out, const wane_trainer *trainer,
     wane_update update = {0};
     wane_status st = wane_update_new(&update, count, trainer->method->adapter, err);
     if (st != WANE_OK) return st;
-    for (size_t i = 0; i < parameters->count; i++) {
+    for (size_t i = 0; i < parameters->count && st == WANE_OK; i++) {
         const wane_parameter *p = &parameters->parameter[i];
         if (!trainer->train[i]) continue;
         wane_update_tensor *t = &update.tensors[kept++];
         *t = (wane_update_tensor){.name = p->name, .rows = p->rows, .cols = p->cols};
         trainer->method->learned(t, trainer, model, i);
+        st = to_file(t, &update, p, err);
+    }
+    if (st != WANE_OK) {
+        wane_update_free(&update);
+        return st;
     }
     qsort(update.tensors, kept, sizeof *update.tensors, by_name);
     if (update.lowrank) update.facts = trainer->facts;
@@ -45,9 +64,11 @@ static wane_status parameter_of(size_t *out, const wane_parameters *parameters,
         return wane_fail(err, WANE_EINVAL, "update: %s: the model has no such tensor",
                          tensor->name);
     const wane_parameter *p = &parameters->parameter[index];
-    if (tensor->rows != p->rows || tensor->cols != p->cols)
+    size_t rows = tensor->data ? wane_parameter_file_rows(p) : p->rows;
+    size_t cols = tensor->data ? wane_parameter_file_cols(p) : p->cols;
+    if (tensor->rows != rows || tensor->cols != cols)
         return wane_fail(err, WANE_EINVAL, "update: %s: %zu x %zu, the model's is %zu x %zu",
-                         tensor->name, tensor->rows, tensor->cols, p->rows, p->cols);
+                         tensor->name, tensor->rows, tensor->cols, rows, cols);
     *out = (size_t)index;
     return WANE_OK;
 }
@@ -93,9 +114,18 @@ static wane_status check_claim(const wane_model *model, const wane_update_claim 
     if (is_tied_head(model, name)) name = wane_parameters_embedding_name(&model->parameters);
     long index = wane_parameters_find(&model->parameters, name);
     const wane_parameter *p = index < 0 ? NULL : &model->parameters.parameter[index];
-    if (p && p->rows == claim->rows && p->cols == claim->cols &&
-        wane_update_claim_holds(claim, model->weights + p->offset))
-        return WANE_OK;
+    bool fits = p && wane_parameter_file_rows(p) == claim->rows &&
+                wane_parameter_file_cols(p) == claim->cols,
+         holds = false;
+    if (fits && !p->turned) holds = wane_update_claim_holds(claim, model->weights + p->offset);
+    else if (fits) {
+        float *file = wane_alloc(claim->rows * claim->cols, sizeof *file);
+        if (!file) return wane_fail_memory(err, "update", claim->name);
+        wane_parameter_to_file(p, model->weights + p->offset, file);
+        holds = wane_update_claim_holds(claim, file);
+        wane_free(file);
+    }
+    if (holds) return WANE_OK;
     return wane_fail(err, WANE_EINVAL,
                      "update: %s: is not the %s of this model: the adapter was made on another",
                      claim->key, claim->name);
@@ -117,7 +147,8 @@ wane_status wane_model_apply(wane_model *model, const wane_update *update, wane_
         const wane_update_tensor *tensor = &update->tensors[i];
         if ((st = place_of(&index, model, update, tensor, err)) != WANE_OK) break;
         float *weight = wane_model_weight(model, index);
-        if (tensor->data) wane_update_apply(pool, tensor, weight);
+        if (tensor->data)
+            wane_parameter_from_file(&model->parameters.parameter[index], tensor->data, weight);
         else st = method->merge(pool, tensor, weight, err);
     }
     return st;

@@ -64,6 +64,9 @@ wane_status wane_lora_begin(wane_trainer *trainer, const wane_method_settings *s
                              .rslora = s->rslora,
                              .rank = s->rank,
                              .base_model = ""};
+    for (size_t i = 0; i < trainer->model->parameters.count; i++)
+        if (trainer->train[i] && trainer->model->parameters.parameter[i].turned)
+            trainer->facts.fan_in_fan_out = true;
     if (continued) WANE_TRY(check_continued(continued, trainer, s, err));
     else
         WANE_TRY(wane_adapter_new(&adapter, s->method->term, &trainer->model->parameters,

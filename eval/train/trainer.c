@@ -143,7 +143,7 @@ static size_t frozen_layers(const wane_trainer *trainer)
     for (size_t i = 0; i < parameters->count; i++) {
         const wane_parameter *p = &parameters->parameter[i];
         if (!trainer->train[i]) continue;
-        if (p->role == WANE_ROLE_EMBEDDING) lowest = 0;
+        if (p->step == 0) lowest = 0;
         if (p->layer >= 0 && (size_t)p->layer < lowest) lowest = (size_t)p->layer;
     }
     return lowest;

@@ -289,7 +289,7 @@ static void warn_of_untargeted(const reading *r, void (*warning)(void *context, 
 
 /* sha256: of the bytes that are understood. */
 static wane_status load_config(wane_peft_config **out, char sha256[WANE_SHA256_HEX],
-                               const wane_package *package, bool loose,
+                               const wane_package *package,
                                void (*warning)(void *context, const char *line), void *context,
                                wane_error *err)
 {
@@ -302,7 +302,7 @@ static wane_status load_config(wane_peft_config **out, char sha256[WANE_SHA256_H
     WANE_TRY(wane_package_read(&bytes, &count, package, name, err));
     WANE_TRY(wane_sha256_bytes(sha256, bytes, count, err));
     WANE_TRY(wane_json_parse(&root, bytes, count, path, err));
-    WANE_TRY(wane_peft_config_read(out, root, path, loose, warning, context, err));
+    WANE_TRY(wane_peft_config_read(out, root, path, warning, context, err));
 done:
     wane_json_free(root);
     wane_free(bytes);
@@ -323,7 +323,7 @@ wane_status wane_peft_load(wane_update *out, const wane_package *package, bool l
     bool pickled = !wane_package_has(package, names[0]) && wane_package_has(package, names[1]);
     char *path = wane_package_file(package, names[pickled]);
     if (!path) WANE_TRY(wane_fail_memory(err, "read", folder));
-    WANE_TRY(load_config(&config, update.config_sha256, package, loose, warning, context, err));
+    WANE_TRY(load_config(&config, update.config_sha256, package, warning, context, err));
     WANE_TRY(wane_update_memory_new(&memory, err));
     WANE_TRY(wane_tensors_open_copy(&memory->tensors, update.weights_sha256, package,
                                     names[pickled], err));

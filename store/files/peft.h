@@ -28,7 +28,7 @@ WANE_MUST_CHECK wane_status wane_peft_save(const wane_update *update, const char
 typedef struct wane_peft_config wane_peft_config;
 typedef struct wane_peft_targets wane_peft_targets;
 WANE_MUST_CHECK wane_status wane_peft_config_read(wane_peft_config **out, const wane_json *root,
-                                                  const char *path, bool loose,
+                                                  const char *path,
                                                   void (*warning)(void *context, const char *line),
                                                   void *context, wane_error *err);
 void wane_peft_config_free(wane_peft_config *config); /* NULL allowed */

@@ -277,10 +277,8 @@ static void free_patterns(patterns *p)
     wane_free(p->list);
 }
 
-/* fan_in_fan_out: peft takes it back where the weights are of Linear modules, as all are of models
- * that are computed here; a comparison may be of others. */
-static wane_status read_facts(wane_peft_config *config, const wane_json *root, bool loose,
-                              const listener *l, wane_error *err)
+static wane_status read_facts(wane_peft_config *config, const wane_json *root, const listener *l,
+                              wane_error *err)
 {
     double rank = 8; /* PEFT's defaults */
     wane_adapter_facts *facts = &config->facts;
@@ -288,12 +286,6 @@ static wane_status read_facts(wane_peft_config *config, const wane_json *root, b
     facts->form = form_of(root);
     facts->alpha = 8;
     facts->fan_in_fan_out = wane_json_truth(wane_json_get(root, "fan_in_fan_out"));
-    if (facts->fan_in_fan_out && !loose) {
-        tell(l, "fan_in_fan_out",
-             "is set, and the weights are outputs x inputs: taken as false, "
-             "as peft takes it");
-        facts->fan_in_fan_out = false;
-    }
     WANE_TRY(rank_of(&rank, wane_json_get(root, "r"), "r", l->path, err));
     facts->rank = (size_t)rank;
     WANE_TRY(number_of(&facts->alpha, wane_json_get(root, "lora_alpha"), "lora_alpha", -1e9, 1e9,
@@ -310,8 +302,8 @@ done:
 }
 
 wane_status wane_peft_config_read(wane_peft_config **out, const wane_json *root, const char *path,
-                                  bool loose, void (*warning)(void *context, const char *line),
-                                  void *context, wane_error *err)
+                                  void (*warning)(void *context, const char *line), void *context,
+                                  wane_error *err)
 {
     wane_status st = WANE_OK;
     const listener l = {warning, context, path};
@@ -323,7 +315,7 @@ wane_status wane_peft_config_read(wane_peft_config **out, const wane_json *root,
     WANE_TRY(read_bias(&config->biases, root, path, err));
     WANE_TRY(check_init(root, path, err));
     WANE_TRY(check_keys(root, &l, err));
-    WANE_TRY(read_facts(config, root, loose, &l, err));
+    WANE_TRY(read_facts(config, root, &l, err));
     WANE_TRY(wane_peft_targets_read(&config->targets, root, path, err));
     WANE_TRY(read_patterns(&config->ranks, root, "rank_pattern", true, path, err));
     WANE_TRY(read_patterns(&config->alphas, root, "alpha_pattern", false, path, err));

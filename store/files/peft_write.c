@@ -129,10 +129,10 @@ static wane_status write_config(wane_text *out, const wane_update *update, const
     if (facts->base_model && facts->base_model[0]) wane_json_write_string(out, facts->base_model);
     else wane_text_string(out, "null");
     wane_text_printf(out,
-                     ",\n  \"bias\": \"%s\",\n  \"fan_in_fan_out\": false,\n"
+                     ",\n  \"bias\": \"%s\",\n  \"fan_in_fan_out\": %s,\n"
                      "  \"inference_mode\": true,\n  \"init_lora_weights\": true,\n"
                      "  \"lora_alpha\": ",
-                     has_biases(update) ? "all" : "none");
+                     has_biases(update) ? "all" : "none", facts->fan_in_fan_out ? "true" : "false");
     wane_json_write_number(out, facts->alpha);
     wane_text_string(out, ",\n  \"lora_dropout\": ");
     wane_json_write_number(out, facts->dropout);

@@ -33,6 +33,12 @@ wane_status wane_update_new(wane_update *out, size_t count, bool lowrank, wane_e
     return WANE_OK;
 }
 
+float *wane_update_room(wane_update *update, size_t count)
+{
+    const wane_update_memory *memory = update->memory;
+    return wane_arena_alloc(memory->arena, count, sizeof(float));
+}
+
 static wane_status read_tensors(wane_update *out, wane_update_memory *memory, const char *path,
                                 wane_error *err)
 {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * An update: how one stage changes the weights it started from; and its two forms on disk.
  *
+ * Tensors and their names are those of the model's files: a weight that files keep as inputs x
+ * outputs (GPT-2's Conv1D) is kept so in either form; factors are of outputs x inputs always.
+ *
  * `adapter`: low-rank terms, kept as a PEFT adapter folder (adapter_config.json and
  * adapter_model.safetensors, keys base_model.model.<module>.lora_A.weight / lora_B.weight).
  * `tensors`: the tuned tensors themselves in fp32, kept as one safetensors file (a difference would
@@ -21,8 +24,9 @@
 
 /* One tensor of an update: either a low-rank term (data NULL) or the tuned values (term.rank 0). */
 typedef struct wane_update_tensor {
-    const char *name;  /* full tensor name of the model, "model.layers.0.self_attn.q_proj.weight" */
-    size_t rows, cols; /* outputs x inputs; cols = 1 for a vector */
+    const char *name; /* full tensor name of the model, "model.layers.0.self_attn.q_proj.weight" */
+    size_t rows,
+        cols; /* of a term outputs x inputs; of values as in the file, cols = 1 for a vector */
     wane_lowrank_term term; /* term.scale: alpha / r, or alpha / sqrt(r) under rsLoRA */
     const float *vector;    /* beside a term, `rows` numbers, of forms that have one; or NULL */
     const float *data;      /* rows * cols */
@@ -59,9 +63,9 @@ typedef struct wane_adapter_facts {
     double alpha;
     double dropout;
     bool rslora;
-    bool fan_in_fan_out; /* made on weights kept as inputs x outputs (GPT-2's Conv1D); the factors
-                            are of outputs x inputs all the same */
-    size_t rank;         /* the same for all of wane's own; r of the file otherwise */
+    bool fan_in_fan_out;    /* made on weights that files keep as inputs x outputs (GPT-2's Conv1D);
+                               the    factors are of outputs x inputs all the same */
+    size_t rank;            /* the same for all of wane's own; r of the file otherwise */
     const char *base_model; /* base_model_name_or_path; may be "" */
 } wane_adapter_facts;
 
@@ -101,11 +105,14 @@ WANE_MUST_CHECK wane_status wane_update_load(wane_update *out, const char *path,
                                              void (*warning)(void *context, const char *line),
                                              void *context, wane_error *err);
 /* The same from an open package, borrowed for the call. `loose`, for comparing and not for merging:
- * fan_in_fan_out is kept (see facts), and a head comes as a tensor too. */
+ * a head comes as a tensor too. */
 WANE_MUST_CHECK wane_status wane_update_load_package(
     wane_update *out, const wane_package *package, bool loose,
     void (*warning)(void *context, const char *line), void *context, wane_error *err);
 void wane_update_free(wane_update *update); /* {0} allowed */
+
+/* `count` floats that live as long as the update; NULL when memory is out. */
+float *wane_update_room(wane_update *update, size_t count);
 
 /* What an adapter's B A is multiplied by: alpha / rank, or alpha / sqrt(rank) under rsLoRA. */
 double wane_lora_scale(double alpha, size_t rank, bool rslora);

@@ -277,7 +277,7 @@ static wane_status read_config(wane_peft_config **out, const char *path, wane_er
 {
     wane_json *root = NULL;
     wane_status st = load_json(&root, path, err);
-    if (st == WANE_OK) st = wane_peft_config_read(out, root, path, false, NULL, NULL, err);
+    if (st == WANE_OK) st = wane_peft_config_read(out, root, path, NULL, NULL, err);
     wane_json_free(root);
     return st;
 }

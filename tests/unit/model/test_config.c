@@ -178,12 +178,12 @@ static const struct {
     const char *text, *named;
 } uncovered[] = {
     {"[]", "no JSON object"},
-    {"{\"model_type\": \"gpt2\"}", "gpt2"},
+    {"{\"model_type\": \"mamba\"}", "mamba"},
     {"{\"vocab_size\": 3}", "model_type"},
     {"{\"model_type\": \"llama\", \"vocab_size\": null}", "vocab_size"},
     {"{" SIZES ", \"sliding_window\": 128}", "sliding_window"},
     {"{" SIZES ", \"quantization_config\": {}}", "quantization_config"},
-    {"{" SIZES ", \"hidden_act\": \"gelu\"}", "gelu"},
+    {"{" SIZES ", \"hidden_act\": \"quick_gelu\"}", "quick_gelu"},
     {"{" SIZES ", \"attention_dropout\": 0.1}", "attention_dropout"},
     {"{" SIZES ", \"partial_rotary_factor\": 0.5}", "partial_rotary_factor"},
     {"{" SIZES ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}}", "linear"},
