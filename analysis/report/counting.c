@@ -5,6 +5,7 @@
 #include "analysis/report/counting.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "analysis/report/statement.h"
@@ -25,29 +26,24 @@ wane_counting wane_counting_asked(size_t k, double epsilon, const char *side, co
     return c;
 }
 
-/* A stage is as deep as its deepest changed matrix; when that one is stored whole, so are all. */
+static const char top_sql[] = {
+#include "counted_top.inc"
+};
+static const char null_sql[] = {
+#include "counted_null.inc"
+};
+static const char counted_sql[] = {
+#include "counted.inc"
+};
+
 wane_status wane_counting_top(size_t *top, bool *all, wane_results *db, const wane_counting *c,
                               const char *experiment, wane_error *err)
 {
-    static const char sql[] =
-        "SELECT min(CASE WHEN stored < most THEN stored END), max(stored), count(*) FROM "
-        "(SELECT s.stored, (SELECT max(min(m.\"rows\", m.cols)) FROM spectrum x "
-        "JOIN matrix m ON m.id = x.matrix WHERE x.stage = s.stage AND x.step = -1 "
-        "AND x.against = :against AND x.changed = 1) AS most FROM (SELECT g.stage, (SELECT "
-        "max(d.position) FROM "
-        "direction d WHERE d.stage = g.stage AND d.step = -1 AND d.against = :against "
-        "AND d.side = :side) AS stored FROM (SELECT DISTINCT p.stage FROM run_list l "
-        "JOIN run r ON r.key = l.key JOIN run_stage p ON p.run = r.id "
-        "JOIN spectrum_total x ON x.stage = p.stage AND x.step = -1 AND x.against = :against "
-        "AND CASE :side WHEN 'u' THEN x.intruders_u ELSE x.intruders_v END IS NOT NULL "
-        "WHERE p.position > 0 AND " WANE_USABLE_RUNS ") g) s)";
-    const wane_binding bindings[] = {
-        {"against", {.type = WANE_VALUE_TEXT, .text = c->against}},
-        {"side", {.type = WANE_VALUE_TEXT, .text = c->side}},
-        {"experiment",
-         {.type = experiment ? WANE_VALUE_TEXT : WANE_VALUE_NULL, .text = experiment}}};
+    const wane_binding bindings[] = {{"against", wane_value_text(c->against)},
+                                     {"side", wane_value_text(c->side)},
+                                     {NULL, {.type = WANE_VALUE_NULL}}};
     wane_query *query = NULL;
-    wane_status st = wane_query_open(&query, db, sql, bindings, 3, err);
+    wane_status st = wane_statement_open(&query, db, top_sql, experiment, NULL, bindings, err);
     if (st == WANE_OK) st = wane_query_next(query, err);
     if (st == WANE_OK && wane_query_int(query, 2) == 0)
         st = wane_fail(err, WANE_ENUMERIC,
@@ -101,47 +97,32 @@ wane_status wane_counting_null(wane_query **out, wane_results *db, const wane_co
                                const char *experiment, const char *by, int stage, bool every,
                                wane_error *err)
 {
-    wane_text sql = {0};
+    const wane_sql_part parts[] = {
+        {"by", by},
+        {"place", every ? "j.key AS place, j.value AS x, :bin"
+                        : ":bin AS place, json_extract(d.below, format('$[%d]', :bin)) AS x"},
+        {"each", every ? " CROSS JOIN json_each(d.below) j" : ""},
+        {NULL, NULL}};
     const wane_binding bindings[] = {
-        {"experiment",
-         {.type = experiment ? WANE_VALUE_TEXT : WANE_VALUE_NULL, .text = experiment}},
-        {"side", {.type = WANE_VALUE_TEXT, .text = c->side}},
-        {"stage", {.type = WANE_VALUE_INTEGER, .integer = stage}},
-        {"bin", {.type = WANE_VALUE_INTEGER, .integer = (int64_t)round(BINS * c->epsilon) - 1}}};
-    wane_text_printf(
-        &sql,
-        "SELECT experiment, line, run, position, place, avg(x), avg(x) FILTER (WHERE number IN "
-        "(2, 3)), avg(x) FILTER (WHERE number IN (97, 98)) FROM (SELECT r.id, l.experiment, "
-        "l.\"%s\" AS line, l.run, p.position, n.place, n.x, row_number() OVER (PARTITION BY r.id, "
-        "p.position, n.place ORDER BY n.x) AS number FROM run r CROSS JOIN run_list l "
-        "ON l.key = r.key CROSS JOIN run_stage p ON p.run = r.id AND p.position > 0 AND "
-        "(:stage < 0 OR p.position = CASE :stage WHEN 0 THEN r.stages ELSE :stage END) "
-        "CROSS JOIN (SELECT d.stage, %s FROM null_draw d%s WHERE d.step = -1 "
-        "AND d.kind = 'rotated' AND d.side = :side) n ON n.stage = p.stage WHERE " WANE_USABLE_RUNS
-        ") GROUP BY id, position, place ORDER BY id, position, place",
-        by,
-        every ? "j.key AS place, j.value AS x, :bin"
-              : ":bin AS place, json_extract(d.below, format('$[%d]', :bin)) AS x",
-        every ? " CROSS JOIN json_each(d.below) j" : "");
-    wane_status st = wane_text_check(&sql, "read", "null", err);
-    if (st == WANE_OK)
-        st = wane_query_open(out, db, sql.data, bindings, sizeof bindings / sizeof *bindings, err);
-    wane_text_free(&sql);
-    return st;
+        {"side", wane_value_text(c->side)},
+        {"stage", wane_value_whole(stage)},
+        {"bin", wane_value_whole((int64_t)round(BINS * c->epsilon) - 1)},
+        {NULL, {.type = WANE_VALUE_NULL}}};
+    return wane_statement_open(out, db, null_sql, experiment, parts, bindings, err);
 }
 
 /* -------------------------------------------------------------------------------------- counts */
 
-/* What each metric is of the rows d of a stage. */
+/* What each metric is of the rows d of a stage; filled in as statements are. */
 static const struct counted {
     const char *metric, *value;
-} counted[] = {{"intruders", "count(*) FILTER (WHERE " WANE_SQL_COSINE " < {epsilon})"},
+} counted[] = {{"intruders", "count(*) FILTER (WHERE {cosine} < {epsilon})"},
                {"intruders_unresolved",
                 "CASE WHEN count(d.cluster_overlap) = count(d.max_cosine) THEN count(*) FILTER "
                 "(WHERE d.max_cosine < {epsilon} AND d.cluster_overlap >= {epsilon}) END"},
                {"intruders_existing", "count(d.max_cosine)"},
                {"intruder_energy",
-                "total(d.sigma * d.sigma) FILTER (WHERE " WANE_SQL_COSINE " < {epsilon}) / "
+                "total(d.sigma * d.sigma) FILTER (WHERE {cosine} < {epsilon}) / "
                 "nullif(sum(d.sigma * d.sigma) FILTER (WHERE d.max_cosine IS NOT NULL), 0)"}};
 enum { COUNTED = sizeof counted / sizeof *counted };
 
@@ -157,29 +138,17 @@ bool wane_counting_metric(const char *metric)
     return find(metric) != NULL;
 }
 
-/* The value with each "{epsilon}" filled in. */
-static void write_value(wane_text *sql, const char *value, const char *epsilon)
-{
-    for (const char *open; (open = strchr(value, '{')) != NULL;) {
-        wane_text_append(sql, value, (size_t)(open - value));
-        wane_text_string(sql, epsilon);
-        value = strchr(open, '}') + 1;
-    }
-    wane_text_string(sql, value);
-}
-
 void wane_counting_sql(wane_text *sql, const wane_counting *c, const char *metric)
 {
-    char epsilon[32];
-    wane_text_string(sql, "SELECT e.key AS experiment, r.name AS run, p.position AS position, ");
-    write_value(sql, find(metric)->value, wane_format_double(epsilon, c->epsilon));
-    wane_text_printf(sql,
-                     " AS value FROM run r JOIN experiment e ON e.id = r.experiment "
-                     "CROSS JOIN run_stage p ON p.run = r.id CROSS JOIN spectrum_total x "
-                     "ON x.stage = p.stage AND x.step = -1 AND x.against = '%s' "
-                     "AND x.intruders_%s IS NOT NULL LEFT JOIN direction d "
-                     "ON d.stage = p.stage AND d.step = -1 AND d.against = '%s' "
-                     "AND d.side = '%s' AND d.position <= %zu AND " WANE_SQL_CHANGED
-                     "WHERE r.superseded = 0 GROUP BY r.id, p.position",
-                     c->against, c->side, c->against, c->side, c->k);
+    char epsilon[32], k[32];
+    wane_text value = {0};
+    (void)snprintf(k, sizeof k, "%zu", c->k);
+    const wane_sql_part of_value[] = {{"epsilon", wane_format_double(epsilon, c->epsilon)},
+                                      {NULL, NULL}};
+    wane_statement_fill(&value, find(metric)->value, of_value);
+    const wane_sql_part parts[] = {
+        {"value", value.data}, {"against", c->against}, {"side", c->side}, {"k", k}, {NULL, NULL}};
+    if (value.failed) sql->failed = true;
+    else wane_statement_fill(sql, counted_sql, parts);
+    wane_text_free(&value);
 }
