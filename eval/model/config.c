@@ -161,7 +161,7 @@ static wane_status complete(wane_config *c, const wane_config_source *s)
     return WANE_OK;
 }
 
-static wane_status read_all(wane_config *c, const wane_config_source *s)
+static wane_status read_all(wane_config *c, const wane_architecture *a, const wane_config_source *s)
 {
     wane_status st = WANE_OK;
     if (wane_json_kind_of(s->root) != WANE_JSON_OBJECT)
@@ -169,7 +169,7 @@ static wane_status read_all(wane_config *c, const wane_config_source *s)
                          s->name);
     const char *type = wane_json_string(wane_json_get(s->root, "model_type"), NULL);
     if (!type) return wane_config_refuse(s, "model_type", "is missing");
-    const wane_architecture *a = wane_architecture_named(type);
+    if (!a) a = wane_architecture_named(type);
     if (!a) return unknown_architecture(s, type);
     c->architecture = a;
     c->block = a->block;
@@ -182,8 +182,8 @@ done:
     return st;
 }
 
-wane_status wane_config_parse(wane_config *out, const char *bytes, size_t count, const char *name,
-                              wane_error *err)
+wane_status wane_config_parse_as(wane_config *out, const wane_architecture *architecture,
+                                 const char *bytes, size_t count, const char *name, wane_error *err)
 {
     wane_json *root = NULL;
     wane_config config = {0};
@@ -191,7 +191,7 @@ wane_status wane_config_parse(wane_config *out, const char *bytes, size_t count,
     if (st != WANE_OK) return st;
     const wane_config_source source = {root, name, err};
     wane_parameters checked = {0};
-    WANE_TRY(read_all(&config, &source));
+    WANE_TRY(read_all(&config, architecture, &source));
     /* Sizes that do not fit together show when the table is planned. */
     WANE_TRY(wane_parameters_plan(&checked, &config, err));
     *out = config;
@@ -199,6 +199,12 @@ done:
     wane_parameters_free(&checked);
     wane_json_free(root);
     return st;
+}
+
+wane_status wane_config_parse(wane_config *out, const char *bytes, size_t count, const char *name,
+                              wane_error *err)
+{
+    return wane_config_parse_as(out, NULL, bytes, count, name, err);
 }
 
 /* ------------------------------------------------------------------------------------ writing */

@@ -10,7 +10,8 @@
 #include "store/files/file.h"
 #include "store/files/safetensors.h"
 
-static wane_status read_config(wane_config *out, const wane_package *package, wane_error *err)
+static wane_status read_config(wane_config *out, const wane_architecture *architecture,
+                               const wane_package *package, wane_error *err)
 {
     static const char name[] = "config.json";
     wane_status st = WANE_OK;
@@ -18,7 +19,7 @@ static wane_status read_config(wane_config *out, const wane_package *package, wa
     size_t count = 0;
     if (!file) return wane_fail_memory(err, "model", wane_package_path(package));
     WANE_TRY(wane_package_read(&bytes, &count, package, name, err));
-    WANE_TRY(wane_config_parse(out, bytes, count, file, err));
+    WANE_TRY(wane_config_parse_as(out, architecture, bytes, count, file, err));
 done:
     wane_free(bytes);
     wane_free(file);
@@ -183,13 +184,14 @@ done:
     return st;
 }
 
-wane_status wane_model_load_package(wane_model **out, const wane_package *package, wane_error *err)
+wane_status wane_model_load_as(wane_model **out, const wane_architecture *architecture,
+                               const wane_package *package, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_config config;
     wane_tensors *file = NULL;
     loading l = {.path = wane_package_path(package), .err = err};
-    WANE_TRY(read_config(&config, package, err));
+    WANE_TRY(read_config(&config, architecture, package, err));
     WANE_TRY(wane_tensors_open_package(&file, package, err));
     l.file = file;
     WANE_TRY(wane_model_allocate(&l.model, &config, err));
@@ -203,6 +205,11 @@ done:
     wane_free(l.copy);
     wane_tensors_close(file);
     return st;
+}
+
+wane_status wane_model_load_package(wane_model **out, const wane_package *package, wane_error *err)
+{
+    return wane_model_load_as(out, NULL, package, err);
 }
 
 wane_status wane_model_load(wane_model **out, const char *path, wane_error *err)

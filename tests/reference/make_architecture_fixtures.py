@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Makes tests/reference/architectures/NAME: a tiny random model of each family, and what
+transformers, peft and torch make of it: logits, gradients of all weights and of LoRA's factors on
+all linear ones, and twenty AdamW steps of both. A family more is a line of MODELS (and its name in
+tests/numeric/model/test_families.c). With names as arguments only those are made.
+
+  config.json, model.safetensors   as save_pretrained writes them
+  adapter/                         a fresh-looking adapter of peft, B not zero
+  expected.safetensors             ids, lengths, positions, targets: the batch
+                                   logits, loss, grad.TENSOR: of the sum of the targets' nll; tensors
+                                   are named and shaped as in model.safetensors
+                                   lora.logits, lora.loss, lora.grad.TENSOR: with the adapter, named
+                                   as in adapter_model.safetensors
+                                   full.losses, lora.losses: means over targets, step by step
+                                   full.final, lora.final: logits afterwards
+
+Make the sizes odd where the family lets you: heads != key heads, head width != width / heads, more
+layers than one period of windows, sequences (7, 1, 12, 18, 3 tokens) longer than a window.
+Needs torch, transformers, peft, safetensors (made with 2.15, 5.24, 0.21.2, 0.8.0)."""
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, LlamaConfig
+
+OUT = pathlib.Path(__file__).resolve().parent / "architectures"
+LENGTHS = [7, 1, 12, 18, 3]
+STEPS = 20
+SIZES = dict(vocab_size=53, hidden_size=24, num_hidden_layers=3, num_attention_heads=4,
+             intermediate_size=40, max_position_embeddings=64, bos_token_id=1, eos_token_id=2)
+
+MODELS = {
+    "llama": LlamaConfig(**SIZES, num_key_value_heads=2, head_dim=10, attention_bias=True,
+                         tie_word_embeddings=True),
+}
+
+
+def make_model(config):
+    """Weights with some spread, norms off 1 and biases off 0."""
+    torch.manual_seed(7)
+    config._attn_implementation = "eager"
+    model = AutoModelForCausalLM.from_config(config).float().eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(p + 0.2 * torch.randn_like(p))
+    return model
+
+
+def batch(vocabulary):
+    """Sequences; every second token with a successor is a target."""
+    torch.manual_seed(5)
+    rows = [torch.randint(0, vocabulary, (n,)) for n in LENGTHS]
+    positions, targets, start = [], [], 0
+    for ids in rows:
+        for t in range(0, len(ids) - 1, 2):
+            positions.append(start + t)
+            targets.append(int(ids[t + 1]))
+        start += len(ids)
+    return rows, positions, targets
+
+
+def run(model, rows, positions, targets):
+    logits = torch.cat([model(input_ids=ids[None]).logits[0] for ids in rows])
+    loss = torch.nn.functional.cross_entropy(logits[positions], torch.tensor(targets),
+                                             reduction="sum")
+    return logits, loss
+
+
+def named_as_saved(model, values):
+    """`values` (by parameter) under the names and in the shapes of the model's files."""
+    kept = {p: p.detach().clone() for p in model.parameters()}
+    with torch.no_grad():
+        for p, value in values.items():
+            p.copy_(value)
+        with tempfile.TemporaryDirectory() as folder:
+            model.save_pretrained(folder)
+            file = next(pathlib.Path(folder).glob("*model.safetensors"))
+            out = {k: v.clone() for k, v in load_file(file).items()}
+        for p, value in kept.items():
+            p.copy_(value)
+    return out
+
+
+def gradients(model, out, prefix, data):
+    model.zero_grad()
+    logits, loss = run(model, *data)
+    loss.backward()
+    out[prefix + "logits"] = logits.detach().contiguous()
+    out[prefix + "loss"] = loss.detach().reshape(1)
+    grads = {p: torch.zeros_like(p) if p.grad is None else p.grad.clone()
+             for p in model.parameters() if p.requires_grad}
+    for name, value in named_as_saved(model, grads).items():
+        out[prefix + "grad." + name] = value.contiguous()
+
+
+def train(model, out, prefix, data):
+    """AdamW without decay, at a constant rate, norms clipped to 1."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=2e-3, weight_decay=0.0)
+    losses = []
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss = run(model, *data)[1] / len(data[2])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        losses.append(loss.item())
+    out[prefix + "losses"] = torch.tensor(losses)
+    with torch.no_grad():
+        out[prefix + "final"] = run(model, *data)[0].contiguous()
+
+
+def adapted(config):
+    model = get_peft_model(make_model(config), LoraConfig(
+        task_type="CAUSAL_LM", r=3, lora_alpha=5, lora_dropout=0.0, target_modules="all-linear"))
+    torch.manual_seed(9)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if "lora_" in name:
+                p.copy_(0.2 * torch.randn_like(p))
+    return model.eval()
+
+
+def make(name, config):
+    folder = OUT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    data = batch(config.vocab_size)
+    out = {"ids": torch.cat(data[0]).float(), "lengths": torch.tensor(LENGTHS).float(),
+           "positions": torch.tensor(data[1]).float(), "targets": torch.tensor(data[2]).float()}
+    model = make_model(config)
+    model.save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    gradients(model, out, "", data)
+    train(model, out, "full.", data)
+    model = adapted(config)
+    model.save_pretrained(folder / "adapter")
+    said = json.loads((folder / "adapter" / "adapter_config.json").read_text())
+    said["target_modules"].sort()
+    (folder / "adapter" / "adapter_config.json").write_text(json.dumps(said, indent=2) + "\n")
+    (folder / "adapter" / "README.md").unlink(missing_ok=True)
+    gradients(model, out, "lora.", data)
+    train(model, out, "lora.", data)
+    save_file(out, folder / "expected.safetensors", metadata={"format": "pt"})
+
+
+if __name__ == "__main__":
+    for each in sys.argv[1:] or MODELS:
+        make(each, MODELS[each])
