@@ -34,7 +34,7 @@ INLINE vec silu_slope(vec x, vec weight, vec *dx)
 INLINE void normal_tail(vec x, vec *a, vec *density, vec *beyond)
 {
     vec size = (vec)((ivec)x & 0x7fffffff);
-    size = choose(size > 14.0f, splat(14.0f), size);
+    size = choose(less(splat(14.0f), size), splat(14.0f), size);
     vec high = (vec)((ivec)size & ~0xfff), low = (size - high) * (size + high) * 0.5f;
     high = high * high * 0.5f; /* exact */
     vec square = high + low, lost = (high - square) + low;
@@ -59,7 +59,7 @@ INLINE void normal_tail(vec x, vec *a, vec *density, vec *beyond)
 /* x Phi(x), Phi the normal distribution: Hendrycks and Gimpel, 2016. */
 INLINE vec gelu_of(vec x, vec a, vec beyond)
 {
-    return choose(x < 0.0f, x * beyond, x - a * beyond);
+    return choose(less(x, (vec){0}), x * beyond, x - a * beyond);
 }
 
 INLINE vec gelu_value(vec x)
@@ -74,7 +74,7 @@ INLINE vec gelu_slope(vec x, vec weight, vec *dx)
     vec a, density, beyond;
     normal_tail(x, &a, &density, &beyond);
     vec below = beyond - a * density; /* Phi(-a) - a phi(a): the slope at -a */
-    *dx = weight * choose(x < 0.0f, below, 1.0f - below);
+    *dx = weight * choose(less(x, (vec){0}), below, 1.0f - below);
     return gelu_of(x, a, beyond);
 }
 
@@ -83,12 +83,13 @@ INLINE vec gelu_slope(vec x, vec weight, vec *dx)
  * times the slope of 2 u. Beyond 30 the first two are 0 and 1 for good, so that x stops there. */
 INLINE vec gelu_tanh_gate(vec x, vec *rest, vec *rise)
 {
-    vec in = choose(x < -30.0f, splat(-30.0f), choose(x > 30.0f, splat(30.0f), x));
+    vec low = splat(-30.0f), high = splat(30.0f);
+    vec in = choose(less(x, low), low, choose(less(high, x), high, x));
     vec square = in * in, twice = in * (1.5957691216057308f + 0.07135481282f * square);
     vec e = vexp(-twice), s = 1.0f / (1.0f + e);
     *rest = e * s;
     *rise = in * (1.5957691216057308f + 0.21406443846f * square);
-    return choose(twice < -87.0f, (vec){0}, s);
+    return choose(less(twice, splat(-87.0f)), (vec){0}, s);
 }
 
 INLINE vec gelu_tanh_value(vec x)
@@ -106,12 +107,12 @@ INLINE vec gelu_tanh_slope(vec x, vec weight, vec *dx)
 
 INLINE vec relu_value(vec x)
 {
-    return choose(x <= 0.0f, (vec){0}, x);
+    return choose(at_most(x, (vec){0}), (vec){0}, x);
 }
 
 INLINE vec relu_slope(vec x, vec weight, vec *dx)
 {
-    *dx = choose(x <= 0.0f, (vec){0}, weight);
+    *dx = choose(at_most(x, (vec){0}), (vec){0}, weight);
     return relu_value(x);
 }
 

@@ -41,7 +41,7 @@ static void rope_(size_t rows, size_t heads, size_t head_width, size_t rotary_wi
 /* Every lane keeps its best value and the index of it; the first of equals stays. */
 INLINE void keep_best(vec x, ivec index, vec *most, ivec *where)
 {
-    ivec better = x > *most;
+    ivec better = less(*most, x);
     *most = choose(better, x, *most);
     *where = (better & index) | (~better & *where);
 }

@@ -52,6 +52,47 @@ INLINE vec choose(ivec mask, vec yes, vec no)
     return (vec)((mask & (ivec)yes) | (~mask & (ivec)no));
 }
 
+/* All bits of a lane where a < b, and where a <= b. Compared in vectors that the target has: wider
+ * ones GCC takes apart lane by lane. */
+#if defined(__AVX512F__)
+INLINE ivec less(vec a, vec b)
+{
+    return a < b;
+}
+
+INLINE ivec at_most(vec a, vec b)
+{
+    return a <= b;
+}
+#else
+#if defined(__AVX2__)
+typedef half_vec own_vec;
+#else
+typedef quarter_vec own_vec;
+#endif
+enum { OWN_VECTORS = sizeof(vec) / sizeof(own_vec) };
+
+typedef union parts {
+    vec whole;
+    ivec mask;
+    own_vec part[OWN_VECTORS];
+} parts;
+
+INLINE ivec less(vec a, vec b)
+{
+    parts x = {.whole = a}, y = {.whole = b};
+    for (int i = 0; i < OWN_VECTORS; i++) x.part[i] = (own_vec)(x.part[i] < y.part[i]);
+    return x.mask;
+}
+
+INLINE ivec at_most(vec a, vec b)
+{
+    parts x = {.whole = a}, y = {.whole = b};
+    for (int i = 0; i < OWN_VECTORS; i++) x.part[i] = (own_vec)(x.part[i] <= y.part[i]);
+    return x.mask;
+}
+#endif
+
 /* 0, 1, ..., 15. */
 INLINE ivec lanes(void)
 {
@@ -61,7 +102,7 @@ INLINE ivec lanes(void)
 /* A NaN in b is dropped, one in a stays. */
 INLINE vec vmax(vec a, vec b)
 {
-    return choose(b > a, b, a);
+    return choose(less(a, b), b, a);
 }
 
 /* A fixed tree: halves onto halves. */
@@ -88,9 +129,9 @@ INLINE vec vexp(vec x)
 {
     const float low = -87.33654f, high = 88.72283f;
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
-    ivec under = x < low;
+    ivec under = less(x, splat(low));
     x = choose(under, splat(low), x);
-    x = choose(x > high, splat(high), x);
+    x = choose(less(splat(high), x), splat(high), x);
     vec shifted = x * 1.44269504088896341f + magic;
     vec n = shifted - magic;
     vec r = x - n * 0.693145751953125f;
@@ -121,7 +162,7 @@ INLINE vec vtanh(vec x)
     vec near = x + x * z * p;
     vec far = 1.0f - 2.0f / (vexp(size + size) + 1.0f);
     far = (vec)((ivec)far | ((ivec)x & (int32_t)0x80000000));
-    return choose(size < 0.625f, near, far);
+    return choose(less(size, splat(0.625f)), near, far);
 }
 
 #endif
