@@ -25,7 +25,7 @@ static void every_epoch_has_an_order(void **state)
     enum { SEED = 3, STAGE = 7, EPOCHS = 3, SIZE = 2, PER_EPOCH = 3 };
     wane_error err;
     wane_batches batches;
-    size_t moved = 0, first[5];
+    size_t moved = 0, first[5] = {0};
     CHECK_OK(wane_batches_new(&batches, &five, five.rows, 0, false, SIZE, SEED, STAGE, &err));
     assert_int_equal(batches.per_epoch, PER_EPOCH);
     for (size_t epoch = 0; epoch < EPOCHS; epoch++) {
