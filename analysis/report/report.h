@@ -132,7 +132,8 @@ typedef struct wane_report {
     ENTRY(latest_accuracy_change)                                                                  \
     ENTRY(seen_accuracy_change)                                                                    \
     ENTRY(rise)                                                                                    \
-    ENTRY(overlap)
+    ENTRY(overlap)                                                                                 \
+    ENTRY(tradeoff)
 
 #define WANE_REPORT_COUNT(name) +1
 enum { WANE_REPORTS = WANE_REPORT_LIST(WANE_REPORT_COUNT) };
