@@ -20,7 +20,8 @@ typedef struct wane_series {
     const char *label;
     const double *x, *y, *low, *high;
     size_t count;
-    bool baseline; /* what the others are compared with: grey, dashed, no marks; takes no colour */
+    bool baseline; /* what the others are compared with: a line, also among points, grey, dashed, no
+                      marks; takes no colour */
     size_t beside; /* 1 + the series that this one stands beside, in its colour: dotted, no marks
                       and no label; 0: none. Such series come behind all others */
     const bool *hollow; /* points drawn as an outline; NULL: none */

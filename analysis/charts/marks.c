@@ -110,7 +110,10 @@ void wane_plot_marks(const wane_plot *p)
         return;
     }
     if (c->marks == WANE_MARKS_POINTS) {
-        for (size_t i = 0; i < c->series_count; i++) cloud(p, i, points > MANY_POINTS ? 3 : 3.8);
+        for (size_t i = 0; i < c->series_count; i++) {
+            if (c->series[i].baseline) line(p, i, room);
+            else cloud(p, i, points > MANY_POINTS ? 3 : 3.8);
+        }
     } else {
         for (size_t i = 0; i < c->series_count && !c->bars; i++) band(p, i, room);
         for (size_t i = 0; i < c->series_count && c->bars; i++)

@@ -66,6 +66,21 @@ size_t wane_report_number(const char **list, size_t *count, const char *name)
     return (*count)++;
 }
 
+const char *wane_report_by(const wane_reporting *r)
+{
+    return r->asked.by ? r->asked.by : "method";
+}
+
+const char *wane_report_label(const wane_reporting *r, const wane_query *q, size_t column)
+{
+    wane_text text = {0};
+    const char *value = wane_query_text(q, column);
+    if (value && wane_query_type(q, column) != WANE_VALUE_TEXT)
+        wane_text_printf(&text, "%s ", wane_report_by(r));
+    wane_text_string(&text, value ? value : "none");
+    return wane_report_keep(r, &text);
+}
+
 const char *wane_report_keep(const wane_reporting *r, wane_text *text)
 {
     const char *kept = text->failed ? NULL : wane_arena_strdup(r->arena, text->data);

@@ -132,7 +132,8 @@ typedef struct wane_report {
     ENTRY(latest_accuracy_change)                                                                  \
     ENTRY(seen_accuracy_change)                                                                    \
     ENTRY(rise)                                                                                    \
-    ENTRY(overlap)
+    ENTRY(overlap)                                                                                 \
+    ENTRY(tradeoff)
 
 #define WANE_REPORT_COUNT(name) +1
 enum { WANE_REPORTS = WANE_REPORT_LIST(WANE_REPORT_COUNT) };
@@ -173,6 +174,11 @@ size_t wane_report_stage(const wane_report_request *request);
 void wane_report_say_stage(wane_text *out, size_t stage);
 /* The number of `name` in the list, which grows by a new one; its room is enough. */
 size_t wane_report_number(const char **list, size_t *count, const char *name);
+/* The column asked.by, or "method". */
+const char *wane_report_by(const wane_reporting *r);
+/* Its value, in a column of the current row, as the name of a series: "lora-r4", "rank 16" of a
+ * bare number, "none" of NULL. In the arena; NULL when memory ran out. */
+const char *wane_report_label(const wane_reporting *r, const wane_query *q, size_t column);
 /* Closes `text`, a copy of it in the arena; NULL when memory ran out. */
 const char *wane_report_keep(const wane_reporting *r, wane_text *text);
 

@@ -338,6 +338,25 @@ static void baselines_take_no_colour(void **state)
     wane_text_free(&with);
 }
 
+/* Among points too it is a line. */
+static void baselines_are_lines_among_points(void **state)
+{
+    (void)state;
+    wane_text without = {0}, with = {0};
+    wane_chart chart = sample_chart(3);
+    chart.marks = WANE_MARKS_POINTS;
+    CHECK_OK(wane_chart_svg(&without, &chart, &err));
+    series[3] = (wane_series){"chance", x[0], y[1], NULL, NULL, POINTS, true, 0, NULL};
+    chart.series_count = 4;
+    check_picture(&chart);
+    CHECK_OK(wane_chart_svg(&with, &chart, &err));
+    assert_int_equal(count_of(without.data, "stroke-dasharray"), 0);
+    assert_int_equal(count_of(with.data, "stroke-dasharray"), 2); /* it, and beside its name */
+    assert_int_equal(count_of(with.data, "<circle"), count_of(without.data, "<circle"));
+    wane_text_free(&without);
+    wane_text_free(&with);
+}
+
 /* What stands beside a series has its colour and a band of its own, dotted, without marks or a
  * label; the colours of the others are what they were. */
 static void a_series_beside_another(void **state)
@@ -598,6 +617,7 @@ int main(void)
         cmocka_unit_test(direct_labels_do_not_overlap),
         cmocka_unit_test(charts_stand_one_above_the_other),
         cmocka_unit_test(baselines_take_no_colour),
+        cmocka_unit_test(baselines_are_lines_among_points),
         cmocka_unit_test(a_series_beside_another),
         cmocka_unit_test(hollow_points),
         cmocka_unit_test(logarithmic_to_the_right),

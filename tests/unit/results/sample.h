@@ -42,7 +42,8 @@ double sample_cosine(int run, int position, int matrix, int direction, int side)
 wane_results *sample_open(sample *out, const char *path, const sample_shape *shape);
 wane_results *sample_filled(sample *out, const char *path, const sample_shape *shape);
 void sample_close(wane_results *db, sample *s);
-/* The plan alone, into a database that is there; sample_close(NULL, out) frees what it keeps. */
+/* The plan alone, into a database that is there; *out begins as {0}, and sample_close(NULL, out)
+ * frees what it keeps. */
 void sample_plan(wane_results *db, sample *out, const sample_shape *shape, const char *experiment);
 void sample_cells(wane_results *db, const sample *s, int run, int position); /* all of a stage */
 void sample_score_cell(wane_results *db, const sample *s, int run, int position, int task);
