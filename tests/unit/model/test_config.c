@@ -302,6 +302,41 @@ static void the_table_lists_every_tensor_once(void **state)
     wane_parameters_free(&p);
 }
 
+/* What every entry of the list must have: whoever adds one is told here. */
+static void entries_are_whole(void **state)
+{
+    (void)state;
+    wane_error err;
+    assert_null(wane_architecture_named("llam"));
+    for (size_t i = 0; wane_architecture_at(i); i++) {
+        const wane_architecture *a = wane_architecture_at(i);
+        char text[128];
+        wane_config c;
+        wane_parameters p;
+        assert_ptr_equal(wane_architecture_named(a->name), a);
+        assert_true(a->classes && a->classes[0] && a->prefixes && a->prefixes[0]);
+        assert_true(a->key_count < WANE_CONFIG_SETTINGS);
+        for (size_t k = 0; k < a->key_count; k++) {
+            assert_ptr_equal(wane_config_key_named(a, a->keys[k].name), &a->keys[k]);
+            if (a->keys[k].type == &wane_config_size) assert_true(a->keys[k].most > 0);
+        }
+        /* Layers' rows together; the head, that a tie takes off, is the last. */
+        size_t changes = 0;
+        for (size_t r = 1; r < a->row_count; r++)
+            changes += !strchr(a->rows[r].module, '%') != !strchr(a->rows[r - 1].module, '%');
+        assert_int_equal(changes, 2);
+        assert_int_equal(a->rows[a->row_count - 1].place, WANE_HEAD);
+        /* Of a config.json that says nothing, transformers' defaults. */
+        (void)snprintf(text, sizeof text, "{\"model_type\": \"%s\"}", a->name);
+        CHECK_OK(parse(&c, text, &err));
+        CHECK_OK(wane_parameters_plan(&p, &c, &err));
+        assert_true(wane_parameters_find(&p, wane_parameters_embedding_name(&p)) >= 0);
+        for (size_t k = 1; k < p.count; k++)
+            assert_true(p.parameter[k].step >= p.parameter[k - 1].step);
+        wane_parameters_free(&p);
+    }
+}
+
 static void random_models_depend_on_the_seed_alone(void **state)
 {
     (void)state;
@@ -354,6 +389,7 @@ int main(void)
         cmocka_unit_test(what_is_not_covered_is_refused_by_name),
         cmocka_unit_test(sizes_that_overflow_are_refused),
         cmocka_unit_test(the_table_lists_every_tensor_once),
+        cmocka_unit_test(entries_are_whole),
         cmocka_unit_test(random_models_depend_on_the_seed_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
