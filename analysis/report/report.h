@@ -117,7 +117,8 @@ typedef struct wane_report {
     wane_status (*draw)(wane_text *out, const wane_reporting *r, wane_error *err);
     /* Appends what the table shows, without a line break at its end. */
     void (*caption)(wane_text *out, const wane_reporting *r);
-    /* Frees what of its state is not in the arena. NULL: nothing. */
+    /* Frees what of its state is not in the arena; after an `open` that failed too, when the state
+     * may be NULL. NULL: nothing. */
     void (*close)(wane_reporting *r);
     const wane_report_example *more; /* examples, up to one without a call; or NULL */
 } wane_report;
