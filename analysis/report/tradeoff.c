@@ -104,12 +104,17 @@ static wane_status read_points(tradeoff *t, const wane_reporting *r, wane_error 
                      "pretraining_forgetting");
 }
 
-/* What guessing the most frequent label gives, from the first point to the last. */
+/* What guessing the most frequent label gives, from the first point to the last; about a single
+ * one, so wide that it can be seen. */
 static wane_status add_majority(wane_series *out, const tradeoff_point *first, double low,
                                 double high, const wane_reporting *r, wane_error *err)
 {
     double *ends = wane_arena_alloc(r->arena, 4, sizeof *ends);
     if (!ends) return wane_fail_memory(err, "curves", "chart");
+    if (low == high) {
+        low -= .1;
+        high += .1;
+    }
     memcpy(ends, (double[]){low, high, first->majority, first->majority}, 4 * sizeof *ends);
     *out = (wane_series){
         .label = "majority label", .x = ends, .y = ends + 2, .count = 2, .baseline = true};
