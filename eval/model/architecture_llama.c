@@ -58,7 +58,7 @@ static const wane_config_key keys[] = {
      .absent = 1e-6,
      .hashed = "norm_epsilon"},
     {.name = "rope_theta",
-     WANE_CONFIG_MEMBER(rope, rope_theta),
+     WANE_CONFIG_MEMBER(rope.theta, rope_theta),
      .decides = WANE_DECIDES_NUMBERS,
      .absent = 10000,
      .hashed = "theta"},

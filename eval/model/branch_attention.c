@@ -22,8 +22,7 @@ static size_t row_of(const wane_layer_work *w, size_t t)
     return w->rows->token ? w->pass->final_row[t] - 1 : t;
 }
 
-/* ------------------------------------------------------------- one matrix: its parts, and all
- * three */
+/* -------------------------------------------------------------------------- one matrix of three */
 
 /* Where head h of the queries (part 0), keys (1) or values (2) stands in a row of all three. */
 static size_t head_at(const wane_config *c, int part, size_t h)
@@ -59,8 +58,7 @@ static void unite_row(const wane_config *c, const float *q, const float *kv, flo
                bytes);
 }
 
-/* --------------------------------------------------------------------- norms of queries and keys
- */
+/* -------------------------------------------------------------------- norms of queries and keys */
 
 /* The norm at the first `width` numbers of each row, head by head or over all of them. */
 typedef struct head_norm {
@@ -103,8 +101,7 @@ static void norm_heads_back(const wane_layer_work *w, const wane_layer_tile *t, 
                                  rstd + r * n.parts, dx, dx, false, NULL, dgain, dbias);
 }
 
-/* ------------------------------------------------------------------------------------- positions
- */
+/* ------------------------------------------------------------------------------------ positions */
 
 static void turn(const wane_layer_work *w, size_t rows, size_t heads, float *x, size_t ld,
                  const int32_t *position, bool back)
@@ -117,8 +114,7 @@ static void turn(const wane_layer_work *w, size_t rows, size_t heads, float *x, 
                         back);
 }
 
-/* ----------------------------------------------------------------------------------- projections
- */
+/* ---------------------------------------------------------------------------------- projections */
 
 /* Keys and values of the tile's tokens, and the queries that come with them. */
 static void project_keys(const wane_layer_work *w, const wane_layer_tile *t, const float *normed,
@@ -277,8 +273,7 @@ void wane_attention_input_back(void *work, size_t tile, int thread)
                        dinput, normed);
 }
 
-/* ------------------------------------------------------------------------------------- attention
- */
+/* ------------------------------------------------------------------------------------ attention */
 
 static wane_attention attention_of(const wane_layer_work *w)
 {
@@ -339,8 +334,7 @@ void wane_attention_run_back(wane_layer_work *w)
                   attention_back_tile, w);
 }
 
-/* ------------------------------------------------------------------------------ back to the stream
- */
+/* --------------------------------------------------------------------------- back to the stream */
 
 void wane_attention_join(const wane_layer_work *w, const wane_layer_tile *t, float *stream,
                          float *scratch)

@@ -72,7 +72,8 @@ static wane_status refuse_foreign_keys(const wane_config_source *s, const wane_a
 /* Every layer looks at all that is before: a window that is switched off is none. */
 static wane_status refuse_windows(const wane_config_source *s, const wane_architecture *a)
 {
-    if (wane_config_key_named(a, "sliding_window")) return WANE_OK;
+    if (wane_config_key_named(a, "sliding_window") || wane_config_key_named(a, "layer_types"))
+        return WANE_OK;
     const wane_json *types = wane_json_get(s->root, "layer_types");
     const wane_json *use = wane_json_get(s->root, "use_sliding_window");
     bool off = wane_json_kind_of(use) == WANE_JSON_BOOL && !wane_json_bool(use, true);
@@ -207,7 +208,7 @@ wane_status wane_config_parse(wane_config *out, const char *bytes, size_t count,
     return wane_config_parse_as(out, NULL, bytes, count, name, err);
 }
 
-/* ------------------------------------------------------------------------------------ writing */
+/* -------------------------------------------------------------------------------------- writing */
 
 static int by_name(const void *left, const void *right)
 {

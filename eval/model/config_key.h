@@ -45,9 +45,19 @@ extern const wane_config_type wane_config_token; /* int32_t: a token's id, the f
                                                     them, or -1 for null: none */
 extern const wane_config_type
     wane_config_activation; /* wane_activation_kind, by transformers' name */
-extern const wane_config_type wane_config_rope_theta; /* wane_rope: all of it is read here */
-extern const wane_config_type
-    wane_config_rope_scaling; /* wane_rope: all but theta is written here */
+/* rope.theta, or local_rope.theta of the layers with a window: all of that wane_rope is read here,
+ * but for the part. */
+extern const wane_config_type wane_config_rope_theta;
+extern const wane_config_type wane_config_rope_scaling; /* rope: all but theta is written here */
+/* rope.width by the share of a head that is turned. Behind the sizes. */
+extern const wane_config_type wane_config_rope_part;
+/* wane_layer_set block.windowed by a name for each layer, "sliding_attention" or "full_attention";
+ * empty where the key is absent. Behind the number of layers. */
+extern const wane_config_type wane_config_layer_types;
+
+/* No member: a flag or number that changes what is computed, and is refused at any value but
+ * `absent` (null is as good). */
+extern const wane_config_type wane_config_fixed;
 
 /* What a key decides. */
 typedef enum wane_config_decides {

@@ -40,20 +40,36 @@ done:
     return st;
 }
 
-/* Rotary parameters: `object` (NULL: none) is what config.json calls `key`. */
+/* The architecture's key of that kind at that member, or NULL. */
+static const wane_config_key *key_at(const wane_architecture *a, const wane_config_type *type,
+                                     size_t offset)
+{
+    for (size_t i = 0; i < a->key_count; i++)
+        if (a->keys[i].type == type && a->keys[i].offset == offset) return &a->keys[i];
+    return NULL;
+}
+
+static bool has_parts(const wane_config *c)
+{
+    return key_at(c->architecture, &wane_config_rope_part, offsetof(wane_config, rope.width));
+}
+
+/* Rotary parameters: `object` (NULL: none) is what config.json calls `key`; theta may stand beside
+ * it under the name of the entry `of`. */
 static wane_status read_rope_parameters(const wane_config_source *s, const wane_json *object,
-                                        const char *key, const wane_config *c, double absent,
-                                        wane_rope *out)
+                                        const char *key, const wane_config *c,
+                                        const wane_config_key *of, wane_rope *out)
 {
     wane_status st = WANE_OK;
     const wane_json *theta = wane_json_get(object, "rope_theta");
     const wane_json *type = wane_json_get(object, "rope_type");
     const wane_json *part = wane_json_get(object, "partial_rotary_factor");
     double factor = 1;
-    *out = (wane_rope){.theta = absent};
-    if (!theta) theta = wane_json_get(s->root, "rope_theta");
-    if (theta) WANE_TRY(wane_config_take_positive(s, theta, "rope_theta", &out->theta));
-    if (wane_config_given(part) && (!wane_json_number(&factor, part) || factor != 1))
+    *out = (wane_rope){.theta = of->absent};
+    if (!theta) theta = wane_json_get(s->root, of->name);
+    if (theta) WANE_TRY(wane_config_take_positive(s, theta, of->name, &out->theta));
+    if (wane_config_given(part) && !has_parts(c) &&
+        (!wane_json_number(&factor, part) || factor != 1))
         return wane_config_refuse(s, "partial_rotary_factor", "other than 1 is not supported");
     if (!type) type = wane_json_get(object, "type");
     if (!type) return WANE_OK;
@@ -85,25 +101,41 @@ static bool same_scaling(const wane_rope *a, const wane_rope *b)
 }
 
 /* rope_scaling counts before rope_parameters, unless Python takes it for false; either may hold
- * rope_theta, or leave it to the key beside. Parameters per layer type ({"full_attention": {...}})
- * are read by other families alone, so they must say what the rest says. */
+ * rope_theta, or leave it to the key beside. NULL: neither is there. */
+static wane_status find_object(const wane_json **out, const char **key, const wane_config_source *s)
+{
+    *key = "rope_scaling";
+    *out = wane_json_get(s->root, *key);
+    if (!wane_json_truth(*out)) *out = wane_json_get(s->root, *key = "rope_parameters");
+    if (!wane_json_truth(*out)) *out = NULL;
+    if (*out && wane_json_kind_of(*out) != WANE_JSON_OBJECT)
+        return wane_config_refuse(s, *key, "is no object");
+    return WANE_OK;
+}
+
+/* Parameters per kind of layer ({"full_attention": {...}}) are those of architectures that have
+ * local_rope too; of others they must say what the rest says. Scaling that is not told apart is the
+ * other layers'. */
 static wane_status read_rope(wane_config *c, const wane_config_key *of, const wane_config_source *s)
 {
     wane_status st = WANE_OK;
-    wane_rope *out = &c->rope;
-    const char *key = "rope_scaling";
-    const wane_json *object = wane_json_get(s->root, key);
-    if (!wane_json_truth(object)) object = wane_json_get(s->root, key = "rope_parameters");
-    if (!wane_json_truth(object)) object = NULL;
-    if (object && wane_json_kind_of(object) != WANE_JSON_OBJECT)
-        return wane_config_refuse(s, key, "is no object");
-    WANE_TRY(read_rope_parameters(s, object, key, c, of->absent, out));
-    for (size_t i = 0; i < wane_json_size(object); i++) {
-        const char *name = NULL;
+    const size_t local = offsetof(wane_config, local_rope.theta);
+    wane_rope *out = of->offset == local ? &c->local_rope : &c->rope, nested;
+    const char *key = NULL, *name = NULL;
+    const wane_json *object = NULL;
+    WANE_TRY(find_object(&object, &key, s));
+    bool apart = key_at(c->architecture, &wane_config_rope_theta, local);
+    if (apart) {
+        const wane_json *own =
+            wane_json_get(object, of->offset == local ? "sliding_attention" : "full_attention");
+        if (wane_json_kind_of(own) == WANE_JSON_OBJECT) object = own;
+        else if (of->offset == local) object = NULL;
+    }
+    WANE_TRY(read_rope_parameters(s, object, key, c, of, out));
+    for (size_t i = 0; i < wane_json_size(object) && !apart; i++) {
         const wane_json *member = wane_json_member(object, i, &name);
-        wane_rope nested;
         if (wane_json_kind_of(member) != WANE_JSON_OBJECT) continue;
-        WANE_TRY(read_rope_parameters(s, member, key, c, of->absent, &nested));
+        WANE_TRY(read_rope_parameters(s, member, key, c, of, &nested));
         if (out->theta != nested.theta || !same_scaling(out, &nested))
             return wane_fail(s->err, WANE_EFORMAT,
                              "model configuration: %s: %s: \"%.64s\" has parameters of its own, "
@@ -114,22 +146,27 @@ done:
     return st;
 }
 
+/* The theta at the entry's member. */
+static double theta_of(const wane_config *config, const wane_config_key *key)
+{
+    return key->offset == offsetof(wane_config, local_rope.theta) ? config->local_rope.theta
+                                                                  : config->rope.theta;
+}
+
 static void print_theta(wane_text *out, const wane_config *config, const wane_config_key *key,
                         wane_config_form form)
 {
-    (void)key;
-    wane_config_print_number(out, config->rope.theta, form);
+    wane_config_print_number(out, theta_of(config, key), form);
 }
 
 static bool thetas_equal(const wane_config *a, const wane_config *b, const wane_config_key *key)
 {
-    (void)key;
-    return a->rope.theta == b->rope.theta;
+    return theta_of(a, key) == theta_of(b, key);
 }
 
 static bool theta_at_default(const wane_config *config, const wane_config_key *key)
 {
-    return config->rope.theta == key->absent;
+    return theta_of(config, key) == key->absent;
 }
 
 const wane_config_type wane_config_rope_theta = {read_rope, print_theta, thetas_equal,
@@ -171,3 +208,52 @@ static bool scaling_at_default(const wane_config *config, const wane_config_key 
 
 const wane_config_type wane_config_rope_scaling = {NULL, print_scaling, scalings_equal,
                                                    scaling_at_default};
+
+/* -------------------------------------------------------------------------- a part of each head */
+
+/* The share of a head that is turned, of a whole number of pairs as transformers rounds it. */
+static wane_status read_part(wane_config *c, const wane_config_key *of, const wane_config_source *s)
+{
+    wane_status st = WANE_OK;
+    const char *key = NULL;
+    const wane_json *object = NULL;
+    double part = of->absent;
+    size_t head = c->head_width;
+    WANE_TRY(find_object(&object, &key, s));
+    const wane_json *value = wane_json_get(object, "partial_rotary_factor");
+    if (!wane_config_given(value)) value = wane_json_get(s->root, of->name);
+    if (wane_config_given(value)) WANE_TRY(wane_config_take_positive(s, value, of->name, &part));
+    if (part > 1) return wane_config_refuse(s, of->name, "is more than 1");
+    if (head == 0 && c->heads > 0) head = c->width / c->heads;
+    c->rope.width = part == 1 ? 0 : (size_t)((double)head * part);
+    if (part < 1 && c->rope.width == 0)
+        return wane_config_refuse(s, of->name, "leaves nothing to turn");
+done:
+    return st;
+}
+
+static double part_of(const wane_config *config)
+{
+    return config->rope.width ? (double)config->rope.width / (double)config->head_width : 1;
+}
+
+static void print_part(wane_text *out, const wane_config *config, const wane_config_key *key,
+                       wane_config_form form)
+{
+    (void)key;
+    wane_config_print_number(out, part_of(config), form);
+}
+
+static bool parts_equal(const wane_config *a, const wane_config *b, const wane_config_key *key)
+{
+    (void)key;
+    return part_of(a) == part_of(b);
+}
+
+static bool part_at_default(const wane_config *config, const wane_config_key *key)
+{
+    return part_of(config) == key->absent;
+}
+
+const wane_config_type wane_config_rope_part = {read_part, print_part, parts_equal,
+                                                part_at_default};

@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "eval/model/architecture.h"
@@ -55,8 +56,7 @@ static const wane_json *find(const wane_config_source *s, const wane_config_key 
     return key->optional && !wane_config_given(value) ? NULL : value;
 }
 
-/* ------------------------------------------------------------------------------------------ size
- */
+/* ----------------------------------------------------------------------------------------- size */
 
 static wane_status read_size(wane_config *out, const wane_config_key *key,
                              const wane_config_source *s)
@@ -87,8 +87,7 @@ static bool size_at_default(const wane_config *config, const wane_config_key *ke
 
 const wane_config_type wane_config_size = {read_size, print_size, sizes_equal, size_at_default};
 
-/* ---------------------------------------------------------------------------------------- number
- */
+/* --------------------------------------------------------------------------------------- number */
 
 static wane_status read_number(wane_config *out, const wane_config_key *key,
                                const wane_config_source *s)
@@ -128,8 +127,7 @@ static bool number_at_default(const wane_config *config, const wane_config_key *
 const wane_config_type wane_config_number = {read_number, print_number, numbers_equal,
                                              number_at_default};
 
-/* ------------------------------------------------------------------------------------------ flag
- */
+/* ----------------------------------------------------------------------------------------- flag */
 
 static wane_status read_flag(wane_config *out, const wane_config_key *key,
                              const wane_config_source *s)
@@ -164,8 +162,7 @@ static bool flag_at_default(const wane_config *config, const wane_config_key *ke
 
 const wane_config_type wane_config_flag = {read_flag, print_flag, flags_equal, flag_at_default};
 
-/* ----------------------------------------------------------------------------------------- token
- */
+/* ---------------------------------------------------------------------------------------- token */
 
 static wane_status read_token(wane_config *out, const wane_config_key *key,
                               const wane_config_source *s)
@@ -203,8 +200,7 @@ static bool token_at_default(const wane_config *config, const wane_config_key *k
 const wane_config_type wane_config_token = {read_token, print_token, tokens_equal,
                                             token_at_default};
 
-/* ------------------------------------------------------------------------------------ activation
- */
+/* ----------------------------------------------------------------------------------- activation */
 
 /* transformers' names; the first of a kind is the one that is written. */
 static const struct {
@@ -262,8 +258,107 @@ static bool activation_at_default(const wane_config *config, const wane_config_k
 const wane_config_type wane_config_activation = {read_activation, print_activation,
                                                  activations_equal, activation_at_default};
 
-/* ------------------------------------------------------------------------------------- the table
- */
+/* ---------------------------------------------------------------------------------- layer types */
+
+static wane_status read_layer_types(wane_config *out, const wane_config_key *key,
+                                    const wane_config_source *s)
+{
+    static const char *const names[] = {"full_attention", "sliding_attention"};
+    const wane_json *list = wane_json_get(s->root, key->name);
+    wane_layer_set *to = member(out, key);
+    *to = (wane_layer_set){{0}};
+    if (!wane_config_given(list)) return WANE_OK;
+    if (wane_json_kind_of(list) != WANE_JSON_ARRAY || wane_json_size(list) != out->layers)
+        return wane_config_refuse(s, key->name, "is no list of a name for each layer");
+    for (size_t i = 0; i < out->layers; i++) {
+        const char *name = wane_json_string(wane_json_at(list, i), NULL);
+        bool window = name && strcmp(name, names[1]) == 0;
+        if (!window && !(name && strcmp(name, names[0]) == 0))
+            return wane_fail(s->err, WANE_EFORMAT,
+                             "model configuration: %s: %s: \"%.64s\" is not supported (%s and %s "
+                             "are)",
+                             s->name, key->name, name ? name : "?", names[0], names[1]);
+        if (window && i >= WANE_LAYER_SET)
+            return wane_config_refuse(s, key->name, "names more layers than are told apart");
+        if (window) wane_layer_add(to, i);
+    }
+    return WANE_OK;
+}
+
+static void print_layer_types(wane_text *out, const wane_config *config, const wane_config_key *key,
+                              wane_config_form form)
+{
+    const wane_layer_set *set = value_of(config, key);
+    (void)form;
+    for (size_t i = 0; i < config->layers; i++)
+        wane_text_printf(out, "%s\"%s_attention\"", i ? ", " : "[",
+                         wane_layer_in(set, i) ? "sliding" : "full");
+    wane_text_string(out, "]");
+}
+
+static bool layer_types_equal(const wane_config *a, const wane_config *b,
+                              const wane_config_key *key)
+{
+    return memcmp(value_of(a, key), value_of(b, key), sizeof(wane_layer_set)) == 0;
+}
+
+static bool layer_types_at_default(const wane_config *config, const wane_config_key *key)
+{
+    static const wane_layer_set none;
+    return memcmp(value_of(config, key), &none, sizeof none) == 0;
+}
+
+const wane_config_type wane_config_layer_types = {read_layer_types, print_layer_types,
+                                                  layer_types_equal, layer_types_at_default};
+
+/* ---------------------------------------------------------------------------------------- fixed */
+
+static wane_status read_fixed(wane_config *out, const wane_config_key *key,
+                              const wane_config_source *s)
+{
+    const wane_json *value = wane_json_get(s->root, key->name);
+    bool is_bool = wane_json_kind_of(value) == WANE_JSON_BOOL;
+    double number = is_bool && wane_json_bool(value, false) ? 1 : 0;
+    char cause[64];
+    (void)out;
+    if (!wane_config_given(value)) return WANE_OK;
+    if ((is_bool || wane_json_number(&number, value)) && number == key->absent) return WANE_OK;
+    if (is_bool)
+        return wane_config_refuse(s, key->name,
+                                  number == 1 ? "other than false is not supported"
+                                              : "other than true is not supported");
+    (void)snprintf(cause, sizeof cause, "other than %g is not supported", key->absent);
+    return wane_config_refuse(s, key->name, cause);
+}
+
+static void print_nothing(wane_text *out, const wane_config *config, const wane_config_key *key,
+                          wane_config_form form)
+{
+    (void)out;
+    (void)config;
+    (void)key;
+    (void)form;
+}
+
+static bool always_equal(const wane_config *a, const wane_config *b, const wane_config_key *key)
+{
+    (void)a;
+    (void)b;
+    (void)key;
+    return true;
+}
+
+static bool always_at_default(const wane_config *config, const wane_config_key *key)
+{
+    (void)config;
+    (void)key;
+    return true;
+}
+
+const wane_config_type wane_config_fixed = {read_fixed, print_nothing, always_equal,
+                                            always_at_default};
+
+/* ------------------------------------------------------------------------------------ the table */
 
 const wane_config_key *wane_config_key_named(const wane_architecture *a, const char *name)
 {
@@ -286,7 +381,28 @@ size_t wane_config_key_size(const wane_config *config, const wane_config_key *ke
     return *(const size_t *)value_of(config, key);
 }
 
-/* ------------------------------------------------------------------------- what rows ask */
+/* ------------------------------------------------------------- what is asked of a configuration */
+
+bool wane_layer_in(const wane_layer_set *set, size_t layer)
+{
+    return layer < WANE_LAYER_SET && (set->bits[layer / 64] >> layer % 64 & 1);
+}
+
+void wane_layer_add(wane_layer_set *set, size_t layer)
+{
+    set->bits[layer / 64] |= (uint64_t)1 << layer % 64;
+}
+
+wane_layer_shape wane_config_layer(const wane_config *config, size_t layer)
+{
+    const wane_block *b = &config->block;
+    bool windowed = b->window && wane_layer_in(&b->windowed, layer);
+    const wane_rope *rope =
+        windowed && config->local_rope.theta > 0 ? &config->local_rope : &config->rope;
+    return (wane_layer_shape){
+        .window = windowed ? b->window : 0,
+        .rope = rope->theta > 0 && !wane_layer_in(&b->unturned, layer) ? rope : NULL};
+}
 
 bool wane_config_untied(const wane_config *config)
 {

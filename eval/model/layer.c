@@ -10,8 +10,7 @@
 #include "eval/model/gradients.h"
 #include "eval/model/layer.h"
 
-/* --------------------------------------------------------------------------------------- forward
- */
+/* -------------------------------------------------------------------------------------- forward */
 
 /* From what attention gave to the layer's output. */
 static void output_tile(void *context, size_t tile, int thread)
@@ -84,8 +83,7 @@ void wane_last_layer_forward(wane_pass *pass, const wane_rows *rows)
     wane_layer_run(&w, rows->count, output_tile);
 }
 
-/* -------------------------------------------------------------------------------------- backward
- */
+/* ------------------------------------------------------------------------------------- backward */
 
 /* From the layer's output to what attention gave, the other way through output_tile. Leaves what
  * the MLP read in normed2. */

@@ -63,8 +63,7 @@ size_t wane_layer_sums(const wane_parameters *parameters, const wane_place *norm
 /* The norms of each stretch of the way back. */
 extern const wane_place wane_norms_of_mlp[], wane_norms_of_queries[], wane_norms_of_input[];
 
-/* ----------------------------------------------------------------------------------------- norms
- */
+/* ---------------------------------------------------------------------------------------- norms */
 
 /* A norm of the model, or none (gain NULL). */
 typedef struct wane_norm {
@@ -116,8 +115,7 @@ void wane_mlp(const wane_layer_work *w, const wane_layer_tile *t, const float *n
 void wane_mlp_back(const wane_layer_work *w, const wane_layer_tile *t, float *dnormed,
                    float *scratch);
 
-/* -------------------------------------------------------------------------------------- backward
- */
+/* ------------------------------------------------------------------------------------- backward */
 
 /* layer.c: stream[0] holds the gradient of the layer's output, one row per row of `rows`;
  * afterwards that of its input, one row per token (the three buffers trade places). Gradients of

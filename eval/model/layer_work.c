@@ -72,8 +72,7 @@ void wane_layer_run(wane_layer_work *w, size_t count, void (*work)(void *, size_
     wane_pool_run(w->pass->pool, (count + w->tile - 1) / w->tile, work, w);
 }
 
-/* ----------------------------------------------------------------------------------------- norms
- */
+/* ---------------------------------------------------------------------------------------- norms */
 
 const wane_place wane_norms_of_mlp[] = {WANE_NORM_MLP_OUT, WANE_NORM_MLP, WANE_NORM_ATTENTION_OUT,
                                         WANE_PLACES};
@@ -170,8 +169,7 @@ void wane_norm_backward(const wane_layer_work *w, const wane_layer_tile *t, wane
     w->pass->kernels->add(t->rows * n.width, dy, dx);
 }
 
-/* -------------------------------------------------------------------------------------- branches
- */
+/* ------------------------------------------------------------------------------------- branches */
 
 bool wane_branch_apart(const wane_pass *pass, const wane_layer_index *index, wane_place norm)
 {

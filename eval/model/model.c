@@ -47,7 +47,8 @@ wane_status wane_model_random(wane_model **out, const wane_config *config, uint6
         float *w = model->weights + p->offset;
         wane_random where = {.seed = seed, .purpose = WANE_RANDOM_INIT, .tensor = i};
         if (p->role == WANE_ROLE_NORM)
-            for (size_t j = 0; j < p->rows; j++) w[j] = 1.0f;
+            for (size_t j = 0; j < p->rows; j++)
+                w[j] = config->block.norm == WANE_NORM_RMS_PLUS_ONE ? 0.0f : 1.0f;
         else if (p->role != WANE_ROLE_BIAS)
             wane_random_normal_fill(w, p->rows * p->cols, config->initializer_range, &where);
     }

@@ -181,8 +181,8 @@ WANE_MUST_CHECK wane_status wane_model_load(wane_model **out, const char *path, 
 /* The same from an open package, borrowed for the call. */
 WANE_MUST_CHECK wane_status wane_model_load_package(wane_model **out, const wane_package *package,
                                                     wane_error *err);
-/* Normal(0, initializer_range) matrices (positions too), norms 1, biases 0, from the seed (INIT,
- * tensor = index).
+/* Normal(0, initializer_range) matrices (positions too), norms that leave lengths as they are,
+ * biases 0, from the seed (INIT, tensor = index).
  */
 WANE_MUST_CHECK wane_status wane_model_random(wane_model **out, const wane_config *config,
                                               uint64_t seed, wane_error *err);

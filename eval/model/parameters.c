@@ -66,27 +66,6 @@ static const struct {
     [WANE_HEAD] = {WANE_ROLE_HEAD, VOCABULARY, WIDTH},
 };
 
-bool wane_layer_in(const wane_layer_set *set, size_t layer)
-{
-    return layer < WANE_LAYER_SET && (set->bits[layer / 64] >> layer % 64 & 1);
-}
-
-void wane_layer_add(wane_layer_set *set, size_t layer)
-{
-    set->bits[layer / 64] |= (uint64_t)1 << layer % 64;
-}
-
-wane_layer_shape wane_config_layer(const wane_config *config, size_t layer)
-{
-    const wane_block *b = &config->block;
-    bool windowed = b->window && wane_layer_in(&b->windowed, layer);
-    const wane_rope *rope =
-        windowed && config->local_rope.theta > 0 ? &config->local_rope : &config->rope;
-    return (wane_layer_shape){
-        .window = windowed ? b->window : 0,
-        .rope = rope->theta > 0 && !wane_layer_in(&b->unturned, layer) ? rope : NULL};
-}
-
 static size_t measure(const wane_config *c, size what)
 {
     switch (what) {
@@ -169,7 +148,8 @@ static wane_status check_sizes(const wane_config *c, wane_error *err)
     for (size_t i = 0; i < a->row_count; i++)
         positions = positions || a->rows[i].place == WANE_POSITIONS;
     if (!(c->rope.theta >= 0) || (c->rope.theta == 0 && !positions))
-        return wane_fail(err, WANE_EINVAL, "model: %s: %g is not positive", NAMED(rope),
+        return wane_fail(err, WANE_EINVAL, "model: %s: %g is not positive",
+                         wane_config_key_of(c, offsetof(wane_config, rope.theta), "rope.theta"),
                          c->rope.theta);
 #undef NAMED
     return WANE_OK;
@@ -323,7 +303,7 @@ const char *wane_parameters_head_name(const wane_parameters *parameters)
     return parameters->places->head;
 }
 
-/* ------------------------------------------------------------------------------------ in files */
+/* ------------------------------------------------------------------------------------- in files */
 
 size_t wane_parameter_file_rows(const wane_parameter *p)
 {

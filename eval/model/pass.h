@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A pass of a packed batch through the model: forward, likelihoods, logits, backward.
  *
- * Sequences lie end to end without padding; attention is causal inside each sequence. The head is
+ * Sequences lie end to end without padding; attention stays inside each sequence. The head is
  * computed at asked positions only, in chunks. Nothing outside eval/model sees activations. Same
  * bits for any number of threads.
  */

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes tests/reference/architectures/NAME: a tiny random model of each family, and what
 transformers, peft and torch make of it: logits, gradients of all weights and of LoRA's factors on
-all linear ones, and twenty AdamW steps of both. A family more is a line of MODELS (and its name in
-tests/numeric/model/test_families.c). With names as arguments only those are made.
+all linear ones, and twenty AdamW steps of both. A family more is a line of MODELS under its
+model_type; another model of it has a name of its own, which tests/numeric/model/test_families.c
+lists. With names as arguments only those are made.
 
   config.json, model.safetensors   as save_pretrained writes them
   adapter/                         a fresh-looking adapter of peft, B not zero

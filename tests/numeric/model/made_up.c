@@ -28,10 +28,12 @@
 static const char *const classes[] = {"MadeUpForCausalLM", NULL};
 static const char *const prefixes[] = {"net.", "", "another.net.", NULL};
 static const char *const ignored[] = {"attn.bias", NULL};
-static const wane_config_key keys[] = {KEYS};
+static const wane_config_key keys[] = {
+    KEYS,
+    {.name = "scale_by_layer", .type = &wane_config_fixed},
+    {.name = "scale_weights", .type = &wane_config_fixed, .absent = 1}};
 
-/* ---------------------------------------------------------------------------------------- turned
- */
+/* --------------------------------------------------------------------------------------- turned */
 
 static const wane_tensor_row turned_rows[] = {
     {.module = "net.wte", .place = WANE_EMBEDDING},
@@ -65,9 +67,24 @@ static const wane_architecture turned = {.name = "turned",
 const wane_config made_up_turned = {
     .architecture = &turned, SIZES, .layers = 2, .tied = true, .block = TURNED};
 
-/* -------------------------------------------------------------------------------------- parallel
- */
+/* ------------------------------------------------------------------------------------- parallel */
 
+#define THETA                                                                                      \
+    {                                                                                              \
+        .name = "rope_theta", WANE_CONFIG_MEMBER(rope.theta, rope_theta), .absent = 10000,         \
+        .decides = WANE_DECIDES_NUMBERS                                                            \
+    }
+static const wane_config_key parallel_keys[] = {KEYS,
+                                                THETA,
+                                                {.name = "rotary_pct",
+                                                 WANE_CONFIG_MEMBER(rope.width, rope_part),
+                                                 .absent = 0.25,
+                                                 .decides = WANE_DECIDES_NUMBERS}};
+#define PARALLEL                                                                                   \
+    {                                                                                              \
+        .norm = WANE_NORM_LAYER, .activation = WANE_ACTIVATION_GELU, .qkv_by_head = true,          \
+        .parallel = true                                                                           \
+    }
 static const wane_tensor_row parallel_rows[] = {
     {.module = "net.embed_in", .place = WANE_EMBEDDING},
     BOTH(LAYER "input_layernorm", WANE_NORM_ATTENTION),
@@ -82,22 +99,41 @@ static const wane_tensor_row parallel_rows[] = {
 static const wane_architecture parallel = {.name = "parallel",
                                            .classes = classes,
                                            .prefixes = prefixes,
-                                           .keys = keys,
-                                           .key_count = COUNT(keys),
+                                           .keys = parallel_keys,
+                                           .key_count = COUNT(parallel_keys),
                                            .rows = parallel_rows,
-                                           .row_count = COUNT(parallel_rows)};
+                                           .row_count = COUNT(parallel_rows),
+                                           .block = PARALLEL};
 const wane_config made_up_parallel = {.architecture = &parallel,
                                       SIZES,
                                       .layers = 2,
                                       .rope = {.theta = 20, .width = 4},
-                                      .block = {.norm = WANE_NORM_LAYER,
-                                                .activation = WANE_ACTIVATION_GELU,
-                                                .qkv_by_head = true,
-                                                .parallel = true}};
+                                      .block = PARALLEL};
 
-/* ---------------------------------------------------------------------------------------- capped
- */
+/* --------------------------------------------------------------------------------------- capped */
 
+static const wane_config_key capped_keys[] = {KEYS,
+                                              THETA,
+                                              {.name = "rope_local",
+                                               WANE_CONFIG_MEMBER(local_rope.theta, rope_theta),
+                                               .absent = 10000,
+                                               .decides = WANE_DECIDES_NUMBERS},
+                                              {.name = "sliding_window",
+                                               WANE_CONFIG_MEMBER(block.window, size),
+                                               .optional = true,
+                                               .most = 99,
+                                               .decides = WANE_DECIDES_NUMBERS},
+                                              {.name = "layer_types",
+                                               WANE_CONFIG_MEMBER(block.windowed, layer_types),
+                                               .decides = WANE_DECIDES_NUMBERS},
+                                              {.name = "attn_logit_softcapping",
+                                               WANE_CONFIG_MEMBER(block.attention_cap, number),
+                                               .optional = true,
+                                               .decides = WANE_DECIDES_NUMBERS},
+                                              {.name = "final_logit_softcapping",
+                                               WANE_CONFIG_MEMBER(block.logit_cap, number),
+                                               .optional = true,
+                                               .decides = WANE_DECIDES_NUMBERS}};
 static const wane_tensor_row capped_rows[] = {
     {.module = "net.embed_tokens", .place = WANE_EMBEDDING},
     {.module = LAYER "input_layernorm", .place = WANE_NORM_ATTENTION},
@@ -118,10 +154,14 @@ static const wane_tensor_row capped_rows[] = {
 static const wane_architecture capped = {.name = "capped",
                                          .classes = classes,
                                          .prefixes = prefixes,
-                                         .keys = keys,
-                                         .key_count = COUNT(keys),
+                                         .keys = capped_keys,
+                                         .key_count = COUNT(capped_keys),
                                          .rows = capped_rows,
-                                         .row_count = COUNT(capped_rows)};
+                                         .row_count = COUNT(capped_rows),
+                                         .block = {.norm = WANE_NORM_RMS_PLUS_ONE,
+                                                   .activation = WANE_ACTIVATION_GELU_TANH,
+                                                   .attention_scale = 0.3,
+                                                   .embedding_scale = 2.8125}};
 const wane_config made_up_capped = {.architecture = &capped,
                                     SIZES,
                                     .layers = 4,
@@ -137,9 +177,13 @@ const wane_config made_up_capped = {.architecture = &capped,
                                               .embedding_scale = 2.8125,
                                               .logit_cap = 4}};
 
-/* ---------------------------------------------------------------------------------------- behind
- */
+/* --------------------------------------------------------------------------------------- behind */
 
+static const wane_config_key behind_keys[] = {KEYS, THETA};
+#define BEHIND                                                                                     \
+    {                                                                                              \
+        .qk_norm_whole = true, .unturned = {{2}}, .residual_scale = 0.7, .logit_scale = 1.75       \
+    }
 static const wane_tensor_row behind_rows[] = {
     {.module = "net.embed_tokens", .place = WANE_EMBEDDING},
     BOTH(LAYER "self_attn.q_proj", WANE_SLOT_Q),
@@ -159,21 +203,21 @@ static const wane_tensor_row behind_rows[] = {
 static const wane_architecture behind = {.name = "behind",
                                          .classes = classes,
                                          .prefixes = prefixes,
-                                         .keys = keys,
-                                         .key_count = COUNT(keys),
+                                         .keys = behind_keys,
+                                         .key_count = COUNT(behind_keys),
                                          .rows = behind_rows,
-                                         .row_count = COUNT(behind_rows)};
+                                         .row_count = COUNT(behind_rows),
+                                         .block = BEHIND};
 const wane_config made_up_behind = {
-    .architecture = &behind,
-    SIZES,
-    .layers = 3,
-    .rope = {.theta = 30},
-    .block = {
-        .qk_norm_whole = true, .unturned = {{2}}, .residual_scale = 0.7, .logit_scale = 1.75}};
+    .architecture = &behind, SIZES, .layers = 3, .rope = {.theta = 30}, .block = BEHIND};
 
-/* ------------------------------------------------------------------------------------------ full
- */
+/* ----------------------------------------------------------------------------------------- full */
 
+#define FULL                                                                                       \
+    {                                                                                              \
+        .activation = WANE_ACTIVATION_RELU, .full = true, .window = 3, .windowed = {{1}},          \
+        .residual_scale = 1.25                                                                     \
+    }
 static const wane_tensor_row full_rows[] = {
     {.module = "net.embed_tokens", .place = WANE_EMBEDDING},
     {.module = LAYER "norm", .place = WANE_NORM_ATTENTION},
@@ -190,19 +234,13 @@ static const wane_tensor_row full_rows[] = {
 static const wane_architecture full = {.name = "full",
                                        .classes = classes,
                                        .prefixes = prefixes,
-                                       .keys = keys,
-                                       .key_count = COUNT(keys),
+                                       .keys = behind_keys,
+                                       .key_count = COUNT(behind_keys),
                                        .rows = full_rows,
-                                       .row_count = COUNT(full_rows)};
-const wane_config made_up_full = {.architecture = &full,
-                                  SIZES,
-                                  .layers = 2,
-                                  .rope = {.theta = 30},
-                                  .block = {.activation = WANE_ACTIVATION_RELU,
-                                            .full = true,
-                                            .window = 3,
-                                            .windowed = {{1}},
-                                            .residual_scale = 1.25}};
+                                       .row_count = COUNT(full_rows),
+                                       .block = FULL};
+const wane_config made_up_full = {
+    .architecture = &full, SIZES, .layers = 2, .rope = {.theta = 30}, .block = FULL};
 
 const made_up made_up_all[MADE_UP] = {{"turned", &made_up_turned},
                                       {"parallel", &made_up_parallel},

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "eval/model/architecture.h"
+#include "eval/model/model_internal.h"
 #include "store/base/memory.h"
 #include "tests/numeric/model/made_up.h"
 #include "tests/numeric/model/model_in_double.h"
@@ -223,6 +224,85 @@ static void a_shared_prefix_equals_full_sequences(void **state)
     }
 }
 
+/* By hand: which layers have a window, which positions. */
+static void layers_have_their_own_shape(void **state)
+{
+    (void)state;
+    const wane_config *c = &made_up_capped;
+    for (size_t l = 0; l < c->layers; l++) {
+        wane_layer_shape shape = wane_config_layer(c, l);
+        assert_int_equal(shape.window, l % 2 ? 0 : 3);
+        assert_ptr_equal(shape.rope, l % 2 ? &c->rope : &c->local_rope);
+    }
+    c = &made_up_behind;
+    for (size_t l = 0; l < c->layers; l++) {
+        wane_layer_shape shape = wane_config_layer(c, l);
+        assert_int_equal(shape.window, 0);
+        assert_ptr_equal(shape.rope, l == 1 ? NULL : &c->rope);
+    }
+    assert_null(wane_config_layer(&made_up_turned, 0).rope);
+    assert_int_equal(wane_config_layer(&made_up_full, 0).window, 3);
+    assert_ptr_equal(wane_config_layer(&made_up_full, 0).rope, &made_up_full.rope);
+    assert_int_equal(wane_config_layer(&made_up_full, 1).window, 0);
+}
+
+/* Written and read by the tables of rows and keys: the same bits come out. */
+static void files_bring_back_what_is_computed(void **state)
+{
+    (void)state;
+    wane_error err;
+    for (size_t m = 0; m < MADE_UP; m++) {
+        wane_model *model = make_model(made_up_all[m].config), *again = NULL;
+        wane_package *package = NULL;
+        char first[WANE_SHA256_HEX], second[WANE_SHA256_HEX];
+        CHECK_OK(wane_model_save(model, scratch_path("model"), &err));
+        CHECK_OK(wane_package_open(&package, scratch_path("model"), &err));
+        CHECK_OK(wane_model_load_as(&again, model->config.architecture, package, &err));
+        wane_package_close(package);
+        assert_false(wane_config_shape_differs(NULL, &model->config, &again->config));
+        assert_true(wane_config_computes_alike(&model->config, &again->config));
+        float *a = nll_of(model, NULL, &batch, 1), *b = nll_of(again, NULL, &batch, 1);
+        assert_memory_equal(a, b, TARGETS * sizeof *a);
+        CHECK_OK(wane_model_sha256(first, model, &err));
+        CHECK_OK(wane_model_sha256(second, again, &err));
+        assert_string_equal(first, second);
+        wane_free(a);
+        wane_free(b);
+        wane_model_free(model);
+        wane_model_free(again);
+    }
+}
+
+/* Every setting of a table decides the hash, and is told. */
+static void settings_are_told_apart(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_config other = made_up_capped;
+    wane_config_difference list[WANE_CONFIG_SETTINGS];
+    wane_model *model = make_model(&other);
+    char first[WANE_SHA256_HEX], second[WANE_SHA256_HEX];
+    CHECK_OK(wane_model_sha256(first, model, &err));
+    assert_int_equal(wane_config_differences(list, &made_up_capped, &other), 0);
+    wane_layer_add(&model->config.block.windowed, 3);
+    CHECK_OK(wane_model_sha256(second, model, &err));
+    assert_string_not_equal(first, second);
+    assert_int_equal(wane_config_differences(list, &made_up_capped, &model->config), 1);
+    assert_string_equal(list[0].setting, "layer_types");
+    assert_non_null(strstr(list[0].base, "\"full_attention\"]"));
+    assert_non_null(strstr(list[0].value, "\"sliding_attention\"]"));
+    assert_false(wane_config_computes_alike(&made_up_capped, &model->config));
+    model->config = other;
+    model->config.block.logit_cap = 0;
+    assert_int_equal(wane_config_differences(list, &made_up_capped, &model->config), 1);
+    assert_string_equal(list[0].base, "4");
+    assert_string_equal(list[0].value, "null");
+    assert_int_equal(wane_config_differences(list, &made_up_capped, &made_up_full), 1);
+    assert_string_equal(list[0].setting, "model_type");
+    assert_true(wane_config_shape_differs(&list[0], &made_up_capped, &made_up_full));
+    wane_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +312,9 @@ int main(void)
         cmocka_unit_test(parts_have_the_gradients_of_the_whole),
         cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(a_shared_prefix_equals_full_sequences),
+        cmocka_unit_test(layers_have_their_own_shape),
+        cmocka_unit_test(files_bring_back_what_is_computed),
+        cmocka_unit_test(settings_are_told_apart),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -187,6 +187,34 @@ static void what_was_tuned_comes_back(void **state)
     for (size_t i = 0; wane_method_at(i); i++) tuned_weights_come_back(wane_method_at(i));
 }
 
+static wane_status parse(const char *more, wane_error *err)
+{
+    wane_config c;
+    char text[200];
+    (void)snprintf(text, sizeof text, "{\"model_type\": \"turned\"%s}", more);
+    return wane_config_parse_as(&c, made_up_turned.architecture, text, strlen(text), "config.json",
+                                err);
+}
+
+/* What is computed at one value alone. */
+static void fixed_keys_are_refused_elsewhere(void **state)
+{
+    (void)state;
+    wane_error err;
+    CHECK_OK(parse("", &err));
+    CHECK_OK(parse(", \"scale_by_layer\": false, \"scale_weights\": true", &err));
+    CHECK_OK(parse(", \"scale_by_layer\": null, \"scale_weights\": 1.0", &err));
+    CHECK_FAILS(parse(", \"scale_by_layer\": true", &err), WANE_EFORMAT,
+                "scale_by_layer: other than false is not supported");
+    CHECK_FAILS(parse(", \"scale_weights\": false", &err), WANE_EFORMAT,
+                "scale_weights: other than true is not supported");
+    CHECK_FAILS(parse(", \"scale_weights\": 0.5", &err), WANE_EFORMAT,
+                "scale_weights: other than 1 is not supported");
+    CHECK_FAILS(parse(", \"scale_weights\": \"1\"", &err), WANE_EFORMAT, "scale_weights");
+    CHECK_FAILS(parse(", \"n_layer\": null", &err), WANE_EFORMAT, "n_layer");
+    CHECK_FAILS(parse(", \"n_kv\": 3", &err), WANE_EINVAL, "n_kv: 3 does not divide n_head 4");
+}
+
 /* Positions are trained like the embedding, at once with it or alone. */
 static void learned_positions_are_a_parameter(void **state)
 {
@@ -214,6 +242,7 @@ int main(void)
         cmocka_unit_test(a_model_comes_back),
         cmocka_unit_test(names_may_begin_otherwise),
         cmocka_unit_test(what_was_tuned_comes_back),
+        cmocka_unit_test(fixed_keys_are_refused_elsewhere),
         cmocka_unit_test(learned_positions_are_a_parameter),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
