@@ -60,8 +60,8 @@ void *wane_backend_allocate(const wane_backend *backend, size_t bytes)
 
 void wane_backend_release(const wane_backend *backend, void *block)
 {
-    if (backend->release) backend->release(block);
-    else wane_free(block);
+    if (!backend->release) wane_free(block);
+    else if (block) backend->release(block);
 }
 
 enum { SIDE = 512 };

@@ -15,7 +15,15 @@
  *
  * Bits. Equal arguments give equal bits, for any number of threads: how a backend cuts a product
  * depends on shapes alone. Rows do not see each other, but how many are given at once may decide
- * last bits.
+ * last bits. What is not finite in a row of an operand leaves that row of the result not finite.
+ *
+ * Entries are constants without a state of their own. What a process looks up or takes once (a
+ * device, its library) is the business of there(), which several threads may ask at once and which
+ * says the same each time. A product cannot fail: what may be missing shows in there() and in
+ * allocate(), before a pass begins.
+ *
+ * An entry needs name, precision, there, kernels and the three products. It may leave out allocate
+ * and release, both or neither; packed_bytes and pack, both or neither; scratch_bytes by itself.
  */
 #ifndef EVAL_COMPUTE_BACKEND_H
 #define EVAL_COMPUTE_BACKEND_H
@@ -61,23 +69,9 @@ typedef struct wane_backend {
     /* The row kernels that go with it: norms, positions, activations, attention. */
     const wane_kernels *(*kernels)(void);
 
-    /* Where a pass lives (activations, packs, scratch): `bytes` zeroed bytes, 64-byte aligned, that
-     * the program can read and write as well; NULL: out of memory. Both NULL: wane_alloc_aligned
-     * and wane_free. */
-    void *(*allocate)(size_t bytes);
-    void (*release)(void *block);
-
-    /* Bytes of a packed matrix; never fewer for more rows. `gradient`: input_gradient is asked for
-     * too. NULL: nothing is packed. */
-    size_t (*packed_bytes)(size_t rows, size_t cols, bool gradient);
-    /* Packs rows first .. first + count - 1 of `weight` (rows x cols) into `packed`, where their
-     * place depends on no other row: first is a multiple of WANE_PACK_ROWS, and so is count but for
-     * the last rows. Called by several threads at once, each with rows of its own. */
-    void (*pack)(const float *weight, size_t rows, size_t cols, bool gradient, size_t first,
-                 size_t count, void *packed);
-    /* Bytes of scratch a thread needs to hold `rows` rows of `widest` numbers in the form it
-     * multiplies them in; longer and wider operands are taken in pieces. NULL: none. */
-    size_t (*scratch_bytes)(size_t rows, size_t widest);
+    /* The products. No operand overlaps a result. 0 rows are allowed. Where nothing is added, what
+     * stood in the result does not count; what stands between two rows (behind the outputs, up to
+     * the stride) neither counts nor changes. */
 
     /* y (rows x sum of outputs, stride ldy) = or += x W^T of `count` >= 1 matrices that read the
      * same x (rows x cols, dense), their outputs side by side. */
@@ -91,7 +85,27 @@ typedef struct wane_backend {
      * x inputs, dense. */
     void (*weight_gradient)(const wane_workers *by, size_t outputs, size_t inputs, size_t rows,
                             const float *dy, size_t lddy, const float *x, float *dw);
-    /* No operand overlaps a result. 0 rows are allowed. */
+
+    /* What may be NULL: */
+
+    /* Where a pass lives (activations, packs, scratch): `bytes` zeroed bytes, 64-byte aligned, that
+     * the program can read and write as well; NULL: out of memory. Both NULL: wane_alloc_aligned
+     * and wane_free. */
+    void *(*allocate)(size_t bytes);
+    void (*release)(void *block);
+
+    /* Bytes of a packed matrix; never fewer for more rows. `gradient`: input_gradient is asked for
+     * too. NULL: nothing is packed. */
+    size_t (*packed_bytes)(size_t rows, size_t cols, bool gradient);
+    /* Packs rows first .. first + count - 1 of `weight` (rows x cols) into `packed`, whatever
+     * stood there; their place depends on no other row. first is a multiple of WANE_PACK_ROWS, and
+     * so is count but for the last rows. Called by several threads at once, each with rows of its
+     * own. */
+    void (*pack)(const float *weight, size_t rows, size_t cols, bool gradient, size_t first,
+                 size_t count, void *packed);
+    /* Bytes of scratch a thread needs to hold `rows` rows of `widest` numbers in the form it
+     * multiplies them in; longer and wider operands are taken in pieces. NULL: none. */
+    size_t (*scratch_bytes)(size_t rows, size_t widest);
 } wane_backend;
 
 /* The entries, a line each: ENTRY(x) is wane_backend_x. The first is taken where none is asked

@@ -54,29 +54,6 @@ static size_t all_rows(const wane_model *model)
     return layer_rows(model) + model->config.vocabulary;
 }
 
-/* --------------------------------------------------------------------------------- the table */
-
-static void entries_are_whole(void **state)
-{
-    (void)state;
-    assert_ptr_equal(wane_backend_or_first(NULL), wane_backend_at(0));
-    assert_ptr_equal(wane_backend_or_first(&held), &held);
-    assert_false(wane_backend_at(0)->in_key); /* keys were made without it */
-    assert_null(wane_backend_named("no such"));
-    size_t count = 0;
-    for (const wane_backend *b = wane_backend_at(0); b; b = wane_backend_at(++count)) {
-        assert_ptr_equal(wane_backend_named(b->name), b);
-        assert_true(b->precision && b->there && b->kernels);
-        assert_true(b->forward && b->input_gradient && b->weight_gradient);
-        assert_true(!b->packed_bytes == !b->pack && !b->allocate == !b->release);
-        assert_true(count == 0 || b->in_key);
-    }
-    char text[256], cut[4];
-    assert_string_equal(wane_backend_named("fp32")->precision, "fp32");
-    assert_ptr_equal(strstr(wane_backends_there(text, sizeof text), "fp32 (fp32)"), text);
-    assert_string_equal(wane_backends_there(cut, sizeof cut), "fp3");
-}
-
 static void a_machine_without_it_is_told(void **state)
 {
     (void)state;
@@ -146,10 +123,6 @@ static void touching_matrices_are_one_product(void **state)
             check_bits(dw, want_dw, OUTPUTS * COLS);
         }
     }
-    wane_packed part = wane_packed_rows(&w[1], 5, 7);
-    part = wane_packed_rows(&part, 2, 3);
-    assert_ptr_equal(part.weight, w[1].weight + 7 * COLS);
-    assert_true(part.first == 7 && part.rows == 3 && part.whole == SECOND && part.cols == COLS);
 }
 
 static void a_rate_is_measured(void **state)
@@ -564,7 +537,6 @@ static void packs_are_planned_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(entries_are_whole),
         cmocka_unit_test(a_machine_without_it_is_told),
         cmocka_unit_test(touching_matrices_are_one_product),
         cmocka_unit_test(a_rate_is_measured),
