@@ -52,8 +52,11 @@ typedef struct wane_tensor_row {
     bool (*present)(const wane_config *config); /* NULL: always */
 } wane_tensor_row;
 
+/* An entry needs name, classes, prefixes, keys and rows. ignored and settle may be left out; a
+ * block that is all zero is Llama's. */
 struct wane_architecture {
-    const char *name;           /* config.json's model_type; in results too */
+    const char *name; /* config.json's model_type; in results and in the hash of every model: for
+                         ever */
     const char *const *classes; /* config.json's `architectures`: the first is written, others are
                                    read; NULL at the end */
     /* What names of tensors begin with: ours, and what a file may have in its place ("": nothing);
@@ -61,9 +64,10 @@ struct wane_architecture {
     const char *const *prefixes;
     const wane_config_key *keys; /* of config.json; key_count of them */
     size_t key_count;
-    const wane_tensor_row *rows; /* in the order of the table, those of layers together, weights
-                                    that read the same input side by side (one product serves them);
-                                    the head is the last. row_count of them */
+    /* In the order of the table, for ever: hashes of models and random numbers go by it. Those of
+     * layers together, weights that read the same input side by side (one product serves them); the
+     * head is the last. row_count of them. */
+    const wane_tensor_row *rows;
     size_t row_count;
     /* Names of tensors that files have and nobody needs (masks), by their last parts as
      * wane_tensor_ends takes them; NULL at the end; or NULL. */
