@@ -28,7 +28,7 @@ import tempfile
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, LlamaConfig
+from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig
 
 OUT = pathlib.Path(__file__).resolve().parent / "architectures"
 LENGTHS = [7, 1, 12, 18, 3]
@@ -39,7 +39,31 @@ SIZES = dict(vocab_size=53, hidden_size=24, num_hidden_layers=3, num_attention_h
 MODELS = {
     "llama": LlamaConfig(**SIZES, num_key_value_heads=2, head_dim=10, attention_bias=True,
                          tie_word_embeddings=True),
+    "gpt2": GPT2Config(vocab_size=53, n_embd=24, n_layer=3, n_head=4, n_inner=40, n_positions=29,
+                       bos_token_id=1, eos_token_id=2),
+    "gpt2_old": GPT2Config(vocab_size=47, n_embd=20, n_layer=2, n_head=5, n_positions=18,
+                           activation_function="relu", bos_token_id=1, eos_token_id=2),
 }
+
+
+def as_of_old(folder):
+    """GPT-2's files as they were: names without their first part, masks among the tensors, the
+    tied matrix twice; config.json without what came later."""
+    file, config = folder / "model.safetensors", folder / "config.json"
+    said = json.loads(config.read_text())
+    kept = {k: v.contiguous() for k, v in load_file(file).items()}
+    old = {k.removeprefix("transformer."): v for k, v in kept.items()}
+    old["lm_head.weight"] = old["wte.weight"].clone()
+    n = said["n_positions"]
+    for layer in range(said["n_layer"]):
+        old[f"h.{layer}.attn.bias"] = torch.tril(torch.ones(n, n)).reshape(1, 1, n, n)
+        old[f"h.{layer}.attn.masked_bias"] = torch.tensor(-1e4)
+    save_file(old, file, metadata={"format": "pt"})
+    for key in ["n_inner", "tie_word_embeddings", "scale_attn_weights", "add_cross_attention",
+                "reorder_and_upcast_attn", "scale_attn_by_inverse_layer_idx"]:
+        del said[key]
+    said["n_ctx"] = n
+    config.write_text(json.dumps(said, indent=2, sort_keys=True) + "\n")
 
 
 def make_model(config):
@@ -140,6 +164,8 @@ def make(name, config):
     (folder / "generation_config.json").unlink(missing_ok=True)
     gradients(model, out, "", data)
     train(model, out, "full.", data)
+    if name.endswith("_old"):
+        as_of_old(folder)
     model = adapted(config)
     model.save_pretrained(folder / "adapter")
     said = json.loads((folder / "adapter" / "adapter_config.json").read_text())

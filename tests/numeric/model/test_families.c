@@ -17,7 +17,7 @@
  * then those of `others`; NULL behind the last. */
 static const char *name_at(size_t i)
 {
-    static const char *const others[] = {NULL};
+    static const char *const others[] = {"gpt2_old", NULL};
     size_t entries = 0;
     while (wane_architecture_at(entries)) entries++;
     return i < entries ? wane_architecture_at(i)->name : others[i - entries];

@@ -13,6 +13,8 @@
     "\"model_type\": \"llama\", \"vocab_size\": 100, \"hidden_size\": 48, "                        \
     "\"intermediate_size\": 80, \"num_hidden_layers\": 3, \"num_attention_heads\": 6"
 
+#define GPT2 "\"model_type\": \"gpt2\", \"vocab_size\": 100"
+
 static wane_status parse(wane_config *config, const char *text, wane_error *err)
 {
     return wane_config_parse(config, text, strlen(text), "config.json", err);
@@ -173,6 +175,51 @@ static void sizes_have_the_defaults_of_transformers(void **state)
     assert_int_equal(c.context, 2048);
 }
 
+/* GPT2Config() of transformers 5.24, and what follows from it. */
+static void gpt2_has_the_defaults_of_transformers(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_config c, said;
+    wane_parameters p;
+    CHECK_OK(parse(&c, "{\"model_type\": \"gpt2\"}", &err));
+    assert_int_equal(c.vocabulary, 50257);
+    assert_int_equal(c.width, 768);
+    assert_int_equal(c.hidden, 3072);
+    assert_int_equal(c.layers, 12);
+    assert_int_equal(c.heads, 12);
+    assert_int_equal(c.kv_heads, 12);
+    assert_int_equal(c.head_width, 64);
+    assert_int_equal(c.context, 1024);
+    assert_int_equal(c.bos, 50256);
+    assert_int_equal(c.eos, 50256);
+    assert_int_equal(c.block.activation, WANE_ACTIVATION_GELU_TANH);
+    assert_true(c.tied);
+    CHECK_NEAR(c.norm_epsilon, 1e-5, 0, 0);
+    CHECK_OK(wane_parameters_plan(&p, &c, &err));
+    assert_int_equal(p.numbers, 124439808); /* GPT2LMHeadModel's */
+    wane_parameters_free(&p);
+    /* Of training alone, of other heads than the vocabulary's, or said twice. */
+    CHECK_OK(
+        parse(&said,
+              "{\"model_type\": \"gpt2\", \"architectures\": [\"GPT2LMHeadModel\"], "
+              "\"activation_function\": \"gelu_new\", \"attn_pdrop\": 0.1, \"embd_pdrop\": 0.1, "
+              "\"resid_pdrop\": 0.1, \"n_ctx\": 1024, \"n_inner\": null, \"n_positions\": 1024, "
+              "\"summary_type\": \"cls_index\", \"scale_attn_weights\": true, "
+              "\"scale_attn_by_inverse_layer_idx\": false, \"reorder_and_upcast_attn\": false, "
+              "\"add_cross_attention\": false, \"hidden_size\": 768, \"num_attention_heads\": 12, "
+              "\"num_hidden_layers\": 12, \"max_position_embeddings\": 1024}",
+              &err));
+    assert_memory_equal(&c, &said, sizeof c);
+    CHECK_OK(parse(&c, "{\"model_type\": \"gpt2\", \"n_inner\": 5, \"n_embd\": 36}", &err));
+    assert_int_equal(c.hidden, 5);
+    CHECK_OK(parse(&c, "{\"model_type\": \"gpt2\", \"tie_word_embeddings\": false}", &err));
+    CHECK_OK(wane_parameters_plan(&p, &c, &err));
+    assert_int_equal(p.numbers, 124439808 + 50257 * 768);
+    assert_string_equal(p.parameter[p.count - 1].name, "lm_head.weight");
+    wane_parameters_free(&p);
+}
+
 /* What is no llama, or one that is computed otherwise, and what a refusal names. */
 static const struct {
     const char *text, *named;
@@ -180,6 +227,18 @@ static const struct {
     {"[]", "no JSON object"},
     {"{\"model_type\": \"mamba\"}", "mamba"},
     {"{\"vocab_size\": 3}", "model_type"},
+    {"{" GPT2 ", \"scale_attn_weights\": false}", "scale_attn_weights"},
+    {"{" GPT2 ", \"scale_attn_by_inverse_layer_idx\": true}", "scale_attn_by_inverse_layer_idx"},
+    {"{" GPT2 ", \"reorder_and_upcast_attn\": true}", "reorder_and_upcast_attn"},
+    {"{" GPT2 ", \"add_cross_attention\": true}", "add_cross_attention"},
+    {"{" GPT2 ", \"activation_function\": \"quick_gelu\"}", "quick_gelu"},
+    {"{" GPT2 ", \"n_head\": 7}", "n_head: does not divide n_embd"},
+    {"{" GPT2 ", \"hidden_size\": 960}", "hidden_size: differs from n_embd"},
+    {"{" GPT2 ", \"num_hidden_layers\": 2}", "num_hidden_layers"},
+    {"{" GPT2 ", \"num_attention_heads\": 4}", "num_attention_heads"},
+    {"{" GPT2 ", \"num_attention_heads\": \"12\"}", "num_attention_heads"},
+    {"{" GPT2 ", \"n_positions\": 64, \"max_position_embeddings\": 32}", "max_position_embeddings"},
+    {"{" GPT2 ", \"architectures\": [\"GPT2DoubleHeadsModel\"]}", "GPT2DoubleHeadsModel"},
     {"{\"model_type\": \"llama\", \"vocab_size\": null}", "vocab_size"},
     {"{" SIZES ", \"sliding_window\": 128}", "sliding_window"},
     {"{" SIZES ", \"quantization_config\": {}}", "quantization_config"},
@@ -386,6 +445,7 @@ int main(void)
         cmocka_unit_test(the_context_before_scaling_is_read_wherever_it_stands),
         cmocka_unit_test(keys_that_change_nothing_are_accepted),
         cmocka_unit_test(sizes_have_the_defaults_of_transformers),
+        cmocka_unit_test(gpt2_has_the_defaults_of_transformers),
         cmocka_unit_test(what_is_not_covered_is_refused_by_name),
         cmocka_unit_test(sizes_that_overflow_are_refused),
         cmocka_unit_test(the_table_lists_every_tensor_once),

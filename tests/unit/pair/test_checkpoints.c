@@ -31,6 +31,9 @@ static const struct {
     {"wte.weight", 32, WIDTH},
 };
 
+/* Of a family that has such modules and that no model is loaded of. */
+static const char like_gpt2[] = "{\"model_type\": \"imagegpt\", \"tie_word_embeddings\": true}";
+
 static float base[TENSORS][MOST], tuned[TENSORS][MOST];
 
 static void turn(float *out, const float *in, size_t rows, size_t cols)
@@ -76,7 +79,7 @@ static int make(void **state)
     CHECK_OK(wane_folder_make(scratch_path("llama"), &err));
     save(scratch_path("gpt2/model.safetensors"), base, "transformer.", false, 0);
     save(scratch_path("llama/model.safetensors"), base, "transformer.", false, 0);
-    write_file(scratch_path("gpt2/config.json"), "{\"model_type\": \"gpt2\"}", 22);
+    write_file(scratch_path("gpt2/config.json"), like_gpt2, sizeof like_gpt2 - 1);
     write_file(scratch_path("llama/config.json"), "{\"model_type\": \"llama\"}", 23);
     save(scratch_path("tuned"), tuned, "transformer.", false, 0);
     save(scratch_path("bare"), tuned, "", false, 0);
