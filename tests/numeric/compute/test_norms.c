@@ -5,7 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "eval/compute/head_norm.h"
 #include "eval/compute/kernels.h"
 #include "store/base/random.h"
 #include "tests/support/support.h"
@@ -147,41 +146,6 @@ static void what_is_not_finite_stays_so(void **state)
             }
 }
 
-/* Heads inside wider rows: what norms of plain rows give, and nothing beside them is touched. */
-static void heads_are_normed_in_place(void **state)
-{
-    (void)state;
-    enum { HEADS = 3, WIDTH = 7, LD = 50, AT = 11, HEAD_ROWS = ROWS * HEADS };
-    for (int level = 0; level < LEVELS; level++)
-        for (int kind = 0; wane_kernels_at(level) && kind < WANE_NORM_KINDS; kind++) {
-            const wane_norm_kernels *norm = &wane_kernels_at(level)->norm[kind];
-            float x[HEAD_ROWS * WIDTH], dy[HEAD_ROWS * WIDTH], y[HEAD_ROWS * WIDTH];
-            float gain[WIDTH], rstd[HEAD_ROWS], dx[HEAD_ROWS * WIDTH], dgain[2][WIDTH] = {{0}};
-            float wide[ROWS * LD], kept[ROWS * LD], raw[HEAD_ROWS * WIDTH], factor[HEAD_ROWS];
-            draw(x, NULL, HEAD_ROWS * WIDTH, 1, 6);
-            draw(dy, NULL, HEAD_ROWS * WIDTH, 1, 7);
-            draw(gain, NULL, WIDTH, 1, 8);
-            draw(kept, NULL, ROWS * LD, 1, 9);
-            norm->forward(HEAD_ROWS, WIDTH, 1e-6f, x, gain, NULL, y, rstd);
-            norm->backward(HEAD_ROWS, WIDTH, x, gain, NULL, rstd, dy, dx, false, NULL, dgain[0],
-                           NULL);
-            const wane_head_norm heads = {norm, HEADS, WIDTH, gain};
-            const size_t bytes = HEADS * WIDTH * sizeof *x;
-            for (size_t r = 0; r < ROWS; r++) memcpy(kept + r * LD + AT, x + r * 21, bytes);
-            memcpy(wide, kept, sizeof wide);
-            wane_head_norm_forward(&heads, ROWS, 1e-6f, wide + AT, LD, raw, factor);
-            for (size_t r = 0; r < ROWS; r++) memcpy(kept + r * LD + AT, y + r * 21, bytes);
-            assert_memory_equal(wide, kept, sizeof wide);
-            assert_memory_equal(raw, x, sizeof raw);
-            assert_memory_equal(factor, rstd, sizeof factor);
-            for (size_t r = 0; r < ROWS; r++) memcpy(wide + r * LD + AT, dy + r * 21, bytes);
-            wane_head_norm_backward(&heads, ROWS, raw, factor, wide + AT, LD, dgain[1]);
-            for (size_t r = 0; r < ROWS; r++) memcpy(kept + r * LD + AT, dx + r * 21, bytes);
-            assert_memory_equal(wide, kept, sizeof wide);
-            assert_memory_equal(dgain[1], dgain[0], sizeof dgain[0]);
-        }
-}
-
 static void every_kind_has_a_name(void **state)
 {
     (void)state;
@@ -197,7 +161,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(norms_and_their_gradients),
         cmocka_unit_test(what_is_not_finite_stays_so),
-        cmocka_unit_test(heads_are_normed_in_place),
         cmocka_unit_test(every_kind_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
