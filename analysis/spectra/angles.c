@@ -4,6 +4,7 @@
  */
 #include "analysis/spectra/angles.h"
 
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -80,6 +81,7 @@ done:
 wane_status wane_change_of_weights(wane_change *out, wane_matrix after, wane_matrix before,
                                    wane_pool *pool, wane_error *err)
 {
+    assert(before.rows == after.rows && before.cols == after.cols);
     wane_status st = WANE_OK;
     size_t m = after.rows, n = after.cols, least = m < n ? m : n, kept = 0;
     size_t top = least < WANE_ANGLE_DIRECTIONS ? least : WANE_ANGLE_DIRECTIONS;

@@ -4,6 +4,7 @@
  * f^2 sum sigma^2, and ||N||^2 = ||dW||^2 - ||U^T dW||^2 - ||dW V||^2 + ||U^T dW V||^2, as N is a
  * projection of dW.
  */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -157,6 +158,7 @@ static void energy_factors(double *left, double *right, const wane_scaling *s,
 void wane_intervention_factors(double *left, double *right, const wane_scaling *s,
                                const wane_intervention *what)
 {
+    assert(what->state == WANE_ARM_EXISTS);
     size_t m = s->rows, n = s->cols, p = what->rank;
     if (p == 0) return;
     if (what->arm == WANE_ARM_ENERGY) {

@@ -3,6 +3,7 @@
  * the tuned weight is C = [S 0; 0 0] + P Q^T with few columns in P and Q. Products with C are
  * cheap, and so is the exact number of its singular values above any point.
  */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -73,6 +74,7 @@ void wane_core_close(wane_core *c)
 
 wane_status wane_core_open(wane_core *core, size_t widest, wane_error *err)
 {
+    assert(widest > 0 && core->left >= core->rank && core->right >= core->rank);
     core->room = wane_alloc_aligned(core->k * widest, sizeof *core->room);
     return core->room ? WANE_OK : wane_fail_memory(err, "core space", "work space");
 }
@@ -80,6 +82,8 @@ wane_status wane_core_open(wane_core *core, size_t widest, wane_error *err)
 wane_status wane_core_of_delta(wane_core *out, const wane_base_svd *base, const wane_delta *delta,
                                size_t widest, wane_pool *pool, wane_error *err)
 {
+    assert(delta->rows == base->rows && delta->cols == base->cols);
+    assert(delta->numerical >= 1 && delta->numerical <= delta->rank);
     wane_status st = WANE_OK;
     wane_core c = {.rank = base->rank, .k = delta->numerical, .s = base->sigma, .pool = pool};
     size_t extra_left = 0, extra_right = 0;
@@ -228,6 +232,7 @@ static wane_status prove(const wane_core *c, const double *found, size_t top, bo
 wane_status wane_leading_count(size_t *above, const wane_base_svd *base, const wane_delta *delta,
                                double tau, wane_pool *pool, wane_error *err)
 {
+    assert(tau > 0);
     wane_status st = WANE_OK;
     wane_core c = {0};
     census x = {0};

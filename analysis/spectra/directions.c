@@ -4,6 +4,7 @@
  */
 #include "analysis/spectra/directions.h"
 
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 
@@ -84,6 +85,7 @@ static wane_direction direction(double sigma, const double *cosine, const wane_r
 void wane_directions_fill(wane_direction *out, size_t count, const double *sigma,
                           const double *cosines, size_t ld, const wane_reference *reference)
 {
+    assert(count <= 1 || ld >= reference->count);
     for (size_t j = 0; j < count; j++)
         out[j] = sigma[j] > reference->floor ? direction(sigma[j], cosines + j * ld, reference)
                                              : absent(sigma[j]);

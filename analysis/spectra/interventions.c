@@ -4,6 +4,7 @@
  */
 #include "analysis/spectra/interventions.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -263,6 +264,7 @@ double wane_scaling_delta(const wane_scaling *scaling)
 
 wane_scaled_direction wane_scaling_direction(const wane_scaling *s, size_t number)
 {
+    assert(number < wane_scaling_intruders(s, WANE_CHOICE_ALL));
     return (wane_scaled_direction){.position = s->position[number],
                                    .neighbour = s->neighbour[number],
                                    .sigma = s->sigma[number],

@@ -4,6 +4,7 @@
  */
 #include "analysis/spectra/leading.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -148,6 +149,7 @@ static wane_status open_krylov(krylov *k, const wane_operator *a, size_t capacit
 wane_status wane_leading_lanczos(wane_leading *out, bool *found, const wane_operator *a,
                                  wane_error *err)
 {
+    assert(out->rows == a->rows && out->cols == a->cols);
     wane_status st = WANE_OK;
     krylov k = {0};
     size_t top = out->top, capacity = 2 * top + 40, keep = top + top / 4 + 10;

@@ -4,6 +4,7 @@
  */
 #include "analysis/spectra/lapack.h"
 
+#include <assert.h>
 #include <float.h>
 #include <lapacke.h>
 #include <math.h>
@@ -128,6 +129,7 @@ static void take_triangle(double *r, size_t k, size_t n, const double *a, size_t
 
 wane_status wane_lapack_reflect(double *a, size_t m, size_t k, const double *tau, wane_error *err)
 {
+    assert(k <= m);
     wane_status st = WANE_OK;
     double wanted = 0, *work = NULL;
     lapack_int rows = (lapack_int)m, count = (lapack_int)k;
@@ -282,6 +284,7 @@ static void turn_around(double *values, double *vectors, size_t n, size_t top)
 wane_status wane_lapack_eigen(double *a, size_t n, size_t top, double *values, double *vectors,
                               wane_error *err)
 {
+    assert(top <= n);
     wane_status st = WANE_OK;
     double wanted = 0, *work = NULL;
     lapack_int wanted_ints = 0, *ints = NULL, info = 0;

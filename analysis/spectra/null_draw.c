@@ -4,6 +4,7 @@
  */
 #include "analysis/spectra/null_draw.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -105,6 +106,7 @@ static wane_status draw_whole(wane_null_update *out, const wane_null_change *cha
 wane_status wane_null_update_draw(wane_null_update *out, const wane_null_change *change,
                                   const wane_null_place *place, wane_error *err)
 {
+    assert(change->rank >= 1);
     wane_status st = WANE_OK;
     size_t m = change->base->rows, n = change->base->cols, k = change->rank;
     bool rotated = place->kind == WANE_NULL_ROTATED;

@@ -4,6 +4,7 @@
  */
 #include "analysis/spectra/subspace.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -107,6 +108,7 @@ static size_t orthonormalise(wane_pool *pool, double *block, size_t n, size_t co
 size_t wane_subspace_prepare(wane_subspace *s, double *block, size_t count, double *coefficients,
                              size_t ld)
 {
+    assert(count <= s->widest);
     const double relative = 1e-14;
     return orthonormalise(s->a->pool, block, s->a->cols, count, s->v, s->right, 0, relative,
                           coefficients, ld, s->spare);
@@ -114,6 +116,7 @@ size_t wane_subspace_prepare(wane_subspace *s, double *block, size_t count, doub
 
 size_t wane_subspace_add(wane_subspace *s, const double *block, size_t count)
 {
+    assert(count <= s->widest && s->right + count <= s->capacity);
     const double rounding = 1e-15;
     size_t m = s->a->rows, n = s->a->cols;
     for (size_t j = 0; j < count; j++) {
@@ -141,6 +144,7 @@ wane_status wane_subspace_ritz(wane_subspace *s, wane_error *err)
 
 void wane_subspace_vectors(const wane_subspace *s, size_t count, double *u, double *v)
 {
+    assert(count <= s->triplets);
     size_t m = s->a->rows, n = s->a->cols;
     if (v)
         wane_columns_product(s->a->pool, false, true, n, count, s->right, 1, s->v, n, s->yt,
@@ -165,6 +169,7 @@ void wane_subspace_restart(wane_subspace *s, size_t count)
 void wane_subspace_residuals(const wane_subspace *s, size_t count, const double *u, const double *v,
                              double *room, double *norms)
 {
+    assert(count <= s->triplets);
     size_t n = s->a->cols;
     s->a->apply_transpose(s->a->context, room, u, count);
     for (size_t i = 0; i < count; i++) {

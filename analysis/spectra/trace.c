@@ -4,6 +4,7 @@
  */
 #include "analysis/spectra/trace.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "store/base/memory.h"
@@ -60,6 +61,7 @@ static bool exists(const wane_spectrum *s, size_t j)
 wane_status wane_trace_follow(wane_trace *trace, const wane_spectrum *s, size_t rows, size_t cols,
                               wane_error *err)
 {
+    assert(s->count == 0 || (s->u && s->v));
     wane_trace next = {.issued = trace->issued};
     wane_status st = wane_trace_room(&next, s->count, rows, cols, err);
     if (st != WANE_OK) return st;

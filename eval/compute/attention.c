@@ -4,6 +4,7 @@
  */
 #include "eval/compute/attention.h"
 
+#include <assert.h>
 #include <string.h>
 
 static size_t padded(size_t count)
@@ -98,6 +99,10 @@ static void forward_block(const wane_attention *a, const wane_attention_item *it
 void wane_attention_forward(const wane_attention *a, const wane_attention_item *item,
                             size_t kv_head, float *scratch)
 {
+    assert(a->heads % a->kv_heads == 0 && kv_head < a->kv_heads);
+    assert(item->rows > 0 && item->rows <= WANE_ATTENTION_ITEM_ROWS);
+    assert(item->prefix_keys <= item->keys);
+    assert((size_t)a->position[item->row + item->rows - 1] < item->keys);
     size_t width = a->head_width, ldk = 2 * a->kv_heads * width;
     span seen = seen_by_rows(a, item, item->row, item->rows);
     size_t group = a->heads / a->kv_heads, ld = padded(seen.end - seen.first);
@@ -168,6 +173,9 @@ static void put_key_gradients(const wane_attention *a, const wane_attention_grad
 void wane_attention_backward(const wane_attention *a, const wane_attention_gradient *g,
                              const wane_attention_item *item, size_t kv_head, float *scratch)
 {
+    assert(a->heads % a->kv_heads == 0 && kv_head < a->kv_heads);
+    assert(item->prefix_keys == 0 && (item->rows == 0 || a->lse));
+    assert(item->rows == 0 || (size_t)a->position[item->row + item->rows - 1] < item->keys);
     size_t width = a->head_width, ldk = 2 * a->kv_heads * width, ld = padded(item->keys);
     size_t group = a->heads / a->kv_heads, keys = 0;
     if (item->rows) keys = end_seen(a, item, item->row + item->rows - 1);

@@ -3,6 +3,7 @@
  */
 #include "eval/compute/backend.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,6 +47,7 @@ char *wane_backends_there(char *out, size_t size)
 
 wane_packed wane_packed_rows(const wane_packed *of, size_t first, size_t rows)
 {
+    assert(first % WANE_PACK_ROWS == 0 && first <= of->rows && rows <= of->rows - first);
     wane_packed part = *of;
     part.weight += first * of->cols;
     part.first += first;

@@ -2,6 +2,7 @@
  * The kinds of values that keys of config.json have (sizes, numbers, flags, tokens), and what rows
  * of tensors ask of a configuration.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -390,6 +391,7 @@ bool wane_layer_in(const wane_layer_set *set, size_t layer)
 
 void wane_layer_add(wane_layer_set *set, size_t layer)
 {
+    assert(layer < WANE_LAYER_SET);
     set->bits[layer / 64] |= (uint64_t)1 << layer % 64;
 }
 

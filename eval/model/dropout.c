@@ -3,6 +3,7 @@
  */
 #include "eval/model/dropout.h"
 
+#include <assert.h>
 #include <math.h>
 
 wane_mask wane_mask_of(const wane_dropout *dropout, const wane_adapter *adapter,
@@ -23,6 +24,7 @@ void wane_mask_apply(const wane_mask *mask, const size_t *token, size_t from, si
                      size_t first, size_t count, const float *x, size_t ldx, float *y, size_t ldy,
                      bool add)
 {
+    assert(first % 8 == 0 && !(add && x == y));
     /* A threshold of 65536 (p rounds to 1) drops everything. */
     bool all = mask->threshold > 65535;
     wane_philox p = {.key = mask->where.seed,

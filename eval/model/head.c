@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The final norm, the head and the likelihoods, in chunks of positions.
  */
+#include <assert.h>
 #include <math.h>
 
 #include "eval/model/layer.h"
@@ -77,6 +78,7 @@ static bool has_row(const wane_pass *pass, size_t position, float *out, size_t c
 
 void wane_pass_features(wane_pass *pass, const size_t *positions, size_t count, float *out)
 {
+    assert(pass->ready);
     size_t width = pass->config.width;
     wane_pass_complete(pass, positions, count);
     for (size_t i = 0; i < count; i++, out += width) {
@@ -88,6 +90,7 @@ void wane_pass_features(wane_pass *pass, const size_t *positions, size_t count, 
 
 void wane_pass_logits(wane_pass *pass, const size_t *positions, size_t count, float *out)
 {
+    assert(pass->ready);
     size_t outputs = wane_head_of(pass).outputs;
     wane_pass_complete(pass, positions, count);
     while (count > 0) {
@@ -152,6 +155,7 @@ static void likelihood_tile(void *context, size_t tile, int thread)
 
 void wane_pass_nll(wane_pass *pass, float *nll, int32_t *best)
 {
+    assert(pass->ready);
     const wane_batch *batch = pass->batch;
     wane_pass_complete(pass, batch->position, batch->targets);
     for (size_t target = 0; target < batch->targets;) {

@@ -2,6 +2,7 @@
  * A layer at work cut into tiles: their rows and scratch, norms and the sums of their gradients,
  * and how a branch joins the residual stream.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "eval/model/layer.h"
@@ -40,6 +41,7 @@ wane_layer_work wane_layer_begin(wane_pass *pass, size_t layer, const wane_rows 
 
 wane_layer_tile wane_layer_tile_of(const wane_layer_work *w, size_t tile, int thread)
 {
+    assert(tile * w->tile < w->count);
     size_t first = tile * w->tile, rows = w->count - first;
     return (wane_layer_tile){.tile = tile,
                              .first = first,

@@ -4,6 +4,8 @@
  */
 #include "eval/model/linear.h"
 
+#include <assert.h>
+
 #include "eval/model/observe.h"
 #include "eval/model/term.h"
 
@@ -113,6 +115,7 @@ static void forward_into(const wane_linear *l, wane_slot slot, size_t count, con
 void wane_linear_forward(const wane_linear *l, wane_slot slot, size_t count, const float *x,
                          float *y, size_t ldy, bool accumulate)
 {
+    assert(count >= 1 && slot + count <= WANE_SLOTS);
     const wane_pass *pass = l->pass;
     if (!accumulate || !pass->adapter || !pass->adapter->term->whole) {
         forward_into(l, slot, count, x, y, ldy, accumulate);
@@ -132,6 +135,7 @@ void wane_linear_forward(const wane_linear *l, wane_slot slot, size_t count, con
 void wane_linear_backward(const wane_linear *l, wane_slot slot, size_t count, const float *dy,
                           size_t lddy, float *dx, bool accumulate)
 {
+    assert(count >= 1 && slot + count <= WANE_SLOTS);
     const wane_pass *pass = l->pass;
     wane_workers by = wane_pass_alone(pass, l->scratch);
     wane_packed weights[WANE_SLOTS];

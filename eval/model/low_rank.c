@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The term of plain LoRA: y += scale (drop(x) A^T) B^T.
  */
+#include <assert.h>
+
 #include "eval/model/term.h"
 
 float *wane_term_behind(float *scratch, size_t used)
@@ -11,6 +13,7 @@ float *wane_term_behind(float *scratch, size_t used)
 void wane_term_drop(const wane_term_rows *rows, size_t row, size_t count_rows, size_t first,
                     size_t count, const float *x, size_t ldx, float *y, size_t ldy, bool add)
 {
+    assert(rows->mask);
     wane_mask_apply(rows->mask, rows->token ? rows->token + row : NULL, rows->first + row,
                     count_rows, first, count, x, ldx, y, ldy, add);
 }
@@ -69,6 +72,7 @@ static void gradient_a(const wane_term_rows *r, const float *x, const float *dy,
     enum { ROWS = 64 };
     const wane_kernels *k = r->kernels;
     size_t rank = r->factor->rank, cols = r->factor->cols;
+    assert(count <= 128);
     (void)dy;
     (void)lddy;
     if (!r->mask) {
@@ -90,6 +94,7 @@ static void gradient_b(const wane_term_rows *r, const float *x, const float *dy,
                        size_t first, size_t count, float *out)
 {
     size_t rank = r->factor->rank;
+    assert(count <= 128);
     const float *scratch = r->scratch;
     (void)x;
     r->kernels->product(rank, count, r->rows, r->low, 1, rank, dy + first, lddy, r->scratch, count,

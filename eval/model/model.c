@@ -3,6 +3,7 @@
  */
 #include "eval/model/model.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,11 +69,13 @@ wane_status wane_model_copy(wane_model **out, const wane_model *model, wane_erro
 
 float *wane_model_weight(wane_model *model, size_t parameter)
 {
+    assert(parameter < model->parameters.count);
     return model->weights + model->parameters.parameter[parameter].offset;
 }
 
 wane_matrix wane_model_matrix(const wane_model *model, size_t parameter)
 {
+    assert(parameter < model->parameters.count);
     const wane_parameter *p = &model->parameters.parameter[parameter];
     return (wane_matrix){
         .data = model->weights + p->offset, .rows = p->rows, .cols = p->cols, .stride = p->cols};

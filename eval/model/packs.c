@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The weights of a pass as its products take them: where they are, which of them are packed, when.
  */
+#include <assert.h>
+
 #include "eval/model/state.h"
 
 const float *wane_pass_weight(const wane_pass *pass, size_t parameter)
@@ -43,6 +45,7 @@ static void pack_tile(void *context, size_t tile, int thread)
 
 void wane_pass_pack(wane_pass *pass, size_t parameter, const float *weight, size_t rows)
 {
+    assert(rows <= pass->parameters.parameter[parameter].rows);
     wane_pack *room = pass->pack ? &pass->pack[parameter] : NULL;
     if (!room || room->of == weight) return;
     packing p = {.backend = pass->backend,
@@ -83,6 +86,7 @@ wane_packed wane_pass_packed(const wane_pass *pass, size_t parameter)
 wane_workers wane_pass_alone(const wane_pass *pass, const float *scratch)
 {
     size_t thread = (size_t)(scratch - pass->scratch) / pass->scratch_floats;
+    assert(scratch >= pass->scratch && thread < (size_t)wane_pool_threads(pass->pool));
     wane_workers by = wane_pass_together(pass);
     by.tile = true;
     by.pool = NULL;

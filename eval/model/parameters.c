@@ -2,6 +2,7 @@
  * Makes the parameter table of a configuration from the rows of its architecture, and the index of
  * where each place of each layer stands in it.
  */
+#include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -322,12 +323,14 @@ static void transpose(size_t rows, size_t cols, const float *in, float *out)
 
 void wane_parameter_from_file(const wane_parameter *p, const float *file, float *weight)
 {
+    assert(file + p->rows * p->cols <= weight || weight + p->rows * p->cols <= file);
     if (p->turned) transpose(p->cols, p->rows, file, weight);
     else memcpy(weight, file, p->rows * p->cols * sizeof *weight);
 }
 
 void wane_parameter_to_file(const wane_parameter *p, const float *weight, float *file)
 {
+    assert(file + p->rows * p->cols <= weight || weight + p->rows * p->cols <= file);
     if (p->turned) transpose(p->rows, p->cols, weight, file);
     else memcpy(file, weight, p->rows * p->cols * sizeof *file);
 }

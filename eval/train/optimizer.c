@@ -4,6 +4,7 @@
  */
 #include "eval/train/optimizer.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -163,6 +164,7 @@ static void step_tile(void *context, size_t index, int thread)
 
 void wane_optimizer_step(wane_optimizer *optimizer, const wane_adamw *settings, wane_pool *pool)
 {
+    assert(settings->step >= 1);
     double step = (double)settings->step;
     double correction1 = 1 - pow(settings->beta1, step);
     double correction2 = 1 - pow(settings->beta2, step);

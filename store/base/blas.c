@@ -4,7 +4,9 @@
  */
 #include "store/base/blas.h"
 
+#include <assert.h>
 #include <cblas.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sys/mman.h>
 
@@ -55,6 +57,7 @@ wane_status wane_blas_reserve(int threads, wane_error *err)
     static int reserved;
     wane_status st = WANE_OK;
     void *buffers[WANE_MAX_THREADS] = {0};
+    assert(threads >= 1 && threads <= WANE_MAX_THREADS);
     int taken = 0;
     wane_blas_one_thread();
     (void)pthread_mutex_lock(&lock);
@@ -88,6 +91,9 @@ void wane_sgemm_tile(bool transpose_a, bool transpose_b, size_t m, size_t n, siz
                      size_t ldc)
 {
     if (m == 0 || n == 0) return;
+    assert(m <= INT_MAX && n <= INT_MAX && k <= INT_MAX);
+    assert(lda <= INT_MAX && ldb <= INT_MAX && ldc <= INT_MAX);
+    assert(lda >= (transpose_a ? m : k) && ldb >= (transpose_b ? k : n) && ldc >= n);
     wane_blas_one_thread();
     cblas_sgemm(CblasRowMajor, flag(transpose_a), flag(transpose_b), (int)m, (int)n, (int)k, alpha,
                 a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
@@ -98,6 +104,9 @@ void wane_dgemm_tile(bool transpose_a, bool transpose_b, size_t m, size_t n, siz
                      double *c, size_t ldc)
 {
     if (m == 0 || n == 0) return;
+    assert(m <= INT_MAX && n <= INT_MAX && k <= INT_MAX);
+    assert(lda <= INT_MAX && ldb <= INT_MAX && ldc <= INT_MAX);
+    assert(lda >= (transpose_a ? m : k) && ldb >= (transpose_b ? k : n) && ldc >= n);
     wane_blas_one_thread();
     cblas_dgemm(CblasRowMajor, flag(transpose_a), flag(transpose_b), (int)m, (int)n, (int)k, alpha,
                 a, (int)lda, b, (int)ldb, beta, c, (int)ldc);

@@ -5,6 +5,7 @@
 #include "store/base/random.h"
 
 #include <Random123/philox.h>
+#include <assert.h>
 #include <math.h>
 
 __extension__ typedef unsigned __int128 wide;
@@ -44,6 +45,7 @@ double wane_random_uniform(const wane_random *where, uint64_t element)
 uint64_t wane_random_below(const wane_random *where, uint64_t element, uint64_t bound)
 {
     uint32_t words[4];
+    assert(bound >= 1);
     wane_random_words(words, where, element);
     uint64_t value = (uint64_t)words[0] << 32 | words[1];
     return (uint64_t)(((wide)value * bound) >> 64);

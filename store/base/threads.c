@@ -4,6 +4,7 @@
  */
 #include "store/base/threads.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -145,6 +146,7 @@ void wane_pool_run(wane_pool *pool, size_t tiles, tile_work *work, void *context
         return;
     }
     (void)pthread_mutex_lock(&pool->lock);
+    assert(pool->running == 0); /* not out of one of its tiles */
     pool->work = work;
     pool->context = context;
     pool->tiles = tiles;

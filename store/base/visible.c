@@ -2,6 +2,7 @@
  * What of text.h only reads bytes: UTF-8 by table 3-7 of Unicode, the cells of a terminal it takes,
  * and what does not print made visible.
  */
+#include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -113,6 +114,7 @@ char *wane_visible_line(char *out, size_t room, const char *line)
 {
     char piece[WANE_VISIBLE_BYTES];
     size_t left = strlen(line), used = 0;
+    assert(room > 0);
     while (left) {
         size_t step = wane_visible_next(piece, line, left), length = strlen(piece);
         if (used + length >= room) break;

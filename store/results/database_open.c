@@ -145,12 +145,13 @@ static bool needs_mending(const wane_results *db, wane_status st, int64_t versio
 }
 
 /* A transaction that a killed process left, or an older version: a handle that only reads cannot
- * mend either, so one that writes does it. */
+ * mend either, so one that writes does it. Where the transaction was the one that makes the
+ * database, nothing is left of it, and it is made anew. */
 static wane_status mend(wane_results *db, wane_error *err)
 {
     wane_results *writer = NULL;
     disconnect(db);
-    wane_status st = wane_results_open(&writer, db->path, WANE_RESULTS_WRITE, err);
+    wane_status st = wane_results_open(&writer, db->path, WANE_RESULTS_CREATE, err);
     wane_results_close(writer);
     return st == WANE_OK ? connect_file(db, err) : st;
 }

@@ -161,6 +161,39 @@ static void a_hot_journal_is_undone(void **state)
     wane_results_close(db);
 }
 
+/* The same of the transaction that makes a database: whoever comes next finds one that is whole. */
+static void a_torn_beginning_is_made_anew(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    const char *path = scratch_path("torn.db");
+    for (int reads = 0; reads < 2; reads++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            sqlite3 *sql = NULL;
+            if (sqlite3_open(path, &sql) != SQLITE_OK) _exit(3);
+            (void)sqlite3_exec(sql,
+                               "PRAGMA journal_mode=TRUNCATE; PRAGMA cache_size=5;"
+                               "PRAGMA cache_spill=5; BEGIN IMMEDIATE; CREATE TABLE run(x);"
+                               "INSERT INTO run SELECT hex(randomblob(2000)) FROM json_each('[1"
+                               ",2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20]')",
+                               NULL, NULL, NULL);
+            (void)kill(getpid(), SIGKILL);
+        }
+        int status = 0;
+        struct stat facts;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status) && stat(path, &facts) == 0 && facts.st_size > 0);
+        if (reads) wane_results_close(open_results(path, WANE_RESULTS_READ));
+        CHECK_OK(wane_results_writable(path, &err));
+        wane_results *db = open_results(path, WANE_RESULTS_CREATE);
+        assert_int_equal(query_integer(db, "SELECT count(*) FROM run"), 0);
+        wane_results_close(db);
+        (void)unlink(path);
+    }
+}
+
 static void two_processes_write_at_once(void **state)
 {
     (void)state;
@@ -440,6 +473,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_kill_costs_no_whole_cell),
         cmocka_unit_test(a_hot_journal_is_undone),
+        cmocka_unit_test(a_torn_beginning_is_made_anew),
         cmocka_unit_test(two_processes_write_at_once),
         cmocka_unit_test(a_lock_is_waited_for_and_named),
         cmocka_unit_test(a_read_only_folder),
