@@ -42,7 +42,8 @@ def merged_by_hand(base, adapter):
         scale = alpha / (math.sqrt(rank) if config["use_rslora"] else rank)
         b = factors[name.replace("lora_A", "lora_B")]
         with torch.no_grad():
-            weights[module + ".weight"] += scale * (b.float() @ a.float())
+            change = scale * (b.float() @ a.float())
+            weights[module + ".weight"] += change.T if config["fan_in_fan_out"] else change
     return model
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes tests/reference/peft: three small Llamas (untied, tied, with biases), adapters on them in
-the forms that peft and its users write, and the logits of each as PeftModel.from_pretrained reads
+"""Makes tests/reference/peft: three small Llamas (untied, tied, with biases) and a GPT-2 (Conv1D),
+adapters on them in the forms that peft and its users write, and the logits of each as PeftModel.from_pretrained reads
 it; of one with magnitudes the gradients and
 the merged weights too. Needs torch, transformers, peft and safetensors."""
 import json
@@ -12,13 +12,14 @@ import warnings
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 warnings.simplefilter("ignore")
 OUT = pathlib.Path(__file__).resolve().parent / "peft"
 IDS = [1, 17, 22, 3, 9, 9, 5]
 BASES = {"untied": dict(), "tied": dict(tie_word_embeddings=True),
-         "biased": dict(attention_bias=True)}
+         "biased": dict(attention_bias=True), "gpt2": None}
+SEEDS = ["biased", "tied", "untied", "gpt2"]
 QV = ["q_proj", "v_proj"]
 REGEX = r"(?P<all>model\.layers\.(?P<n>\d)\.)(?:self_attn\.[qk]_proj|mlp\.(?P<m>up|down)_proj)\Z"
 # base, LoraConfig, and what is done to the folder afterwards
@@ -59,15 +60,28 @@ CASES = {
                             rank_pattern={"up_proj": 3}), None),
     "dora-rslora": ("biased", dict(target_modules="all-linear", use_dora=True, use_rslora=True), None),
     "dora-saved": ("tied", dict(target_modules=QV, modules_to_save=["lm_head"], use_dora=True), None),
+    "conv1d": ("gpt2", dict(), None),  # peft's own choice: c_attn
+    "conv1d-linear": ("gpt2", dict(target_modules="all-linear", use_rslora=True), None),
+    "conv1d-one": ("gpt2", dict(target_modules=["attn.c_proj", "h.1.mlp.c_proj"],
+                                rank_pattern={"mlp.c_proj": 3}), None),
+    "conv1d-both": ("gpt2", dict(target_modules=["c_proj"], bias="lora_only"), None),
+    "conv1d-head": ("gpt2", dict(target_modules=["c_fc", "lm_head"], modules_to_save=["wpe"]), None),
+    "conv1d-saved": ("gpt2", dict(target_modules=["c_fc"], modules_to_save=["attn.c_proj", "ln_f"]),
+                     None),
+    "conv1d-dora": ("gpt2", dict(target_modules=["c_attn", "c_proj"], use_dora=True), None),
 }
 
 
 def base(name):
-    torch.manual_seed(sorted(BASES).index(name))
-    model = LlamaForCausalLM(LlamaConfig(
-        vocab_size=24, hidden_size=8, intermediate_size=12, num_hidden_layers=2,
-        num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=32,
-        initializer_range=0.3, bos_token_id=1, eos_token_id=2, **BASES[name])).float().eval()
+    torch.manual_seed(SEEDS.index(name))
+    sizes = dict(vocab_size=24, initializer_range=0.3, bos_token_id=1, eos_token_id=2)
+    if name == "gpt2":
+        model = GPT2LMHeadModel(GPT2Config(n_embd=8, n_inner=12, n_layer=2, n_head=2,
+                                           n_positions=32, **sizes)).float().eval()
+    else:
+        model = LlamaForCausalLM(LlamaConfig(
+            hidden_size=8, intermediate_size=12, num_hidden_layers=2, num_attention_heads=2,
+            num_key_value_heads=1, max_position_embeddings=32, **sizes, **BASES[name])).float().eval()
     for key, value in model.named_parameters():
         if key.endswith("bias"):
             value.data.normal_(0, 0.3)
