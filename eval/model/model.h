@@ -130,7 +130,8 @@ typedef enum wane_role {
 
 typedef struct wane_parameter {
     char name[96];      /* Hugging Face's, "model.layers.0.self_attn.q_proj.weight" */
-    const char *module; /* last part of the module's name, "q_proj"; a constant */
+    const char *module; /* last part of the module's name, "q_proj"; more of them where another of
+                           its layer ends alike ("attn.c_proj", "mlp.c_proj"); a constant */
     wane_role role;
     int layer;         /* -1 outside the layers */
     size_t rows, cols; /* outputs x inputs; a vector has cols = 1 */

@@ -9,6 +9,7 @@
 
 #include "eval/model/layout.h"
 #include "store/base/memory.h"
+#include "store/files/tensors.h"
 
 /* What a dimension is measured in. */
 typedef enum size {
@@ -186,6 +187,24 @@ static const char *last_part(const char *module)
     return dot ? dot + 1 : module;
 }
 
+/* The end of the module's name that no other of its layer has: "q_proj"; "attn.c_proj" beside
+ * "mlp.c_proj". */
+static const char *short_name(const wane_architecture *a, const wane_tensor_row *row)
+{
+    const char *tail = last_part(row->module);
+    for (size_t r = 0; r < a->row_count && of_layers(row); r++) {
+        const char *other = a->rows[r].module;
+        bool same = strcmp(other, row->module) == 0;
+        while (!same && tail > row->module && wane_tensor_ends(other, tail)) {
+            const char *part = tail - 1; /* the dot before it */
+            while (part > row->module && part[-1] != '.') part--;
+            if (*part == '%') break;
+            tail = part;
+        }
+    }
+    return tail;
+}
+
 /* One tensor of a row; counted only while there is no room. */
 static void add(planning *p, const wane_tensor_row *row, size_t layer)
 {
@@ -198,7 +217,7 @@ static void add(planning *p, const wane_tensor_row *row, size_t layer)
     wane_layer_index *at = inside ? &p->out->places->layer[layer] : &p->out->places->outside;
     (row->bias ? at->bias : at->weight)[row->place] = index;
     write_name(one->name, row, layer);
-    one->module = last_part(row->module);
+    one->module = short_name(c->architecture, row);
     one->role = row->bias ? WANE_ROLE_BIAS : places[row->place].role;
     one->layer = inside ? (int)layer : -1;
     one->rows = wane_place_rows(c, row->place);

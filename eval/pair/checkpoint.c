@@ -196,18 +196,16 @@ static int conv1d_of(const wane_checkpoint *c)
     static const char *const types[] = {"gpt2", "openai-gpt", "imagegpt", "decision_transformer",
                                         NULL};
     enum { ATTENTION, PROJECTION, FEED };
-    static const char *const modules[] = {"c_attn", "c_proj", "c_fc"};
+    static const char *const weights[] = {"c_attn.weight", "c_proj.weight", "c_fc.weight"};
     bool there[3] = {false, false, false}, wide = true;
     if (c->adapter) return c->update.facts.fan_in_fan_out ? 1 : -1;
     if (c->model_type[0]) return listed(c->model_type, types);
     for (size_t i = 0; i < wane_tensors_count(c->tensors); i++) {
         const wane_tensor *t = wane_tensors_at(c->tensors, i);
-        char module[64];
-        long layer = 0;
         if (t->dimensions != 2 || !wane_name_is_conv1d(t->name)) continue;
-        wane_name_place(&layer, module, t->name);
-        for (int m = 0; m < 3; m++) there[m] = there[m] || strcmp(module, modules[m]) == 0;
-        if (strcmp(module, modules[PROJECTION]) != 0 && t->shape[0] >= t->shape[1]) wide = false;
+        for (int m = 0; m < 3; m++) there[m] = there[m] || wane_tensor_ends(t->name, weights[m]);
+        bool projects = wane_tensor_ends(t->name, weights[PROJECTION]);
+        if (!projects && t->shape[0] >= t->shape[1]) wide = false;
     }
     if (!there[ATTENTION] || !there[PROJECTION] || !there[FEED])
         return there[ATTENTION] || there[PROJECTION] || there[FEED] ? -1 : 0;

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "store/files/tensors.h"
+
 /* Prefixes tried on one side. */
 enum { CANDIDATES = 24 };
 
@@ -333,16 +335,16 @@ void wane_name_place(long *layer, char module[64], const char *name)
         from = part[3];
         if (digit(*from)) from = part[2];
     }
+    if (weight && begins(from, "c_proj.") && !digit(*part[2])) from = part[2];
     size_t length = end && end > from ? (size_t)(end - from) : strlen(from);
     (void)snprintf(module, 64, "%.*s", (int)(length < 63 ? length : 63), from);
 }
 
 bool wane_name_is_conv1d(const char *name)
 {
-    static const char *const modules[] = {"c_attn", "c_proj", "c_fc", "q_attn", NULL};
-    char module[64];
-    long layer = 0;
-    wane_name_place(&layer, module, name);
-    size_t length = strlen(name);
-    return one_of(module, modules) && length > 7 && strcmp(name + length - 7, ".weight") == 0;
+    static const char *const weights[] = {"c_attn.weight", "c_proj.weight", "c_fc.weight",
+                                          "q_attn.weight"};
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
+        if (wane_tensor_ends(name, weights[i])) return true;
+    return false;
 }

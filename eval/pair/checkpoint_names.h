@@ -63,7 +63,8 @@ const char *wane_tensor_kind_name(wane_tensor_kind kind); /* "embedding", ...; c
 wane_tensor_kind wane_tensor_kind_of(const char *name);
 
 /* "model.layers.3.self_attn.q_proj.weight": layer 3, module "q_proj"; where the last part before
- * "weight" is "dense", the two before it belong to the module's name. layer -1: none. */
+ * "weight" is "dense", the two before it belong to the module's name, and where it is "c_proj" (of
+ * which GPT-2 has two in a layer) the one before it. layer -1: none. */
 void wane_name_place(long *layer, char module[64], const char *name);
 
 /* GPT-2's Conv1D modules: c_attn, c_proj, c_fc and q_attn, whose weights are inputs x outputs. */

@@ -33,7 +33,7 @@ CREATE TABLE matrix (
   model    INTEGER NOT NULL REFERENCES model,  -- the model it belongs to
   position INTEGER NOT NULL,                   -- from 0, in the order of the model's parameter table
   name     TEXT NOT NULL,                      -- full tensor name
-  module   TEXT NOT NULL,                      -- its last part: "q_proj", "down_proj", ...
+  module   TEXT NOT NULL,                      -- its last part or parts: "q_proj", "attn.c_proj", ...
   layer    INTEGER,                            -- from 0; NULL outside layers
   "rows"   INTEGER NOT NULL,                   -- outputs
   cols     INTEGER NOT NULL,                   -- inputs

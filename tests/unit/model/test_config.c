@@ -198,6 +198,10 @@ static void gpt2_has_the_defaults_of_transformers(void **state)
     CHECK_NEAR(c.norm_epsilon, 1e-5, 0, 0);
     CHECK_OK(wane_parameters_plan(&p, &c, &err));
     assert_int_equal(p.numbers, 124439808); /* GPT2LMHeadModel's */
+    long proj = wane_parameters_find(&p, "transformer.h.11.attn.c_proj.weight");
+    assert_string_equal(p.parameter[proj].module, "attn.c_proj");
+    long qkv = wane_parameters_find(&p, "transformer.h.11.attn.c_attn.weight");
+    assert_string_equal(p.parameter[qkv].module, "c_attn");
     wane_parameters_free(&p);
     /* Of training alone, of other heads than the vocabulary's, or said twice. */
     CHECK_OK(
@@ -392,6 +396,12 @@ static void entries_are_whole(void **state)
         assert_true(wane_parameters_find(&p, wane_parameters_embedding_name(&p)) >= 0);
         for (size_t k = 1; k < p.count; k++)
             assert_true(p.parameter[k].step >= p.parameter[k - 1].step);
+        /* Tables and charts tell the matrices of a layer by it. */
+        for (size_t k = 0; k < p.count; k++)
+            for (size_t j = 0; j < k; j++)
+                if (p.parameter[j].linear && p.parameter[k].linear &&
+                    p.parameter[k].layer == p.parameter[j].layer)
+                    assert_string_not_equal(p.parameter[k].module, p.parameter[j].module);
         wane_parameters_free(&p);
     }
 }
