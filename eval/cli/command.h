@@ -64,7 +64,7 @@ typedef struct wane_command {
     const char *name;
     const char *usage;   /* "run EXPERIMENT.yaml [key=value ...]" without "wane " and options */
     const char *summary; /* one line; lines behind it are examples, for the end of its help */
-    int (*run)(wane_call *call);       /* returns the exit code */
+    int (*run)(wane_call *call); /* returns the exit code */
 } wane_command;
 
 /* The entry of the option that every command writing csv has. */
