@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/model/architecture.h"
 #include "eval/pair/checkpoint_claims.h"
 #include "eval/pair/checkpoint_places.h"
 #include "eval/pair/given.h"
@@ -24,12 +25,16 @@ static void say(void *context, const char *line)
     wane_log_line(context, WANE_LOG_WARNING, "%s", line);
 }
 
-/* Model types that tie where config.json does not say (transformers writes no defaults). */
+/* Model types that tie where config.json does not say (transformers writes no defaults): those that
+ * this program computes say so themselves. */
 static bool ties_by_default(const char *type)
 {
-    static const char *const types[] = {"albert", "bert",    "bloom", "distilbert",  "electra",
-                                        "gemma",  "gemma2",  "gpt2",  "gemma3_text", "gpt_neo",
-                                        "opt",    "roberta", "t5",    "xlm-roberta"};
+    static const char *const types[] = {"albert",  "bert",   "bloom",       "distilbert", "electra",
+                                        "gemma",   "gemma2", "gemma3_text", "gpt_neo",    "opt",
+                                        "roberta", "t5",     "xlm-roberta"};
+    const wane_architecture *a = wane_architecture_named(type);
+    const wane_config_key *key = a ? wane_config_key_named(a, "tie_word_embeddings") : NULL;
+    if (a) return key && key->absent != 0;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcmp(type, types[i]) == 0) return true;
     return false;
@@ -190,15 +195,23 @@ static bool listed(const char *text, const char *const *list)
     return false;
 }
 
+static bool has_turned(const wane_architecture *a)
+{
+    for (size_t r = 0; r < a->row_count; r++)
+        if (a->rows[r].turned) return true;
+    return false;
+}
+
 /* By config.json, else by the names and shapes of its modules. */
 static int conv1d_of(const wane_checkpoint *c)
 {
-    static const char *const types[] = {"gpt2", "openai-gpt", "imagegpt", "decision_transformer",
-                                        NULL};
+    static const char *const types[] = {"openai-gpt", "imagegpt", "decision_transformer", NULL};
+    const wane_architecture *known = wane_architecture_named(c->model_type);
     enum { ATTENTION, PROJECTION, FEED };
     static const char *const weights[] = {"c_attn.weight", "c_proj.weight", "c_fc.weight"};
     bool there[3] = {false, false, false}, wide = true;
     if (c->adapter) return c->update.facts.fan_in_fan_out ? 1 : -1;
+    if (known) return has_turned(known);
     if (c->model_type[0]) return listed(c->model_type, types);
     for (size_t i = 0; i < wane_tensors_count(c->tensors); i++) {
         const wane_tensor *t = wane_tensors_at(c->tensors, i);

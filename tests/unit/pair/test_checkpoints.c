@@ -326,6 +326,23 @@ static void a_copy_of_a_tied_head_is_held_against_the_embedding(void **state)
     wane_free(copy);
 }
 
+/* What a family of the list has turned, its entry says. */
+static void families_say_what_they_turn(void **state)
+{
+    (void)state;
+#define GPT2 "reference/architectures/gpt2"
+    assert_int_equal(told("intruders " GPT2 " " GPT2 "/adapter --no-null --json"), 0);
+    assert_non_null(strstr(told_out(), "\"transformer.h.0.attn.c_attn.weight\", \"rows\": 72, "
+                                       "\"cols\": 24"));
+    assert_non_null(strstr(told_out(), "\"transformer.h.2.mlp.c_proj.weight\", \"rows\": 24, "
+                                       "\"cols\": 40"));
+    /* whole weights: no factors say how they lie */
+    assert_int_equal(told("intruders " GPT2 " " GPT2 " --no-null --json"), 0);
+    assert_non_null(strstr(told_out(), "\"transformer.h.0.attn.c_attn.weight\", \"rows\": 72, "
+                                       "\"cols\": 24"));
+#undef GPT2
+}
+
 static void archives_and_torch_files(void **state)
 {
     (void)state;
@@ -374,6 +391,7 @@ int main(void)
         cmocka_unit_test(a_database_gathers),
         cmocka_unit_test(adapters_of_other_models),
         cmocka_unit_test(a_copy_of_a_tied_head_is_held_against_the_embedding),
+        cmocka_unit_test(families_say_what_they_turn),
         cmocka_unit_test(archives_and_torch_files),
         cmocka_unit_test(bad_calls),
     };
