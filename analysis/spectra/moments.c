@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Golub-Kahan bidiagonalisation of many vectors in lockstep, so that the matrix is read twice a
+ * step for all of them; those that are decided drop out.
+ */
+#include "analysis/spectra/moments.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "store/base/blas.h"
+#include "store/base/memory.h"
+
+/* One vector at work. */
+typedef struct chain {
+    size_t which;         /* among the caller's */
+    double *left, *right; /* step after step: what came of `directions`' side, and of the other */
+    double alpha[WANE_MOMENT_STEPS], beta[WANE_MOMENT_STEPS];
+    wane_cosine_bounds *out;
+    bool closed;
+} chain;
+
+typedef struct chains {
+    wane_matrix w;
+    bool turned;      /* side v: directions are of cols numbers */
+    size_t length[2]; /* of left and right vectors */
+    size_t step, count, capacity;
+    chain **active;
+    float *from, *to;
+    const wane_moment_options *options;
+    wane_pool *pool;
+} chains;
+
+static double dot(size_t count, const double *x, const double *y)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += x[i] * y[i];
+    return sum;
+}
+
+/* x minus its part in the `known` vectors before it, twice; returns its length then and makes it a
+ * unit vector (nothing where it is 0). */
+static double orthonormalise(double *x, size_t length, const double *basis, size_t known)
+{
+    for (int again = 0; again < 2; again++)
+        for (size_t k = known; k-- > 0;) {
+            const double *b = basis + k * length;
+            double part = dot(length, b, x);
+            for (size_t i = 0; i < length; i++) x[i] -= part * b[i];
+        }
+    double size = sqrt(dot(length, x, x));
+    for (size_t i = 0; i < length && size > 0; i++) x[i] /= size;
+    return size;
+}
+
+/* `to` = the active chains' last vectors, a row each, times W (or W^T). */
+static void multiply(const chains *c, bool forward)
+{
+    size_t from = c->length[forward ? 0 : 1], to = c->length[forward ? 1 : 0];
+    size_t at = forward ? c->step : c->step;
+    for (size_t i = 0; i < c->count; i++) {
+        const double *x = (forward ? c->active[i]->left : c->active[i]->right) + at * from;
+        for (size_t k = 0; k < from; k++) c->from[i * from + k] = (float)x[k];
+    }
+    /* A row vector of `rows` numbers times W, or of `cols` numbers times W^T. */
+    bool transpose = forward == c->turned;
+    wane_sgemm(c->pool, false, transpose, c->count, to, from, 1, c->from, from, c->w.data,
+               c->w.stride, 0, c->to, to);
+}
+
+static void take_right(void *context, size_t i, int thread)
+{
+    (void)thread;
+    const chains *c = context;
+    chain *one = c->active[i];
+    size_t n = c->length[1];
+    double *v = one->right + c->step * n;
+    for (size_t k = 0; k < n; k++) v[k] = (double)c->to[i * n + k];
+    one->alpha[c->step] = orthonormalise(v, n, one->right, c->step);
+}
+
+static void take_left(void *context, size_t i, int thread)
+{
+    (void)thread;
+    const chains *c = context;
+    chain *one = c->active[i];
+    size_t n = c->length[0];
+    double *u = one->left + (c->step + 1) * n;
+    for (size_t k = 0; k < n; k++) u[k] = (double)c->to[i * n + k];
+    one->beta[c->step] = orthonormalise(u, n, one->left, c->step + 1);
+    one->closed = !(one->beta[c->step] > 1e-12 * c->options->largest);
+}
+
+/* Bounds are worked out after these numbers of steps, then after the last. */
+static bool is_checked(size_t steps, const wane_moment_options *o)
+{
+    if (steps == o->steps) return true;
+    if (steps < 4) return false;
+    size_t power = 4;
+    while (power * 2 <= steps) power *= 2;
+    return steps % (power / 2) == 0;
+}
+
+/* Keeps the best of what was proved after any number of steps. */
+static void join(wane_cosine_bounds *out, const wane_cosine_bounds *one)
+{
+    if (one->low > out->low) out->low = one->low;
+    if (one->cluster_low > out->cluster_low) out->cluster_low = one->cluster_low;
+    if (one->high < out->high) out->high = one->high;
+    if (one->cluster_high < out->cluster_high) out->cluster_high = one->cluster_high;
+    out->steps = one->steps;
+}
+
+typedef struct checking {
+    const chains *c;
+    bool *done;
+    wane_status *status;
+    wane_error *error;
+} checking;
+
+static void check(void *context, size_t i, int thread)
+{
+    (void)thread;
+    const checking *at = context;
+    const chains *c = at->c;
+    chain *one = c->active[i];
+    wane_bidiagonal b = {c->step + 1, one->closed, one->alpha, one->beta};
+    wane_cosine_bounds now;
+    wane_direction_kind kind;
+    at->status[i] = wane_moment_bound(&now, &b, c->options, &at->error[i]);
+    if (at->status[i] != WANE_OK) return;
+    join(one->out, &now);
+    at->done[i] = one->closed || (c->options->epsilon > 0 &&
+                                  wane_moment_judge(&kind, one->out, c->options->epsilon));
+}
+
+static wane_status check_all(chains *c, checking *at, wane_error *err)
+{
+    wane_pool_run(c->pool, c->count, check, at);
+    size_t kept = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        if (at->status[i] != WANE_OK) {
+            if (err) *err = at->error[i];
+            return at->status[i];
+        }
+        if (!at->done[i]) c->active[kept++] = c->active[i];
+    }
+    c->count = kept;
+    return WANE_OK;
+}
+
+static wane_status run(chains *c, checking *at, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    for (c->step = 0; c->step < c->options->steps && c->count > 0; c->step++) {
+        bool closed = false;
+        multiply(c, true);
+        wane_pool_run(c->pool, c->count, take_right, c);
+        multiply(c, false);
+        wane_pool_run(c->pool, c->count, take_left, c);
+        for (size_t i = 0; i < c->count; i++) closed = closed || c->active[i]->closed;
+        if (closed || is_checked(c->step + 1, c->options)) WANE_TRY(check_all(c, at, err));
+    }
+done:
+    return st;
+}
+
+wane_status wane_moment_bounds(wane_cosine_bounds *out, wane_matrix w, wane_side side,
+                               const double *directions, size_t count,
+                               const wane_moment_options *options, wane_pool *pool, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    bool turned = side == WANE_SIDE_V;
+    chains c = {.w = w, .turned = turned, .options = options, .pool = pool, .count = count};
+    c.length[0] = turned ? w.cols : w.rows;
+    c.length[1] = turned ? w.rows : w.cols;
+    size_t wide = w.rows > w.cols ? w.rows : w.cols;
+    size_t each = (options->steps + 1) * (w.rows + w.cols);
+    chain *chains_ = wane_alloc(count, sizeof *chains_);
+    double *room = wane_alloc_aligned(count * each, sizeof *room);
+    checking at = {.c = &c};
+    c.active = wane_alloc(count, sizeof *c.active);
+    c.from = wane_alloc_aligned(2 * count * wide, sizeof *c.from);
+    at.done = wane_alloc(count, sizeof *at.done);
+    at.status = wane_alloc(count, sizeof *at.status);
+    at.error = wane_alloc(count, sizeof *at.error);
+    if (!chains_ || !room || !c.active || !c.from || !at.done || !at.status || !at.error) {
+        st = wane_fail_memory(err, "moments", "vectors");
+        goto done;
+    }
+    c.to = c.from + count * wide;
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (wane_cosine_bounds){.high = 1, .cluster_high = 1};
+        chains_[i] = (chain){.which = i, .left = room + i * each, .out = &out[i]};
+        chains_[i].right = chains_[i].left + (options->steps + 1) * c.length[0];
+        memcpy(chains_[i].left, directions + i * c.length[0], c.length[0] * sizeof *room);
+        c.active[i] = &chains_[i];
+    }
+    WANE_TRY(run(&c, &at, err));
+done:
+    wane_free(chains_);
+    wane_free(room);
+    wane_free(c.active);
+    wane_free(c.from);
+    wane_free(at.done);
+    wane_free(at.status);
+    wane_free(at.error);
+    return st;
+}
