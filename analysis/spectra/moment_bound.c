@@ -4,6 +4,7 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "analysis/spectra/lapack.h"
 #include "analysis/spectra/moments.h"
@@ -137,26 +138,30 @@ static void raise(ceiling *most, const ceiling *one)
         if (one->mass[kind] > most->mass[kind]) most->mass[kind] = one->mass[kind];
 }
 
-/* The largest ceilings between two sigmas that hold no node inside: a grid, then about its greatest
- * values a finer one, twice. */
+/* The largest ceilings between two sigmas that hold no node of either measure inside: a grid, then
+ * about the greatest values of either kind a finer one, twice. */
 static void scan(ceiling *most, const question *q, double first, double last, int depth)
 {
     enum { GRID = 12, DEPTH = 2 };
-    double value[GRID + 1], sigma[GRID + 1];
+    ceiling value[GRID + 1];
+    double sigma[GRID + 1];
     for (int i = 0; i <= GRID; i++) {
         /* Denser at the ends, where the nodes are. */
         double part = (1 - cos(3.14159265358979323846 * i / GRID)) / 2;
         sigma[i] = first + (last - first) * (depth == 0 ? part : (double)i / GRID);
-        ceiling one = ceiling_at(q, sigma[i]);
-        raise(most, &one);
-        value[i] = one.mass[CLUSTER];
+        value[i] = ceiling_at(q, sigma[i]);
+        raise(most, &value[i]);
     }
-    if (depth == DEPTH) return;
-    for (int i = 0; i <= GRID; i++) {
-        bool left = i == 0 || value[i] >= value[i - 1];
-        bool right = i == GRID || value[i] >= value[i + 1];
-        if (!left || !right || value[i] < 0.5 * most->mass[CLUSTER]) continue;
-        scan(most, q, sigma[i == 0 ? 0 : i - 1], sigma[i == GRID ? GRID : i + 1], depth + 1);
+    for (int i = 0; i <= GRID && depth < DEPTH; i++) {
+        bool peak = false;
+        for (width kind = 0; kind < WIDTHS; kind++) {
+            double here = value[i].mass[kind];
+            bool left = i == 0 || here >= value[i - 1].mass[kind];
+            bool right = i == GRID || here >= value[i + 1].mass[kind];
+            peak = peak || (left && right && here >= 0.5 * most->mass[kind]);
+        }
+        if (peak)
+            scan(most, q, sigma[i == 0 ? 0 : i - 1], sigma[i == GRID ? GRID : i + 1], depth + 1);
     }
 }
 
@@ -181,41 +186,76 @@ static void floor_of_nodes(wane_cosine_bounds *out, const question *q, const dou
         for (width kind = 0; kind < WIDTHS; kind++) {
             double reach = width_at(q, sigma, kind);
             double distance = sigma * reach - reach * reach / 4;
+            /* What is not above the floor is no part of the window. */
+            if (distance > theta[k] - q->lowest) distance = theta[k] - q->lowest;
             double one = distance > 0 ? root - residual / distance : 0;
             if (one > *low[kind]) *low[kind] = one;
         }
     }
 }
 
+/* The nodes of a measure, and their vectors; `matrix` is room for size x size. */
+static wane_status find_nodes(double *theta, double *vectors, double *matrix, const jacobi *j,
+                              wane_error *err)
+{
+    size_t n = j->size;
+    memset(matrix, 0, n * n * sizeof *matrix);
+    for (size_t k = 0; k < n; k++) {
+        matrix[k * n + k] = j->diagonal[k];
+        if (k + 1 < n) matrix[k * n + k + 1] = j->off[k];
+    }
+    return n > 0 ? wane_lapack_eigen(matrix, n, n, theta, vectors, err) : WANE_OK;
+}
+
+/* Of a measure that is known whole: sums over the nodes of windows that begin at each (theta
+ * falls). */
+static void whole(wane_cosine_bounds *out, const question *q, const double *theta,
+                  const double *vectors)
+{
+    size_t n = q->measure[0].size;
+    double most[WIDTHS] = {0};
+    for (size_t i = 0; i < n && theta[i] > q->lowest; i++)
+        for (width kind = 0; kind < WIDTHS; kind++) {
+            double sigma = sqrt(theta[i]), mass = 0, last = sigma - width_at(q, sigma, kind);
+            if (last < q->floor) last = q->floor;
+            for (size_t k = i; k < n && sqrt(fmax(theta[k], 0)) >= last; k++)
+                mass += vectors[k * n] * vectors[k * n];
+            if (mass > most[kind]) most[kind] = mass;
+        }
+    out->low = out->high = sqrt(fmin(most[SINGLE], 1));
+    out->cluster_low = out->cluster_high = sqrt(fmin(most[CLUSTER], 1));
+}
+
 wane_status wane_moment_bound(wane_cosine_bounds *out, const wane_bidiagonal *b,
                               const wane_moment_options *options, wane_error *err)
 {
     size_t n = b->steps, nodes = 0;
-    double theta[WANE_MOMENT_STEPS], sigma[WANE_MOMENT_STEPS + 2];
+    double theta[WANE_MOMENT_STEPS], sigma[2 * WANE_MOMENT_STEPS + 2];
     question q = {.floor = options->floor, .lowest = options->floor * options->floor};
-    make_measures(&q, b);
-    double *matrix = wane_alloc(2 * n * n, sizeof *matrix);
-    if (!matrix) return wane_fail_memory(err, "moments", "nodes");
-    double *vectors = matrix + n * n;
-    for (size_t k = 0; k < n; k++) {
-        matrix[k * n + k] = q.measure[0].diagonal[k];
-        if (k + 1 < n) matrix[k * n + k + 1] = q.measure[0].off[k];
-    }
     ceiling most = {{0, 0}};
     wane_status st = WANE_OK;
-    WANE_TRY(wane_lapack_eigen(matrix, n, n, theta, vectors, err));
+    make_measures(&q, b);
+    double *matrix = wane_alloc(2 * n * n, sizeof *matrix), *vectors = matrix + n * n;
+    if (!matrix) return wane_fail_memory(err, "moments", "nodes");
     *out = (wane_cosine_bounds){.steps = n};
-    floor_of_nodes(out, &q, theta, vectors, b->closed ? 0 : q.measure[0].off[n - 1]);
+    for (int m = 2; m-- > 0;) { /* mu last: its nodes are looked at below */
+        WANE_TRY(find_nodes(theta, vectors, matrix, &q.measure[m], err));
+        for (size_t k = 0; k < q.measure[m].size; k++)
+            if (theta[k] > q.lowest && sqrt(theta[k]) < options->largest)
+                sigma[nodes++] = sqrt(theta[k]);
+    }
+    if (b->closed) {
+        whole(out, &q, theta, vectors);
+        goto done;
+    }
+    floor_of_nodes(out, &q, theta, vectors, q.measure[0].off[n - 1]);
     sigma[nodes++] = options->floor;
-    for (size_t k = n; k-- > 0;)
-        if (theta[k] > q.lowest && sqrt(theta[k]) < options->largest)
-            sigma[nodes++] = sqrt(theta[k]);
     sigma[nodes++] = options->largest;
     qsort(sigma, nodes, sizeof *sigma, rising);
     for (size_t i = 0; i + 1 < nodes; i++)
         if (sigma[i + 1] > sigma[i]) scan(&most, &q, sigma[i], sigma[i + 1], 0);
-    out->high = sqrt(most.mass[SINGLE] < 1 ? most.mass[SINGLE] : 1);
-    out->cluster_high = sqrt(most.mass[CLUSTER] < 1 ? most.mass[CLUSTER] : 1);
+    out->high = sqrt(fmin(most.mass[SINGLE], 1));
+    out->cluster_high = sqrt(fmin(most.mass[CLUSTER], 1));
     if (out->cluster_low < out->low) out->cluster_low = out->low;
 done:
     wane_free(matrix);

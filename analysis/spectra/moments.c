@@ -56,9 +56,8 @@ static double orthonormalise(double *x, size_t length, const double *basis, size
 static void multiply(const chains *c, bool forward)
 {
     size_t from = c->length[forward ? 0 : 1], to = c->length[forward ? 1 : 0];
-    size_t at = forward ? c->step : c->step;
     for (size_t i = 0; i < c->count; i++) {
-        const double *x = (forward ? c->active[i]->left : c->active[i]->right) + at * from;
+        const double *x = (forward ? c->active[i]->left : c->active[i]->right) + c->step * from;
         for (size_t k = 0; k < from; k++) c->from[i * from + k] = (float)x[k];
     }
     /* A row vector of `rows` numbers times W, or of `cols` numbers times W^T. */
@@ -87,7 +86,9 @@ static void take_left(void *context, size_t i, int thread)
     double *u = one->left + (c->step + 1) * n;
     for (size_t k = 0; k < n; k++) u[k] = (double)c->to[i * n + k];
     one->beta[c->step] = orthonormalise(u, n, one->left, c->step + 1);
-    one->closed = !(one->beta[c->step] > 1e-12 * c->options->largest);
+    /* Either is the end: without alpha there is no vector that beta could come of. */
+    double nothing = 1e-12 * c->options->largest;
+    one->closed = !(one->beta[c->step] > nothing && one->alpha[c->step] > nothing);
 }
 
 /* Bounds are worked out after these numbers of steps, then after the last. */

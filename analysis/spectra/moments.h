@@ -61,7 +61,8 @@ WANE_MUST_CHECK wane_status wane_moment_bounds(wane_cosine_bounds *out, wane_mat
 bool wane_moment_judge(wane_direction_kind *out, const wane_cosine_bounds *bounds, double epsilon);
 
 /* The bounds after `steps` >= 1 steps: alpha[0 .. steps - 1], beta[0 .. steps - 1]; `closed`: the
- * last beta is nothing, and the measure is known whole. */
+ * last beta or alpha is nothing, and the measure is known whole: its nodes are its atoms, and low
+ * is high. */
 typedef struct wane_bidiagonal {
     size_t steps;
     bool closed;
