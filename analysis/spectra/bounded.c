@@ -128,7 +128,7 @@ static wane_status bound_sides(wane_bounded_spectrum *out, const work *w, wane_e
                                          .epsilon = w->q->epsilon,
                                          .steps = w->q->steps};
     memcpy(out->sigma, w->tuned.sigma, w->top * sizeof *out->sigma);
-    out->norms.floor = wane_direction_floor(w->rows, w->cols, w->tuned.sigma[0], 0);
+    out->norms.floor = wane_direction_floor(w->rows, w->cols, w->tuned.sigma[0], w->q->rounding);
     if (out->side[WANE_SIDE_U])
         WANE_TRY(wane_moment_bounds(out->side[WANE_SIDE_U], w->q->base, WANE_SIDE_U, w->tuned.u,
                                     w->top, &options, w->pool, err));
@@ -144,8 +144,12 @@ static wane_status answer_exactly(wane_bounded_spectrum *out, const work *w, wan
 {
     wane_status st = WANE_OK;
     const wane_bounded_question *q = w->q;
-    const wane_spectrum_options options = {
-        .top = w->top, .u = true, .v = true, .scan = q->tuned.data != NULL};
+    const wane_spectrum_options options = {.top = w->top,
+                                           .u = true,
+                                           .v = true,
+                                           .scan = q->tuned.data != NULL,
+                                           .rounding = q->rounding,
+                                           .base_rounding = q->base_rounding};
     wane_base_svd *svd = NULL;
     wane_spectrum s = {0};
     WANE_TRY(wane_base_svd_compute(&svd, q->base, err));

@@ -17,10 +17,11 @@ typedef struct wane_bounded_question {
     const wane_lowrank_term *terms;
     size_t count;
     wane_matrix tuned;
-    size_t top;     /* directions per side, at least 1 */
-    bool u, v;      /* which sides */
-    double epsilon; /* steps go on until it is decided; in (0, 1] */
-    size_t steps;   /* at most; 1..WANE_MOMENT_STEPS */
+    size_t top;                     /* directions per side, at least 1 */
+    bool u, v;                      /* which sides */
+    double epsilon;                 /* steps go on until it is decided; in (0, 1] */
+    size_t steps;                   /* at most; 1..WANE_MOMENT_STEPS */
+    double rounding, base_rounding; /* as of wane_spectrum_options */
 } wane_bounded_question;
 
 typedef struct wane_bounded_spectrum {

@@ -21,10 +21,10 @@
  *   most r / d (Parlett, "The Symmetric Eigenvalue Problem", ch. 11), so that mu of that interval
  *   is at least (sqrt w - r / d)^2, by Cauchy and Schwarz, whatever else lies there.
  *
- * Both are of windows in sigma: of the width of a cluster (spectrum.h: 1e-3 of sigma or 2 floors),
- * and of 1e-6 of sigma, within which fp32 does not tell two directions apart. Windows are looked at
- * about every node and a grid between them, refined where the bound from above is greatest. Only
- * sigma > floor counts.
+ * Both are of windows in sigma: of the width of a cluster (spectrum.h: 1e-3 of sigma or 2 floors,
+ * those of options.blur), and of 1e-6 of sigma, within which fp32 does not tell two directions
+ * apart. Windows are looked at about every node and a grid between them, refined where the bound
+ * from above is greatest. Only sigma > floor counts.
  */
 #ifndef ANALYSIS_SPECTRA_MOMENTS_H
 #define ANALYSIS_SPECTRA_MOMENTS_H
@@ -42,6 +42,7 @@ typedef struct wane_cosine_bounds {
 
 typedef struct wane_moment_options {
     double floor;   /* sigma of W up to it are no directions */
+    double blur;    /* a cluster's window is at least 2 of it wide; 0, or less than floor: floor */
     double largest; /* at least sigma_1(W) */
     double epsilon; /* in (0, 1]: steps go on until it is decided; 0: for all of them */
     size_t steps;   /* at most; 1..WANE_MOMENT_STEPS */
