@@ -23,6 +23,7 @@ typedef struct question {
     jacobi measure[2];    /* mu, nu */
     double ratio;         /* c of nu */
     double floor, lowest; /* and its square */
+    double blur;
 } question;
 
 static void make_measures(question *q, const wane_bidiagonal *b)
@@ -46,59 +47,83 @@ static double width_at(const question *q, double sigma, width kind)
 {
     if (kind == SINGLE) return 1e-6 * sigma;
     double wide = 1e-3 * sigma;
-    return wide < 2 * q->floor ? 2 * q->floor : wide;
+    return wide < 2 * q->blur ? 2 * q->blur : wide;
 }
 
 /* ---------------------------------------------------------------------------------------- above */
 
-/* Points of a window: its ends and its middle, where q is 1, and two between them, where it is
- * looked at besides. */
+/* Points of a window: its ends and its middle, where q is about 1, and two between them, where it
+ * is looked at besides. */
 enum { FIRST, MIDDLE, LAST, POINTS, BETWEEN = 2, ALL = POINTS + BETWEEN };
 
-/* The least square integral of a polynomial that is 1 at the three points over the square of what
- * it falls to between them; 1 where the three cannot be told apart. */
-static double by_three(double kernel[POINTS][ALL])
+/* Weights of the K(point, .) whose sum is about 1 at the three points, by (G + NUDGE I)^-1, G the
+ * kernel scaled to a diagonal of 1: any weights give a bound, and these bend gently from the best
+ * of one point, where the three cannot be told apart, to that of three. */
+static void weigh(double weight[POINTS], double kernel[POINTS][ALL])
 {
-    double a = kernel[0][0], b = kernel[0][1], c = kernel[0][2];
-    double d = kernel[1][1], e = kernel[1][2], f = kernel[2][2];
-    double ca = d * f - e * e, cb = c * e - b * f, cc = b * e - c * d;
-    double determinant = a * ca + b * cb + c * cc;
-    if (!(determinant > 1e-9 * a * d * f)) return 1;
-    /* The weights of K(point, .): the row sums of the inverse. */
-    double weight[POINTS] = {ca + cb + cc, cb + (a * f - c * c) + (b * c - a * e),
-                             cc + (b * c - a * e) + (a * d - b * b)};
-    double square = (weight[0] + weight[1] + weight[2]) / determinant, least = 1;
-    for (int i = POINTS; i < ALL; i++) {
-        double value = 0;
-        for (int p = 0; p < POINTS; p++) value += weight[p] * kernel[p][i] / determinant;
-        if (value < least) least = value;
+    const double nudge = 1e-7;
+    double scale[POINTS], g[POINTS][POINTS];
+    for (int p = 0; p < POINTS; p++) scale[p] = 1 / sqrt(kernel[p][p]);
+    for (int p = 0; p < POINTS; p++)
+        for (int i = 0; i < POINTS; i++)
+            g[p][i] = kernel[p][i] * scale[p] * scale[i] + (p == i ? nudge : 0);
+    for (int p = 0; p < POINTS; p++) weight[p] = scale[p];
+    for (int p = 0; p < POINTS; p++)
+        for (int j = p + 1; j < POINTS; j++) {
+            double part = g[j][p] / g[p][p];
+            for (int i = p; i < POINTS; i++) g[j][i] -= part * g[p][i];
+            weight[j] -= part * weight[p];
+        }
+    for (int p = POINTS; p-- > 0;) {
+        for (int i = p + 1; i < POINTS; i++) weight[p] -= g[p][i] * weight[i];
+        weight[p] /= g[p][p];
     }
-    return least > 0.1 ? square / (least * least) : 1;
+    for (int p = 0; p < POINTS; p++) weight[p] *= scale[p];
 }
 
-/* K(middle, .) / K(middle, middle): 1 in the middle. */
-static double by_one(double kernel[POINTS][ALL])
+/* The square integral of q over the square of the least it falls to. */
+static double by_three(double kernel[POINTS][ALL])
+{
+    double weight[POINTS], square = 0, least = INFINITY;
+    weigh(weight, kernel);
+    for (int i = 0; i < ALL; i++) {
+        double value = 0;
+        for (int p = 0; p < POINTS; p++) value += weight[p] * kernel[p][i];
+        if (i < POINTS) square += weight[i] * value;
+        if (value < least) least = value;
+    }
+    return least > 0 ? square / (least * least) : 1;
+}
+
+/* The least that K(middle, .) / K(middle, middle) falls to. */
+static double least_of_one(double kernel[POINTS][ALL])
 {
     const double *k = kernel[MIDDLE];
     double least = 1;
     for (int i = 0; i < ALL; i++)
-        if (k[i] / k[MIDDLE] < least) least = k[i] / k[MIDDLE];
-    return least > 0.1 ? 1 / (k[MIDDLE] * least * least) : 1;
+        if (k[i] < least * k[MIDDLE]) least = k[i] / k[MIDDLE];
+    return least;
 }
 
-/* A bound of the mass between t[FIRST] and t[LAST], the least over all degrees. */
-static double bound_measure(const jacobi *j, const double t[ALL])
+/* A bound of the mass between t[FIRST] and t[LAST], the least over all degrees; ends where it is
+ * not above `enough`. */
+static double bound_measure(const jacobi *j, const double t[ALL], double enough)
 {
     double now[ALL], before[ALL] = {0}, kernel[POINTS][ALL] = {{0}}, mass = 1;
     for (int i = 0; i < ALL; i++) now[i] = 1;
-    for (size_t k = 0; k < j->size; k++) {
+    for (size_t k = 0; k < j->size && mass > enough; k++) {
         for (int p = 0; p < POINTS; p++)
             for (int i = 0; i < ALL; i++) kernel[p][i] += now[p] * now[i];
         /* Far outside the support: nothing is there. */
         if (!(kernel[MIDDLE][MIDDLE] < 1e100)) break;
-        double one = by_one(kernel), three = by_three(kernel);
+        double least = least_of_one(kernel);
+        double one = least > 0 ? 1 / (kernel[MIDDLE][MIDDLE] * least * least) : 1;
         if (one < mass) mass = one;
-        if (three < mass) mass = three;
+        /* Three points are no better than K(middle, .) where that does not fall. */
+        if (least < 1 - 1e-6 && mass > enough) {
+            double three = by_three(kernel);
+            if (three < mass) mass = three;
+        }
         for (int i = 0; i < ALL; i++) {
             double next = (t[i] - j->diagonal[k]) * now[i];
             if (k > 0) next -= j->off[k - 1] * before[i];
@@ -109,60 +134,73 @@ static double bound_measure(const jacobi *j, const double t[ALL])
     return mass;
 }
 
-/* Bounds of the windows about sigma. */
-typedef struct ceiling {
-    double mass[WIDTHS];
-} ceiling;
-
-static ceiling ceiling_at(const question *q, double sigma)
+/* A bound of the mass of the window about sigma; not its best where that is below `enough`. */
+static double ceiling_at(const question *q, double sigma, width kind, double enough)
 {
-    ceiling out;
-    for (width kind = 0; kind < WIDTHS; kind++) {
-        double t[ALL], half = width_at(q, sigma, kind) / 2, first = sigma - half;
-        if (first < q->floor) first = q->floor;
-        t[FIRST] = first * first;
-        t[MIDDLE] = sigma * sigma;
-        t[LAST] = (sigma + half) * (sigma + half);
-        t[POINTS] = (t[FIRST] + t[MIDDLE]) / 2;
-        t[POINTS + 1] = (t[MIDDLE] + t[LAST]) / 2;
-        double mu = bound_measure(&q->measure[0], t);
-        double nu = bound_measure(&q->measure[1], t) * q->ratio / t[FIRST];
-        out.mass[kind] = mu < nu ? mu : nu;
+    double t[ALL], half = width_at(q, sigma, kind) / 2, first = sigma - half;
+    if (first < q->floor) first = q->floor;
+    t[FIRST] = first * first;
+    t[MIDDLE] = sigma * sigma;
+    t[LAST] = (sigma + half) * (sigma + half);
+    t[POINTS] = (t[FIRST] + t[MIDDLE]) / 2;
+    t[POINTS + 1] = (t[MIDDLE] + t[LAST]) / 2;
+    double ratio = q->ratio / t[FIRST];
+    double nu = bound_measure(&q->measure[1], t, enough / ratio) * ratio;
+    double mu = nu > enough ? bound_measure(&q->measure[0], t, enough) : nu;
+    return mu < nu ? mu : nu;
+}
+
+/* What of the greatest ceiling a local maximum of the grid must have to be climbed. */
+#define NEAR 0.7
+
+/* The largest ceiling about a local maximum of a grid, by golden sections. */
+static double climb(double most, const question *q, double first, double last, width kind)
+{
+    enum { CUTS = 18 };
+    const double golden = 0.6180339887498949;
+    double at[2] = {last - golden * (last - first), first + golden * (last - first)};
+    double value[2], enough = NEAR * most;
+    for (int i = 0; i < 2; i++) value[i] = ceiling_at(q, at[i], kind, enough);
+    most = fmax(most, fmax(value[0], value[1]));
+    for (int cut = 0; cut < CUTS; cut++) {
+        int better = value[1] > value[0];
+        if (better) {
+            first = at[0];
+            at[0] = at[1];
+            value[0] = value[1];
+            at[1] = first + golden * (last - first);
+        } else {
+            last = at[1];
+            at[1] = at[0];
+            value[1] = value[0];
+            at[0] = last - golden * (last - first);
+        }
+        value[better] = ceiling_at(q, at[better], kind, enough);
+        if (value[better] > most) most = value[better];
     }
-    return out;
+    return most;
 }
 
-static void raise(ceiling *most, const ceiling *one)
+/* The largest ceiling between two sigmas that hold no node inside: a grid, then its local maxima
+ * that come near what was found before. */
+static double scan(double most, const question *q, double first, double last, width kind)
 {
-    for (width kind = 0; kind < WIDTHS; kind++)
-        if (one->mass[kind] > most->mass[kind]) most->mass[kind] = one->mass[kind];
-}
-
-/* The largest ceilings between two sigmas that hold no node of either measure inside: a grid, then
- * about the greatest values of either kind a finer one, twice. */
-static void scan(ceiling *most, const question *q, double first, double last, int depth)
-{
-    enum { GRID = 12, DEPTH = 2 };
-    ceiling value[GRID + 1];
-    double sigma[GRID + 1];
+    enum { GRID = 16 };
+    double value[GRID + 1], sigma[GRID + 1];
     for (int i = 0; i <= GRID; i++) {
         /* Denser at the ends, where the nodes are. */
         double part = (1 - cos(3.14159265358979323846 * i / GRID)) / 2;
-        sigma[i] = first + (last - first) * (depth == 0 ? part : (double)i / GRID);
-        value[i] = ceiling_at(q, sigma[i]);
-        raise(most, &value[i]);
+        sigma[i] = first + (last - first) * part;
+        value[i] = ceiling_at(q, sigma[i], kind, NEAR * most);
+        if (value[i] > most) most = value[i];
     }
-    for (int i = 0; i <= GRID && depth < DEPTH; i++) {
-        bool peak = false;
-        for (width kind = 0; kind < WIDTHS; kind++) {
-            double here = value[i].mass[kind];
-            bool left = i == 0 || here >= value[i - 1].mass[kind];
-            bool right = i == GRID || here >= value[i + 1].mass[kind];
-            peak = peak || (left && right && here >= 0.5 * most->mass[kind]);
-        }
-        if (peak)
-            scan(most, q, sigma[i == 0 ? 0 : i - 1], sigma[i == GRID ? GRID : i + 1], depth + 1);
+    for (int i = 0; i <= GRID; i++) {
+        bool left = i == 0 || value[i] >= value[i - 1];
+        bool right = i == GRID || value[i] >= value[i + 1];
+        if (!left || !right || value[i] < NEAR * most) continue;
+        most = climb(most, q, sigma[i == 0 ? 0 : i - 1], sigma[i == GRID ? GRID : i + 1], kind);
     }
+    return most;
 }
 
 static int rising(const void *a, const void *b)
@@ -231,8 +269,10 @@ wane_status wane_moment_bound(wane_cosine_bounds *out, const wane_bidiagonal *b,
 {
     size_t n = b->steps, nodes = 0;
     double theta[WANE_MOMENT_STEPS], sigma[2 * WANE_MOMENT_STEPS + 2];
-    question q = {.floor = options->floor, .lowest = options->floor * options->floor};
-    ceiling most = {{0, 0}};
+    question q = {.floor = options->floor,
+                  .lowest = options->floor * options->floor,
+                  .blur = fmax(options->blur, options->floor)};
+    double most[WIDTHS] = {0};
     wane_status st = WANE_OK;
     make_measures(&q, b);
     double *matrix = wane_alloc(2 * n * n, sizeof *matrix), *vectors = matrix + n * n;
@@ -252,10 +292,14 @@ wane_status wane_moment_bound(wane_cosine_bounds *out, const wane_bidiagonal *b,
     sigma[nodes++] = options->floor;
     sigma[nodes++] = options->largest;
     qsort(sigma, nodes, sizeof *sigma, rising);
+    for (size_t i = 0; i < nodes; i++) /* most often the greatest; what is below ends sooner then */
+        for (width kind = 0; kind < WIDTHS && sigma[i] > 0; kind++)
+            most[kind] = fmax(most[kind], ceiling_at(&q, sigma[i], kind, most[kind]));
     for (size_t i = 0; i + 1 < nodes; i++)
-        if (sigma[i + 1] > sigma[i]) scan(&most, &q, sigma[i], sigma[i + 1], 0);
-    out->high = sqrt(fmin(most.mass[SINGLE], 1));
-    out->cluster_high = sqrt(fmin(most.mass[CLUSTER], 1));
+        for (width kind = 0; kind < WIDTHS && sigma[i + 1] > sigma[i]; kind++)
+            most[kind] = scan(most[kind], &q, sigma[i], sigma[i + 1], kind);
+    out->high = sqrt(fmin(most[SINGLE], 1));
+    out->cluster_high = sqrt(fmin(most[CLUSTER], 1));
     if (out->cluster_low < out->low) out->cluster_low = out->low;
 done:
     wane_free(matrix);

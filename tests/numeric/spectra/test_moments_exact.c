@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Bounds by moments where the answer is known by hand: diagonal matrices, measures that close, one
+ * row, one column, nothing; the same bits for any number of threads; and each bound is what its
+ * theorem says, no more and no less, by Lagrange polynomials on the nodes.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/spectra/lapack.h"
+#include "analysis/spectra/moments.h"
+#include "store/base/random.h"
+#include "tests/support/support.h"
+
+enum { LONGEST = 40 };
+
+/* ------------------------------------------------------------------------------------- by hand */
+
+typedef struct ask {
+    size_t rows, cols;
+    float w[LONGEST * LONGEST];
+    double largest, epsilon;
+    wane_side side;
+} ask;
+
+static ask diagonal(size_t rows, size_t cols, const double *sigma, size_t count)
+{
+    ask a = {.rows = rows, .cols = cols};
+    for (size_t i = 0; i < count; i++) {
+        a.w[i * cols + i] = (float)sigma[i];
+        if (sigma[i] > a.largest) a.largest = sigma[i];
+    }
+    return a;
+}
+
+static wane_cosine_bounds bounds_of(const ask *a, const double *direction)
+{
+    size_t wide = a->rows > a->cols ? a->rows : a->cols;
+    double largest = a->largest * (1 + 1e-5);
+    const wane_moment_options options = {.floor = (double)wide * 0x1p-23 * largest,
+                                         .largest = largest,
+                                         .epsilon = a->epsilon,
+                                         .steps = 32};
+    wane_cosine_bounds out;
+    wane_error err;
+    CHECK_OK(wane_moment_bounds(&out, (wane_matrix){a->w, a->rows, a->cols, a->cols}, a->side,
+                                direction, 1, &options, NULL, &err));
+    return out;
+}
+
+static void check_exact(const wane_cosine_bounds *b, double cosine, size_t steps)
+{
+    assert_float_equal(b->low, cosine, 1e-6);
+    assert_float_equal(b->high, cosine, 1e-6);
+    assert_float_equal(b->cluster_low, cosine, 1e-6);
+    assert_float_equal(b->cluster_high, cosine, 1e-6);
+    assert_int_equal(b->steps, steps);
+}
+
+static const double eight[] = {8, 7, 6, 5, 4, 3, 2, 1};
+
+static void a_measure_that_closes_is_known(void **state)
+{
+    (void)state;
+    for (int turned = 0; turned < 2; turned++) {
+        ask a = turned ? diagonal(8, 12, eight, 8) : diagonal(12, 8, eight, 8);
+        a.side = turned ? WANE_SIDE_V : WANE_SIDE_U;
+        double third[12] = {[2] = 1}, mix[12] = {[0] = sqrt(.5), [4] = -sqrt(.5)};
+        double three[12] = {[1] = .8, [3] = .48, [7] = .36}, out[12] = {[10] = 1};
+        double half[12] = {[1] = .6, [9] = .8};
+        wane_cosine_bounds b = bounds_of(&a, third);
+        check_exact(&b, 1, 1);
+        b = bounds_of(&a, mix);
+        check_exact(&b, sqrt(.5), 2);
+        b = bounds_of(&a, three);
+        check_exact(&b, .8, 3);
+        b = bounds_of(&a, out);
+        check_exact(&b, 0, 1);
+        b = bounds_of(&a, half); /* its atom at 0 is no direction */
+        check_exact(&b, .6, 2);
+    }
+}
+
+/* Fewer columns than steps: the other side's vectors run out, and alpha with them, but for noise.
+ */
+static void a_side_that_is_used_up_ends_it(void **state)
+{
+    (void)state;
+    const double sigma[] = {3, 2, 1};
+    ask a = diagonal(6, 3, sigma, 3);
+    double u[6];
+    for (int i = 0; i < 6; i++) { /* mirrored on both sides, so that nothing is exact */
+        u[i] = (i < 4 ? .5 : 0) - 1.0 / 3 * 2;
+        for (int j = 0; j < 3; j++) {
+            double sum = 0;
+            for (int k = 0; k < 3; k++)
+                sum += ((i == k) - 1.0 / 3) * sigma[k] * ((k == j) - 2.0 / 3);
+            a.w[i * 3 + j] = (float)sum;
+        }
+    }
+    wane_cosine_bounds b = bounds_of(&a, u);
+    check_exact(&b, .5, 4);
+}
+
+/* Mass just below the floor is in no window, though a node above it is near. */
+static void nothing_below_the_floor_counts(void **state)
+{
+    (void)state;
+    const double alpha[] = {sqrt(.7 * .255 + .3 * .249)};
+    const double beta[] = {sqrt(.21) * .006 / alpha[0]};
+    const wane_bidiagonal one = {1, false, alpha, beta};
+    const wane_moment_options options = {.floor = .5, .largest = 1, .steps = 8};
+    wane_cosine_bounds b;
+    wane_error err;
+    CHECK_OK(wane_moment_bound(&b, &one, &options, &err));
+    assert_true(b.cluster_low > 0 && b.cluster_low <= sqrt(.7));
+    assert_true(b.cluster_high >= sqrt(.7));
+}
+
+static void one_row_one_column_nothing(void **state)
+{
+    (void)state;
+    const double two[] = {2}, u[] = {.6, .8, 0, 0}, one[] = {1};
+    ask a = diagonal(4, 1, two, 1);
+    wane_cosine_bounds b = bounds_of(&a, u);
+    check_exact(&b, .6, 2);
+    a.side = WANE_SIDE_V;
+    b = bounds_of(&a, one);
+    check_exact(&b, 1, 1);
+    a = diagonal(1, 4, two, 1);
+    b = bounds_of(&a, one);
+    check_exact(&b, 1, 1);
+    a.side = WANE_SIDE_V;
+    b = bounds_of(&a, u);
+    check_exact(&b, .6, 2);
+    a = diagonal(4, 3, NULL, 0);
+    b = bounds_of(&a, u);
+    check_exact(&b, 0, 1);
+    a.epsilon = .5;
+    b = bounds_of(&a, u);
+    check_exact(&b, 0, 1);
+    const wane_moment_options options = {.largest = 2, .epsilon = .5, .steps = 8};
+    wane_error err;
+    CHECK_OK(wane_moment_bounds(NULL, (wane_matrix){a.w, 4, 3, 3}, WANE_SIDE_U, NULL, 0, &options,
+                                NULL, &err));
+}
+
+/* All sigma equal: whichever direction it is, it lies in the one cluster. */
+static void of_an_orthogonal_matrix_everything_is_one_cluster(void **state)
+{
+    (void)state;
+    const double equal[] = {3, 3, 3, 3, 3, 3};
+    ask a = diagonal(6, 6, equal, 6);
+    double u[6];
+    for (int i = 0; i < 6; i++) u[i] = sqrt(1.0 / 6);
+    wane_cosine_bounds b = bounds_of(&a, u);
+    assert_float_equal(b.cluster_low, 1, 1e-6);
+    assert_float_equal(b.cluster_high, 1, 1e-6);
+}
+
+/* Two clusters 1e-5 wide of four directions each among others: masses .7 and .2, evenly. */
+static void clusters_are_neither_side(void **state)
+{
+    (void)state;
+    double sigma[20], u[20];
+    for (int i = 0; i < 20; i++) {
+        sigma[i] = i < 4 ? 4 * (1 - 1e-5 * i / 3) : i < 8 ? 2 * (1 - 1e-5 * (i - 4) / 3) : 0.1 * i;
+        u[i] = i < 4 ? sqrt(.7 / 4) : i < 8 ? sqrt(.2 / 4) : sqrt(.1 / 12);
+    }
+    static const struct {
+        double epsilon;
+        wane_direction_kind kind;
+    } say[] = {{.3, WANE_DIRECTION_OF_BASE},
+               {.5, WANE_DIRECTION_UNRESOLVED},
+               {.8, WANE_DIRECTION_UNRESOLVED},
+               {.9, WANE_DIRECTION_INTRUDER}};
+    /* Gaps of 3e-6: fp32 products turn the directions of a cluster by some 1e-7 over that. */
+    const double mixed = 5e-3;
+    ask a = diagonal(20, 20, sigma, 20);
+    for (size_t i = 0; i < sizeof say / sizeof *say; i++) {
+        a.epsilon = say[i].epsilon;
+        wane_cosine_bounds b = bounds_of(&a, u);
+        wane_direction_kind kind = WANE_DIRECTION_ABSENT;
+        assert_true(b.low <= sqrt(.7 / 4) + mixed && b.high >= sqrt(.7 / 4) - mixed);
+        assert_true(b.cluster_low <= sqrt(.7) + 1e-5 && b.cluster_high >= sqrt(.7) - 1e-5);
+        bool decided = wane_moment_judge(&kind, &b, say[i].epsilon);
+        print_message("%g: %s %d, %g %g, %g %g, %zu steps\n", say[i].epsilon,
+                      decided ? "decided" : "open", (int)kind, b.low, b.high, b.cluster_low,
+                      b.cluster_high, b.steps);
+        assert_true(!decided || kind == say[i].kind);
+    }
+}
+
+/* Without an epsilon all steps are made; with one, no more than are needed. */
+static void an_epsilon_ends_it_sooner(void **state)
+{
+    (void)state;
+    double sigma[LONGEST], u[LONGEST];
+    for (int i = 0; i < LONGEST; i++) {
+        sigma[i] = 1 + .1 * i;
+        u[i] = i == LONGEST - 1 ? .8 : .6 / sqrt(LONGEST - 1);
+    }
+    ask a = diagonal(LONGEST, LONGEST, sigma, LONGEST);
+    wane_cosine_bounds b = bounds_of(&a, u);
+    assert_int_equal(b.steps, 32);
+    assert_float_equal(b.low, .8, 1e-3);
+    assert_float_equal(b.high, .8, 1e-3);
+    a.epsilon = .3;
+    b = bounds_of(&a, u);
+    assert_in_range(b.steps, 4, 24);
+}
+
+static void threads_change_no_bit(void **state)
+{
+    (void)state;
+    enum { ROWS = 70, COLS = 50, COUNT = 7 };
+    wane_random where = {.purpose = WANE_RANDOM_TEST, .tensor = 12};
+    float *w = calloc(ROWS * COLS, sizeof *w), *draw = calloc(COUNT * ROWS, sizeof *draw);
+    double *u = calloc(COUNT * ROWS, sizeof *u);
+    assert_true(w && draw && u);
+    wane_random_normal_fill(w, ROWS * COLS, 0.1, &where);
+    where.tensor++;
+    wane_random_normal_fill(draw, COUNT * ROWS, 1, &where);
+    for (size_t i = 0; i < COUNT; i++) {
+        double size = 0;
+        for (size_t k = 0; k < ROWS; k++) size += (double)draw[i * ROWS + k] * draw[i * ROWS + k];
+        for (size_t k = 0; k < ROWS; k++) u[i * ROWS + k] = draw[i * ROWS + k] / sqrt(size);
+    }
+    const wane_moment_options options = {.floor = 1e-5, .largest = 2, .epsilon = .3, .steps = 30};
+    wane_cosine_bounds first[COUNT], again[COUNT];
+    memset(first, 0, sizeof first);
+    memset(again, 0, sizeof again);
+    for (int threads = 1; threads <= 3; threads++) {
+        wane_pool *pool;
+        wane_error err;
+        CHECK_OK(wane_pool_new(&pool, threads, &err));
+        CHECK_OK(wane_moment_bounds(threads == 1 ? first : again,
+                                    (wane_matrix){w, ROWS, COLS, COLS}, WANE_SIDE_U, u, COUNT,
+                                    &options, pool, &err));
+        wane_pool_free(pool);
+        if (threads > 1) assert_memory_equal(first, again, sizeof first);
+    }
+    free(w);
+    free(draw);
+    free(u);
+}
+
+/* --------------------------------------------------------------------- what the theorems say */
+
+/* A measure of atoms mass[i] at sigma[i]^2, and its bidiagonal numbers in double. */
+typedef struct atoms {
+    size_t count;
+    double sigma[LONGEST], mass[LONGEST];
+    double alpha[LONGEST], beta[LONGEST];
+} atoms;
+
+static double without(double *x, size_t count, double (*basis)[LONGEST], size_t known)
+{
+    for (size_t k = 0; k < 2 * known; k++) {
+        const double *b = basis[k % known];
+        double part = 0;
+        for (size_t i = 0; i < count; i++) part += b[i] * x[i];
+        for (size_t i = 0; i < count; i++) x[i] -= part * b[i];
+    }
+    double square = 0;
+    for (size_t i = 0; i < count; i++) square += x[i] * x[i];
+    for (size_t i = 0; i < count; i++) x[i] /= sqrt(square);
+    return sqrt(square);
+}
+
+static void bidiagonalise(atoms *a, size_t steps)
+{
+    double left[LONGEST + 1][LONGEST] = {{0}}, right[LONGEST][LONGEST];
+    for (size_t i = 0; i < a->count; i++) left[0][i] = sqrt(a->mass[i]);
+    for (size_t k = 0; k < steps; k++) {
+        for (size_t i = 0; i < a->count; i++) right[k][i] = left[k][i] * a->sigma[i];
+        a->alpha[k] = without(right[k], a->count, right, k);
+        for (size_t i = 0; i < a->count; i++) left[k + 1][i] = right[k][i] * a->sigma[i];
+        a->beta[k] = without(left[k + 1], a->count, left, k + 1);
+    }
+}
+
+/* Nodes and square roots of weights of the Gauss rule of n points of mu, or of nu. */
+typedef struct rule {
+    size_t n;
+    double node[LONGEST], root[LONGEST], residual[LONGEST];
+} rule;
+
+static rule gauss(const atoms *a, size_t n, bool nu)
+{
+    double t[LONGEST * LONGEST] = {0}, vectors[LONGEST * LONGEST], next = 0;
+    rule out = {.n = n};
+    wane_error err;
+    for (size_t k = 0; k < n; k++) {
+        double side = nu ? a->beta[k] : k > 0 ? a->beta[k - 1] : 0;
+        t[k * n + k] = a->alpha[k] * a->alpha[k] + side * side;
+        next = nu ? k + 1 < a->count ? a->beta[k] * a->alpha[k + 1] : 0 : a->alpha[k] * a->beta[k];
+        if (k + 1 < n) t[k * n + k + 1] = next;
+    }
+    CHECK_OK(wane_lapack_eigen(t, n, n, out.node, vectors, &err));
+    for (size_t k = 0; k < n; k++) {
+        out.root[k] = fabs(vectors[k * n]);
+        out.residual[k] = fabs(next * vectors[k * n + n - 1]);
+    }
+    return out;
+}
+
+/* K(s, t) = sum_k l_k(s) l_k(t) / w_k, l_k the Lagrange polynomials of the nodes. */
+static double kernel(const rule *r, double s, double t)
+{
+    double sum = 0;
+    for (size_t k = 0; k < r->n; k++) {
+        double one = 1 / r->root[k];
+        double product = one * one;
+        for (size_t i = 0; i < r->n; i++)
+            if (i != k)
+                product *= (s - r->node[i]) / (r->node[k] - r->node[i]) * (t - r->node[i]) /
+                           (r->node[k] - r->node[i]);
+        sum += product;
+    }
+    return sum;
+}
+
+/* The integral of q^2, q = sum of weight[p] K(x[p], .), over the square of the least q at five
+ * points: q by the middle alone, and by the weights that Cramer's rule gives for q = 1 at the first
+ * three (1e-7 of each square added to it). */
+static double window_mass(const rule *r, double first, double middle, double last)
+{
+    const double x[5] = {first, middle, last, (first + middle) / 2, (middle + last) / 2};
+    double k[3][5], best = 1;
+    for (int p = 0; p < 3; p++)
+        for (int i = 0; i < 5; i++) k[p][i] = kernel(r, x[p], x[i]);
+    long double g[3][3], adjugate[3][3], determinant = 0;
+    for (int p = 0; p < 3; p++)
+        for (int i = 0; i < 3; i++) g[p][i] = k[p][i] * (p == i ? 1 + 1e-7L : 1);
+    for (int p = 0; p < 3; p++)
+        for (int i = 0; i < 3; i++)
+            adjugate[i][p] = g[(p + 1) % 3][(i + 1) % 3] * g[(p + 2) % 3][(i + 2) % 3] -
+                             g[(p + 1) % 3][(i + 2) % 3] * g[(p + 2) % 3][(i + 1) % 3];
+    for (int i = 0; i < 3; i++) determinant += g[0][i] * adjugate[i][0];
+    for (int kind = 0; kind < 2; kind++) {
+        double weight[3] = {0, 1, 0}, q[5] = {0}, square = 0, least = INFINITY;
+        for (int p = 0; kind && p < 3; p++)
+            weight[p] = (double)((adjugate[p][0] + adjugate[p][1] + adjugate[p][2]) / determinant);
+        for (int i = 0; i < 5; i++) {
+            for (int p = 0; p < 3; p++) q[i] += weight[p] * k[p][i];
+            least = fmin(least, q[i]);
+            square += i < 3 ? weight[i] * q[i] : 0;
+        }
+        if (least > 0) best = fmin(best, square / (least * least));
+    }
+    return best;
+}
+
+typedef struct said {
+    double low[2], high[2];
+} said;
+
+typedef struct theorem {
+    size_t n;
+    double floor, c;
+    rule mu[LONGEST], nu[LONGEST];
+} theorem;
+
+/* The bound of the window about sigma, where it is above what there was. */
+static void raise_to(double *most, double *at, const theorem *t, double sigma, int wide)
+{
+    double half = wide ? fmax(5e-4 * sigma, t->floor) : 5e-7 * sigma, best = 1;
+    double first = fmax(sigma - half, t->floor), last = sigma + half;
+    for (size_t k = 1; k <= t->n; k++) {
+        best = fmin(best, window_mass(&t->mu[k], first * first, sigma * sigma, last * last));
+        if (k < t->n)
+            best =
+                fmin(best, t->c / (first * first) *
+                               window_mass(&t->nu[k], first * first, sigma * sigma, last * last));
+    }
+    if (sqrt(best) > *most) {
+        *most = sqrt(best);
+        *at = sigma;
+    }
+}
+
+/* What moments.h says, over a plain dense scan, denser about its maximum. */
+static said by_theorem(const atoms *a, size_t n, double floor, double largest)
+{
+    enum { SCAN = 3000 };
+    said out = {{0, 0}, {0, 0}};
+    theorem t = {.n = n, .floor = floor};
+    rule *mu = t.mu, *nu = t.nu;
+    for (size_t i = 0; i < a->count; i++) t.c += a->mass[i] * a->sigma[i] * a->sigma[i];
+    for (size_t k = 1; k <= n; k++) mu[k] = gauss(a, k, false);
+    for (size_t k = 1; k < n; k++) nu[k] = gauss(a, k, true);
+    for (int wide = 0; wide < 2; wide++) {
+        for (size_t i = 0; i < n; i++) {
+            double sigma = sqrt(fmax(mu[n].node[i], 0));
+            double half = wide ? fmax(5e-4 * sigma, floor) : 5e-7 * sigma;
+            if (mu[n].node[i] - mu[n].residual[i] <= floor * floor || sigma - half < floor)
+                continue;
+            double d = mu[n].node[i] - (sigma - half) * (sigma - half);
+            out.low[wide] = fmax(out.low[wide], mu[n].root[i] - mu[n].residual[i] / d);
+        }
+        out.low[wide] = fmax(out.low[wide], out.low[0]);
+        double at = 0, step = (largest - floor) / SCAN;
+        for (int i = 0; i <= SCAN; i++) raise_to(&out.high[wide], &at, &t, floor + step * i, wide);
+        for (size_t k = 0; k < 2 * n - 1; k++) {
+            double node = sqrt(fmax(k < n ? mu[n].node[k] : nu[n - 1].node[k - n], 0));
+            if (node > floor && node < largest) raise_to(&out.high[wide], &at, &t, node, wide);
+        }
+        for (int depth = 0; depth < 5; depth++, step /= 10) {
+            double middle = at;
+            for (int i = -20; i <= 20; i++) {
+                double sigma = middle + step * i / 10;
+                if (sigma >= floor && sigma <= largest)
+                    raise_to(&out.high[wide], &at, &t, sigma, wide);
+            }
+        }
+    }
+    return out;
+}
+
+static void each_bound_is_what_its_theorem_says(void **state)
+{
+    (void)state;
+    double most = 0;
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        atoms a = {.count = 12};
+        float draw[24];
+        double total = 0;
+        wane_random where = {.purpose = WANE_RANDOM_TEST, .tensor = 900 + seed};
+        wane_random_normal_fill(draw, 24, 1, &where);
+        for (size_t i = 0; i < a.count; i++) {
+            a.sigma[i] = 1 + (double)i / 4 + .08 * tanh((double)draw[i]);
+            a.mass[i] = exp((double)draw[12 + i]);
+            if (i == seed && seed % 2) a.mass[i] *= 20;
+        }
+        if (seed % 3 == 0) a.sigma[0] = 0, a.mass[0] = 12; /* what leaves the span */
+        for (size_t i = 0; i < a.count; i++) total += a.mass[i];
+        for (size_t i = 0; i < a.count; i++) a.mass[i] /= total;
+        bidiagonalise(&a, 8);
+        for (size_t n = 2; n <= 8; n += 2) {
+            const wane_moment_options options = {.floor = 1e-3, .largest = 4, .steps = 32};
+            const wane_bidiagonal b = {n, false, a.alpha, a.beta};
+            wane_cosine_bounds got;
+            wane_error err;
+            CHECK_OK(wane_moment_bound(&got, &b, &options, &err));
+            said want = by_theorem(&a, n, options.floor, options.largest);
+            const double pairs[4][2] = {{got.low, want.low[0]},
+                                        {got.high, want.high[0]},
+                                        {got.cluster_low, want.low[1]},
+                                        {got.cluster_high, want.high[1]}};
+            for (int i = 0; i < 4; i++) {
+                double off = fabs(pairs[i][0] - pairs[i][1]);
+                if (off > 5e-6)
+                    print_error("%d %d %zu: %.8g %.8g\n", (int)seed, i, n, pairs[i][0],
+                                pairs[i][1]);
+                most = fmax(most, off);
+            }
+        }
+    }
+    print_message("at most %.2g apart\n", most);
+    assert_true(most < 5e-6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_measure_that_closes_is_known),
+        cmocka_unit_test(a_side_that_is_used_up_ends_it),
+        cmocka_unit_test(nothing_below_the_floor_counts),
+        cmocka_unit_test(one_row_one_column_nothing),
+        cmocka_unit_test(of_an_orthogonal_matrix_everything_is_one_cluster),
+        cmocka_unit_test(clusters_are_neither_side),
+        cmocka_unit_test(an_epsilon_ends_it_sooner),
+        cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(each_bound_is_what_its_theorem_says)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
