@@ -105,17 +105,35 @@ static double least_of_one(double kernel[POINTS][ALL])
     return least;
 }
 
-/* A bound of the mass between t[FIRST] and t[LAST], the least over all degrees; ends where it is
- * not above `enough`. */
+/* The next polynomial at t. Returns whether it and the one before lie on different sides of 0. */
+static bool go_on(double *now, double *before, const jacobi *j, size_t k, double t)
+{
+    double next = (t - j->diagonal[k]) * *now;
+    if (k > 0) next -= j->off[k - 1] * *before;
+    bool turned = (next < 0) != (*now < 0);
+    *before = *now;
+    *now = j->off[k] > 0 ? next / j->off[k] : 0;
+    return turned;
+}
+
+/* A bound of the mass between t[FIRST] and t[LAST], the least over all degrees that have at most
+ * one node there (Sturm: as many as the polynomials turn less often at the end): with two, q could
+ * fall between the points. Ends where it is not above `enough`. */
 static double bound_measure(const jacobi *j, const double t[ALL], double enough)
 {
     double now[ALL], before[ALL] = {0}, kernel[POINTS][ALL] = {{0}}, mass = 1;
+    long within = 0;
     for (int i = 0; i < ALL; i++) now[i] = 1;
     for (size_t k = 0; k < j->size && mass > enough; k++) {
         for (int p = 0; p < POINTS; p++)
             for (int i = 0; i < ALL; i++) kernel[p][i] += now[p] * now[i];
         /* Far outside the support: nothing is there. */
         if (!(kernel[MIDDLE][MIDDLE] < 1e100)) break;
+        for (int i = 0; i < ALL; i++) {
+            bool turned = go_on(&now[i], &before[i], j, k, t[i]);
+            within += i == FIRST ? turned : i == LAST ? -turned : 0;
+        }
+        if (within > 1) continue;
         double least = least_of_one(kernel);
         double one = least > 0 ? 1 / (kernel[MIDDLE][MIDDLE] * least * least) : 1;
         if (one < mass) mass = one;
@@ -123,12 +141,6 @@ static double bound_measure(const jacobi *j, const double t[ALL], double enough)
         if (least < 1 - 1e-6 && mass > enough) {
             double three = by_three(kernel);
             if (three < mass) mass = three;
-        }
-        for (int i = 0; i < ALL; i++) {
-            double next = (t[i] - j->diagonal[k]) * now[i];
-            if (k > 0) next -= j->off[k - 1] * before[i];
-            before[i] = now[i];
-            now[i] = j->off[k] > 0 ? next / j->off[k] : 0;
         }
     }
     return mass;

@@ -15,7 +15,9 @@
  *   point, q = K(x, .) / K(x, x): the Christoffel function 1 / K(x, x) bounds the atom at x
  *   (Stieltjes, Markov). With several, the least such integral with q = 1 at given points of J,
  *   divided by the square of the least q on J. What nu says of J is multiplied by c / min J. The
- *   smallest over all degrees, both measures and both kinds holds.
+ *   smallest over all degrees, both measures and both kinds holds. K(x, .) has real zeros alone, so
+ *   that with at most one node of its degree in J it falls to its least at an end; the q of several
+ *   points is looked at in five, and degrees with more nodes in J are left out.
  *   Below. A node theta of L L^T with weight w and residual r = |beta_n alpha_n times the last
  *   number of its eigenvector|: the part of the Ritz vector outside [theta - d, theta + d] is at
  *   most r / d (Parlett, "The Symmetric Eigenvalue Problem", ch. 11), so that mu of that interval
