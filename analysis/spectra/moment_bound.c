@@ -221,6 +221,27 @@ static int rising(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The largest ceiling up to `largest`: between the nodes sigma, and the places where a node enters
+ * or leaves a cluster's window, where its ceiling jumps. */
+static double scan_all(const question *q, const double *sigma, size_t nodes, double largest,
+                       width kind)
+{
+    double ends[3 * (2 * WANE_MOMENT_STEPS + 2)], most = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < nodes; i++) {
+        double half = width_at(q, sigma[i], kind) / 2;
+        ends[count++] = sigma[i];
+        if (kind == CLUSTER && sigma[i] - half > q->floor) ends[count++] = sigma[i] - half;
+        if (kind == CLUSTER && sigma[i] + half < largest) ends[count++] = sigma[i] + half;
+    }
+    qsort(ends, count, sizeof *ends, rising);
+    for (size_t i = 0; i < count; i++) /* most often the greatest; what is below ends sooner then */
+        if (ends[i] > 0) most = fmax(most, ceiling_at(q, ends[i], kind, most));
+    for (size_t i = 0; i + 1 < count; i++)
+        if (ends[i + 1] > ends[i]) most = scan(most, q, ends[i], ends[i + 1], kind);
+    return most;
+}
+
 /* ---------------------------------------------------------------------------------------- below */
 
 /* Of the nodes theta (n of them) with their vectors. */
@@ -284,7 +305,7 @@ wane_status wane_moment_bound(wane_cosine_bounds *out, const wane_bidiagonal *b,
     question q = {.floor = options->floor,
                   .lowest = options->floor * options->floor,
                   .blur = fmax(options->blur, options->floor)};
-    double most[WIDTHS] = {0};
+    double most[WIDTHS];
     wane_status st = WANE_OK;
     make_measures(&q, b);
     double *matrix = wane_alloc(2 * n * n, sizeof *matrix), *vectors = matrix + n * n;
@@ -303,15 +324,10 @@ wane_status wane_moment_bound(wane_cosine_bounds *out, const wane_bidiagonal *b,
     floor_of_nodes(out, &q, theta, vectors, q.measure[0].off[n - 1]);
     sigma[nodes++] = options->floor;
     sigma[nodes++] = options->largest;
-    qsort(sigma, nodes, sizeof *sigma, rising);
-    for (size_t i = 0; i < nodes; i++) /* most often the greatest; what is below ends sooner then */
-        for (width kind = 0; kind < WIDTHS && sigma[i] > 0; kind++)
-            most[kind] = fmax(most[kind], ceiling_at(&q, sigma[i], kind, most[kind]));
-    for (size_t i = 0; i + 1 < nodes; i++)
-        for (width kind = 0; kind < WIDTHS && sigma[i + 1] > sigma[i]; kind++)
-            most[kind] = scan(most[kind], &q, sigma[i], sigma[i + 1], kind);
+    for (width kind = 0; kind < WIDTHS; kind++)
+        most[kind] = scan_all(&q, sigma, nodes, options->largest, kind);
     out->high = sqrt(fmin(most[SINGLE], 1));
-    out->cluster_high = sqrt(fmin(most[CLUSTER], 1));
+    out->cluster_high = fmin(sqrt(fmin(most[CLUSTER], 1)) + WANE_MOMENT_MISSED, 1);
     if (out->cluster_low < out->low) out->cluster_low = out->low;
 done:
     wane_free(matrix);

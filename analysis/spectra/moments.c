@@ -30,24 +30,33 @@ typedef struct chains {
     wane_pool *pool;
 } chains;
 
+/* In lanes, whose sums do not wait for each other. */
 static double dot(size_t count, const double *x, const double *y)
 {
-    double sum = 0;
-    for (size_t i = 0; i < count; i++) sum += x[i] * y[i];
+    enum { LANES = 16 };
+    double lane[LANES] = {0}, sum = 0;
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (size_t k = 0; k < LANES; k++) lane[k] += x[i + k] * y[i + k];
+    for (; i < count; i++) sum += x[i] * y[i];
+    for (size_t k = 0; k < LANES; k++) sum += lane[k];
     return sum;
 }
 
-/* x minus its part in the `known` vectors before it, twice; returns its length then and makes it a
- * unit vector (nothing where it is 0). */
+/* x minus its part in the `known` vectors before it, again where that left less than half of it
+ * (Parlett, ch. 6: twice is enough); returns its length then and makes it a unit vector (nothing
+ * where it is 0). */
 static double orthonormalise(double *x, size_t length, const double *basis, size_t known)
 {
-    for (int again = 0; again < 2; again++)
+    double before = sqrt(dot(length, x, x)), size = before;
+    for (int again = 0; again < 2 && (again == 0 || size < 0.5 * before); again++) {
         for (size_t k = known; k-- > 0;) {
             const double *b = basis + k * length;
             double part = dot(length, b, x);
             for (size_t i = 0; i < length; i++) x[i] -= part * b[i];
         }
-    double size = sqrt(dot(length, x, x));
+        size = sqrt(dot(length, x, x));
+    }
     for (size_t i = 0; i < length && size > 0; i++) x[i] /= size;
     return size;
 }
@@ -91,11 +100,12 @@ static void take_left(void *context, size_t i, int thread)
     one->closed = !(one->beta[c->step] > nothing && one->alpha[c->step] > nothing);
 }
 
-/* Bounds are worked out after these numbers of steps, then after the last. */
+/* Bounds are worked out after these numbers of steps, where there is something to decide, and after
+ * the last. */
 static bool is_checked(size_t steps, const wane_moment_options *o)
 {
     if (steps == o->steps) return true;
-    if (steps < 4) return false;
+    if (steps < 4 || !(o->epsilon > 0)) return false;
     size_t power = 4;
     while (power * 2 <= steps) power *= 2;
     return steps % (power / 2) == 0;
