@@ -250,7 +250,7 @@ wane_status wane_named_metric_check(wane_results *db, const char *name, const ch
         WANE_TRY(add(&n, wane_metrics_of_corpus[i], err));
     }
     for (size_t i = 0; i < count; i++) WANE_TRY(add(&n, others[i], err));
-    st = no_such("metric", name, &n, " (wane curves DB --list)", err);
+    st = no_such("chart or metric", name, &n, " (wane curves DB --list)", err);
 done:
     names_free(&n);
     return st;

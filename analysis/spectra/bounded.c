@@ -48,20 +48,13 @@ static wane_status find_base(work *w, wane_error *err)
     if (!w->found) goto done;
     w->base = wane_alloc(1, sizeof *w->base);
     if (!w->base) WANE_TRY(wane_fail_memory(err, "spectrum", "base directions"));
-    double sum = 0;
-    for (size_t i = 0; i < w->rows; i++) { /* row by row: a fixed tree */
-        double row = 0;
-        for (size_t j = 0; j < w->cols; j++)
-            row += w->weight[i * w->cols + j] * w->weight[i * w->cols + j];
-        sum += row;
-    }
     *w->base = (wane_base_svd){.rows = w->rows,
                                .cols = w->cols,
                                .rank = few,
                                .sigma = leading.sigma,
                                .u = leading.u,
                                .v = leading.v,
-                               .frobenius = sqrt(sum)};
+                               .frobenius = wane_dense_frobenius(w->weight, w->rows, w->cols)};
     double floor = wane_direction_floor(w->rows, w->cols, leading.sigma[0], 0);
     while (w->base->count < few && leading.sigma[w->base->count] > floor) w->base->count++;
     leading = (wane_leading){0};
@@ -92,11 +85,7 @@ static wane_status change(work *w, wane_spectrum *norms, wane_error *err)
     }
     WANE_TRY(wane_delta_factor(&delta, m, n, q->terms, q->count, w->pool, err));
     WANE_TRY(wane_delta_factored_norms(norms, w->base, &delta, w->pool, err));
-    for (size_t j = 0; j < delta.rank; j++)
-        for (size_t i = 0; i < m; i++) delta.x[i + j * m] *= delta.sigma[j];
-    if (delta.rank > 0) /* row-major W is W^T = Y (X sigma)^T by columns */
-        wane_columns_product(w->pool, false, true, n, m, delta.rank, 1, delta.y, n, delta.x, m, 1,
-                             w->weight, n);
+    st = wane_delta_add(w->weight, &delta, w->pool, err);
 done:
     wane_delta_free(&delta);
     wane_free(dense);

@@ -127,6 +127,20 @@ done:
     return st;
 }
 
+wane_status wane_delta_add(double *weight, const wane_delta *delta, wane_pool *pool,
+                           wane_error *err)
+{
+    size_t m = delta->rows, n = delta->cols, k = delta->rank;
+    double *scaled = wane_alloc_aligned(m * k, sizeof *scaled);
+    if (!scaled) return wane_fail_memory(err, "low-rank change", "scaled factor");
+    for (size_t j = 0; j < k; j++)
+        for (size_t i = 0; i < m; i++) scaled[i + j * m] = delta->x[i + j * m] * delta->sigma[j];
+    if (k > 0) /* row-major W is W^T = Y (X sigma)^T by columns */
+        wane_columns_product(pool, false, true, n, m, k, 1, delta->y, n, scaled, m, 1, weight, n);
+    wane_free(scaled);
+    return WANE_OK;
+}
+
 /* The norms of a change from all its singular values, into the fields of `out` (rho apart). */
 static void norms_of(wane_spectrum *out, const wane_base_svd *base, const double *sigma,
                      size_t count)
@@ -196,8 +210,7 @@ done:
     return st;
 }
 
-/* Row by row, so that the sum is a fixed tree. */
-static double frobenius(const double *values, size_t rows, size_t cols)
+double wane_dense_frobenius(const double *values, size_t rows, size_t cols)
 {
     double sum = 0;
     for (size_t i = 0; i < rows; i++) sum += sum_of_squares(values + i * cols, cols);
@@ -221,7 +234,7 @@ wane_status wane_delta_dense_norms(wane_spectrum *out, const wane_base_svd *base
         WANE_TRY(wane_lapack_svd(change, n, m, sigma, NULL, NULL, err));
         norms_of(out, base, sigma, base->rank);
     } else {
-        out->delta_frobenius = frobenius(change, m, n);
+        out->delta_frobenius = wane_dense_frobenius(change, m, n);
         out->relative_update = base->frobenius > 0 ? out->delta_frobenius / base->frobenius : NAN;
         out->delta_spectral = out->effective_rank = out->stable_rank = out->top_share = NAN;
     }

@@ -22,6 +22,13 @@ WANE_MUST_CHECK wane_status wane_delta_factor(wane_delta *out, size_t rows, size
                                               wane_pool *pool, wane_error *err);
 void wane_delta_free(wane_delta *delta);
 
+/* weight (rows x cols, row-major) += the change. */
+WANE_MUST_CHECK wane_status wane_delta_add(double *weight, const wane_delta *delta, wane_pool *pool,
+                                           wane_error *err);
+
+/* The Frobenius norm of rows x cols numbers, row-major: a fixed tree of sums. */
+double wane_dense_frobenius(const double *values, size_t rows, size_t cols);
+
 /* Of a factored change: also rho. */
 WANE_MUST_CHECK wane_status wane_delta_factored_norms(wane_spectrum *out, const wane_base_svd *base,
                                                       const wane_delta *delta, wane_pool *pool,

@@ -12,7 +12,6 @@
 
 /* One vector at work. */
 typedef struct chain {
-    size_t which;         /* among the caller's */
     double *left, *right; /* step after step: what came of `directions`' side, and of the other */
     double alpha[WANE_MOMENT_STEPS], beta[WANE_MOMENT_STEPS];
     wane_cosine_bounds *out;
@@ -201,7 +200,7 @@ wane_status wane_moment_bounds(wane_cosine_bounds *out, wane_matrix w, wane_side
     c.to = c.from + count * wide;
     for (size_t i = 0; i < count; i++) {
         out[i] = (wane_cosine_bounds){.high = 1, .cluster_high = 1};
-        chains_[i] = (chain){.which = i, .left = room + i * each, .out = &out[i]};
+        chains_[i] = (chain){.left = room + i * each, .out = &out[i]};
         chains_[i].right = chains_[i].left + (options->steps + 1) * c.length[0];
         memcpy(chains_[i].left, directions + i * c.length[0], c.length[0] * sizeof *room);
         c.active[i] = &chains_[i];

@@ -186,21 +186,11 @@ static wane_status finish(wane_spectrum *out, wane_spectrum *made, question *q, 
 /* W = W_0 + X diag(sigma) Y^T in double. */
 static wane_status merge(question *q, const wane_delta *delta, wane_error *err)
 {
-    size_t m = q->rows, n = q->cols, k = delta->rank;
-    double *scaled = wane_alloc_aligned(m * k, sizeof *scaled);
-    q->tuned = wane_alloc_aligned(m * n, sizeof *q->tuned);
-    if (!scaled || !q->tuned) {
-        wane_free(scaled);
-        return wane_fail_memory(err, "spectrum", "tuned weight");
-    }
-    for (size_t i = 0; i < m * n; i++) q->tuned[i] = (double)q->base->base[i];
-    for (size_t j = 0; j < k; j++)
-        for (size_t i = 0; i < m; i++) scaled[i + j * m] = delta->x[i + j * m] * delta->sigma[j];
-    if (k > 0) /* row-major W is W^T = Y (X sigma)^T by columns */
-        wane_columns_product(q->pool, false, true, n, m, k, 1, delta->y, n, scaled, m, 1, q->tuned,
-                             n);
-    wane_free(scaled);
-    return WANE_OK;
+    size_t count = q->rows * q->cols;
+    q->tuned = wane_alloc_aligned(count, sizeof *q->tuned);
+    if (!q->tuned) return wane_fail_memory(err, "spectrum", "tuned weight");
+    for (size_t i = 0; i < count; i++) q->tuned[i] = (double)q->base->base[i];
+    return wane_delta_add(q->tuned, delta, q->pool, err);
 }
 
 static wane_status lowrank_triplets(question *q, const wane_delta *delta, wane_error *err)

@@ -65,9 +65,9 @@ static void agrees_with_the_svd(void **state)
     (void)state;
     static const struct {
         size_t rows, cols, rank;
-        bool exact;
+        bool exact; /* ten of thirty: too many for Lanczos */
     } shapes[] = {
-        {180, 180, 4, false}, {260, 170, 8, false}, {170, 260, 60, false}, {40, 30, 2, false}};
+        {180, 180, 4, false}, {260, 170, 8, false}, {170, 260, 60, false}, {40, 30, 2, true}};
     size_t open = 0, asked = 0;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int whole = 0; whole < 2; whole++) {
@@ -89,6 +89,7 @@ static void agrees_with_the_svd(void **state)
             else CHECK_OK(wane_spectrum_lowrank(&s, c.svd, &term, 1, &options, NULL, &err));
             wane_bounded_question q = ask(&c, whole ? NULL : &term, 0.5);
             CHECK_OK(wane_bounded_spectrum_find(&b, &q, NULL, &err));
+            assert_int_equal(b.exact, shapes[i].exact);
             compare(&b, &s, 0.5, whole, &open);
             asked += 2 * b.count;
             wane_bounded_spectrum_free(&b);
