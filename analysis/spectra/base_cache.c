@@ -31,7 +31,7 @@ static void list_pieces(piece out[PIECES], const wane_base_svd *svd)
     out[0] = (piece){svd->sigma, svd->rank * sizeof *svd->sigma};
     out[1] = (piece){svd->u, svd->rows * svd->rank * sizeof *svd->u};
     out[2] = (piece){svd->v, svd->cols * svd->rank * sizeof *svd->v};
-    out[3] = (piece){svd->base, svd->rows * svd->cols * sizeof *svd->base};
+    out[3] = (piece){svd->owned, svd->rows * svd->cols * sizeof *svd->base};
 }
 
 static uint64_t file_bytes(uint64_t rows, uint64_t cols)

@@ -23,7 +23,7 @@ wane_status wane_base_svd_room(wane_base_svd **out, size_t rows, size_t cols, wa
     svd->sigma = wane_alloc_aligned(rank, sizeof *svd->sigma);
     svd->u = wane_alloc_aligned(rows * rank, sizeof *svd->u);
     svd->v = wane_alloc_aligned(cols * rank, sizeof *svd->v);
-    svd->base = wane_alloc_aligned(rows * cols, sizeof *svd->base);
+    svd->base = svd->owned = wane_alloc_aligned(rows * cols, sizeof *svd->owned);
     if (!svd->sigma || !svd->u || !svd->v || !svd->base) {
         wane_base_svd_free(svd);
         return wane_fail_memory(err, "base spectrum", "singular vectors");
@@ -67,7 +67,7 @@ wane_status wane_base_svd_compute(wane_base_svd **out, wane_matrix base, wane_er
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < cols; j++) {
             float value = base.data[i * base.stride + j];
-            svd->base[i * cols + j] = value;
+            svd->owned[i * cols + j] = value;
             wide[i * cols + j] = (double)value;
         }
     /* Row-major W is column-major W^T = V S U^T: the left vectors LAPACK finds are V, and its vt is
@@ -97,16 +97,21 @@ void wane_base_svd_free(wane_base_svd *svd)
     wane_free(svd->sigma);
     wane_free(svd->u);
     wane_free(svd->v);
-    wane_free(svd->base);
+    wane_free(svd->owned);
     wane_free(svd);
 }
 
 size_t wane_base_svd_count(const wane_base_svd *svd)
 {
-    return svd->count;
+    return wane_base_svd_is_whole(svd) ? svd->count : 0;
 }
 
 const double *wane_base_svd_sigma(const wane_base_svd *svd)
 {
-    return svd->sigma;
+    return wane_base_svd_is_whole(svd) ? svd->sigma : NULL;
+}
+
+bool wane_base_svd_is_whole(const wane_base_svd *svd)
+{
+    return svd->owned != NULL;
 }

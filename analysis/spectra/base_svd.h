@@ -7,13 +7,15 @@
 #include "analysis/spectra/spectrum.h"
 
 /* All rank = min(rows, cols) triplets are kept, so that U S V^T is W_0 to double precision; the
- * first `count` of them are the base directions that cosines are taken against. Column-major. */
+ * first `count` of them are the base directions that cosines are taken against. Column-major. Of a
+ * leading one fewer triplets are kept, of which `count` stand above the floor. */
 struct wane_base_svd {
     size_t rows, cols, rank, count;
-    double *sigma; /* rank, descending */
-    double *u;     /* rows x rank */
-    double *v;     /* cols x rank */
-    float *base;   /* W_0, row-major rows x cols without gaps */
+    double *sigma;     /* rank, descending */
+    double *u;         /* rows x rank */
+    double *v;         /* cols x rank */
+    const float *base; /* W_0, row-major rows x cols without gaps */
+    float *owned;      /* what `base` points to; NULL of a leading one: the caller's */
     double frobenius;
 };
 

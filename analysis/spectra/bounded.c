@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Leading triplets of base and tuned weight, norms of the change, then bounds on the cosines; where
- * Lanczos cannot vouch for the triplets, the dense SVD answers.
+ * Norms of the change, leading triplets of the tuned weight, then bounds on their cosines.
  */
 #include "analysis/spectra/bounded.h"
 
@@ -11,204 +10,206 @@
 #include "analysis/spectra/directions.h"
 #include "analysis/spectra/lapack.h"
 #include "analysis/spectra/leading.h"
-#include "store/base/blas.h"
+#include "analysis/spectra/moments.h"
 #include "store/base/memory.h"
 
-/* Triplets of the base that are found: rho asks for so many. */
-enum { BASE_DIRECTIONS = 10 };
-
+/* One question under way. */
 typedef struct work {
-    const wane_bounded_question *q;
+    const wane_base_svd *base;
+    const wane_spectrum_options *options;
     wane_pool *pool;
-    size_t rows, cols, least, top;
-    double *weight;      /* W_0, then W, in double, row-major */
-    wane_base_svd *base; /* its first triplets alone */
-    wane_leading tuned;
+    size_t top;
+    double *weight; /* W in double, row-major */
+    wane_leading leading;
     bool found;
+    bool changed; /* where not, the directions are the base's own */
 } work;
 
-static wane_status widen(double *out, wane_matrix w, const char *what, wane_error *err)
+static const double epsilons[] = {0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9};
+
+static work begin(const wane_base_svd *base, const wane_spectrum_options *options, wane_pool *pool)
 {
-    for (size_t i = 0; i < w.rows; i++)
-        for (size_t j = 0; j < w.cols; j++) out[i * w.cols + j] = (double)w.data[i * w.stride + j];
-    if (wane_lapack_finite(out, w.rows * w.cols)) return WANE_OK;
-    return wane_fail(err, WANE_ENUMERIC, "spectrum: %s weight %zu x %zu: not finite", what, w.rows,
-                     w.cols);
+    size_t least = base->rows < base->cols ? base->rows : base->cols;
+    return (work){.base = base,
+                  .options = options,
+                  .pool = pool,
+                  .top = options->top == 0 || options->top > least ? least : options->top};
 }
 
-/* The first triplets of W_0 as a base of few directions, for the norms of the change. */
-static wane_status find_base(work *w, wane_error *err)
+static bool wants_directions(const work *w)
+{
+    return w->options->u || w->options->v || w->options->vectors;
+}
+
+static wane_direction bounded(double sigma, const wane_cosine_bounds *b)
+{
+    return (wane_direction){.sigma = sigma,
+                            .max_cosine = b->low,
+                            .low = b->low,
+                            .high = b->high,
+                            .span = NAN,
+                            .subspace_overlap = NAN,
+                            .cluster_overlap = b->cluster_high,
+                            .steps = b->steps};
+}
+
+static wane_status bound_side(wane_direction *out, const work *w, wane_side side, double floor,
+                              wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_leading leading = {0};
-    size_t few = w->least < BASE_DIRECTIONS ? w->least : BASE_DIRECTIONS;
-    WANE_TRY(widen(w->weight, w->q->base, "base", err));
-    WANE_TRY(
-        wane_leading_whole(&leading, &w->found, w->weight, w->rows, w->cols, few, w->pool, err));
-    if (!w->found) goto done;
-    w->base = wane_alloc(1, sizeof *w->base);
-    if (!w->base) WANE_TRY(wane_fail_memory(err, "spectrum", "base directions"));
-    *w->base = (wane_base_svd){.rows = w->rows,
-                               .cols = w->cols,
-                               .rank = few,
-                               .sigma = leading.sigma,
-                               .u = leading.u,
-                               .v = leading.v,
-                               .frobenius = wane_dense_frobenius(w->weight, w->rows, w->cols)};
-    double floor = wane_direction_floor(w->rows, w->cols, leading.sigma[0], 0);
-    while (w->base->count < few && leading.sigma[w->base->count] > floor) w->base->count++;
-    leading = (wane_leading){0};
+    const wane_base_svd *base = w->base;
+    const wane_spectrum_options *o = w->options;
+    double largest = base->sigma[0];
+    const wane_moment_options options = {
+        .floor = wane_direction_floor(base->rows, base->cols, largest, 0),
+        .blur = wane_direction_floor(base->rows, base->cols, largest,
+                                     hypot(o->rounding, o->base_rounding)),
+        .largest = largest * (1 + 1e-6),
+        .epsilon = o->epsilons ? o->epsilon[0] : epsilons[5],
+        .steps = WANE_MOMENT_STEPS};
+    const wane_matrix weight = {base->base, base->rows, base->cols, base->cols};
+    wane_cosine_bounds *bounds = wane_alloc(w->top, sizeof *bounds);
+    size_t exist = 0;
+    if (!bounds) return wane_fail_memory(err, "spectrum", "directions");
+    while (exist < w->top && w->leading.sigma[exist] > floor) exist++;
+    for (size_t j = 0; j < exist; j++) bounds[j] = (wane_cosine_bounds){1, 1, 1, 1, 0};
+    if (exist && w->changed)
+        WANE_TRY(wane_moment_bounds(bounds, weight, side,
+                                    side == WANE_SIDE_U ? w->leading.u : w->leading.v, exist,
+                                    &options, w->pool, err));
+    for (size_t j = 0; j < w->top; j++)
+        out[j] = j < exist ? bounded(w->leading.sigma[j], &bounds[j])
+                           : wane_direction_absent(w->leading.sigma[j]);
 done:
-    wane_leading_free(&leading);
+    wane_free(bounds);
     return st;
 }
 
-/* Turns w->weight from W_0 into W, and takes the norms of the change. */
-static wane_status change(work *w, wane_spectrum *norms, wane_error *err)
+static wane_status fill_directions(wane_spectrum *out, work *w, wane_error *err)
 {
     wane_status st = WANE_OK;
-    const wane_bounded_question *q = w->q;
-    wane_delta delta = {0};
-    double *dense = NULL;
-    size_t m = w->rows, n = w->cols;
-    if (q->tuned.data) {
-        dense = wane_alloc_aligned(m * n, sizeof *dense);
-        if (!dense) WANE_TRY(wane_fail_memory(err, "spectrum", "change"));
-        WANE_TRY(widen(dense, q->tuned, "tuned", err));
-        for (size_t i = 0; i < m * n; i++) {
-            double value = dense[i];
-            dense[i] = value - w->weight[i];
-            w->weight[i] = value;
-        }
-        st = wane_delta_dense_norms(norms, w->base, dense, false, w->pool, err);
-        goto done;
+    const wane_spectrum_options *o = w->options;
+    wane_direction *room = wane_alloc(2 * w->top, sizeof *room);
+    if (!room) return wane_fail_memory(err, "spectrum", "directions");
+    out->memory = room;
+    out->count = w->top;
+    out->bounded = true;
+    out->floor =
+        wane_direction_floor(w->base->rows, w->base->cols, w->leading.sigma[0], o->rounding);
+    if (o->u) {
+        out->side[WANE_SIDE_U] = room;
+        WANE_TRY(bound_side(room, w, WANE_SIDE_U, out->floor, err));
     }
-    WANE_TRY(wane_delta_factor(&delta, m, n, q->terms, q->count, w->pool, err));
-    WANE_TRY(wane_delta_factored_norms(norms, w->base, &delta, w->pool, err));
-    st = wane_delta_add(w->weight, &delta, w->pool, err);
+    if (o->v) {
+        out->side[WANE_SIDE_V] = room + w->top;
+        WANE_TRY(bound_side(room + w->top, w, WANE_SIDE_V, out->floor, err));
+    }
+    if (o->vectors) {
+        out->u = w->leading.u;
+        out->v = w->leading.v;
+        w->leading.u = w->leading.v = NULL;
+    }
+done:
+    return st;
+}
+
+/* The triplets of w->weight, and what is told of them. */
+static wane_status directions_of(wane_spectrum *out, work *w, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    if (!wants_directions(w)) {
+        w->found = true;
+        return WANE_OK;
+    }
+    w->changed = out->delta_frobenius > 0;
+    WANE_TRY(wane_leading_whole(&w->leading, &w->found, w->weight, w->base->rows, w->base->cols,
+                                w->top, w->pool, err));
+    if (w->found) st = fill_directions(out, w, err);
+done:
+    return st;
+}
+
+static wane_status finish(wane_spectrum *out, wane_spectrum *made, work *w, wane_status st)
+{
+    if (st == WANE_OK) {
+        if (!made->count) made->floor = NAN;
+        made->changed = made->delta_frobenius > 0;
+        made->base_frobenius = w->base->frobenius;
+        made->base_spectral = w->base->sigma[0];
+        *out = *made;
+    } else {
+        wane_spectrum_free(made);
+    }
+    wane_leading_free(&w->leading);
+    wane_free(w->weight);
+    return st;
+}
+
+static wane_status whole_base(wane_base_svd **out, const wane_base_svd *base, wane_error *err)
+{
+    const wane_matrix weight = {base->base, base->rows, base->cols, base->cols};
+    return wane_base_svd_compute(out, weight, err);
+}
+
+wane_status wane_bounded_lowrank(wane_spectrum *out, const wane_base_svd *base,
+                                 const wane_lowrank_term *terms, size_t count,
+                                 const wane_spectrum_options *options, wane_pool *pool,
+                                 wane_error *err)
+{
+    wane_status st = WANE_OK;
+    work w = begin(base, options, pool);
+    wane_spectrum made = {0};
+    wane_delta delta = {0};
+    wane_base_svd *whole = NULL;
+    size_t values = base->rows * base->cols;
+    WANE_TRY(wane_delta_factor(&delta, base->rows, base->cols, terms, count, pool, err));
+    WANE_TRY(wane_delta_factored_norms(&made, base, &delta, pool, err));
+    w.weight = wane_alloc_aligned(values, sizeof *w.weight);
+    if (!w.weight) WANE_TRY(wane_fail_memory(err, "spectrum", "tuned weight"));
+    for (size_t i = 0; i < values; i++) w.weight[i] = (double)base->base[i];
+    WANE_TRY(wane_delta_add(w.weight, &delta, pool, err));
+    WANE_TRY(directions_of(&made, &w, err));
 done:
     wane_delta_free(&delta);
-    wane_free(dense);
-    return st;
+    if (st == WANE_OK && !w.found) {
+        wane_spectrum_free(&made);
+        if ((st = whole_base(&whole, base, err)) == WANE_OK)
+            st = wane_spectrum_lowrank(&made, whole, terms, count, options, pool, err);
+        wane_base_svd_free(whole);
+    }
+    return finish(out, &made, &w, st);
 }
 
-/* Room for what is told of the directions. */
-static wane_status make_room(wane_bounded_spectrum *out, const work *w, wane_error *err)
-{
-    size_t top = w->top;
-    unsigned char *room = wane_alloc(top, sizeof(double) + 2 * sizeof(wane_cosine_bounds));
-    if (!room) return wane_fail_memory(err, "spectrum", "directions");
-    wane_cosine_bounds *bounds = (wane_cosine_bounds *)room;
-    out->memory = room;
-    out->count = top;
-    out->side[WANE_SIDE_U] = w->q->u ? bounds : NULL;
-    out->side[WANE_SIDE_V] = w->q->v ? bounds + top : NULL;
-    out->sigma = (double *)(bounds + 2 * top);
-    return WANE_OK;
-}
-
-static wane_status bound_sides(wane_bounded_spectrum *out, const work *w, wane_error *err)
+wane_status wane_bounded_full(wane_spectrum *out, const wane_base_svd *base, wane_matrix tuned,
+                              const wane_spectrum_options *options, wane_pool *pool,
+                              wane_error *err)
 {
     wane_status st = WANE_OK;
-    double largest = w->base->sigma[0];
-    const wane_moment_options options = {.floor =
-                                             wane_direction_floor(w->rows, w->cols, largest, 0),
-                                         .largest = largest * (1 + 1e-6),
-                                         .epsilon = w->q->epsilon,
-                                         .steps = w->q->steps};
-    memcpy(out->sigma, w->tuned.sigma, w->top * sizeof *out->sigma);
-    out->norms.floor = wane_direction_floor(w->rows, w->cols, w->tuned.sigma[0], w->q->rounding);
-    if (out->side[WANE_SIDE_U])
-        WANE_TRY(wane_moment_bounds(out->side[WANE_SIDE_U], w->q->base, WANE_SIDE_U, w->tuned.u,
-                                    w->top, &options, w->pool, err));
-    if (out->side[WANE_SIDE_V])
-        WANE_TRY(wane_moment_bounds(out->side[WANE_SIDE_V], w->q->base, WANE_SIDE_V, w->tuned.v,
-                                    w->top, &options, w->pool, err));
-done:
-    return st;
-}
-
-/* By the SVD of the base, whole. */
-static wane_status answer_exactly(wane_bounded_spectrum *out, const work *w, wane_error *err)
-{
-    wane_status st = WANE_OK;
-    const wane_bounded_question *q = w->q;
-    const wane_spectrum_options options = {.top = w->top,
-                                           .u = true,
-                                           .v = true,
-                                           .scan = q->tuned.data != NULL,
-                                           .rounding = q->rounding,
-                                           .base_rounding = q->base_rounding};
-    wane_base_svd *svd = NULL;
-    wane_spectrum s = {0};
-    WANE_TRY(wane_base_svd_compute(&svd, q->base, err));
-    if (q->tuned.data) WANE_TRY(wane_spectrum_full(&s, svd, q->tuned, &options, w->pool, err));
-    else WANE_TRY(wane_spectrum_lowrank(&s, svd, q->terms, q->count, &options, w->pool, err));
-    out->exact = true;
-    out->norms = s;
-    for (size_t j = 0; j < w->top; j++) {
-        out->sigma[j] = s.side[WANE_SIDE_U][j].sigma;
-        for (int side = 0; side < 2 && s.side[side]; side++) {
-            const wane_direction *d = &s.side[side][j];
-            if (out->side[side])
-                out->side[side][j] = (wane_cosine_bounds){
-                    d->max_cosine, d->max_cosine, d->cluster_overlap, d->cluster_overlap, 0};
+    work w = begin(base, options, pool);
+    wane_spectrum made = {0};
+    wane_base_svd *whole = NULL;
+    size_t m = base->rows, n = base->cols;
+    double *change = wane_alloc_aligned(m * n, sizeof *change);
+    w.weight = wane_alloc_aligned(m * n, sizeof *w.weight);
+    if (!change || !w.weight) WANE_TRY(wane_fail_memory(err, "spectrum", "tuned weight"));
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            double value = (double)tuned.data[i * tuned.stride + j];
+            w.weight[i * n + j] = value;
+            change[i * n + j] = value - (double)base->base[i * n + j];
         }
-    }
-    out->norms.side[WANE_SIDE_U] = out->norms.side[WANE_SIDE_V] = NULL;
-    out->norms.memory = NULL;
-done:
-    wane_spectrum_free(&s);
-    wane_base_svd_free(svd);
-    return st;
-}
-
-static wane_status check(const wane_bounded_question *q, wane_error *err)
-{
-    if (!q->tuned.data || (q->tuned.rows == q->base.rows && q->tuned.cols == q->base.cols))
-        return WANE_OK;
-    return wane_fail(err, WANE_EINVAL,
-                     "spectrum: tuned weight %zu x %zu: does not fit its base %zu x %zu",
-                     q->tuned.rows, q->tuned.cols, q->base.rows, q->base.cols);
-}
-
-wane_status wane_bounded_spectrum_find(wane_bounded_spectrum *out,
-                                       const wane_bounded_question *question, wane_pool *pool,
-                                       wane_error *err)
-{
-    wane_status st = WANE_OK;
-    wane_bounded_spectrum made = {0};
-    work w = {
-        .q = question, .pool = pool, .rows = question->base.rows, .cols = question->base.cols};
-    w.least = w.rows < w.cols ? w.rows : w.cols;
-    w.top = question->top > w.least ? w.least : question->top;
-    WANE_TRY(check(question, err));
-    WANE_TRY(make_room(&made, &w, err));
-    w.weight = wane_alloc_aligned(w.rows * w.cols, sizeof *w.weight);
-    if (!w.weight) WANE_TRY(wane_fail_memory(err, "spectrum", "weight"));
-    WANE_TRY(find_base(&w, err));
-    if (w.found) {
-        WANE_TRY(change(&w, &made.norms, err));
-        made.norms.changed = made.norms.delta_frobenius > 0;
-        made.norms.base_frobenius = w.base->frobenius;
-        made.norms.base_spectral = w.base->sigma[0];
+    if (!wane_lapack_finite(w.weight, m * n))
         WANE_TRY(
-            wane_leading_whole(&w.tuned, &w.found, w.weight, w.rows, w.cols, w.top, pool, err));
-    }
-    if (w.found) WANE_TRY(bound_sides(&made, &w, err));
-    else WANE_TRY(answer_exactly(&made, &w, err));
-    *out = made;
-    made = (wane_bounded_spectrum){0};
+            wane_fail(err, WANE_ENUMERIC, "spectrum: tuned weight %zu x %zu: not finite", m, n));
+    WANE_TRY(wane_delta_dense_norms(&made, base, change, false, pool, err));
+    WANE_TRY(directions_of(&made, &w, err));
 done:
-    wane_bounded_spectrum_free(&made);
-    wane_leading_free(&w.tuned);
-    wane_base_svd_free(w.base);
-    wane_free(w.weight);
-    return st;
-}
-
-void wane_bounded_spectrum_free(wane_bounded_spectrum *spectrum)
-{
-    wane_free(spectrum->memory);
-    *spectrum = (wane_bounded_spectrum){0};
+    wane_free(change);
+    if (st == WANE_OK && !w.found) {
+        wane_spectrum_free(&made);
+        if ((st = whole_base(&whole, base, err)) == WANE_OK)
+            st = wane_spectrum_full(&made, whole, tuned, options, pool, err);
+        wane_base_svd_free(whole);
+    }
+    return finish(out, &made, &w, st);
 }

@@ -31,10 +31,12 @@ static double at_most_one(double value)
     return value > 1 ? 1 : value;
 }
 
-static wane_direction absent(double sigma)
+wane_direction wane_direction_absent(double sigma)
 {
     return (wane_direction){.sigma = sigma,
                             .max_cosine = NAN,
+                            .low = NAN,
+                            .high = NAN,
                             .span = NAN,
                             .subspace_overlap = NAN,
                             .cluster_overlap = NAN};
@@ -75,7 +77,7 @@ static wane_direction direction(double sigma, const double *cosine, const wane_r
         for (size_t l = low; l <= high; l++) window += cosine[l] * cosine[l];
         if (window > widest) widest = window;
     }
-    d.max_cosine = at_most_one(d.max_cosine);
+    d.low = d.high = d.max_cosine = at_most_one(d.max_cosine);
     d.cluster_overlap = cluster_overlap(cosine, d.max_cosine, r);
     d.span = at_most_one(d.span);
     d.subspace_overlap = at_most_one(sqrt(widest));
@@ -88,5 +90,5 @@ void wane_directions_fill(wane_direction *out, size_t count, const double *sigma
     assert(count <= 1 || ld >= reference->count);
     for (size_t j = 0; j < count; j++)
         out[j] = sigma[j] > reference->floor ? direction(sigma[j], cosines + j * ld, reference)
-                                             : absent(sigma[j]);
+                                             : wane_direction_absent(sigma[j]);
 }

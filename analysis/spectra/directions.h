@@ -15,6 +15,9 @@ double wane_direction_floor(size_t rows, size_t cols, double largest, double rou
  * before end[i]. */
 void wane_direction_clusters(size_t *end, const double *sigma, size_t count, double floor);
 
+/* One that does not exist: all of its numbers but sigma are NaN. */
+wane_direction wane_direction_absent(double sigma);
+
 /* What the base is to the tuned directions. */
 typedef struct wane_reference {
     size_t count;      /* base directions */

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/spectra/bounded.h"
 #include "analysis/spectra/delta.h"
 #include "analysis/spectra/directions.h"
 #include "analysis/spectra/lapack.h"
@@ -220,6 +221,8 @@ wane_status wane_spectrum_lowrank(wane_spectrum *out, const wane_base_svd *base,
     question q = ask(base, options, pool);
     wane_spectrum made = {0};
     wane_delta delta = {0};
+    if (!wane_base_svd_is_whole(base))
+        return wane_bounded_lowrank(out, base, terms, count, options, pool, err);
     WANE_TRY(wane_delta_factor(&delta, q.rows, q.cols, terms, count, pool, err));
     WANE_TRY(wane_delta_factored_norms(&made, base, &delta, pool, err));
     if (wants_directions(&q)) {
@@ -272,6 +275,8 @@ wane_status wane_spectrum_full(wane_spectrum *out, const wane_base_svd *base, wa
         return wane_fail(err, WANE_EINVAL,
                          "spectrum: tuned weight %zu x %zu: does not fit its base %zu x %zu",
                          tuned.rows, tuned.cols, base->rows, base->cols);
+    if (!wane_base_svd_is_whole(base))
+        return wane_bounded_full(out, base, tuned, options, pool, err);
     WANE_TRY(take_tuned(&made, &q, tuned, err));
     if (wants_directions(&q)) {
         if (!options->dense && made.delta_frobenius == 0) WANE_TRY(base_triplets(&q, err));

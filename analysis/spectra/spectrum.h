@@ -16,7 +16,10 @@
 
 /* The thin SVD of a base weight W_0 (rows x cols), computed once and kept: W_0 = U S V^T in double
  * with sigma_1 >= ... >= sigma_min(rows, cols). The base directions are the first `count` of them,
- * those with sigma_i > max(rows, cols) eps_fp32 sigma_1. Opaque; also holds W_0. */
+ * those with sigma_i > max(rows, cols) eps_fp32 sigma_1. Opaque; also holds W_0.
+ *
+ * It is whole, and cosines against it are exact; or only its leading triplets are known, and they
+ * are bounded (moments.h). Everything that takes one takes either. */
 typedef struct wane_base_svd wane_base_svd;
 
 /* WANE_ENUMERIC when W_0 is not finite or the SVD does not converge. Owned by the caller, free with
@@ -24,8 +27,28 @@ typedef struct wane_base_svd wane_base_svd;
 WANE_MUST_CHECK wane_status wane_base_svd_compute(wane_base_svd **out, wane_matrix base,
                                                   wane_error *err);
 void wane_base_svd_free(wane_base_svd *svd);
+/* Base directions; 0 where they were not counted, of a leading one. */
 size_t wane_base_svd_count(const wane_base_svd *svd);
-const double *wane_base_svd_sigma(const wane_base_svd *svd); /* count values, borrowed */
+const double *wane_base_svd_sigma(const wane_base_svd *svd); /* count values, borrowed; NULL of a
+                                                                leading one */
+
+/* Which of the two a matrix gets. AUTO: leading triplets alone where both sides are wider than
+ * WANE_EXACT_SIDE and few directions are asked for, of which a whole SVD has too many. */
+typedef enum wane_spectrum_way {
+    WANE_SPECTRUM_AUTO,
+    WANE_SPECTRUM_EXACT,
+    WANE_SPECTRUM_BOUNDED
+} wane_spectrum_way;
+enum { WANE_EXACT_SIDE = 1024 };
+/* `top`: directions asked for, 0 = all, which are exact whatever the way. */
+bool wane_spectrum_is_bounded(wane_spectrum_way way, size_t rows, size_t cols, size_t top);
+
+/* The first max(10, top) triplets of W_0, whose data must outlive *out and have no gaps between
+ * rows. Where Lanczos cannot vouch for them (equal singular values, a low rank), *out is whole.
+ * Errors as wane_base_svd_compute. */
+WANE_MUST_CHECK wane_status wane_base_svd_leading(wane_base_svd **out, wane_matrix base, size_t top,
+                                                  wane_pool *pool, wane_error *err);
+bool wane_base_svd_is_whole(const wane_base_svd *svd);
 
 /* The cache: one file per matrix, written atomically; load checks size, shape and checksum and
  * gives WANE_EFORMAT for anything else than what save wrote. */
@@ -57,21 +80,28 @@ typedef enum wane_side { WANE_SIDE_U, WANE_SIDE_V } wane_side;
  * cluster of one. It is the width that is bounded and not the gap between neighbours: from some
  * hundred directions on gaps of 1e-3 are the rule, and a chain of them would be most of a weight.
  *
- * Singular direction `position` (from 1) of the tuned weight, on one side. */
+ * Singular direction `position` (from 1) of the tuned weight, on one side.
+ *
+ * Bounded (against the leading triplets of a base): max_cosine is `low` and cluster_overlap is the
+ * bound from above of what the name says, so that judging by them is never wrong, but leaves more
+ * unresolved; span and subspace_overlap are NaN, argmax 0. */
 typedef struct wane_direction {
     double sigma;
     double max_cosine; /* max_i |<direction, base direction i>|; NaN where it does not exist */
+    double low, high;  /* it lies between; both are max_cosine where that is exact */
     double span;       /* squared norm of its projection on the base directions, in [0, 1] */
     double subspace_overlap; /* max_i sqrt(sum over |l - i| <= 3 of <direction, x_l>^2) */
     double
         cluster_overlap; /* max over clusters of sqrt(sum of <direction, x_l>^2), >= max_cosine */
     size_t argmax;       /* i of max_cosine, from 1; 0 when there is no base direction, or it does
                             not exist */
+    size_t steps;        /* of the bidiagonalisation that bounded it; 0 where exact */
 } wane_direction;
 
 typedef struct wane_spectrum {
     size_t count;            /* directions per side: min(top, min(rows, cols)) */
     bool changed;            /* W != W_0; where not, its directions are the base's, max_cosine 1 */
+    bool bounded;            /* max_cosine is: see wane_direction */
     double floor;            /* of W; NaN without directions */
     wane_direction *side[2]; /* [WANE_SIDE_U], [WANE_SIDE_V]; NULL when not asked for */
     double *u, *v;           /* under options.vectors: the singular vectors, rows x count and cols x
@@ -98,11 +128,18 @@ typedef struct wane_spectrum_options {
     /* Root mean square error of a number of the tuned and of the base's file by rounding to 16
      * bits; 0 where it is exact, or was not rounded between W_0 and W. */
     double rounding, base_rounding;
+    /* Bounded: steps go on until all is decided at each of these; none: at .1, .2, ... .9 and .05
+     * on both sides of .5. */
+    const double *epsilon;
+    size_t epsilons;
 } wane_spectrum_options;
 
-/* Which method runs depends on the shape, the rank and `top` alone; where a fast method cannot
- * prove its answer complete (repeated singular values, a weight of low rank) the dense one takes
- * over. Directions whose sigma is equal to another are not unique, by any method. */
+/* Which method runs depends on the base's kind, the shape, the rank and `top` alone; where a fast
+ * method cannot prove its answer complete (repeated singular values, a weight of low rank) the
+ * dense one takes over, and the answer is exact. Directions whose sigma is equal to another are not
+ * unique, by any method. Of a weight given whole, effective_rank is NaN where the base is not
+ * whole.
+ */
 
 /* W = W_0 + sum of the terms, exactly (in core space, products cost O((rows + cols) R), R the
  * summed rank). Equal to the dense method within rounding where relative gaps of sigma allow.

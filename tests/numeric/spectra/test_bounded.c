@@ -5,7 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "analysis/spectra/bounded.h"
+#include "analysis/spectra/spectrum.h"
+#include "store/base/memory.h"
 #include "tests/numeric/spectra/grid.h"
 #include "tests/support/support.h"
 
@@ -15,49 +16,57 @@ static void assert_near(double a, double b)
     assert_true(fabs(a - b) <= 1e-9 * fabs(b));
 }
 
-static wane_bounded_question ask(const grid_case *c, const wane_lowrank_term *term, double epsilon)
+static wane_spectrum_options ask(const grid_case *c, const double *epsilon)
 {
-    wane_bounded_question q = {.base = {c->base, c->rows, c->cols, c->cols},
-                               .terms = term,
-                               .count = 1,
-                               .top = c->top,
-                               .u = true,
-                               .v = true,
-                               .epsilon = epsilon,
-                               .steps = 96};
-    if (term) return q;
-    q.count = 0;
-    q.tuned = grid_tuned(c);
-    return q;
+    return (wane_spectrum_options){
+        .top = c->top, .u = true, .v = true, .epsilon = epsilon, .epsilons = 1};
 }
 
-static void compare(const wane_bounded_spectrum *b, const wane_spectrum *s, double epsilon,
-                    bool whole, size_t *open)
+/* Against the leading triplets of the base, or the base whole and densely. */
+static wane_spectrum find(const grid_case *c, bool leading, bool whole,
+                          const wane_spectrum_options *options, wane_pool *pool)
+{
+    wane_spectrum s = {0};
+    wane_base_svd *base = NULL;
+    wane_error err;
+    const wane_matrix weight = {c->base, c->rows, c->cols, c->cols};
+    wane_lowrank_term term = grid_term(c);
+    if (leading) CHECK_OK(wane_base_svd_leading(&base, weight, c->top, pool, &err));
+    const wane_base_svd *of = leading ? base : c->svd;
+    if (whole) CHECK_OK(wane_spectrum_full(&s, of, grid_tuned(c), options, pool, &err));
+    else CHECK_OK(wane_spectrum_lowrank(&s, of, &term, 1, options, pool, &err));
+    wane_base_svd_free(base);
+    return s;
+}
+
+static void compare(const wane_spectrum *b, const wane_spectrum *s, double epsilon, bool whole,
+                    size_t *open)
 {
     assert_int_equal(b->count, s->count);
-    assert_near(b->norms.floor, s->floor);
-    assert_near(b->norms.delta_frobenius, s->delta_frobenius);
-    assert_near(b->norms.base_frobenius, s->base_frobenius);
-    assert_near(b->norms.base_spectral, s->base_spectral);
-    assert_near(b->norms.relative_update, s->relative_update);
-    assert_near(b->norms.rho, s->rho);
-    if (whole) assert_true(isnan(b->norms.effective_rank));
-    else assert_near(b->norms.effective_rank, s->effective_rank);
-    for (size_t j = 0; j < s->count; j++) {
-        assert_near(b->sigma[j], s->side[WANE_SIDE_U][j].sigma);
+    assert_near(b->floor, s->floor);
+    assert_near(b->delta_frobenius, s->delta_frobenius);
+    assert_near(b->base_frobenius, s->base_frobenius);
+    assert_near(b->base_spectral, s->base_spectral);
+    assert_near(b->relative_update, s->relative_update);
+    assert_near(b->rho, s->rho);
+    assert_true(b->changed);
+    if (whole) assert_true(isnan(b->effective_rank));
+    else assert_near(b->effective_rank, s->effective_rank);
+    for (size_t j = 0; j < s->count; j++)
         for (int side = 0; side < 2; side++) {
-            const wane_direction *d = &s->side[side][j];
-            const wane_cosine_bounds *one = &b->side[side][j];
-            wane_direction_kind kind;
+            const wane_direction *d = &s->side[side][j], *one = &b->side[side][j];
+            wane_direction_kind is = wane_direction_judge(d, epsilon);
+            wane_direction_kind kind = wane_direction_judge(one, epsilon);
+            assert_near(one->sigma, d->sigma);
             if (!(one->low < d->max_cosine + 2e-5 && one->high > d->max_cosine - 2e-5))
-                print_error("side %d, %zu: %g in %g %g, %g in %g %g, exact %d\n", side, j,
-                            d->max_cosine, one->low, one->high, d->cluster_overlap,
-                            one->cluster_low, one->cluster_high, b->exact);
+                print_error("side %d, %zu: %g in %g %g, %g up to %g\n", side, j, d->max_cosine,
+                            one->low, one->high, d->cluster_overlap, one->cluster_overlap);
             assert_true(one->low < d->max_cosine + 2e-5 && one->high > d->max_cosine - 2e-5);
-            if (!wane_moment_judge(&kind, one, epsilon)) (*open)++;
-            else assert_int_equal(kind, wane_direction_judge(d, epsilon));
+            assert_true(one->max_cosine == one->low && one->cluster_overlap >= one->high);
+            assert_int_equal(one->steps > 0, b->bounded);
+            if (kind == WANE_DIRECTION_UNRESOLVED && is != kind) (*open)++;
+            else assert_int_equal(kind, is);
         }
-    }
 }
 
 static void agrees_with_the_svd(void **state)
@@ -65,9 +74,10 @@ static void agrees_with_the_svd(void **state)
     (void)state;
     static const struct {
         size_t rows, cols, rank;
-        bool exact; /* ten of thirty: too many for Lanczos */
+        bool bounded; /* ten of thirty: too many for Lanczos */
     } shapes[] = {
-        {180, 180, 4, false}, {260, 170, 8, false}, {170, 260, 60, false}, {40, 30, 2, true}};
+        {180, 180, 4, true}, {260, 170, 8, true}, {170, 260, 60, true}, {40, 30, 2, false}};
+    const double epsilon = 0.5;
     size_t open = 0, asked = 0;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int whole = 0; whole < 2; whole++) {
@@ -76,23 +86,17 @@ static void agrees_with_the_svd(void **state)
                            .rank = shapes[i].rank,
                            .top = 10,
                            .seed = 3 + i};
-            wane_spectrum s;
-            wane_bounded_spectrum b;
-            wane_error err;
-            const wane_spectrum_options options = {
-                .top = c.top, .u = true, .v = true, .dense = true, .scan = whole};
+            wane_spectrum_options options = ask(&c, &epsilon), exactly = options;
+            exactly.dense = true;
+            exactly.scan = whole && shapes[i].bounded;
             grid_weights(&c);
             grid_finish(&c);
-            wane_lowrank_term term = grid_term(&c);
-            if (whole)
-                CHECK_OK(wane_spectrum_full(&s, c.svd, grid_tuned(&c), &options, NULL, &err));
-            else CHECK_OK(wane_spectrum_lowrank(&s, c.svd, &term, 1, &options, NULL, &err));
-            wane_bounded_question q = ask(&c, whole ? NULL : &term, 0.5);
-            CHECK_OK(wane_bounded_spectrum_find(&b, &q, NULL, &err));
-            assert_int_equal(b.exact, shapes[i].exact);
-            compare(&b, &s, 0.5, whole, &open);
+            wane_spectrum s = find(&c, false, whole, &exactly, NULL);
+            wane_spectrum b = find(&c, true, whole, &options, NULL);
+            assert_int_equal(b.bounded, shapes[i].bounded);
+            compare(&b, &s, epsilon, whole && b.bounded, &open);
             asked += 2 * b.count;
-            wane_bounded_spectrum_free(&b);
+            wane_spectrum_free(&b);
             wane_spectrum_free(&s);
             grid_free(&c);
         }
@@ -106,54 +110,94 @@ static void falls_back_to_the_svd(void **state)
     (void)state;
     enum { SIDE = 24 };
     float base[SIDE * SIDE] = {0}, b[SIDE], a[SIDE];
-    wane_bounded_spectrum out;
+    wane_spectrum out = {0};
+    wane_base_svd *svd = NULL;
     wane_error err;
     for (size_t i = 0; i < SIDE; i++) {
         base[i * SIDE + (i * 7 + 3) % SIDE] = 4;
         b[i] = i == 2 ? 9 : 0;
         a[i] = i == 5 ? 1 : 0;
     }
+    const wane_matrix weight = {base, SIDE, SIDE, SIDE};
     const wane_lowrank_term term = {b, a, 1, 1};
-    const wane_bounded_question q = {.base = {base, SIDE, SIDE, SIDE},
-                                     .terms = &term,
-                                     .count = 1,
-                                     .top = 4,
-                                     .u = true,
-                                     .epsilon = 0.5,
-                                     .steps = 16};
-    CHECK_OK(wane_bounded_spectrum_find(&out, &q, NULL, &err));
-    assert_true(out.exact);
+    const wane_spectrum_options options = {.top = 4, .u = true};
+    CHECK_OK(wane_base_svd_leading(&svd, weight, 4, NULL, &err));
+    assert_true(wane_base_svd_is_whole(svd));
+    assert_int_equal(wane_base_svd_count(svd), SIDE);
+    CHECK_OK(wane_spectrum_lowrank(&out, svd, &term, 1, &options, NULL, &err));
+    assert_false(out.bounded);
     assert_int_equal(out.count, 4);
     assert_null(out.side[WANE_SIDE_V]);
-    assert_near(out.norms.delta_frobenius, 9);
+    assert_near(out.delta_frobenius, 9);
     for (size_t j = 0; j < out.count; j++) {
-        assert_true(out.side[WANE_SIDE_U][j].low == out.side[WANE_SIDE_U][j].high);
-        assert_int_equal(out.side[WANE_SIDE_U][j].steps, 0);
+        const wane_direction *d = &out.side[WANE_SIDE_U][j];
+        assert_true(d->low == d->max_cosine && d->high == d->max_cosine);
+        assert_int_equal(d->steps, 0);
     }
-    wane_bounded_spectrum_free(&out);
+    wane_spectrum_free(&out);
+    wane_base_svd_free(svd);
+}
+
+/* Its directions are the base's, each near one to the bit. */
+static void an_unchanged_weight_has_the_directions_of_its_base(void **state)
+{
+    (void)state;
+    grid_case c = {.rows = 180, .cols = 170, .rank = 4, .top = 10, .seed = 8};
+    wane_base_svd *base = NULL;
+    wane_spectrum s = {0};
+    wane_error err;
+    const double epsilon = 0.5;
+    grid_weights(&c);
+    const wane_matrix weight = {c.base, c.rows, c.cols, c.cols};
+    const wane_spectrum_options options = ask(&c, &epsilon);
+    CHECK_OK(wane_base_svd_leading(&base, weight, 0, NULL, &err));
+    assert_false(wane_base_svd_is_whole(base));
+    assert_int_equal(wane_base_svd_count(base), 0);
+    assert_null(wane_base_svd_sigma(base));
+    CHECK_OK(wane_spectrum_full(&s, base, weight, &options, NULL, &err));
+    assert_false(s.changed);
+    for (size_t j = 0; j < s.count; j++)
+        assert_true(s.side[0][j].max_cosine == 1 && s.side[1][j].high == 1);
+    wane_spectrum_free(&s);
+    wane_base_svd_free(base);
+    grid_free(&c);
+}
+
+static void few_directions_of_wide_matrices_are_bounded(void **state)
+{
+    (void)state;
+    assert_false(wane_spectrum_is_bounded(WANE_SPECTRUM_AUTO, 4096, 1024, 10));
+    assert_true(wane_spectrum_is_bounded(WANE_SPECTRUM_AUTO, 1025, 4096, 10));
+    assert_false(wane_spectrum_is_bounded(WANE_SPECTRUM_AUTO, 1025, 4096, 0));
+    assert_false(wane_spectrum_is_bounded(WANE_SPECTRUM_EXACT, 1025, 4096, 10));
+    assert_true(wane_spectrum_is_bounded(WANE_SPECTRUM_BOUNDED, 80, 90, 10));
+    assert_false(wane_spectrum_is_bounded(WANE_SPECTRUM_BOUNDED, 79, 90, 10));
 }
 
 static void same_bits_for_any_threads(void **state)
 {
     (void)state;
     grid_case c = {.rows = 300, .cols = 200, .rank = 8, .top = 10, .seed = 5};
-    wane_bounded_spectrum out[3];
-    wane_error err;
+    wane_spectrum out[3];
+    const double epsilon = 0.5;
     grid_weights(&c);
     grid_finish(&c);
-    wane_lowrank_term term = grid_term(&c);
-    wane_bounded_question q = ask(&c, &term, 0.5);
+    const wane_spectrum_options options = ask(&c, &epsilon);
     for (int t = 0; t < 3; t++) {
         wane_pool *pool = NULL;
+        wane_error err;
         CHECK_OK(wane_pool_new(&pool, t + 1, &err));
-        CHECK_OK(wane_bounded_spectrum_find(&out[t], &q, pool, &err));
+        out[t] = find(&c, true, false, &options, pool);
         wane_pool_free(pool);
-        assert_memory_equal(out[t].sigma, out[0].sigma, c.top * sizeof *out[0].sigma);
+        assert_true(out[t].bounded);
         for (int side = 0; side < 2; side++)
-            assert_memory_equal(out[t].side[side], out[0].side[side],
-                                c.top * sizeof *out[0].side[side]);
+            for (size_t j = 0; j < c.top; j++) {
+                const wane_direction *a = &out[t].side[side][j], *b = &out[0].side[side][j];
+                assert_true(a->sigma == b->sigma && a->low == b->low && a->high == b->high &&
+                            a->cluster_overlap == b->cluster_overlap && a->steps == b->steps);
+            }
     }
-    for (int t = 0; t < 3; t++) wane_bounded_spectrum_free(&out[t]);
+    for (int t = 0; t < 3; t++) wane_spectrum_free(&out[t]);
     grid_free(&c);
 }
 
@@ -161,26 +205,51 @@ static void bad_input_is_refused(void **state)
 {
     (void)state;
     const float base[6] = {1, 2, 3, 4, 5, 6}, broken[6] = {1, 2, NAN, 4, 5, 6};
-    wane_bounded_spectrum out = {0};
+    wane_base_svd *svd = NULL;
     wane_error err;
-    wane_bounded_question q = {.base = {base, 2, 3, 3},
-                               .tuned = {base, 3, 2, 2},
-                               .top = 1,
-                               .u = true,
-                               .epsilon = 0.5,
-                               .steps = 4};
-    assert_int_equal(wane_bounded_spectrum_find(&out, &q, NULL, &err), WANE_EINVAL);
-    q.tuned = (wane_matrix){broken, 2, 3, 3};
-    assert_int_equal(wane_bounded_spectrum_find(&out, &q, NULL, &err), WANE_ENUMERIC);
-    q.base = q.tuned;
-    assert_int_equal(wane_bounded_spectrum_find(&out, &q, NULL, &err), WANE_ENUMERIC);
-    assert_null(out.memory);
+    wane_matrix w = {broken, 2, 3, 3};
+    assert_int_equal(wane_base_svd_leading(&svd, w, 1, NULL, &err), WANE_ENUMERIC);
+    w = (wane_matrix){base, 2, 2, 3}; /* gaps between rows */
+    assert_int_equal(wane_base_svd_leading(&svd, w, 1, NULL, &err), WANE_EINVAL);
+    assert_null(svd);
+}
+
+/* Not finite, or of another shape: seen against a leading base as against a whole one. */
+static void a_bad_tuned_weight_is_refused(void **state)
+{
+    (void)state;
+    grid_case c = {.rows = 180, .cols = 170, .rank = 4, .top = 10, .seed = 8};
+    wane_base_svd *base = NULL;
+    wane_spectrum s = {0};
+    wane_error err;
+    const double epsilon = 0.5;
+    grid_weights(&c);
+    wane_matrix weight = {c.base, c.rows, c.cols, c.cols};
+    const wane_spectrum_options options = ask(&c, &epsilon);
+    float *broken = wane_alloc(c.rows * c.cols, sizeof *broken);
+    assert_non_null(broken);
+    memcpy(broken, c.base, c.rows * c.cols * sizeof *broken);
+    broken[c.cols + 1] = INFINITY;
+    CHECK_OK(wane_base_svd_leading(&base, weight, 0, NULL, &err));
+    weight.data = broken;
+    assert_int_equal(wane_spectrum_full(&s, base, weight, &options, NULL, &err), WANE_ENUMERIC);
+    weight.rows--;
+    assert_int_equal(wane_spectrum_full(&s, base, weight, &options, NULL, &err), WANE_EINVAL);
+    assert_null(s.memory);
+    wane_free(broken);
+    wane_base_svd_free(base);
+    grid_free(&c);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_the_svd), cmocka_unit_test(falls_back_to_the_svd),
-        cmocka_unit_test(same_bits_for_any_threads), cmocka_unit_test(bad_input_is_refused)};
+        cmocka_unit_test(agrees_with_the_svd),
+        cmocka_unit_test(falls_back_to_the_svd),
+        cmocka_unit_test(an_unchanged_weight_has_the_directions_of_its_base),
+        cmocka_unit_test(few_directions_of_wide_matrices_are_bounded),
+        cmocka_unit_test(same_bits_for_any_threads),
+        cmocka_unit_test(bad_input_is_refused),
+        cmocka_unit_test(a_bad_tuned_weight_is_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A base of which the leading triplets alone are found, and which matrices get one.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "analysis/spectra/base_svd.h"
+#include "analysis/spectra/delta.h"
+#include "analysis/spectra/directions.h"
+#include "analysis/spectra/lapack.h"
+#include "analysis/spectra/leading.h"
+#include "store/base/memory.h"
+
+bool wane_spectrum_is_bounded(wane_spectrum_way way, size_t rows, size_t cols, size_t top)
+{
+    size_t least = rows < cols ? rows : cols;
+    bool few = top > 0 && 8 * top <= least;
+    return few &&
+           (way == WANE_SPECTRUM_BOUNDED || (way == WANE_SPECTRUM_AUTO && least > WANE_EXACT_SIDE));
+}
+
+/* The triplets of W_0, in double. */
+static wane_status find_triplets(wane_leading *out, bool *found, double *frobenius,
+                                 wane_matrix base, size_t top, wane_pool *pool, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    size_t count = base.rows * base.cols;
+    double *wide = wane_alloc_aligned(count, sizeof *wide);
+    if (!wide) return wane_fail_memory(err, "base spectrum", "matrix");
+    for (size_t i = 0; i < count; i++) wide[i] = (double)base.data[i];
+    if (!wane_lapack_finite(wide, count))
+        WANE_TRY(wane_fail(err, WANE_ENUMERIC, "base spectrum: matrix %zu x %zu: not finite",
+                           base.rows, base.cols));
+    *frobenius = wane_dense_frobenius(wide, base.rows, base.cols);
+    WANE_TRY(wane_leading_whole(out, found, wide, base.rows, base.cols, top, pool, err));
+done:
+    wane_free(wide);
+    return st;
+}
+
+wane_status wane_base_svd_leading(wane_base_svd **out, wane_matrix base, size_t top,
+                                  wane_pool *pool, wane_error *err)
+{
+    enum { FEWEST = 10 }; /* rho asks for so many */
+    wane_status st = WANE_OK;
+    wane_leading leading = {0};
+    wane_base_svd *svd = NULL;
+    size_t least = base.rows < base.cols ? base.rows : base.cols;
+    bool found = false;
+    double frobenius = 0;
+    if (!base.data || base.stride != base.cols)
+        return wane_fail(err, WANE_EINVAL, "base spectrum: matrix %zu x %zu: no data, or gaps",
+                         base.rows, base.cols);
+    WANE_TRY(wane_lapack_shape("base spectrum", base.rows, base.cols, err));
+    if (top < FEWEST) top = FEWEST;
+    if (top > least) top = least;
+    WANE_TRY(find_triplets(&leading, &found, &frobenius, base, top, pool, err));
+    if (!found) {
+        st = wane_base_svd_compute(out, base, err);
+        goto done;
+    }
+    svd = wane_alloc(1, sizeof *svd);
+    if (!svd) WANE_TRY(wane_fail_memory(err, "base spectrum", "matrix"));
+    *svd = (wane_base_svd){.rows = base.rows,
+                           .cols = base.cols,
+                           .rank = top,
+                           .sigma = leading.sigma,
+                           .u = leading.u,
+                           .v = leading.v,
+                           .base = base.data,
+                           .frobenius = frobenius};
+    leading = (wane_leading){0};
+    double floor = wane_direction_floor(base.rows, base.cols, svd->sigma[0], 0);
+    while (svd->count < top && svd->sigma[svd->count] > floor) svd->count++;
+    *out = svd;
+done:
+    wane_leading_free(&leading);
+    return st;
+}
