@@ -29,6 +29,8 @@ static wane_status make_change(wane_null_change *out, const wane_base_svd *base,
                                const wane_spectrum_options *options, wane_error *err)
 {
     double squares = 0;
+    if (!wane_base_svd_is_whole(base))
+        return wane_fail(err, WANE_EINVAL, "random updates: of a base whose SVD is not whole");
     wane_null_change c = {.base = base,
                           .rounding = options->rounding,
                           .base_rounding = options->base_rounding,

@@ -334,7 +334,7 @@ static int run(wane_call *call)
          "an intruder's largest |cosine| is below this (0.5)"},
         {"cache", 0, WANE_OPTION_TEXT, &asked.question.cache, "DIR",
          "keep the base's spectra here"},
-        WANE_NULL_OPTIONS(&asked.question),
+        WANE_SPECTRA_OPTIONS(&asked.question),
         WANE_COMPARE_OPTIONS(&asked.compare),
     };
     int code = 0;
@@ -343,8 +343,7 @@ static int run(wane_call *call)
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 2, 2, &code)) return code;
     if (asked.question.k == 0 || !(asked.question.epsilon > 0 && asked.question.epsilon <= 1))
         return wane_cli_usage(call, "-k is at least 1, --epsilon in (0, 1]");
-    if (asked.question.null && asked.question.no_null)
-        return wane_cli_usage(call, "--null or --no-null, not both");
+    if (!wane_spectra_options(call, &asked.question, &code)) return code;
     if (!wane_compare_options(&names, call, &asked.compare, &code)) return code;
     if (asked.compare.csv && (asked.text.path || asked.tasks.tasks.count))
         return wane_cli_usage(call, "--csv holds the matrices alone; --json has all");

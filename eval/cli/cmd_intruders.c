@@ -216,14 +216,14 @@ static int run(wane_call *call)
         {"side", 0, WANE_OPTION_TEXT, &asked.side, "u|v|both",
          "left vectors, right ones, both (u)"},
         {"cache", 0, WANE_OPTION_TEXT, &q->cache, "DIR", "keep the base's spectra here"},
-        WANE_NULL_OPTIONS(q),
+        WANE_SPECTRA_OPTIONS(q),
         WANE_COMPARE_OPTIONS(&asked.compare),
     };
     int code = 0;
     wane_error err;
     wane_comparison_options names;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 2, 2, &code)) return code;
-    if (q->null && q->no_null) return wane_cli_usage(call, "--null or --no-null, not both");
+    if (!wane_spectra_options(call, q, &code)) return code;
     if (!wane_compare_options(&names, call, &asked.compare, &code)) return code;
     q->u = strcmp(asked.side, "u") == 0 || strcmp(asked.side, "both") == 0;
     q->v = strcmp(asked.side, "v") == 0 || strcmp(asked.side, "both") == 0;

@@ -28,3 +28,13 @@ bool wane_compare_options(wane_comparison_options *out, const wane_call *call,
     else return true;
     return false;
 }
+
+bool wane_spectra_options(const wane_call *call, const wane_pair_question *asked, int *code)
+{
+    if (asked->null && asked->no_null)
+        *code = wane_cli_usage(call, "--null or --no-null, not both");
+    else if (asked->exact && asked->bounded)
+        *code = wane_cli_usage(call, "--exact or --bounded, not both");
+    else return true;
+    return false;
+}

@@ -37,9 +37,13 @@ typedef struct wane_compare_call {
         "json", 0, WANE_OPTION_FLAG, &(c)->json, NULL, "all of it as JSON"                           \
     }
 
-#define WANE_NULL_OPTIONS(q)                                                                       \
-    {"null",     0,    WANE_OPTION_FLAG,                                                           \
-     &(q)->null, NULL, "draw random updates of whole weights wider than 512 too"},                 \
+#define WANE_SPECTRA_OPTIONS(q)                                                                    \
+    {"exact",     0,    WANE_OPTION_FLAG,                                                          \
+     &(q)->exact, NULL, "cosines by the SVD of the base, however wide its matrices"},              \
+        {"bounded",     0,    WANE_OPTION_FLAG,                                                    \
+         &(q)->bounded, NULL, "cosines by bounds, as of matrices wider than 1,024 on both sides"}, \
+        {"null",     0,    WANE_OPTION_FLAG,                                                       \
+         &(q)->null, NULL, "draw random updates of whole weights wider than 512 too"},             \
     {                                                                                              \
         "no-null", 0, WANE_OPTION_FLAG, &(q)->no_null, NULL, "draw no random updates"              \
     }
@@ -47,5 +51,7 @@ typedef struct wane_compare_call {
 /* False, and a usage error said with *code set, when options do not go together. */
 bool wane_compare_options(wane_comparison_options *out, const wane_call *call,
                           const wane_compare_call *asked, int *code);
+/* The same of those on spectra. */
+bool wane_spectra_options(const wane_call *call, const wane_pair_question *asked, int *code);
 
 #endif

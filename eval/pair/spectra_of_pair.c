@@ -28,6 +28,7 @@ typedef struct nulls {
 } nulls;
 #define NO_NULL_ASKED "not_asked"
 #define NO_NULL_WIDE "wide"
+#define NO_NULL_BOUNDED "bounded"
 #define NO_NULL_UNCHANGED "unchanged"
 
 /* One matrix under way. */
@@ -112,6 +113,21 @@ static void leave_undefined(wane_matrix_spectrum *m)
     for (int side = 0; side < 2; side++) m->null[side] = m->energy[side] = NAN;
 }
 
+static size_t directions_wanted(const wane_pair_question *q)
+{
+    return q->top > q->k ? q->top : q->k;
+}
+
+static bool is_bounded(const finding *f)
+{
+    const wane_pair_question *q = f->question;
+    wane_spectrum_way way = q->exact     ? WANE_SPECTRUM_EXACT
+                            : q->bounded ? WANE_SPECTRUM_BOUNDED
+                                         : WANE_SPECTRUM_AUTO;
+    const wane_compared *one = compared(f);
+    return wane_spectrum_is_bounded(way, one->rows, one->cols, directions_wanted(q));
+}
+
 /* Reads one matrix of both sides and, where they differ, finds the base's spectrum. */
 static void find_base(void *context, size_t tile, int thread)
 {
@@ -140,8 +156,10 @@ static void find_base(void *context, size_t tile, int thread)
         return;
     }
     wane_matrix base = {f->base, one->rows, one->cols, one->cols};
-    f->status = cache ? wane_base_svd_cached(&f->svd, base, cache, &f->error)
-                      : wane_base_svd_compute(&f->svd, base, &f->error);
+    if (is_bounded(f)) f->status = wane_base_svd_leading(&f->svd, base, 0, NULL, &f->error);
+    else
+        f->status = cache ? wane_base_svd_cached(&f->svd, base, cache, &f->error)
+                          : wane_base_svd_compute(&f->svd, base, &f->error);
 }
 
 /* As far as rounding goes. */
@@ -163,7 +181,13 @@ static wane_status tuned_spectrum(finding *f, wane_pool *pool)
     const wane_compared *one = compared(f);
     wane_spectrum *out = &f->matrix->spectrum;
     wane_spectrum_options options = options_of(f);
-    options.top = q->top > q->k ? q->top : q->k;
+    const double decided[] = {fmax(q->epsilon - MARGIN, 0), q->epsilon,
+                              fmin(q->epsilon + MARGIN, 1)};
+    options.top = directions_wanted(q);
+    if (!q->top) { /* what is stored is decided at more */
+        options.epsilon = decided;
+        options.epsilons = sizeof decided / sizeof *decided;
+    }
     options.u = q->u;
     options.v = q->v;
     if (wane_compared_term(one))
@@ -208,8 +232,9 @@ static const char *why_no_null(const finding *f)
     const wane_compared *one = compared(f);
     size_t smaller = one->rows < one->cols ? one->rows : one->cols;
     if (f->question->no_null) return NO_NULL_ASKED;
-    if (f->question->null || wane_compared_term(one) || smaller <= WANE_NULL_DENSE_SIDE)
-        return NULL;
+    if (f->question->null) return NULL;
+    if (f->matrix->spectrum.bounded) return NO_NULL_BOUNDED;
+    if (wane_compared_term(one) || smaller <= WANE_NULL_DENSE_SIDE) return NULL;
     return NO_NULL_WIDE;
 }
 
@@ -433,6 +458,11 @@ void wane_pair_spectra_write_null(wane_text *out, const wane_pair_spectra *all, 
     else if (strcmp(all->no_null, NO_NULL_WIDE) == 0)
         wane_text_printf(&text, "not drawn: a whole weight's smaller side is beyond %d (--null)",
                          WANE_NULL_DENSE_SIDE);
+    else if (strcmp(all->no_null, NO_NULL_BOUNDED) == 0)
+        wane_text_printf(&text,
+                         "not drawn: a matrix is wider than %d on both sides, where each of the %d "
+                         "costs as much as the count (--null)",
+                         WANE_EXACT_SIDE, WANE_NULL_DRAWS);
     else wane_text_string(&text, "not drawn (--no-null)");
     wane_page_line(out, heads[1], "%s", text.data ? text.data : "");
     out->failed |= text.failed;

@@ -17,8 +17,10 @@ typedef struct wane_pair_question {
     double epsilon;
     bool u, v;
     size_t top;         /* directions per side to find, at least k; 0: k */
-    const char *cache;  /* folder of base spectra (made if missing), or NULL */
+    const char *cache;  /* folder of exact base spectra (made if missing), or NULL */
     bool null, no_null; /* random updates of whole weights however wide; none at all */
+    bool exact,
+        bounded; /* every matrix so; neither: as wane_spectrum_is_bounded has it by itself */
 } wane_pair_question;
 
 /* One matrix. Of an unchanged one nothing is decomposed: there is nothing to count in it. */
@@ -29,7 +31,7 @@ typedef struct wane_matrix_spectrum {
                              every number is NaN */
     bool base_not_finite; /* the base's, too or alone */
     double floor;         /* wane_comparison_floor: a norm of the change, not spectrum.floor */
-    size_t base_count;    /* base directions; 0 where nothing was decomposed */
+    size_t base_count;    /* base directions; 0 where nothing was decomposed, or bounded */
     wane_spectrum spectrum; /* effective_rank is NaN when the change is within 10 rounding floors */
     /* per side; 0 and NaN for one that was not asked for */
     size_t existing[2], unresolved[2], intruders[2];
