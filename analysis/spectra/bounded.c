@@ -129,9 +129,12 @@ done:
     return st;
 }
 
-static wane_status finish(wane_spectrum *out, wane_spectrum *made, work *w, wane_status st)
+/* Hands over, or frees, what was made. */
+static wane_status finish(wane_spectrum *out, bool *found, wane_spectrum *made, work *w,
+                          wane_status st)
 {
-    if (st == WANE_OK) {
+    if (st == WANE_OK) *found = w->found;
+    if (st == WANE_OK && w->found) {
         if (!made->count) made->floor = NAN;
         made->changed = made->delta_frobenius > 0;
         made->base_frobenius = w->base->frobenius;
@@ -145,13 +148,7 @@ static wane_status finish(wane_spectrum *out, wane_spectrum *made, work *w, wane
     return st;
 }
 
-static wane_status whole_base(wane_base_svd **out, const wane_base_svd *base, wane_error *err)
-{
-    const wane_matrix weight = {base->base, base->rows, base->cols, base->cols};
-    return wane_base_svd_compute(out, weight, err);
-}
-
-wane_status wane_bounded_lowrank(wane_spectrum *out, const wane_base_svd *base,
+wane_status wane_bounded_lowrank(wane_spectrum *out, bool *found, const wane_base_svd *base,
                                  const wane_lowrank_term *terms, size_t count,
                                  const wane_spectrum_options *options, wane_pool *pool,
                                  wane_error *err)
@@ -160,7 +157,6 @@ wane_status wane_bounded_lowrank(wane_spectrum *out, const wane_base_svd *base,
     work w = begin(base, options, pool);
     wane_spectrum made = {0};
     wane_delta delta = {0};
-    wane_base_svd *whole = NULL;
     size_t values = base->rows * base->cols;
     WANE_TRY(wane_delta_factor(&delta, base->rows, base->cols, terms, count, pool, err));
     WANE_TRY(wane_delta_factored_norms(&made, base, &delta, pool, err));
@@ -171,23 +167,16 @@ wane_status wane_bounded_lowrank(wane_spectrum *out, const wane_base_svd *base,
     WANE_TRY(directions_of(&made, &w, err));
 done:
     wane_delta_free(&delta);
-    if (st == WANE_OK && !w.found) {
-        wane_spectrum_free(&made);
-        if ((st = whole_base(&whole, base, err)) == WANE_OK)
-            st = wane_spectrum_lowrank(&made, whole, terms, count, options, pool, err);
-        wane_base_svd_free(whole);
-    }
-    return finish(out, &made, &w, st);
+    return finish(out, found, &made, &w, st);
 }
 
-wane_status wane_bounded_full(wane_spectrum *out, const wane_base_svd *base, wane_matrix tuned,
-                              const wane_spectrum_options *options, wane_pool *pool,
-                              wane_error *err)
+wane_status wane_bounded_full(wane_spectrum *out, bool *found, const wane_base_svd *base,
+                              wane_matrix tuned, const wane_spectrum_options *options,
+                              wane_pool *pool, wane_error *err)
 {
     wane_status st = WANE_OK;
     work w = begin(base, options, pool);
     wane_spectrum made = {0};
-    wane_base_svd *whole = NULL;
     size_t m = base->rows, n = base->cols;
     double *change = wane_alloc_aligned(m * n, sizeof *change);
     w.weight = wane_alloc_aligned(m * n, sizeof *w.weight);
@@ -205,11 +194,5 @@ wane_status wane_bounded_full(wane_spectrum *out, const wane_base_svd *base, wan
     WANE_TRY(directions_of(&made, &w, err));
 done:
     wane_free(change);
-    if (st == WANE_OK && !w.found) {
-        wane_spectrum_free(&made);
-        if ((st = whole_base(&whole, base, err)) == WANE_OK)
-            st = wane_spectrum_full(&made, whole, tuned, options, pool, err);
-        wane_base_svd_free(whole);
-    }
-    return finish(out, &made, &w, st);
+    return finish(out, found, &made, &w, st);
 }

@@ -4,7 +4,7 @@
  * moments of the base (moments.h). For this room alone.
  *
  * For weights whose dense SVD takes seconds and more. Where Lanczos cannot vouch for the triplets
- * of the tuned weight the SVD of the base is taken after all, and out->bounded is false.
+ * of the tuned weight, *found = false and out is untouched.
  */
 #ifndef ANALYSIS_SPECTRA_BOUNDED_H
 #define ANALYSIS_SPECTRA_BOUNDED_H
@@ -12,12 +12,13 @@
 #include "analysis/spectra/spectrum.h"
 
 /* As wane_spectrum_lowrank and wane_spectrum_full, of a base that is not whole. */
-WANE_MUST_CHECK wane_status wane_bounded_lowrank(wane_spectrum *out, const wane_base_svd *base,
+WANE_MUST_CHECK wane_status wane_bounded_lowrank(wane_spectrum *out, bool *found,
+                                                 const wane_base_svd *base,
                                                  const wane_lowrank_term *terms, size_t count,
                                                  const wane_spectrum_options *options,
                                                  wane_pool *pool, wane_error *err);
-WANE_MUST_CHECK wane_status wane_bounded_full(wane_spectrum *out, const wane_base_svd *base,
-                                              wane_matrix tuned,
+WANE_MUST_CHECK wane_status wane_bounded_full(wane_spectrum *out, bool *found,
+                                              const wane_base_svd *base, wane_matrix tuned,
                                               const wane_spectrum_options *options, wane_pool *pool,
                                               wane_error *err);
 

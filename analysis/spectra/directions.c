@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Goes over the directions of one side: the largest cosine and its place, the span, the overlap
- * with the cluster it falls in, NaN below the floor.
+ * with the cluster it falls in, NaN below the floor. Frees a spectrum.
  */
 #include "analysis/spectra/directions.h"
 
 #include <assert.h>
 #include <float.h>
 #include <math.h>
+
+#include "store/base/memory.h"
 
 double wane_direction_floor(size_t rows, size_t cols, double largest, double rounding)
 {
@@ -91,4 +93,12 @@ void wane_directions_fill(wane_direction *out, size_t count, const double *sigma
     for (size_t j = 0; j < count; j++)
         out[j] = sigma[j] > reference->floor ? direction(sigma[j], cosines + j * ld, reference)
                                              : wane_direction_absent(sigma[j]);
+}
+
+void wane_spectrum_free(wane_spectrum *spectrum)
+{
+    wane_free(spectrum->memory);
+    wane_free(spectrum->u);
+    wane_free(spectrum->v);
+    *spectrum = (wane_spectrum){0};
 }

@@ -212,6 +212,29 @@ done:
     return st;
 }
 
+/* Bounded; or exact, by the SVD of the base after all. */
+static wane_status against_leading(wane_spectrum *out, const wane_base_svd *base,
+                                   const wane_spectrum_case *one,
+                                   const wane_spectrum_options *options, wane_pool *pool,
+                                   wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_base_svd *whole = NULL;
+    bool found = false, dense = one->tuned.data != NULL;
+    const wane_matrix weight = {base->base, base->rows, base->cols, base->cols};
+    if (dense) WANE_TRY(wane_bounded_full(out, &found, base, one->tuned, options, pool, err));
+    else
+        WANE_TRY(
+            wane_bounded_lowrank(out, &found, base, one->terms, one->count, options, pool, err));
+    if (found) goto done;
+    WANE_TRY(wane_base_svd_compute(&whole, weight, err));
+    st = dense ? wane_spectrum_full(out, whole, one->tuned, options, pool, err)
+               : wane_spectrum_lowrank(out, whole, one->terms, one->count, options, pool, err);
+done:
+    wane_base_svd_free(whole);
+    return st;
+}
+
 wane_status wane_spectrum_lowrank(wane_spectrum *out, const wane_base_svd *base,
                                   const wane_lowrank_term *terms, size_t count,
                                   const wane_spectrum_options *options, wane_pool *pool,
@@ -222,7 +245,8 @@ wane_status wane_spectrum_lowrank(wane_spectrum *out, const wane_base_svd *base,
     wane_spectrum made = {0};
     wane_delta delta = {0};
     if (!wane_base_svd_is_whole(base))
-        return wane_bounded_lowrank(out, base, terms, count, options, pool, err);
+        return against_leading(out, base, &(wane_spectrum_case){.terms = terms, .count = count},
+                               options, pool, err);
     WANE_TRY(wane_delta_factor(&delta, q.rows, q.cols, terms, count, pool, err));
     WANE_TRY(wane_delta_factored_norms(&made, base, &delta, pool, err));
     if (wants_directions(&q)) {
@@ -276,7 +300,8 @@ wane_status wane_spectrum_full(wane_spectrum *out, const wane_base_svd *base, wa
                          "spectrum: tuned weight %zu x %zu: does not fit its base %zu x %zu",
                          tuned.rows, tuned.cols, base->rows, base->cols);
     if (!wane_base_svd_is_whole(base))
-        return wane_bounded_full(out, base, tuned, options, pool, err);
+        return against_leading(out, base, &(wane_spectrum_case){.tuned = tuned}, options, pool,
+                               err);
     WANE_TRY(take_tuned(&made, &q, tuned, err));
     if (wants_directions(&q)) {
         if (!options->dense && made.delta_frobenius == 0) WANE_TRY(base_triplets(&q, err));
@@ -286,12 +311,4 @@ wane_status wane_spectrum_full(wane_spectrum *out, const wane_base_svd *base, wa
     }
 done:
     return finish(out, &made, &q, st);
-}
-
-void wane_spectrum_free(wane_spectrum *spectrum)
-{
-    wane_free(spectrum->memory);
-    wane_free(spectrum->u);
-    wane_free(spectrum->v);
-    *spectrum = (wane_spectrum){0};
 }
