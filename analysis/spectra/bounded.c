@@ -109,23 +109,22 @@ static wane_status make_room(wane_bounded_spectrum *out, const work *w, wane_err
 
 static wane_status bound_sides(wane_bounded_spectrum *out, const work *w, wane_error *err)
 {
-    wane_status st = WANE_OK;
     double largest = w->base->sigma[0];
     const wane_moment_options options = {.floor =
                                              wane_direction_floor(w->rows, w->cols, largest, 0),
                                          .largest = largest * (1 + 1e-6),
-                                         .epsilon = w->q->epsilon,
+                                         .epsilon = &w->q->epsilon,
+                                         .epsilons = 1,
                                          .steps = w->q->steps};
+    const double *directions[2] = {w->tuned.u, w->tuned.v};
+    wane_moment_side sides[2] = {{0}};
     memcpy(out->sigma, w->tuned.sigma, w->top * sizeof *out->sigma);
     out->norms.floor = wane_direction_floor(w->rows, w->cols, w->tuned.sigma[0], w->q->rounding);
-    if (out->side[WANE_SIDE_U])
-        WANE_TRY(wane_moment_bounds(out->side[WANE_SIDE_U], w->q->base, WANE_SIDE_U, w->tuned.u,
-                                    w->top, &options, w->pool, err));
-    if (out->side[WANE_SIDE_V])
-        WANE_TRY(wane_moment_bounds(out->side[WANE_SIDE_V], w->q->base, WANE_SIDE_V, w->tuned.v,
-                                    w->top, &options, w->pool, err));
-done:
-    return st;
+    for (int side = 0; side < 2; side++)
+        if (out->side[side])
+            sides[side] = (wane_moment_side){
+                .count = w->top, .directions = directions[side], .out = out->side[side]};
+    return wane_moment_bounds(sides, w->q->base, &options, w->pool, err);
 }
 
 /* By the SVD of the base, whole. */
