@@ -25,7 +25,7 @@ typedef struct work {
     bool changed; /* where not, the directions are the base's own */
 } work;
 
-static const double epsilons[] = {0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9};
+static const double usual_epsilons[] = {0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9};
 
 static work begin(const wane_base_svd *base, const wane_spectrum_options *options, wane_pool *pool)
 {
@@ -53,10 +53,10 @@ static wane_direction bounded(double sigma, const wane_cosine_bounds *b)
                             .steps = b->steps};
 }
 
-static wane_status bound_side(wane_direction *out, const work *w, wane_side side, double floor,
-                              wane_error *err)
+/* Directions from `exist` on do not exist. */
+static wane_status bound_sides(wane_spectrum *out, const work *w, wane_cosine_bounds *bounds,
+                               size_t exist, wane_error *err)
 {
-    wane_status st = WANE_OK;
     const wane_base_svd *base = w->base;
     const wane_spectrum_options *o = w->options;
     double largest = base->sigma[0];
@@ -65,51 +65,49 @@ static wane_status bound_side(wane_direction *out, const work *w, wane_side side
         .blur = wane_direction_floor(base->rows, base->cols, largest,
                                      hypot(o->rounding, o->base_rounding)),
         .largest = largest * (1 + 1e-6),
-        .epsilon = o->epsilons ? o->epsilon[0] : epsilons[5],
+        .epsilon = o->epsilons ? o->epsilon : usual_epsilons,
+        .epsilons = o->epsilons ? o->epsilons : sizeof usual_epsilons / sizeof *usual_epsilons,
         .steps = WANE_MOMENT_STEPS};
     const wane_matrix weight = {base->base, base->rows, base->cols, base->cols};
-    wane_cosine_bounds *bounds = wane_alloc(w->top, sizeof *bounds);
-    size_t exist = 0;
-    if (!bounds) return wane_fail_memory(err, "spectrum", "directions");
-    while (exist < w->top && w->leading.sigma[exist] > floor) exist++;
-    for (size_t j = 0; j < exist; j++) bounds[j] = (wane_cosine_bounds){1, 1, 1, 1, 0};
-    if (exist && w->changed)
-        WANE_TRY(wane_moment_bounds(bounds, weight, side,
-                                    side == WANE_SIDE_U ? w->leading.u : w->leading.v, exist,
-                                    &options, w->pool, err));
-    for (size_t j = 0; j < w->top; j++)
-        out[j] = j < exist ? bounded(w->leading.sigma[j], &bounds[j])
-                           : wane_direction_absent(w->leading.sigma[j]);
-done:
-    wane_free(bounds);
+    wane_moment_side sides[2] = {
+        {.count = o->u ? exist : 0, .directions = w->leading.u, .out = bounds},
+        {.count = o->v ? exist : 0, .directions = w->leading.v, .out = bounds + w->top}};
+    wane_status st =
+        w->changed ? wane_moment_bounds(sides, weight, &options, w->pool, err) : WANE_OK;
+    for (int side = 0; side < 2; side++)
+        for (size_t j = 0; out->side[side] && j < w->top; j++)
+            out->side[side][j] = j < exist
+                                     ? bounded(w->leading.sigma[j], &bounds[side * w->top + j])
+                                     : wane_direction_absent(w->leading.sigma[j]);
     return st;
 }
 
 static wane_status fill_directions(wane_spectrum *out, work *w, wane_error *err)
 {
-    wane_status st = WANE_OK;
     const wane_spectrum_options *o = w->options;
     wane_direction *room = wane_alloc(2 * w->top, sizeof *room);
-    if (!room) return wane_fail_memory(err, "spectrum", "directions");
+    wane_cosine_bounds *bounds = wane_alloc(2 * w->top, sizeof *bounds);
+    size_t exist = 0;
     out->memory = room;
+    if (!room || !bounds) {
+        wane_free(bounds);
+        return wane_fail_memory(err, "spectrum", "directions");
+    }
+    for (size_t j = 0; j < 2 * w->top; j++) bounds[j] = (wane_cosine_bounds){1, 1, 1, 1, 0};
     out->count = w->top;
     out->bounded = true;
     out->floor =
         wane_direction_floor(w->base->rows, w->base->cols, w->leading.sigma[0], o->rounding);
-    if (o->u) {
-        out->side[WANE_SIDE_U] = room;
-        WANE_TRY(bound_side(room, w, WANE_SIDE_U, out->floor, err));
-    }
-    if (o->v) {
-        out->side[WANE_SIDE_V] = room + w->top;
-        WANE_TRY(bound_side(room + w->top, w, WANE_SIDE_V, out->floor, err));
-    }
-    if (o->vectors) {
+    while (exist < w->top && w->leading.sigma[exist] > out->floor) exist++;
+    if (o->u) out->side[WANE_SIDE_U] = room;
+    if (o->v) out->side[WANE_SIDE_V] = room + w->top;
+    wane_status st = bound_sides(out, w, bounds, exist, err);
+    wane_free(bounds);
+    if (st == WANE_OK && o->vectors) {
         out->u = w->leading.u;
         out->v = w->leading.v;
         w->leading.u = w->leading.v = NULL;
     }
-done:
     return st;
 }
 

@@ -14,7 +14,9 @@
 typedef struct chain {
     double *left, *right; /* step after step: what came of `directions`' side, and of the other */
     double alpha[WANE_MOMENT_STEPS], beta[WANE_MOMENT_STEPS];
-    wane_cosine_bounds *out;
+    double slack;
+    wane_cosine_bounds proved; /* of the direction given */
+    wane_cosine_bounds *out;   /* of the one that is meant */
     bool closed;
 } chain;
 
@@ -104,7 +106,7 @@ static void take_left(void *context, size_t i, int thread)
 static bool is_checked(size_t steps, const wane_moment_options *o)
 {
     if (steps == o->steps) return true;
-    if (steps < 4 || !(o->epsilon > 0)) return false;
+    if (steps < 4 || (o->epsilons == 0 && !(o->width > 0))) return false;
     size_t power = 4;
     while (power * 2 <= steps) power *= 2;
     return steps % (power / 2) == 0;
@@ -118,6 +120,38 @@ static void join(wane_cosine_bounds *out, const wane_cosine_bounds *one)
     if (one->high < out->high) out->high = one->high;
     if (one->cluster_high < out->cluster_high) out->cluster_high = one->cluster_high;
     out->steps = one->steps;
+}
+
+/* The cosine of an angle greater than that of `cosine` by one of the given sine, or less. */
+static double turned_by(double cosine, double slack, bool away)
+{
+    double rest = sqrt(fmax(1 - slack * slack, 0)), sine = sqrt(fmax(1 - cosine * cosine, 0));
+    if (away) return fmax(cosine * rest - sine * slack, 0);
+    return sine > slack ? cosine * rest + sine * slack : 1;
+}
+
+static void widen(wane_cosine_bounds *out, const wane_cosine_bounds *proved, double slack)
+{
+    *out = *proved;
+    if (!(slack > 0)) return;
+    out->low = turned_by(proved->low, slack, true);
+    out->high = turned_by(proved->high, slack, false);
+    out->cluster_low = turned_by(proved->cluster_low, slack, true);
+    out->cluster_high = turned_by(proved->cluster_high, slack, false);
+}
+
+static bool is_narrow(const wane_cosine_bounds *b, double width)
+{
+    return width > 0 && b->high - b->low <= width && b->cluster_high - b->cluster_low <= width;
+}
+
+static bool is_enough(const chain *one, const wane_moment_options *o)
+{
+    wane_direction_kind kind;
+    bool open = o->epsilons == 0;
+    for (size_t e = 0; e < o->epsilons && !open; e++)
+        open = !wane_moment_judge(&kind, one->out, o->epsilon[e]);
+    return !open || is_narrow(one->out, o->width) || is_narrow(&one->proved, one->slack);
 }
 
 typedef struct checking {
@@ -135,12 +169,11 @@ static void check(void *context, size_t i, int thread)
     chain *one = c->active[i];
     wane_bidiagonal b = {c->step + 1, one->closed, one->alpha, one->beta};
     wane_cosine_bounds now;
-    wane_direction_kind kind;
     at->status[i] = wane_moment_bound(&now, &b, c->options, &at->error[i]);
     if (at->status[i] != WANE_OK) return;
-    join(one->out, &now);
-    at->done[i] = one->closed || (c->options->epsilon > 0 &&
-                                  wane_moment_judge(&kind, one->out, c->options->epsilon));
+    join(&one->proved, &now);
+    widen(one->out, &one->proved, one->slack);
+    at->done[i] = one->closed || is_enough(one, c->options);
 }
 
 static wane_status check_all(chains *c, checking *at, wane_error *err)
@@ -174,13 +207,13 @@ done:
     return st;
 }
 
-wane_status wane_moment_bounds(wane_cosine_bounds *out, wane_matrix w, wane_side side,
-                               const double *directions, size_t count,
-                               const wane_moment_options *options, wane_pool *pool, wane_error *err)
+static wane_status bound_side(const wane_moment_side *asked, wane_side side, wane_matrix w,
+                              const wane_moment_options *options, wane_pool *pool, wane_error *err)
 {
     wane_status st = WANE_OK;
+    size_t count = asked->count;
     bool turned = side == WANE_SIDE_V;
-    chains c = {.w = w, .turned = turned, .options = options, .pool = pool, .count = count};
+    chains c = {.w = w, .turned = turned, .options = options, .pool = pool};
     c.length[0] = turned ? w.cols : w.rows;
     c.length[1] = turned ? w.rows : w.cols;
     size_t wide = w.rows > w.cols ? w.rows : w.cols;
@@ -199,11 +232,15 @@ wane_status wane_moment_bounds(wane_cosine_bounds *out, wane_matrix w, wane_side
     }
     c.to = c.from + count * wide;
     for (size_t i = 0; i < count; i++) {
-        out[i] = (wane_cosine_bounds){.high = 1, .cluster_high = 1};
-        chains_[i] = (chain){.left = room + i * each, .out = &out[i]};
+        double slack = asked->slack ? asked->slack[i] : 0;
+        asked->out[i] = (wane_cosine_bounds){.high = 1, .cluster_high = 1};
+        chains_[i] = (chain){.left = room + i * each,
+                             .slack = slack,
+                             .proved = asked->out[i],
+                             .out = &asked->out[i]};
         chains_[i].right = chains_[i].left + (options->steps + 1) * c.length[0];
-        memcpy(chains_[i].left, directions + i * c.length[0], c.length[0] * sizeof *room);
-        c.active[i] = &chains_[i];
+        memcpy(chains_[i].left, asked->directions + i * c.length[0], c.length[0] * sizeof *room);
+        if (slack < 1) c.active[c.count++] = &chains_[i];
     }
     WANE_TRY(run(&c, &at, err));
 done:
@@ -214,5 +251,15 @@ done:
     wane_free(at.done);
     wane_free(at.status);
     wane_free(at.error);
+    return st;
+}
+
+wane_status wane_moment_bounds(const wane_moment_side sides[2], wane_matrix w,
+                               const wane_moment_options *options, wane_pool *pool, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    for (wane_side side = WANE_SIDE_U; side <= WANE_SIDE_V; side++)
+        WANE_TRY(bound_side(&sides[side], side, w, options, pool, err));
+done:
     return st;
 }

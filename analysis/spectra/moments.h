@@ -46,25 +46,40 @@ typedef struct wane_cosine_bounds {
     size_t steps;                     /* of the bidiagonalisation */
 } wane_cosine_bounds;
 
+/* Steps go on until every epsilon is decided, or until high - low and cluster_high - cluster_low
+ * are at most `width`; with neither, for all of them. */
 typedef struct wane_moment_options {
-    double floor;   /* sigma of W up to it are no directions */
-    double blur;    /* a cluster's window is at least 2 of it wide; 0, or less than floor: floor */
-    double largest; /* at least sigma_1(W) */
-    double epsilon; /* in (0, 1]: steps go on until it is decided; 0: for all of them */
-    size_t steps;   /* at most; 1..WANE_MOMENT_STEPS */
+    double floor;          /* sigma of W up to it are no directions */
+    double blur;           /* a cluster's window is at least 2 of it wide; 0, or less than floor:
+                              floor */
+    double largest;        /* at least sigma_1(W) */
+    const double *epsilon; /* `epsilons` of them, in (0, 1], borrowed */
+    size_t epsilons;
+    double width; /* 0: never */
+    size_t steps; /* at most; 1..WANE_MOMENT_STEPS */
 } wane_moment_options;
 
-/* Bounds of `count` unit vectors of one side of W (`directions`: of rows (u) or cols (v) numbers
- * each, one behind the other). Products are fp32 and serve all vectors still undecided at once; the
- * recurrences are double, with full reorthogonalisation: the bounds are those of a matrix within
- * some 1e-6 of W (of falling spectra at 512 and 1,024, 16 and 64 steps, high
- * moves by at most 1e-7 against products in double, low by 1e-8 where its Ritz pair has converged
- * and by 4e-6 before). Bits depend on the arguments alone, not on threads. WANE_ENUMERIC where W is
- * not finite, WANE_ENOMEM. */
-WANE_MUST_CHECK wane_status wane_moment_bounds(wane_cosine_bounds *out, wane_matrix w,
-                                               wane_side side, const double *directions,
-                                               size_t count, const wane_moment_options *options,
-                                               wane_pool *pool, wane_error *err);
+/* Unit vectors of one side of W: of rows (u) or cols (v) numbers each, one behind the other. */
+typedef struct wane_moment_side {
+    size_t count; /* 0: none of this side */
+    const double *directions;
+    /* For each of them the sine of its angle to the vector that is meant, or a bound of it: the
+     * bounds then are those of that vector, by the triangle inequality of angles, and steps end
+     * where the angle is what keeps them apart. 1 and more: nothing is known of it, no steps.
+     * NULL: the directions themselves are meant. */
+    const double *slack;
+    wane_cosine_bounds *out; /* count */
+} wane_moment_side;
+
+/* Bounds of the vectors of both sides, sides[WANE_SIDE_U] and sides[WANE_SIDE_V]. Products are fp32
+ * and serve all vectors still undecided at once; the recurrences are double, with full
+ * reorthogonalisation: the bounds are those of a matrix within some 1e-6 of W (of falling spectra
+ * at 512 and 1,024, 16 and 64 steps, high moves by at most 1e-7 against products in double, low by
+ * 1e-8 where its Ritz pair has converged and by 4e-6 before). Bits depend on the arguments alone,
+ * not on threads. WANE_ENUMERIC where W is not finite, WANE_ENOMEM. */
+WANE_MUST_CHECK wane_status wane_moment_bounds(const wane_moment_side sides[2], wane_matrix w,
+                                               const wane_moment_options *options, wane_pool *pool,
+                                               wane_error *err);
 
 /* What the bounds say at an epsilon: true, and which kind; false: not decided. */
 bool wane_moment_judge(wane_direction_kind *out, const wane_cosine_bounds *bounds, double epsilon);

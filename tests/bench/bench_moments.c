@@ -111,21 +111,20 @@ static void bound(work *out, const setting *s, const float *base, const wane_lea
     size_t wide = s->rows > s->cols ? s->rows : s->cols;
     const wane_moment_options options = {.largest = out->largest * (1 + 1e-5),
                                          .floor = (double)wide * 0x1p-23 * out->largest,
-                                         .epsilon = s->epsilon,
+                                         .epsilon = &s->epsilon,
+                                         .epsilons = 1,
                                          .steps = 96};
-    wane_cosine_bounds *b = room(s->top, sizeof *b);
+    wane_cosine_bounds *b = room(2 * s->top, sizeof *b);
+    const wane_moment_side sides[2] = {{.count = s->top, .directions = top->u, .out = b},
+                                       {.count = s->top, .directions = top->v, .out = b + s->top}};
     wane_error err;
-    for (wane_side side = WANE_SIDE_U; side <= WANE_SIDE_V; side++) {
-        succeed(wane_moment_bounds(b, w, side, side == WANE_SIDE_U ? top->u : top->v, s->top,
-                                   &options, s->pool, &err),
-                &err);
-        for (size_t i = 0; i < s->top; i++) {
-            wane_direction_kind kind;
-            bool decided = wane_moment_judge(&kind, &b[i], s->epsilon);
-            out->open += !decided;
-            out->intruders += decided && kind == WANE_DIRECTION_INTRUDER;
-            out->steps += b[i].steps;
-        }
+    succeed(wane_moment_bounds(sides, w, &options, s->pool, &err), &err);
+    for (size_t i = 0; i < 2 * s->top; i++) {
+        wane_direction_kind kind;
+        bool decided = wane_moment_judge(&kind, &b[i], s->epsilon);
+        out->open += !decided;
+        out->intruders += decided && kind == WANE_DIRECTION_INTRUDER;
+        out->steps += b[i].steps;
     }
     wane_free(b);
 }

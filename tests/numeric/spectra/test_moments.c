@@ -169,10 +169,12 @@ static void compare(counts *out, const trial *t, const wane_spectrum *s, wane_si
                                    .steps = t->alone ? MOST_STEPS : SUITE_STEPS};
     for (int e = 1; e <= EPSILONS; e++) {
         double epsilon = e / 10.0;
-        options.epsilon = t->alone ? epsilon : 0;
-        if (t->alone || e == 1)
-            CHECK_OK(wane_moment_bounds(b, base, side, side == WANE_SIDE_U ? s->u : s->v, s->count,
-                                        &options, t->pool, &err));
+        wane_moment_side sides[2] = {{0}};
+        sides[side] = (wane_moment_side){
+            .count = s->count, .directions = side == WANE_SIDE_U ? s->u : s->v, .out = b};
+        options.epsilon = &epsilon;
+        options.epsilons = t->alone;
+        if (t->alone || e == 1) CHECK_OK(wane_moment_bounds(sides, base, &options, t->pool, &err));
         for (size_t j = 0; j < s->count; j++) {
             const wane_direction *d = &s->side[side][j];
             if (isnan(d->max_cosine)) continue;

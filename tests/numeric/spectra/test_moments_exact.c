@@ -19,7 +19,8 @@ enum { LONGEST = 40 };
 typedef struct ask {
     size_t rows, cols;
     float w[LONGEST * LONGEST];
-    double largest, epsilon;
+    double largest, epsilon[3], width, slack;
+    size_t epsilons;
     wane_side side;
 } ask;
 
@@ -40,11 +41,16 @@ static wane_cosine_bounds bounds_of(const ask *a, const double *direction)
     const wane_moment_options options = {.floor = (double)wide * 0x1p-23 * largest,
                                          .largest = largest,
                                          .epsilon = a->epsilon,
+                                         .epsilons = a->epsilons,
+                                         .width = a->width,
                                          .steps = 32};
     wane_cosine_bounds out;
+    wane_moment_side sides[2] = {{0}};
     wane_error err;
-    CHECK_OK(wane_moment_bounds(&out, (wane_matrix){a->w, a->rows, a->cols, a->cols}, a->side,
-                                direction, 1, &options, NULL, &err));
+    sides[a->side] =
+        (wane_moment_side){.count = 1, .directions = direction, .slack = &a->slack, .out = &out};
+    CHECK_OK(wane_moment_bounds(sides, (wane_matrix){a->w, a->rows, a->cols, a->cols}, &options,
+                                NULL, &err));
     return out;
 }
 
@@ -136,13 +142,15 @@ static void one_row_one_column_nothing(void **state)
     a = diagonal(4, 3, NULL, 0);
     b = bounds_of(&a, u);
     check_exact(&b, 0, 1);
-    a.epsilon = .5;
+    a.epsilon[0] = .5;
+    a.epsilons = 1;
     b = bounds_of(&a, u);
     check_exact(&b, 0, 1);
-    const wane_moment_options options = {.largest = 2, .epsilon = .5, .steps = 8};
+    const wane_moment_options options = {
+        .largest = 2, .epsilon = a.epsilon, .epsilons = 1, .steps = 8};
+    const wane_moment_side nobody[2] = {{0}};
     wane_error err;
-    CHECK_OK(wane_moment_bounds(NULL, (wane_matrix){a.w, 4, 3, 3}, WANE_SIDE_U, NULL, 0, &options,
-                                NULL, &err));
+    CHECK_OK(wane_moment_bounds(nobody, (wane_matrix){a.w, 4, 3, 3}, &options, NULL, &err));
 }
 
 /* All sigma equal: whichever direction it is, it lies in the one cluster. */
@@ -178,7 +186,8 @@ static void clusters_are_neither_side(void **state)
     const double mixed = 5e-3;
     ask a = diagonal(20, 20, sigma, 20);
     for (size_t i = 0; i < sizeof say / sizeof *say; i++) {
-        a.epsilon = say[i].epsilon;
+        a.epsilon[0] = say[i].epsilon;
+        a.epsilons = 1;
         wane_cosine_bounds b = bounds_of(&a, u);
         wane_direction_kind kind = WANE_DIRECTION_ABSENT;
         assert_true(b.low <= sqrt(.7 / 4) + mixed && b.high >= sqrt(.7 / 4) - mixed);
@@ -191,23 +200,98 @@ static void clusters_are_neither_side(void **state)
     }
 }
 
+/* .8 of the last direction, the greatest by far, of forty; the rest evenly. */
+static ask one_of_forty(double *u)
+{
+    double sigma[LONGEST];
+    for (int i = 0; i < LONGEST; i++) {
+        sigma[i] = i == LONGEST - 1 ? 6 : 1 + .1 * i;
+        u[i] = i == LONGEST - 1 ? .8 : .6 / sqrt(LONGEST - 1);
+    }
+    return diagonal(LONGEST, LONGEST, sigma, LONGEST);
+}
+
 /* Without an epsilon all steps are made; with one, no more than are needed. */
 static void an_epsilon_ends_it_sooner(void **state)
 {
     (void)state;
-    double sigma[LONGEST], u[LONGEST];
-    for (int i = 0; i < LONGEST; i++) {
-        sigma[i] = 1 + .1 * i;
-        u[i] = i == LONGEST - 1 ? .8 : .6 / sqrt(LONGEST - 1);
-    }
-    ask a = diagonal(LONGEST, LONGEST, sigma, LONGEST);
+    double u[LONGEST];
+    ask a = one_of_forty(u);
     wane_cosine_bounds b = bounds_of(&a, u);
     assert_int_equal(b.steps, 32);
     assert_float_equal(b.low, .8, 1e-3);
     assert_float_equal(b.high, .8, 1e-3);
-    a.epsilon = .3;
+    a.epsilon[0] = .3;
+    a.epsilons = 1;
     b = bounds_of(&a, u);
     assert_in_range(b.steps, 4, 24);
+}
+
+/* Steps go on until the last of several is decided, whichever that is, or a width is reached. */
+static void the_slowest_epsilon_ends_it(void **state)
+{
+    (void)state;
+    static const double epsilon[] = {.3, .79, .95};
+    double u[LONGEST];
+    size_t steps[3], slowest = 0;
+    ask a = one_of_forty(u);
+    a.epsilons = 1;
+    for (int e = 0; e < 3; e++) {
+        a.epsilon[0] = epsilon[e];
+        steps[e] = bounds_of(&a, u).steps;
+        slowest = steps[e] > slowest ? steps[e] : slowest;
+    }
+    assert_true(steps[0] < slowest && steps[1] == slowest && slowest < 32);
+    a.epsilons = 3;
+    for (int first = 0; first < 3; first++) {
+        for (int e = 0; e < 3; e++) a.epsilon[e] = epsilon[(first + e) % 3];
+        assert_int_equal(bounds_of(&a, u).steps, slowest);
+    }
+    a.width = .3; /* less than what the decision at .79 needs */
+    wane_cosine_bounds b = bounds_of(&a, u);
+    assert_true(b.high - b.low <= .3 && b.cluster_high - b.cluster_low <= .3);
+    assert_true(b.steps < slowest);
+    a.epsilons = 0;
+    a.width = .01;
+    b = bounds_of(&a, u);
+    assert_true(b.high - b.low <= .01 && b.cluster_high - b.cluster_low <= .01);
+    assert_true(b.steps < 32);
+}
+
+/* A direction that is turned from the one that is meant, whose cosine is .8: the bounds hold .8,
+ * and are as wide as the turn and no wider; it stays open where epsilon is within the turn, and
+ * steps end. */
+static void slack_widens_the_bounds(void **state)
+{
+    (void)state;
+    const double turns[] = {1e-3, .02, .3};
+    double u[LONGEST], seen[LONGEST];
+    ask a = one_of_forty(u);
+    for (int away = -1; away <= 1; away += 2)
+        for (int t = 0; t < 3; t++) { /* in the plane of u and the last direction */
+            double angle = acos(.8) + away * asin(turns[t]), rest = sin(angle) / .6;
+            for (int i = 0; i < LONGEST; i++) seen[i] = u[i] * rest;
+            seen[LONGEST - 1] = cos(angle);
+            a.slack = turns[t];
+            a.epsilons = 0;
+            wane_cosine_bounds b = bounds_of(&a, seen);
+            assert_true(b.low <= .8 + 1e-6 && b.high >= .8 - 1e-6);
+            assert_true(b.cluster_low <= .8 + 1e-6 && b.cluster_high >= .8 - 1e-6);
+            double low = cos(fmin(angle + asin(turns[t]), acos(0)));
+            double high = cos(fmax(angle - asin(turns[t]), 0));
+            assert_true(b.low > low - turns[t] - 1e-3 && b.high < high + turns[t] + 1e-3);
+            assert_true(b.cluster_low >= b.low && b.cluster_high >= b.high);
+            wane_direction_kind kind;
+            a.epsilon[0] = .8;
+            a.epsilons = 1;
+            b = bounds_of(&a, seen);
+            assert_false(wane_moment_judge(&kind, &b, .8));
+            assert_true(b.steps < 32);
+        }
+    a.slack = 1;
+    wane_cosine_bounds b = bounds_of(&a, seen);
+    assert_true(b.low == 0 && b.high == 1 && b.cluster_low == 0 && b.cluster_high == 1);
+    assert_int_equal(b.steps, 0);
 }
 
 static void threads_change_no_bit(void **state)
@@ -226,7 +310,9 @@ static void threads_change_no_bit(void **state)
         for (size_t k = 0; k < ROWS; k++) size += (double)draw[i * ROWS + k] * draw[i * ROWS + k];
         for (size_t k = 0; k < ROWS; k++) u[i * ROWS + k] = draw[i * ROWS + k] / sqrt(size);
     }
-    const wane_moment_options options = {.floor = 1e-5, .largest = 2, .epsilon = .3, .steps = 30};
+    const double epsilon = .3;
+    const wane_moment_options options = {
+        .floor = 1e-5, .largest = 2, .epsilon = &epsilon, .epsilons = 1, .steps = 30};
     wane_cosine_bounds first[COUNT], again[COUNT];
     memset(first, 0, sizeof first);
     memset(again, 0, sizeof again);
@@ -234,9 +320,10 @@ static void threads_change_no_bit(void **state)
         wane_pool *pool;
         wane_error err;
         CHECK_OK(wane_pool_new(&pool, threads, &err));
-        CHECK_OK(wane_moment_bounds(threads == 1 ? first : again,
-                                    (wane_matrix){w, ROWS, COLS, COLS}, WANE_SIDE_U, u, COUNT,
-                                    &options, pool, &err));
+        const wane_moment_side sides[2] = {
+            {.count = COUNT, .directions = u, .out = threads == 1 ? first : again}};
+        CHECK_OK(
+            wane_moment_bounds(sides, (wane_matrix){w, ROWS, COLS, COLS}, &options, pool, &err));
         wane_pool_free(pool);
         if (threads > 1) assert_memory_equal(first, again, sizeof first);
     }
@@ -472,6 +559,8 @@ int main(void)
         cmocka_unit_test(of_an_orthogonal_matrix_everything_is_one_cluster),
         cmocka_unit_test(clusters_are_neither_side),
         cmocka_unit_test(an_epsilon_ends_it_sooner),
+        cmocka_unit_test(the_slowest_epsilon_ends_it),
+        cmocka_unit_test(slack_widens_the_bounds),
         cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(each_bound_is_what_its_theorem_says)};
     return cmocka_run_group_tests(tests, NULL, NULL);
