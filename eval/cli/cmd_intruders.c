@@ -29,6 +29,7 @@ static double relative(const wane_pair_spectra *all)
 static void write_head(wane_text *out, const wane_comparison *pair, const wane_pair_spectra *all,
                        bool matched)
 {
+    enum { LISTED = 6 };
     char a[32], b[32];
     wane_compare_write_sides(out, pair, false);
     wane_compared_settings_write(out, &pair->settings, false);
@@ -38,7 +39,7 @@ static void write_head(wane_text *out, const wane_comparison *pair, const wane_p
                    wane_page_number(a, all->delta_frobenius, 4),
                    wane_page_number(b, relative(all), 3));
     wane_page_floor(out, all->floor, wane_comparison_rounding(pair), all->within_floor);
-    wane_compare_write_unmatched(out, pair);
+    wane_compare_write_unmatched(out, pair, LISTED);
     wane_pair_spectra_write_not_finite(out, all, pair);
 }
 

@@ -27,7 +27,7 @@ static void write_head(wane_text *out, const wane_diff *diff)
                        "logits within %s of those with the adapter beside, of their "
                        "largest",
                        wane_page_number(a, diff->merge_difference, 2));
-    wane_compare_write_unmatched(out, c);
+    wane_compare_write_unmatched(out, c, LISTED);
     wane_tensor_changes_write_not_finite(out, &diff->changes, c, LISTED);
 }
 

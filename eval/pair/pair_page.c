@@ -113,9 +113,8 @@ void wane_compare_write_left_out(wane_text *out, const wane_comparison *c)
     write_part(out, &some, c->skipped, "tensor", " of other types");
 }
 
-void wane_compare_write_unmatched(wane_text *out, const wane_comparison *c)
+void wane_compare_write_unmatched(wane_text *out, const wane_comparison *c, size_t most)
 {
-    enum { LISTED = 6 };
     static const char *const titles[] = {"only in the base", "only in the tuned"};
     if (c->tie) wane_page_line(out, "tied", "%s", c->tie);
     write_resized(out, c);
@@ -123,9 +122,9 @@ void wane_compare_write_unmatched(wane_text *out, const wane_comparison *c)
         wane_text names = {0};
         size_t count = c->only_count[side];
         if (count == 0) continue;
-        for (size_t i = 0; i < count && i < LISTED; i++)
+        for (size_t i = 0; i < count && i < most; i++)
             wane_text_printf(&names, "%s%.100s", i ? ", " : "", c->only[side][i]);
-        if (count > LISTED) wane_text_printf(&names, " and %zu more", count - LISTED);
+        if (count > most) wane_text_printf(&names, " and %zu more", count - most);
         wane_page_line(out, titles[side], "%zu %s, not compared: %s", count,
                        count == 1 ? "tensor" : "tensors", names.data ? names.data : "");
         wane_text_free(&names);
