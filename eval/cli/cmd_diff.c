@@ -3,7 +3,6 @@
  * both can be computed; what is printed of it stands in eval/pair/diff.c.
  */
 #include <math.h>
-#include <string.h>
 
 #include "analysis/report/live.h"
 #include "analysis/report/page.h"
@@ -20,99 +19,19 @@ typedef struct diff_call {
     wane_compare_call compare;
 } diff_call;
 
-/* ------------------------------------------------------------------------------------- tensors */
-
-/* ||scale B A||_F^2 = sum over the ranks of (B^T B) (A A^T), scaled. */
-static wane_status term_square(double *out, const wane_compared *one, wane_error *err)
+/* The tensors of each kind together. */
+static void group_changes(wane_diff *diff)
 {
-    const wane_lowrank_term *t = &one->update->term;
-    double *column = wane_alloc(t->rank, sizeof *column), sum = 0;
-    if (!column) return wane_fail_memory(err, "diff", one->name);
-    for (size_t r = 0; r < t->rank; r++) {
-        for (size_t q = 0; q < t->rank; q++) column[q] = 0;
-        for (size_t i = 0; i < one->rows; i++)
-            for (size_t q = 0; q < t->rank; q++)
-                column[q] += (double)t->b[i * t->rank + r] * (double)t->b[i * t->rank + q];
-        for (size_t q = 0; q < t->rank; q++) {
-            const float *x = t->a + r * one->cols, *y = t->a + q * one->cols;
-            double dot = 0;
-            for (size_t j = 0; j < one->cols; j++) dot += (double)x[j] * (double)y[j];
-            sum += column[q] * dot;
-        }
-    }
-    *out = sum > 0 ? sum * (double)t->scale * (double)t->scale : 0;
-    wane_free(column);
-    return WANE_OK;
-}
-
-static size_t count_not_finite(const float *values, size_t count)
-{
-    size_t bad = 0;
-    for (size_t i = 0; i < count; i++) bad += !isfinite(values[i]);
-    return bad;
-}
-
-/* Notes what is not finite of one tensor; x and y: its values, y NULL for an adapter's term or for
- * nothing. */
-static bool note_not_finite(wane_diff *diff, size_t index, const float *x, const float *y)
-{
-    const wane_compared *one = &diff->comparison.list[index];
-    const wane_lowrank_term *t = wane_compared_term(one);
-    size_t count = one->rows * one->cols;
-    wane_diff_not_finite bad = {.index = index, .count = {count_not_finite(x, count), 0}};
-    if (y) bad.count[1] = count_not_finite(y, count);
-    else if (t)
-        bad.count[1] = count_not_finite(t->b, one->rows * t->rank) +
-                       count_not_finite(t->a, t->rank * one->cols);
-    if (bad.count[0] + bad.count[1] == 0) return false;
-    diff->not_finite[diff->not_finite_count++] = bad;
-    return true;
-}
-
-/* One tensor of both sides into its group. */
-static wane_status compare_tensor(wane_diff *diff, size_t index, wane_error *err)
-{
-    wane_status st = WANE_OK;
-    const wane_comparison *c = &diff->comparison;
-    const wane_compared *one = &c->list[index];
-    wane_diff_group *g = &diff->group[one->kind];
-    bool term = wane_compared_term(one), whole = one->tuned || (one->update && !term);
-    size_t count = one->rows * one->cols;
-    double square = 0;
-    float *x = wane_alloc(count, sizeof *x), *y = wane_alloc(whole ? count : 0, sizeof *y);
-    if (!x || !y) WANE_TRY(wane_fail_memory(err, "diff", one->name));
-    WANE_TRY(wane_comparison_read(x, c, index, false, err));
-    if (whole) WANE_TRY(wane_comparison_read(y, c, index, true, err));
-    g->tensors++;
-    if (note_not_finite(diff, index, x, whole ? y : NULL)) {
-        g->changed += term || (whole && memcmp(x, y, count * sizeof *x) != 0);
-        g->base_square = g->delta_square = NAN;
-        goto done;
-    }
-    for (size_t j = 0; j < count; j++) {
-        double d = whole ? (double)y[j] - (double)x[j] : 0;
-        square += d * d;
-        g->base_square += (double)x[j] * (double)x[j];
-    }
-    if (term) WANE_TRY(term_square(&square, one, err));
-    g->changed += square > 0;
-    g->delta_square += square;
-done:
-    wane_free(x);
-    wane_free(y);
-    return st;
-}
-
-static wane_status compare_tensors(wane_diff *diff, wane_error *err)
-{
-    wane_status st = WANE_OK;
     for (int g = 0; g < WANE_DIFF_GROUPS; g++)
         diff->group[g].name = wane_tensor_kind_name((wane_tensor_kind)g);
-    diff->not_finite = wane_alloc(diff->comparison.count, sizeof *diff->not_finite);
-    if (!diff->not_finite) return wane_fail_memory(err, "diff", diff->comparison.base.path);
-    for (size_t i = 0; i < diff->comparison.count && st == WANE_OK; i++)
-        st = compare_tensor(diff, i, err);
-    return st;
+    for (size_t i = 0; i < diff->comparison.count; i++) {
+        const wane_tensor_change *t = &diff->changes.list[i];
+        wane_diff_group *g = &diff->group[diff->comparison.list[i].kind];
+        g->tensors++;
+        g->changed += t->changed;
+        g->base_square += t->base_square;
+        g->delta_square += t->delta_square;
+    }
 }
 
 /* ------------------------------------------------------------------------- likelihood, accuracy */
@@ -208,7 +127,7 @@ void wane_diff_free(wane_diff *diff)
     }
     wane_free(diff->task);
     wane_free(diff->corpus);
-    wane_free(diff->not_finite);
+    wane_tensor_changes_free(&diff->changes);
     wane_pair_spectra_free(&diff->spectra);
     wane_comparison_close(&diff->comparison);
     wane_pair_close(&diff->pair);
@@ -226,10 +145,8 @@ wane_status wane_diff_finite(const wane_diff *diff, wane_error *err)
 {
     const wane_comparison *c = &diff->comparison;
     const char *path[2] = {c->base.path, c->tuned.path};
-    for (size_t i = 0; i < diff->not_finite_count; i++) {
-        const wane_diff_not_finite *b = &diff->not_finite[i];
-        return not_finite(path[b->count[0] == 0], "tensor", c->list[b->index].name, err);
-    }
+    wane_status st = wane_tensor_changes_finite(&diff->changes, c, "diff", err);
+    if (st != WANE_OK) return st;
     if (isinf(diff->merge_difference)) return not_finite(path[1], "the logits of", path[1], err);
     if (diff->corpus) {
         const char *name = diff->corpus->text.corpus.name;
@@ -292,7 +209,8 @@ static wane_status measure(const wane_call *call, diff_call *asked,
     WANE_TRY(wane_pool_new(&diff.pool, (int)compare->threads, err));
     WANE_TRY(wane_comparison_open(&diff.comparison, call->operand[0], call->operand[1], options,
                                   &wane_compare_log, err));
-    WANE_TRY(compare_tensors(&diff, err));
+    WANE_TRY(wane_tensor_changes_find(&diff.changes, &diff.comparison, err));
+    group_changes(&diff);
     WANE_TRY(measure_models(&diff, call, asked, err));
     WANE_TRY(
         wane_pair_spectra_find(&diff.spectra, &diff.comparison, &diff.question, diff.pool, err));
@@ -328,21 +246,14 @@ static int run(wane_call *call)
          "of rows (.csv, .tsv, .json, .jsonl): the column or key that is the text (text)"},
         WANE_TASK_OPTIONS(&asked.tasks, "also the accuracy on these before and after",
                           "of the tasks: "),
-        {"top", 'k', WANE_OPTION_COUNT, &asked.question.k, "K",
-         "top directions of each matrix (10)"},
-        {"epsilon", 0, WANE_OPTION_NUMBER, &asked.question.epsilon, "E",
-         "an intruder's largest |cosine| is below this (0.5)"},
-        {"cache", 0, WANE_OPTION_TEXT, &asked.question.cache, "DIR",
-         "keep the base's spectra here"},
         WANE_SPECTRA_OPTIONS(&asked.question),
         WANE_COMPARE_OPTIONS(&asked.compare),
+        WANE_COMPARE_ROWS_OPTIONS(&asked.compare),
     };
     int code = 0;
     wane_error err;
     wane_comparison_options names;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 2, 2, &code)) return code;
-    if (asked.question.k == 0 || !(asked.question.epsilon > 0 && asked.question.epsilon <= 1))
-        return wane_cli_usage(call, "-k is at least 1, --epsilon in (0, 1]");
     if (!wane_spectra_options(call, &asked.question, &code)) return code;
     if (!wane_compare_options(&names, call, &asked.compare, &code)) return code;
     if (asked.compare.csv && (asked.text.path || asked.tasks.tasks.count))

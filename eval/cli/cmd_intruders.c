@@ -29,13 +29,9 @@ static double relative(const wane_pair_spectra *all)
 static void write_head(wane_text *out, const wane_comparison *pair, const wane_pair_spectra *all,
                        bool matched)
 {
+    enum { LISTED = 6 };
     char a[32], b[32];
-    wane_text what = {0};
-    wane_checkpoint_describe(&what, &pair->base);
-    wane_page_line(out, "base", "%s (%s)", pair->base.path, what.data ? what.data : "");
-    wane_text_clear(&what);
-    wane_checkpoint_describe(&what, &pair->tuned);
-    wane_page_line(out, "tuned", "%s (%s)", pair->tuned.path, what.data ? what.data : "");
+    wane_compare_write_sides(out, pair, false);
     wane_compared_settings_write(out, &pair->settings, false);
     wane_page_line(out, "matrices", "%zu, of them %zu changed (%s)", all->count, all->changed,
                    matched ? "those that match" : "without embeddings and heads");
@@ -43,9 +39,8 @@ static void write_head(wane_text *out, const wane_comparison *pair, const wane_p
                    wane_page_number(a, all->delta_frobenius, 4),
                    wane_page_number(b, relative(all), 3));
     wane_page_floor(out, all->floor, wane_comparison_rounding(pair), all->within_floor);
-    wane_compare_write_unmatched(out, pair);
+    wane_compare_write_unmatched(out, pair, LISTED);
     wane_pair_spectra_write_not_finite(out, all, pair);
-    wane_text_free(&what);
 }
 
 static void write_table(wane_text *out, const wane_comparison *pair, const wane_pair_spectra *all,
@@ -210,14 +205,11 @@ static int run(wane_call *call)
     intruders_call asked = {.question = {.k = 10, .epsilon = 0.5}, .side = "u"};
     wane_pair_question *q = &asked.question;
     const wane_option options[] = {
-        {"top", 'k', WANE_OPTION_COUNT, &q->k, "K", "top directions of each matrix (10)"},
-        {"epsilon", 0, WANE_OPTION_NUMBER, &q->epsilon, "E",
-         "an intruder's largest |cosine| is below this (0.5)"},
         {"side", 0, WANE_OPTION_TEXT, &asked.side, "u|v|both",
          "left vectors, right ones, both (u)"},
-        {"cache", 0, WANE_OPTION_TEXT, &q->cache, "DIR", "keep the base's spectra here"},
         WANE_SPECTRA_OPTIONS(q),
         WANE_COMPARE_OPTIONS(&asked.compare),
+        WANE_COMPARE_ROWS_OPTIONS(&asked.compare),
     };
     int code = 0;
     wane_error err;
@@ -227,8 +219,7 @@ static int run(wane_call *call)
     if (!wane_compare_options(&names, call, &asked.compare, &code)) return code;
     q->u = strcmp(asked.side, "u") == 0 || strcmp(asked.side, "both") == 0;
     q->v = strcmp(asked.side, "v") == 0 || strcmp(asked.side, "both") == 0;
-    if (q->k == 0 || !(q->u || q->v) || !(q->epsilon > 0 && q->epsilon <= 1))
-        return wane_cli_usage(call, "-k is at least 1, --epsilon in (0, 1], --side u, v or both");
+    if (!(q->u || q->v)) return wane_cli_usage(call, "--side is u, v or both");
     asked.shown[0] = q->u;
     asked.shown[1] = q->v;
     if (asked.compare.db) wane_compare_widen(q);

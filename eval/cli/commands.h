@@ -19,6 +19,7 @@ extern const wane_command wane_command_verify;
 extern const wane_command wane_command_curves;
 extern const wane_command wane_command_correlate;
 extern const wane_command wane_command_compare;
+extern const wane_command wane_command_audit;
 extern const wane_command wane_command_diff;
 extern const wane_command wane_command_intruders;
 extern const wane_command wane_command_perplexity;

@@ -31,7 +31,9 @@ bool wane_compare_options(wane_comparison_options *out, const wane_call *call,
 
 bool wane_spectra_options(const wane_call *call, const wane_pair_question *asked, int *code)
 {
-    if (asked->null && asked->no_null)
+    if (asked->k == 0 || !(asked->epsilon > 0 && asked->epsilon <= 1))
+        *code = wane_cli_usage(call, "-k is at least 1, --epsilon in (0, 1]");
+    else if (asked->null && asked->no_null)
         *code = wane_cli_usage(call, "--null or --no-null, not both");
     else if (asked->exact && asked->bounded)
         *code = wane_cli_usage(call, "--exact or --bounded, not both");

@@ -14,7 +14,7 @@ typedef struct wane_compare_call {
     bool json, csv, csv_plain;
 } wane_compare_call;
 
-/* Rows of an option table. */
+/* Rows of an option table: of all these commands, and of those that give every matrix. */
 #define WANE_COMPARE_OPTIONS(c)                                                                      \
     {"strip",                                                                                        \
      0,                                                                                              \
@@ -28,18 +28,24 @@ typedef struct wane_compare_call {
         {"conv1d",         0,                                                                        \
          WANE_OPTION_TEXT, &(c)->conv1d,                                                             \
          "yes|no|auto",    "GPT-2's modules hold inputs x outputs (auto: by config.json or names)"}, \
-        {"db",     0,      WANE_OPTION_DATABASE,                                                     \
-         &(c)->db, "FILE", "also keep spectra and directions in this database"},                     \
         {"threads", 't', WANE_OPTION_COUNT, &(c)->threads, "N", "threads (every processor)"},        \
-        {"csv", 0, WANE_OPTION_FLAG, &(c)->csv, NULL, "the matrices as CSV"},                        \
-        WANE_CSV_PLAIN((c)->csv_plain),                                                              \
     {                                                                                                \
         "json", 0, WANE_OPTION_FLAG, &(c)->json, NULL, "all of it as JSON"                           \
     }
+#define WANE_COMPARE_ROWS_OPTIONS(c)                                                               \
+    {"db",     0,      WANE_OPTION_DATABASE,                                                       \
+     &(c)->db, "FILE", "also keep spectra and directions in this database"},                       \
+        {"csv", 0, WANE_OPTION_FLAG, &(c)->csv, NULL, "the matrices as CSV"},                      \
+        WANE_CSV_PLAIN((c)->csv_plain)
 
+/* What is asked of each matrix. */
 #define WANE_SPECTRA_OPTIONS(q)                                                                    \
-    {"exact",     0,    WANE_OPTION_FLAG,                                                          \
-     &(q)->exact, NULL, "cosines by the SVD of the base, however wide its matrices"},              \
+    {"top", 'k', WANE_OPTION_COUNT, &(q)->k, "K", "top directions of each matrix (10)"},           \
+        {"epsilon",     0,   WANE_OPTION_NUMBER,                                                   \
+         &(q)->epsilon, "E", "an intruder's largest |cosine| is below this (0.5)"},                \
+        {"cache", 0, WANE_OPTION_TEXT, &(q)->cache, "DIR", "keep the base's spectra here"},        \
+        {"exact",     0,    WANE_OPTION_FLAG,                                                      \
+         &(q)->exact, NULL, "cosines by the SVD of the base, however wide its matrices"},          \
         {"bounded",     0,    WANE_OPTION_FLAG,                                                    \
          &(q)->bounded, NULL, "cosines by bounds, as of matrices wider than 1,024 on both sides"}, \
         {"null",     0,    WANE_OPTION_FLAG,                                                       \

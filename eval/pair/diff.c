@@ -14,42 +14,12 @@
 
 /* ---------------------------------------------------------------------------------------- page */
 
-static size_t numbers_of(const wane_comparison *c)
-{
-    size_t numbers = 0;
-    for (size_t i = 0; i < c->count; i++) numbers += c->list[i].rows * c->list[i].cols;
-    return numbers;
-}
-
-/* Names of what has no norm. */
-static void write_not_finite(wane_text *out, const wane_diff *diff)
-{
-    enum { LISTED = 6 };
-    static const char *const sides[] = {"base", "tuned"};
-    for (size_t i = 0; i < diff->not_finite_count && i < LISTED; i++) {
-        const wane_diff_not_finite *b = &diff->not_finite[i];
-        const wane_compared *one = &diff->comparison.list[b->index];
-        for (int s = 0; s < 2; s++)
-            if (b->count[s])
-                wane_page_line(out, "not finite", "%.200s of the %s: %zu %s NaN or infinite",
-                               one->name, sides[s], b->count[s],
-                               b->count[s] == 1 ? "value is" : "values are");
-    }
-    if (diff->not_finite_count > LISTED)
-        wane_page_line(out, "", "and of %zu more tensors", diff->not_finite_count - LISTED);
-}
-
 static void write_head(wane_text *out, const wane_diff *diff)
 {
     const wane_comparison *c = &diff->comparison;
+    enum { LISTED = 6 };
     char a[32];
-    wane_text what = {0};
-    wane_checkpoint_describe(&what, &c->base);
-    wane_page_line(out, "base", "%s (%s, %s numbers compared)", c->base.path,
-                   what.data ? what.data : "", wane_page_count(a, numbers_of(c)));
-    wane_text_clear(&what);
-    wane_checkpoint_describe(&what, &c->tuned);
-    wane_page_line(out, "tuned", "%s (%s)", c->tuned.path, what.data ? what.data : "");
+    wane_compare_write_sides(out, c, true);
     wane_compared_settings_write(out, &c->settings, diff->corpus || diff->task_count);
     if (isinf(diff->merge_difference)) wane_page_line(out, "merged", "logits are not finite");
     else if (!isnan(diff->merge_difference))
@@ -57,9 +27,8 @@ static void write_head(wane_text *out, const wane_diff *diff)
                        "logits within %s of those with the adapter beside, of their "
                        "largest",
                        wane_page_number(a, diff->merge_difference, 2));
-    wane_compare_write_unmatched(out, c);
-    write_not_finite(out, diff);
-    wane_text_free(&what);
+    wane_compare_write_unmatched(out, c, LISTED);
+    wane_tensor_changes_write_not_finite(out, &diff->changes, c, LISTED);
 }
 
 static void write_tensors(wane_text *out, const wane_diff *diff)
@@ -266,38 +235,10 @@ static void also_text(wane_text *out, const char *key, const char *value)
     wane_json_write_string(out, value);
 }
 
-static void json_not_finite(wane_text *out, const wane_diff *diff)
-{
-    wane_text_string(out, "\"not_finite\": [");
-    for (size_t i = 0; i < diff->not_finite_count; i++) {
-        const wane_diff_not_finite *b = &diff->not_finite[i];
-        wane_text_string(out, i ? ", {" : "{");
-        key_text(out, "name", diff->comparison.list[b->index].name);
-        wane_text_printf(out, ", \"base\": %zu, \"tuned\": %zu}", b->count[0], b->count[1]);
-    }
-    wane_text_string(out, "]");
-}
-
 static void json_models(wane_text *out, const wane_diff *diff)
 {
-    const wane_comparison *c = &diff->comparison;
-    const char *kind = c->tuned.adapter ? "adapter" : c->tuned.model_type[0] ? "model" : "tensors";
-    wane_text_string(out, "\"base\": {");
-    key_text(out, "path", c->base.path);
-    wane_text_string(out, ", ");
-    key_text(out, "dtype", c->base.type);
-    wane_text_printf(out, ", \"parameters\": %zu}, \"tuned\": {", numbers_of(c));
-    key_text(out, "path", c->tuned.path);
-    wane_text_string(out, ", ");
-    key_text(out, "kind", kind);
-    wane_text_string(out, ", ");
-    key_text(out, "dtype", c->tuned.type);
-    if (c->tuned.adapter) {
-        wane_text_printf(out, ", \"rank\": %zu", c->tuned.update.facts.rank);
-        also_number(out, "alpha", c->tuned.update.facts.alpha);
-        also_number(out, "merge_difference", diff->merge_difference);
-    }
-    wane_text_string(out, "}, \"tensors\": [");
+    wane_compare_write_sides_json(out, &diff->comparison, &diff->merge_difference);
+    wane_text_string(out, ", \"tensors\": [");
     bool some = false;
     for (size_t i = 0; i < WANE_DIFF_GROUPS; i++) {
         const wane_diff_group *g = &diff->group[i];
@@ -414,7 +355,7 @@ void wane_diff_write_json(wane_text *out, const wane_diff *diff)
     wane_text_string(out, ", ");
     wane_compare_write_unmatched_json(out, &diff->comparison);
     wane_text_string(out, ", ");
-    json_not_finite(out, diff);
+    wane_tensor_changes_write_not_finite_json(out, &diff->changes, &diff->comparison);
     json_spectra(out, diff);
     if (diff->corpus) json_corpus(out, diff->corpus);
     if (diff->task_count) json_tasks(out, diff);

@@ -6,6 +6,7 @@
 
 #include "eval/pair/models.h"
 #include "eval/pair/spectra_of_pair.h"
+#include "eval/pair/tensor_changes.h"
 
 /* The tensors of one kind. */
 typedef struct wane_diff_group {
@@ -13,12 +14,6 @@ typedef struct wane_diff_group {
     size_t tensors, changed;
     double base_square, delta_square; /* sums of squares; NaN where a value is not finite */
 } wane_diff_group;
-
-/* A tensor with values that are NaN or infinite. */
-typedef struct wane_diff_not_finite {
-    size_t index;    /* in the comparison's list */
-    size_t count[2]; /* such values of base and tuned (of an adapter: of its factors) */
-} wane_diff_not_finite;
 
 enum { WANE_DIFF_GROUPS = WANE_TENSOR_KINDS };
 
@@ -45,8 +40,7 @@ typedef struct wane_diff {
     wane_pair_question question;
     double merge_difference; /* NaN where it is no adapter on a model */
     wane_diff_group group[WANE_DIFF_GROUPS];
-    wane_diff_not_finite *not_finite; /* owned */
-    size_t not_finite_count;
+    wane_tensor_changes changes;
     wane_pair_spectra spectra;
     wane_diff_corpus *corpus; /* NULL when none was asked for; owned */
     size_t task_count;

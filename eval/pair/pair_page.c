@@ -3,6 +3,8 @@
  */
 #include "eval/pair/pair_page.h"
 
+#include <stdio.h>
+
 #include "analysis/report/page.h"
 #include "store/files/json.h"
 
@@ -24,6 +26,60 @@ void wane_compare_widen(wane_pair_question *question)
     enum { KEPT = 32 };
     question->u = question->v = true;
     if (question->top < KEPT) question->top = KEPT;
+}
+
+static size_t numbers_of(const wane_comparison *c)
+{
+    size_t numbers = 0;
+    for (size_t i = 0; i < c->count; i++) numbers += c->list[i].rows * c->list[i].cols;
+    return numbers;
+}
+
+void wane_compare_write_sides(wane_text *out, const wane_comparison *c, bool numbers)
+{
+    char count[32], more[64] = "";
+    wane_text base = {0}, tuned = {0};
+    if (numbers)
+        (void)snprintf(more, sizeof more, ", %s numbers compared",
+                       wane_page_count(count, numbers_of(c)));
+    wane_checkpoint_describe(&base, &c->base);
+    wane_checkpoint_describe(&tuned, &c->tuned);
+    wane_page_line(out, "base", "%s (%s%s)", c->base.path, base.data ? base.data : "", more);
+    wane_page_line(out, "tuned", "%s (%s)", c->tuned.path, tuned.data ? tuned.data : "");
+    out->failed |= base.failed || tuned.failed;
+    wane_text_free(&base);
+    wane_text_free(&tuned);
+}
+
+static void member_text(wane_text *out, const char *key, const char *value)
+{
+    wane_text_printf(out, "\"%s\": ", key);
+    wane_json_write_string(out, value);
+}
+
+void wane_compare_write_sides_json(wane_text *out, const wane_comparison *c,
+                                   const double *merge_difference)
+{
+    const char *kind = c->tuned.adapter ? "adapter" : c->tuned.model_type[0] ? "model" : "tensors";
+    wane_text_string(out, "\"base\": {");
+    member_text(out, "path", c->base.path);
+    wane_text_string(out, ", ");
+    member_text(out, "dtype", c->base.type);
+    wane_text_printf(out, ", \"parameters\": %zu}, \"tuned\": {", numbers_of(c));
+    member_text(out, "path", c->tuned.path);
+    wane_text_string(out, ", ");
+    member_text(out, "kind", kind);
+    wane_text_string(out, ", ");
+    member_text(out, "dtype", c->tuned.type);
+    if (c->tuned.adapter) {
+        wane_text_printf(out, ", \"rank\": %zu, \"alpha\": ", c->tuned.update.facts.rank);
+        wane_json_write_number(out, c->tuned.update.facts.alpha);
+    }
+    if (c->tuned.adapter && merge_difference) {
+        wane_text_string(out, ", \"merge_difference\": ");
+        wane_json_write_number(out, *merge_difference);
+    }
+    wane_text_string(out, "}");
 }
 
 static void write_resized(wane_text *out, const wane_comparison *c)
@@ -57,9 +113,8 @@ void wane_compare_write_left_out(wane_text *out, const wane_comparison *c)
     write_part(out, &some, c->skipped, "tensor", " of other types");
 }
 
-void wane_compare_write_unmatched(wane_text *out, const wane_comparison *c)
+void wane_compare_write_unmatched(wane_text *out, const wane_comparison *c, size_t most)
 {
-    enum { LISTED = 6 };
     static const char *const titles[] = {"only in the base", "only in the tuned"};
     if (c->tie) wane_page_line(out, "tied", "%s", c->tie);
     write_resized(out, c);
@@ -67,9 +122,9 @@ void wane_compare_write_unmatched(wane_text *out, const wane_comparison *c)
         wane_text names = {0};
         size_t count = c->only_count[side];
         if (count == 0) continue;
-        for (size_t i = 0; i < count && i < LISTED; i++)
+        for (size_t i = 0; i < count && i < most; i++)
             wane_text_printf(&names, "%s%.100s", i ? ", " : "", c->only[side][i]);
-        if (count > LISTED) wane_text_printf(&names, " and %zu more", count - LISTED);
+        if (count > most) wane_text_printf(&names, " and %zu more", count - most);
         wane_page_line(out, titles[side], "%zu %s, not compared: %s", count,
                        count == 1 ? "tensor" : "tensors", names.data ? names.data : "");
         wane_text_free(&names);

@@ -421,7 +421,7 @@ static void bad_calls(void **state)
         {"intruders {none} {strong}", "none"},
         {"intruders {base} {none}", "none"},
         {"intruders {strong} {base}", "an adapter, not a model"},
-        {"intruders {base} {strong} --side w", "--side u, v or both"},
+        {"intruders {base} {strong} --side w", "--side is u, v or both"},
         {"intruders {base} {strong} -k 0", "-k is at least 1"},
         {"intruders {base} {strong} -k x", "--top: 'x'"},
         {"intruders {base} {strong} --epsilon 2", "--epsilon in (0, 1]"},

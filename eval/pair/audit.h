@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What `wane audit` says of a base and what was tuned on it: one screen and a verdict, whatever the
+ * number of matrices.
+ */
+#ifndef EVAL_PAIR_AUDIT_H
+#define EVAL_PAIR_AUDIT_H
+
+#include "eval/pair/spectra_of_pair.h"
+#include "eval/pair/tensor_changes.h"
+
+/* Some of the tensors, summed up. Those that are not finite are counted and in no sum. */
+typedef struct wane_audit_part {
+    size_t tensors, changed, not_finite;
+    double base_square, delta_square;
+    double floor_square; /* of the rounding floors of the changed ones */
+    size_t near;         /* changed tensors whose change is within 10 rounding floors */
+    size_t exact;        /* changed tensors that have no floor */
+    /* Of its changed matrices, side u. */
+    size_t existing, unresolved, intruders;
+    double null;  /* mean of the random updates; NaN where none were drawn */
+    double ranks; /* sum of effective ranks, over so many matrices: */
+    size_t ranked;
+} wane_audit_part;
+
+/* A row of the table: a module of the layers ("q_proj"), or a kind of tensors. */
+typedef struct wane_audit_group {
+    const char *name; /* borrowed from the comparison, or a constant */
+    wane_tensor_kind kind;
+    wane_audit_part part;
+} wane_audit_group;
+
+typedef struct wane_audit_layer {
+    long number;
+    wane_audit_part part;
+} wane_audit_layer;
+
+typedef enum wane_audit_kind {
+    WANE_AUDIT_NOT_FINITE, /* a value of a side is NaN or infinite */
+    WANE_AUDIT_UNCHANGED,
+    WANE_AUDIT_ROUNDING,  /* every changed tensor is as far as rounding alone makes, or less */
+    WANE_AUDIT_UNRELATED, /* the matrices point elsewhere: hardly what was tuned */
+    WANE_AUDIT_CHANGED
+} wane_audit_kind;
+
+/* Start with {0}; the first four are the caller's to fill and to free. */
+typedef struct wane_audit {
+    wane_comparison comparison;
+    wane_pair_question question;
+    wane_tensor_changes changes;
+    wane_pair_spectra spectra;
+    wane_audit_kind kind;
+    size_t group_count, layer_count;
+    wane_audit_group *group; /* attention first; owned */
+    wane_audit_layer *layer; /* by number; owned */
+    wane_audit_part *cell;   /* [group * layer_count + layer]; owned */
+    wane_audit_part all;
+    double cosine; /* of the matrices of both, as one vector each; NaN where W is nowhere whole */
+} wane_audit;
+
+/* Sums up what comparison, changes and spectra say. */
+WANE_MUST_CHECK wane_status wane_audit_sum_up(wane_audit *audit, wane_error *err);
+void wane_audit_free(wane_audit *audit); /* what sum_up made */
+
+/* ||dW|| / ||W_0|| of a part; NaN for a base that is 0. */
+double wane_audit_relative(const wane_audit_part *part);
+/* ||dW|| over the norm that rounding alone makes; NaN where nothing was rounded. */
+double wane_audit_floors(const wane_audit_part *part);
+/* The layer that moved most of its norm, and the median of the layers; false without a layer. */
+bool wane_audit_layers_moved(const wane_audit *audit, size_t *most, double *median);
+
+/* The sentence, with no more certainty than the numbers carry. */
+void wane_audit_write_verdict(wane_text *out, const wane_audit *audit);
+
+void wane_audit_write_page(wane_text *out, const wane_audit *audit);
+void wane_audit_write_json(wane_text *out, const wane_audit *audit);
+
+#endif
