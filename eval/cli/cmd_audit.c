@@ -43,14 +43,14 @@ static int run(wane_call *call)
 {
     audit_call asked = {.question = {.k = 10, .epsilon = 0.5, .u = true}};
     const wane_option options[] = {
-        WANE_QUESTION_OPTIONS(&asked.question),
+        WANE_SPECTRA_OPTIONS(&asked.question),
         WANE_COMPARE_OPTIONS(&asked.compare),
     };
     int code = 0;
     wane_error err;
     wane_comparison_options names;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 2, 2, &code)) return code;
-    if (!wane_question_options(call, &asked.question, &code)) return code;
+    if (!wane_spectra_options(call, &asked.question, &code)) return code;
     if (!wane_compare_options(&names, call, &asked.compare, &code)) return code;
     return measure(call, &asked, &names, &err) == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
 }
