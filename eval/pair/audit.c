@@ -115,10 +115,7 @@ static void add(wane_audit_part *part, const wane_tensor_change *t, const wane_m
 {
     part->tensors++;
     part->changed += t->changed;
-    if (t->not_finite[0] + t->not_finite[1]) {
-        part->not_finite++;
-        return;
-    }
+    part->not_finite += t->not_finite[0] + t->not_finite[1] > 0;
     part->base_square += t->base_square;
     part->delta_square += t->delta_square;
     if (t->changed) {

@@ -8,7 +8,7 @@
 #include "eval/pair/spectra_of_pair.h"
 #include "eval/pair/tensor_changes.h"
 
-/* Some of the tensors, summed up. Those that are not finite are counted and in no sum. */
+/* Some of the tensors, summed up; sums are NaN where one is not finite. */
 typedef struct wane_audit_part {
     size_t tensors, changed, not_finite;
     double base_square, delta_square;

@@ -152,8 +152,8 @@ static void write_table(wane_text *out, const wane_audit *a)
     double most = largest_bar(a);
     wane_text_string(&rows, "tensors\tchanged\trelative\t");
     if (a->layer_count)
-        wane_text_printf(&rows, "layers %ld-%ld", a->layer[0].number,
-                         a->layer[a->layer_count - 1].number);
+        wane_text_printf(&rows, "layer%s %ld", a->layer_count > 1 ? "s" : "", a->layer[0].number);
+    if (a->layer_count > 1) wane_text_printf(&rows, "-%ld", a->layer[a->layer_count - 1].number);
     if (layers_a_bar(a) > 1) wane_text_printf(&rows, " by %zu", layers_a_bar(a));
     wane_text_string(&rows, "\teff. rank\tintruders\tat random\n");
     for (size_t g = 0; g < a->group_count; g++) {
@@ -201,6 +201,7 @@ static void write_unchanged(wane_text *out, const wane_audit *a)
 static void write_largest(wane_text *out, const wane_audit *a)
 {
     const wane_matrix_spectrum *most = NULL;
+    wane_text text = {0};
     size_t layer = 0;
     double median = 0;
     char x[32], y[32];
@@ -210,14 +211,16 @@ static void write_largest(wane_text *out, const wane_audit *a)
         if (!most || m->spectrum.relative_update > most->spectrum.relative_update) most = m;
     }
     if (most)
-        wane_page_line(out, "largest change", "%.200s: %s of its norm",
-                       a->comparison.list[most->index].name,
-                       wane_page_number(x, most->spectrum.relative_update, 3));
-    if (wane_audit_layers_moved(a, &layer, &median))
-        wane_page_line(out, most ? "" : "largest change",
-                       "layer %ld: %s of its norm, the median layer %s", a->layer[layer].number,
-                       wane_page_number(x, wane_audit_relative(&a->layer[layer].part), 3),
-                       wane_page_number(y, median, 3));
+        wane_text_printf(&text, "%.200s, %s of its norm", a->comparison.list[most->index].name,
+                         wane_page_number(x, most->spectrum.relative_update, 3));
+    if (a->layer_count > 1 && wane_audit_layers_moved(a, &layer, &median))
+        wane_text_printf(&text, "%slayer %ld, %s of its norm (the median layer %s)",
+                         text.length ? "; " : "", a->layer[layer].number,
+                         wane_page_number(x, wane_audit_relative(&a->layer[layer].part), 3),
+                         wane_page_number(y, median, 3));
+    if (text.length) wane_page_line(out, "largest change", "%s", text.data);
+    out->failed |= text.failed;
+    wane_text_free(&text);
 }
 
 static void write_intruders(wane_text *out, const wane_audit *a)
@@ -236,7 +239,7 @@ static void write_intruders(wane_text *out, const wane_audit *a)
                      wane_format_double(x, a->question.epsilon));
     if (s->intruders[0])
         wane_text_printf(&text, "; %s of their energy", wane_page_number(y, s->energy[0], 3));
-    if (most)
+    if (most && a->layer_count > 1)
         wane_text_printf(&text, "; most in layer %ld: %zu", most->number, most->part.intruders);
     wane_page_line(out, "intruders", "%s", text.data ? text.data : "");
     wane_text_clear(&text);
@@ -248,21 +251,43 @@ static void write_intruders(wane_text *out, const wane_audit *a)
     wane_text_free(&text);
 }
 
+/* The last part of a path or of a name on a hub, without a slash behind it. */
+static const char *last_part(const char *path, size_t *length)
+{
+    size_t end = strlen(path), from = 0;
+    while (end > 1 && path[end - 1] == '/') end--;
+    for (size_t i = 0; i + 1 < end; i++)
+        if (path[i] == '/') from = i + 1;
+    *length = end - from;
+    return path + from;
+}
+
+/* What these numbers do not say, and the command that says it. */
 static void write_unknown(wane_text *out, const wane_audit *a)
 {
-    (void)a;
-    wane_page_line(out, "not known",
-                   "what was forgotten: no text was read (wane diff BASE TUNED "
-                   "--corpus FILE)");
+    const wane_comparison *c = &a->comparison;
+    const char *made_on = c->tuned.update.facts.base_model;
+    bool some = a->kind != WANE_AUDIT_UNCHANGED || c->settings.count;
+    if (some)
+        wane_page_line(out, "not known",
+                       "what was forgotten: no text was read (wane diff BASE TUNED --corpus FILE)");
+    if (!c->tuned.adapter || !made_on || !made_on[0]) return;
+    size_t x = 0, y = 0;
+    const char *own = last_part(c->base.path, &x), *named = last_part(made_on, &y);
+    if (x != y || memcmp(own, named, x) != 0)
+        wane_page_line(out, some ? "" : "not known",
+                       "whether this is the base it was made on: it names %.200s", made_on);
 }
 
 void wane_audit_write_page(wane_text *out, const wane_audit *a)
 {
     wane_text lines = {0}, verdict = {0};
     write_head(out, a);
-    write_table(out, a);
-    write_unchanged(&lines, a);
-    if (a->all.changed) {
+    if (a->all.changed + a->all.not_finite) {
+        write_table(out, a);
+        write_unchanged(&lines, a);
+    }
+    if (a->spectra.changed > a->spectra.not_finite) {
         write_largest(&lines, a);
         write_intruders(&lines, a);
         wane_page_floor(&lines, a->spectra.floor, wane_comparison_rounding(&a->comparison),
@@ -344,10 +369,13 @@ void wane_audit_write_json(wane_text *out, const wane_audit *a)
     wane_text_printf(out, ", \"k\": %zu", a->question.k);
     also_number(out, "epsilon", a->question.epsilon);
     also_number(out, "cosine", a->cosine);
+    wane_text_printf(out, ", \"all\": {\"matrices\": %zu", a->spectra.count);
     json_part(out, &a->all);
+    wane_text_printf(out, "}, \"u\": {\"intruders\": %zu, \"existing\": %zu, \"unresolved\": %zu",
+                     a->all.intruders, a->all.existing, a->all.unresolved);
     also_number(out, "energy", a->spectra.energy[0]);
     wane_pair_spectra_write_null_json(out, &a->spectra, 0);
-    wane_text_string(out, ", ");
+    wane_text_string(out, "}, ");
     json_groups(out, a);
     wane_text_string(out, ", ");
     wane_compared_settings_write_json(out, &a->comparison.settings);

@@ -7,6 +7,7 @@
 
 #include "analysis/report/page.h"
 #include "eval/pair/audit.h"
+#include "eval/pair/pair_page.h"
 
 /* Of the draws on one side: what is called more or fewer than chance. */
 static const double TAIL = 0.025;
@@ -90,7 +91,7 @@ static void write_chance(wane_text *out, const wane_audit *a)
     const wane_null_summary *s = &a->spectra.null[0];
     char mean[32];
     if (a->spectra.no_null) {
-        wane_text_string(out, "; what chance alone makes was not drawn");
+        wane_text_string(out, "; what chance alone makes was not drawn (--null)");
         return;
     }
     if (s->uninformative && a->all.intruders == 0) {
@@ -146,15 +147,11 @@ static void write_unchanged(wane_text *out, const wane_audit *a)
     size_t terms = 0;
     for (size_t i = 0; i < c->count; i++) terms += c->list[i].update != NULL;
     if (c->tuned.adapter)
-        wane_text_printf(out,
-                         "the adapter changes nothing: all of its %zu terms are 0, as before "
-                         "any training",
-                         terms);
+        wane_text_printf(out, "the adapter changes nothing: all of its %zu terms B A are 0", terms);
     else
-        wane_text_printf(out,
-                         "nothing changed: the %zu tensors that both have are equal, number "
-                         "by number",
+        wane_text_printf(out, "no weight changed: the %zu tensors that both have are equal",
                          c->count);
+    if (c->settings.count) wane_text_string(out, ", but computed under another config.json");
 }
 
 void wane_audit_write_verdict(wane_text *out, const wane_audit *a)
@@ -182,4 +179,9 @@ void wane_audit_write_verdict(wane_text *out, const wane_audit *a)
         break;
     case WANE_AUDIT_CHANGED: write_changed(out, a); break;
     }
+    wane_text left_out = {0};
+    wane_compare_write_left_out(&left_out, &a->comparison);
+    if (left_out.length) wane_text_printf(out, "; %s", left_out.data);
+    out->failed |= left_out.failed;
+    wane_text_free(&left_out);
 }

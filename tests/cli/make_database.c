@@ -8,17 +8,24 @@
  *   newer.db, foreign.db, text.db: what no program of this version may read
  * and for the commands that compute, a model and its adapter of version1.tar.gz (run it in tests/):
  *   model, adapter; strong: the adapter with 25 times its scale, which has intruders
+ *   zero: the adapter with no scale, which changes nothing
+ *   tuned: the model with another rope_theta, and of its tensors attention, a norm and the
+ *          embedding changed; broken: with a NaN in one and an infinity in another; made_apart: all
+ *          tensors drawn anew; wider: a query of other rows
  *   small.yaml, mood, story.txt: an experiment of two stages, a task, a text
  */
 #include "tests/cli/database.h"
 
 #include <errno.h>
 #include <ftw.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "store/base/memory.h"
+#include "store/base/random.h"
 #include "store/files/file.h"
+#include "store/files/safetensors.h"
 #include "tests/support/pack.h"
 #include "tests/support/support.h"
 
@@ -75,6 +82,74 @@ static void take(const char *folder, const char *from, const char *to, const cha
     wane_free(target);
 }
 
+/* What becomes of the numbers of one tensor. */
+typedef void change_of(float *values, size_t count, const char *name, const wane_random *where);
+
+static void tune(float *values, size_t count, const char *name, const wane_random *where)
+{
+    static const char *const touched[] = {"q_proj", "v_proj", "model.norm", "embed_tokens"};
+    static const double sizes[] = {.08, .04, .01, .001};
+    float noise[220 * 32];
+    for (size_t t = 0; t < sizeof touched / sizeof *touched; t++) {
+        if (!strstr(name, touched[t])) continue;
+        wane_random_normal_fill(noise, count, sizes[t], where);
+        for (size_t i = 0; i < count; i++) values[i] += noise[i];
+    }
+}
+
+static void spoil(float *values, size_t count, const char *name, const wane_random *where)
+{
+    (void)where;
+    if (strstr(name, "up_proj")) values[count / 2] = NAN;
+    if (strstr(name, "q_proj")) values[1] = values[2] = INFINITY;
+}
+
+static void draw(float *values, size_t count, const char *name, const wane_random *where)
+{
+    (void)name;
+    wane_random_normal_fill(values, count, .2, where);
+}
+
+/* folder/name: the model with its numbers changed, under a config.json in which `old` is `new`; the
+ * tensor that ends in `wider` with half as many rows again. */
+static void write_model(const char *folder, const char *name, change_of *change, const char *old,
+                        const char *new, const char *wider)
+{
+    static float values[11][220 * 32 * 3 / 2];
+    wane_tensor_source source[11];
+    wane_tensors *tensors = NULL;
+    char *from = wane_path_join(folder, "model/model.safetensors");
+    char *to = wane_path_join(folder, name), *file = wane_path_join(to, "model.safetensors");
+    char *config = wane_path_join(name, "config.json");
+    MUST(wane_folder_make(to, &err));
+    MUST(wane_tensors_open(&tensors, from, &err));
+    if (wane_tensors_count(tensors) != sizeof source / sizeof *source) abort();
+    for (size_t t = 0; t < wane_tensors_count(tensors); t++) {
+        const wane_tensor *one = wane_tensors_at(tensors, t);
+        const wane_random where = {.purpose = WANE_RANDOM_TEST, .tensor = t};
+        MUST(wane_tensors_read(tensors, one, values[t], &err));
+        change(values[t], one->elements, one->name, &where);
+        source[t] = (wane_tensor_source){one->name, values[t], one->dimensions, {one->shape[0]}};
+        if (one->dimensions > 1) source[t].shape[1] = one->shape[1];
+        if (wider && strstr(one->name, wider)) source[t].shape[0] += one->shape[0] / 2;
+    }
+    MUST(wane_tensors_write(file, source, wane_tensors_count(tensors), NULL, 0, &err));
+    take(folder, "model/config.json", config, old, new);
+    wane_tensors_close(tensors);
+    wane_free(from);
+    wane_free(to);
+    wane_free(file);
+    wane_free(config);
+}
+
+static void write_pairs(const char *folder)
+{
+    write_model(folder, "tuned", tune, "\"rope_theta\": 1e+04", "\"rope_theta\": 5e+05", NULL);
+    write_model(folder, "broken", spoil, NULL, NULL, NULL);
+    write_model(folder, "made_apart", draw, NULL, NULL, NULL);
+    write_model(folder, "wider", tune, NULL, NULL, "q_proj");
+}
+
 static const char experiment[] =
     "name: small\n"
     "model: model\n"
@@ -92,7 +167,7 @@ static void write_inputs(const char *folder)
 {
 #define UPDATES "v1/small.db.artifacts/updates/"
 #define KEY "517ac53d29e126af04b56a5f27a7fc1f1a2fa6f4ac8e9451a1aa7035bac5289f/"
-    static const char *const made[] = {"v1", "model", "adapter", "strong", "mood"};
+    static const char *const made[] = {"v1", "model", "adapter", "strong", "zero", "mood"};
     static const char rows[] = "text,label\nthe hen is happy,yes\nthe cow is sad,no\n"
                                "tom is happy and old,yes\nanna is sad and slow,no\n";
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
@@ -111,6 +186,11 @@ static void write_inputs(const char *folder)
          "\"lora_alpha\": 4,", "\"lora_alpha\":99,");
     take(folder, UPDATES KEY "adapter_model.safetensors", "strong/adapter_model.safetensors", NULL,
          NULL);
+    take(folder, UPDATES KEY "adapter_config.json", "zero/adapter_config.json",
+         "\"lora_alpha\": 4,", "\"lora_alpha\": 0,");
+    take(folder, UPDATES KEY "adapter_model.safetensors", "zero/adapter_model.safetensors", NULL,
+         NULL);
+    write_pairs(folder);
     char *path = wane_path_join(folder, "v1");
     remove_tree(path);
     wane_free(path);
