@@ -125,23 +125,24 @@ static void bound_found(wane_spectrum *said, const decision_question *q, const w
         .floor = wane_direction_floor(w.rows, w.cols, largest, 0),
         .blur = wane_direction_floor(w.rows, w.cols, largest, q->change->rounding),
         .largest = largest * (1 + 1e-6),
-        .epsilon = epsilons == 1 ? epsilon[0] : 0,
+        .epsilon = epsilon,
+        .epsilons = epsilons,
         .steps = WANE_MOMENT_STEPS};
-    wane_cosine_bounds *bounds = calloc(truth->count, sizeof *bounds);
+    size_t count = truth->count;
+    wane_cosine_bounds *bounds = calloc(2 * count, sizeof *bounds);
     wane_error err;
     if (!bounds) abort();
-    for (wane_side side = WANE_SIDE_U; side <= WANE_SIDE_V; side++) {
-        succeed(wane_moment_bounds(bounds, w, side, side == WANE_SIDE_U ? truth->u : truth->v,
-                                   truth->count, &options, q->pool, &err),
-                &err);
-        for (size_t i = 0; i < truth->count; i++) {
-            wane_direction *d = &said->side[side][i];
-            if (isnan(truth->side[side][i].max_cosine)) continue;
-            d->max_cosine = d->low = bounds[i].low;
-            d->high = bounds[i].high;
-            d->cluster_overlap = bounds[i].cluster_high;
-            d->steps = bounds[i].steps;
-        }
+    const wane_moment_side sides[] = {
+        {.count = count, .directions = truth->u, .out = bounds},
+        {.count = count, .directions = truth->v, .out = bounds + count}};
+    succeed(wane_moment_bounds(sides, w, &options, q->pool, &err), &err);
+    for (size_t i = 0; i < 2 * count; i++) {
+        wane_direction *d = &said->side[i / count][i % count];
+        if (isnan(truth->side[i / count][i % count].max_cosine)) continue;
+        d->max_cosine = d->low = bounds[i].low;
+        d->high = bounds[i].high;
+        d->cluster_overlap = bounds[i].cluster_high;
+        d->steps = bounds[i].steps;
     }
     free(bounds);
 }
