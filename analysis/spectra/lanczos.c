@@ -47,7 +47,7 @@ void wane_leading_free(wane_leading *leading)
     *leading = (wane_leading){0};
 }
 
-static wane_status start_block(double *block, size_t count, wane_error *err)
+wane_status wane_leading_start(double *block, size_t count, wane_error *err)
 {
     const wane_random where = {.purpose = WANE_RANDOM_START};
     float *values = wane_alloc(count, sizeof *values);
@@ -143,7 +143,7 @@ static wane_status open_krylov(krylov *k, const wane_operator *a, size_t capacit
     if (!k->block || !k->ahead || !k->next)
         return wane_fail_memory(err, "singular triplets", "blocks");
     wane_status st = wane_subspace_open(&k->space, a, capacity, BLOCK, err);
-    return st == WANE_OK ? start_block(k->block, a->cols * BLOCK, err) : st;
+    return st == WANE_OK ? wane_leading_start(k->block, a->cols * BLOCK, err) : st;
 }
 
 wane_status wane_leading_lanczos(wane_leading *out, bool *found, const wane_operator *a,

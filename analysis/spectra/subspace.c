@@ -72,9 +72,9 @@ static void project_out(wane_pool *pool, double *block, size_t n, size_t count, 
 
 /* Twice is enough, except where a column nearly lies in the span of its own block: what is left of
  * it then still leans on the basis, and one more round of both takes that away. */
-static size_t orthonormalise(wane_pool *pool, double *block, size_t n, size_t count,
-                             const double *basis, size_t have, double absolute, double relative,
-                             double *coefficients, size_t ld, double *room)
+size_t wane_columns_orthonormalise(wane_pool *pool, double *block, size_t n, size_t count,
+                                   const double *basis, size_t have, double absolute,
+                                   double relative, double *coefficients, size_t ld, double *room)
 {
     enum { MOST_ROUNDS = 4 };
     size_t kept = 0;
@@ -110,8 +110,8 @@ size_t wane_subspace_prepare(wane_subspace *s, double *block, size_t count, doub
 {
     assert(count <= s->widest);
     const double relative = 1e-14;
-    return orthonormalise(s->a->pool, block, s->a->cols, count, s->v, s->right, 0, relative,
-                          coefficients, ld, s->spare);
+    return wane_columns_orthonormalise(s->a->pool, block, s->a->cols, count, s->v, s->right, 0,
+                                       relative, coefficients, ld, s->spare);
 }
 
 size_t wane_subspace_add(wane_subspace *s, const double *block, size_t count)
@@ -123,9 +123,9 @@ size_t wane_subspace_add(wane_subspace *s, const double *block, size_t count)
         double length = length_of(s->image + j * m, m);
         if (length > s->scale) s->scale = length;
     }
-    size_t images =
-        orthonormalise(s->a->pool, s->image, m, count, s->u, s->left, rounding * s->scale, 0,
-                       s->t + s->right * s->capacity, s->capacity, s->spare);
+    size_t images = wane_columns_orthonormalise(
+        s->a->pool, s->image, m, count, s->u, s->left, rounding * s->scale, 0,
+        s->t + s->right * s->capacity, s->capacity, s->spare);
     memcpy(s->v + s->right * n, block, count * n * sizeof *block);
     memcpy(s->u + s->left * m, s->image, images * m * sizeof *block);
     s->right += count;

@@ -38,6 +38,15 @@ typedef struct wane_subspace {
     size_t widest;
 } wane_subspace;
 
+/* Makes the `count` columns of n numbers in `block` orthonormal, and orthogonal to the `have`
+ * orthonormal columns of `basis`; returns how many are left: those of which at most `absolute`, or
+ * `relative` of their length, would be left over go. What a column had of the basis and of the kept
+ * ones before it goes into its column of `coefficients` (may be NULL), ld apart. `room` holds
+ * (max(have, 1) + 1) x count. */
+size_t wane_columns_orthonormalise(wane_pool *pool, double *block, size_t n, size_t count,
+                                   const double *basis, size_t have, double absolute,
+                                   double relative, double *coefficients, size_t ld, double *room);
+
 /* Room for `capacity` directions, taken in blocks of at most `widest`. Freed by
  * wane_subspace_free ({0} allowed). */
 WANE_MUST_CHECK wane_status wane_subspace_open(wane_subspace *out, const wane_operator *a,
