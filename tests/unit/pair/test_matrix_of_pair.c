@@ -118,6 +118,8 @@ static void rooms_are_kept_and_turned_ones_turned(void **state)
     save("tuned", base);
     opened o = {0};
     open_pair(&o, WANE_CONV1D_YES);
+    CHECK_OK(wane_matrix_of_pair_read(&pair, &o.comparison, !o.index, NULL, &err));
+    assert_int_equal(pair.room[1].count, ROWS);
     CHECK_OK(wane_matrix_of_pair_read(&pair, &o.comparison, o.index, NULL, &err));
     for (size_t i = 0; i < COLS; i++)
         for (size_t j = 0; j < ROWS; j++) {
