@@ -556,14 +556,19 @@ void wane_comparison_let_go(const wane_comparison *c, size_t index)
     if (one->tuned) wane_tensors_let_go(c->tuned.tensors, one->tuned);
 }
 
-double wane_comparison_floor(const wane_compared *one, const float *base, const float *tuned)
+double wane_comparison_floor_square(const wane_compared *one, const float *base, const float *tuned,
+                                    size_t count)
 {
-    size_t count = one->rows * one->cols;
     if (!one->tuned) return 0;
     double square = wane_dtype_rounding(one->tuned->dtype, tuned, count);
     if (wane_dtype_coarser(one->base->dtype, one->tuned->dtype))
         square += wane_dtype_rounding(one->base->dtype, base, count);
-    return sqrt(square);
+    return square;
+}
+
+double wane_comparison_floor(const wane_compared *one, const float *base, const float *tuned)
+{
+    return sqrt(wane_comparison_floor_square(one, base, tuned, one->rows * one->cols));
 }
 
 const char *wane_comparison_rounding(const wane_comparison *c)

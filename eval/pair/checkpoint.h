@@ -111,6 +111,9 @@ void wane_checkpoint_describe(wane_text *out, const wane_checkpoint *checkpoint)
  * that of the base too, for it may be a rounded copy of what was tuned. 0 for adapters, whose
  * change is known by its factors. `base` and `tuned` are the weights. */
 double wane_comparison_floor(const wane_compared *compared, const float *base, const float *tuned);
+/* The part of its square that `count` numbers of both sides have. */
+double wane_comparison_floor_square(const wane_compared *compared, const float *base,
+                                    const float *tuned, size_t count);
 
 /* What a page calls the type those floors are of: the tuned side's, else the base's. */
 const char *wane_comparison_rounding(const wane_comparison *comparison);
