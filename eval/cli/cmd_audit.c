@@ -22,7 +22,7 @@ static wane_status measure(const wane_call *call, const audit_call *asked,
     WANE_TRY(wane_pool_new(&pool, (int)asked->compare.threads, err));
     WANE_TRY(wane_comparison_open(&audit.comparison, call->operand[0], call->operand[1], options,
                                   &wane_compare_log, err));
-    WANE_TRY(wane_tensor_changes_find(&audit.changes, &audit.comparison, err));
+    WANE_TRY(wane_tensor_changes_find(&audit.changes, &audit.comparison, pool, err));
     WANE_TRY(wane_pair_spectra_find(&audit.spectra, &audit.comparison, &audit.question, pool, err));
     WANE_TRY(wane_audit_sum_up(&audit, err));
     if (asked->compare.json) wane_audit_write_json(&page, &audit);

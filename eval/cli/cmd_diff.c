@@ -180,13 +180,26 @@ static wane_status can_merge(bool *out, const wane_comparison *c, wane_error *er
     return WANE_OK;
 }
 
+/* What a base and a tuned model of so many numbers take in memory. */
+static double models_bytes(const wane_comparison *c)
+{
+    double numbers = 0;
+    for (size_t i = 0; i < c->count; i++) numbers += (double)c->list[i].base->elements;
+    return 2 * sizeof(float) * numbers;
+}
+
 static wane_status measure_models(wane_diff *diff, const wane_call *call, diff_call *asked,
                                   wane_error *err)
 {
     wane_status st = WANE_OK;
+    const double most = 2147483648.0; /* bytes that looking at a merge may cost */
     bool merge = false, measured = asked->text.path || asked->tasks.tasks.count;
     diff->merge_difference = NAN;
     WANE_TRY(can_merge(&merge, &diff->comparison, err));
+    if (merge && !measured && models_bytes(&diff->comparison) > most) {
+        diff->merge_bytes = models_bytes(&diff->comparison);
+        return WANE_OK;
+    }
     if (!merge && !measured) return WANE_OK;
     WANE_TRY(wane_pair_open(&diff->pair, call->operand[0], call->operand[1], asked->compare.threads,
                             err));
@@ -209,7 +222,7 @@ static wane_status measure(const wane_call *call, diff_call *asked,
     WANE_TRY(wane_pool_new(&diff.pool, (int)compare->threads, err));
     WANE_TRY(wane_comparison_open(&diff.comparison, call->operand[0], call->operand[1], options,
                                   &wane_compare_log, err));
-    WANE_TRY(wane_tensor_changes_find(&diff.changes, &diff.comparison, err));
+    WANE_TRY(wane_tensor_changes_find(&diff.changes, &diff.comparison, diff.pool, err));
     group_changes(&diff);
     WANE_TRY(measure_models(&diff, call, asked, err));
     WANE_TRY(

@@ -533,14 +533,42 @@ const float *wane_comparison_floats(const wane_comparison *c, size_t index, bool
     return wane_tensors_floats(tuned ? c->tuned.tensors : c->base.tensors, t);
 }
 
-double wane_comparison_floor(const wane_compared *one, const float *base, const float *tuned)
+bool wane_comparison_in_parts(const wane_comparison *c, size_t index, bool tuned)
 {
-    size_t count = one->rows * one->cols;
+    const wane_compared *one = &c->list[index];
+    const wane_tensor *t = tuned ? one->tuned : one->base;
+    if (!t || (tuned ? one->tuned_turned : one->base_turned)) return false;
+    return wane_tensors_in_parts(tuned ? c->tuned.tensors : c->base.tensors, t);
+}
+
+void wane_comparison_read_part(float *out, const wane_comparison *c, size_t index, bool tuned,
+                               size_t first, size_t count)
+{
+    const wane_compared *one = &c->list[index];
+    wane_tensors_read_part(tuned ? c->tuned.tensors : c->base.tensors,
+                           tuned ? one->tuned : one->base, first, count, out);
+}
+
+void wane_comparison_let_go(const wane_comparison *c, size_t index)
+{
+    const wane_compared *one = &c->list[index];
+    wane_tensors_let_go(c->base.tensors, one->base);
+    if (one->tuned) wane_tensors_let_go(c->tuned.tensors, one->tuned);
+}
+
+double wane_comparison_floor_square(const wane_compared *one, const float *base, const float *tuned,
+                                    size_t count)
+{
     if (!one->tuned) return 0;
     double square = wane_dtype_rounding(one->tuned->dtype, tuned, count);
     if (wane_dtype_coarser(one->base->dtype, one->tuned->dtype))
         square += wane_dtype_rounding(one->base->dtype, base, count);
-    return sqrt(square);
+    return square;
+}
+
+double wane_comparison_floor(const wane_compared *one, const float *base, const float *tuned)
+{
+    return sqrt(wane_comparison_floor_square(one, base, tuned, one->rows * one->cols));
 }
 
 const char *wane_comparison_rounding(const wane_comparison *c)

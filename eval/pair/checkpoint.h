@@ -93,6 +93,14 @@ WANE_MUST_CHECK wane_status wane_comparison_read(float *out, const wane_comparis
                                                  size_t index, bool tuned, wane_error *err);
 /* The same where it lies in memory so, else NULL. */
 const float *wane_comparison_floats(const wane_comparison *comparison, size_t index, bool tuned);
+/* Whether read_part can read it: as it lies in its file, neither transposed nor merged. */
+bool wane_comparison_in_parts(const wane_comparison *comparison, size_t index, bool tuned);
+/* Elements [first, first + count) of such a one. Any thread may call. */
+void wane_comparison_read_part(float *out, const wane_comparison *comparison, size_t index,
+                               bool tuned, size_t first, size_t count);
+/* Both sides are done with: what mapped files have brought to memory for them is given back. What
+ * wane_comparison_floats gave stays valid. */
+void wane_comparison_let_go(const wane_comparison *comparison, size_t index);
 
 /* "PEFT adapter, rank 4, alpha 8, on 14 matrices"; "model gpt2, BF16"; "tensors, F32". */
 void wane_checkpoint_describe(wane_text *out, const wane_checkpoint *checkpoint);
@@ -103,6 +111,9 @@ void wane_checkpoint_describe(wane_text *out, const wane_checkpoint *checkpoint)
  * that of the base too, for it may be a rounded copy of what was tuned. 0 for adapters, whose
  * change is known by its factors. `base` and `tuned` are the weights. */
 double wane_comparison_floor(const wane_compared *compared, const float *base, const float *tuned);
+/* The part of its square that `count` numbers of both sides have. */
+double wane_comparison_floor_square(const wane_compared *compared, const float *base,
+                                    const float *tuned, size_t count);
 
 /* What a page calls the type those floors are of: the tuned side's, else the base's. */
 const char *wane_comparison_rounding(const wane_comparison *comparison);

@@ -22,6 +22,10 @@ static void write_head(wane_text *out, const wane_diff *diff)
     wane_compare_write_sides(out, c, true);
     wane_compared_settings_write(out, &c->settings, diff->corpus || diff->task_count);
     if (isinf(diff->merge_difference)) wane_page_line(out, "merged", "logits are not finite");
+    else if (diff->merge_bytes > 0)
+        wane_page_line(out, "merged",
+                       "not looked at: both models take %.3g GB (--corpus and --tasks open them)",
+                       diff->merge_bytes / 1e9);
     else if (!isnan(diff->merge_difference))
         wane_page_line(out, "merged",
                        "logits within %s of those with the adapter beside, of their "

@@ -38,7 +38,8 @@ typedef struct wane_diff {
     wane_pair pair; /* the two as models; base NULL where none is needed or can be made */
     wane_pool *pool;
     wane_pair_question question;
-    double merge_difference; /* NaN where it is no adapter on a model */
+    double merge_difference; /* NaN where it is no adapter on a model, or was not looked at: */
+    double merge_bytes;      /* what both models would take, too much for that alone; else 0 */
     wane_diff_group group[WANE_DIFF_GROUPS];
     wane_tensor_changes changes;
     wane_pair_spectra spectra;

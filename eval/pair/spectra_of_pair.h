@@ -12,6 +12,15 @@
 /* The widest smaller side of a weight given whole for which 99 random updates are drawn unasked. */
 enum { WANE_NULL_DENSE_SIDE = 512 };
 
+/* Counts are shown at epsilon less and more this, too. */
+#define WANE_PAIR_MARGIN 0.05
+
+/* Why there are no random updates. */
+#define WANE_NO_NULL_ASKED "not_asked"
+#define WANE_NO_NULL_WIDE "wide"
+#define WANE_NO_NULL_BOUNDED "bounded"
+#define WANE_NO_NULL_UNCHANGED "unchanged"
+
 typedef struct wane_pair_question {
     size_t k;
     double epsilon;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reads each tensor of both sides once, sums squares, and says which values are not finite.
+ * Reads each tensor of both sides once, panel by panel, sums squares, and says which values are not
+ * finite.
  */
 #include "eval/pair/tensor_changes.h"
 
@@ -8,6 +9,7 @@
 
 #include "analysis/report/live.h"
 #include "analysis/report/page.h"
+#include "eval/pair/panels.h"
 #include "store/base/memory.h"
 #include "store/files/json.h"
 
@@ -41,69 +43,82 @@ static size_t count_not_finite(const float *values, size_t count)
     return bad;
 }
 
-/* x and y: the values of both; y NULL for an adapter's term or for nothing. */
-static bool find_not_finite(wane_tensor_change *out, const wane_compared *one, const float *x,
-                            const float *y)
+/* The panels of one tensor, each summed up by itself: the sums do not know how many threads there
+ * were. */
+typedef struct summing {
+    const wane_compared *one;
+    wane_tensor_change *panel;
+} summing;
+
+/* floor: its square, as long as it is summed. y: NULL for an adapter's term or for nothing. */
+static void sum_panel(void *context, size_t panel, const float *x, const float *y, size_t count)
 {
-    const wane_lowrank_term *t = wane_compared_term(one);
-    size_t count = one->rows * one->cols;
-    out->not_finite[0] = count_not_finite(x, count);
-    if (y) out->not_finite[1] = count_not_finite(y, count);
-    else if (t)
-        out->not_finite[1] = count_not_finite(t->b, one->rows * t->rank) +
-                             count_not_finite(t->a, t->rank * one->cols);
-    return out->not_finite[0] + out->not_finite[1] > 0;
+    const summing *s = context;
+    wane_tensor_change sum = {.changed = y && memcmp(x, y, count * sizeof *x) != 0,
+                              .not_finite = {count_not_finite(x, count), 0}};
+    if (y) {
+        sum.not_finite[1] = count_not_finite(y, count);
+        sum.floor = wane_comparison_floor_square(s->one, x, y, count);
+    }
+    for (size_t j = 0; j < count; j++) {
+        double a = (double)x[j], b = y ? (double)y[j] : a, d = b - a;
+        sum.delta_square += d * d;
+        sum.base_square += a * a;
+        sum.tuned_square += b * b;
+    }
+    s->panel[panel] = sum;
 }
 
-static void sum_squares(wane_tensor_change *out, const float *x, const float *y, size_t count)
+static void add(wane_tensor_change *out, const wane_tensor_change *more)
 {
-    for (size_t j = 0; j < count; j++) {
-        double d = (double)y[j] - (double)x[j];
-        out->delta_square += d * d;
-        out->base_square += (double)x[j] * (double)x[j];
-        out->tuned_square += (double)y[j] * (double)y[j];
-    }
+    out->changed = out->changed || more->changed;
+    for (int s = 0; s < 2; s++) out->not_finite[s] += more->not_finite[s];
+    out->base_square += more->base_square;
+    out->delta_square += more->delta_square;
+    out->tuned_square += more->tuned_square;
+    out->floor += more->floor;
 }
 
 static wane_status find_one(wane_tensor_change *out, const wane_comparison *c, size_t index,
-                            wane_error *err)
+                            wane_pool *pool, wane_error *err)
 {
     wane_status st = WANE_OK;
     const wane_compared *one = &c->list[index];
-    bool term = wane_compared_term(one), whole = one->tuned || (one->update && !term);
-    size_t count = one->rows * one->cols;
-    float *x = wane_alloc(count, sizeof *x), *y = wane_alloc(whole ? count : 0, sizeof *y);
+    const wane_lowrank_term *term = wane_compared_term(one);
+    size_t panels = wane_panels(one);
+    summing s = {.one = one, .panel = wane_alloc(panels, sizeof *s.panel)};
     *out = (wane_tensor_change){0};
-    if (!x || !y) WANE_TRY(wane_fail_memory(err, "compare", one->name));
-    WANE_TRY(wane_comparison_read(x, c, index, false, err));
-    if (whole) WANE_TRY(wane_comparison_read(y, c, index, true, err));
-    if (find_not_finite(out, one, x, whole ? y : NULL)) {
-        out->changed = term || (whole && memcmp(x, y, count * sizeof *x) != 0);
+    if (!s.panel) return wane_fail_memory(err, "compare", one->name);
+    WANE_TRY(wane_comparison_panels(c, index, pool, sum_panel, &s, err));
+    for (size_t i = 0; i < panels; i++) add(out, &s.panel[i]);
+    out->floor = sqrt(out->floor);
+    if (term)
+        out->not_finite[1] = count_not_finite(term->b, one->rows * term->rank) +
+                             count_not_finite(term->a, term->rank * one->cols);
+    if (out->not_finite[0] + out->not_finite[1]) {
+        out->changed = out->changed || term;
         out->base_square = out->delta_square = out->tuned_square = out->floor = NAN;
         goto done;
     }
-    sum_squares(out, x, whole ? y : x, count);
     if (term) {
         WANE_TRY(term_square(&out->delta_square, one, err));
         out->tuned_square = NAN;
     }
-    if (whole) out->floor = wane_comparison_floor(one, x, y);
     out->changed = out->delta_square > 0;
 done:
-    wane_free(x);
-    wane_free(y);
+    wane_free(s.panel);
     return st;
 }
 
 wane_status wane_tensor_changes_find(wane_tensor_changes *out, const wane_comparison *c,
-                                     wane_error *err)
+                                     wane_pool *pool, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_tensor_changes all = {.list = wane_alloc(c->count, sizeof *all.list)};
     if (!all.list) return wane_fail_memory(err, "compare", c->base.path);
     for (size_t i = 0; i < c->count && st == WANE_OK; i++) {
         wane_live_show("changes: %zu of %zu tensors", i, c->count);
-        st = find_one(&all.list[i], c, i, err);
+        st = find_one(&all.list[i], c, i, pool, err);
         all.not_finite += all.list[i].not_finite[0] + all.list[i].not_finite[1] > 0;
     }
     wane_live_clear();

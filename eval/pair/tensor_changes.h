@@ -5,6 +5,7 @@
 #define EVAL_PAIR_TENSOR_CHANGES_H
 
 #include "eval/pair/checkpoint.h"
+#include "store/base/threads.h"
 
 /* One tensor of both sides. */
 typedef struct wane_tensor_change {
@@ -24,7 +25,7 @@ typedef struct wane_tensor_changes {
 
 WANE_MUST_CHECK wane_status wane_tensor_changes_find(wane_tensor_changes *out,
                                                      const wane_comparison *comparison,
-                                                     wane_error *err);
+                                                     wane_pool *pool, wane_error *err);
 void wane_tensor_changes_free(wane_tensor_changes *changes);
 
 /* WANE_ENUMERIC, "COMMAND: path: tensor NAME: ...", naming the first that is not finite; else OK.

@@ -42,14 +42,17 @@ double wane_dtype_rounding(wane_dtype dtype, const float *values, size_t count)
 {
     /* Bits of the fraction, and the exponent of the least distance (of subnormal numbers). */
     int bits = dtype == WANE_BF16 ? 7 : 10, least = dtype == WANE_BF16 ? -133 : -24;
-    double sum = 0;
+    double sum = 0, square[256]; /* by the exponent's bits; 0: subnormal in fp32, and 0 itself */
     if (dtype != WANE_BF16 && dtype != WANE_F16) return 0;
+    for (int e = 0; e < 256; e++) {
+        int place = e - 127 - bits;
+        double unit = ldexp(1, e == 0 || place < least ? least : place);
+        square[e] = unit * unit / 12;
+    }
     for (size_t i = 0; i < count; i++) {
-        int exponent = 0;
-        (void)frexp((double)values[i], &exponent);
-        int place = exponent - 1 - bits; /* frexp's fraction lies in [1/2, 1) */
-        double unit = ldexp(1, values[i] == 0 || place < least ? least : place);
-        sum += unit * unit / 12;
+        uint32_t value = 0;
+        memcpy(&value, &values[i], sizeof value);
+        sum += square[value >> 23 & 0xff];
     }
     return sum;
 }

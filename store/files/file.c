@@ -171,6 +171,14 @@ void wane_map_close(wane_map *map)
     *map = (wane_map){0};
 }
 
+void wane_map_let_go(const wane_map *map, size_t offset, size_t bytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t first = (offset + page - 1) / page * page, end = (offset + bytes) / page * page;
+    if (first < end)
+        (void)madvise((void *)(uintptr_t)(map->data + first), end - first, MADV_DONTNEED);
+}
+
 bool wane_file_exists(const char *path)
 {
     struct stat info;

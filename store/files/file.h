@@ -47,6 +47,9 @@ typedef struct wane_map {
 
 WANE_MUST_CHECK wane_status wane_map_open(wane_map *out, const char *path, wane_error *err);
 void wane_map_close(wane_map *map); /* {0} allowed */
+/* The memory that these bytes have come to is given back, but for pages that others share: they are
+ * read from the file again when somebody looks. */
+void wane_map_let_go(const wane_map *map, size_t offset, size_t bytes);
 
 /* A file that appears whole or not at all: written beside its place as a temporary (.NAME.0.tmp),
  * then synced, renamed, and its folder synced. What a killed writer left as a temporary is taken

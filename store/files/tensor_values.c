@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reads the values of tensors as fp32: borrowed where they lie so in a map, else widened, row by
- * row where they have gaps, and those in an archive by one pass over it.
+ * Reads the values of tensors as fp32: borrowed where they lie so in a map, else widened, whole or
+ * in parts, row by row where they have gaps, and those in an archive by one pass over it.
  */
 #include <stdint.h>
 
@@ -65,6 +65,27 @@ wane_status wane_tensors_read(const wane_tensors *tensors, const wane_tensor *te
 {
     const wane_tensor_target target = {tensor, out};
     return wane_tensors_read_many(tensors, &target, 1, err);
+}
+
+bool wane_tensors_in_parts(const wane_tensors *tensors, const wane_tensor *tensor)
+{
+    const entry *e = (const entry *)tensor;
+    return tensors->shards[e->shard].data && !e->strided && tensor->dtype != WANE_OTHER;
+}
+
+void wane_tensors_read_part(const wane_tensors *tensors, const wane_tensor *tensor, size_t first,
+                            size_t count, float *out)
+{
+    const entry *e = (const entry *)tensor;
+    const unsigned char *bytes = tensors->shards[e->shard].data + e->offset;
+    wane_dtype_widen(tensor->dtype, bytes + first * wane_dtype_width(tensor->dtype), count, out);
+}
+
+void wane_tensors_let_go(const wane_tensors *tensors, const wane_tensor *tensor)
+{
+    const entry *e = (const entry *)tensor;
+    const wane_map *map = &tensors->shards[e->shard].map;
+    if (map->bytes && !e->strided) wane_map_let_go(map, e->offset, e->bytes);
 }
 
 const float *wane_tensors_floats(const wane_tensors *tensors, const wane_tensor *tensor)

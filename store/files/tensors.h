@@ -98,6 +98,16 @@ WANE_MUST_CHECK wane_status wane_tensors_read(const wane_tensors *tensors,
                                               const wane_tensor *tensor, float *out,
                                               wane_error *err);
 
+/* Whether read_part can read it: it lies in a map or in memory, without gaps, and has a type that
+ * is read. */
+bool wane_tensors_in_parts(const wane_tensors *tensors, const wane_tensor *tensor);
+/* Elements [first, first + count) of such a one: for who goes over a large tensor in panels, or
+ * shares it among threads. */
+void wane_tensors_read_part(const wane_tensors *tensors, const wane_tensor *tensor, size_t first,
+                            size_t count, float *out);
+/* The values of a mapped tensor need not stay in memory; they can be read again. */
+void wane_tensors_let_go(const wane_tensors *tensors, const wane_tensor *tensor);
+
 /* Many at once: from an archive in one pass. */
 typedef struct wane_tensor_target {
     const wane_tensor *tensor;

@@ -119,6 +119,33 @@ static void nothing_of_an_input_is_obeyed(void **state)
     }
 }
 
+/* How far the spectra of a pair are, and how long they still take once that can be told. */
+static void spectra_say_how_long(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    char base[512], tuned[512];
+    wane_model *model = small_model(1, 2, 16, 64), *other = NULL;
+    CHECK_OK(wane_model_copy(&other, model, &err));
+    for (size_t i = 0; i < other->parameters.floats; i++) other->weights[i] *= 1.125F;
+    (void)snprintf(base, sizeof base, "%s", scratch_path("base"));
+    (void)snprintf(tuned, sizeof tuned, "%s", scratch_path("tuned"));
+    CHECK_OK(wane_model_save(other, tuned, &err));
+    wane_model_free(other);
+    wane_model_free(model);
+    const char *const call[] = {"intruders", base, tuned, "--threads", "1", NULL};
+    char *text = on_terminal(call);
+    const char *first = strstr(text, "\r\033[Kspectra: 0 of 7 matrices\r\033[K");
+    assert_non_null(first);
+    const char *last = strstr(first, "\r\033[Kspectra: 6 of 7 matrices, 0:0");
+    assert_non_null(last);
+    last = strstr(last, " left\r\033[K"); /* wiped before the page */
+    assert_non_null(last);
+    assert_null(strstr(last + 9, "spectra:"));
+    assert_non_null(strstr(last, "7, of them 7 changed"));
+    free(text);
+}
+
 /* Made visible, JSON is still JSON, of the same value. */
 static void json_on_a_terminal_is_json(void **state)
 {
@@ -166,6 +193,7 @@ int main(void)
         cmocka_unit_test(json_on_a_terminal_is_json),
         cmocka_unit_test(files_keep_their_bytes),
         cmocka_unit_test(lines_of_a_log_are_lines),
+        cmocka_unit_test(spectra_say_how_long),
     };
     return cmocka_run_group_tests(tests, prepare, scratch_remove);
 }

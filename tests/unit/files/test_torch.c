@@ -32,6 +32,14 @@ static void check_equal(const wane_tensors *got, const wane_tensors *expected)
         CHECK_OK(wane_tensors_read(got, a, x, &err));
         CHECK_OK(wane_tensors_read(expected, b, y, &err));
         if (a->elements) assert_memory_equal(x, y, a->elements * sizeof *x);
+        if (wane_tensors_in_parts(got, a)) {
+            size_t cut = a->elements / 3;
+            memset(x, 0, a->elements * sizeof *x);
+            wane_tensors_read_part(got, a, cut, a->elements - cut, x + cut);
+            wane_tensors_let_go(got, a);
+            wane_tensors_read_part(got, a, 0, cut, x);
+            assert_memory_equal(x, y, a->elements * sizeof *x);
+        }
         const float *mapped = wane_tensors_floats(got, a);
         if (mapped) assert_memory_equal(mapped, y, a->elements * sizeof *y);
         wane_free(x);
@@ -54,6 +62,8 @@ static void every_view_reads_right(void **state)
     assert_non_null(wane_tensors_floats(t, wane_tensors_find(t, "rows")));
     assert_null(wane_tensors_floats(t, wane_tensors_find(t, "transposed")));
     assert_null(wane_tensors_floats(t, wane_tensors_find(t, "expanded")));
+    assert_true(wane_tensors_in_parts(t, wane_tensors_find(t, "brain")));
+    assert_false(wane_tensors_in_parts(t, wane_tensors_find(t, "transposed")));
     assert_null(wane_tensors_note(t));
     assert_null(wane_tensors_metadata(t, "format"));
     wane_tensors_close(t);

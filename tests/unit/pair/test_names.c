@@ -3,6 +3,7 @@
  * rounding floor against rounding itself.
  */
 #include <math.h>
+#include <string.h>
 
 #include "eval/pair/checkpoint.h"
 #include "eval/pair/checkpoint_names.h"
@@ -182,6 +183,19 @@ static float round_to(float value, wane_dtype dtype)
     return (float)ldexp(nearbyint(ldexp((double)value, -place)), place);
 }
 
+/* The sum that the header states, a number at a time. */
+static double rounding_by_definition(wane_dtype type, const float *values, size_t count)
+{
+    int bits = type == WANE_BF16 ? 7 : 10, least = type == WANE_BF16 ? -133 : -24;
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        int place = values[i] == 0 ? least : ilogb((double)values[i]) - bits;
+        double unit = ldexp(1, place < least ? least : place);
+        sum += unit * unit / 12;
+    }
+    return sum;
+}
+
 /* Against rounding itself: of weights of several sizes, and of such so small that half precision
  * has no more normal numbers for them. */
 static void floors_are_what_rounding_does(void **state)
@@ -204,6 +218,12 @@ static void floors_are_what_rounding_does(void **state)
             }
             assert_int_equal(wane_dtype_of_values(values, COUNT), types[t]);
             CHECK_NEAR(sqrt(wane_dtype_rounding(types[t], values, COUNT)), sqrt(square), 0, 0.01);
+            static const float odd[] = {0,         -0.0F,          1,          -65504,
+                                        0x1p-14F,  0x1p-24F,       -0x1p-126F, 0x1p-127F,
+                                        0x1p-149F, 0x1.fffffep127F};
+            memcpy(values, odd, sizeof odd);
+            assert_true(wane_dtype_rounding(types[t], values, COUNT) ==
+                        rounding_by_definition(types[t], values, COUNT));
         }
     assert_true(wane_dtype_rounding(WANE_F32, values, COUNT) == 0);
     assert_true(wane_dtype_rounding(WANE_OTHER, values, COUNT) == 0);

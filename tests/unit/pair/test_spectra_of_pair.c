@@ -8,6 +8,7 @@
 
 #include "analysis/spectra/spectrum.h"
 #include "eval/model/model.h"
+#include "eval/pair/panels.h"
 #include "eval/pair/spectra_of_pair.h"
 #include "eval/train/train.h"
 #include "store/base/random.h"
@@ -395,6 +396,41 @@ static void no_random_updates(void **state)
     assert_string_equal(json_text(answer, "null_reason"), "unchanged");
 }
 
+/* A tensor of several panels, changed in its first and its last number; then with a NaN there. */
+static void sums_go_over_every_panel(void **state)
+{
+    (void)state;
+    enum { WIDE = 600, COUNT = WIDE * WIDE };
+    _Static_assert((int)COUNT > (int)WANE_PANEL && COUNT % WANE_PANEL != 0,
+                   "two panels, the last a part");
+    wane_error err;
+    wane_random where = {.seed = 6, .purpose = WANE_RANDOM_TEST};
+    float *values = malloc(COUNT * sizeof *values);
+    double square = 0;
+    assert_non_null(values);
+    wane_random_normal_fill(values, COUNT, 1, &where);
+    for (size_t i = 0; i < COUNT; i++) square += (double)values[i] * (double)values[i];
+    static const char *const names[] = {"panels", "panels-tuned", "panels-nan"};
+    for (int i = 0; i < 3; i++) {
+        wane_update update = one_tensor(values, WIDE, WIDE);
+        if (i == 1) values[0] += 3, values[COUNT - 1] += 4;
+        if (i == 2) values[COUNT - 1] = NAN;
+        CHECK_OK(wane_update_save(&update, scratch_path(names[i]), &err));
+        wane_update_free(&update);
+    }
+    free(values);
+    const wane_json *all = told_json("diff {panels} {panels-tuned} --json --no-null --threads 1");
+    const wane_json *group = wane_json_at(wane_json_get(all, "tensors"), 0);
+    CHECK_NEAR(json_number(group, "delta_frobenius"), 5, 1e-6, 0);
+    CHECK_NEAR(json_number(group, "base_frobenius"), sqrt(square), 0, 1e-12);
+    char *one = strdup(told_out());
+    (void)told_json("diff {panels} {panels-tuned} --json --no-null --threads 3");
+    assert_string_equal(one, told_out());
+    free(one);
+    assert_int_equal(told("diff {panels} {panels-nan} --json"), 1);
+    assert_non_null(strstr(told_out(), "\"base\": 0, \"tuned\": 1}"));
+}
+
 /* The margin is the count at epsilon -+ .05, the mean that of `wane intruders` at any k. */
 static void other_epsilons_and_k(void **state)
 {
@@ -454,6 +490,7 @@ int main(void)
         cmocka_unit_test(nothing_changed),
         cmocka_unit_test(a_small_update_is_uninformative),
         cmocka_unit_test(no_random_updates),
+        cmocka_unit_test(sums_go_over_every_panel),
         cmocka_unit_test(other_epsilons_and_k),
         cmocka_unit_test(bad_calls),
     };
