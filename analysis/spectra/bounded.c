@@ -67,7 +67,8 @@ static wane_status bound_sides(wane_spectrum *out, const work *w, wane_cosine_bo
         .largest = largest * (1 + 1e-6),
         .epsilon = o->epsilons ? o->epsilon : usual_epsilons,
         .epsilons = o->epsilons ? o->epsilons : sizeof usual_epsilons / sizeof *usual_epsilons,
-        .steps = WANE_MOMENT_STEPS};
+        .steps = WANE_MOMENT_STEPS,
+        .known = {base->count, base->sigma, base->u, base->v}};
     const wane_matrix weight = {base->base, base->rows, base->cols, base->cols};
     wane_moment_side sides[2] = {
         {.count = o->u ? exist : 0, .directions = w->leading.u, .out = bounds},

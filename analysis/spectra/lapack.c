@@ -323,3 +323,22 @@ void wane_columns_product(wane_pool *pool, bool transpose_a, bool transpose_b, s
     /* A column-major matrix is the row-major transpose: C^T = op(B)^T op(A)^T. */
     wane_dgemm(pool, transpose_b, transpose_a, n, m, k, alpha, b, ldb, a, lda, beta, c, ldc);
 }
+
+wane_status wane_lapack_bidiagonal(double *diagonal, double *below, size_t n, double *rows,
+                                   size_t count, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    lapack_int order = (lapack_int)n, side = (lapack_int)count;
+    double *work = wane_alloc(4 * n, sizeof *work);
+    if (!work) WANE_TRY(wane_fail_memory(err, "linear algebra", "work space"));
+    if (!wane_lapack_finite(diagonal, n) || !wane_lapack_finite(below, n - 1))
+        WANE_TRY(wane_fail(err, WANE_ENUMERIC, "singular values: matrix of %zu: not finite", n));
+    WANE_TRY(wane_blas_reserve(1, err));
+    lapack_int info = LAPACKE_dbdsqr_work(LAPACK_COL_MAJOR, 'L', order, 0, side, 0, diagonal, below,
+                                          NULL, 1, rows, side, NULL, 1, work);
+    if (info > 0) st = wane_fail(err, WANE_ENUMERIC, "linear algebra: dbdsqr: no convergence");
+    else if (info < 0) st = refused(err, "dbdsqr", info);
+done:
+    wane_free(work);
+    return st;
+}

@@ -51,6 +51,13 @@ WANE_MUST_CHECK wane_status wane_lapack_symmetric(double *a, size_t n, int *pivo
 WANE_MUST_CHECK wane_status wane_lapack_eigen(double *a, size_t n, size_t top, double *values,
                                               double *vectors, wane_error *err);
 
+/* Singular values of a square lower bidiagonal matrix, descending: `diagonal` (n numbers) is
+ * overwritten by them, below[0 .. n - 2] is lost. `rows` (count x n) is multiplied from the right
+ * by the left singular vectors. Implicit QR (dbdsqr). WANE_ENUMERIC for values that are not finite
+ * or when that does not converge. */
+WANE_MUST_CHECK wane_status wane_lapack_bidiagonal(double *diagonal, double *below, size_t n,
+                                                   double *rows, size_t count, wane_error *err);
+
 /* C = alpha op(A) op(B) + beta C for column-major matrices; same bits for any number of threads. */
 void wane_columns_product(wane_pool *pool, bool transpose_a, bool transpose_b, size_t m, size_t n,
                           size_t k, double alpha, const double *a, size_t lda, const double *b,

@@ -1,265 +1,357 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Golub-Kahan bidiagonalisation of many vectors in lockstep, so that the matrix is read twice a
- * step for all of them; those that are decided drop out.
+ * Golub-Kahan bidiagonalisation of many vectors of both sides in lockstep, so that the matrix is
+ * read twice a step for all of them; those that are decided drop out.
  */
 #include "analysis/spectra/moments.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "store/base/blas.h"
+#include "analysis/spectra/moment_bound.h"
+#include "analysis/spectra/strips.h"
 #include "store/base/memory.h"
 
-/* One vector at work. */
+/* Of the matrix that is bidiagonalised: rows and columns, as spaces that vectors are of. */
+typedef enum space { ROWS, COLS, SPACES } space;
+
+/* One vector at work, in two bases of unit vectors: step after step what came of the space of its
+ * direction, and of the other. */
 typedef struct chain {
-    double *left, *right; /* step after step: what came of `directions`' side, and of the other */
+    space own;
+    float *basis[SPACES];
     double alpha[WANE_MOMENT_STEPS], beta[WANE_MOMENT_STEPS];
-    double slack;
-    wane_cosine_bounds proved; /* of the direction given */
-    wane_cosine_bounds *out;   /* of the one that is meant */
-    bool closed;
+    double rest, *mass; /* of the part of the direction outside the known ones, and on each */
+    wane_moment_state state;
+    bool closed, done;
+    wane_status status;
+    wane_error error;
 } chain;
 
 typedef struct chains {
     wane_matrix w;
-    bool turned;      /* side v: directions are of cols numbers */
-    size_t length[2]; /* of left and right vectors */
-    size_t step, count, capacity;
-    chain **active;
-    float *from, *to;
+    size_t length[SPACES], step;
+    size_t known;
+    const double *sigma;
+    float *triplets[SPACES]; /* the known ones, a row each */
+    chain *all, **active[SPACES];
+    size_t count, at_work[SPACES]; /* of directions of each space */
+    float *in[SPACES], *out[SPACES], *room, *bases;
+    double *masses;
     const wane_moment_options *options;
     wane_pool *pool;
 } chains;
 
+/* ----------------------------------------------------------------------------- vectors in fp32 */
+
 /* In lanes, whose sums do not wait for each other. */
-static double dot(size_t count, const double *x, const double *y)
+static double norm(const float *x, size_t count)
 {
     enum { LANES = 16 };
     double lane[LANES] = {0}, sum = 0;
     size_t i = 0;
     for (; i + LANES <= count; i += LANES)
-        for (size_t k = 0; k < LANES; k++) lane[k] += x[i + k] * y[i + k];
-    for (; i < count; i++) sum += x[i] * y[i];
+        for (size_t k = 0; k < LANES; k++) lane[k] += (double)x[i + k] * (double)x[i + k];
+    for (; i < count; i++) sum += (double)x[i] * (double)x[i];
     for (size_t k = 0; k < LANES; k++) sum += lane[k];
-    return sum;
+    return sqrt(sum);
 }
 
-/* x minus its part in the `known` vectors before it, again where that left less than half of it
- * (Parlett, ch. 6: twice is enough); returns its length then and makes it a unit vector (nothing
- * where it is 0). */
-static double orthonormalise(double *x, size_t length, const double *basis, size_t known)
+static void remove_parts(float *x, const float *basis, size_t known, size_t length)
 {
-    double before = sqrt(dot(length, x, x)), size = before;
-    for (int again = 0; again < 2 && (again == 0 || size < 0.5 * before); again++) {
-        for (size_t k = known; k-- > 0;) {
-            const double *b = basis + k * length;
-            double part = dot(length, b, x);
-            for (size_t i = 0; i < length; i++) x[i] -= part * b[i];
-        }
-        size = sqrt(dot(length, x, x));
+    enum { MOST = WANE_MOMENT_STEPS + 1 };
+    float part[MOST];
+    for (size_t first = 0; first < known; first += MOST) {
+        size_t count = known - first < MOST ? known - first : MOST;
+        const wane_matrix rows = {basis + first * length, count, length, length};
+        wane_strip_dots(rows, x, part);
+        for (size_t k = 0; k < count; k++) part[k] = -part[k];
+        wane_strip_add(rows, part, x);
     }
-    for (size_t i = 0; i < length && size > 0; i++) x[i] /= size;
+}
+
+/* x minus its part in the known vectors and those before it, again where that left less than half
+ * of it (Parlett, ch. 6: twice is enough), as a unit vector to `out` (nothing where it is 0);
+ * returns its length. Most of the part is in the last one: taken first, it leaves no error of its
+ * size in the others. */
+static double orthonormalise(float *out, float *x, size_t length, const float *known, size_t count,
+                             const float *basis, size_t before)
+{
+    if (before > 0) remove_parts(x, basis + (before - 1) * length, 1, length);
+    double whole = norm(x, length), size = whole;
+    for (int again = 0; again < 2 && (again == 0 || size < 0.5 * whole); again++) {
+        remove_parts(x, known, count, length);
+        remove_parts(x, basis, before, length);
+        size = norm(x, length);
+    }
+    float scale = size > 0 ? (float)(1 / size) : 0;
+    for (size_t i = 0; i < length; i++) out[i] = scale * x[i];
     return size;
 }
 
-/* `to` = the active chains' last vectors, a row each, times W (or W^T). */
-static void multiply(const chains *c, bool forward)
+/* -------------------------------------------------------------------------------- a step of all */
+
+/* The space that a chain's vectors are in before and after a product: its own and the other. */
+static space other(space one)
 {
-    size_t from = c->length[forward ? 0 : 1], to = c->length[forward ? 1 : 0];
-    for (size_t i = 0; i < c->count; i++) {
-        const double *x = (forward ? c->active[i]->left : c->active[i]->right) + c->step * from;
-        for (size_t k = 0; k < from; k++) c->from[i * from + k] = (float)x[k];
+    return one == ROWS ? COLS : ROWS;
+}
+
+/* out = the active chains' last vectors times W or W^T, by the space they are in. */
+static void multiply(chains *c, bool forward)
+{
+    wane_strip_vectors sides[SPACES]; /* those of rows numbers, and of cols numbers */
+    for (space own = 0; own < SPACES; own++) {
+        space from = forward ? own : other(own);
+        size_t length = c->length[from];
+        for (size_t i = 0; i < c->at_work[own]; i++)
+            memcpy(c->in[own] + i * length, c->active[own][i]->basis[from] + c->step * length,
+                   length * sizeof(float));
+        sides[from] = (wane_strip_vectors){c->at_work[own], c->in[own], c->out[own]};
     }
-    /* A row vector of `rows` numbers times W, or of `cols` numbers times W^T. */
-    bool transpose = forward == c->turned;
-    wane_sgemm(c->pool, false, transpose, c->count, to, from, 1, c->from, from, c->w.data,
-               c->w.stride, 0, c->to, to);
+    wane_strip_products(c->w, &sides[ROWS], &sides[COLS], c->room, c->pool);
 }
 
-static void take_right(void *context, size_t i, int thread)
+/* The i-th of all at work, and its place among those of its space. */
+static chain *chain_at(const chains *c, size_t i, size_t *place)
 {
-    (void)thread;
-    const chains *c = context;
-    chain *one = c->active[i];
-    size_t n = c->length[1];
-    double *v = one->right + c->step * n;
-    for (size_t k = 0; k < n; k++) v[k] = (double)c->to[i * n + k];
-    one->alpha[c->step] = orthonormalise(v, n, one->right, c->step);
+    space own = i < c->at_work[ROWS] ? ROWS : COLS;
+    *place = own == ROWS ? i : i - c->at_work[ROWS];
+    return c->active[own][*place];
 }
 
-static void take_left(void *context, size_t i, int thread)
+static void take(const chains *c, size_t i, bool forward)
+{
+    size_t place, step = c->step + !forward;
+    chain *one = chain_at(c, i, &place);
+    space to = forward ? other(one->own) : one->own;
+    size_t length = c->length[to];
+    double size = orthonormalise(one->basis[to] + step * length, c->out[one->own] + place * length,
+                                 length, c->triplets[to], c->known, one->basis[to], step);
+    if (forward) {
+        one->alpha[c->step] = size;
+        return;
+    }
+    one->beta[c->step] = size;
+    /* Either is the end: without alpha there is no vector that beta could come of. What fp32 leaves
+     * of nothing is 1e-7 of what it was taken from. */
+    double nothing = 1e-6 * c->options->largest;
+    one->closed = !(size > nothing && one->alpha[c->step] > nothing);
+}
+
+static void take_forward(void *context, size_t i, int thread)
 {
     (void)thread;
-    const chains *c = context;
-    chain *one = c->active[i];
-    size_t n = c->length[0];
-    double *u = one->left + (c->step + 1) * n;
-    for (size_t k = 0; k < n; k++) u[k] = (double)c->to[i * n + k];
-    one->beta[c->step] = orthonormalise(u, n, one->left, c->step + 1);
-    /* Either is the end: without alpha there is no vector that beta could come of. */
-    double nothing = 1e-12 * c->options->largest;
-    one->closed = !(one->beta[c->step] > nothing && one->alpha[c->step] > nothing);
+    take(context, i, true);
 }
+
+static void take_back(void *context, size_t i, int thread)
+{
+    (void)thread;
+    take(context, i, false);
+}
+
+/* ------------------------------------------------------------------------------------- deciding */
 
 /* Bounds are worked out after these numbers of steps, where there is something to decide, and after
  * the last. */
 static bool is_checked(size_t steps, const wane_moment_options *o)
 {
     if (steps == o->steps) return true;
-    if (steps < 4 || (o->epsilons == 0 && !(o->width > 0))) return false;
-    size_t power = 4;
+    if (o->epsilons == 0 && !(o->width > 0)) return false;
+    size_t power = 8;
     while (power * 2 <= steps) power *= 2;
-    return steps % (power / 2) == 0;
+    return steps >= 4 && steps % (power / 4) == 0;
 }
-
-/* Keeps the best of what was proved after any number of steps. */
-static void join(wane_cosine_bounds *out, const wane_cosine_bounds *one)
-{
-    if (one->low > out->low) out->low = one->low;
-    if (one->cluster_low > out->cluster_low) out->cluster_low = one->cluster_low;
-    if (one->high < out->high) out->high = one->high;
-    if (one->cluster_high < out->cluster_high) out->cluster_high = one->cluster_high;
-    out->steps = one->steps;
-}
-
-/* The cosine of an angle greater than that of `cosine` by one of the given sine, or less. */
-static double turned_by(double cosine, double slack, bool away)
-{
-    double rest = sqrt(fmax(1 - slack * slack, 0)), sine = sqrt(fmax(1 - cosine * cosine, 0));
-    if (away) return fmax(cosine * rest - sine * slack, 0);
-    return sine > slack ? cosine * rest + sine * slack : 1;
-}
-
-static void widen(wane_cosine_bounds *out, const wane_cosine_bounds *proved, double slack)
-{
-    *out = *proved;
-    if (!(slack > 0)) return;
-    out->low = turned_by(proved->low, slack, true);
-    out->high = turned_by(proved->high, slack, false);
-    out->cluster_low = turned_by(proved->cluster_low, slack, true);
-    out->cluster_high = turned_by(proved->cluster_high, slack, false);
-}
-
-static bool is_narrow(const wane_cosine_bounds *b, double width)
-{
-    return width > 0 && b->high - b->low <= width && b->cluster_high - b->cluster_low <= width;
-}
-
-static bool is_enough(const chain *one, const wane_moment_options *o)
-{
-    wane_direction_kind kind;
-    bool open = o->epsilons == 0;
-    for (size_t e = 0; e < o->epsilons && !open; e++)
-        open = !wane_moment_judge(&kind, one->out, o->epsilon[e]);
-    return !open || is_narrow(one->out, o->width) || is_narrow(&one->proved, one->slack);
-}
-
-typedef struct checking {
-    const chains *c;
-    bool *done;
-    wane_status *status;
-    wane_error *error;
-} checking;
 
 static void check(void *context, size_t i, int thread)
 {
     (void)thread;
-    const checking *at = context;
-    const chains *c = at->c;
-    chain *one = c->active[i];
-    wane_bidiagonal b = {c->step + 1, one->closed, one->alpha, one->beta};
-    wane_cosine_bounds now;
-    at->status[i] = wane_moment_bound(&now, &b, c->options, &at->error[i]);
-    if (at->status[i] != WANE_OK) return;
-    join(&one->proved, &now);
-    widen(one->out, &one->proved, one->slack);
-    at->done[i] = one->closed || is_enough(one, c->options);
+    const chains *c = context;
+    size_t place;
+    chain *one = chain_at(c, i, &place);
+    const wane_bidiagonal b = {.steps = c->step,
+                               .closed = one->closed,
+                               .alpha = one->alpha,
+                               .beta = one->beta,
+                               .rest = one->rest,
+                               .atoms = c->known,
+                               .sigma = c->sigma,
+                               .mass = one->mass};
+    wane_moment_rule rule;
+    one->status = wane_moment_rule_make(&rule, &b, c->options, &one->error);
+    if (one->status != WANE_OK) return;
+    bool last = c->step == c->options->steps;
+    if (!last) wane_moment_take(&one->state, &rule, c->options, false);
+    one->done = last || one->closed || wane_moment_enough(&one->state, c->options);
+    if (last || (one->done && !one->closed)) wane_moment_take(&one->state, &rule, c->options, true);
 }
 
-static wane_status check_all(chains *c, checking *at, wane_error *err)
+static wane_status check_all(chains *c, wane_error *err)
 {
-    wane_pool_run(c->pool, c->count, check, at);
-    size_t kept = 0;
-    for (size_t i = 0; i < c->count; i++) {
-        if (at->status[i] != WANE_OK) {
-            if (err) *err = at->error[i];
-            return at->status[i];
+    wane_pool_run(c->pool, c->at_work[ROWS] + c->at_work[COLS], check, c);
+    for (space own = 0; own < SPACES; own++) {
+        size_t kept = 0;
+        for (size_t i = 0; i < c->at_work[own]; i++) {
+            chain *one = c->active[own][i];
+            if (one->status != WANE_OK) {
+                if (err) *err = one->error;
+                return one->status;
+            }
+            if (!one->done) c->active[own][kept++] = one;
         }
-        if (!at->done[i]) c->active[kept++] = c->active[i];
+        c->at_work[own] = kept;
     }
-    c->count = kept;
     return WANE_OK;
 }
 
-static wane_status run(chains *c, checking *at, wane_error *err)
+static bool any_closed(const chains *c)
+{
+    bool closed = false;
+    for (space own = 0; own < SPACES; own++)
+        for (size_t i = 0; i < c->at_work[own]; i++) closed = closed || c->active[own][i]->closed;
+    return closed;
+}
+
+static wane_status run(chains *c, wane_error *err)
 {
     wane_status st = WANE_OK;
-    for (c->step = 0; c->step < c->options->steps && c->count > 0; c->step++) {
-        bool closed = false;
+    if (any_closed(c) || (c->known > 0 && is_checked(4, c->options))) WANE_TRY(check_all(c, err));
+    while (c->step < c->options->steps && c->at_work[ROWS] + c->at_work[COLS] > 0) {
         multiply(c, true);
-        wane_pool_run(c->pool, c->count, take_right, c);
+        wane_pool_run(c->pool, c->at_work[ROWS] + c->at_work[COLS], take_forward, c);
         multiply(c, false);
-        wane_pool_run(c->pool, c->count, take_left, c);
-        for (size_t i = 0; i < c->count; i++) closed = closed || c->active[i]->closed;
-        if (closed || is_checked(c->step + 1, c->options)) WANE_TRY(check_all(c, at, err));
+        wane_pool_run(c->pool, c->at_work[ROWS] + c->at_work[COLS], take_back, c);
+        c->step++;
+        if (any_closed(c) || is_checked(c->step, c->options)) WANE_TRY(check_all(c, err));
     }
 done:
     return st;
 }
 
-static wane_status bound_side(const wane_moment_side *asked, wane_side side, wane_matrix w,
-                              const wane_moment_options *options, wane_pool *pool, wane_error *err)
+/* ------------------------------------------------------------------------------------ beginning */
+
+/* The known triplets in fp32, up to the first that is none of W: whose products are not what they
+ * should be. */
+static void take_known(chains *c)
 {
-    wane_status st = WANE_OK;
-    size_t count = asked->count;
-    bool turned = side == WANE_SIDE_V;
-    chains c = {.w = w, .turned = turned, .options = options, .pool = pool};
-    c.length[0] = turned ? w.cols : w.rows;
-    c.length[1] = turned ? w.rows : w.cols;
-    size_t wide = w.rows > w.cols ? w.rows : w.cols;
-    size_t each = (options->steps + 1) * (w.rows + w.cols);
-    chain *chains_ = wane_alloc(count, sizeof *chains_);
-    double *room = wane_alloc_aligned(count * each, sizeof *room);
-    checking at = {.c = &c};
-    c.active = wane_alloc(count, sizeof *c.active);
-    c.from = wane_alloc_aligned(2 * count * wide, sizeof *c.from);
-    at.done = wane_alloc(count, sizeof *at.done);
-    at.status = wane_alloc(count, sizeof *at.status);
-    at.error = wane_alloc(count, sizeof *at.error);
-    if (!chains_ || !room || !c.active || !c.from || !at.done || !at.status || !at.error) {
-        st = wane_fail_memory(err, "moments", "vectors");
-        goto done;
+    const wane_moment_known *known = &c->options->known;
+    const double *given[SPACES] = {known->u, known->v};
+    for (space s = 0; s < SPACES; s++)
+        for (size_t i = 0; i < known->count * c->length[s]; i++)
+            c->triplets[s][i] = (float)given[s][i];
+    const wane_strip_vectors left = {known->count, c->triplets[ROWS], c->out[COLS]};
+    const wane_strip_vectors right = {known->count, c->triplets[COLS], c->out[ROWS]};
+    wane_strip_products(c->w, &left, &right, c->room, c->pool);
+    for (size_t i = 0; i < known->count; i++) {
+        double off = 0;
+        for (space s = 0; s < SPACES; s++) {
+            float *x = c->out[s] + i * c->length[s];
+            for (size_t k = 0; k < c->length[s]; k++)
+                x[k] -= (float)known->sigma[i] * c->triplets[s][i * c->length[s] + k];
+            off = fmax(off, norm(x, c->length[s]));
+        }
+        if (!(off <= WANE_MOMENT_KNOWN * c->options->largest)) break;
+        c->known = i + 1;
     }
-    c.to = c.from + count * wide;
-    for (size_t i = 0; i < count; i++) {
-        double slack = asked->slack ? asked->slack[i] : 0;
-        asked->out[i] = (wane_cosine_bounds){.high = 1, .cluster_high = 1};
-        chains_[i] = (chain){.left = room + i * each,
-                             .slack = slack,
-                             .proved = asked->out[i],
-                             .out = &asked->out[i]};
-        chains_[i].right = chains_[i].left + (options->steps + 1) * c.length[0];
-        memcpy(chains_[i].left, asked->directions + i * c.length[0], c.length[0] * sizeof *room);
-        if (slack < 1) c.active[c.count++] = &chains_[i];
+    c->sigma = known->sigma;
+}
+
+/* The part of a direction outside the known ones, as its chain's first vector. */
+static void start(void *context, size_t i, int thread)
+{
+    (void)thread;
+    const chains *c = context;
+    chain *one = &c->all[i];
+    size_t length = c->length[one->own];
+    float *x = one->basis[one->own];
+    const float *known = c->triplets[one->own];
+    one->rest = 1;
+    for (size_t k = 0; k < c->known; k++) {
+        double part = 0;
+        for (size_t j = 0; j < length; j++) part += (double)known[k * length + j] * (double)x[j];
+        one->mass[k] = part * part;
     }
-    WANE_TRY(run(&c, &at, err));
-done:
-    wane_free(chains_);
-    wane_free(room);
-    wane_free(c.active);
-    wane_free(c.from);
-    wane_free(at.done);
-    wane_free(at.status);
-    wane_free(at.error);
-    return st;
+    if (c->known > 0) {
+        double size = orthonormalise(x, x, length, known, c->known, NULL, 0);
+        one->rest = size * size;
+    }
+    /* Less than fp32 tells from nothing. */
+    if (!(one->rest > 1e-12)) {
+        one->rest = 0;
+        one->closed = true;
+    }
+}
+
+static wane_status make_room(chains *c, const wane_moment_side sides[2], wane_error *err)
+{
+    size_t wide = c->w.rows > c->w.cols ? c->w.rows : c->w.cols, most = c->options->known.count;
+    size_t each = (c->options->steps + 1) * (c->w.rows + c->w.cols), known = most;
+    for (space own = 0; own < SPACES; own++) {
+        size_t count = sides[own].count > known ? sides[own].count : known;
+        if (count > most) most = count;
+        c->count += sides[own].count;
+        c->triplets[own] = wane_alloc_aligned(known * c->length[own], sizeof(float));
+        c->active[own] = wane_alloc(sides[own].count, sizeof *c->active[own]);
+        c->in[own] = wane_alloc_aligned(sides[own].count * wide, sizeof(float));
+        c->out[own] = wane_alloc_aligned(count * wide, sizeof(float));
+        if (!c->triplets[own] || !c->active[own] || !c->in[own] || !c->out[own])
+            return wane_fail_memory(err, "moments", "vectors");
+    }
+    c->all = wane_alloc(c->count, sizeof *c->all);
+    c->masses = wane_alloc(c->count * known, sizeof *c->masses);
+    c->bases = wane_alloc_aligned(c->count * each, sizeof *c->bases);
+    c->room = wane_alloc_aligned(wane_strip_room(c->w, most), sizeof *c->room);
+    if (c->all && c->masses && c->bases && c->room) return WANE_OK;
+    return wane_fail_memory(err, "moments", "vectors");
+}
+
+static void free_room(chains *c)
+{
+    for (space own = 0; own < SPACES; own++) {
+        wane_free(c->triplets[own]);
+        wane_free(c->active[own]);
+        wane_free(c->in[own]);
+        wane_free(c->out[own]);
+    }
+    wane_free(c->all);
+    wane_free(c->masses);
+    wane_free(c->bases);
+    wane_free(c->room);
+}
+
+/* The chains, each with its direction in fp32 as the first vector of its own basis. */
+static void begin(chains *c, const wane_moment_side sides[2])
+{
+    size_t made = 0, steps = c->options->steps + 1;
+    for (space own = 0; own < SPACES; own++)
+        for (size_t i = 0; i < sides[own].count; i++, made++) {
+            chain *one = &c->all[made];
+            wane_cosine_bounds *out = &sides[own].out[i];
+            double slack = sides[own].slack ? sides[own].slack[i] : 0;
+            float *room = c->bases + made * steps * (c->w.rows + c->w.cols);
+            *out = (wane_cosine_bounds){.high = 1, .cluster_high = 1};
+            *one = (chain){.own = own,
+                           .basis = {room, room + steps * c->w.rows},
+                           .mass = c->masses + made * c->options->known.count,
+                           .state = {slack, *out, out}};
+            size_t length = c->length[own];
+            const double *x = sides[own].directions + i * length;
+            for (size_t k = 0; k < length; k++) one->basis[own][k] = (float)x[k];
+            if (slack < 1) c->active[own][c->at_work[own]++] = one;
+        }
 }
 
 wane_status wane_moment_bounds(const wane_moment_side sides[2], wane_matrix w,
                                const wane_moment_options *options, wane_pool *pool, wane_error *err)
 {
     wane_status st = WANE_OK;
-    for (wane_side side = WANE_SIDE_U; side <= WANE_SIDE_V; side++)
-        WANE_TRY(bound_side(&sides[side], side, w, options, pool, err));
+    chains c = {.w = w, .length = {w.rows, w.cols}, .options = options, .pool = pool};
+    WANE_TRY(make_room(&c, sides, err));
+    begin(&c, sides);
+    if (options->known.count > 0) take_known(&c);
+    wane_pool_run(pool, c.count, start, &c);
+    WANE_TRY(run(&c, err));
 done:
+    free_room(&c);
     return st;
 }

@@ -13,11 +13,12 @@
  *   Above. p_k the orthonormal polynomials of a measure, K(s, t) = sum_{k<n} p_k(s) p_k(t). Every
  *   polynomial q of degree < n with q >= 1 on a window J has mu(J) <= integral of q^2 dmu. With one
  *   point, q = K(x, .) / K(x, x): the Christoffel function 1 / K(x, x) bounds the atom at x
- *   (Stieltjes, Markov). With several, the least such integral with q = 1 at given points of J,
- *   divided by the square of the least q on J. What nu says of J is multiplied by c / min J. The
- *   smallest over all degrees, both measures and both kinds holds. K(x, .) has real zeros alone, so
- *   that with at most one node of its degree in J it falls to its least at an end; the q of several
- *   points is looked at in five, and degrees with more nodes in J are left out.
+ *   (Stieltjes, Markov). With several, q = sum w_p K(p, .), w_p >= 0, divided by the least it falls
+ *   to on J, its square integral sum w_p w_r K(p, r). What nu says of J is multiplied by c / min J.
+ *   The smallest over all degrees, both measures and all q holds. K(x, .) has real zeros alone,
+ *   between any two of which, and x, lies a node of its degree: with at most one node in J, and
+ *   positive at its ends, it is positive and log-concave on J, so that it is least at an end and a
+ *   sum of several lies above sums of exponentials. Degrees with more nodes in J are left out.
  *   Below. A node theta of L L^T with weight w and residual r = |beta_n alpha_n times the last
  *   number of its eigenvector|: the part of the Ritz vector outside [theta - d, theta + d] is at
  *   most r / d (Parlett, "The Symmetric Eigenvalue Problem", ch. 11), so that mu of that interval
@@ -25,8 +26,12 @@
  *
  * Both are of windows in sigma: of the width of a cluster (spectrum.h: 1e-3 of sigma or 2 floors,
  * those of options.blur), and of 1e-6 of sigma, within which fp32 does not tell two directions
- * apart. Windows are looked at about every node and a grid between them, refined where the bound
- * from above is greatest. Only sigma > floor counts.
+ * apart. The greatest bound of all windows is had by branch and bound: a bound of J holds for every
+ * window in J, and J is halved until its bound is within 1e-4 (of a cosine) of that of one window;
+ * nothing rests on where it is looked. Only sigma > floor counts.
+ *
+ * Triplets of W that are known split the measure: their atoms are seen, and the bidiagonalisation
+ * is of the rest of the direction in W less these triplets.
  */
 #ifndef ANALYSIS_SPECTRA_MOMENTS_H
 #define ANALYSIS_SPECTRA_MOMENTS_H
@@ -34,10 +39,6 @@
 #include "analysis/spectra/spectrum.h"
 
 enum { WANE_MOMENT_STEPS = 128 };
-/* Added to cluster_high. Of 960 bounds of measures of 200 atoms, against ceilings at 1,500 points
- * between any two nodes, the search missed the greatest by more than 1e-6 in 16, at most 2.2e-5,
- * for clusters; never by more than 2e-7 for one direction. */
-#define WANE_MOMENT_MISSED 5e-5
 
 /* Of max_cosine (one direction) and of cluster_overlap, square roots of masses of windows. */
 typedef struct wane_cosine_bounds {
@@ -45,6 +46,16 @@ typedef struct wane_cosine_bounds {
     double cluster_low, cluster_high; /* low <= cluster_low, high <= cluster_high */
     size_t steps;                     /* of the bidiagonalisation */
 } wane_cosine_bounds;
+
+/* Triplets of W that are known, borrowed: orthonormal u (rows x count) and v (cols x count),
+ * column-major. Their cosines are looked at themselves, and steps are made of what of a direction
+ * and of W is outside them: far fewer where they are the leading ones. Those from the first on
+ * whose residual (fp32) is more than WANE_MOMENT_KNOWN times `largest` are left alone. */
+#define WANE_MOMENT_KNOWN 1e-5
+typedef struct wane_moment_known {
+    size_t count; /* 0: none */
+    const double *sigma, *u, *v;
+} wane_moment_known;
 
 /* Steps go on until every epsilon is decided, or until high - low and cluster_high - cluster_low
  * are at most `width`; with neither, for all of them. */
@@ -57,6 +68,7 @@ typedef struct wane_moment_options {
     size_t epsilons;
     double width; /* 0: never */
     size_t steps; /* at most; 1..WANE_MOMENT_STEPS */
+    wane_moment_known known;
 } wane_moment_options;
 
 /* Unit vectors of one side of W: of rows (u) or cols (v) numbers each, one behind the other. */
@@ -71,28 +83,19 @@ typedef struct wane_moment_side {
     wane_cosine_bounds *out; /* count */
 } wane_moment_side;
 
-/* Bounds of the vectors of both sides, sides[WANE_SIDE_U] and sides[WANE_SIDE_V]. Products are fp32
- * and serve all vectors still undecided at once; the recurrences are double, with full
- * reorthogonalisation: the bounds are those of a matrix within some 1e-6 of W (of falling spectra
- * at 512 and 1,024, 16 and 64 steps, high moves by at most 1e-7 against products in double, low by
- * 1e-8 where its Ritz pair has converged and by 4e-6 before). Bits depend on the arguments alone,
- * not on threads. WANE_ENUMERIC where W is not finite, WANE_ENOMEM. */
+/* Bounds of the vectors of both sides, sides[WANE_SIDE_U] and sides[WANE_SIDE_V]. W is read twice a
+ * step for all vectors still undecided. Products and bases are fp32, sums over them double, with
+ * full reorthogonalisation: the bounds are those of a matrix within some 1e-6 of W (of falling
+ * spectra at 512 and 1,024, with and without known triplets, 8 to 64 steps, bounds move by at most
+ * 4e-7 against bases and products in double where a Ritz pair has converged and by 2e-5 before;
+ * high besides within the 1e-4 of its search). Bits depend on the arguments and the instruction set
+ * (strips.h), not on threads. Memory: (rows + cols) (steps + 1) floats a vector, of which only what
+ * steps reach is touched. WANE_ENUMERIC where W is not finite, WANE_ENOMEM. */
 WANE_MUST_CHECK wane_status wane_moment_bounds(const wane_moment_side sides[2], wane_matrix w,
                                                const wane_moment_options *options, wane_pool *pool,
                                                wane_error *err);
 
 /* What the bounds say at an epsilon: true, and which kind; false: not decided. */
 bool wane_moment_judge(wane_direction_kind *out, const wane_cosine_bounds *bounds, double epsilon);
-
-/* The bounds after `steps` >= 1 steps: alpha[0 .. steps - 1], beta[0 .. steps - 1]; `closed`: the
- * last beta or alpha is nothing, and the measure is known whole: its nodes are its atoms, and low
- * is high. */
-typedef struct wane_bidiagonal {
-    size_t steps;
-    bool closed;
-    const double *alpha, *beta;
-} wane_bidiagonal;
-WANE_MUST_CHECK wane_status wane_moment_bound(wane_cosine_bounds *out, const wane_bidiagonal *b,
-                                              const wane_moment_options *options, wane_error *err);
 
 #endif

@@ -95,7 +95,8 @@ typedef struct wane_direction {
         cluster_overlap; /* max over clusters of sqrt(sum of <direction, x_l>^2), >= max_cosine */
     size_t argmax;       /* i of max_cosine, from 1; 0 when there is no base direction, or it does
                             not exist */
-    size_t steps;        /* of the bidiagonalisation that bounded it; 0 where exact */
+    size_t steps; /* of the bidiagonalisation that bounded it; 0: the known triplets were enough,
+                     or exact */
 } wane_direction;
 
 typedef struct wane_spectrum {

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Strips over the threads of a pool, and the widest instruction set that the processor has.
+ */
+#include "analysis/spectra/strips.h"
+
+#include <string.h>
+
+#include "analysis/spectra/strips_tables.h"
+
+static wane_strip_kernel *kernel(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
+        return wane_strip_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return wane_strip_avx2;
+#endif
+    return wane_strip_baseline;
+}
+
+/* Strips are cut by the shape alone: few, since each has its own sums over rows. */
+enum { MOST_STRIPS = 16, LEAST_ROWS = 256 };
+
+static size_t rows_of_strip(size_t rows)
+{
+    size_t each = (rows + MOST_STRIPS - 1) / MOST_STRIPS;
+    if (each < LEAST_ROWS) each = LEAST_ROWS;
+    return (each + 31) / 32 * 32;
+}
+
+static size_t strips_of(size_t rows)
+{
+    size_t each = rows_of_strip(rows);
+    return (rows + each - 1) / each;
+}
+
+size_t wane_strip_room(wane_matrix w, size_t left)
+{
+    return strips_of(w.rows) * left * w.cols;
+}
+
+typedef struct work {
+    wane_matrix w;
+    const wane_strip_vectors *left, *right;
+    wane_strip_kernel *kernel;
+    float *room;
+    size_t each, strips;
+} work;
+
+static void run_strip(void *context, size_t strip, int thread)
+{
+    (void)thread;
+    const work *at = context;
+    size_t m = at->w.rows, n = at->w.cols, first = strip * at->each;
+    size_t rows = m - first < at->each ? m - first : at->each;
+    size_t own = at->left->count * n;
+    wane_strip_side left = {at->left->count, m, n, at->left->in + first, at->room + strip * own};
+    wane_strip_side right = {at->right->count, n, m, at->right->in, at->right->out + first};
+    memset(left.out, 0, own * sizeof *left.out);
+    for (size_t k = 0; k < right.count; k++) memset(right.out + k * m, 0, rows * sizeof *right.out);
+    at->kernel(at->w.data + first * at->w.stride, at->w.stride, rows, n, &left, &right);
+}
+
+static void add_strips(void *context, size_t k, int thread)
+{
+    (void)thread;
+    const work *at = context;
+    size_t n = at->w.cols, own = at->left->count * n;
+    float *out = at->left->out + k * n;
+    memcpy(out, at->room + k * n, n * sizeof *out);
+    for (size_t s = 1; s < at->strips; s++) {
+        const float *part = at->room + s * own + k * n;
+        for (size_t i = 0; i < n; i++) out[i] += part[i];
+    }
+}
+
+void wane_strip_products(wane_matrix w, const wane_strip_vectors *left,
+                         const wane_strip_vectors *right, float *room, wane_pool *pool)
+{
+    work at = {w, left, right, kernel(), room, rows_of_strip(w.rows), strips_of(w.rows)};
+    wane_pool_run(pool, at.strips, run_strip, &at);
+    wane_pool_run(pool, left->count, add_strips, &at);
+}
+
+void wane_strip_add(wane_matrix w, const float *x, float *sums)
+{
+    const wane_strip_side left = {1, w.rows, w.cols, x, sums}, none = {0};
+    kernel()(w.data, w.stride, w.rows, w.cols, &left, &none);
+}
+
+void wane_strip_dots(wane_matrix w, const float *y, float *dots)
+{
+    const wane_strip_side right = {1, w.cols, w.rows, y, dots}, none = {0};
+    memset(dots, 0, w.rows * sizeof *dots);
+    kernel()(w.data, w.stride, w.rows, w.cols, &none, &right);
+}
