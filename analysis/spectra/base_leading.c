@@ -9,6 +9,7 @@
 #include "analysis/spectra/directions.h"
 #include "analysis/spectra/lapack.h"
 #include "analysis/spectra/leading.h"
+#include "analysis/spectra/singular_values.h"
 #include "store/base/memory.h"
 
 bool wane_spectrum_is_bounded(wane_spectrum_way way, size_t rows, size_t cols, size_t top)
@@ -75,5 +76,24 @@ wane_status wane_base_svd_leading(wane_base_svd **out, wane_matrix base, size_t 
     *out = svd;
 done:
     wane_leading_free(&leading);
+    return st;
+}
+
+wane_status wane_base_svd_find_values(wane_base_svd *svd, wane_pool *pool, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    size_t least = svd->rows < svd->cols ? svd->rows : svd->cols;
+    const wane_matrix weight = {svd->base, svd->rows, svd->cols, svd->cols}, nothing = {0};
+    double *values = NULL;
+    if (wane_base_svd_sigma(svd)) return WANE_OK;
+    values = wane_alloc_aligned(least, sizeof *values);
+    if (!values) WANE_TRY(wane_fail_memory(err, "base spectrum", "singular values"));
+    WANE_TRY(wane_singular_values(values, weight, nothing, pool, err));
+    double floor = wane_direction_floor(svd->rows, svd->cols, values[0], 0);
+    while (svd->above < least && values[svd->above] > floor) svd->above++;
+    svd->values = values;
+    values = NULL;
+done:
+    wane_free(values);
     return st;
 }

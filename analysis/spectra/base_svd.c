@@ -98,17 +98,18 @@ void wane_base_svd_free(wane_base_svd *svd)
     wane_free(svd->u);
     wane_free(svd->v);
     wane_free(svd->owned);
+    wane_free(svd->values);
     wane_free(svd);
 }
 
 size_t wane_base_svd_count(const wane_base_svd *svd)
 {
-    return wane_base_svd_is_whole(svd) ? svd->count : 0;
+    return wane_base_svd_is_whole(svd) ? svd->count : svd->above;
 }
 
 const double *wane_base_svd_sigma(const wane_base_svd *svd)
 {
-    return wane_base_svd_is_whole(svd) ? svd->sigma : NULL;
+    return wane_base_svd_is_whole(svd) ? svd->sigma : svd->values;
 }
 
 bool wane_base_svd_is_whole(const wane_base_svd *svd)

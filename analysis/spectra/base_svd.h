@@ -17,6 +17,9 @@ struct wane_base_svd {
     const float *base; /* W_0, row-major rows x cols without gaps */
     float *owned;      /* what `base` points to; NULL of a leading one: the caller's */
     double frobenius;
+    double *values; /* of a leading one: all min(rows, cols) of them, of which `above` stand above
+                       the floor; NULL as long as they are not known */
+    size_t above;
 };
 
 /* An empty one with its memory, to be filled. */

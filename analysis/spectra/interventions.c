@@ -176,7 +176,9 @@ static wane_spectrum_options spectrum_options(const wane_scaling_options *o)
                                    .vectors = true,
                                    .scan = true,
                                    .rounding = o->rounding,
-                                   .base_rounding = o->base_rounding};
+                                   .base_rounding = o->base_rounding,
+                                   .epsilon = &o->epsilon,
+                                   .epsilons = 1};
 }
 
 static wane_status check_options(const wane_scaling_options *o, wane_error *err)

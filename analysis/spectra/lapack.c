@@ -316,6 +316,34 @@ done:
     return st;
 }
 
+wane_status wane_lapack_eigenvalues(double *values, double *a, size_t n, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    double wanted = 0, *work = NULL;
+    lapack_int order = (lapack_int)n, info = 0;
+    if (!wane_lapack_finite(a, n * n))
+        return wane_fail(err, WANE_ENUMERIC, "eigenvalues: matrix of %zu: not finite", n);
+    WANE_TRY(wane_blas_reserve(1, err));
+    info =
+        LAPACKE_dsyev_2stage_work(LAPACK_COL_MAJOR, 'N', 'L', order, a, order, values, &wanted, -1);
+    if (info == 0) {
+        WANE_TRY(scratch(&work, wanted, err));
+        info = LAPACKE_dsyev_2stage_work(LAPACK_COL_MAJOR, 'N', 'L', order, a, order, values, work,
+                                         (lapack_int)wanted);
+    }
+    if (info < 0) st = refused(err, "dsyev_2stage", info);
+    else if (info > 0)
+        st = wane_fail(err, WANE_ENUMERIC, "eigenvalues: matrix of %zu: no convergence", n);
+    for (size_t i = 0, j = n - 1; st == WANE_OK && i < j; i++, j--) {
+        double kept = values[i];
+        values[i] = values[j];
+        values[j] = kept;
+    }
+done:
+    wane_free(work);
+    return st;
+}
+
 void wane_columns_product(wane_pool *pool, bool transpose_a, bool transpose_b, size_t m, size_t n,
                           size_t k, double alpha, const double *a, size_t lda, const double *b,
                           size_t ldb, double beta, double *c, size_t ldc)

@@ -58,6 +58,11 @@ WANE_MUST_CHECK wane_status wane_lapack_eigen(double *a, size_t n, size_t top, d
 WANE_MUST_CHECK wane_status wane_lapack_bidiagonal(double *diagonal, double *below, size_t n,
                                                    double *rows, size_t count, wane_error *err);
 
+/* All eigenvalues of a symmetric a (n x n, lower triangle read, overwritten) in descending order,
+ * by way of a band matrix (dsyev_2stage). WANE_ENUMERIC as above. */
+WANE_MUST_CHECK wane_status wane_lapack_eigenvalues(double *values, double *a, size_t n,
+                                                    wane_error *err);
+
 /* C = alpha op(A) op(B) + beta C for column-major matrices; same bits for any number of threads. */
 void wane_columns_product(wane_pool *pool, bool transpose_a, bool transpose_b, size_t m, size_t n,
                           size_t k, double alpha, const double *a, size_t lda, const double *b,

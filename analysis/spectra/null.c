@@ -12,6 +12,7 @@
 #include "analysis/spectra/directions.h"
 #include "analysis/spectra/lapack.h"
 #include "analysis/spectra/null_draw.h"
+#include "analysis/spectra/singular_values.h"
 #include "store/base/memory.h"
 
 const char *const wane_null_names[WANE_NULLS] = {"rotated", "gaussian"};
@@ -29,15 +30,18 @@ static wane_status make_change(wane_null_change *out, const wane_base_svd *base,
                                const wane_spectrum_options *options, wane_error *err)
 {
     double squares = 0;
-    if (!wane_base_svd_is_whole(base))
-        return wane_fail(err, WANE_EINVAL, "random updates: of a base whose SVD is not whole");
+    size_t directions = wane_base_svd_count(base);
+    const double *values = wane_base_svd_sigma(base);
+    if (!values)
+        return wane_fail(err, WANE_EINVAL,
+                         "random updates: of a base whose singular values are not known");
     wane_null_change c = {.base = base,
                           .rounding = options->rounding,
                           .base_rounding = options->base_rounding,
                           .top = WANE_NULL_TOP,
                           .epsilon = WANE_NULL_EPSILON};
     c.sigma = wane_alloc(count, sizeof *c.sigma);
-    c.clusters = wane_alloc(base->count, sizeof *c.clusters);
+    c.clusters = wane_alloc(directions, sizeof *c.clusters);
     if (!c.sigma || !c.clusters) {
         wane_null_change_free(&c);
         return wane_fail_memory(err, "random updates", "change");
@@ -47,18 +51,21 @@ static wane_status make_change(wane_null_change *out, const wane_base_svd *base,
         squares += sigma[c.rank] * sigma[c.rank];
     }
     c.frobenius = sqrt(squares);
-    wane_direction_clusters(c.clusters, base->sigma, base->count,
-                            wane_direction_floor(base->rows, base->cols, base->sigma[0],
+    wane_direction_clusters(c.clusters, values, directions,
+                            wane_direction_floor(base->rows, base->cols, values[0],
                                                  hypot(c.rounding, c.base_rounding)));
     *out = c;
     return WANE_OK;
 }
 
-/* For the floor of W alone. */
-static wane_spectrum_options one_direction(const wane_spectrum_options *options)
+/* For the floor of W alone; of a base that is not whole without bounds, which cost most there. */
+static wane_spectrum_options one_direction(const wane_base_svd *base,
+                                           const wane_spectrum_options *options)
 {
+    bool whole = wane_base_svd_is_whole(base);
     return (wane_spectrum_options){.top = 1,
-                                   .u = true,
+                                   .u = whole,
+                                   .vectors = !whole,
                                    .scan = true,
                                    .rounding = options->rounding,
                                    .base_rounding = options->base_rounding};
@@ -72,7 +79,7 @@ wane_status wane_null_change_lowrank(wane_null_change *out, const wane_base_svd 
     wane_status st = WANE_OK;
     wane_spectrum spectrum = {0};
     wane_delta delta = {0};
-    const wane_spectrum_options one = one_direction(options);
+    const wane_spectrum_options one = one_direction(base, options);
     WANE_TRY(wane_spectrum_lowrank(&spectrum, base, terms, count, &one, pool, err));
     WANE_TRY(wane_delta_factor(&delta, base->rows, base->cols, terms, count, pool, err));
     st = make_change(out, base, delta.sigma, delta.numerical, spectrum.floor, options, err);
@@ -82,28 +89,40 @@ done:
     return st;
 }
 
+/* All singular values of tuned - W_0: the judge's where the base is whole. */
+static wane_status values_of_change(double *sigma, const wane_base_svd *base, wane_matrix tuned,
+                                    wane_pool *pool, wane_error *err)
+{
+    size_t m = base->rows, n = base->cols;
+    const wane_matrix weight = {base->base, m, n, n};
+    if (!wane_base_svd_is_whole(base)) return wane_singular_values(sigma, tuned, weight, pool, err);
+    double *change = wane_alloc_aligned(m * n, sizeof *change);
+    if (!change) return wane_fail_memory(err, "random updates", "change");
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++)
+            change[i * n + j] =
+                (double)tuned.data[i * tuned.stride + j] - (double)base->base[i * n + j];
+    wane_status st = wane_lapack_svd(change, n, m, sigma, NULL, NULL, err); /* transposed */
+    wane_free(change);
+    return st;
+}
+
 wane_status wane_null_change_full(wane_null_change *out, const wane_base_svd *base,
                                   wane_matrix tuned, const wane_spectrum_options *options,
                                   wane_pool *pool, wane_error *err)
 {
     wane_status st = WANE_OK;
-    size_t m = base->rows, n = base->cols;
+    size_t least = base->rows < base->cols ? base->rows : base->cols;
     wane_spectrum spectrum = {0};
-    double *change = NULL, *sigma = NULL;
-    const wane_spectrum_options one = one_direction(options);
+    double *sigma = NULL;
+    const wane_spectrum_options one = one_direction(base, options);
     WANE_TRY(wane_spectrum_full(&spectrum, base, tuned, &one, pool, err));
-    change = wane_alloc_aligned(m * n, sizeof *change);
-    sigma = wane_alloc(base->rank, sizeof *sigma);
-    if (!change || !sigma) WANE_TRY(wane_fail_memory(err, "random updates", "change"));
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < n; j++)
-            change[i * n + j] =
-                (double)tuned.data[i * tuned.stride + j] - (double)base->base[i * n + j];
-    WANE_TRY(wane_lapack_svd(change, n, m, sigma, NULL, NULL, err)); /* row-major: transposed */
-    st = make_change(out, base, sigma, base->rank, spectrum.floor, options, err);
+    sigma = wane_alloc(least, sizeof *sigma);
+    if (!sigma) WANE_TRY(wane_fail_memory(err, "random updates", "change"));
+    WANE_TRY(values_of_change(sigma, base, tuned, pool, err));
+    st = make_change(out, base, sigma, least, spectrum.floor, options, err);
 done:
     wane_spectrum_free(&spectrum);
-    wane_free(change);
     wane_free(sigma);
     return st;
 }
@@ -222,35 +241,92 @@ wane_null_summary wane_null_summarise(const wane_null_tally tally[WANE_NULL_DRAW
     return s;
 }
 
-/* Whether W_0 + t times the change, whose factors at t = 1 are p, has an intruder. */
-static wane_status has_intruder(bool *out, const wane_null_change *change, wane_core *core,
-                                const double *p, double t, wane_error *err)
+/* A change that grows: in core space where the base is whole, else its terms. */
+typedef struct growth {
+    const wane_base_svd *base;
+    wane_null_change change;
+    wane_core core;
+    double *p; /* its factors at t = 1 */
+    const wane_lowrank_term *terms;
+    wane_lowrank_term *grown; /* count of them; NULL in core space */
+    size_t count;
+    wane_spectrum_options options;
+    wane_pool *pool;
+} growth;
+
+/* What is certain to be one. */
+static wane_status has_bounded(bool *out, growth *g, double t, wane_error *err)
+{
+    wane_spectrum s = {0};
+    for (size_t i = 0; i < g->count; i++)
+        g->grown[i].scale = (float)(t * (double)g->terms[i].scale);
+    wane_status st =
+        wane_spectrum_lowrank(&s, g->base, g->grown, g->count, &g->options, g->pool, err);
+    if (st == WANE_OK)
+        *out =
+            wane_intruder_count(s.side[WANE_SIDE_U], s.count, WANE_NULL_TOP, WANE_NULL_EPSILON) > 0;
+    wane_spectrum_free(&s);
+    return st;
+}
+
+/* Whether W_0 + t times the change has an intruder. */
+static wane_status has_intruder(bool *out, growth *g, double t, wane_error *err)
 {
     wane_null_tally tally[2];
-    for (size_t i = 0; i < core->left * core->k; i++) core->p[i] = t * p[i];
-    wane_status st = wane_null_core_judge(tally, change, core, err);
+    if (g->grown) return has_bounded(out, g, t, err);
+    for (size_t i = 0; i < g->core.left * g->core.k; i++) g->core.p[i] = t * g->p[i];
+    wane_status st = wane_null_core_judge(tally, &g->change, &g->core, err);
     if (st == WANE_OK) *out = tally[WANE_SIDE_U].intruders > 0;
     return st;
 }
 
-static wane_status find_onset(double *out, const wane_null_change *change, wane_core *core,
-                              const double *p, wane_error *err)
+static wane_status find_onset(double *out, growth *g, wane_error *err)
 {
     enum { STEPS = 25, HALVINGS = 6 };
     const double step = 0.05;
     wane_status st = WANE_OK;
     bool has = false;
     int i = 0;
-    while (!has && ++i <= STEPS) WANE_TRY(has_intruder(&has, change, core, p, i * step, err));
+    while (!has && ++i <= STEPS) WANE_TRY(has_intruder(&has, g, i * step, err));
     double high = i * step, low = high - step;
     for (int half = 0; has && half < HALVINGS; half++) {
         bool here = false;
         double middle = 0.5 * (low + high);
-        WANE_TRY(has_intruder(&here, change, core, p, middle, err));
+        WANE_TRY(has_intruder(&here, g, middle, err));
         if (here) high = middle;
         else low = middle;
     }
     *out = has ? high : (double)NAN;
+done:
+    return st;
+}
+
+/* Fills what core space, or the terms, need. */
+static wane_status begin_growth(growth *g, const wane_delta *delta,
+                                const wane_spectrum_options *options, wane_error *err)
+{
+    static const double epsilon = WANE_NULL_EPSILON;
+    wane_status st = WANE_OK;
+    wane_core *core = &g->core;
+    g->options = (wane_spectrum_options){.top = WANE_NULL_TOP,
+                                         .u = true,
+                                         .scan = true,
+                                         .rounding = options->rounding,
+                                         .base_rounding = options->base_rounding,
+                                         .epsilon = &epsilon,
+                                         .epsilons = 1};
+    if (!wane_base_svd_is_whole(g->base)) {
+        g->grown = wane_alloc(g->count, sizeof *g->grown);
+        if (!g->grown) return wane_fail_memory(err, "onset", "factors");
+        memcpy(g->grown, g->terms, g->count * sizeof *g->grown);
+        return WANE_OK;
+    }
+    WANE_TRY(make_change(&g->change, g->base, NULL, 0, 0, options, err));
+    WANE_TRY(
+        wane_core_of_delta(core, g->base, delta, wane_core_widest(WANE_NULL_TOP), g->pool, err));
+    g->p = wane_alloc_aligned(core->left * core->k, sizeof *g->p);
+    if (!g->p) WANE_TRY(wane_fail_memory(err, "onset", "factors"));
+    memcpy(g->p, core->p, core->left * core->k * sizeof *g->p);
 done:
     return st;
 }
@@ -261,24 +337,19 @@ wane_status wane_null_onset(double *out, const wane_base_svd *base, const wane_l
 {
     wane_status st = WANE_OK;
     wane_delta delta = {0};
-    wane_core core = {0};
-    wane_null_change change = {0};
-    double *p = NULL;
+    growth g = {.base = base, .terms = terms, .count = count, .pool = pool};
     WANE_TRY(wane_delta_factor(&delta, base->rows, base->cols, terms, count, pool, err));
     if (delta.numerical == 0) {
         *out = (double)NAN;
         goto done;
     }
-    WANE_TRY(make_change(&change, base, NULL, 0, 0, options, err));
-    WANE_TRY(wane_core_of_delta(&core, base, &delta, wane_core_widest(WANE_NULL_TOP), pool, err));
-    p = wane_alloc_aligned(core.left * core.k, sizeof *p);
-    if (!p) WANE_TRY(wane_fail_memory(err, "onset", "factors"));
-    memcpy(p, core.p, core.left * core.k * sizeof *p);
-    st = find_onset(out, &change, &core, p, err);
+    WANE_TRY(begin_growth(&g, &delta, options, err));
+    st = find_onset(out, &g, err);
 done:
-    wane_free(p);
-    wane_core_close(&core);
-    wane_null_change_free(&change);
+    wane_free(g.p);
+    wane_free(g.grown);
+    wane_core_close(&g.core);
+    wane_null_change_free(&g.change);
     wane_delta_free(&delta);
     return st;
 }

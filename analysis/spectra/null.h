@@ -10,9 +10,12 @@
  * not that of the change.
  *
  * Both laws are invariant under rotations on either side, so a draw is made in the singular basis
- * of W_0 and needs its singular values alone. Counted as wane_direction_judge does (k = 10,
- * epsilon = .5), against the same clusters, with the floor of the drawn weight. max_cosine of a
- * draw is within 1e-9 of that by the SVD of the whole drawn weight.
+ * of W_0 and needs its singular values alone: of a base that is not whole,
+ * wane_base_svd_find_values finds them first, and the draws are those against its whole SVD, exact
+ * where the count beside them is bounded and may leave more unresolved. Counted as
+ * wane_direction_judge does (k = 10, epsilon = .5), against the same clusters, with the floor of
+ * the drawn weight. max_cosine of a draw is within 1e-9 of that by the SVD of the whole drawn
+ * weight.
  */
 #ifndef ANALYSIS_SPECTRA_NULL_H
 #define ANALYSIS_SPECTRA_NULL_H
@@ -45,7 +48,8 @@ typedef struct wane_null_change {
 
 /* Of a chain of low-rank terms, or of a weight given whole: the singular values of the change that
  * stand above the floor of W. Of `options` the two roundings count. Errors as
- * wane_spectrum_lowrank and wane_spectrum_full. */
+ * wane_spectrum_lowrank and wane_spectrum_full; WANE_EINVAL for a base whose singular values are
+ * not known. */
 WANE_MUST_CHECK wane_status wane_null_change_lowrank(wane_null_change *out,
                                                      const wane_base_svd *base,
                                                      const wane_lowrank_term *terms, size_t count,
@@ -91,7 +95,8 @@ wane_null_summary wane_null_summarise(const wane_null_tally tally[WANE_NULL_DRAW
 /* The smallest t in (0, 1.25] at which W_0 + t (W - W_0), side u, k = 10, has an intruder at
  * epsilon = .5: of t = .05, .1, ... the first that has one, halved back to 1/1280 of its place. One
  * that comes and goes between two of these, where two singular values pass each other, is not met.
- * NaN where none has. Only for low-rank changes. */
+ * NaN where none has. Only for low-rank changes. Against a base that is not whole, what is certain
+ * to be one: at that place or later. */
 WANE_MUST_CHECK wane_status wane_null_onset(double *out, const wane_base_svd *base,
                                             const wane_lowrank_term *terms, size_t count,
                                             const wane_spectrum_options *options, wane_pool *pool,

@@ -21,6 +21,13 @@ void wane_null_update_free(wane_null_update *update)
     *update = (wane_null_update){0};
 }
 
+/* Of the base; as many singular values are known of it. */
+static size_t smaller_side(const wane_null_change *change)
+{
+    const wane_base_svd *base = change->base;
+    return base->rows < base->cols ? base->rows : base->cols;
+}
+
 static double sum_of_products(const double *a, const double *b, size_t count)
 {
     double sum = 0;
@@ -118,7 +125,7 @@ wane_status wane_null_update_draw(wane_null_update *out, const wane_null_change 
                              .tensor = place->matrix}};
     where[1] = where[0];
     where[1].step++;
-    if (!rotated && k == change->base->rank) return draw_whole(out, change, where, err);
+    if (!rotated && k == smaller_side(change)) return draw_whole(out, change, where, err);
     double *room = wane_alloc_aligned(2 * k * k, sizeof *room);
     u.p = wane_alloc_aligned(m * k, sizeof *u.p);
     u.q = wane_alloc_aligned(n * k, sizeof *u.q);
@@ -147,7 +154,7 @@ static wane_status tally_up(wane_null_tally tally[2], const wane_null_change *ch
     wane_direction *directions = wane_alloc(top, sizeof *directions);
     if (!directions) return wane_fail_memory(err, "random update", "directions");
     const wane_reference reference = {
-        base->count, change->clusters,
+        wane_base_svd_count(base), change->clusters,
         wane_direction_floor(base->rows, base->cols, leading->sigma[0], change->rounding)};
     for (int side = 0; side < 2; side++) {
         wane_null_tally *t = &tally[side];
@@ -165,7 +172,7 @@ static wane_status tally_up(wane_null_tally tally[2], const wane_null_change *ch
 
 static size_t directions_of(const wane_null_change *change)
 {
-    size_t rank = change->base->rank;
+    size_t rank = smaller_side(change);
     return rank < change->top ? rank : change->top;
 }
 
@@ -228,7 +235,8 @@ static wane_status judge_whole(wane_null_tally tally[2], const wane_null_change 
     double *c = wane_alloc_aligned(m * n, sizeof *c);
     if (!c) return wane_fail_memory(err, "random update", "weight");
     memcpy(c, update->p, m * n * sizeof *c);
-    for (size_t i = 0; i < base->rank; i++) c[i + i * m] += base->sigma[i];
+    const double *sigma = wane_base_svd_sigma(base);
+    for (size_t i = 0; i < smaller_side(change); i++) c[i + i * m] += sigma[i];
     wane_status st = wane_leading_dense(&leading, c, m, n, directions_of(change), err);
     if (st == WANE_OK) st = tally_up(tally, change, &leading, err);
     wane_leading_free(&leading);
@@ -241,13 +249,13 @@ wane_status wane_null_update_judge(wane_null_tally tally[2], const wane_null_cha
 {
     wane_status st = WANE_OK;
     const wane_base_svd *base = change->base;
-    size_t rank = base->rank, k = update->k;
+    size_t rank = smaller_side(change), k = update->k;
     bool lanczos = lanczos_is_faster(rank, k, directions_of(change));
     wane_core core = {.rank = rank,
                       .left = base->rows,
                       .right = base->cols,
                       .k = k,
-                      .s = base->sigma,
+                      .s = wane_base_svd_sigma(base),
                       .p = update->p,
                       .q = update->q,
                       .squares = update->squares};

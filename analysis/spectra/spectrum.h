@@ -27,10 +27,10 @@ typedef struct wane_base_svd wane_base_svd;
 WANE_MUST_CHECK wane_status wane_base_svd_compute(wane_base_svd **out, wane_matrix base,
                                                   wane_error *err);
 void wane_base_svd_free(wane_base_svd *svd);
-/* Base directions; 0 where they were not counted, of a leading one. */
+/* Base directions; 0 of a leading one whose values are not known. */
 size_t wane_base_svd_count(const wane_base_svd *svd);
-const double *wane_base_svd_sigma(const wane_base_svd *svd); /* count values, borrowed; NULL of a
-                                                                leading one */
+const double *wane_base_svd_sigma(const wane_base_svd *svd); /* min(rows, cols) values, borrowed;
+                                                                NULL where they are not known */
 
 /* Which of the two a matrix gets. AUTO: leading triplets alone where both sides are wider than
  * WANE_EXACT_SIDE and few directions are asked for, of which a whole SVD has too many. */
@@ -49,6 +49,10 @@ bool wane_spectrum_is_bounded(wane_spectrum_way way, size_t rows, size_t cols, s
 WANE_MUST_CHECK wane_status wane_base_svd_leading(wane_base_svd **out, wane_matrix base, size_t top,
                                                   wane_pool *pool, wane_error *err);
 bool wane_base_svd_is_whole(const wane_base_svd *svd);
+/* All singular values of a leading base, for who draws nulls (null.h): at 4,096 x 4,096 a tenth of
+ * its whole SVD. Nothing is to do where they are known. */
+WANE_MUST_CHECK wane_status wane_base_svd_find_values(wane_base_svd *svd, wane_pool *pool,
+                                                      wane_error *err);
 
 /* The cache: one file per matrix, written atomically; load checks size, shape and checksum and
  * gives WANE_EFORMAT for anything else than what save wrote. */

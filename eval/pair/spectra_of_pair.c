@@ -160,6 +160,7 @@ static wane_status draw_null(finding *f, nulls *n, wane_pool *pool)
     wane_matrix_spectrum *m = f->matrix;
     wane_spectrum_options options = options_of(f);
     wane_null_change change = {0};
+    WANE_TRY(wane_base_svd_find_values(f->svd, pool, &f->error));
     if (wane_compared_term(one)) {
         WANE_TRY(wane_null_change_lowrank(&change, f->svd, wane_compared_term(one), 1, &options,
                                           pool, &f->error));

@@ -76,10 +76,11 @@ void wane_pair_spectra_write_null(wane_text *out, const wane_pair_spectra *all, 
         wane_text_printf(&text, "not drawn: a whole weight's smaller side is beyond %d (--null)",
                          WANE_NULL_DENSE_SIDE);
     else if (strcmp(all->no_null, WANE_NO_NULL_BOUNDED) == 0)
-        wane_text_printf(&text,
-                         "not drawn: a matrix is wider than %d on both sides, where each of the %d "
-                         "costs as much as the count (--null)",
-                         WANE_EXACT_SIDE, WANE_NULL_DRAWS);
+        wane_text_printf(
+            &text,
+            "not drawn: a matrix is wider than %d on both sides, where the %d take all "
+            "singular values of the base and longer than the count (--null)",
+            WANE_EXACT_SIDE, WANE_NULL_DRAWS);
     else wane_text_string(&text, "not drawn (--no-null)");
     wane_page_line(out, heads[1], "%s", text.data ? text.data : "");
     out->failed |= text.failed;
