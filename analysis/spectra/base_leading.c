@@ -20,24 +20,8 @@ bool wane_spectrum_is_bounded(wane_spectrum_way way, size_t rows, size_t cols, s
            (way == WANE_SPECTRUM_BOUNDED || (way == WANE_SPECTRUM_AUTO && least > WANE_EXACT_SIDE));
 }
 
-/* The triplets of W_0, in double. */
-static wane_status find_triplets(wane_leading *out, bool *found, double *frobenius,
-                                 wane_matrix base, size_t top, wane_pool *pool, wane_error *err)
-{
-    wane_status st = WANE_OK;
-    size_t count = base.rows * base.cols;
-    double *wide = wane_alloc_aligned(count, sizeof *wide);
-    if (!wide) return wane_fail_memory(err, "base spectrum", "matrix");
-    for (size_t i = 0; i < count; i++) wide[i] = (double)base.data[i];
-    if (!wane_lapack_finite(wide, count))
-        WANE_TRY(wane_fail(err, WANE_ENUMERIC, "base spectrum: matrix %zu x %zu: not finite",
-                           base.rows, base.cols));
-    *frobenius = wane_dense_frobenius(wide, base.rows, base.cols);
-    WANE_TRY(wane_leading_whole(out, found, wide, base.rows, base.cols, top, pool, err));
-done:
-    wane_free(wide);
-    return st;
-}
+/* What bounds by moments ask of triplets that are known; rho and sigma_1 are far better. */
+static const double RESIDUAL = 1e-6;
 
 wane_status wane_base_svd_leading(wane_base_svd **out, wane_matrix base, size_t top,
                                   wane_pool *pool, wane_error *err)
@@ -47,6 +31,7 @@ wane_status wane_base_svd_leading(wane_base_svd **out, wane_matrix base, size_t 
     wane_leading leading = {0};
     wane_base_svd *svd = NULL;
     size_t least = base.rows < base.cols ? base.rows : base.cols;
+    double *angle = NULL;
     bool found = false;
     double frobenius = 0;
     if (!base.data || base.stride != base.cols)
@@ -55,11 +40,15 @@ wane_status wane_base_svd_leading(wane_base_svd **out, wane_matrix base, size_t 
     WANE_TRY(wane_lapack_shape("base spectrum", base.rows, base.cols, err));
     if (top < FEWEST) top = FEWEST;
     if (top > least) top = least;
-    WANE_TRY(find_triplets(&leading, &found, &frobenius, base, top, pool, err));
+    angle = wane_alloc(top, sizeof *angle);
+    if (!angle) WANE_TRY(wane_fail_memory(err, "base spectrum", "triplets"));
+    const wane_leading_question question = {.weight = base, .top = top, .residual = RESIDUAL};
+    WANE_TRY(wane_leading_find(&leading, angle, &found, &question, pool, err));
     if (!found) {
         st = wane_base_svd_compute(out, base, err);
         goto done;
     }
+    WANE_TRY(wane_weight_frobenius(&frobenius, base, pool, err));
     svd = wane_alloc(1, sizeof *svd);
     if (!svd) WANE_TRY(wane_fail_memory(err, "base spectrum", "matrix"));
     *svd = (wane_base_svd){.rows = base.rows,
@@ -75,6 +64,7 @@ wane_status wane_base_svd_leading(wane_base_svd **out, wane_matrix base, size_t 
     while (svd->count < top && svd->sigma[svd->count] > floor) svd->count++;
     *out = svd;
 done:
+    wane_free(angle);
     wane_leading_free(&leading);
     return st;
 }

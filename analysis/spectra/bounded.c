@@ -4,14 +4,16 @@
 #include "analysis/spectra/bounded.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "analysis/spectra/delta.h"
 #include "analysis/spectra/directions.h"
-#include "analysis/spectra/lapack.h"
 #include "analysis/spectra/leading.h"
 #include "analysis/spectra/moments.h"
 #include "store/base/memory.h"
+
+/* What is wanted of the triplets of W. The angle is added to what the bounds leave open, and is
+ * less than most of that. */
+static const double RESIDUAL = 1e-5, ANGLE = 1e-4;
 
 /* One question under way. */
 typedef struct work {
@@ -19,8 +21,8 @@ typedef struct work {
     const wane_spectrum_options *options;
     wane_pool *pool;
     size_t top;
-    double *weight; /* W in double, row-major */
     wane_leading leading;
+    double *angle; /* of each triplet to the true one: see leading.h */
     bool found;
     bool changed; /* where not, the directions are the base's own */
 } work;
@@ -70,9 +72,8 @@ static wane_status bound_sides(wane_spectrum *out, const work *w, wane_cosine_bo
         .steps = WANE_MOMENT_STEPS,
         .known = {base->count, base->sigma, base->u, base->v}};
     const wane_matrix weight = {base->base, base->rows, base->cols, base->cols};
-    wane_moment_side sides[2] = {
-        {.count = o->u ? exist : 0, .directions = w->leading.u, .out = bounds},
-        {.count = o->v ? exist : 0, .directions = w->leading.v, .out = bounds + w->top}};
+    wane_moment_side sides[2] = {{o->u ? exist : 0, w->leading.u, w->angle, bounds},
+                                 {o->v ? exist : 0, w->leading.v, w->angle, bounds + w->top}};
     wane_status st =
         w->changed ? wane_moment_bounds(sides, weight, &options, w->pool, err) : WANE_OK;
     for (int side = 0; side < 2; side++)
@@ -112,17 +113,27 @@ static wane_status fill_directions(wane_spectrum *out, work *w, wane_error *err)
     return st;
 }
 
-/* The triplets of w->weight, and what is told of them. */
-static wane_status directions_of(wane_spectrum *out, work *w, wane_error *err)
+/* The triplets of `weight` plus the change, started from those of the base, and what is told of
+ * them. */
+static wane_status directions_of(wane_spectrum *out, work *w, wane_matrix weight,
+                                 const wane_delta *change, wane_error *err)
 {
     wane_status st = WANE_OK;
-    if (!wants_directions(w)) {
-        w->found = true;
-        return WANE_OK;
-    }
+    const wane_base_svd *b = w->base;
+    const wane_leading near = {b->rows, b->cols, b->rank, b->sigma, b->u, b->v};
+    const wane_leading_question question = {.weight = weight,
+                                            .change = change,
+                                            .top = w->top,
+                                            .near = &near,
+                                            .rounding = w->options->rounding,
+                                            .residual = RESIDUAL,
+                                            .angle = ANGLE};
+    w->found = !wants_directions(w);
+    if (w->found) return WANE_OK;
     w->changed = out->delta_frobenius > 0;
-    WANE_TRY(wane_leading_whole(&w->leading, &w->found, w->weight, w->base->rows, w->base->cols,
-                                w->top, w->pool, err));
+    w->angle = wane_alloc(w->top, sizeof *w->angle);
+    if (!w->angle) return wane_fail_memory(err, "spectrum", "directions");
+    WANE_TRY(wane_leading_find(&w->leading, w->angle, &w->found, &question, w->pool, err));
     if (w->found) st = fill_directions(out, w, err);
 done:
     return st;
@@ -143,7 +154,7 @@ static wane_status finish(wane_spectrum *out, bool *found, wane_spectrum *made, 
         wane_spectrum_free(made);
     }
     wane_leading_free(&w->leading);
-    wane_free(w->weight);
+    wane_free(w->angle);
     return st;
 }
 
@@ -156,14 +167,10 @@ wane_status wane_bounded_lowrank(wane_spectrum *out, bool *found, const wane_bas
     work w = begin(base, options, pool);
     wane_spectrum made = {0};
     wane_delta delta = {0};
-    size_t values = base->rows * base->cols;
+    const wane_matrix weight = {base->base, base->rows, base->cols, base->cols};
     WANE_TRY(wane_delta_factor(&delta, base->rows, base->cols, terms, count, pool, err));
     WANE_TRY(wane_delta_factored_norms(&made, base, &delta, pool, err));
-    w.weight = wane_alloc_aligned(values, sizeof *w.weight);
-    if (!w.weight) WANE_TRY(wane_fail_memory(err, "spectrum", "tuned weight"));
-    for (size_t i = 0; i < values; i++) w.weight[i] = (double)base->base[i];
-    WANE_TRY(wane_delta_add(w.weight, &delta, pool, err));
-    WANE_TRY(directions_of(&made, &w, err));
+    WANE_TRY(directions_of(&made, &w, weight, &delta, err));
 done:
     wane_delta_free(&delta);
     return finish(out, found, &made, &w, st);
@@ -176,22 +183,8 @@ wane_status wane_bounded_full(wane_spectrum *out, bool *found, const wane_base_s
     wane_status st = WANE_OK;
     work w = begin(base, options, pool);
     wane_spectrum made = {0};
-    size_t m = base->rows, n = base->cols;
-    double *change = wane_alloc_aligned(m * n, sizeof *change);
-    w.weight = wane_alloc_aligned(m * n, sizeof *w.weight);
-    if (!change || !w.weight) WANE_TRY(wane_fail_memory(err, "spectrum", "tuned weight"));
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < n; j++) {
-            double value = (double)tuned.data[i * tuned.stride + j];
-            w.weight[i * n + j] = value;
-            change[i * n + j] = value - (double)base->base[i * n + j];
-        }
-    if (!wane_lapack_finite(w.weight, m * n))
-        WANE_TRY(
-            wane_fail(err, WANE_ENUMERIC, "spectrum: tuned weight %zu x %zu: not finite", m, n));
-    WANE_TRY(wane_delta_dense_norms(&made, base, change, false, pool, err));
-    WANE_TRY(directions_of(&made, &w, err));
+    WANE_TRY(wane_delta_whole_norms(&made, base, tuned, pool, err));
+    WANE_TRY(directions_of(&made, &w, tuned, NULL, err));
 done:
-    wane_free(change);
     return finish(out, found, &made, &w, st);
 }

@@ -10,8 +10,6 @@
 #include "analysis/spectra/lapack.h"
 #include "store/base/memory.h"
 
-enum { RHO_DIRECTIONS = 10 };
-
 void wane_delta_free(wane_delta *delta)
 {
     wane_free(delta->sigma);
@@ -162,9 +160,9 @@ static void norms_of(wane_spectrum *out, const wane_base_svd *base, const double
     out->top_share = largest > 0 ? 1 / squares : NAN;
 }
 
-static size_t rho_directions(const wane_base_svd *base)
+size_t wane_rho_directions(const wane_base_svd *base)
 {
-    return base->count < RHO_DIRECTIONS ? base->count : RHO_DIRECTIONS;
+    return base->count < WANE_RHO_DIRECTIONS ? base->count : WANE_RHO_DIRECTIONS;
 }
 
 static double sum_of_squares(const double *values, size_t count)
@@ -174,7 +172,7 @@ static double sum_of_squares(const double *values, size_t count)
     return sum;
 }
 
-static void set_rho(wane_spectrum *out, const double *inside, size_t k)
+void wane_delta_set_rho(wane_spectrum *out, const double *inside, size_t k)
 {
     double length = out->delta_frobenius;
     out->rho = NAN;
@@ -186,8 +184,8 @@ wane_status wane_delta_factored_norms(wane_spectrum *out, const wane_base_svd *b
                                       const wane_delta *delta, wane_pool *pool, wane_error *err)
 {
     wane_status st = WANE_OK;
-    size_t k = rho_directions(base), r = delta->rank;
-    double inside[RHO_DIRECTIONS * RHO_DIRECTIONS];
+    size_t k = wane_rho_directions(base), r = delta->rank;
+    double inside[WANE_RHO_DIRECTIONS * WANE_RHO_DIRECTIONS];
     double *left = wane_alloc(k * r, sizeof *left), *right = wane_alloc(k * r, sizeof *right);
     if (!left || !right) {
         st = wane_fail_memory(err, "norms of a change", "work space");
@@ -203,14 +201,14 @@ wane_status wane_delta_factored_norms(wane_spectrum *out, const wane_base_svd *b
             for (size_t i = 0; i < k; i++) left[i + j * k] *= delta->sigma[j];
         wane_columns_product(NULL, false, true, k, k, r, 1, left, k, right, k, 0, inside, k);
     }
-    set_rho(out, inside, k);
+    wane_delta_set_rho(out, inside, k);
 done:
     wane_free(left);
     wane_free(right);
     return st;
 }
 
-double wane_dense_frobenius(const double *values, size_t rows, size_t cols)
+static double dense_frobenius(const double *values, size_t rows, size_t cols)
 {
     double sum = 0;
     for (size_t i = 0; i < rows; i++) sum += sum_of_squares(values + i * cols, cols);
@@ -222,8 +220,8 @@ wane_status wane_delta_dense_norms(wane_spectrum *out, const wane_base_svd *base
                                    wane_error *err)
 {
     wane_status st = WANE_OK;
-    size_t m = base->rows, n = base->cols, k = rho_directions(base);
-    double inside[RHO_DIRECTIONS * RHO_DIRECTIONS];
+    size_t m = base->rows, n = base->cols, k = wane_rho_directions(base);
+    double inside[WANE_RHO_DIRECTIONS * WANE_RHO_DIRECTIONS];
     double *sigma = wane_alloc(base->rank, sizeof *sigma);
     double *half = wane_alloc_aligned(k * m, sizeof *half);
     if (!sigma || !half) {
@@ -234,7 +232,7 @@ wane_status wane_delta_dense_norms(wane_spectrum *out, const wane_base_svd *base
         WANE_TRY(wane_lapack_svd(change, n, m, sigma, NULL, NULL, err));
         norms_of(out, base, sigma, base->rank);
     } else {
-        out->delta_frobenius = wane_dense_frobenius(change, m, n);
+        out->delta_frobenius = dense_frobenius(change, m, n);
         out->relative_update = base->frobenius > 0 ? out->delta_frobenius / base->frobenius : NAN;
         out->delta_spectral = out->effective_rank = out->stable_rank = out->top_share = NAN;
     }
@@ -243,7 +241,7 @@ wane_status wane_delta_dense_norms(wane_spectrum *out, const wane_base_svd *base
         wane_columns_product(pool, true, false, m, k, n, 1, change, n, base->v, n, 0, half, m);
         wane_columns_product(pool, true, false, k, k, m, 1, base->u, m, half, m, 0, inside, k);
     }
-    set_rho(out, inside, k);
+    wane_delta_set_rho(out, inside, k);
 done:
     wane_free(half);
     wane_free(sigma);

@@ -26,8 +26,11 @@ void wane_delta_free(wane_delta *delta);
 WANE_MUST_CHECK wane_status wane_delta_add(double *weight, const wane_delta *delta, wane_pool *pool,
                                            wane_error *err);
 
-/* The Frobenius norm of rows x cols numbers, row-major: a fixed tree of sums. */
-double wane_dense_frobenius(const double *values, size_t rows, size_t cols);
+/* rho is of so many base directions, or of all there are. */
+enum { WANE_RHO_DIRECTIONS = 10 };
+size_t wane_rho_directions(const wane_base_svd *base);
+/* From inside = U_k^T dW V_k (k x k) and out->delta_frobenius. */
+void wane_delta_set_rho(wane_spectrum *out, const double *inside, size_t k);
 
 /* Of a factored change: also rho. */
 WANE_MUST_CHECK wane_status wane_delta_factored_norms(wane_spectrum *out, const wane_base_svd *base,
@@ -39,5 +42,14 @@ WANE_MUST_CHECK wane_status wane_delta_factored_norms(wane_spectrum *out, const 
 WANE_MUST_CHECK wane_status wane_delta_dense_norms(wane_spectrum *out, const wane_base_svd *base,
                                                    const double *change, bool values,
                                                    wane_pool *pool, wane_error *err);
+
+/* The same without `values` of a weight given whole, of the base's shape; holds little more than
+ * the weights themselves. WANE_ENUMERIC where it is not finite. */
+WANE_MUST_CHECK wane_status wane_delta_whole_norms(wane_spectrum *out, const wane_base_svd *base,
+                                                   wane_matrix tuned, wane_pool *pool,
+                                                   wane_error *err);
+/* The Frobenius norm, in double. */
+WANE_MUST_CHECK wane_status wane_weight_frobenius(double *out, wane_matrix weight, wane_pool *pool,
+                                                  wane_error *err);
 
 #endif
