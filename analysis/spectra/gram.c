@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fp32 products are two calls of sgemm; those in double widen a few rows (columns, of a weight
+ * fp32 products go strip by strip; those in double widen a few rows (columns, of a weight
  * wider than tall) at a time and use them for both products.
  */
 #include "analysis/spectra/gram.h"
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "analysis/spectra/lapack.h"
+#include "analysis/spectra/strips.h"
 #include "store/base/blas.h"
 #include "store/base/memory.h"
 
@@ -62,9 +63,11 @@ wane_status wane_gram_open(wane_gram *out, wane_matrix w, const wane_delta *chan
     size_t threads = (size_t)wane_pool_threads(pool);
     g.x = wane_alloc_aligned(widest * g.inner, sizeof *g.x);
     g.y = wane_alloc_aligned(widest * g.outer, sizeof *g.y);
+    g.z = wane_alloc_aligned(widest * g.inner, sizeof *g.z);
+    g.strips = wane_alloc_aligned(wane_strip_room(w, widest), sizeof *g.strips);
     g.sums = wane_alloc_aligned(slices(&g) * widest * g.inner, sizeof *g.sums);
     g.panels = wane_alloc_aligned(threads * panel_rows(&g) * g.inner, sizeof *g.panels);
-    if (!g.x || !g.y || !g.sums || !g.panels)
+    if (!g.x || !g.y || !g.z || !g.strips || !g.sums || !g.panels)
         WANE_TRY(wane_fail_memory(err, "singular triplets", "work space"));
     if (change && change->numerical > 0) {
         assert(change->rows == w.rows && change->cols == w.cols);
@@ -84,6 +87,8 @@ void wane_gram_free(wane_gram *g)
     wane_free(g->far_single);
     wane_free(g->x);
     wane_free(g->y);
+    wane_free(g->z);
+    wane_free(g->strips);
     wane_free(g->part);
     wane_free(g->sums);
     wane_free(g->panels);
@@ -107,13 +112,19 @@ void wane_gram_single(const wane_gram *g, double *z, const double *x, size_t cou
     assert(count <= g->widest);
     size_t n = g->inner, m = g->outer;
     for (size_t i = 0; i < count * n; i++) g->x[i] = (float)x[i];
-    wane_sgemm(g->pool, false, !g->turned, count, m, n, 1, g->x, n, g->w.data, g->w.stride, 0, g->y,
-               m);
-    add_change(g, g->y, g->far_single, m, g->x, g->near_single, n, count);
-    wane_sgemm(g->pool, false, g->turned, count, n, m, 1, g->y, m, g->w.data, g->w.stride, 0, g->x,
-               n);
-    add_change(g, g->x, g->near_single, n, g->y, g->far_single, m, count);
-    for (size_t i = 0; i < count * n; i++) z[i] = (double)g->x[i];
+    if (g->turned) {
+        const wane_strip_vectors none = {0}, left = {count, g->x, g->y},
+                                 right = {count, g->y, g->z};
+        wane_strip_products(g->w, &left, &none, g->strips, g->pool);
+        add_change(g, g->y, g->far_single, m, g->x, g->near_single, n, count);
+        wane_strip_products(g->w, &none, &right, g->strips, g->pool);
+    } else {
+        memset(g->y, 0, count * m * sizeof *g->y);
+        add_change(g, g->y, g->far_single, m, g->x, g->near_single, n, count);
+        wane_strip_gram(g->w, count, g->x, g->y, g->z, g->strips, g->pool);
+    }
+    add_change(g, g->z, g->near_single, n, g->y, g->far_single, m, count);
+    for (size_t i = 0; i < count * n; i++) z[i] = (double)g->z[i];
 }
 
 typedef struct slice_work {

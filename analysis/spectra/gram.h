@@ -18,7 +18,7 @@ typedef struct wane_gram {
     const double *near; /* inner x rank: its vectors on that side, borrowed */
     double *far;        /* outer x rank: those of the other side, times sigma */
     float *near_single, *far_single;
-    float *x, *y, *part;
+    float *x, *y, *z, *part, *strips;
     double *sums, *panels, *parts;
     wane_pool *pool;
 } wane_gram;

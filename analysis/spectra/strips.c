@@ -45,6 +45,7 @@ typedef struct work {
     wane_strip_kernel *kernel;
     float *room;
     size_t each, strips;
+    bool chained;
 } work;
 
 static void run_strip(void *context, size_t strip, int thread)
@@ -57,8 +58,10 @@ static void run_strip(void *context, size_t strip, int thread)
     wane_strip_side left = {at->left->count, m, n, at->left->in + first, at->room + strip * own};
     wane_strip_side right = {at->right->count, n, m, at->right->in, at->right->out + first};
     memset(left.out, 0, own * sizeof *left.out);
-    for (size_t k = 0; k < right.count; k++) memset(right.out + k * m, 0, rows * sizeof *right.out);
-    at->kernel(at->w.data + first * at->w.stride, at->w.stride, rows, n, &left, &right);
+    for (size_t k = 0; k < right.count && !at->chained; k++)
+        memset(right.out + k * m, 0, rows * sizeof *right.out);
+    at->kernel(at->w.data + first * at->w.stride, at->w.stride, rows, n, &left, &right,
+               at->chained);
 }
 
 static void add_strips(void *context, size_t k, int thread)
@@ -74,23 +77,36 @@ static void add_strips(void *context, size_t k, int thread)
     }
 }
 
+static void run(wane_matrix w, const wane_strip_vectors *left, const wane_strip_vectors *right,
+                bool chained, float *room, wane_pool *pool)
+{
+    work at = {w, left, right, kernel(), room, rows_of_strip(w.rows), strips_of(w.rows), chained};
+    wane_pool_run(pool, at.strips, run_strip, &at);
+    wane_pool_run(pool, left->count, add_strips, &at);
+}
+
 void wane_strip_products(wane_matrix w, const wane_strip_vectors *left,
                          const wane_strip_vectors *right, float *room, wane_pool *pool)
 {
-    work at = {w, left, right, kernel(), room, rows_of_strip(w.rows), strips_of(w.rows)};
-    wane_pool_run(pool, at.strips, run_strip, &at);
-    wane_pool_run(pool, left->count, add_strips, &at);
+    run(w, left, right, false, room, pool);
+}
+
+void wane_strip_gram(wane_matrix w, size_t count, const float *x, float *y, float *z, float *room,
+                     wane_pool *pool)
+{
+    const wane_strip_vectors left = {count, y, z}, right = {count, x, y};
+    run(w, &left, &right, true, room, pool);
 }
 
 void wane_strip_add(wane_matrix w, const float *x, float *sums)
 {
     const wane_strip_side left = {1, w.rows, w.cols, x, sums}, none = {0};
-    kernel()(w.data, w.stride, w.rows, w.cols, &left, &none);
+    kernel()(w.data, w.stride, w.rows, w.cols, &left, &none, false);
 }
 
 void wane_strip_dots(wane_matrix w, const float *y, float *dots)
 {
     const wane_strip_side right = {1, w.cols, w.rows, y, dots}, none = {0};
     memset(dots, 0, w.rows * sizeof *dots);
-    kernel()(w.data, w.stride, w.rows, w.cols, &none, &right);
+    kernel()(w.data, w.stride, w.rows, w.cols, &none, &right, false);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Products of a large matrix with a few vectors on either side, in fp32, for one reading of the
  * matrix: work is cut into strips of it that stay in the cache. BLAS copies the matrix first, and
- * reads it once for each side. For this room alone.
+ * reads it once for each product. For this room alone.
  */
 #ifndef ANALYSIS_SPECTRA_STRIPS_H
 #define ANALYSIS_SPECTRA_STRIPS_H
@@ -24,6 +24,10 @@ typedef struct wane_strip_vectors {
 void wane_strip_products(wane_matrix w, const wane_strip_vectors *left,
                          const wane_strip_vectors *right, float *room, wane_pool *pool);
 size_t wane_strip_room(wane_matrix w, size_t left);
+
+/* y (count x rows) += x (count x cols) W^T, then z (count x cols) = y W, for one reading of W. */
+void wane_strip_gram(wane_matrix w, size_t count, const float *x, float *y, float *z, float *room,
+                     wane_pool *pool);
 
 /* On one thread, without room: sums (cols numbers) += x W, dots (rows numbers) = W y; either may be
  * NULL. */

@@ -115,17 +115,23 @@ static void sums(const float *w, size_t stride, size_t rows, size_t cols, const 
     for (; r < rows; r++) sum_block(w + r * stride, stride, cols, s, row + r, col, 1);
 }
 
-/* Blocks of the strip that stay in the first caches with what they meet. */
+/* Blocks of the strip that stay in the first caches with what they meet; chained, some whole rows
+ * of it do in the second. */
 void WANE_STRIP_KERNEL(const float *w, size_t stride, size_t rows, size_t cols,
-                       const wane_strip_side *left, const wane_strip_side *right)
+                       const wane_strip_side *left, const wane_strip_side *right, bool chained)
 {
-    enum { ROWS = 32, COLS = 1024 };
-    for (size_t row = 0; row < rows; row += ROWS)
-        for (size_t col = 0; col < cols; col += COLS) {
-            size_t tall = rows - row < ROWS ? rows - row : ROWS;
-            size_t wide = cols - col < COLS ? cols - col : COLS;
-            const float *part = w + row * stride + col;
-            if (left->count > 0) sums(part, stride, tall, wide, left, row, col);
-            if (right->count > 0) dots(part, stride, tall, wide, right, row, col);
-        }
+    enum { ROWS = 32, COLS = 1024, VALUES = 1 << 17 };
+    size_t most = chained && cols > VALUES / ROWS ? VALUES / cols / 8 * 8 : ROWS;
+    if (most < 8) most = 8;
+    for (size_t row = 0; row < rows; row += most) {
+        size_t tall = rows - row < most ? rows - row : most;
+        for (int turn = 0; turn < 1 + chained; turn++)
+            for (size_t col = 0; col < cols; col += COLS) {
+                size_t wide = cols - col < COLS ? cols - col : COLS;
+                const float *part = w + row * stride + col;
+                if (left->count > 0 && turn == chained)
+                    sums(part, stride, tall, wide, left, row, col);
+                if (right->count > 0 && turn == 0) dots(part, stride, tall, wide, right, row, col);
+            }
+    }
 }

@@ -4,6 +4,7 @@
 #ifndef ANALYSIS_SPECTRA_STRIPS_TABLES_H
 #define ANALYSIS_SPECTRA_STRIPS_TABLES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Vectors with the distance from one to the next. */
@@ -13,9 +14,11 @@ typedef struct wane_strip_side {
     float *out;
 } wane_strip_side;
 
-/* For a strip w of rows x cols: left out += in w, right out += in w^T. */
+/* For a strip w of rows x cols: left out += in w, right out += in w^T; `chained`: left's in is
+ * right's out. */
 typedef void wane_strip_kernel(const float *w, size_t stride, size_t rows, size_t cols,
-                               const wane_strip_side *left, const wane_strip_side *right);
+                               const wane_strip_side *left, const wane_strip_side *right,
+                               bool chained);
 
 extern wane_strip_kernel wane_strip_baseline;
 #if defined(__x86_64__)
