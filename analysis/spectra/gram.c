@@ -13,7 +13,7 @@
 #include "store/base/memory.h"
 
 /* Slices of A's rows with sums of their own, by the shape alone; each is gone through in panels. */
-enum { MOST_SLICES = 16, LEAST_SLICE = 64, PANEL_VALUES = 1 << 17, LEAST_PANEL = 8 };
+enum { MOST_SLICES = 16, LEAST_SLICE = 128, PANEL_VALUES = 1 << 17, LEAST_PANEL = 8 };
 
 static size_t slice_rows(const wane_gram *g)
 {

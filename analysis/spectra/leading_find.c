@@ -19,9 +19,12 @@ enum {
     LEAST_PASSES = 6,  /* of them, before what they did not show is taken to be not there */
     MOST_PASSES = 200, /* in single precision */
     MOST_FACTORS = 32, /* directions of the change in a start */
-    MOST_BLOCKS = 16,  /* of a basis, before it is restarted */
+    MOST_BLOCKS = 12,  /* of a basis, before it is restarted */
     MOST_ROUNDS = 3    /* in double, each of up to MOST_BLOCKS passes */
 };
+
+/* What the iteration aims at, of the tolerances: the step in double moves residuals a little. */
+#define SHARE 0.3
 
 typedef struct search {
     const wane_leading_question *q;
@@ -32,7 +35,8 @@ typedef struct search {
     size_t needed; /* of the triplets asked for, those whose sigma is above the floor */
     /* Of the Ritz pairs: sigma = |A v|, and |A^T u - sigma v|; of the triplets, see leading.h. */
     double *sigma, *rho, *angle;
-    double beyond; /* what is not among the needed ones is no greater */
+    double *before; /* residuals of the pairs one pass ago */
+    double beyond;  /* what is not among the needed ones is no greater */
 } search;
 
 /* The sines of the angles between Ritz and singular vectors, at most (leading.h). */
@@ -90,16 +94,20 @@ static bool is_settled(const search *s, double share)
     return s->beyond <= s->sigma[s->needed - 1] + s->q->residual * s->sigma[0];
 }
 
-/* Whether products that are off by `noise` have no more to give to a pair, or to any. */
+/* Whether products that are off by `noise` have no more to give to a pair: it is lost in it, or it
+ * comes near and no longer gains. */
 static bool is_noise(const search *s, size_t j, double noise)
 {
-    return s->ritz.residual[j] <= noise * s->ritz.lambda[0];
+    const double lost = 0.05, gain = 0.5;
+    double residual = s->ritz.residual[j], limit = noise * s->ritz.lambda[0];
+    return residual <= lost * limit || (residual <= limit && residual > gain * s->before[j]);
 }
 
+/* The same of all that matter. */
 static bool is_exhausted(const search *s, double noise)
 {
     for (size_t j = 0; j < s->ritz.pairs && j <= s->needed; j++)
-        if (!is_noise(s, j, noise)) return false;
+        if (!is_noise(s, j, noise) && !(j < s->needed && is_good(s, j, SHARE))) return false;
     return s->passes >= LEAST_PASSES;
 }
 
@@ -118,30 +126,69 @@ static wane_status first_block(search *s, size_t known, size_t factors, wane_err
 /* What is to be added next: the residuals of the first pairs that are not done, and what C makes of
  * the last, random columns. From a random start both are the next block of its Krylov space; from
  * one nearby the former mend its vectors, while the latter look for what it knows nothing of. */
-static size_t next_block(search *s, double share, double noise)
+static size_t next_block(search *s, double noise)
 {
     wane_ritz *z = &s->ritz;
     size_t n = z->gram->inner, count = 0, column = n * sizeof *z->block;
     for (size_t j = 0; j < z->pairs && count < s->width - CHAIN; j++)
-        if (!is_noise(s, j, noise) && !(j < s->needed && is_good(s, j, share)))
+        if (!is_noise(s, j, noise) && !(j < s->needed && is_good(s, j, SHARE)))
             memcpy(z->block + count++ * n, z->rest + j * n, column);
     memcpy(z->block + count * n, z->image + (z->have - CHAIN) * n, CHAIN * column);
     return count + CHAIN;
 }
 
-/* Passes of single (double) precision until `share` of the tolerances or the noise is met, or the
- * space closes. */
-static wane_status iterate(search *s, bool in_double, double noise, size_t passes, wane_error *err)
+/* How many times too large the worst residual or angle is. */
+static double excess(const search *s)
 {
-    const double share = 0.3;
+    const wane_leading_question *q = s->q;
+    double worst = s->needed > 0 ? 1 : INFINITY;
+    for (size_t j = 0; j < s->needed; j++) {
+        worst = fmax(worst, s->rho[j] / (SHARE * q->residual * s->sigma[0]));
+        if (q->angle > 0) worst = fmax(worst, s->angle[j] / (SHARE * q->angle));
+    }
+    return worst;
+}
+
+/* Passes before the next look at the pairs: about half of what it takes at the usual gain. */
+static size_t passes_to_go(const search *s)
+{
+    const double usual_gain = 10;
+    size_t go = 1;
+    for (double left = excess(s) / usual_gain; go < 4 && left > usual_gain; go++)
+        left /= usual_gain * usual_gain;
+    if (s->passes + go < LEAST_PASSES) go = (LEAST_PASSES - s->passes + 1) / 2;
+    return go;
+}
+
+/* Adds a block of what is to be added next, and what C makes of it alone, `passes` times. False
+ * where the space closes. */
+static bool expand(search *s, size_t count, size_t passes, bool in_double)
+{
+    wane_ritz *z = &s->ritz;
+    size_t n = z->gram->inner;
+    for (size_t pass = 0; pass < passes && z->have + count <= z->capacity; pass++) {
+        if (pass > 0)
+            memcpy(z->block, z->image + (z->have - count) * n, count * n * sizeof *z->block);
+        count = wane_ritz_add(z, count, in_double);
+        s->passes++;
+        if (count < CHAIN) return false;
+    }
+    return true;
+}
+
+/* Passes of single (double) precision until SHARE of the tolerances or the noise is met, or the
+ * space closes. */
+static wane_status iterate(search *s, bool in_double, double noise, size_t most, wane_error *err)
+{
     wane_status st = WANE_OK;
     wane_ritz *z = &s->ritz;
-    for (size_t pass = 0; pass < passes; pass++) {
-        if (is_settled(s, share) || is_exhausted(s, noise)) break;
-        size_t count = next_block(s, share, noise);
+    bool open = true;
+    for (size_t end = s->passes + most; open && s->passes < end;) {
+        if (is_settled(s, SHARE) || is_exhausted(s, noise)) break;
+        memcpy(s->before, z->residual, z->pairs * sizeof *s->before);
+        size_t count = next_block(s, noise);
         if (z->have + count > z->capacity) wane_ritz_compress(z);
-        if (wane_ritz_add(z, count, in_double) < CHAIN) break;
-        s->passes++;
+        open = expand(s, count, passes_to_go(s), in_double);
         WANE_TRY(solve(s, 0, err));
     }
 done:
@@ -220,7 +267,8 @@ wane_status wane_leading_find(wane_leading *out, double *angle, bool *found,
     s.sigma = wane_alloc(s.start, sizeof *s.sigma);
     s.rho = wane_alloc(s.start, sizeof *s.rho);
     s.angle = wane_alloc(s.start, sizeof *s.angle);
-    if (!s.sigma || !s.rho || !s.angle)
+    s.before = wane_alloc(s.start, sizeof *s.before);
+    if (!s.before || !s.sigma || !s.rho || !s.angle)
         WANE_TRY(wane_fail_memory(err, "singular triplets", "residuals"));
     WANE_TRY(first_block(&s, known, factors, err));
     WANE_TRY(run(&s, found, err));
@@ -234,5 +282,6 @@ done:
     wane_free(s.sigma);
     wane_free(s.rho);
     wane_free(s.angle);
+    wane_free(s.before);
     return st;
 }
