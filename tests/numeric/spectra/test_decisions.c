@@ -7,7 +7,7 @@
 #include "tests/numeric/spectra/decisions.h"
 #include "tests/support/support.h"
 
-enum { TOP = 4 };
+enum { TOP = 8 };
 
 static void judge_one(decision_counts *all, const weight_base *base, const wane_base_svd *leading,
                       size_t kind, uint64_t seed)
@@ -23,13 +23,13 @@ static void judge_one(decision_counts *all, const weight_base *base, const wane_
     weight_change_free(&change);
 }
 
-/* Every family with every change, the shapes in turn. */
+/* Every family in every shape with every change. */
 static void decides_as_svds_do(void **state)
 {
     (void)state;
     static const struct {
         size_t rows, cols;
-    } shapes[] = {{96, 96}, {144, 64}, {64, 112}};
+    } shapes[] = {{96, 96}, {144, 64}, {64, 112}, {224, 208}};
     enum { SHAPES = sizeof shapes / sizeof *shapes };
     decision_counts all = {0};
     wane_error err;
@@ -42,7 +42,7 @@ static void decides_as_svds_do(void **state)
             CHECK_OK(wane_base_svd_compute(&svd, base.weight, &err));
             CHECK_OK(wane_base_svd_leading(&leading, base.weight, TOP, NULL, &err));
             base.svd = svd;
-            for (size_t k = (f + i) % SHAPES; k < WEIGHT_CHANGES; k += SHAPES)
+            for (size_t k = 0; k < WEIGHT_CHANGES; k++)
                 judge_one(&all, &base, leading, k, 10 * cols + k);
             wane_base_svd_free(svd);
             wane_base_svd_free(leading);
@@ -55,7 +55,7 @@ static void decides_as_svds_do(void **state)
     assert_int_equal(all.wrong, 0);
     assert_int_equal(all.outside, 0);
     assert_true(all.edge * 100 < all.decided);
-    assert_true(all.open * 50 < all.decided);
+    assert_true(all.open * 100 < all.decided);
     assert_true(all.exact * 2 < all.directions);
 }
 
