@@ -22,6 +22,7 @@ static wane_status measure(const wane_call *call, const audit_call *asked,
     WANE_TRY(wane_pool_new(&pool, (int)asked->compare.threads, err));
     WANE_TRY(wane_comparison_open(&audit.comparison, call->operand[0], call->operand[1], options,
                                   &wane_compare_log, err));
+    WANE_TRY(wane_tokenizers_compare(&audit.tokenizers, &audit.comparison, err));
     WANE_TRY(wane_tensor_changes_find(&audit.changes, &audit.comparison, pool, err));
     WANE_TRY(wane_pair_spectra_find(&audit.spectra, &audit.comparison, &audit.question, pool, err));
     WANE_TRY(wane_audit_sum_up(&audit, err));
@@ -39,6 +40,14 @@ done:
     return st;
 }
 
+static void more_help(wane_text *out)
+{
+    wane_text_string(out,
+                     "\nThe bars are ||dW|| / ||W|| of a module in each layer, in eighths of the "
+                     "largest of them;\n. is unchanged, x not finite. wane diff is the page "
+                     "behind it, matrix by matrix.\n");
+}
+
 static int run(wane_call *call)
 {
     audit_call asked = {.question = {.k = 10, .epsilon = 0.5, .u = true}};
@@ -48,6 +57,7 @@ static int run(wane_call *call)
     };
     int code = 0;
     wane_error err;
+    call->more_help = more_help;
     wane_comparison_options names;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 2, 2, &code)) return code;
     if (!wane_spectra_options(call, &asked.question, &code)) return code;

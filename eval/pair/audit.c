@@ -119,6 +119,7 @@ static void add(wane_audit_part *part, const wane_tensor_change *t, const wane_m
     part->base_square += t->base_square;
     part->delta_square += t->delta_square;
     if (t->changed) {
+        part->moved_square += t->base_square;
         part->floor_square += t->floor * t->floor;
         part->near += t->floor > 0 && t->delta_square < 100 * t->floor * t->floor;
         part->exact += !(t->floor > 0);
@@ -135,6 +136,8 @@ static void add(wane_audit_part *part, const wane_tensor_change *t, const wane_m
 
 static void add_all(wane_audit *a, bool modules)
 {
+    a->all = (wane_audit_part){0};
+    a->counted = 0;
     size_t next = 0; /* of the spectra, which are in the comparison's order */
     for (size_t i = 0; i < a->comparison.count; i++) {
         const wane_compared *one = &a->comparison.list[i];
@@ -143,6 +146,7 @@ static void add_all(wane_audit *a, bool modules)
         if (next < a->spectra.count && a->spectra.matrix[next].index == i)
             m = &a->spectra.matrix[next++];
         size_t g = find_group(a, one, modules), l = find_layer(a, one->layer);
+        a->counted += m && m->changed && !m->not_finite;
         add(&a->all, t, m);
         add(&a->group[g].part, t, m);
         if (l == SIZE_MAX) continue;
@@ -205,9 +209,20 @@ void wane_audit_free(wane_audit *a)
     a->cell = NULL;
 }
 
+static double share(const wane_audit_part *part, double whole)
+{
+    if (part->changed == 0 && !isnan(whole)) return 0;
+    return whole > 0 ? sqrt(part->delta_square / whole) : NAN;
+}
+
 double wane_audit_relative(const wane_audit_part *part)
 {
-    return part->base_square > 0 ? sqrt(part->delta_square / part->base_square) : NAN;
+    return share(part, part->base_square);
+}
+
+double wane_audit_moved(const wane_audit_part *part)
+{
+    return share(part, part->moved_square);
 }
 
 double wane_audit_floors(const wane_audit_part *part)
@@ -226,10 +241,10 @@ bool wane_audit_layers_moved(const wane_audit *a, size_t *most, double *median)
     double *list = wane_alloc(a->layer_count, sizeof *list);
     size_t count = 0;
     for (size_t l = 0; list && l < a->layer_count; l++) {
-        double relative = wane_audit_relative(&a->layer[l].part);
-        if (isnan(relative)) continue;
-        if (count == 0 || relative > wane_audit_relative(&a->layer[*most].part)) *most = l;
-        list[count++] = relative;
+        double moved = wane_audit_moved(&a->layer[l].part);
+        if (isnan(moved)) continue;
+        if (count == 0 || moved > wane_audit_moved(&a->layer[*most].part)) *most = l;
+        list[count++] = moved;
     }
     if (count) {
         qsort(list, count, sizeof *list, by_value);

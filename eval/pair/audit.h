@@ -7,11 +7,13 @@
 
 #include "eval/pair/spectra_of_pair.h"
 #include "eval/pair/tensor_changes.h"
+#include "eval/pair/tokenizers_compared.h"
 
 /* Some of the tensors, summed up; sums are NaN where one is not finite. */
 typedef struct wane_audit_part {
     size_t tensors, changed, not_finite;
     double base_square, delta_square;
+    double moved_square; /* base_square of the changed ones */
     double floor_square; /* of the rounding floors of the changed ones */
     size_t near;         /* changed tensors whose change is within 10 rounding floors */
     size_t exact;        /* changed tensors that have no floor */
@@ -42,30 +44,34 @@ typedef enum wane_audit_kind {
     WANE_AUDIT_CHANGED
 } wane_audit_kind;
 
-/* Start with {0}; the first four are the caller's to fill and to free. */
+/* Start with {0}; what stands before `kind` is the caller's to fill and to free. */
 typedef struct wane_audit {
     wane_comparison comparison;
     wane_pair_question question;
     wane_tensor_changes changes;
     wane_pair_spectra spectra;
+    wane_tokenizers_compared tokenizers;
     wane_audit_kind kind;
     size_t group_count, layer_count;
     wane_audit_group *group; /* attention first; owned */
     wane_audit_layer *layer; /* by number; owned */
     wane_audit_part *cell;   /* [group * layer_count + layer]; owned */
     wane_audit_part all;
-    double cosine; /* of the matrices of both, as one vector each; NaN where W is nowhere whole */
+    size_t counted; /* matrices that changed and are finite */
+    double cosine;  /* of the matrices of both, as one vector each; NaN where W is nowhere whole */
 } wane_audit;
 
 /* Sums up what comparison, changes and spectra say. */
 WANE_MUST_CHECK wane_status wane_audit_sum_up(wane_audit *audit, wane_error *err);
 void wane_audit_free(wane_audit *audit); /* what sum_up made */
 
-/* ||dW|| / ||W_0|| of a part; NaN for a base that is 0. */
+/* ||dW|| / ||W_0|| of a part, over all of its tensors and over those that changed; NaN for a base
+ * that is 0, but 0 where nothing changed. */
 double wane_audit_relative(const wane_audit_part *part);
+double wane_audit_moved(const wane_audit_part *part);
 /* ||dW|| over the norm that rounding alone makes; NaN where nothing was rounded. */
 double wane_audit_floors(const wane_audit_part *part);
-/* The layer that moved most of its norm, and the median of the layers; false without a layer. */
+/* The layer that moved most by wane_audit_moved, and the median of the layers; false without. */
 bool wane_audit_layers_moved(const wane_audit *audit, size_t *most, double *median);
 
 /* The sentence, with no more certainty than the numbers carry. */

@@ -64,6 +64,7 @@ static void write_head(wane_text *out, const wane_audit *a)
     wane_text lines = {0};
     wane_compare_write_sides(&lines, c, true);
     write_settings(&lines, &c->settings);
+    wane_tokenizers_write(&lines, &a->tokenizers);
     wane_compare_write_unmatched(&lines, c, LISTED);
     wane_tensor_changes_write_not_finite(&lines, &a->changes, c, LISTED);
     write_lines(out, &lines);
@@ -137,7 +138,7 @@ static void write_counts(wane_text *out, const wane_audit_part *part)
 {
     char a[32], b[32];
     if (part->existing == 0) {
-        wane_text_string(out, "\t\t\t\n");
+        wane_text_string(out, "\t-\t-\t-\n");
         return;
     }
     wane_text_printf(out, "\t%s\t%zu/%zu\t%s\n",
@@ -159,7 +160,7 @@ static void write_table(wane_text *out, const wane_audit *a)
     for (size_t g = 0; g < a->group_count; g++) {
         const wane_audit_part *part = &a->group[g].part;
         if (part->changed == 0 && part->not_finite == 0) continue;
-        wane_text_printf(&rows, "%.20s\t%zu/%zu\t%s\t", a->group[g].name, part->changed,
+        wane_text_printf(&rows, "%.22s\t%zu/%zu\t%s\t", a->group[g].name, part->changed,
                          part->tensors, wane_page_number(number, wane_audit_relative(part), 3));
         write_bars(&rows, a, g, most);
         write_counts(&rows, part);
@@ -214,9 +215,9 @@ static void write_largest(wane_text *out, const wane_audit *a)
         wane_text_printf(&text, "%.200s, %s of its norm", a->comparison.list[most->index].name,
                          wane_page_number(x, most->spectrum.relative_update, 3));
     if (a->layer_count > 1 && wane_audit_layers_moved(a, &layer, &median))
-        wane_text_printf(&text, "%slayer %ld, %s of its norm (the median layer %s)",
-                         text.length ? "; " : "", a->layer[layer].number,
-                         wane_page_number(x, wane_audit_relative(&a->layer[layer].part), 3),
+        wane_text_printf(&text, "%slayer %ld, %s (the median layer %s)", text.length ? "; " : "",
+                         a->layer[layer].number,
+                         wane_page_number(x, wane_audit_moved(&a->layer[layer].part), 3),
                          wane_page_number(y, median, 3));
     if (text.length) wane_page_line(out, "largest change", "%s", text.data);
     out->failed |= text.failed;
@@ -233,12 +234,11 @@ static void write_intruders(wane_text *out, const wane_audit *a)
     for (size_t l = 0; l < a->layer_count; l++)
         if (a->layer[l].part.intruders > (most ? most->part.intruders : 0)) most = &a->layer[l];
     wane_text_printf(&text,
-                     "%zu of the first %zu left directions of %zu matrices, %zu in all "
-                     "(|cosine| < %s)",
-                     s->intruders[0], a->question.k, s->changed - s->not_finite, s->existing[0],
+                     "%zu of %zu left directions in the top %zu of %zu matrices (|cosine| < %s)",
+                     s->intruders[0], s->existing[0], a->question.k, a->counted,
                      wane_format_double(x, a->question.epsilon));
     if (s->intruders[0])
-        wane_text_printf(&text, "; %s of their energy", wane_page_number(y, s->energy[0], 3));
+        wane_text_printf(&text, ", %s of their energy", wane_page_number(y, s->energy[0], 3));
     if (most && a->layer_count > 1)
         wane_text_printf(&text, "; most in layer %ld: %zu", most->number, most->part.intruders);
     wane_page_line(out, "intruders", "%s", text.data ? text.data : "");
@@ -265,17 +265,29 @@ static const char *last_part(const char *path, size_t *length)
 /* What these numbers do not say, and the command that says it. */
 static void write_unknown(wane_text *out, const wane_audit *a)
 {
+    static const char head[] = "not known";
     const wane_comparison *c = &a->comparison;
     const char *made_on = c->tuned.update.facts.base_model;
-    bool some = a->kind != WANE_AUDIT_UNCHANGED || c->settings.count;
-    if (some)
-        wane_page_line(out, "not known",
+    bool some = a->kind == WANE_AUDIT_CHANGED || a->kind == WANE_AUDIT_ROUNDING;
+    size_t unranked = 0, x = 0, y = 0;
+    if (some || (a->kind == WANE_AUDIT_UNCHANGED && c->settings.count)) {
+        wane_page_line(out, head,
                        "what was forgotten: no text was read (wane diff BASE TUNED --corpus FILE)");
+        some = true;
+    }
+    for (size_t i = 0; i < a->spectra.count; i++) {
+        const wane_matrix_spectrum *m = &a->spectra.matrix[i];
+        unranked += m->changed && m->spectrum.bounded && isnan(m->spectrum.effective_rank) &&
+                    m->spectrum.delta_frobenius >= 10 * m->floor;
+    }
+    if (unranked)
+        wane_page_line(out, some ? "" : head,
+                       "the effective rank of %zu wide matrices: dW has no SVD here (--exact)",
+                       unranked);
     if (!c->tuned.adapter || !made_on || !made_on[0]) return;
-    size_t x = 0, y = 0;
     const char *own = last_part(c->base.path, &x), *named = last_part(made_on, &y);
     if (x != y || memcmp(own, named, x) != 0)
-        wane_page_line(out, some ? "" : "not known",
+        wane_page_line(out, some || unranked ? "" : head,
                        "whether this is the base it was made on: it names %.200s", made_on);
 }
 
@@ -287,7 +299,7 @@ void wane_audit_write_page(wane_text *out, const wane_audit *a)
         write_table(out, a);
         write_unchanged(&lines, a);
     }
-    if (a->spectra.changed > a->spectra.not_finite) {
+    if (a->counted) {
         write_largest(&lines, a);
         write_intruders(&lines, a);
         wane_page_floor(&lines, a->spectra.floor, wane_comparison_rounding(&a->comparison),
@@ -318,6 +330,7 @@ static void json_part(wane_text *out, const wane_audit_part *p)
     also_number(out, "base_frobenius", sqrt(p->base_square));
     also_number(out, "delta_frobenius", sqrt(p->delta_square));
     also_number(out, "relative_update", wane_audit_relative(p));
+    also_number(out, "relative_update_of_changed", wane_audit_moved(p));
     also_number(out, "rounding_floor", sqrt(p->floor_square));
     wane_text_printf(out, ", \"within_floor\": %zu", p->near);
     wane_text_printf(out, ", \"existing\": %zu, \"unresolved\": %zu, \"intruders\": %zu",
@@ -369,7 +382,8 @@ void wane_audit_write_json(wane_text *out, const wane_audit *a)
     wane_text_printf(out, ", \"k\": %zu", a->question.k);
     also_number(out, "epsilon", a->question.epsilon);
     also_number(out, "cosine", a->cosine);
-    wane_text_printf(out, ", \"all\": {\"matrices\": %zu", a->spectra.count);
+    wane_text_printf(out, ", \"all\": {\"matrices\": %zu, \"counted\": %zu", a->spectra.count,
+                     a->counted);
     json_part(out, &a->all);
     wane_text_printf(out, "}, \"u\": {\"intruders\": %zu, \"existing\": %zu, \"unresolved\": %zu",
                      a->all.intruders, a->all.existing, a->all.unresolved);
@@ -381,6 +395,8 @@ void wane_audit_write_json(wane_text *out, const wane_audit *a)
     wane_compared_settings_write_json(out, &a->comparison.settings);
     wane_text_string(out, ", ");
     wane_compare_write_unmatched_json(out, &a->comparison);
+    wane_text_string(out, ", ");
+    wane_tokenizers_write_json(out, &a->tokenizers);
     wane_text_string(out, ", ");
     wane_tensor_changes_write_not_finite_json(out, &a->changes, &a->comparison);
     wane_text_string(out, "}\n");

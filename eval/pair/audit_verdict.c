@@ -3,6 +3,7 @@
  * beside what random updates have.
  */
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "analysis/report/page.h"
@@ -22,26 +23,26 @@ static void add_name(wane_text *out, size_t i, size_t count, const char *name)
     wane_text_printf(out, "%s%s", i == 0 ? "" : i + 1 == count ? " and " : ", ", name);
 }
 
-/* Where it is: modules where they are few, else kinds. */
+/* Where it is: modules where they are few, else kinds; in the order of the table. */
 static void write_where(wane_text *out, const wane_audit *a)
 {
     enum { FEW = 3 };
-    bool kinds[WANE_TENSOR_KINDS] = {false};
-    size_t groups = 0, count = 0, shown = 0;
+    bool seen[WANE_TENSOR_KINDS] = {false};
+    size_t groups = 0, kinds = 0, layers = 0, shown = 0;
     for (size_t g = 0; g < a->group_count; g++) {
         if (a->group[g].part.changed == 0) continue;
         groups++;
-        count += !kinds[a->group[g].kind];
-        kinds[a->group[g].kind] = true;
+        kinds += !seen[a->group[g].kind];
+        seen[a->group[g].kind] = true;
     }
-    if (groups <= FEW) {
-        for (size_t g = 0; g < a->group_count; g++)
-            if (a->group[g].part.changed) add_name(out, shown++, groups, a->group[g].name);
-    } else {
-        for (size_t k = 0; k < WANE_TENSOR_KINDS; k++)
-            if (kinds[k]) add_name(out, shown++, count, wane_tensor_kind_name((wane_tensor_kind)k));
+    for (size_t g = 0; g < a->group_count; g++) {
+        const wane_audit_group *group = &a->group[g];
+        if (group->part.changed == 0 || !seen[group->kind]) continue;
+        bool few = groups <= FEW;
+        add_name(out, shown++, few ? groups : kinds,
+                 few ? group->name : wane_tensor_kind_name(group->kind));
+        seen[group->kind] = few;
     }
-    size_t layers = 0;
     for (size_t l = 0; l < a->layer_count; l++) layers += a->layer[l].part.changed > 0;
     if (layers > 0 && layers < a->layer_count)
         wane_text_printf(out, " of %zu of %zu layers", layers, a->layer_count);
@@ -62,28 +63,30 @@ static double smaller_sides(const wane_audit *a, size_t *least, size_t *most)
         if (side > *most) *most = side;
         sum += (double)side;
     }
-    return a->all.ranked ? sum / (double)a->all.ranked : NAN;
+    return sum / (double)a->all.ranked;
 }
 
 static void write_update(wane_text *out, const wane_audit *a)
 {
     char number[32];
     size_t least = 0, most = 0;
-    double sides = smaller_sides(a, &least, &most), rank = a->spectra.effective_rank;
-    const wane_adapter_facts *facts = &a->comparison.tuned.update.facts;
-    bool low = rank < LOW_RANK * sides;
-    if (a->comparison.tuned.adapter)
-        wane_text_printf(out, "an adapter's update (rank %zu%s", facts->rank,
-                         isnan(rank) ? ")" : ", ");
-    else wane_text_printf(out, "%s update%s", low ? "a low-rank" : "an", isnan(rank) ? "" : " (");
-    if (!isnan(rank)) {
+    const wane_audit_part *all = &a->all;
+    bool ranked = all->ranked > 0, adapter = a->comparison.tuned.adapter;
+    double rank = all->ranks / (double)all->ranked;
+    bool low = ranked && rank < LOW_RANK * smaller_sides(a, &least, &most);
+    if (adapter)
+        wane_text_printf(out, "an adapter's update (rank %zu%s",
+                         a->comparison.tuned.update.facts.rank, ranked ? ", " : ")");
+    else wane_text_printf(out, "%s update%s", low ? "a low-rank" : "an", ranked ? " (" : "");
+    if (ranked) {
         wane_text_printf(out, "effective rank %s of %zu", wane_page_number(number, rank, 3), least);
         wane_text_printf(out, least < most ? " to %zu)" : ")", most);
     }
     wane_text_string(out, " of ");
     write_where(out, a);
-    wane_text_printf(out, ", ||dW|| %s of ||W||",
-                     wane_page_number(number, wane_audit_relative(&a->all), 3));
+    double moved = wane_audit_moved(all);
+    wane_text_printf(out, ", ||dW|| %s of their ||W||", wane_page_number(number, moved, 3));
+    if (moved >= 1) wane_text_string(out, ", more than the weights themselves");
 }
 
 static void write_chance(wane_text *out, const wane_audit *a)
@@ -95,14 +98,14 @@ static void write_chance(wane_text *out, const wane_audit *a)
         return;
     }
     if (s->uninformative && a->all.intruders == 0) {
-        wane_text_string(out, ", nor have random updates of its size any: it says nothing");
+        wane_text_string(out, ", nor have random updates of its size any: the count says nothing");
         return;
     }
     wane_text_printf(out, " where random updates of its size have %s [%g, %g]: ",
                      wane_page_number(mean, s->mean, 3), s->low, s->high);
     wane_text_string(out, s->p_high <= TAIL  ? "more than chance"
                           : s->p_low <= TAIL ? "fewer than chance"
-                                             : "no more and no fewer than chance");
+                                             : "not told apart from chance");
 }
 
 static void write_intruders(wane_text *out, const wane_audit *a)
@@ -122,6 +125,12 @@ static void write_intruders(wane_text *out, const wane_audit *a)
     write_chance(out, a);
 }
 
+static const char *rounding(const wane_audit *a)
+{
+    const char *type = wane_comparison_rounding(&a->comparison);
+    return strcmp(type, "mixed") == 0 ? "16 bits" : type;
+}
+
 static void write_changed(wane_text *out, const wane_audit *a)
 {
     char number[32];
@@ -129,15 +138,17 @@ static void write_changed(wane_text *out, const wane_audit *a)
     double median = 0, floors = wane_audit_floors(&a->all);
     write_update(out, a);
     if (a->all.near)
-        wane_text_printf(out, "; %zu of %zu changed tensors within 10 rounding floors", a->all.near,
-                         a->all.changed);
+        wane_text_printf(out,
+                         "; %zu of %zu changed tensors are within 10 times of what rounding "
+                         "to %s alone makes",
+                         a->all.near, a->all.changed, rounding(a));
     if (a->all.near && a->all.exact == 0 && floors < 10)
-        wane_text_printf(out, " (all together %s)", wane_page_number(number, floors, 2));
+        wane_text_printf(out, " (%s together)", wane_page_number(number, floors, 2));
     if (wane_audit_layers_moved(a, &most, &median) && median > 0 &&
-        wane_audit_relative(&a->layer[most].part) > OUTLIER * median)
+        wane_audit_moved(&a->layer[most].part) > OUTLIER * median)
         wane_text_printf(
             out, "; layer %ld moved %s times as far as the median one", a->layer[most].number,
-            wane_page_number(number, wane_audit_relative(&a->layer[most].part) / median, 2));
+            wane_page_number(number, wane_audit_moved(&a->layer[most].part) / median, 2));
     write_intruders(out, a);
 }
 
@@ -152,24 +163,31 @@ static void write_unchanged(wane_text *out, const wane_audit *a)
         wane_text_printf(out, "no weight changed: the %zu tensors that both have are equal",
                          c->count);
     if (c->settings.count) wane_text_string(out, ", but computed under another config.json");
+    if (a->tokenizers.first >= 0) wane_text_string(out, ", but with another tokenizer");
+}
+
+static void write_broken(wane_text *out, const wane_audit *a)
+{
+    size_t bad[2] = {0, 0};
+    for (size_t i = 0; i < a->comparison.count; i++)
+        for (int s = 0; s < 2; s++) bad[s] += a->changes.list[i].not_finite[s] > 0;
+    wane_text_string(out, "broken: NaN or infinite values in ");
+    if (bad[0]) wane_text_printf(out, "%zu of %zu tensors of the base", bad[0], a->all.tensors);
+    if (bad[0] && bad[1]) wane_text_string(out, " and ");
+    if (bad[1]) wane_text_printf(out, "%zu of %zu tensors of the tuned", bad[1], a->all.tensors);
 }
 
 void wane_audit_write_verdict(wane_text *out, const wane_audit *a)
 {
     char number[32];
-    const char *type = wane_comparison_rounding(&a->comparison);
     switch (a->kind) {
-    case WANE_AUDIT_NOT_FINITE:
-        wane_text_printf(out, "broken: %zu of %zu tensors hold NaN or infinite values",
-                         a->all.not_finite, a->all.tensors);
-        break;
+    case WANE_AUDIT_NOT_FINITE: write_broken(out, a); break;
     case WANE_AUDIT_UNCHANGED: write_unchanged(out, a); break;
     case WANE_AUDIT_ROUNDING:
         wane_text_printf(out,
                          "no more than rounding: ||dW|| is %s times what rounding to %s alone "
                          "makes",
-                         wane_page_number(number, wane_audit_floors(&a->all), 2),
-                         strcmp(type, "mixed") == 0 ? "16 bits" : type);
+                         wane_page_number(number, wane_audit_floors(&a->all), 2), rounding(a));
         break;
     case WANE_AUDIT_UNRELATED:
         wane_text_printf(out,

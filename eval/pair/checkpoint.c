@@ -255,11 +255,16 @@ static void write_shape(char out[128], const wane_tensor *t)
 static wane_status shapes_differ(const wane_comparison *c, const char *name,
                                  const wane_tensor *base, const wane_tensor *tuned, wane_error *err)
 {
-    char a[128], b[128];
+    char a[128], b[128], settings[160] = "";
+    int used = 0;
     write_shape(a, base);
     write_shape(b, tuned);
-    return wane_fail(err, WANE_EINVAL, "compare: %s: tensor %s is %s, in %s it is %s",
-                     c->tuned.path, name, b, c->base.path, a);
+    for (size_t i = 0; i < c->settings.count && i < 2; i++)
+        used += snprintf(settings + used, sizeof settings - (size_t)used, "%s%.60s",
+                         i ? ", " : "; their config.json differ in ", c->settings.list[i].name);
+    return wane_fail(err, WANE_EINVAL, "compare: %s: tensor %s is %s, in %s it is %s%s%s",
+                     c->tuned.path, name, b, c->base.path, a, settings,
+                     c->settings.count > 2 ? " and more" : "");
 }
 
 /* Both shapes as they are compared must be equal. */
@@ -319,11 +324,13 @@ static wane_status pair_up(wane_compared *out, bool *real, const wane_comparison
             made.tuned_turned = true; /* saved whole, as the base keeps it */
             if (u->rows == made.cols && u->cols == made.rows) u = NULL;
         }
+        const char *named = c->tuned.update.facts.base_model, *made_on = named ? named : "";
         if (u && !rows_in_common(&made, u->rows, u->cols))
             return wane_fail(err, WANE_EINVAL,
-                             "compare: %s: its part on %s is %zu x %zu, the weight in %s %zu x %zu",
+                             "compare: %s: its part on %s is %zu x %zu, the weight in %s %zu x "
+                             "%zu%s%.200s",
                              c->tuned.path, name, u->rows, u->cols, c->base.path, made.rows,
-                             made.cols);
+                             made.cols, made_on[0] ? "; it names as its base " : "", made_on);
     } else {
         made.tuned = wane_tensors_at(c->tuned.tensors, tuned);
         made.tuned_turned = turned(&c->tuned, name, made.tuned);

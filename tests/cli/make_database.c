@@ -9,9 +9,9 @@
  * and for the commands that compute, a model and its adapter of version1.tar.gz (run it in tests/):
  *   model, adapter; strong: the adapter with 25 times its scale, which has intruders
  *   zero: the adapter with no scale, which changes nothing
- *   tuned: the model with another rope_theta, and of its tensors attention, a norm and the
- *          embedding changed; broken: with a NaN in one and an infinity in another; made_apart: all
- *          tensors drawn anew; wider: a query of other rows
+ *   tuned: the model with another rope_theta and token; attention, a norm and the embedding changed
+ *   broken: the model with a NaN in one tensor and infinities in another
+ *   made_apart: the model with all tensors drawn anew; wider: with one more head
  *   small.yaml, mood, story.txt: an experiment of two stages, a task, a text
  */
 #include "tests/cli/database.h"
@@ -147,7 +147,9 @@ static void write_pairs(const char *folder)
     write_model(folder, "tuned", tune, "\"rope_theta\": 1e+04", "\"rope_theta\": 5e+05", NULL);
     write_model(folder, "broken", spoil, NULL, NULL, NULL);
     write_model(folder, "made_apart", draw, NULL, NULL, NULL);
-    write_model(folder, "wider", tune, NULL, NULL, "q_proj");
+    take(folder, "model/tokenizer.json", "tuned/tokenizer.json", "\"barn\"", "\"bark\"");
+    write_model(folder, "wider", tune, "\"num_attention_heads\": 2", "\"num_attention_heads\": 3",
+                "q_proj");
 }
 
 static const char experiment[] =
