@@ -163,7 +163,7 @@ static void scaled(wane_scaling **out, const grid_case *c, const wane_base_svd *
 static void same_number(double a, double b)
 {
     if (isnan(b)) assert_true(isnan(a));
-    else CHECK_NEAR(a, b, 1e-12, 1e-6);
+    else CHECK_NEAR(a, b, 1e-12, 1e-5);
 }
 
 static void same_arms(const wane_scaling *a, const wane_scaling *b)
