@@ -83,6 +83,25 @@ static double equal(size_t i, size_t count)
     return 1;
 }
 
+/* One far above the others, as in weights of outlier features. */
+static double outlying(size_t i, size_t count)
+{
+    return i ? falling(i, count) * 1e-2 : 1;
+}
+
+/* To 1e-5, whatever their number. */
+static double steep(size_t i, size_t count)
+{
+    return pow(10, -5 * (double)i / (double)count);
+}
+
+/* Pairs as wide as a cluster may be, and a little less and more. */
+static double paired(size_t i, size_t count)
+{
+    static const double width[] = {0.9e-3, 1.1e-3, 0.999e-3, 2e-3};
+    return even(i / 2 * 2, count) * (1 - (double)(i % 2) * width[i / 2 % 4]);
+}
+
 static double deficient(size_t i, size_t count)
 {
     return i < count / 3 ? falling(i, count) : 0;
@@ -90,6 +109,7 @@ static double deficient(size_t i, size_t count)
 
 const weight_family weight_families[WEIGHT_FAMILIES] = {
     {"falling", falling, false},     {"scaled", falling, true}, {"even", even, false},
+    {"outlying", outlying, false},   {"steep", steep, false},   {"paired", paired, false},
     {"clustered", clustered, false}, {"equal", equal, false},   {"deficient", deficient, false},
     {"gaussian", NULL, false}};
 
@@ -175,6 +195,16 @@ static void dense(weight_change *out, const weight_base *base, size_t rank, uint
     out->tuned = copy_of(base);
     for (size_t i = 0; i < m * n; i++) out->tuned[i] += change[i];
     wane_free(change);
+}
+
+/* A ten-thousandth of that. */
+static void slight(weight_change *out, const weight_base *base, size_t rank, uint64_t seed)
+{
+    size_t count = base->weight.rows * base->weight.cols;
+    const float *from = base->weight.data;
+    dense(out, base, rank, seed);
+    for (size_t i = 0; i < count; i++)
+        out->tuned[i] = (float)(from[i] + 1e-4 * ((double)out->tuned[i] - from[i]));
 }
 
 /* Of as many ranks as there are, of singular values that fall like i^-.7. */
@@ -292,6 +322,7 @@ const weight_change_kind weight_changes[WEIGHT_CHANGES] = {{"rank 1", low_rank, 
                                                            {"rank 16", low_rank, 16},
                                                            {"rank 64", low_rank, 64},
                                                            {"dense", dense, 0},
+                                                           {"dense, slight", slight, 0},
                                                            {"dense, falling", dense_falling, 0},
                                                            {"bf16", rounded, 0},
                                                            {"dense, bf16", dense_rounded, 0},

@@ -15,7 +15,7 @@ typedef struct weight_family {
     bool scaled; /* rows and columns by factors between a third and three */
 } weight_family;
 extern const weight_family weight_families[];
-enum { WEIGHT_FAMILIES = 7 };
+enum { WEIGHT_FAMILIES = 10 };
 
 /* rows x cols, row-major; free with wane_free. */
 float *weight_make(const weight_family *family, size_t rows, size_t cols, uint64_t seed);
@@ -41,7 +41,7 @@ typedef struct weight_change_kind {
     size_t rank;
 } weight_change_kind;
 extern const weight_change_kind weight_changes[];
-enum { WEIGHT_CHANGES = 10 };
+enum { WEIGHT_CHANGES = 11 };
 void weight_change_free(weight_change *change); /* {0} allowed */
 
 #endif
