@@ -337,9 +337,11 @@ double wane_moment_above(const wane_moment_rule *r, wane_window window, double b
 {
     search s = {.rule = r, .window = window, .best = below * below, .limit = limit * limit};
     double to = r->largest;
+    if (r->b.steps > 0) /* where `largest` was not */
+        to = fmax(to, sqrt(r->node[0] * r->node[0] + r->residual[0]) * (1 + 1e-6));
     for (size_t i = 0; i < r->b.atoms; i++) meet(&s, fmax(r->b.sigma[i], r->floor));
     for (size_t k = 0; k < r->b.steps; k++) /* the greatest is most often there */
-        if (r->node[k] > r->floor && r->node[k] < r->largest) meet(&s, r->node[k]);
+        if (r->node[k] > r->floor) meet(&s, r->node[k]);
     for (size_t k = 0; k < r->b.steps; k++)
         if (r->node[k] > r->floor && r->node[k] < to) {
             divide(&s, r->node[k], to);

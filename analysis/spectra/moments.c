@@ -160,7 +160,7 @@ static bool is_checked(size_t steps, const wane_moment_options *o)
     if (o->epsilons == 0 && !(o->width > 0)) return false;
     size_t power = 8;
     while (power * 2 <= steps) power *= 2;
-    return steps >= 4 && steps % (power / 4) == 0;
+    return steps >= 4 && steps % (power < 32 ? power / 4 : power / 8) == 0;
 }
 
 static void check(void *context, size_t i, int thread)

@@ -34,9 +34,16 @@ static size_t strips_of(size_t rows)
     return (rows + each - 1) / each;
 }
 
+/* From the sums of one vector to those of the next: rows a power of 2 apart would meet in the same
+ * few places of a cache. */
+static size_t sums_stride(size_t cols)
+{
+    return cols + 32;
+}
+
 size_t wane_strip_room(wane_matrix w, size_t left)
 {
-    return strips_of(w.rows) * left * w.cols;
+    return strips_of(w.rows) * left * sums_stride(w.cols);
 }
 
 typedef struct work {
@@ -54,8 +61,9 @@ static void run_strip(void *context, size_t strip, int thread)
     const work *at = context;
     size_t m = at->w.rows, n = at->w.cols, first = strip * at->each;
     size_t rows = m - first < at->each ? m - first : at->each;
-    size_t own = at->left->count * n;
-    wane_strip_side left = {at->left->count, m, n, at->left->in + first, at->room + strip * own};
+    size_t own = at->left->count * sums_stride(n);
+    wane_strip_side left = {at->left->count, m, sums_stride(n), at->left->in + first,
+                            at->room + strip * own};
     wane_strip_side right = {at->right->count, n, m, at->right->in, at->right->out + first};
     memset(left.out, 0, own * sizeof *left.out);
     for (size_t k = 0; k < right.count && !at->chained; k++)
@@ -68,11 +76,11 @@ static void add_strips(void *context, size_t k, int thread)
 {
     (void)thread;
     const work *at = context;
-    size_t n = at->w.cols, own = at->left->count * n;
+    size_t n = at->w.cols, each = sums_stride(n), own = at->left->count * each;
     float *out = at->left->out + k * n;
-    memcpy(out, at->room + k * n, n * sizeof *out);
+    memcpy(out, at->room + k * each, n * sizeof *out);
     for (size_t s = 1; s < at->strips; s++) {
-        const float *part = at->room + s * own + k * n;
+        const float *part = at->room + s * own + k * each;
         for (size_t i = 0; i < n; i++) out[i] += part[i];
     }
 }

@@ -16,6 +16,8 @@ enum { LANES = 8, DOT_ROWS = 4, DOT_COUNT = 2, SUM_ROWS = 4, SUM_WIDE = 2 };
 enum { LANES = 4, DOT_ROWS = 4, DOT_COUNT = 2, SUM_ROWS = 4, SUM_WIDE = 2 };
 #endif
 
+enum { LINE = 16 }; /* floats of a line of the cache */
+
 typedef float vec __attribute__((vector_size(4 * LANES)));
 typedef float loose_vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
@@ -78,12 +80,16 @@ static void dots(const float *w, size_t stride, size_t rows, size_t cols, const 
         }
 }
 
-/* `rows` rows of w, weighed by each vector x, onto its sums. */
+/* `rows` rows of w, weighed by each vector x, onto its sums; those after them are fetched
+ * meanwhile, `ahead`. */
 INLINE void sum_block(const float *w, size_t stride, size_t cols, const wane_strip_side *s,
-                      size_t row, size_t col, int rows)
+                      size_t row, size_t col, int rows, bool ahead)
 {
     size_t c = 0;
     for (; c + SUM_WIDE * LANES <= cols; c += SUM_WIDE * LANES) {
+        for (int r = rows; ahead && r < 2 * rows; r++)
+            for (int i = 0; i < SUM_WIDE * LANES; i += LINE)
+                __builtin_prefetch(w + (size_t)r * stride + c + i);
         vec part[SUM_ROWS][SUM_WIDE];
         for (int r = 0; r < rows; r++)
             for (int i = 0; i < SUM_WIDE; i++)
@@ -111,8 +117,9 @@ static void sums(const float *w, size_t stride, size_t rows, size_t cols, const 
 {
     size_t r = 0;
     for (; r + SUM_ROWS <= rows; r += SUM_ROWS)
-        sum_block(w + r * stride, stride, cols, s, row + r, col, SUM_ROWS);
-    for (; r < rows; r++) sum_block(w + r * stride, stride, cols, s, row + r, col, 1);
+        sum_block(w + r * stride, stride, cols, s, row + r, col, SUM_ROWS,
+                  r + 2 * SUM_ROWS <= rows);
+    for (; r < rows; r++) sum_block(w + r * stride, stride, cols, s, row + r, col, 1, false);
 }
 
 /* Blocks of the strip that stay in the first caches with what they meet; chained, some whole rows
