@@ -49,7 +49,7 @@ static void find_angles(search *s)
     for (size_t j = count; j < s->ritz.pairs; j++)
         s->beyond = fmax(s->beyond, sqrt(fmax(s->ritz.lambda[j], 0) + s->ritz.residual[j]));
     for (size_t j = 0; j < s->q->top; j++) {
-        double next = j + 1 < count ? s->sigma[j + 1] : s->beyond;
+        double next = j + 1 < count ? fmax(s->sigma[j + 1], s->beyond) : s->beyond;
         double gap = s->sigma[j] - next - sqrt(square);
         if (j > 0) gap = fmin(gap, s->sigma[j - 1] - s->sigma[j]);
         s->angle[j] = j < count && gap > s->rho[j] ? s->rho[j] / gap : 1;

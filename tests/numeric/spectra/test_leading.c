@@ -204,7 +204,8 @@ static void loose_angles_hold(void **state)
         for (uint64_t seed = 0; seed < 4; seed++)
             for (size_t k = GAUSSIAN; k <= CLOSE; k++) {
                 subject s = make(150, 130, (spectrum_kind)k, 0, 5000 + 10 * (seed + 4 * k));
-                wane_leading_question q = ask(&s, 6);
+                size_t top = 5 + seed % 2; /* of pairs 5 cuts one */
+                wane_leading_question q = ask(&s, top);
                 wane_leading out = {0};
                 double angle[16];
                 bool found = false;
@@ -212,7 +213,7 @@ static void loose_angles_hold(void **state)
                 q.angle = 0;
                 CHECK_OK(wane_leading_find(&out, angle, &found, &q, NULL, &err));
                 assert_true(found);
-                for (size_t j = 0; j < 6; j++) {
+                for (size_t j = 0; j < top; j++) {
                     double off = sine(out.v + j * 130, s.vt + j * 130, 130);
                     assert_true(off <= angle[j] + 1e-9);
                     assert_true(sine(out.u + j * 150, s.u + j * 150, 150) <= angle[j] + 1e-9);
@@ -229,15 +230,17 @@ static void equal_values(void **state)
 {
     (void)state;
     enum { N = 120, TOP = 6 };
-    static const size_t copies[] = {2, 3, 7, 30, N};
+    static const size_t runs[][2] = {{0, 2}, {0, 3}, {0, 7}, {0, 30}, {0, N}, {5, 7}, {2, 4}};
     wane_error err;
-    for (size_t c = 0; c < sizeof copies / sizeof *copies; c++) {
+    for (size_t c = 0; c < sizeof runs / sizeof *runs; c++) {
+        size_t first = runs[c][0], end = runs[c][1];
         subject s = {.rows = N, .cols = N, .least = N};
         s.w = calloc((size_t)N * N, sizeof *s.w);
         assert_non_null(s.w);
         for (size_t i = 0; i < N; i++)
-            s.w[i * N + (i * 7 + 3) % N] =
-                i < copies[c] ? 4 : 4 / (float)(2 + (i - copies[c])) + 0.5F;
+            s.w[i * N + (i * 7 + 3) % N] = i < first ? 9 - (float)i
+                                           : i < end ? 4
+                                                     : 4 / (float)(2 + (i - end)) + 0.5F;
         wane_leading_question q = ask(&s, TOP);
         wane_leading out = {0};
         double angle[TOP];
@@ -250,40 +253,53 @@ static void equal_values(void **state)
         for (size_t j = 0; j < TOP; j++) {
             double expected = (double)s.w[j * N + (j * 7 + 3) % N];
             CHECK_NEAR(out.sigma[j], expected, 1e-8, 0);
-            assert_true(j < copies[c] ? angle[j] == 1 : angle[j] < 1e-2);
+            assert_true(j >= first && j < end ? angle[j] == 1 : angle[j] < 1e-2);
         }
         wane_leading_free(&out);
         free(s.w);
     }
 }
 
-/* A start that is exact for all triplets but one, which is orthogonal to all of them. */
+/* A start that is exact for all triplets but one, which is orthogonal to all of them: only random
+ * vectors can tell. On a diagonal weight, its numbers in any order. */
 static void what_a_start_does_not_know_is_found(void **state)
 {
     (void)state;
-    enum { M = 400, N = 300, TOP = 6 };
+    enum { N = 384, TOP = 8, TRIALS = 60 };
+    static const double powers[] = {-0.4, -0.15};
     wane_error err;
-    for (size_t place = 0; place < TOP; place++) {
-        subject s = make(M, N, FALLING, 0, 9000 + place), whole = s;
+    float *w = calloc((size_t)N * N, sizeof *w);
+    assert_non_null(w);
+    for (size_t trial = 0; trial < TRIALS; trial++) {
+        size_t missing = trial % TOP, at[N];
+        const wane_random where = {.purpose = WANE_RANDOM_TEST, .tensor = 900 + trial};
         wane_leading near = {0}, out = {0};
         double angle[TOP];
         bool found = false;
-        CHECK_OK(wane_leading_room(&near, M, N, TOP, &err));
-        for (size_t j = 0; j < TOP; j++) {
-            size_t from = j < place ? j : j + 1;
-            near.sigma[j] = s.sigma[from];
-            memcpy(near.u + j * M, whole.u + from * M, M * sizeof *near.u);
-            memcpy(near.v + j * N, whole.vt + from * N, N * sizeof *near.v);
+        memset(w, 0, (size_t)N * N * sizeof *w);
+        for (size_t i = 0; i < N; i++) at[i] = i;
+        for (size_t i = N; i-- > 1;) {
+            size_t j = (size_t)wane_random_below(&where, i + 1, i), kept = at[i];
+            at[i] = at[j];
+            at[j] = kept;
         }
-        wane_leading_question q = ask(&s, TOP);
-        q.near = &near;
+        for (size_t i = 0; i < N; i++)
+            w[at[i] * N + at[i]] = (float)pow((double)i + 1, powers[trial % 2]);
+        CHECK_OK(wane_leading_room(&near, N, N, TOP, &err));
+        for (size_t j = 0; j < TOP; j++)
+            near.u[j * N + at[j + (j >= missing)]] = near.v[j * N + at[j + (j >= missing)]] = 1;
+        const wane_leading_question q = {
+            .weight = {w, N, N, N}, .top = TOP, .near = &near, .residual = 1e-5, .angle = 1e-4};
         CHECK_OK(wane_leading_find(&out, angle, &found, &q, NULL, &err));
         assert_true(found);
-        compare(&s, &out, angle, TOP);
+        for (size_t j = 0; j < TOP; j++) {
+            CHECK_NEAR(out.sigma[j], (double)w[at[j] * N + at[j]], 1e-8, 0);
+            assert_true(fabs(out.v[j * N + at[j]]) > 1 - 1e-8);
+        }
         wane_leading_free(&out);
         wane_leading_free(&near);
-        drop(&s);
     }
+    free(w);
 }
 
 static void threads_change_no_bit(void **state)
