@@ -16,7 +16,7 @@ wane_status wane_spectrum_settings(char out[WANE_SHA256_HEX], const char *defini
 
 void wane_spectrum_cost(wane_cost *sum, const wane_visiting *at, size_t number)
 {
-    enum { DIRECTION_BYTES = 60 };
+    enum { DIRECTION_BYTES = 80 };
     const wane_inputs *in = at->plan->inputs;
     (void)number;
     for (size_t i = 0; i < in->base->parameters.count; i++) {

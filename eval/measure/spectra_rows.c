@@ -68,8 +68,11 @@ static void add_side(wane_spectra_rows *rows, wane_spectrum_side_row *out, const
                                  .span = d[j].span,
                                  .subspace_overlap = d[j].subspace_overlap,
                                  .cluster_overlap = d[j].cluster_overlap,
-                                 .argmax = exists ? (int64_t)d[j].argmax : WANE_NULL,
-                                 .reason = exists ? NULL : "below_floor"};
+                                 .argmax = exists && !s->bounded ? (int64_t)d[j].argmax : WANE_NULL,
+                                 .reason = exists ? NULL : "below_floor",
+                                 .bounded = exists && s->bounded,
+                                 .high = d[j].high,
+                                 .steps = (int64_t)d[j].steps};
     }
 }
 
@@ -87,7 +90,7 @@ wane_spectrum_row *wane_spectra_rows_put(wane_spectra_rows *rows, const wane_spe
     wane_spectrum_row *row = &rows->spectrum[rows->spectra++];
     const wane_direction *d = s->side[0] ? s->side[0] : s->side[1];
     *row = (wane_spectrum_row){.matrix = matrix,
-                               .base_count = (int64_t)base_count,
+                               .base_count = s->bounded ? WANE_NULL : (int64_t)base_count,
                                .base_frobenius = s->base_frobenius,
                                .base_spectral = s->base_spectral,
                                .delta_frobenius = s->delta_frobenius,
@@ -104,6 +107,7 @@ wane_spectrum_row *wane_spectra_rows_put(wane_spectra_rows *rows, const wane_spe
     add_side(rows, &row->side[0], s, 0, matrix);
     add_side(rows, &row->side[1], s, 1, matrix);
     if (!s->changed) row->reason = "unchanged";
+    else if (s->bounded) row->reason = WANE_BOUNDED;
     return row;
 }
 

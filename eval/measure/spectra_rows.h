@@ -14,6 +14,9 @@
 #define WANE_SPECTRUM_DEFINITION "spectrum 3"
 #define WANE_SPECTRUM_EARLIER "spectrum 2"
 
+/* Why numbers of a spectrum are NULL that need the whole SVD of the reference. */
+#define WANE_BOUNDED "bounded"
+
 /* The rows of one cell: a spectrum per linear matrix and its directions. Free with
  * wane_spectra_rows_free ({0} allowed). */
 typedef struct wane_spectra_rows {
@@ -36,7 +39,8 @@ void wane_spectra_rows_add(wane_spectra_rows *rows, const wane_spectrum *spectru
 /* Appends a matrix that has no spectrum because a number of it, or of its reference, is not finite;
  * returns its row. */
 wane_spectrum_row *wane_spectra_rows_put_missing(wane_spectra_rows *rows, int64_t matrix);
-/* The same of a weight with `base_count` reference directions; returns its row. */
+/* The same of a weight with `base_count` reference directions, which a bounded spectrum leaves
+ * uncounted; returns its row. */
 wane_spectrum_row *wane_spectra_rows_put(wane_spectra_rows *rows, const wane_spectrum *spectrum,
                                          size_t base_count, int64_t matrix);
 

@@ -62,8 +62,10 @@ static wane_status make_keys(storing *s)
     (void)snprintf(asked, sizeof asked, "%s top %zu u 1 v 1 against base", WANE_SPECTRUM_DEFINITION,
                    s->question->top);
     wane_sha256_text(hash, asked);
-    for (size_t i = 0; i < s->all->count; i++)
+    for (size_t i = 0; i < s->all->count; i++) {
         wane_sha256_text(hash, p->list[s->all->matrix[i].index].name);
+        if (s->all->matrix[i].spectrum.bounded) wane_sha256_text(hash, WANE_BOUNDED);
+    }
     WANE_TRY(wane_sha256_end(s->settings, hash, s->err));
 done:
     return st;
@@ -165,7 +167,7 @@ static wane_status put_spectra(storing *s)
             row->base_spectral = row->effective_rank = row->stable_rank = row->top_share =
                 row->rho_10 = row->floor = NAN;
             for (int side = 0; side < 2; side++) row->side[side] = (wane_spectrum_side_row){0};
-        } else if (isnan(row->effective_rank)) {
+        } else if (isnan(row->effective_rank) && !row->reason) {
             row->reason = "effective_rank: within 10 rounding floors";
         }
     }

@@ -153,14 +153,17 @@ static wane_status write_directions(const work *w)
     for (size_t i = 0; st == WANE_OK && i < w->rows->direction_count; i++) {
         const wane_direction_row *d = &w->rows->directions[i];
         const char side[2] = {d->side, 0};
+        double high = d->bounded ? d->high : d->max_cosine;
+        int64_t steps = d->bounded ? d->steps : WANE_NULL;
         st = wane_results_run(
             w->db, w->err,
             "INSERT INTO direction (stage, step, against, side, position, matrix, "
-            "sigma, max_cosine, span, subspace_overlap, argmax, identity, cluster_overlap, reason) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            "rittirddddirdt", c->stage, c->step, c->subject, side, d->position, d->matrix, d->sigma,
-            d->max_cosine, d->span, d->subspace_overlap, d->argmax, d->identity, d->cluster_overlap,
-            d->reason);
+            "sigma, max_cosine, span, subspace_overlap, argmax, identity, cluster_overlap, reason, "
+            "max_cosine_low, max_cosine_high, steps) "
+            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?8, ?15, ?16)",
+            "rittirddddirdtdi", c->stage, c->step, c->subject, side, d->position, d->matrix,
+            d->sigma, d->max_cosine, d->span, d->subspace_overlap, d->argmax, d->identity,
+            d->cluster_overlap, d->reason, high, steps);
     }
     return st;
 }

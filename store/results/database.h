@@ -74,9 +74,12 @@ int wane_results_bind_text(sqlite3_stmt *statement, int position, const char *te
 /* A table under a hash: its name, the SELECT of the rows that belong together, and the DELETE that
  * takes them away. Of the tables of cells: ?1 stage, ?2 step, ?3 subject (of interventions ?3
  * choice, ?4 arm, ?5 lambda; of single numbers ?4 measure); of parts: ?1 the id. Column lists are
- * written out, so that a later column changes no hash. */
+ * written out, so that a later column changes no hash. The last `later` columns came after rows had
+ * been hashed. What those were given when they were brought forward (NULL in the last one, in the
+ * others the number of column `like`) is not hashed, anything else is. */
 typedef struct wane_hashed_table {
     const char *name, *sql, *remove;
+    int later, like;
 } wane_hashed_table;
 const wane_hashed_table *wane_hashed_tables(size_t *cells, const wane_hashed_table **parts);
 

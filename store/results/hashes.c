@@ -10,11 +10,12 @@
 #include "store/base/text.h"
 #include "store/results/database.h"
 
-#define ROWS(table, columns, where, order)                                                         \
+#define WITH_LATER(later, like, table, columns, where, order)                                      \
     {                                                                                              \
         table, "SELECT " columns " FROM \"" table "\" WHERE " where " ORDER BY " order,            \
-            "DELETE FROM \"" table "\" WHERE " where                                               \
+            "DELETE FROM \"" table "\" WHERE " where, later, like                                  \
     }
+#define ROWS(table, columns, where, order) WITH_LATER(0, 0, table, columns, where, order)
 #define HERE "stage = ?1 AND step = ?2 AND "
 #define TASK HERE "task = (SELECT id FROM task WHERE key = ?3)"
 #define CORPUS HERE "corpus = (SELECT id FROM corpus WHERE key = ?3)"
@@ -31,6 +32,7 @@
     " base_frobenius, delta_frobenius, delta_spectral, relative_update, effective_rank, "          \
     "stable_rank, top_share, rho_10, changed, existing_u, existing_v, unresolved_u, unresolved_v"
 
+enum { MAX_COSINE = 7 }; /* of the columns of direction */
 static const wane_hashed_table cell_tables[] = {
     ROWS("score", "stage, step, metric, split, task, value, stderr, n, reason", TASK,
          "metric, split"),
@@ -50,10 +52,11 @@ static const wane_hashed_table cell_tables[] = {
          "rounding_floor, reason, changed, \"floor\", existing_u, existing_v, unresolved_u, "
          "unresolved_v",
          AGAINST, "matrix"),
-    ROWS("direction",
-         "stage, step, against, side, position, matrix, sigma, max_cosine, span, subspace_overlap, "
-         "argmax, identity, cluster_overlap, reason",
-         AGAINST, "side, position, matrix"),
+    WITH_LATER(3, MAX_COSINE, "direction",
+               "stage, step, against, side, position, matrix, sigma, max_cosine, span, "
+               "subspace_overlap, argmax, identity, cluster_overlap, reason, max_cosine_low, "
+               "max_cosine_high, steps",
+               AGAINST, "side, position, matrix"),
     ROWS("spectrum_total", TOTAL_COLUMNS, AGAINST, "against"),
     ROWS("intervention",
          "stage, step, choice, arm, lambda, measure, target, value, stderr, matrices, reason", ARM,
@@ -164,14 +167,34 @@ static void add_value(wane_sha256 *hash, sqlite3_stmt *row, int column)
     if (length && bytes) wane_sha256_add(hash, bytes, length);
 }
 
+static bool same_number(sqlite3_stmt *row, int a, int b)
+{
+    int type = sqlite3_column_type(row, a);
+    if (type == SQLITE_NULL) return sqlite3_column_type(row, b) == SQLITE_NULL;
+    return type == SQLITE_FLOAT && sqlite3_column_type(row, b) == SQLITE_FLOAT &&
+           sqlite3_column_double(row, a) == sqlite3_column_double(row, b);
+}
+
+/* How many of a row's columns are hashed. */
+static int hashed_columns(const wane_hashed_table *table, sqlite3_stmt *row)
+{
+    int all = sqlite3_column_count(row), first = all - table->later;
+    if (!table->later || sqlite3_column_type(row, all - 1) != SQLITE_NULL) return all;
+    for (int c = first; c < all - 1; c++)
+        if (!same_number(row, c, table->like)) return all;
+    return first;
+}
+
 /* Adds the rows of a statement that was started, to its end. */
-static wane_status add_rows(wane_results *db, wane_sha256 *hash, int64_t *rows, const char *table,
-                            sqlite3_stmt *statement, wane_error *err)
+static wane_status add_rows(wane_results *db, wane_sha256 *hash, int64_t *rows,
+                            const wane_hashed_table *table, sqlite3_stmt *statement,
+                            wane_error *err)
 {
     wane_status st = WANE_OK;
-    int code = SQLITE_ROW, columns = sqlite3_column_count(statement);
-    wane_sha256_text(hash, table);
+    int code = SQLITE_ROW;
+    wane_sha256_text(hash, table->name);
     while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+        int columns = hashed_columns(table, statement);
         for (int c = 0; c < columns; c++) add_value(hash, statement, c);
         ++*rows;
     }
@@ -248,7 +271,7 @@ wane_status wane_cell_hash(wane_results *db, wane_rows_hash *out, int64_t stage,
     for (size_t i = 0; i < of.tables; i++) {
         sqlite3_stmt *statement = NULL;
         WANE_TRY(start_rows(db, &statement, &of, of.table[i].sql, err));
-        WANE_TRY(add_rows(db, hash, &made.rows, of.table[i].name, statement, err));
+        WANE_TRY(add_rows(db, hash, &made.rows, &of.table[i], statement, err));
     }
     st = wane_sha256_end(made.sha256, hash, err);
     hash = NULL;
@@ -304,7 +327,7 @@ wane_status wane_part_hash(wane_results *db, wane_rows_hash *out, wane_part part
     wane_rows_hash made = {0};
     WANE_TRY(wane_sha256_begin(&hash, err));
     WANE_TRY(wane_results_start(db, &statement, err, parts[part].sql, "r", id));
-    WANE_TRY(add_rows(db, hash, &made.rows, parts[part].name, statement, err));
+    WANE_TRY(add_rows(db, hash, &made.rows, &parts[part], statement, err));
     st = wane_sha256_end(made.sha256, hash, err);
     hash = NULL;
     if (st == WANE_OK) *out = made;
@@ -377,7 +400,7 @@ wane_status wane_spectrum_total_hashes(wane_results *db, wane_rows_hash *stored,
         *out[i] = (wane_rows_hash){0};
         WANE_TRY(wane_sha256_begin(&hash, err));
         WANE_TRY(wane_results_start(db, &statement, err, sql[i], "rit", stage, step, against));
-        WANE_TRY(add_rows(db, hash, &out[i]->rows, "spectrum_total", statement, err));
+        WANE_TRY(add_rows(db, hash, &out[i]->rows, &cell_tables[TOTAL], statement, err));
         st = wane_sha256_end(out[i]->sha256, hash, err);
         hash = NULL;
         if (st != WANE_OK) goto done;

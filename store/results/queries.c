@@ -203,7 +203,8 @@ static const wane_named_query named[] = {
      "WHEN 'intruders_null_low' THEN intruders_null_low "
      "WHEN 'intruders_null_high' THEN intruders_null_high "
      "WHEN 'intruders_low' THEN intruders_low WHEN 'intruders_high' THEN intruders_high "
-     "WHEN 'max_cosine' THEN max_cosine WHEN 'onset' THEN onset "
+     "WHEN 'max_cosine' THEN max_cosine WHEN 'max_cosine_high' THEN max_cosine_high "
+     "WHEN 'onset' THEN onset "
      "WHEN 'delta_frobenius_all' THEN delta_frobenius_all "
      "WHEN 'intruder_energy' THEN intruder_energy WHEN 'intruders_v' THEN intruders_v "
      "WHEN 'intruder_energy_v' THEN intruder_energy_v "
@@ -224,8 +225,9 @@ static const wane_named_query named[] = {
      "SELECT " RUN_COLUMNS
      ", m.name AS matrix, m.layer, m.module, d.side, d.position AS direction, "
      "d.sigma, d.max_cosine, d.span, d.subspace_overlap, d.cluster_overlap, d.argmax, "
-     "d.reason " RUN_PATH TOP_DIRECTIONS "CROSS JOIN matrix m ON m.id = d.matrix WHERE " THIS_RUN
-     "AND " THIS_POSITION "AND (:matrix IS NULL OR m.name = :matrix OR m.module = :matrix) "
+     "d.max_cosine_low, d.max_cosine_high, d.steps, d.reason " RUN_PATH TOP_DIRECTIONS
+     "CROSS JOIN matrix m ON m.id = d.matrix WHERE " THIS_RUN "AND " THIS_POSITION
+     "AND (:matrix IS NULL OR m.name = :matrix OR m.module = :matrix) "
      "ORDER BY r.id, p.position, m.position, d.position",
      direction_parameters, COUNT(direction_parameters)},
     {"environments", "what the stages were trained on",

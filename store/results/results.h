@@ -35,7 +35,7 @@
 #define WANE_NOT_FINITE "not_finite"
 
 enum {
-    WANE_RESULTS_VERSION = 5, /* user_version of the files this wane writes */
+    WANE_RESULTS_VERSION = 6, /* user_version of the files this wane writes */
     WANE_STEP_SEALED = -1     /* `step` of everything measured on the sealed stage */
 };
 
@@ -333,7 +333,8 @@ typedef struct wane_spectrum_side_row {
 
 typedef struct wane_spectrum_row {
     int64_t matrix;
-    int64_t base_count; /* reference directions (numerical rank of the base) */
+    int64_t base_count; /* reference directions (numerical rank of the base); WANE_NULL: not
+                           counted */
     wane_spectrum_side_row side[2];
     double top_energy; /* sum of sigma^2 of the top 10 */
     double base_frobenius, base_spectral, delta_frobenius, delta_spectral, relative_update;
@@ -353,6 +354,11 @@ typedef struct wane_direction_row {
     int64_t identity;       /* over the looks into a stage, from 1; 0 = not followed */
     double cluster_overlap; /* largest norm of the part inside a cluster of reference directions */
     const char *reason;     /* why max_cosine is NaN: "below_floor", ... */
+    /* max_cosine is a bound from below, `high` and cluster_overlap are bounds from above, found in
+     * `steps`. Where not, max_cosine is exact, and these two are not read. */
+    bool bounded;
+    double high;
+    int64_t steps;
 } wane_direction_row;
 
 typedef struct wane_intervention_row {

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The results database of wane, version 5. One file holds one or more experiments.
+-- The results database of wane, version 6. One file holds one or more experiments.
 --
 -- Words. A STAGE is one training on top of another stage; stage 0 of every run is the bare base
 -- model. A RUN is a path of stages: one config (method) in one order of tasks under one seed. Runs
@@ -380,14 +380,16 @@ CREATE TABLE "window" (
 -- not unresolved (cluster_overlap at or above epsilon). Any other (k, epsilon): table direction. In a
 -- matrix that is not changed there is nothing to count: 0 intruders of 0. What random changes of the
 -- same size have: table null_draw. Cells that an earlier wane measured have no floor, existing and
--- unresolved (NULL); their counts go by max_cosine alone.
+-- unresolved (NULL); their counts go by max_cosine alone. Where cosines are bounded (reason: bounded) an
+-- intruder is one by its upper bound, and what the bounds leave open is unresolved.
 CREATE TABLE spectrum (
   stage           INTEGER NOT NULL REFERENCES stage,  -- the stage
   step            INTEGER NOT NULL,  -- -1: sealed; else a training step
   -- against: the reference, the base model or the stage before
   against         TEXT NOT NULL CHECK (against IN ('base', 'previous')),
   matrix          INTEGER NOT NULL REFERENCES matrix,  -- the matrix
-  base_count      INTEGER,  -- reference directions: singular values above max(rows, cols) eps sigma_1
+  -- base_count: reference directions: singular values above max(rows, cols) eps sigma_1; NULL: bounded
+  base_count      INTEGER,
   intruders_u     INTEGER,  -- left vectors (the paper's); NULL when not asked for
   intruders_v     INTEGER,  -- right vectors
   energy_u        REAL,     -- sum of sigma^2 of the intruders / of the top k that exist
@@ -403,7 +405,9 @@ CREATE TABLE spectrum (
   top_share       REAL,     -- s_1^2 / sum s^2
   rho_10          REAL,     -- share of |W - W_0|_F^2 inside the base's top 10 directions of both sides
   rounding_floor  REAL,     -- |W - W_0|_F that rounding of a 16-bit file alone could make
-  reason          TEXT,     -- why some of these are NULL
+  -- reason: why some of these are NULL: not_finite, unchanged, bounded (the SVD of the reference was not
+  -- made, nor, of weights given whole, that of the change), ...
+  reason          TEXT,
   -- changed: 0: equal to the reference, number by number: no intruder can be in it
   changed         INTEGER CHECK (changed IN (0, 1)),
   "floor"         REAL,     -- a singular value at or below it has no direction
@@ -415,7 +419,9 @@ CREATE TABLE spectrum (
 ) STRICT, WITHOUT ROWID;
 
 -- Its totals over the matrices, written with it. Counts add, norms are roots of sums of squares,
--- energies and relative_update are ratios of sums, the rest are means over the matrices that have them.
+-- energies and relative_update are ratios of sums, the rest are means over the matrices that have them;
+-- where the singular values of some matrix's change are not known (bounded), neither is what is made of
+-- them.
 CREATE TABLE spectrum_total (
   stage           INTEGER NOT NULL REFERENCES stage,  -- the stage
   step            INTEGER NOT NULL,  -- -1: sealed; else a training step
@@ -459,7 +465,9 @@ CREATE TABLE direction (
   position         INTEGER NOT NULL,  -- from 1, by falling sigma
   matrix           INTEGER NOT NULL REFERENCES matrix,  -- the matrix
   sigma            REAL,              -- singular value of the tuned matrix
-  max_cosine       REAL,              -- largest |cosine| with a reference direction; NULL: no direction
+  -- max_cosine: largest |cosine| with a reference direction; NULL: no direction. Bounded (steps is not
+  -- NULL): max_cosine_low, which it is at least
+  max_cosine       REAL,
   span             REAL,              -- squared norm of the part inside the reference span, 0 to 1
   subspace_overlap REAL,              -- the same cosine against neighbourhoods of 7 directions
   argmax           INTEGER,           -- the reference direction of max_cosine, from 1
@@ -467,9 +475,17 @@ CREATE TABLE direction (
   -- direction of the matrix, |<u, u'>| |<v, v'>| > .5; NULL where directions are not followed
   identity         INTEGER,
   -- cluster_overlap: largest norm of the part inside a cluster of near-equal reference directions, at
-  -- least max_cosine; NULL in cells that an earlier wane measured
+  -- least max_cosine; bounded: which it is at most; NULL in cells that an earlier wane measured
   cluster_overlap  REAL,
   reason           TEXT,              -- why max_cosine is NULL: below_floor, not_finite
+  max_cosine_low   REAL,              -- the largest |cosine| lies between this, which is max_cosine
+  max_cosine_high  REAL,              -- and this; both are max_cosine where it is exact
+  -- steps: of the bidiagonalisation that has bounded max_cosine without the SVD of the reference; span,
+  -- subspace_overlap and argmax are NULL then. NULL: max_cosine is exact
+  steps            INTEGER
+                   CHECK (max_cosine_low IS max_cosine
+                          AND iif(steps IS NULL, max_cosine_high IS max_cosine,
+                                  max_cosine_high >= max_cosine)),
   PRIMARY KEY (stage, step, against, side, position, matrix)
 ) STRICT, WITHOUT ROWID;
 

@@ -187,8 +187,9 @@ FROM stage_summary v WHERE position >= 1 AND matrices IS NOT NULL;
 -- forgetting_learned: the metrics with this stage as the last; held_out_change: that metric's mean
 -- over the watched tasks, NULL while one of them has none. Spectra are against the base, norms over all
 -- matrices, counts as in the view intruders; delta_frobenius_all: over every tensor that changed, not
--- linear weights alone; max_cosine: mean of the first 10 left directions of each changed matrix; onset:
--- the smallest over matrices; f_delta, angle_u and angle_v are means over matrices.
+-- linear weights alone; max_cosine: mean of the first 10 left directions of each changed matrix, and where
+-- cosines are bounded it is between that of their lower and max_cosine_high, that of their upper bounds;
+-- onset: the smallest over matrices; f_delta, angle_u and angle_v are means over matrices.
 -- not_finite: how many likelihoods, accuracies and matrices of the stage are NULL because a logit or
 -- weight is NaN or infinite (NULL before anything is measured).
 CREATE VIEW stage_summary AS
@@ -317,6 +318,12 @@ SELECT e.key AS experiment, r.name AS run, r.method, r.kind, r.rank, r.learning_
          AND (s.changed = s.matrices OR EXISTS (SELECT 1 FROM spectrum y WHERE y.stage = d.stage
            AND y.step = -1 AND y.against = 'base' AND y.matrix = d.matrix AND y.changed = 1))) END
          AS max_cosine,
+       CASE WHEN s.intruders_u IS NOT NULL THEN (SELECT avg(d.max_cosine_high) FROM direction d
+         WHERE d.stage = p.stage AND d.step = -1
+         AND d.against = 'base' AND d.side = 'u' AND d.position <= 10
+         AND (s.changed = s.matrices OR EXISTS (SELECT 1 FROM spectrum y WHERE y.stage = d.stage
+           AND y.step = -1 AND y.against = 'base' AND y.matrix = d.matrix AND y.changed = 1))) END
+         AS max_cosine_high,
        (SELECT m.value FROM measured m WHERE m.stage = p.stage AND m.step = -1
          AND m.measure = 'onset' AND m.subject = '' AND m.matrix = '' AND m.name = 'onset') AS onset,
        s.energy_u AS intruder_energy, s.intruders_v, s.unresolved_v AS intruders_unresolved_v,

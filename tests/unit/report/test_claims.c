@@ -110,7 +110,8 @@ static void add_stage(wane_text *sql, int run, int position)
                      "INSERT INTO spectrum (stage, step, against, matrix, changed) VALUES "
                      "(%d, -1, 'base', 1, 1);"
                      "INSERT INTO direction (stage, step, against, side, position, matrix, sigma, "
-                     "max_cosine) VALUES (%d, -1, 'base', 'u', 1, 1, 1, %.17g);",
+                     "max_cosine, max_cosine_low, max_cosine_high) SELECT %d, -1, 'base', 'u', 1, "
+                     "1, 1, column1, column1, column1 FROM (VALUES (%.17g));",
                      stage, intruders(run, position), intruders(run, position) / 16.,
                      norm(run, position), stage, stage, cosine(run, position));
     wane_text_printf(sql,

@@ -188,8 +188,8 @@ static void what_does_not_exist_has_no_energy(void **state)
         .x = "k",
         .counted = true,
         .counting = {.epsilon = .5, .side = "u", .against = "base"}};
-    change("UPDATE direction SET max_cosine = NULL, cluster_overlap = NULL, reason = 'below_floor' "
-           "WHERE position = 10");
+    change("UPDATE direction SET max_cosine = NULL, max_cosine_low = NULL, max_cosine_high = NULL, "
+           "cluster_overlap = NULL, reason = 'below_floor' WHERE position = 10");
     for (int run = 0; run < 3; run++) {
         double part = 0, whole = 0;
         for (int m = 0; m < shape.matrices; m++)

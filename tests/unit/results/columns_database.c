@@ -146,7 +146,8 @@ static const char measured[] =
 
 /* Beside the counts of a2, 3 and 7: on the left every count from 0 to 98, one each, on the right 97
  * of 0 and two of 4; beside those of b2, 7 and 7: 98 of 0 and one of 5. A direction below a floor,
- * one of an earlier wane (no cluster_overlap), the eleventh; what must not be seen as above. */
+ * one of an earlier wane (no cluster_overlap), the eleventh, one that is bounded (the second); what
+ * must not be seen as above. */
 static const char beside[] =
     "WITH d (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM d WHERE n < 99)"
     "INSERT INTO null_draw SELECT 3, -1, 'rotated', 'u', n, n * 37 % 99, 0, 18, '[]' FROM d"
@@ -164,13 +165,16 @@ static const char beside[] =
     "77, NULL), (3, 10, 'size', 'c4@', '', 'size', 88, NULL), (5, -1, 'size', 'sst@', '', 'size', "
     "NULL, 'not_finite');"
     "INSERT INTO direction (stage, step, against, side, position, matrix, sigma, max_cosine,"
-    " cluster_overlap) VALUES (3, -1, 'base', 'u', 1, 1, 9, .1, .2),"
+    " cluster_overlap, max_cosine_low, max_cosine_high) SELECT v.*, column8, column8 FROM (VALUES"
+    " (3, -1, 'base', 'u', 1, 1, 9, .1, .2),"
     " (3, -1, 'base', 'u', 2, 1, 8, .3, .47), (3, -1, 'base', 'u', 3, 1, 7, .52, .54),"
     " (3, -1, 'base', 'u', 10, 1, 6, .6, .9), (3, -1, 'base', 'u', 11, 1, 5, .1, .1),"
     " (3, -1, 'base', 'u', 1, 2, 9, .2, NULL), (3, -1, 'base', 'u', 2, 2, 8, .5, .56),"
     " (3, -1, 'base', 'u', 3, 2, 0, NULL, NULL), (3, -1, 'base', 'u', 1, 3, 9, 1, 1),"
     " (3, -1, 'base', 'v', 1, 1, 9, .1, .1), (3, -1, 'previous', 'u', 1, 1, 9, .1, .1),"
-    " (3, 10, 'base', 'u', 1, 1, 9, .1, .1), (5, -1, 'base', 'u', 1, 1, 9, .3, .3);";
+    " (3, 10, 'base', 'u', 1, 1, 9, .1, .1), (5, -1, 'base', 'u', 1, 1, 9, .3, .3)) v;"
+    "UPDATE direction SET max_cosine_high = .46, steps = 7 WHERE stage = 3 AND step = -1 AND"
+    " matrix = 1 AND position = 2 AND against = 'base' AND side = 'u';";
 
 /* Matrix "a" and "b" changed, "c" did not. scale: of the norms of the changes. */
 static void put_spectra(wane_results *db, int64_t stage, int64_t step, const char *against,

@@ -147,10 +147,11 @@ static void spectra_and_their_totals(void **state)
     /* Units 3 and 4: roots of sums of squares are 5 times what one unit has. */
     wane_spectrum_row spectra[] = {spectrum(s.matrix[0], 3, true, NULL),
                                    spectrum(s.matrix[1], 4, false, "unchanged")};
-    const wane_direction_row direction = {s.matrix[0], 'v', 2, 0.5,   0.25,         0.75,
-                                          0.875,       4,   5, 0.625, "below_floor"};
+    const wane_direction_row direction[] = {
+        {s.matrix[0], 'v', 2, 0.5, 0.25, 0.75, 0.875, 4, 5, 0.625, "below_floor", false, 9, 9},
+        {s.matrix[0], 'v', 3, 0.5, 0.25, NAN, NAN, WANE_NULL, 0, 0.625, NULL, true, 0.5, 17}};
     wane_cell_rows rows = {
-        .spectra = spectra, .spectrum_count = 2, .directions = &direction, .direction_count = 1};
+        .spectra = spectra, .spectrum_count = 2, .directions = direction, .direction_count = 2};
     CHECK_OK(wane_cell_commit(db, &cell, &rows, &err));
     expect(db,
            "SELECT base_count, intruders_u, intruders_v, energy_u, energy_v, "
@@ -163,8 +164,9 @@ static void spectra_and_their_totals(void **state)
            "unchanged,0\n");
     expect(db,
            "SELECT side, position, sigma, max_cosine, span, subspace_overlap, argmax, identity, "
-           "cluster_overlap, reason FROM direction",
-           "v,2,0.5,0.25,0.75,0.875,4,5,0.625,below_floor\n");
+           "cluster_overlap, reason, max_cosine_low, max_cosine_high, steps FROM direction",
+           "v,2,0.5,0.25,0.75,0.875,4,5,0.625,below_floor,0.25,0.25,\n"
+           "v,3,0.5,0.25,,,,,0.625,,0.25,0.5,17\n");
     expect(db,
            "SELECT matrices, intruders_u, intruders_v, energy_u, energy_v, "
            "base_frobenius, delta_frobenius, delta_spectral, effective_rank, stable_rank, "
@@ -172,6 +174,16 @@ static void spectra_and_their_totals(void **state)
            "FROM spectrum_total",
            "2,7,21,0.5,0.25,15,5,2.5,21,17.5,0.21875,0.109375,1,56,63,14,28\n");
     expect(db, "SELECT relative_update = 5.0 / 15 FROM spectrum_total", "1\n");
+
+    /* The singular values of one change are not known: neither is a total of them. */
+    cell.settings_sha256 = "d";
+    spectra[1] = spectrum(s.matrix[1], 4, true, "bounded");
+    spectra[1].effective_rank = NAN;
+    CHECK_OK(wane_cell_commit(db, &cell, &rows, &err));
+    expect(db,
+           "SELECT matrices, changed, intruders_u, energy_u, delta_frobenius, delta_spectral, "
+           "effective_rank, stable_rank, top_share, rho_10, unresolved_v FROM spectrum_total",
+           "2,2,7,0.5,5,,,,,0.109375,28\n");
 
     /* One matrix that is not finite: the total of them all is no number. */
     cell.settings_sha256 = "c";

@@ -58,6 +58,7 @@ typedef struct column {
         N("intruders_p_low", .05), N("intruders_p_high", .97), N("uninformative", 0)
 #define NEAR_A N("intruders_low", 2), N("intruders_high", 4)
 #define COSINE_A ((.1 + .3 + .52 + .6 + .2 + .5) / 6)
+#define COSINE_HIGH_A ((.1 + .46 + .52 + .6 + .2 + .5) / 6)
 #define BESIDE_A                                                                                   \
     NULL_A, NEAR_A, N("max_cosine", COSINE_A), N("onset", .75), N("delta_frobenius_all", 12.5)
 #define ENERGY_U ((.5 * 10 + .1 * 30) / (10 + 30))
@@ -175,7 +176,8 @@ static const struct {
      {RUN_A, SHARED, N("limited", 0), T("run_key", "key-a"), N("stages", 2), T("stage", "a2"),
       T("stage_status", "done"), N("nll_0", NLL_0), N("learning_acc", .85), N("mean_majority", .58),
       N("learned_tasks", 2), N("pretraining_forgetting_stderr", FORGETTING_STDERR_A),
-      N("matrices", 3), N("matrices_changed", 2), N("not_finite", 0)}},
+      N("matrices", 3), N("matrices_changed", 2), N("max_cosine_high", COSINE_HIGH_A),
+      N("not_finite", 0)}},
     {"correlation_points",
      "run = 'l4/given/s0' AND position = 2",
      {T("experiment", "e"), T("run", "l4/given/s0"), T("config", "l4"), T("kind", "lora"),

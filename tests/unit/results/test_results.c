@@ -294,24 +294,47 @@ static void migrations_go_forward_or_not_at_all(void **state)
     sample_close(NULL, &s);
 }
 
-/* A file of version 4 has the view that came with version 5 at its first opening, and all its rows.
- */
-static void version_4_gets_its_view(void **state)
+static void drop_views(wane_results *db)
+{
+    wane_error err = {0};
+    wane_query *query = NULL;
+    wane_text drop = {0};
+    CHECK_OK(wane_query_open(&query, db,
+                             "SELECT group_concat('DROP VIEW \"' || name || '\"', '; ') FROM "
+                             "sqlite_schema WHERE type = 'view'",
+                             NULL, 0, &err));
+    CHECK_OK(wane_query_next(query, &err));
+    wane_text_string(&drop, wane_query_text(query, 0));
+    wane_query_free(query);
+    assert_int_equal(sqlite3_exec(db->sql, drop.data, NULL, NULL, NULL), SQLITE_OK);
+    wane_text_free(&drop);
+}
+
+/* A file of version 4 gets the view that came with version 5, and the columns of version 6, at its
+ * first opening; it has all its rows, under the hashes they were sealed with. */
+static void version_4_gets_its_view_and_columns(void **state)
 {
     (void)state;
     wane_error err = {0};
     static sample s;
+    static const char *const earlier[] = {"ALTER TABLE direction DROP COLUMN steps",
+                                          "ALTER TABLE direction DROP COLUMN max_cosine_high",
+                                          "ALTER TABLE direction DROP COLUMN max_cosine_low",
+                                          "PRAGMA user_version = 4"};
     wane_results *db = sample_open(&s, scratch_path("four.db"), &small);
     sample_cells(db, &s, 0, 1);
     char *before = dump(db);
     int64_t version = 0;
-    CHECK_OK(wane_results_run(db, &err, "DROP VIEW measured_values", ""));
-    CHECK_OK(wane_results_run(db, &err, "PRAGMA user_version = 4", ""));
+    drop_views(db);
+    for (size_t i = 0; i < sizeof earlier / sizeof *earlier; i++)
+        CHECK_OK(wane_results_run(db, &err, earlier[i], ""));
     sample_close(db, &s);
     db = open_results(scratch_path("four.db"), WANE_RESULTS_READ);
     CHECK_OK(wane_results_get(db, &version, 1, &err, "PRAGMA user_version", ""));
     assert_int_equal(version, WANE_RESULTS_VERSION);
     assert_int_equal(query_integer(db, "SELECT count(*) FROM measured_values"), 0);
+    assert_true(query_integer(db, "SELECT count(*) FROM direction WHERE max_cosine_low = "
+                                  "max_cosine AND max_cosine_high = max_cosine") > 0);
     char *after = dump(db);
     assert_string_equal(before, after);
     wane_results_close(db);
@@ -485,7 +508,7 @@ int main(void)
         cmocka_unit_test(a_changed_run_supersedes),
         cmocka_unit_test(finding_runs),
         cmocka_unit_test(migrations_go_forward_or_not_at_all),
-        cmocka_unit_test(version_4_gets_its_view),
+        cmocka_unit_test(version_4_gets_its_view_and_columns),
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(what_is_no_database_is_refused),
         cmocka_unit_test(a_database_of_another_program_stays),

@@ -146,7 +146,13 @@ static const char *const tampered[][2] = {
      "spectrum_total: stage 2, spectrum, base: is not what its spectra give"},
     {"UPDATE spectrum SET base_spectral = 1 WHERE stage = 2 AND step = -1 AND matrix = 3",
      "cell: stage 2, spectrum, base"},
-    {"UPDATE direction SET max_cosine = 0.1 WHERE stage = 2 AND position = 1 AND matrix = 1",
+    {"UPDATE direction SET max_cosine = 0.1, max_cosine_low = 0.1, max_cosine_high = 0.1 "
+     "WHERE stage = 2 AND position = 1 AND matrix = 1",
+     "cell: stage 2, spectrum, base"},
+    {"UPDATE direction SET steps = 12 WHERE stage = 2 AND position = 1 AND matrix = 1",
+     "cell: stage 2, spectrum, base"},
+    {"PRAGMA ignore_check_constraints = 1; UPDATE direction SET max_cosine_high = 0.9 * max_cosine "
+     "WHERE stage = 2 AND position = 1 AND matrix = 1",
      "cell: stage 2, spectrum, base"},
     {"UPDATE spectrum_total SET delta_frobenius = delta_frobenius * (1 + 2.3e-16) WHERE stage = 2",
      "spectrum_total: stage 2"},
@@ -409,8 +415,8 @@ static void forged_rows_are_found_by_measuring_again(void **state)
         {"UPDATE example SET margin = -margin WHERE stage = 2 AND step = -1 AND \"row\" = 1 AND "
          "task = 1",
          "cell: stage 2, score, topic@"},
-        {"UPDATE direction SET max_cosine = 0.4 WHERE stage = 3 AND step = -1 AND position = 1 AND "
-         "matrix = 2",
+        {"UPDATE direction SET max_cosine = 0.4, max_cosine_low = 0.4, max_cosine_high = 0.4 "
+         "WHERE stage = 3 AND step = -1 AND position = 1 AND matrix = 2",
          "cell: stage 3, spectrum, base: measured again, it is another"},
         {"UPDATE overlap SET value = value / 2 WHERE stage = 3 AND i = 2 AND j = 2",
          "cell: stage 3, overlap, "}};

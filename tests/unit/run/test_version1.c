@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A database of version 1 or 2, as the program of that time left it: it opens, keeps every row and
- * every trained stage, and new cells are filled from its weights. versionN.tar.gz holds a model,
- * the experiment, its database and its weights; the programs that wrote them are this project at
- * 52a1119 and at 7fc33b6.
+ * A database of version 1, 2 or 5, as the program of that time left it: it opens, keeps every row
+ * and every trained stage, and new cells are filled from its weights. versionN.tar.gz holds a
+ * model, the experiment, its database and its weights; the programs that wrote them are this
+ * project at 52a1119, at 7fc33b6 and at ce5a846.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +37,11 @@ static int unpack_all(void **state)
 static int unpack_second(void **state)
 {
     return unpack_version(state, "unit/run/version2.tar.gz");
+}
+
+static int unpack_fifth(void **state)
+{
+    return unpack_version(state, "unit/run/version5.tar.gz");
 }
 
 static int run(void)
@@ -116,7 +121,7 @@ static void it_opens_and_keeps_every_row(void **state)
     size_t count = list_tables(select);
     const char *const *all = (const char *const *)select;
     char *before = dump(database, all, count);
-    assert_true(count == 30 || count == 31);
+    assert_true(count == 30 || count == 31 || count == 34);
     wane_results *db = open_results(database, WANE_RESULTS_READ);
     int64_t version = 0;
     CHECK_OK(wane_results_get(db, &version, 1, &err, "PRAGMA user_version", ""));
@@ -361,6 +366,46 @@ static void spectra_without_weights_stay(void **state)
     wane_free(before);
 }
 
+/* Rows that were hashed before a column came stay under their hashes, and under them alone; the
+ * next run measures none of them again. */
+static void seals_of_version_5_hold(void **state)
+{
+    (void)state;
+    static const char *const cells[] = {
+        "SELECT * FROM cell ORDER BY stage, step, measure, subject",
+        "SELECT * FROM direction ORDER BY stage, step, against, side, position, matrix"};
+    const char *const verify[] = {"verify", database, NULL};
+    static const char *const changes[] = {
+        "UPDATE direction SET max_cosine = .5, max_cosine_low = .5, max_cosine_high = .5 "
+        "WHERE stage = 2 AND position = 1",
+        "UPDATE direction SET steps = 3 WHERE stage = 2 AND position = 1",
+        "PRAGMA ignore_check_constraints = 1; UPDATE direction SET max_cosine_low = "
+        "max_cosine / 2 WHERE stage = 2 AND position = 1"};
+    assert_int_equal(process_run(verify, "page", "err"), 0);
+    char *page = read_file(scratch_path("page"), NULL), *before = dump(database, cells, 2);
+    assert_null(strstr(page, "unsealed"));
+    free(page);
+    assert_int_equal(query_integer_at(database,
+                                      "SELECT count(*) FROM direction WHERE max_cosine IS NOT "
+                                      "max_cosine_low OR max_cosine IS NOT max_cosine_high OR "
+                                      "steps IS NOT NULL"),
+                     0);
+    assert_int_equal(run(), 0);
+    char *after = dump(database, cells, 2);
+    assert_string_equal(before, after);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        size_t size = 0;
+        char *whole = read_file(database, &size);
+        change(changes[i]);
+        if (process_run(verify, "page", "err") != 1) fail_msg("%s: not found", changes[i]);
+        write_file(database, whole, size);
+        free(whole);
+    }
+    assert_int_equal(process_run(verify, "page", "err"), 0);
+    wane_free(before);
+    wane_free(after);
+}
+
 static char edited[600], kept[4096];
 
 /* The configuration of the first adapter there is, `from` in it become `to`. */
@@ -443,6 +488,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_opens_and_keeps_every_row, unpack_second,
                                         scratch_remove),
         cmocka_unit_test_setup_teardown(it_is_made_like_a_fresh_one, unpack_second, scratch_remove),
+        cmocka_unit_test_setup_teardown(it_opens_and_keeps_every_row, unpack_fifth, scratch_remove),
+        cmocka_unit_test_setup_teardown(it_is_made_like_a_fresh_one, unpack_fifth, scratch_remove),
+        cmocka_unit_test_setup_teardown(seals_of_version_5_hold, unpack_fifth, scratch_remove),
         cmocka_unit_test_setup_teardown(new_cells_are_filled_without_training, unpack_second,
                                         scratch_remove),
         cmocka_unit_test_setup_teardown(outcomes_come_with_the_next_run, unpack_second,
