@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What strips_baseline.c, strips_avx2.c and strips_avx512.c define. For strips.c alone.
+ * What strips_baseline.c, strips_avx2.c and strips_avx512.c define. For this room alone.
  */
 #ifndef ANALYSIS_SPECTRA_STRIPS_TABLES_H
 #define ANALYSIS_SPECTRA_STRIPS_TABLES_H
