@@ -230,7 +230,13 @@ static wane_status run(search *s, bool *found, wane_error *err)
     const double single = 4e-7, finest = 1e-14;
     wane_status st = WANE_OK;
     wane_ritz *z = &s->ritz;
-    if (wane_ritz_add(z, s->start, false) < s->width) goto done;
+    size_t added = wane_ritz_add(z, s->start, false);
+    if (!wane_lapack_finite(z->t, z->have * z->capacity)) {
+        st = wane_fail(err, WANE_ENUMERIC, "singular triplets: weight %zu x %zu: not finite",
+                       s->q->weight.rows, s->q->weight.cols);
+        goto done;
+    }
+    if (added < s->width) goto done;
     WANE_TRY(solve(s, 0, err));
     WANE_TRY(iterate(s, false, single, MOST_PASSES, err));
     for (int round = 0; round < MOST_ROUNDS; round++) {

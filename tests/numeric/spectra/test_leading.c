@@ -340,6 +340,32 @@ static void threads_change_no_bit(void **state)
     }
 }
 
+/* The iteration knows no unit, and many triplets are found like few. */
+static void scale_and_number_do_not_matter(void **state)
+{
+    (void)state;
+    enum { M = 260, N = 330, TOP = 24 };
+    wane_error err;
+    subject s = make(M, N, FALLING, 0, 400);
+    wane_leading_question q = ask(&s, TOP);
+    double angle[TOP];
+    for (int power = -30; power <= 30; power += 30) {
+        wane_leading out = {0};
+        bool found = false;
+        float *w = calloc((size_t)M * N, sizeof *w);
+        assert_non_null(w);
+        for (size_t i = 0; i < (size_t)M * N; i++) w[i] = ldexpf(s.w[i], power);
+        q.weight.data = w;
+        CHECK_OK(wane_leading_find(&out, angle, &found, &q, NULL, &err));
+        assert_true(found);
+        for (size_t j = 0; j < TOP; j++) out.sigma[j] = ldexp(out.sigma[j], -power);
+        compare(&s, &out, angle, TOP);
+        wane_leading_free(&out);
+        free(w);
+    }
+    drop(&s);
+}
+
 static void what_it_does_not_do(void **state)
 {
     (void)state;
@@ -371,6 +397,7 @@ int main(void)
         cmocka_unit_test(equal_values),
         cmocka_unit_test(what_a_start_does_not_know_is_found),
         cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(scale_and_number_do_not_matter),
         cmocka_unit_test(what_it_does_not_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
