@@ -15,12 +15,14 @@
 #include "store/base/memory.h"
 
 enum {
-    CHAIN = 6,         /* random columns of a block that is not random as a whole */
-    LEAST_PASSES = 6,  /* of them, before what they did not show is taken to be not there */
-    MOST_PASSES = 200, /* in single precision */
-    MOST_FACTORS = 32, /* directions of the change in a start */
-    MOST_BLOCKS = 12,  /* of a basis, before it is restarted */
-    MOST_ROUNDS = 3    /* in double, each of up to MOST_BLOCKS passes */
+    CHAIN = 6,          /* random columns of a block that is not random as a whole */
+    LEAST_PASSES = 6,   /* of them, before what they did not show is taken to be not there */
+    MOST_PASSES = 200,  /* in single precision */
+    MOST_FACTORS = 32,  /* directions of the change in a start */
+    MOST_BLOCKS = 12,   /* of a basis, before it is restarted */
+    LEAST_BLOCKS = 4,   /* of a wide one */
+    MOST_COLUMNS = 768, /* of it, where that is more blocks */
+    MOST_ROUNDS = 3     /* in double, each of up to MOST_BLOCKS passes */
 };
 
 /* What the iteration aims at, of the tolerances: the step in double moves residuals a little. */
@@ -236,7 +238,7 @@ static wane_status run(search *s, bool *found, wane_error *err)
                        s->q->weight.rows, s->q->weight.cols);
         goto done;
     }
-    if (added < s->width) goto done;
+    if (added < CHAIN) goto done;
     WANE_TRY(solve(s, 0, err));
     WANE_TRY(iterate(s, false, single, MOST_PASSES, err));
     for (int round = 0; round < MOST_ROUNDS; round++) {
@@ -248,6 +250,16 @@ static wane_status run(search *s, bool *found, wane_error *err)
     }
 done:
     return st;
+}
+
+/* Columns of a basis before it is restarted: few enough that the small matrix stays small. */
+static size_t capacity_of(const search *s, size_t least)
+{
+    size_t blocks = MOST_COLUMNS / s->width;
+    if (blocks < LEAST_BLOCKS) blocks = LEAST_BLOCKS;
+    if (blocks > MOST_BLOCKS) blocks = MOST_BLOCKS;
+    size_t columns = s->start + blocks * s->width;
+    return columns < least ? columns : least;
 }
 
 wane_status wane_leading_find(wane_leading *out, double *angle, bool *found,
@@ -264,8 +276,7 @@ wane_status wane_leading_find(wane_leading *out, double *angle, bool *found,
     if (known > top) known = top;
     s.width = (top + CHAIN + 7) / 8 * 8;
     s.start = known + factors + CHAIN > s.width ? known + factors + CHAIN : s.width;
-    size_t capacity = s.start + MOST_BLOCKS * s.width;
-    if (capacity > least) capacity = least;
+    size_t capacity = capacity_of(&s, least);
     *found = false;
     if (capacity < s.start + 2 * s.width) return WANE_OK;
     WANE_TRY(wane_gram_open(&s.gram, question->weight, question->change, s.start, pool, err));
