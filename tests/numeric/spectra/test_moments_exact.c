@@ -19,7 +19,7 @@ enum { LONGEST = 40 };
 typedef struct ask {
     size_t rows, cols;
     float w[LONGEST * LONGEST];
-    double largest, epsilon[3], width, slack;
+    double largest, blur, epsilon[3], width, slack;
     size_t epsilons;
     wane_side side;
 } ask;
@@ -39,6 +39,7 @@ static wane_cosine_bounds bounds_of(const ask *a, const double *direction)
     size_t wide = a->rows > a->cols ? a->rows : a->cols;
     double largest = a->largest * (1 + 1e-5);
     const wane_moment_options options = {.floor = (double)wide * 0x1p-23 * largest,
+                                         .blur = a->blur,
                                          .largest = largest,
                                          .epsilon = a->epsilon,
                                          .epsilons = a->epsilons,
@@ -256,6 +257,25 @@ static void the_slowest_epsilon_ends_it(void **state)
     b = bounds_of(&a, u);
     assert_true(b.high - b.low <= .01 && b.cluster_high - b.cluster_low <= .01);
     assert_true(b.steps < 32);
+}
+
+/* Of thirty equal parts none is more than .2, as soon shows; nine lie in a wide window. */
+static void a_width_is_that_of_clusters_too(void **state)
+{
+    (void)state;
+    enum { PARTS = 30 };
+    double sigma[PARTS], u[PARTS];
+    for (int i = 0; i < PARTS; i++) {
+        sigma[i] = 1 + .1 * i;
+        u[i] = 1 / sqrt(PARTS);
+    }
+    ask a = diagonal(PARTS, PARTS, sigma, PARTS);
+    a.blur = .4;
+    a.width = .7;
+    wane_cosine_bounds b = bounds_of(&a, u);
+    assert_true(b.high - b.low <= .7 && b.cluster_high - b.cluster_low <= .7);
+    assert_true(b.steps < PARTS && b.cluster_low <= sqrt(9.0 / PARTS));
+    assert_true(b.cluster_high >= sqrt(9.0 / PARTS));
 }
 
 /* A direction that is turned from the one that is meant, whose cosine is .8: the bounds hold .8,
@@ -669,6 +689,7 @@ int main(void)
         cmocka_unit_test(clusters_are_neither_side),
         cmocka_unit_test(an_epsilon_ends_it_sooner),
         cmocka_unit_test(the_slowest_epsilon_ends_it),
+        cmocka_unit_test(a_width_is_that_of_clusters_too),
         cmocka_unit_test(slack_widens_the_bounds),
         cmocka_unit_test(known_triplets_need_no_steps),
         cmocka_unit_test(threads_change_no_bit),
