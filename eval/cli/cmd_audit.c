@@ -44,8 +44,9 @@ static void more_help(wane_text *out)
 {
     wane_text_string(out,
                      "\nThe bars are ||dW|| / ||W|| of a module in each layer, in eighths of the "
-                     "largest of them;\n. is unchanged, x not finite. wane diff is the page "
-                     "behind it, matrix by matrix.\n");
+                     "largest of them;\n. is unchanged, x not finite. wane explain verdict says "
+                     "what its words mean; wane diff is the\npage behind it, matrix by "
+                     "matrix.\n");
 }
 
 static int run(wane_call *call)

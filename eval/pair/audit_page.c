@@ -282,8 +282,8 @@ static void write_unknown(wane_text *out, const wane_audit *a)
     }
     if (unranked)
         wane_page_line(out, some ? "" : head,
-                       "the effective rank of %zu wide matrices: dW has no SVD here (--exact)",
-                       unranked);
+                       "the effective rank of %zu wide %s: dW has no SVD here (--exact)", unranked,
+                       unranked == 1 ? "matrix" : "matrices");
     if (!c->tuned.adapter || !made_on || !made_on[0]) return;
     const char *own = last_part(c->base.path, &x), *named = last_part(made_on, &y);
     if (x != y || memcmp(own, named, x) != 0)

@@ -287,6 +287,107 @@ static void intruders_beside_chance(void **state)
     check(&m, "; no direction to count intruders in", "chance");
 }
 
+static void check_page(made *m, const char *has, const char *also)
+{
+    wane_error err;
+    wane_text page = {0};
+    CHECK_OK(wane_audit_sum_up(&m->audit, &err));
+    wane_audit_write_page(&page, &m->audit);
+    CHECK_OK(wane_text_check(&page, "test", "page", &err));
+    if (!strstr(page.data, has) || !strstr(page.data, also))
+        fail_msg("\"%s\" should say \"%s\" and \"%s\"", page.data, has, also);
+    wane_text_free(&page);
+    wane_audit_free(&m->audit);
+}
+
+#define EIGHTHS(n) "\xe2\x96" n
+
+/* One scale for all rows; eighths are rounded up, so that no change looks like none. */
+static void bars_of_layers(void **state)
+{
+    (void)state;
+    made m;
+    make(&m);
+    change(&m, 0, .01, 0);
+    change(&m, 3, 2, 0);
+    change(&m, 7, 4, 0);
+    m.changes[9].not_finite[1] = 1;
+    m.changes[9].base_square = m.changes[9].delta_square = NAN;
+    check_page(&m, "q_proj       2/4         -  " EIGHTHS("\x81") EIGHTHS("\x84") ".x",
+               "up_proj      1/4     0.200  .." EIGHTHS("\x88") ". ");
+}
+
+/* More layers than bars: some of them together, the last bar of what is left. */
+static void many_layers_share_bars(void **state)
+{
+    (void)state;
+    enum { MANY = 70 };
+    static wane_compared list[MANY];
+    static wane_tensor_change changes[MANY];
+    wane_error err;
+    wane_text page = {0};
+    wane_audit a = {.comparison = {.list = list, .count = MANY},
+                    .question = {.k = 10, .epsilon = .5},
+                    .changes = {.list = changes},
+                    .tokenizers = {.first = -1},
+                    .spectra = {.no_null = "wide"}};
+    a.comparison.base = a.comparison.tuned = (wane_checkpoint){.path = "b", .type = "F32"};
+    for (long i = 0; i < MANY; i++) {
+        list[i] = (wane_compared){.name = "q", .module = "q", .rows = 2, .cols = 2, .layer = i};
+        list[i].kind = WANE_TENSOR_KIND_ATTENTION;
+        changes[i] = (wane_tensor_change){.base_square = 1};
+    }
+    changes[69].changed = changes[3].changed = true;
+    changes[69].delta_square = .01; /* alone in its bar */
+    changes[3].delta_square = .03;  /* with two that are unchanged: as far */
+    CHECK_OK(wane_audit_sum_up(&a, &err));
+    wane_audit_write_page(&page, &a);
+    CHECK_OK(wane_text_check(&page, "test", "page", &err));
+    assert_non_null(strstr(page.data, "layers 0-69 by 3 "));
+    assert_non_null(
+        strstr(page.data, "." EIGHTHS("\x88") "....................." EIGHTHS("\x88") "  "));
+    wane_text_free(&page);
+    wane_audit_free(&a);
+}
+
+/* What stands on no data is said, and only where it is so. */
+static void what_is_not_known(void **state)
+{
+    (void)state;
+    made m;
+    make(&m);
+    m.audit.comparison.tuned.adapter = true;
+    m.audit.comparison.tuned.update.facts.base_model = "org/other";
+    change(&m, 0, 1, 0);
+    check_page(&m, "not known            what was forgotten: no text was read",
+               "whether this is the base it was made on: it names org/other");
+    m.audit.comparison.base.path = "models/other/";
+    m.matrix[0].spectrum.bounded = true;
+    m.matrix[0].spectrum.effective_rank = NAN;
+    m.matrix[0].spectrum.delta_frobenius = 1;
+    check_page(&m, "the effective rank of 1 wide matrix", "(--exact)\nverdict");
+}
+
+static void tokens_that_differ(void **state)
+{
+    (void)state;
+    wane_text out = {0};
+    wane_tokenizers_compared t = {.both = true, .size = {2048, 2048}, .first = -1, .rows = 2048};
+    wane_tokenizers_write(&out, &t);
+    assert_null(out.data);
+    t = (wane_tokenizers_compared){
+        .both = true, .size = {2048, 2049}, .first = 2048, .token = "<pad>", .rows = 2048};
+    wane_tokenizers_write(&out, &t);
+    assert_string_equal(
+        out.data, "tokenizer            2,048 ids in the base, 2,049 in the tuned; 0 of those "
+                  "in both differ; first 2048 \"<pad>\"; its embedding has only 2,048 rows\n");
+    t.rows = 2049;
+    wane_text_clear(&out);
+    wane_tokenizers_write(&out, &t);
+    assert_null(strstr(out.data, "rows"));
+    wane_text_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +398,10 @@ int main(void)
         cmocka_unit_test(rounding_is_told),
         cmocka_unit_test(layers_that_stand_out),
         cmocka_unit_test(intruders_beside_chance),
+        cmocka_unit_test(bars_of_layers),
+        cmocka_unit_test(many_layers_share_bars),
+        cmocka_unit_test(what_is_not_known),
+        cmocka_unit_test(tokens_that_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
