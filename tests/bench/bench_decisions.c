@@ -7,8 +7,9 @@
  * [threads=1] [longest=4096]
  * FILE: checkpoints, whose matrices (names with TEXT in them, no side beyond `longest`, none below
  * 32) are the bases of changes that are made up, and of those of each PATH (an adapter or tuned
- * tensors, by name). Without files bases are made up, of several families and shapes. A round
- * makes every change once more; alone=1 decides at each epsilon in a run of its own.
+ * tensors, by name). Without files bases are made up, of several families (names with TEXT in
+ * them) and shapes. A round makes every change once more; alone=1 decides at each epsilon in a run
+ * of its own.
  */
 #include <math.h>
 #include <stdio.h>
@@ -193,7 +194,9 @@ int main(int argc, char **argv)
     if (s.top < 1) return 2;
     succeed(wane_pool_new(&s.pool, s.threads, &err), &err);
     for (size_t i = 0; i < files; i++) judge_file(&s, argv[1 + i]);
-    for (size_t f = 0; f < WEIGHT_FAMILIES && !files; f++) judge_family(&s, &weight_families[f]);
+    for (size_t f = 0; f < WEIGHT_FAMILIES && !files; f++)
+        if (!s.match || strstr(weight_families[f].name, s.match))
+            judge_family(&s, &weight_families[f]);
     show(&s, "all", "all", &s.all);
     for (size_t u = 0; u < s.update_count; u++) wane_update_free(&s.updates[u]);
     wane_pool_free(s.pool);

@@ -102,16 +102,28 @@ static double paired(size_t i, size_t count)
     return even(i / 2 * 2, count) * (1 - (double)(i % 2) * width[i / 2 % 4]);
 }
 
+/* Both: what fp32 leaves of the first turns the pairs. */
+static double outlying_pairs(size_t i, size_t count)
+{
+    return i ? 0.03 * paired(i - 1, count) : 1;
+}
+
 static double deficient(size_t i, size_t count)
 {
     return i < count / 3 ? falling(i, count) : 0;
 }
 
-const weight_family weight_families[WEIGHT_FAMILIES] = {
-    {"falling", falling, false},     {"scaled", falling, true}, {"even", even, false},
-    {"outlying", outlying, false},   {"steep", steep, false},   {"paired", paired, false},
-    {"clustered", clustered, false}, {"equal", equal, false},   {"deficient", deficient, false},
-    {"gaussian", NULL, false}};
+const weight_family weight_families[WEIGHT_FAMILIES] = {{"falling", falling, false},
+                                                        {"scaled", falling, true},
+                                                        {"even", even, false},
+                                                        {"outlying", outlying, false},
+                                                        {"steep", steep, false},
+                                                        {"paired", paired, false},
+                                                        {"outlying, paired", outlying_pairs, false},
+                                                        {"clustered", clustered, false},
+                                                        {"equal", equal, false},
+                                                        {"deficient", deficient, false},
+                                                        {"gaussian", NULL, false}};
 
 /* Orthonormal columns (rows x count, column-major). */
 static double *orthonormal(size_t rows, size_t count, uint64_t seed, uint64_t use)

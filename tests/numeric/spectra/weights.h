@@ -15,7 +15,7 @@ typedef struct weight_family {
     bool scaled; /* rows and columns by factors between a third and three */
 } weight_family;
 extern const weight_family weight_families[];
-enum { WEIGHT_FAMILIES = 10 };
+enum { WEIGHT_FAMILIES = 11 };
 
 /* rows x cols, row-major; free with wane_free. */
 float *weight_make(const weight_family *family, size_t rows, size_t cols, uint64_t seed);
