@@ -27,7 +27,8 @@ typedef struct work {
     bool changed; /* where not, the directions are the base's own */
 } work;
 
-static const double usual_epsilons[] = {0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9};
+const double wane_usual_epsilons[WANE_USUAL_EPSILONS] = {0.1,  0.2, 0.3, 0.4, 0.45, 0.5,
+                                                         0.55, 0.6, 0.7, 0.8, 0.9};
 
 static work begin(const wane_base_svd *base, const wane_spectrum_options *options, wane_pool *pool)
 {
@@ -67,8 +68,8 @@ static wane_status bound_sides(wane_spectrum *out, const work *w, wane_cosine_bo
         .blur = wane_direction_floor(base->rows, base->cols, largest,
                                      hypot(o->rounding, o->base_rounding)),
         .largest = largest * (1 + 1e-6),
-        .epsilon = o->epsilons ? o->epsilon : usual_epsilons,
-        .epsilons = o->epsilons ? o->epsilons : sizeof usual_epsilons / sizeof *usual_epsilons,
+        .epsilon = o->epsilons ? o->epsilon : wane_usual_epsilons,
+        .epsilons = o->epsilons ? o->epsilons : WANE_USUAL_EPSILONS,
         .steps = WANE_MOMENT_STEPS,
         .known = {base->count, base->sigma, base->u, base->v}};
     const wane_matrix weight = {base->base, base->rows, base->cols, base->cols};

@@ -123,6 +123,9 @@ typedef struct wane_spectrum {
     void *memory;
 } wane_spectrum;
 
+enum { WANE_USUAL_EPSILONS = 11 }; /* .1, .2, ... .9 and .05 on both sides of .5 */
+extern const double wane_usual_epsilons[WANE_USUAL_EPSILONS];
+
 typedef struct wane_spectrum_options {
     size_t top;   /* directions per side; 0 = all */
     bool u, v;    /* which sides */
@@ -133,8 +136,7 @@ typedef struct wane_spectrum_options {
     /* Root mean square error of a number of the tuned and of the base's file by rounding to 16
      * bits; 0 where it is exact, or was not rounded between W_0 and W. */
     double rounding, base_rounding;
-    /* Bounded: steps go on until all is decided at each of these; none: at .1, .2, ... .9 and .05
-     * on both sides of .5. */
+    /* Bounded: steps go on until all is decided at each of these; none: at the usual ones. */
     const double *epsilon;
     size_t epsilons;
 } wane_spectrum_options;

@@ -19,6 +19,12 @@ WANE_MUST_CHECK wane_status wane_visit(const wane_visiting *at, const char *subj
 WANE_MUST_CHECK wane_status wane_visit_defined(const wane_visiting *at, const char *subject,
                                                const char *definition, const char *data_sha256,
                                                size_t number, wane_error *err);
+/* As wane_visit, of a cell that stands on cosines: `bounds` (wane_spectra_bounds) goes into its
+ * settings where some are bounded, and one by exact cosines serves as well. */
+WANE_MUST_CHECK wane_status wane_visit_cosines(const wane_visiting *at, const char *subject,
+                                               const char *settings_sha256, const char *bounds,
+                                               const char *data_sha256, size_t number,
+                                               wane_error *err);
 bool wane_always(const wane_experiment *x); /* for `unasked`: true */
 
 /* cell_commit.c. Commits a cell, marked when kernels are mixed; one of a sealed stage together with

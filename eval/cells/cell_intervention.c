@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "eval/cells/cell_arms.h"
+#include "eval/cells/cell_matrices.h"
 #include "eval/measure/spectra_rows.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
@@ -84,16 +85,18 @@ static wane_status visit(const wane_visiting *at, wane_error *err)
 {
     const wane_experiment *x = at->plan->inputs->experiment;
     char settings[WANE_SHA256_HEX], data[WANE_SHA256_HEX], subject[64], number[32];
+    char bounds[WANE_SHA256_HEX];
     if (!at_position(at->plan, at->run, at->position)) return WANE_OK;
     wane_status st = settings_sha256(settings, x, err);
     if (st == WANE_OK) st = data_sha256(data, at->plan, at->run, at->position, err);
+    if (st == WANE_OK) st = wane_spectra_bounds(bounds, at->plan->inputs, WANE_ALL_MATRICES, err);
     size_t cells = WANE_CHOICES * WANE_ARMS * x->interventions.lambda_count;
     for (size_t i = 0; i < cells && st == WANE_OK; i++) {
         which w;
         if (!numbered(&w, &x->interventions, i)) continue;
         (void)snprintf(subject, sizeof subject, "%s/%s/%s", wane_choice_name(w.choice),
                        wane_arm_name(w.arm), wane_format_double(number, w.lambda));
-        st = wane_visit(at, subject, settings, data, i, err);
+        st = wane_visit_cosines(at, subject, settings, bounds, data, i, err);
     }
     return st;
 }

@@ -12,11 +12,14 @@
 
 wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_error *err)
 {
+    const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
+    const wane_matrix weight = wane_model_matrix(work->inputs->base, parameter);
     if (work->svd[parameter]) return WANE_OK;
+    if (wane_spectra_bounded(work->experiment, p))
+        return wane_base_svd_leading(&work->svd[parameter], weight, 0, work->pool, err);
     char *folder = wane_path_join(work->artifacts, "svd");
     if (!folder) return wane_fail_memory(err, "spectrum", work->artifacts);
-    wane_status st = wane_base_svd_cached(
-        &work->svd[parameter], wane_model_matrix(work->inputs->base, parameter), folder, err);
+    wane_status st = wane_base_svd_cached(&work->svd[parameter], weight, folder, err);
     wane_free(folder);
     return st;
 }
@@ -102,9 +105,9 @@ wane_rounding wane_chain_rounding(const wane_work *work, const wane_chain *chain
     return rounding;
 }
 
-wane_status wane_spectrum_at(wane_spectrum *out, wane_work *work, const wane_chain *chain,
-                             size_t position, size_t parameter,
-                             const wane_spectrum_options *options, wane_error *err)
+wane_status wane_spectrum_at(wane_spectrum *out, const wane_base_svd *base, const wane_work *work,
+                             const wane_chain *chain, size_t position, size_t parameter,
+                             const wane_spectrum_options *options, wane_pool *pool, wane_error *err)
 {
     const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
     size_t smaller = p->rows < p->cols ? p->rows : p->cols;
@@ -112,17 +115,15 @@ wane_status wane_spectrum_at(wane_spectrum *out, wane_work *work, const wane_cha
     bool lowrank = false;
     wane_status st = WANE_OK;
     WANE_TRY(wane_terms_of(&terms, &lowrank, work, chain, position, parameter, 0, err));
-    WANE_TRY(wane_spectra_base(work, parameter, err));
     if (lowrank && terms.rank < smaller)
-        st = wane_spectrum_lowrank(out, work->svd[parameter], terms.term, terms.count, options,
-                                   work->pool, err);
+        st = wane_spectrum_lowrank(out, base, terms.term, terms.count, options, pool, err);
     else {
         wane_rounding rounding = wane_chain_rounding(work, chain, parameter);
         wane_spectrum_options own = *options;
         own.rounding = rounding.tuned;
         own.base_rounding = rounding.base;
-        st = wane_spectrum_full(out, work->svd[parameter],
-                                wane_model_matrix(chain->model, parameter), &own, work->pool, err);
+        st = wane_spectrum_full(out, base, wane_model_matrix(chain->model, parameter), &own, pool,
+                                err);
     }
 done:
     wane_free(terms.term);

@@ -14,8 +14,43 @@ WANE_MUST_CHECK wane_status wane_spectrum_settings(char out[WANE_SHA256_HEX],
                                                    const char *against, wane_error *err);
 void wane_spectrum_cost(wane_cost *sum, const wane_visiting *at, size_t number);
 
-/* work->svd[parameter] is there afterwards. */
+/* work->svd[parameter] is there afterwards: whole, from the cache on disk, or its leading triplets,
+ * in memory alone, as wane_spectra_bounded has it. */
 WANE_MUST_CHECK wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_error *err);
+
+/* cell_bounds.c: whether the cosines of a matrix are bounded without the SVD of its reference: by
+ * intruders.exact, the shape, and the directions that the experiment asks for. */
+bool wane_spectra_bounded(const wane_experiment *x, const wane_parameter *p);
+/* What bounds decide, in one text: of which matrices (`parameter`, or all linear ones by
+ * WANE_ALL_MATRICES) and at which epsilons; "" where none is bounded. */
+#define WANE_ALL_MATRICES SIZE_MAX
+WANE_MUST_CHECK wane_status wane_spectra_bounds(char out[WANE_SHA256_HEX],
+                                                const wane_inputs *inputs, size_t parameter,
+                                                wane_error *err);
+/* Settings of a cell with `bounds` in them. */
+WANE_MUST_CHECK wane_status wane_settings_bounded(char out[WANE_SHA256_HEX], const char *settings,
+                                                  const char *bounds, wane_error *err);
+/* Epsilons that bounds of stored directions are decided at: the usual ones and that of the
+ * interventions. */
+enum { WANE_STORED_EPSILONS = WANE_USUAL_EPSILONS + 1 };
+size_t wane_stored_epsilons(double out[WANE_STORED_EPSILONS], const wane_experiment *x);
+
+/* All of work->svd that are bounded, over threads. */
+WANE_MUST_CHECK wane_status wane_spectra_bases(wane_work *work, wane_error *err);
+
+/* The spectra of all linear weights as rows, in the table's order: bounded ones over threads, each
+ * on one of them, others one after the other with all. A stop is heard in between. */
+typedef struct wane_each_matrix {
+    wane_work *work;
+    void *context; /* of the calls; several at once */
+    /* Whether every number of the matrix and of its reference is finite. */
+    bool (*finite)(const void *context, size_t parameter);
+    /* *base_count: of its reference. */
+    wane_status (*spectrum)(wane_spectrum *out, size_t *base_count, void *context, size_t parameter,
+                            wane_pool *pool, wane_error *err);
+} wane_each_matrix;
+WANE_MUST_CHECK wane_status wane_spectra_of_each(wane_spectra_rows *rows,
+                                                 const wane_each_matrix *each, wane_error *err);
 
 /* Whether every number of the parameter is finite. */
 bool wane_weight_finite(const wane_model *model, size_t parameter);
@@ -50,10 +85,11 @@ typedef struct wane_rounding {
 } wane_rounding;
 wane_rounding wane_chain_rounding(const wane_work *work, const wane_chain *chain, size_t parameter);
 
-/* Of a matrix after `position` against the base, in the cheapest exact way. */
-WANE_MUST_CHECK wane_status wane_spectrum_at(wane_spectrum *out, wane_work *work,
-                                             const wane_chain *chain, size_t position,
-                                             size_t parameter, const wane_spectrum_options *options,
+/* Of a matrix after `position` against `base`, in the cheapest way. */
+WANE_MUST_CHECK wane_status wane_spectrum_at(wane_spectrum *out, const wane_base_svd *base,
+                                             const wane_work *work, const wane_chain *chain,
+                                             size_t position, size_t parameter,
+                                             const wane_spectrum_options *options, wane_pool *pool,
                                              wane_error *err);
 
 #endif

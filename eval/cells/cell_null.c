@@ -68,6 +68,7 @@ static wane_status change_of(wane_null_change *out, wane_work *work, const wane_
     wane_status st = WANE_OK;
     WANE_TRY(wane_terms_of(&terms, &lowrank, work, chain, position, parameter, 0, err));
     WANE_TRY(wane_spectra_base(work, parameter, err));
+    WANE_TRY(wane_base_svd_find_values(work->svd[parameter], work->pool, err));
     if (lowrank && terms.rank < (p->rows < p->cols ? p->rows : p->cols)) {
         st = wane_null_change_lowrank(out, work->svd[parameter], terms.term, terms.count, &options,
                                       work->pool, err);

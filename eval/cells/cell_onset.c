@@ -55,7 +55,11 @@ static wane_measured_row smallest_onset(const wane_measured_row *rows, size_t co
 static wane_status visit(const wane_visiting *at, wane_error *err)
 {
     if (!at->plan->stages[at->run->stages[at->position]].lowrank) return WANE_OK;
-    return wane_visit_defined(at, "", "onset 1 k 10 epsilon 0.5 up to 1.25", "", 0, err);
+    static const char definition[] = "onset 1 k 10 epsilon 0.5 up to 1.25";
+    char settings[WANE_SHA256_HEX], bounds[WANE_SHA256_HEX];
+    wane_status st = wane_sha256_bytes(settings, definition, sizeof definition - 1, err);
+    if (st == WANE_OK) st = wane_spectra_bounds(bounds, at->plan->inputs, WANE_ALL_MATRICES, err);
+    return st == WANE_OK ? wane_visit_cosines(at, "", settings, bounds, "", 0, err) : st;
 }
 
 static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t number,

@@ -34,6 +34,23 @@ static size_t add_side(wane_overlap_row *rows, const double *value, size_t size,
     return size * size;
 }
 
+/* A base with `size` triplets: the stage's own where those are whole, else one made for this. */
+static wane_status base_of(const wane_base_svd **out, wane_base_svd **own, wane_work *work,
+                           size_t parameter, size_t size, wane_error *err)
+{
+    const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
+    wane_status st = WANE_OK;
+    if (wane_spectra_bounded(work->experiment, p)) {
+        st = wane_base_svd_leading(own, wane_model_matrix(work->inputs->base, parameter), size,
+                                   work->pool, err);
+        *out = *own;
+    } else {
+        st = wane_spectra_base(work, parameter, err);
+        *out = work->svd[parameter];
+    }
+    return st;
+}
+
 static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t parameter,
                         wane_error *err)
 {
@@ -45,6 +62,8 @@ static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t 
     wane_spectrum_options options = {
         .top = size, .u = true, .v = true, .vectors = true, .scan = true};
     wane_spectrum spectrum = {0};
+    wane_base_svd *own = NULL;
+    const wane_base_svd *base = NULL;
     bool sides[2];
     double value[SIZE * SIZE];
     overlap_sides(sides, work->experiment, p->name,
@@ -55,17 +74,19 @@ static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t 
         st = wane_commit_reason(work, cell, WANE_NOT_FINITE, err);
         goto done;
     }
-    WANE_TRY(wane_spectrum_at(&spectrum, work, at->chain, at->position, parameter, &options, err));
+    WANE_TRY(base_of(&base, &own, work, parameter, size, err));
+    WANE_TRY(wane_spectrum_at(&spectrum, base, work, at->chain, at->position, parameter, &options,
+                              work->pool, err));
     for (int side = 0; side < 2; side++) {
         if (!sides[side]) continue;
-        WANE_TRY(wane_spectrum_overlap(value, size, work->svd[parameter], &spectrum,
-                                       (wane_side)side, err));
+        WANE_TRY(wane_spectrum_overlap(value, size, base, &spectrum, (wane_side)side, err));
         count += add_side(rows + count, value, size, side == WANE_SIDE_U ? 'u' : 'v',
                           work->plan->matrix_ids[parameter]);
     }
     WANE_TRY(wane_work_commit(work, cell,
                               &(wane_cell_rows){.overlaps = rows, .overlap_count = count}, err));
 done:
+    wane_base_svd_free(own);
     wane_spectrum_free(&spectrum);
     wane_free(rows);
     return st;
@@ -80,12 +101,15 @@ static wane_status visit(const wane_visiting *at, wane_error *err)
     wane_status st = WANE_OK;
     for (size_t i = 0; i < table->count && st == WANE_OK; i++) {
         bool sides[2] = {false, false};
-        char text[64];
+        char text[64], settings[WANE_SHA256_HEX], bounds[WANE_SHA256_HEX];
         if (table->parameter[i].linear)
             overlap_sides(sides, in->experiment, table->parameter[i].name, last);
         if (!sides[0] && !sides[1]) continue;
-        (void)snprintf(text, sizeof text, "overlap %d u %d v %d", SIZE, sides[0], sides[1]);
-        st = wane_visit_defined(at, table->parameter[i].name, text, "", i, err);
+        int length = snprintf(text, sizeof text, "overlap %d u %d v %d", SIZE, sides[0], sides[1]);
+        st = wane_sha256_bytes(settings, text, (size_t)length, err);
+        if (st == WANE_OK) st = wane_spectra_bounds(bounds, in, i, err);
+        if (st == WANE_OK)
+            st = wane_visit_cosines(at, table->parameter[i].name, settings, bounds, "", i, err);
     }
     return st;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A spectrum cell against the stage before: needs all singular vectors of that stage's weights,
- * which are kept beside those of the base while the run is in work.
+ * which are kept beside those of the base while the run is in work, or its leading triplets, which
+ * are not kept.
  */
 
 #include "eval/cells/cell_matrices.h"
@@ -13,79 +14,107 @@ static char *folder_of(const wane_work *work, const wane_plan_run *run, size_t p
     return wane_work_path(work, "svd_previous", work->plan->stages[run->stages[position]].key);
 }
 
-/* One reference at a time: whole spectra of a whole model are large. */
+/* What is measured against. One whole spectrum at a time: those of a whole model are large. */
 typedef struct references {
-    wane_work *work;
+    const wane_measuring *at;
     size_t position;   /* of the stage they are of; 0: the base, whose spectra are held anyway */
     wane_model *model; /* owned; NULL for the base */
-    char *folder;      /* owned */
-    wane_base_svd *svd;
-    double wall, cpu; /* spent on them */
+    char *folder;      /* of whole ones; owned */
+    double wall, cpu;  /* spent on those */
+    wane_spectrum_options options;
 } references;
 
-static wane_status open_references(references *r, const wane_plan_run *run, wane_error *err)
+static wane_status open_references(references *r, wane_error *err)
 {
+    wane_work *work = r->at->work;
     wane_status st = WANE_OK;
-    if (r->position == 0) return WANE_OK;
-    WANE_TRY(wane_stage_model(&r->model, r->work, run, r->position, err));
-    r->folder = folder_of(r->work, run, r->position);
-    WANE_TRY(r->folder ? WANE_OK : wane_fail_memory(err, "spectrum", run->name));
-    WANE_TRY(wane_folder_make(r->folder, err));
+    if (r->position == 0) return wane_spectra_bases(work, err);
+    WANE_TRY(wane_stage_model(&r->model, work, r->at->run, r->position, err));
+    r->folder = folder_of(work, r->at->run, r->position);
+    WANE_TRY(r->folder ? WANE_OK : wane_fail_memory(err, "spectrum", r->at->run->name));
 done:
     return st;
 }
 
 static void close_references(references *r)
 {
-    wane_base_svd_free(r->svd);
     wane_model_free(r->model);
     wane_free(r->folder);
 }
 
-static wane_status next_reference(const wane_base_svd **out, references *r, size_t parameter,
-                                  wane_error *err)
+/* One that is whole stays on disk while the run is in work. */
+static wane_status whole_reference(wane_base_svd **out, references *r, size_t parameter,
+                                   wane_error *err)
 {
     double wall = wane_clock_wall(), cpu = wane_clock_cpu();
-    wane_status st = WANE_OK;
-    wane_base_svd_free(r->svd);
-    r->svd = NULL;
-    if (r->position == 0) st = wane_spectra_base(r->work, parameter, err);
-    else st = wane_base_svd_cached(&r->svd, wane_model_matrix(r->model, parameter), r->folder, err);
-    *out = r->position == 0 ? r->work->svd[parameter] : r->svd;
+    wane_status st = wane_folder_make(r->folder, err);
+    if (st == WANE_OK)
+        st = wane_base_svd_cached(out, wane_model_matrix(r->model, parameter), r->folder, err);
     r->wall += wane_clock_wall() - wall;
     r->cpu += wane_clock_cpu() - cpu;
     return st;
 }
 
-static wane_status one_spectrum(wane_spectrum *out, const wane_base_svd *reference, wane_work *work,
-                                const wane_chain *chain, size_t position, size_t parameter,
-                                const wane_spectrum_options *options, wane_error *err)
+static wane_status against(wane_spectrum *out, size_t *base_count, const wane_base_svd *reference,
+                           const references *r, size_t parameter, wane_pool *pool, wane_error *err)
 {
+    const wane_work *work = r->at->work;
+    const wane_chain *chain = r->at->chain;
     const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
     size_t smaller = p->rows < p->cols ? p->rows : p->cols;
     wane_terms terms = {0};
     bool lowrank = false;
+    *base_count = wane_base_svd_count(reference);
     wane_status st =
-        wane_terms_of_increment(&terms, &lowrank, work, chain, position, parameter, err);
+        wane_terms_of_increment(&terms, &lowrank, work, chain, r->at->position, parameter, err);
     if (st == WANE_OK && lowrank && terms.rank < smaller)
-        st = wane_spectrum_lowrank(out, reference, terms.term, terms.count, options, work->pool,
-                                   err);
+        st = wane_spectrum_lowrank(out, reference, terms.term, terms.count, &r->options, pool, err);
     else if (st == WANE_OK) {
-        wane_spectrum_options own = *options;
+        wane_spectrum_options own = r->options;
         own.rounding = wane_chain_rounding(work, chain, parameter).tuned;
         st = wane_spectrum_full(out, reference, wane_model_matrix(chain->model, parameter), &own,
-                                work->pool, err);
+                                pool, err);
     }
     wane_free(terms.term);
     return st;
 }
 
+static wane_status spectrum(wane_spectrum *out, size_t *base_count, void *context, size_t parameter,
+                            wane_pool *pool, wane_error *err)
+{
+    references *r = context;
+    wane_work *work = r->at->work;
+    wane_base_svd *own = NULL;
+    wane_status st = WANE_OK;
+    if (r->position == 0) {
+        st = wane_spectra_base(work, parameter, err);
+        return st != WANE_OK
+                   ? st
+                   : against(out, base_count, work->svd[parameter], r, parameter, pool, err);
+    }
+    if (wane_spectra_bounded(work->experiment,
+                             &work->inputs->base->parameters.parameter[parameter]))
+        st = wane_base_svd_leading(&own, wane_model_matrix(r->model, parameter), 0, pool, err);
+    else st = whole_reference(&own, r, parameter, err);
+    if (st == WANE_OK) st = against(out, base_count, own, r, parameter, pool, err);
+    wane_base_svd_free(own);
+    return st;
+}
+
+static bool finite(const void *context, size_t parameter)
+{
+    const references *r = context;
+    return wane_weight_finite(r->at->chain->model, parameter) &&
+           (!r->model || wane_weight_finite(r->model, parameter));
+}
+
 static wane_status add_usage(references *r, const wane_cell *cell, wane_error *err)
 {
+    wane_work *work = r->at->work;
     wane_usage_row usage = wane_work_usage("svd_previous", r->wall, r->cpu);
-    r->work->apart_wall += r->wall;
-    r->work->apart_cpu += r->cpu;
-    return r->position ? wane_results_add_usage(r->work->db, cell->stage, &usage, err) : WANE_OK;
+    work->apart_wall += r->wall;
+    work->apart_cpu += r->cpu;
+    return r->wall > 0 ? wane_results_add_usage(work->db, cell->stage, &usage, err) : WANE_OK;
 }
 
 static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t number,
@@ -93,31 +122,22 @@ static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t 
 {
     wane_status st = WANE_OK;
     wane_work *work = at->work;
-    const wane_chain *chain = at->chain;
-    const size_t position = at->position;
     const wane_experiment *x = work->experiment;
-    const wane_parameters *table = &work->inputs->base->parameters;
-    wane_spectrum_options options = {
-        .top = x->intruders_top, .u = x->intruders_u, .v = x->intruders_v};
+    double epsilon[WANE_STORED_EPSILONS];
+    references r = {.at = at,
+                    .position = at->position - 1,
+                    .options = {.top = x->intruders_top,
+                                .u = x->intruders_u,
+                                .v = x->intruders_v,
+                                .epsilon = epsilon,
+                                .epsilons = wane_stored_epsilons(epsilon, x)}};
+    const wane_each_matrix each = {
+        .work = work, .context = &r, .finite = finite, .spectrum = spectrum};
     wane_spectra_rows rows = {0};
-    references r = {.work = work, .position = position - 1};
     (void)number;
-    WANE_TRY(open_references(&r, at->run, err));
-    WANE_TRY(wane_spectra_rows_new(&rows, table, x->intruders_top, err));
-    for (size_t i = 0; i < table->count; i++) {
-        if (!table->parameter[i].linear) continue;
-        wane_spectrum s = {0};
-        const wane_base_svd *reference = NULL;
-        WANE_TRY(wane_work_continue(work, err));
-        if (!wane_weight_finite(chain->model, i) || (r.model && !wane_weight_finite(r.model, i))) {
-            (void)wane_spectra_rows_put_missing(&rows, work->plan->matrix_ids[i]);
-            continue;
-        }
-        WANE_TRY(next_reference(&reference, &r, i, err));
-        WANE_TRY(one_spectrum(&s, reference, work, chain, position, i, &options, err));
-        wane_spectra_rows_add(&rows, &s, reference, work->plan->matrix_ids[i]);
-        wane_spectrum_free(&s);
-    }
+    WANE_TRY(open_references(&r, err));
+    WANE_TRY(wane_spectra_rows_new(&rows, &work->inputs->base->parameters, x->intruders_top, err));
+    WANE_TRY(wane_spectra_of_each(&rows, &each, err));
     WANE_TRY(add_usage(&r, cell, err));
     WANE_TRY(wane_spectra_rows_commit(work, cell, &rows, err));
 done:
@@ -128,11 +148,13 @@ done:
 
 static wane_status visit(const wane_visiting *at, wane_error *err)
 {
-    char settings[WANE_SHA256_HEX];
-    if (!at->plan->inputs->experiment->against_previous || at->run->config->bound) return WANE_OK;
-    wane_status st = wane_spectrum_settings(settings, WANE_SPECTRUM_DEFINITION,
-                                            at->plan->inputs->experiment, "previous", err);
-    return st == WANE_OK ? wane_visit(at, "previous", settings, "", 0, err) : st;
+    char settings[WANE_SHA256_HEX], bounds[WANE_SHA256_HEX];
+    const wane_inputs *in = at->plan->inputs;
+    if (!in->experiment->against_previous || at->run->config->bound) return WANE_OK;
+    wane_status st =
+        wane_spectrum_settings(settings, WANE_SPECTRUM_DEFINITION, in->experiment, "previous", err);
+    if (st == WANE_OK) st = wane_spectra_bounds(bounds, in, WANE_ALL_MATRICES, err);
+    return st == WANE_OK ? wane_visit_cosines(at, "previous", settings, bounds, "", 0, err) : st;
 }
 
 static wane_status earlier(char settings[WANE_SHA256_HEX], const wane_experiment *x,

@@ -29,16 +29,41 @@ void wane_spectrum_cost(wane_cost *sum, const wane_visiting *at, size_t number)
 
 static wane_status visit(const wane_visiting *at, wane_error *err)
 {
-    char settings[WANE_SHA256_HEX];
-    wane_status st = wane_spectrum_settings(settings, WANE_SPECTRUM_DEFINITION,
-                                            at->plan->inputs->experiment, "base", err);
-    return st == WANE_OK ? wane_visit(at, "base", settings, "", 0, err) : st;
+    char settings[WANE_SHA256_HEX], bounds[WANE_SHA256_HEX];
+    const wane_inputs *in = at->plan->inputs;
+    wane_status st =
+        wane_spectrum_settings(settings, WANE_SPECTRUM_DEFINITION, in->experiment, "base", err);
+    if (st == WANE_OK) st = wane_spectra_bounds(bounds, in, WANE_ALL_MATRICES, err);
+    return st == WANE_OK ? wane_visit_cosines(at, "base", settings, bounds, "", 0, err) : st;
 }
 
 static wane_status earlier(char settings[WANE_SHA256_HEX], const wane_experiment *x,
                            wane_error *err)
 {
     return wane_spectrum_settings(settings, WANE_SPECTRUM_EARLIER, x, "base", err);
+}
+
+typedef struct looking {
+    const wane_measuring *at;
+    wane_spectrum_options options;
+} looking;
+
+static bool finite(const void *context, size_t parameter)
+{
+    const looking *l = context;
+    return wane_weight_finite(l->at->chain->model, parameter);
+}
+
+static wane_status spectrum(wane_spectrum *out, size_t *base_count, void *context, size_t parameter,
+                            wane_pool *pool, wane_error *err)
+{
+    const looking *l = context;
+    wane_work *work = l->at->work;
+    wane_status st = wane_spectra_base(work, parameter, err); /* of an exact one */
+    if (st != WANE_OK) return st;
+    *base_count = wane_base_svd_count(work->svd[parameter]);
+    return wane_spectrum_at(out, work->svd[parameter], work, l->at->chain, l->at->position,
+                            parameter, &l->options, pool, err);
 }
 
 static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t number,
@@ -48,22 +73,20 @@ static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t 
     wane_work *work = at->work;
     const wane_experiment *x = work->experiment;
     const wane_parameters *table = &work->inputs->base->parameters;
-    wane_spectrum_options options = {
-        .top = x->intruders_top, .u = x->intruders_u, .v = x->intruders_v};
+    double epsilon[WANE_STORED_EPSILONS];
+    looking l = {.at = at,
+                 .options = {.top = x->intruders_top,
+                             .u = x->intruders_u,
+                             .v = x->intruders_v,
+                             .epsilon = epsilon,
+                             .epsilons = wane_stored_epsilons(epsilon, x)}};
+    const wane_each_matrix each = {
+        .work = work, .context = &l, .finite = finite, .spectrum = spectrum};
     wane_spectra_rows rows = {0};
     (void)number;
     WANE_TRY(wane_spectra_rows_new(&rows, table, x->intruders_top, err));
-    for (size_t i = 0; i < table->count; i++) {
-        if (!table->parameter[i].linear) continue;
-        wane_spectrum s = {0};
-        if (!wane_weight_finite(at->chain->model, i)) {
-            (void)wane_spectra_rows_put_missing(&rows, work->plan->matrix_ids[i]);
-            continue;
-        }
-        WANE_TRY(wane_spectrum_at(&s, work, at->chain, at->position, i, &options, err));
-        wane_spectra_rows_add(&rows, &s, work->svd[i], work->plan->matrix_ids[i]);
-        wane_spectrum_free(&s);
-    }
+    WANE_TRY(wane_spectra_bases(work, err));
+    WANE_TRY(wane_spectra_of_each(&rows, &each, err));
     WANE_TRY(at->forget(work, cell->stage, &rows, err));
     WANE_TRY(wane_spectra_rows_commit(work, cell, &rows, err));
 done:

@@ -124,6 +124,11 @@ static wane_status look_at_cell(standing *out, filling *f, const wane_cell *cell
     *out = MISSING;
     if (!work->db || !cell->stage) return WANE_OK;
     wane_status st = wane_cell_exists(work->db, &exists, cell, err);
+    if (st == WANE_OK && !exists && cell->settings_as_good) {
+        wane_cell as_good = *cell;
+        as_good.settings_sha256 = cell->settings_as_good;
+        st = wane_cell_exists(work->db, &exists, &as_good, err);
+    }
     if (st == WANE_OK && exists) *out = THERE;
     if (st != WANE_OK || exists || (st = find_reach(f, err)) != WANE_OK || !f->sealed) return st;
     wane_reach reach = f->reach[0];

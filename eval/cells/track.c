@@ -91,14 +91,18 @@ static wane_status spectra_cell(wane_cell *cell, char settings[WANE_SHA256_HEX],
                                 const wane_work *work, wane_error *err)
 {
     const wane_experiment *x = work->experiment;
-    char text[96];
+    char text[96], exact[WANE_SHA256_HEX], bounds[WANE_SHA256_HEX];
     (void)snprintf(text, sizeof text, "top %zu u %d v %d", x->track.top, x->intruders_u,
                    x->intruders_v);
     cell->measure = WANE_CELL_SPECTRUM;
     cell->subject = "base";
     cell->settings_sha256 = settings;
     cell->data_sha256 = "";
-    return hash_of(settings, "track spectrum", text, "every", x->track.every, err);
+    wane_status st = hash_of(exact, "track spectrum", text, "every", x->track.every, err);
+    if (st == WANE_OK) st = wane_spectra_bounds(bounds, work->inputs, WANE_ALL_MATRICES, err);
+    if (st == WANE_OK && *bounds) return wane_settings_bounded(settings, exact, bounds, err);
+    if (st == WANE_OK) memcpy(settings, exact, WANE_SHA256_HEX);
+    return st;
 }
 
 /* -------------------------------------------------------------------------------- making, ending
@@ -497,8 +501,15 @@ static wane_status look_at_spectra(wane_tracker *t, wane_cell *cell, wane_error 
 {
     wane_status st = WANE_OK;
     const wane_parameters *table = &t->work->inputs->base->parameters;
-    wane_spectrum_options options = {
-        .top = t->work->experiment->track.top, .u = true, .v = true, .vectors = true, .scan = true};
+    double epsilon[WANE_STORED_EPSILONS];
+    const wane_spectrum_options options = {.top = t->work->experiment->track.top,
+                                           .u = true,
+                                           .v = true,
+                                           .vectors = true,
+                                           .scan = true,
+                                           .epsilon = epsilon,
+                                           .epsilons =
+                                               wane_stored_epsilons(epsilon, t->work->experiment)};
     char settings[WANE_SHA256_HEX];
     bool there = false;
     size_t count = 0, step = (size_t)cell->step;
@@ -511,6 +522,7 @@ static wane_status look_at_spectra(wane_tracker *t, wane_cell *cell, wane_error 
     }
     if (t->adapter && !t->planned->config->settings.method->lowrank)
         WANE_TRY(wane_trainer_merged(&t->merged, t->trainer, err));
+    WANE_TRY(wane_spectra_bases(t->work, err));
     cases = wane_alloc(table->count, sizeof *cases);
     WANE_TRY(cases ? WANE_OK : wane_fail_memory(err, "track", t->run->name));
     for (size_t i = 0; i < table->count; i++)

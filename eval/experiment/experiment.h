@@ -183,6 +183,7 @@ typedef struct wane_experiment {
     size_t intruders_top; /* 0 = all */
     bool intruders_u, intruders_v;
     wane_nulls_asked intruders_nulls;
+    wane_spectrum_way intruders_exact; /* by wane_spectra_bounded (eval/cells) */
     wane_tracking track;
     size_t shown_count;
     wane_shown_matrices *shown;

@@ -37,6 +37,7 @@ static void print_side_names(wane_text *out, bool u, bool v)
 /* -------------------------------------------------------------------------------- intruders */
 
 static const char *const nulls[] = {"auto", "all", "none", NULL};
+static const char *const ways[] = {"auto", "true", "false", NULL}; /* as wane_spectrum_way */
 
 static wane_status read_top(void *into, const wane_setting *setting, const wane_yaml *node,
                             const wane_setting_reader *reader, wane_error *err)
@@ -136,6 +137,13 @@ static const wane_setting intruders[] = {
      .choices = nulls,
      .help = "which stages have counts of random changes of the same size beside their own",
      .explain = "auto: those of adapters, and where weights are tuned whole the last of a run"},
+    {.name = "exact",
+     .type = WANE_SETTING_CHOICE,
+     WANE_MEMBER(wane_experiment, intruders_exact),
+     .choices = ways,
+     .help = "whether cosines are taken by the SVD of the base, or bounded without one",
+     .explain = "auto: bounded where both sides of a matrix are wider than 1,024; all directions "
+                "of a matrix, or more than an eighth of them, are exact"},
 };
 
 const wane_settings wane_intruders_settings = {

@@ -287,6 +287,8 @@ typedef struct wane_cell {
     const char *data_sha256;     /* of the data measured, "" where there is none */
     const char *reason;          /* why the cell is there without rows, or NULL */
     bool mixed;                  /* filled with --mixed by other kernels than the stage's */
+    /* Settings under which one that is there serves as well, or NULL. Not written. */
+    const char *settings_as_good;
 } wane_cell;
 
 typedef struct wane_score_row {
