@@ -14,11 +14,14 @@
 /* Of the matrix that is bidiagonalised: rows and columns, as spaces that vectors are of. */
 typedef enum space { ROWS, COLS, SPACES } space;
 
+/* A basis grows by so many vectors. */
+enum { CHUNK = 8, CHUNKS = WANE_MOMENT_STEPS / CHUNK + 1 };
+
 /* One vector at work, in two bases of unit vectors: step after step what came of the space of its
  * direction, and of the other. */
 typedef struct chain {
     space own;
-    float *basis[SPACES];
+    float *basis[SPACES][CHUNKS];
     double alpha[WANE_MOMENT_STEPS], beta[WANE_MOMENT_STEPS];
     double rest, *mass; /* of the part of the direction outside the known ones, and on each */
     wane_moment_state state;
@@ -35,7 +38,7 @@ typedef struct chains {
     float *triplets[SPACES]; /* the known ones, a row each */
     chain *all, **active[SPACES];
     size_t count, at_work[SPACES]; /* of directions of each space */
-    float *in[SPACES], *out[SPACES], *room, *bases;
+    float *in[SPACES], *out[SPACES], *room;
     double *masses;
     const wane_moment_options *options;
     wane_pool *pool;
@@ -56,36 +59,47 @@ static double norm(const float *x, size_t count)
     return sqrt(sum);
 }
 
-static void remove_parts(float *x, const float *basis, size_t known, size_t length)
+static float *vector_of(const chain *one, space which, size_t index, size_t length)
 {
-    enum { MOST = WANE_MOMENT_STEPS + 1 };
-    float part[MOST];
-    for (size_t first = 0; first < known; first += MOST) {
-        size_t count = known - first < MOST ? known - first : MOST;
-        const wane_matrix rows = {basis + first * length, count, length, length};
+    return one->basis[which][index / CHUNK] + index % CHUNK * length;
+}
+
+static void remove_parts(float *x, const float *basis, size_t count, size_t length)
+{
+    float part[CHUNK];
+    for (size_t first = 0; first < count; first += CHUNK) {
+        size_t some = count - first < CHUNK ? count - first : CHUNK;
+        const wane_matrix rows = {basis + first * length, some, length, length};
         wane_strip_dots(rows, x, part);
-        for (size_t k = 0; k < count; k++) part[k] = -part[k];
+        for (size_t k = 0; k < some; k++) part[k] = -part[k];
         wane_strip_add(rows, part, x);
     }
 }
 
-/* x minus its part in the known vectors and those before it, again where that left less than half
- * of it (Parlett, ch. 6: twice is enough), as a unit vector to `out` (nothing where it is 0);
- * returns its length. Most of the part is in the last one: taken first, it leaves no error of its
- * size in the others. */
-static double orthonormalise(float *out, float *x, size_t length, const float *known, size_t count,
-                             const float *basis, size_t before)
+/* x minus its part in the known vectors and in those of a chain before it, again where that left
+ * less than half of it (Parlett, ch. 6: twice is enough). Most of the part is in the last one:
+ * taken first, it leaves no error of its size in the others. Returns the length of x. */
+static double orthogonalise(float *x, const chains *c, const chain *one, space which, size_t before)
 {
-    if (before > 0) remove_parts(x, basis + (before - 1) * length, 1, length);
+    size_t length = c->length[which];
+    if (before > 0) remove_parts(x, vector_of(one, which, before - 1, length), 1, length);
     double whole = norm(x, length), size = whole;
     for (int again = 0; again < 2 && (again == 0 || size < 0.5 * whole); again++) {
-        remove_parts(x, known, count, length);
-        remove_parts(x, basis, before, length);
+        remove_parts(x, c->triplets[which], c->known, length);
+        for (size_t first = 0; first < before; first += CHUNK) {
+            size_t some = before - first < CHUNK ? before - first : CHUNK;
+            remove_parts(x, vector_of(one, which, first, length), some, length);
+        }
         size = norm(x, length);
     }
+    return size;
+}
+
+/* x as a unit vector; nothing where it is 0. */
+static void scale_to_one(float *out, const float *x, size_t length, double size)
+{
     float scale = size > 0 ? (float)(1 / size) : 0;
     for (size_t i = 0; i < length; i++) out[i] = scale * x[i];
-    return size;
 }
 
 /* -------------------------------------------------------------------------------- a step of all */
@@ -104,7 +118,7 @@ static void multiply(chains *c, bool forward)
         space from = forward ? own : other(own);
         size_t length = c->length[from];
         for (size_t i = 0; i < c->at_work[own]; i++)
-            memcpy(c->in[own] + i * length, c->active[own][i]->basis[from] + c->step * length,
+            memcpy(c->in[own] + i * length, vector_of(c->active[own][i], from, c->step, length),
                    length * sizeof(float));
         sides[from] = (wane_strip_vectors){c->at_work[own], c->in[own], c->out[own]};
     }
@@ -125,8 +139,9 @@ static void take(const chains *c, size_t i, bool forward)
     chain *one = chain_at(c, i, &place);
     space to = forward ? other(one->own) : one->own;
     size_t length = c->length[to];
-    double size = orthonormalise(one->basis[to] + step * length, c->out[one->own] + place * length,
-                                 length, c->triplets[to], c->known, one->basis[to], step);
+    float *x = c->out[one->own] + place * length;
+    double size = orthogonalise(x, c, one, to, step);
+    scale_to_one(vector_of(one, to, step, length), x, length, size);
     if (forward) {
         one->alpha[c->step] = size;
         return;
@@ -186,6 +201,15 @@ static void check(void *context, size_t i, int thread)
     if (last || (one->done && !one->closed)) wane_moment_take(&one->state, &rule, c->options, true);
 }
 
+static void free_bases(chain *one)
+{
+    for (space which = 0; which < SPACES; which++)
+        for (size_t i = 0; i < CHUNKS; i++) {
+            wane_free(one->basis[which][i]);
+            one->basis[which][i] = NULL;
+        }
+}
+
 static wane_status check_all(chains *c, wane_error *err)
 {
     wane_pool_run(c->pool, c->at_work[ROWS] + c->at_work[COLS], check, c);
@@ -198,6 +222,7 @@ static wane_status check_all(chains *c, wane_error *err)
                 return one->status;
             }
             if (!one->done) c->active[own][kept++] = one;
+            else free_bases(one);
         }
         c->at_work[own] = kept;
     }
@@ -212,11 +237,27 @@ static bool any_closed(const chains *c)
     return closed;
 }
 
+/* Room for the vectors of the next step. */
+static wane_status grow(chains *c, wane_error *err)
+{
+    for (space own = 0; own < SPACES; own++)
+        for (size_t i = 0; i < c->at_work[own]; i++)
+            for (space which = 0; which < SPACES; which++) {
+                size_t last = c->step + (which == own);
+                float **chunk = &c->active[own][i]->basis[which][last / CHUNK];
+                if (*chunk) continue;
+                *chunk = wane_alloc_aligned(CHUNK * c->length[which], sizeof **chunk);
+                if (!*chunk) return wane_fail_memory(err, "moments", "vectors");
+            }
+    return WANE_OK;
+}
+
 static wane_status run(chains *c, wane_error *err)
 {
     wane_status st = WANE_OK;
     if (any_closed(c) || (c->known > 0 && is_checked(4, c->options))) WANE_TRY(check_all(c, err));
     while (c->step < c->options->steps && c->at_work[ROWS] + c->at_work[COLS] > 0) {
+        WANE_TRY(grow(c, err));
         multiply(c, true);
         wane_pool_run(c->pool, c->at_work[ROWS] + c->at_work[COLS], take_forward, c);
         multiply(c, false);
@@ -263,7 +304,7 @@ static void start(void *context, size_t i, int thread)
     const chains *c = context;
     chain *one = &c->all[i];
     size_t length = c->length[one->own];
-    float *x = one->basis[one->own];
+    float *x = one->basis[one->own][0];
     const float *known = c->triplets[one->own];
     one->rest = 1;
     for (size_t k = 0; k < c->known; k++) {
@@ -272,8 +313,9 @@ static void start(void *context, size_t i, int thread)
         one->mass[k] = part * part;
     }
     if (c->known > 0) {
-        double size = orthonormalise(x, x, length, known, c->known, NULL, 0);
+        double size = orthogonalise(x, c, one, one->own, 0);
         one->rest = size * size;
+        scale_to_one(x, x, length, size);
     }
     /* Less than fp32 tells from nothing. */
     if (!(one->rest > 1e-12)) {
@@ -285,7 +327,7 @@ static void start(void *context, size_t i, int thread)
 static wane_status make_room(chains *c, const wane_moment_side sides[2], wane_error *err)
 {
     size_t wide = c->w.rows > c->w.cols ? c->w.rows : c->w.cols, most = c->options->known.count;
-    size_t each = (c->options->steps + 1) * (c->w.rows + c->w.cols), known = most;
+    size_t known = most;
     for (space own = 0; own < SPACES; own++) {
         size_t count = sides[own].count > known ? sides[own].count : known;
         if (count > most) most = count;
@@ -299,9 +341,8 @@ static wane_status make_room(chains *c, const wane_moment_side sides[2], wane_er
     }
     c->all = wane_alloc(c->count, sizeof *c->all);
     c->masses = wane_alloc(c->count * known, sizeof *c->masses);
-    c->bases = wane_alloc_aligned(c->count * each, sizeof *c->bases);
     c->room = wane_alloc_aligned(wane_strip_room(c->w, most), sizeof *c->room);
-    if (c->all && c->masses && c->bases && c->room) return WANE_OK;
+    if (c->all && c->masses && c->room) return WANE_OK;
     return wane_fail_memory(err, "moments", "vectors");
 }
 
@@ -313,32 +354,34 @@ static void free_room(chains *c)
         wane_free(c->in[own]);
         wane_free(c->out[own]);
     }
+    for (size_t i = 0; c->all && i < c->count; i++) free_bases(&c->all[i]);
     wane_free(c->all);
     wane_free(c->masses);
-    wane_free(c->bases);
     wane_free(c->room);
 }
 
 /* The chains, each with its direction in fp32 as the first vector of its own basis. */
-static void begin(chains *c, const wane_moment_side sides[2])
+static wane_status begin(chains *c, const wane_moment_side sides[2], wane_error *err)
 {
-    size_t made = 0, steps = c->options->steps + 1;
+    size_t made = 0;
     for (space own = 0; own < SPACES; own++)
         for (size_t i = 0; i < sides[own].count; i++, made++) {
             chain *one = &c->all[made];
             wane_cosine_bounds *out = &sides[own].out[i];
             double slack = sides[own].slack ? sides[own].slack[i] : 0;
-            float *room = c->bases + made * steps * (c->w.rows + c->w.cols);
-            *out = (wane_cosine_bounds){.high = 1, .cluster_high = 1};
-            *one = (chain){.own = own,
-                           .basis = {room, room + steps * c->w.rows},
-                           .mass = c->masses + made * c->options->known.count,
-                           .state = {slack, *out, out}};
             size_t length = c->length[own];
             const double *x = sides[own].directions + i * length;
-            for (size_t k = 0; k < length; k++) one->basis[own][k] = (float)x[k];
+            float *first = wane_alloc_aligned(CHUNK * length, sizeof *first);
+            if (!first) return wane_fail_memory(err, "moments", "vectors");
+            for (size_t k = 0; k < length; k++) first[k] = (float)x[k];
+            *out = (wane_cosine_bounds){.high = 1, .cluster_high = 1};
+            *one = (chain){.own = own,
+                           .mass = c->masses + made * c->options->known.count,
+                           .state = {slack, *out, out}};
+            one->basis[own][0] = first;
             if (slack < 1) c->active[own][c->at_work[own]++] = one;
         }
+    return WANE_OK;
 }
 
 wane_status wane_moment_bounds(const wane_moment_side sides[2], wane_matrix w,
@@ -347,7 +390,7 @@ wane_status wane_moment_bounds(const wane_moment_side sides[2], wane_matrix w,
     wane_status st = WANE_OK;
     chains c = {.w = w, .length = {w.rows, w.cols}, .options = options, .pool = pool};
     WANE_TRY(make_room(&c, sides, err));
-    begin(&c, sides);
+    WANE_TRY(begin(&c, sides, err));
     if (options->known.count > 0) take_known(&c);
     wane_pool_run(pool, c.count, start, &c);
     WANE_TRY(run(&c, err));

@@ -89,8 +89,8 @@ typedef struct wane_moment_side {
  * spectra at 512 and 1,024, with and without known triplets, 8 to 64 steps, bounds move by at most
  * 4e-7 against bases and products in double where a Ritz pair has converged and by 2e-5 before;
  * high besides within the 1e-4 of its search). Bits depend on the arguments and the instruction set
- * (strips.h), not on threads. Memory: (rows + cols) (steps + 1) floats a vector, of which only what
- * steps reach is touched. WANE_ENUMERIC where W is not finite, WANE_ENOMEM. */
+ * (strips.h), not on threads. Memory: rows + cols floats a vector and step. WANE_ENUMERIC where W
+ * is not finite, WANE_ENOMEM. */
 WANE_MUST_CHECK wane_status wane_moment_bounds(const wane_moment_side sides[2], wane_matrix w,
                                                const wane_moment_options *options, wane_pool *pool,
                                                wane_error *err);
