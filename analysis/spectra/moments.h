@@ -51,7 +51,7 @@ typedef struct wane_cosine_bounds {
  * column-major. Their cosines are looked at themselves, and steps are made of what of a direction
  * and of W is outside them: far fewer where they are the leading ones. Those from the first on
  * whose residual (fp32) is more than WANE_MOMENT_KNOWN times `largest` are left alone. */
-#define WANE_MOMENT_KNOWN 1e-5
+#define WANE_MOMENT_KNOWN 3e-6
 typedef struct wane_moment_known {
     size_t count; /* 0: none */
     const double *sigma, *u, *v;
