@@ -77,10 +77,13 @@ static wane_status print_page(const char *path, const verdict *v, const wane_ver
     (void)snprintf(text, sizeof text, "%s", wane_page_count(number, (size_t)n->artifacts));
     wane_page_line(&page, "artifacts", "%s, %s let go", text,
                    wane_page_count(number, (size_t)n->artifacts_gone));
-    if (n->again || n->not_again) {
+    if (n->again || n->not_again || n->otherwise) {
         (void)snprintf(text, sizeof text, "%s", wane_page_count(number, (size_t)n->again));
         wane_page_line(&page, "measured again", "%s, %s without their weights", text,
                        wane_page_count(number, (size_t)n->not_again));
+        if (n->otherwise)
+            wane_page_line(&page, "other settings", "%s cells, not compared",
+                           wane_page_count(number, (size_t)n->otherwise));
     }
     wane_page_line(&page, "unexpected files", "%s", wane_page_count(number, (size_t)n->unexpected));
     wane_page_line(&page, "found", "%s", wane_page_count(number, (size_t)n->found));
@@ -100,17 +103,12 @@ static wane_status print_json(const char *path, const verdict *v, const wane_ver
     const struct {
         const char *name;
         int64_t value;
-    } counts[] = {{"cells", n->cells},
-                  {"cells_unsealed", n->cells_unsealed},
-                  {"rows", n->rows},
-                  {"totals", n->totals},
-                  {"seals", n->seals},
-                  {"seals_unsealed", n->seals_unsealed},
-                  {"metrics", n->metrics},
-                  {"again", n->again},
-                  {"not_again", n->not_again},
-                  {"artifacts", n->artifacts},
-                  {"artifacts_gone", n->artifacts_gone}};
+    } counts[] = {{"cells", n->cells},         {"cells_unsealed", n->cells_unsealed},
+                  {"rows", n->rows},           {"totals", n->totals},
+                  {"seals", n->seals},         {"seals_unsealed", n->seals_unsealed},
+                  {"metrics", n->metrics},     {"again", n->again},
+                  {"not_again", n->not_again}, {"other_settings", n->otherwise},
+                  {"artifacts", n->artifacts}, {"artifacts_gone", n->artifacts_gone}};
     wane_text page = {0};
     wane_text_string(&page, "{\"database\":");
     wane_json_write_string(&page, path);

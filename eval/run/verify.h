@@ -19,6 +19,7 @@ typedef struct wane_verified {
     int64_t artifacts, artifacts_gone;
     int64_t unexpected;       /* files in the artifacts folder that no row names */
     int64_t again, not_again; /* measured again; could not be: weights are not on disk any more */
+    int64_t otherwise;        /* asked for under other settings than theirs */
     int64_t found;
 } wane_verified;
 

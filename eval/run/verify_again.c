@@ -211,6 +211,35 @@ static wane_status forget(again *a, wane_error *err)
     return st;
 }
 
+static wane_status settings_of(char out[WANE_SHA256_HEX], wane_results *db, const drawn *c,
+                               wane_error *err)
+{
+    static const char sql[] = "SELECT settings_sha256 FROM cell WHERE stage = ?1 AND step = -1 AND "
+                              "measure = ?2 AND subject = ?3";
+    const wane_binding values[3] = {{NULL, {.type = WANE_VALUE_INTEGER, .integer = c->stage}},
+                                    {NULL, {.type = WANE_VALUE_TEXT, .text = c->measure}},
+                                    {NULL, {.type = WANE_VALUE_TEXT, .text = c->subject}}};
+    wane_query *query = NULL;
+    *out = 0;
+    wane_status st = wane_query_open(&query, db, sql, values, 3, err);
+    if (st == WANE_OK) st = wane_query_next(query, err);
+    if (st == WANE_OK) (void)snprintf(out, WANE_SHA256_HEX, "%s", wane_query_text(query, 0));
+    wane_query_free(query);
+    return st == WANE_DONE ? WANE_OK : st;
+}
+
+/* Whether the file asks for the cell under the settings that it was measured under: exact cosines
+ * serve where bounds are asked for, and are other numbers. */
+static wane_status same_settings(bool *out, again *a, wane_results *copy, const drawn *c,
+                                 wane_error *err)
+{
+    char was[WANE_SHA256_HEX], is[WANE_SHA256_HEX] = "";
+    wane_status st = settings_of(was, a->v->db, c, err);
+    if (st == WANE_OK) st = settings_of(is, copy, c, err);
+    *out = st == WANE_OK && strcmp(was, is) == 0;
+    return st;
+}
+
 static wane_status compare(again *a, wane_error *err)
 {
     wane_results *db = NULL;
@@ -218,12 +247,17 @@ static wane_status compare(again *a, wane_error *err)
     for (size_t i = 0; st == WANE_OK && i < a->count; i++) {
         const drawn *c = &a->cells[i];
         wane_rows_hash before, after;
-        bool forgotten = false;
+        bool forgotten = false, same = false;
         st = wane_cell_forgotten(&forgotten, db, c->stage, WANE_STEP_SEALED, c->measure, c->subject,
                                  err);
         if (st != WANE_OK) break;
         if (forgotten) { /* what it needs is not on disk any more */
             a->v->count.not_again++;
+            continue;
+        }
+        if ((st = same_settings(&same, a, db, c, err)) != WANE_OK) break;
+        if (!same) {
+            a->v->count.otherwise++;
             continue;
         }
         st = wane_cell_hash(a->v->db, &before, c->stage, WANE_STEP_SEALED, c->measure, c->subject,

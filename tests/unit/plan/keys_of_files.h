@@ -150,6 +150,7 @@ static const setting of_files[] = {
     /* auto: of full updates the last stage alone */
     {"intruders.nulls", NULL, "intruders.nulls=all", "n+"},
     {"intruders.nulls", NULL, "intruders.nulls=none", "n-"},
+    {"intruders.exact", NULL, "intruders.exact=true", ""}, /* as narrow matrices are anyway */
     {"track.every", NULL, "track.every=3", "D"},
     {"track.spectra", NULL, "track.spectra=false", "D-"},
     {"track.top", NULL, "track.top=11", "D"},
