@@ -22,6 +22,7 @@ static wane_status measure(const wane_call *call, const audit_call *asked,
     WANE_TRY(wane_pool_new(&pool, (int)asked->compare.threads, err));
     WANE_TRY(wane_comparison_open(&audit.comparison, call->operand[0], call->operand[1], options,
                                   &wane_compare_log, err));
+    WANE_TRY(wane_config_is_computed(&audit.computed, audit.comparison.base.package, err));
     WANE_TRY(wane_tokenizers_compare(&audit.tokenizers, &audit.comparison, err));
     WANE_TRY(wane_tensor_changes_find(&audit.changes, &audit.comparison, pool, err));
     WANE_TRY(wane_pair_spectra_find(&audit.spectra, &audit.comparison, &audit.question, pool, err));

@@ -166,18 +166,10 @@ wane_status wane_diff_finite(const wane_diff *diff, wane_error *err)
 static wane_status can_merge(bool *out, const wane_comparison *c, wane_error *err)
 {
     const wane_update *update = &c->tuned.update;
-    char *bytes = NULL;
-    size_t count = 0;
-    wane_config config;
-    *out = c->tuned.adapter && !update->facts.fan_in_fan_out && c->only_count[1] == 0 &&
-           c->base.package && wane_package_has(c->base.package, "config.json");
+    wane_status st = wane_config_is_computed(out, c->base.package, err);
+    *out = *out && c->tuned.adapter && !update->facts.fan_in_fan_out && c->only_count[1] == 0;
     for (size_t i = 0; i < update->count; i++) *out = *out && !update->tensors[i].data;
-    if (!*out) return WANE_OK;
-    wane_status st = wane_package_read(&bytes, &count, c->base.package, "config.json", err);
-    if (st != WANE_OK) return st;
-    *out = wane_config_parse(&config, bytes, count, "config.json", NULL) == WANE_OK;
-    wane_free(bytes);
-    return WANE_OK;
+    return st;
 }
 
 /* What a base and a tuned model of so many numbers take in memory. */

@@ -51,6 +51,7 @@ typedef struct wane_audit {
     wane_tensor_changes changes;
     wane_pair_spectra spectra;
     wane_tokenizers_compared tokenizers;
+    bool computed; /* wane_config_is_computed, of the base: its likelihood can be measured */
     wane_audit_kind kind;
     size_t group_count, layer_count;
     wane_audit_group *group; /* attention first; owned */

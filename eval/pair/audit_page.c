@@ -233,9 +233,9 @@ static void write_intruders(wane_text *out, const wane_audit *a)
     char x[32], y[32];
     for (size_t l = 0; l < a->layer_count; l++)
         if (a->layer[l].part.intruders > (most ? most->part.intruders : 0)) most = &a->layer[l];
-    wane_text_printf(&text,
-                     "%zu of %zu left directions in the top %zu of %zu matrices (|cosine| < %s)",
+    wane_text_printf(&text, "%zu of %zu left directions in the top %zu of %zu %s (|cosine| < %s)",
                      s->intruders[0], s->existing[0], a->question.k, a->counted,
+                     a->counted == 1 ? "matrix" : "matrices",
                      wane_format_double(x, a->question.epsilon));
     if (s->intruders[0])
         wane_text_printf(&text, ", %s of their energy", wane_page_number(y, s->energy[0], 3));
@@ -271,8 +271,9 @@ static void write_unknown(wane_text *out, const wane_audit *a)
     bool some = a->kind == WANE_AUDIT_CHANGED || a->kind == WANE_AUDIT_ROUNDING;
     size_t unranked = 0, x = 0, y = 0;
     if (some || (a->kind == WANE_AUDIT_UNCHANGED && c->settings.count)) {
-        wane_page_line(out, head,
-                       "what was forgotten: no text was read (wane diff BASE TUNED --corpus FILE)");
+        wane_page_line(out, head, "what was forgotten: no text was read (%s)",
+                       a->computed ? "wane diff BASE TUNED --corpus FILE"
+                                   : "nor can be by wane, which does not compute this model");
         some = true;
     }
     for (size_t i = 0; i < a->spectra.count; i++) {

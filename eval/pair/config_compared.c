@@ -29,6 +29,14 @@ static wane_status parse_config(wane_config *out, bool *known, const wane_packag
     return WANE_OK;
 }
 
+wane_status wane_config_is_computed(bool *out, const wane_package *package, wane_error *err)
+{
+    wane_config config;
+    *out = false;
+    if (!package || !wane_package_has(package, config_name)) return WANE_OK;
+    return parse_config(&config, out, package, err);
+}
+
 static wane_status add(wane_compared_settings *out, const char *name, const char *base,
                        const char *tuned, wane_arena *arena, wane_error *err)
 {

@@ -8,6 +8,10 @@
 #include "store/base/text.h"
 #include "store/files/package.h"
 
+/* Whether the package (NULL allowed) holds a config.json of a model that wane computes. */
+WANE_MUST_CHECK wane_status wane_config_is_computed(bool *out, const wane_package *package,
+                                                    wane_error *err);
+
 /* Both as JSON; NULL where that side has none. */
 typedef struct wane_compared_setting {
     const char *name, *base, *tuned;

@@ -359,13 +359,15 @@ static void what_is_not_known(void **state)
     m.audit.comparison.tuned.adapter = true;
     m.audit.comparison.tuned.update.facts.base_model = "org/other";
     change(&m, 0, 1, 0);
-    check_page(&m, "not known            what was forgotten: no text was read",
+    check_page(&m, "not known            what was forgotten: no text was read (nor can be by wane,",
                "whether this is the base it was made on: it names org/other");
     m.audit.comparison.base.path = "models/other/";
+    m.audit.computed = true;
     m.matrix[0].spectrum.bounded = true;
     m.matrix[0].spectrum.effective_rank = NAN;
     m.matrix[0].spectrum.delta_frobenius = 1;
     check_page(&m, "the effective rank of 1 wide matrix", "(--exact)\nverdict");
+    check_page(&m, "no text was read (wane diff BASE TUNED --corpus FILE)", "(--exact)\nverdict");
 }
 
 static void tokens_that_differ(void **state)
