@@ -12,10 +12,11 @@
  * Both laws are invariant under rotations on either side, so a draw is made in the singular basis
  * of W_0 and needs its singular values alone: of a base that is not whole,
  * wane_base_svd_find_values finds them first, and the draws are those against its whole SVD, exact
- * where the count beside them is bounded and may leave more unresolved. Counted as
- * wane_direction_judge does (k = 10, epsilon = .5), against the same clusters, with the floor of
- * the drawn weight. max_cosine of a draw is within 1e-9 of that by the SVD of the whole drawn
- * weight.
+ * where the count beside them is bounded and may leave more unresolved. A rotated update of a rank
+ * beyond an eighth of the smaller side is then known by its products alone (haar.h): other draws of
+ * the same law. Counted as wane_direction_judge does (k = 10, epsilon = .5), against the same
+ * clusters, with the floor of the drawn weight. max_cosine of a draw is within 1e-9 of that by the
+ * SVD of the whole drawn weight.
  */
 #ifndef ANALYSIS_SPECTRA_NULL_H
 #define ANALYSIS_SPECTRA_NULL_H

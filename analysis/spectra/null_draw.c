@@ -18,6 +18,8 @@ void wane_null_update_free(wane_null_update *update)
 {
     wane_free(update->p);
     wane_free(update->q);
+    for (size_t i = 0; update->frame && i < 2; i++) wane_haar_free(&update->frame[i]);
+    wane_free(update->frame);
     *update = (wane_null_update){0};
 }
 
@@ -26,6 +28,21 @@ static size_t smaller_side(const wane_null_change *change)
 {
     const wane_base_svd *base = change->base;
     return base->rows < base->cols ? base->rows : base->cols;
+}
+
+size_t wane_null_directions(const wane_null_change *change)
+{
+    size_t rank = smaller_side(change);
+    return rank < change->top ? rank : change->top;
+}
+
+/* Whether triplets are found by products with k columns. Where that wins over dense methods was
+ * measured on random updates; where the base is not whole, the dense ones are too slow. */
+static bool is_iterative(const wane_null_change *change, size_t k)
+{
+    size_t rank = smaller_side(change);
+    if (8 * wane_null_directions(change) > rank) return false;
+    return !wane_base_svd_is_whole(change->base) || (rank >= WANE_NULL_LANCZOS && 8 * k <= rank);
 }
 
 static double sum_of_products(const double *a, const double *b, size_t count)
@@ -110,6 +127,18 @@ static wane_status draw_whole(wane_null_update *out, const wane_null_change *cha
     return WANE_OK;
 }
 
+/* U and V of as many columns as QR is too slow for, by their products alone. */
+static wane_status draw_frames(wane_null_update *out, const wane_null_change *change,
+                               const wane_random where[2], wane_error *err)
+{
+    wane_haar *frame = wane_alloc(2, sizeof *frame);
+    if (!frame) return wane_fail_memory(err, "random update", "factors");
+    frame[0] = (wane_haar){.n = change->base->rows, .where = where[0]};
+    frame[1] = (wane_haar){.n = change->base->cols, .where = where[1]};
+    *out = (wane_null_update){.k = change->rank, .frame = frame};
+    return WANE_OK;
+}
+
 wane_status wane_null_update_draw(wane_null_update *out, const wane_null_change *change,
                                   const wane_null_place *place, wane_error *err)
 {
@@ -126,6 +155,8 @@ wane_status wane_null_update_draw(wane_null_update *out, const wane_null_change 
     where[1] = where[0];
     where[1].step++;
     if (!rotated && k == smaller_side(change)) return draw_whole(out, change, where, err);
+    if (rotated && !wane_base_svd_is_whole(change->base) && 8 * k > smaller_side(change))
+        return draw_frames(out, change, where, err);
     double *room = wane_alloc_aligned(2 * k * k, sizeof *room);
     u.p = wane_alloc_aligned(m * k, sizeof *u.p);
     u.q = wane_alloc_aligned(n * k, sizeof *u.q);
@@ -145,9 +176,8 @@ done:
     return st;
 }
 
-/* What is counted among the first directions of a weight in core coordinates. */
-static wane_status tally_up(wane_null_tally tally[2], const wane_null_change *change,
-                            const wane_leading *leading, wane_error *err)
+wane_status wane_null_tally_up(wane_null_tally tally[2], const wane_null_change *change,
+                               const wane_leading *leading, wane_error *err)
 {
     const wane_base_svd *base = change->base;
     size_t top = leading->top;
@@ -170,29 +200,17 @@ static wane_status tally_up(wane_null_tally tally[2], const wane_null_change *ch
     return WANE_OK;
 }
 
-static size_t directions_of(const wane_null_change *change)
-{
-    size_t rank = smaller_side(change);
-    return rank < change->top ? rank : change->top;
-}
-
-/* Where the iterative method wins was measured on random updates. */
-static bool lanczos_is_faster(size_t rank, size_t k, size_t top)
-{
-    return rank >= WANE_NULL_LANCZOS && 8 * k <= rank && 8 * top <= rank;
-}
-
 wane_status wane_null_core_judge(wane_null_tally tally[2], const wane_null_change *change,
                                  const wane_core *core, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_leading leading = {0};
-    size_t top = directions_of(change);
+    size_t top = wane_null_directions(change);
     bool found = false;
-    if (lanczos_is_faster(core->rank, core->k, top))
+    if (is_iterative(change, core->k))
         WANE_TRY(wane_core_lanczos(&leading, &found, core, top, err));
     if (!found) WANE_TRY(wane_core_dense(&leading, core, top, err));
-    st = tally_up(tally, change, &leading, err);
+    st = wane_null_tally_up(tally, change, &leading, err);
 done:
     wane_leading_free(&leading);
     return st;
@@ -226,19 +244,35 @@ done:
     return st;
 }
 
+/* Of c, column-major: its transpose by rows. */
+static wane_status whole_triplets(wane_leading *out, bool *found, const double *c, size_t rows,
+                                  size_t cols, size_t top, wane_error *err)
+{
+    wane_leading turned = {0};
+    wane_status st = wane_leading_whole(&turned, found, c, cols, rows, top, NULL, err);
+    if (st == WANE_OK && *found)
+        *out = (wane_leading){rows, cols, top, turned.sigma, turned.v, turned.u};
+    return st;
+}
+
 static wane_status judge_whole(wane_null_tally tally[2], const wane_null_change *change,
                                const wane_null_update *update, wane_error *err)
 {
     const wane_base_svd *base = change->base;
     size_t m = base->rows, n = base->cols;
+    wane_status st = WANE_OK;
     wane_leading leading = {0};
+    size_t top = wane_null_directions(change);
+    bool found = false;
     double *c = wane_alloc_aligned(m * n, sizeof *c);
     if (!c) return wane_fail_memory(err, "random update", "weight");
     memcpy(c, update->p, m * n * sizeof *c);
     const double *sigma = wane_base_svd_sigma(base);
     for (size_t i = 0; i < smaller_side(change); i++) c[i + i * m] += sigma[i];
-    wane_status st = wane_leading_dense(&leading, c, m, n, directions_of(change), err);
-    if (st == WANE_OK) st = tally_up(tally, change, &leading, err);
+    if (is_iterative(change, 0)) WANE_TRY(whole_triplets(&leading, &found, c, m, n, top, err));
+    if (!found) WANE_TRY(wane_leading_dense(&leading, c, m, n, top, err));
+    st = wane_null_tally_up(tally, change, &leading, err);
+done:
     wane_leading_free(&leading);
     wane_free(c);
     return st;
@@ -250,7 +284,7 @@ wane_status wane_null_update_judge(wane_null_tally tally[2], const wane_null_cha
     wane_status st = WANE_OK;
     const wane_base_svd *base = change->base;
     size_t rank = smaller_side(change), k = update->k;
-    bool lanczos = lanczos_is_faster(rank, k, directions_of(change));
+    bool lanczos = is_iterative(change, k);
     wane_core core = {.rank = rank,
                       .left = base->rows,
                       .right = base->cols,
@@ -259,6 +293,7 @@ wane_status wane_null_update_judge(wane_null_tally tally[2], const wane_null_cha
                       .p = update->p,
                       .q = update->q,
                       .squares = update->squares};
+    if (update->frame) return wane_null_frames_judge(tally, change, update, err);
     if (!update->q) return judge_whole(tally, change, update, err);
     if (lanczos) {
         core.p = core.q = NULL;

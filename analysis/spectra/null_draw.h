@@ -5,6 +5,7 @@
 #define ANALYSIS_SPECTRA_NULL_DRAW_H
 
 #include "analysis/spectra/core.h"
+#include "analysis/spectra/haar.h"
 #include "analysis/spectra/null.h"
 
 /* From here on Lanczos in core space is faster than the Gram matrix, where ranks are small. */
@@ -18,10 +19,12 @@ typedef struct wane_null_place {
 } wane_null_place;
 
 /* A weight W_0 + P Q^T, in coordinates on the base's singular vectors completed to the whole space:
- * p is rows x k, q cols x k, column-major. q NULL: the change is P itself, rows x cols. */
+ * p is rows x k, q cols x k, column-major. q NULL: the change is P itself, rows x cols. p NULL too:
+ * it is U S V^T, S the k values of the change, U and V frame[0] and frame[1]. */
 typedef struct wane_null_update {
     size_t k;
     double *p, *q;
+    wane_haar *frame;
     const double
         *squares; /* P^T P = Q^T Q = diag of these; the change's; NULL where they are not */
 } wane_null_update;
@@ -36,6 +39,16 @@ void wane_null_update_free(wane_null_update *update); /* {0} allowed */
 WANE_MUST_CHECK wane_status wane_null_update_judge(wane_null_tally tally[2],
                                                    const wane_null_change *change,
                                                    const wane_null_update *update, wane_error *err);
+/* Of an update of frames alone (null_frames.c), which are asked as far as it takes. */
+WANE_MUST_CHECK wane_status wane_null_frames_judge(wane_null_tally tally[2],
+                                                   const wane_null_change *change,
+                                                   const wane_null_update *update, wane_error *err);
+/* Of triplets in core coordinates. */
+WANE_MUST_CHECK wane_status wane_null_tally_up(wane_null_tally tally[2],
+                                               const wane_null_change *change,
+                                               const wane_leading *leading, wane_error *err);
+/* How many directions are judged. */
+size_t wane_null_directions(const wane_null_change *change);
 /* Of a weight in core space, opened for wane_core_widest(change->top). */
 WANE_MUST_CHECK wane_status wane_null_core_judge(wane_null_tally tally[2],
                                                  const wane_null_change *change,

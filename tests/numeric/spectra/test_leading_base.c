@@ -15,7 +15,7 @@ typedef wane_null_tally tallies[2][WANE_NULL_DRAWS];
 
 static const struct {
     size_t rows, cols, rank;
-} shapes[] = {{260, 170, 8}, {170, 260, 3}, {200, 200, 16}};
+} shapes[] = {{130, 90, 4}, {90, 120, 3}, {100, 100, 8}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 /* The base whole, in c->svd, and by its leading triplets. */
@@ -105,6 +105,53 @@ static void draws_are_those_against_the_svd(void **state)
     wane_pool_free(pool);
     print_message("%zu intruders of %zu\n", intruders, existing);
     assert_true(intruders > existing / 100 && intruders < existing - existing / 100);
+}
+
+/* Of full rank the draws are others, of the same law: means of both sides within four standard
+ * errors. */
+static void draws_of_full_rank_have_the_same_law(void **state)
+{
+    (void)state;
+    enum { SEEDS = 1, N = SEEDS * WANE_NULL_DRAWS };
+    static tallies draws, threads;
+    wane_error err;
+    wane_pool *pool = NULL;
+    CHECK_OK(wane_pool_new(&pool, 2, &err));
+    for (size_t i = 0; i < SHAPES; i++) {
+        wane_base_svd *leading = NULL;
+        double mean[2] = {0}, squares[2] = {0};
+        grid_case c = make(i, &leading);
+        float *noise = normal_floats(c.rows * c.cols, 0.6, 7);
+        for (size_t j = 0; j < c.rows * c.cols; j++) c.tuned[j] = c.base[j] + noise[j];
+        CHECK_OK(wane_base_svd_find_values(leading, NULL, &err));
+        for (int b = 0; b < 2; b++) {
+            wane_null_change of = {0};
+            change(&of, &c, b ? leading : c.svd, true);
+            assert_true(8 * of.rank > c.rows && 8 * of.rank > c.cols);
+            for (uint64_t seed = 0; seed < SEEDS; seed++) {
+                CHECK_OK(wane_null_draw_matrix(draws, WANE_NULL_ROTATED, &of, i, seed, NULL, &err));
+                for (size_t d = 0; d < WANE_NULL_DRAWS; d++) {
+                    double both = (double)(draws[0][d].intruders + draws[1][d].intruders);
+                    mean[b] += both / N;
+                    squares[b] += both * both / N;
+                }
+            }
+            if (b) {
+                CHECK_OK(wane_null_draw_matrix(threads, WANE_NULL_ROTATED, &of, i, SEEDS - 1, pool,
+                                               &err));
+                assert_memory_equal(draws, threads, sizeof threads);
+            }
+            wane_null_change_free(&of);
+        }
+        double error = 0;
+        for (int b = 0; b < 2; b++) error += (squares[b] - mean[b] * mean[b]) / N;
+        print_message("%g and %g of 20, +- %.2g\n", mean[0], mean[1], sqrt(error));
+        assert_true(error > 0 && fabs(mean[0] - mean[1]) < 4 * sqrt(error));
+        wane_free(noise);
+        wane_base_svd_free(leading);
+        grid_free(&c);
+    }
+    wane_pool_free(pool);
 }
 
 static void nothing_is_drawn_without_the_values(void **state)
@@ -266,6 +313,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(values_are_those_of_the_svd),
                                        cmocka_unit_test(draws_are_those_against_the_svd),
+                                       cmocka_unit_test(draws_of_full_rank_have_the_same_law),
                                        cmocka_unit_test(nothing_is_drawn_without_the_values),
                                        cmocka_unit_test(onset_is_that_against_the_svd),
                                        cmocka_unit_test(arms_are_those_against_the_svd),
