@@ -30,7 +30,7 @@ static size_t smaller_side(const wane_null_change *change)
     return base->rows < base->cols ? base->rows : base->cols;
 }
 
-size_t wane_null_directions(const wane_null_change *change)
+static size_t directions_of(const wane_null_change *change)
 {
     size_t rank = smaller_side(change);
     return rank < change->top ? rank : change->top;
@@ -41,7 +41,7 @@ size_t wane_null_directions(const wane_null_change *change)
 static bool is_iterative(const wane_null_change *change, size_t k)
 {
     size_t rank = smaller_side(change);
-    if (8 * wane_null_directions(change) > rank) return false;
+    if (8 * directions_of(change) > rank) return false;
     return !wane_base_svd_is_whole(change->base) || (rank >= WANE_NULL_LANCZOS && 8 * k <= rank);
 }
 
@@ -176,8 +176,8 @@ done:
     return st;
 }
 
-wane_status wane_null_tally_up(wane_null_tally tally[2], const wane_null_change *change,
-                               const wane_leading *leading, wane_error *err)
+static wane_status tally_up(wane_null_tally tally[2], const wane_null_change *change,
+                            const wane_leading *leading, wane_error *err)
 {
     const wane_base_svd *base = change->base;
     size_t top = leading->top;
@@ -205,12 +205,12 @@ wane_status wane_null_core_judge(wane_null_tally tally[2], const wane_null_chang
 {
     wane_status st = WANE_OK;
     wane_leading leading = {0};
-    size_t top = wane_null_directions(change);
+    size_t top = directions_of(change);
     bool found = false;
     if (is_iterative(change, core->k))
         WANE_TRY(wane_core_lanczos(&leading, &found, core, top, err));
     if (!found) WANE_TRY(wane_core_dense(&leading, core, top, err));
-    st = wane_null_tally_up(tally, change, &leading, err);
+    st = tally_up(tally, change, &leading, err);
 done:
     wane_leading_free(&leading);
     return st;
@@ -262,7 +262,7 @@ static wane_status judge_whole(wane_null_tally tally[2], const wane_null_change 
     size_t m = base->rows, n = base->cols;
     wane_status st = WANE_OK;
     wane_leading leading = {0};
-    size_t top = wane_null_directions(change);
+    size_t top = directions_of(change);
     bool found = false;
     double *c = wane_alloc_aligned(m * n, sizeof *c);
     if (!c) return wane_fail_memory(err, "random update", "weight");
@@ -271,10 +271,21 @@ static wane_status judge_whole(wane_null_tally tally[2], const wane_null_change 
     for (size_t i = 0; i < smaller_side(change); i++) c[i + i * m] += sigma[i];
     if (is_iterative(change, 0)) WANE_TRY(whole_triplets(&leading, &found, c, m, n, top, err));
     if (!found) WANE_TRY(wane_leading_dense(&leading, c, m, n, top, err));
-    st = wane_null_tally_up(tally, change, &leading, err);
+    st = tally_up(tally, change, &leading, err);
 done:
     wane_leading_free(&leading);
     wane_free(c);
+    return st;
+}
+
+static wane_status judge_frames(wane_null_tally tally[2], const wane_null_change *change,
+                                const wane_null_update *update, wane_error *err)
+{
+    wane_leading leading = {0};
+    wane_status st =
+        wane_null_frames_triplets(&leading, change, update, directions_of(change), err);
+    if (st == WANE_OK) st = tally_up(tally, change, &leading, err);
+    wane_leading_free(&leading);
     return st;
 }
 
@@ -293,7 +304,7 @@ wane_status wane_null_update_judge(wane_null_tally tally[2], const wane_null_cha
                       .p = update->p,
                       .q = update->q,
                       .squares = update->squares};
-    if (update->frame) return wane_null_frames_judge(tally, change, update, err);
+    if (update->frame) return judge_frames(tally, change, update, err);
     if (!update->q) return judge_whole(tally, change, update, err);
     if (lanczos) {
         core.p = core.q = NULL;

@@ -35,20 +35,17 @@ WANE_MUST_CHECK wane_status wane_null_update_draw(wane_null_update *out,
                                                   const wane_null_place *place, wane_error *err);
 void wane_null_update_free(wane_null_update *update); /* {0} allowed */
 
+/* The first `top` triplets, in coordinates, of an update of frames (null_frames.c), which are drawn
+ * as far as it takes. */
+WANE_MUST_CHECK wane_status wane_null_frames_triplets(wane_leading *out,
+                                                      const wane_null_change *change,
+                                                      const wane_null_update *update, size_t top,
+                                                      wane_error *err);
+
 /* What is counted of it, per side. */
 WANE_MUST_CHECK wane_status wane_null_update_judge(wane_null_tally tally[2],
                                                    const wane_null_change *change,
                                                    const wane_null_update *update, wane_error *err);
-/* Of an update of frames alone (null_frames.c), which are asked as far as it takes. */
-WANE_MUST_CHECK wane_status wane_null_frames_judge(wane_null_tally tally[2],
-                                                   const wane_null_change *change,
-                                                   const wane_null_update *update, wane_error *err);
-/* Of triplets in core coordinates. */
-WANE_MUST_CHECK wane_status wane_null_tally_up(wane_null_tally tally[2],
-                                               const wane_null_change *change,
-                                               const wane_leading *leading, wane_error *err);
-/* How many directions are judged. */
-size_t wane_null_directions(const wane_null_change *change);
 /* Of a weight in core space, opened for wane_core_widest(change->top). */
 WANE_MUST_CHECK wane_status wane_null_core_judge(wane_null_tally tally[2],
                                                  const wane_null_change *change,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Counts the intruders of a random update known by its products alone, of a rank for which its
+ * The leading triplets of a random update known by its products alone, of a rank for which its
  * frames would be as large as the weight: W_0 + U S V^T in the singular basis of W_0.
  */
 #include <string.h>
@@ -78,12 +78,11 @@ done:
     return st;
 }
 
-wane_status wane_null_frames_judge(wane_null_tally tally[2], const wane_null_change *change,
-                                   const wane_null_update *update, wane_error *err)
+wane_status wane_null_frames_triplets(wane_leading *out, const wane_null_change *change,
+                                      const wane_null_update *update, size_t top, wane_error *err)
 {
     wane_status st = WANE_OK;
     const wane_base_svd *base = change->base;
-    size_t top = wane_null_directions(change);
     bool found = false;
     wane_leading leading = {0};
     drawn d = {.rows = base->rows,
@@ -106,7 +105,8 @@ wane_status wane_null_frames_judge(wane_null_tally tally[2], const wane_null_cha
         wane_leading_free(&leading);
         WANE_TRY(dense_triplets(&leading, &d, top, err));
     }
-    st = wane_null_tally_up(tally, change, &leading, err);
+    *out = leading;
+    leading = (wane_leading){0};
 done:
     wane_leading_free(&leading);
     return st;
