@@ -8,13 +8,25 @@
 #include "eval/cells/cell_matrices.h"
 #include "store/base/memory.h"
 
-bool wane_spectra_bounded(const wane_experiment *x, const wane_parameter *p)
+/* The most directions of a matrix that some cell asks for; 0: all. */
+static size_t most_asked(const wane_experiment *x)
 {
     size_t top = x->intruders_top;
-    if (top == 0) return false;
+    if (top == 0) return 0;
     if (x->track.every && x->track.spectra && x->track.top > top) top = x->track.top;
     if (x->interventions.lambda_count && x->interventions.k > top) top = x->interventions.k;
-    return wane_spectrum_is_bounded(x->intruders_exact, p->rows, p->cols, top);
+    return top;
+}
+
+bool wane_spectra_bounded(const wane_experiment *x, const wane_parameter *p)
+{
+    return wane_spectrum_is_bounded(x->intruders_exact, p->rows, p->cols, most_asked(x));
+}
+
+wane_status wane_spectra_leading(wane_base_svd **out, const wane_experiment *x, wane_matrix weight,
+                                 wane_pool *pool, wane_error *err)
+{
+    return wane_base_svd_leading(out, weight, most_asked(x), pool, err);
 }
 
 size_t wane_stored_epsilons(double out[WANE_STORED_EPSILONS], const wane_experiment *x)
@@ -44,6 +56,7 @@ wane_status wane_spectra_bounds(char out[WANE_SHA256_HEX], const wane_inputs *in
         wane_sha256_text(hash, p->name);
         bounded++;
     }
+    wane_sha256_number(hash, "known", (double)most_asked(x));
     for (size_t e = 0; e < epsilons; e++) wane_sha256_number(hash, "epsilon", epsilon[e]);
     st = wane_sha256_end(out, hash, err);
     if (!bounded) *out = 0;
@@ -121,8 +134,8 @@ static wane_status one_base(void *context, size_t parameter, wane_pool *pool, wa
 {
     wane_work *work = context;
     if (work->svd[parameter]) return WANE_OK;
-    return wane_base_svd_leading(&work->svd[parameter],
-                                 wane_model_matrix(work->inputs->base, parameter), 0, pool, err);
+    return wane_spectra_leading(&work->svd[parameter], work->experiment,
+                                wane_model_matrix(work->inputs->base, parameter), pool, err);
 }
 
 wane_status wane_spectra_bases(wane_work *work, wane_error *err)

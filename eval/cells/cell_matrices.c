@@ -16,7 +16,8 @@ wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_error *err
     const wane_matrix weight = wane_model_matrix(work->inputs->base, parameter);
     if (work->svd[parameter]) return WANE_OK;
     if (wane_spectra_bounded(work->experiment, p))
-        return wane_base_svd_leading(&work->svd[parameter], weight, 0, work->pool, err);
+        return wane_spectra_leading(&work->svd[parameter], work->experiment, weight, work->pool,
+                                    err);
     char *folder = wane_path_join(work->artifacts, "svd");
     if (!folder) return wane_fail_memory(err, "spectrum", work->artifacts);
     wane_status st = wane_base_svd_cached(&work->svd[parameter], weight, folder, err);

@@ -29,13 +29,19 @@ static bool has_null(const wane_plan *plan, size_t stage)
  * `intruders: {nulls: ...}` says. */
 static wane_status visit(const wane_visiting *at, wane_error *err)
 {
-    wane_status st = WANE_OK;
+    char bounds[WANE_SHA256_HEX];
     if (!has_null(at->plan, at->run->stages[at->position])) return WANE_OK;
+    /* Against a base that is not whole other random changes may be drawn. */
+    wane_status st = wane_spectra_bounds(bounds, at->plan->inputs, WANE_ALL_MATRICES, err);
     for (int kind = 0; kind < WANE_NULLS && st == WANE_OK; kind++) {
-        char text[96];
-        (void)snprintf(text, sizeof text, "null 1 %s draws %d k %d epsilon %g",
-                       wane_null_names[kind], WANE_NULL_DRAWS, WANE_NULL_TOP, WANE_NULL_EPSILON);
-        st = wane_visit_defined(at, wane_null_names[kind], text, "", (size_t)kind, err);
+        char text[96], settings[WANE_SHA256_HEX];
+        int length =
+            snprintf(text, sizeof text, "null 1 %s draws %d k %d epsilon %g", wane_null_names[kind],
+                     WANE_NULL_DRAWS, WANE_NULL_TOP, WANE_NULL_EPSILON);
+        st = wane_sha256_bytes(settings, text, (size_t)length, err);
+        if (st == WANE_OK)
+            st = wane_visit_cosines(at, wane_null_names[kind], settings, bounds, "", (size_t)kind,
+                                    err);
     }
     return st;
 }

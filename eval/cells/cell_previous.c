@@ -94,7 +94,8 @@ static wane_status spectrum(wane_spectrum *out, size_t *base_count, void *contex
     }
     if (wane_spectra_bounded(work->experiment,
                              &work->inputs->base->parameters.parameter[parameter]))
-        st = wane_base_svd_leading(&own, wane_model_matrix(r->model, parameter), 0, pool, err);
+        st = wane_spectra_leading(&own, work->experiment, wane_model_matrix(r->model, parameter),
+                                  pool, err);
     else st = whole_reference(&own, r, parameter, err);
     if (st == WANE_OK) st = against(out, base_count, own, r, parameter, pool, err);
     wane_base_svd_free(own);
