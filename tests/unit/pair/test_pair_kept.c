@@ -188,7 +188,7 @@ static void what_does_not_answer_is_replaced(void **state)
 
 typedef struct counting {
     const wane_pair_keeper *keeper;
-    size_t kept, calls;
+    size_t kept, most; /* matrices; it fails before it keeps more than these, 0: any */
 } counting;
 
 static wane_status recall(void *context, wane_pair_spectra *all, bool *known, wane_error *err)
@@ -201,13 +201,16 @@ static wane_status keep(void *context, const wane_pair_spectra *all, const size_
                         size_t count, wane_error *err)
 {
     counting *c = context;
+    if (c->most && c->kept + count > c->most)
+        return wane_fail(err, WANE_EINTERNAL, "test: stopped");
     c->kept += count;
-    c->calls++;
     return c->keeper->keep(c->keeper->context, all, place, count, err);
 }
 
-/* How many matrices were found for the database. */
-static size_t found_for(const char *database, wane_pair_spectra *out, bool seal, bool bounded)
+/* How many matrices were found for the database; with `most` it ends there, and nothing is sealed.
+ */
+static size_t found_until(const char *database, wane_pair_spectra *out, bool seal, bool bounded,
+                          size_t most)
 {
     wane_error err;
     char base[512], tuned[512];
@@ -222,15 +225,22 @@ static size_t found_for(const char *database, wane_pair_spectra *out, bool seal,
     CHECK_OK(wane_pool_new(&pool, 2, &err));
     CHECK_OK(wane_comparison_open(&pair, base, tuned, &names, NULL, &err));
     CHECK_OK(wane_pair_store_open(&store, scratch_path(database), &pair, &question, 2, &err));
-    counting c = {.keeper = wane_pair_store_keeper(store)};
+    counting c = {.keeper = wane_pair_store_keeper(store), .most = most};
     const wane_pair_keeper keeper = {&c, recall, keep};
     question.keeper = &keeper;
-    CHECK_OK(wane_pair_spectra_find(out, &pair, &question, pool, &err));
+    wane_status st = wane_pair_spectra_find(out, &pair, &question, pool, &err);
+    if (most) CHECK_FAILS(st, WANE_EINTERNAL, "test: stopped");
+    else CHECK_OK(st);
     if (seal) CHECK_OK(wane_pair_store_seal(store, out, &err));
     wane_pair_store_close(store);
     wane_comparison_close(&pair);
     wane_pool_free(pool);
     return c.kept;
+}
+
+static size_t found_for(const char *database, wane_pair_spectra *out, bool seal, bool bounded)
+{
+    return found_until(database, out, seal, bounded, 0);
 }
 
 /* Number by number what was found and what is read back; a NaN is a NaN. */
@@ -292,6 +302,19 @@ static void nothing_is_found_twice(void **state)
     assert_true(ask("bounded.db", "SELECT count(*) FROM spectrum WHERE reason = 'bounded'") > 0);
 }
 
+static void what_was_found_stays_found(void **state)
+{
+    (void)state;
+    enum { FIRST = 6, SECOND = 10 }; /* two side by side */
+    wane_pair_spectra none = {0}, all = {0};
+    assert_int_equal(found_until("parts.db", &none, false, false, FIRST), FIRST);
+    assert_int_equal(ask("parts.db", "SELECT matrices FROM spectrum_total"), FIRST);
+    assert_int_equal(found_until("parts.db", &none, false, false, SECOND), SECOND);
+    assert_int_equal(found_for("parts.db", &all, true, false), MATRICES - FIRST - SECOND);
+    is_whole("parts.db");
+    wane_pair_spectra_free(&all);
+}
+
 /* Exact spectra answer who is content with bounds; bounds do not answer who wants exact ones. */
 static void bounds_and_exact_ones(void **state)
 {
@@ -317,9 +340,13 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_is_found_twice),           cmocka_unit_test(bounds_and_exact_ones),
-        cmocka_unit_test(half_of_one_is_no_result),         cmocka_unit_test(what_is_there_stays),
-        cmocka_unit_test(what_does_not_answer_is_replaced), cmocka_unit_test(kills_change_nothing),
+        cmocka_unit_test(nothing_is_found_twice),
+        cmocka_unit_test(what_was_found_stays_found),
+        cmocka_unit_test(bounds_and_exact_ones),
+        cmocka_unit_test(half_of_one_is_no_result),
+        cmocka_unit_test(what_is_there_stays),
+        cmocka_unit_test(what_does_not_answer_is_replaced),
+        cmocka_unit_test(kills_change_nothing),
     };
     return cmocka_run_group_tests(tests, make, end);
 }
