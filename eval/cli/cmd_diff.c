@@ -11,6 +11,7 @@
 #include "eval/cli/pair_options.h"
 #include "eval/cli/task_options.h"
 #include "eval/pair/diff.h"
+#include "eval/pair/pair_store.h"
 
 typedef struct diff_call {
     wane_pair_question question;
@@ -210,6 +211,7 @@ static wane_status measure(const wane_call *call, diff_call *asked,
     wane_status st = WANE_OK;
     wane_diff diff = {.question = asked->question};
     const wane_compare_call *compare = &asked->compare;
+    wane_pair_store *store = NULL;
     wane_text page = {0};
     WANE_TRY(wane_pool_new(&diff.pool, (int)compare->threads, err));
     WANE_TRY(wane_comparison_open(&diff.comparison, call->operand[0], call->operand[1], options,
@@ -217,11 +219,14 @@ static wane_status measure(const wane_call *call, diff_call *asked,
     WANE_TRY(wane_tensor_changes_find(&diff.changes, &diff.comparison, diff.pool, err));
     group_changes(&diff);
     WANE_TRY(measure_models(&diff, call, asked, err));
+    if (compare->db) {
+        WANE_TRY(wane_pair_store_open(&store, compare->db, &diff.comparison, &diff.question,
+                                      compare->threads, err));
+        diff.question.keeper = wane_pair_store_keeper(store);
+    }
     WANE_TRY(
         wane_pair_spectra_find(&diff.spectra, &diff.comparison, &diff.question, diff.pool, err));
-    if (compare->db)
-        WANE_TRY(wane_compare_store(compare->db, &diff.comparison, &diff.spectra, &diff.question,
-                                    compare->threads, err));
+    if (store) WANE_TRY(wane_pair_store_seal(store, &diff.spectra, err));
     if (compare->csv) wane_compare_tell_settings(&diff.comparison);
     if (compare->json) wane_diff_write_json(&page, &diff);
     else if (compare->csv)
@@ -231,6 +236,7 @@ static wane_status measure(const wane_call *call, diff_call *asked,
     WANE_TRY(compare->csv ? wane_page_print_data(&page, err) : wane_page_print(&page, err));
     st = wane_diff_finite(&diff, err);
 done:
+    wane_pair_store_close(store);
     wane_diff_free(&diff);
     return st;
 }
@@ -263,7 +269,7 @@ static int run(wane_call *call)
     if (!wane_compare_options(&names, call, &asked.compare, &code)) return code;
     if (asked.compare.csv && (asked.text.path || asked.tasks.tasks.count))
         return wane_cli_usage(call, "--csv holds the matrices alone; --json has all");
-    if (asked.compare.db) wane_compare_widen(&asked.question);
+    if (asked.compare.db) wane_pair_store_widen(&asked.question);
     return measure(call, &asked, &names, &err) == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
 }
 

@@ -8,6 +8,7 @@
 #include "analysis/report/page.h"
 #include "eval/cli/commands.h"
 #include "eval/cli/pair_options.h"
+#include "eval/pair/pair_store.h"
 #include "store/files/json.h"
 #include "store/results/results.h"
 
@@ -178,14 +179,18 @@ static wane_status measure(const wane_call *call, intruders_call *asked,
     wane_comparison pair = {0};
     wane_pair_spectra all = {0};
     wane_pool *pool = NULL;
+    wane_pair_store *store = NULL;
     wane_text page = {0};
     WANE_TRY(wane_pool_new(&pool, (int)asked->compare.threads, err));
     WANE_TRY(wane_comparison_open(&pair, call->operand[0], call->operand[1], options,
                                   &wane_compare_log, err));
+    if (asked->compare.db) {
+        WANE_TRY(wane_pair_store_open(&store, asked->compare.db, &pair, &asked->question,
+                                      asked->compare.threads, err));
+        asked->question.keeper = wane_pair_store_keeper(store);
+    }
     WANE_TRY(wane_pair_spectra_find(&all, &pair, &asked->question, pool, err));
-    if (asked->compare.db)
-        WANE_TRY(wane_compare_store(asked->compare.db, &pair, &all, &asked->question,
-                                    asked->compare.threads, err));
+    if (store) WANE_TRY(wane_pair_store_seal(store, &all, err));
     if (asked->compare.csv) wane_compare_tell_settings(&pair);
     if (asked->compare.csv)
         wane_pair_spectra_write_csv(&page, &all, &pair, &asked->question, asked->shown,
@@ -194,6 +199,7 @@ static wane_status measure(const wane_call *call, intruders_call *asked,
     WANE_TRY(asked->compare.csv ? wane_page_print_data(&page, err) : wane_page_print(&page, err));
     st = wane_pair_spectra_finite(&all, &pair, err);
 done:
+    wane_pair_store_close(store);
     wane_pair_spectra_free(&all);
     wane_comparison_close(&pair);
     wane_pool_free(pool);
@@ -222,7 +228,7 @@ static int run(wane_call *call)
     if (!(q->u || q->v)) return wane_cli_usage(call, "--side is u, v or both");
     asked.shown[0] = q->u;
     asked.shown[1] = q->v;
-    if (asked.compare.db) wane_compare_widen(q);
+    if (asked.compare.db) wane_pair_store_widen(q);
     return measure(call, &asked, &names, &err) == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);
 }
 

@@ -21,13 +21,6 @@ void wane_compare_tell_settings(const wane_comparison *c)
     }
 }
 
-void wane_compare_widen(wane_pair_question *question)
-{
-    enum { KEPT = 32 };
-    question->u = question->v = true;
-    if (question->top < KEPT) question->top = KEPT;
-}
-
 static size_t numbers_of(const wane_comparison *c)
 {
     size_t numbers = 0;

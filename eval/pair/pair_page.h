@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the commands on two checkpoints share: what they say of names, and the
- * comparison as rows of a database.
+ * What the commands on two checkpoints say of both sides and of names.
  */
 #ifndef EVAL_PAIR_PAIR_PAGE_H
 #define EVAL_PAIR_PAIR_PAGE_H
@@ -28,16 +27,5 @@ void wane_compare_write_unmatched(wane_text *out, const wane_comparison *compari
 void wane_compare_write_left_out(wane_text *out, const wane_comparison *comparison);
 /* "only_base": [...], "only_tuned": [...], "tie": ..., "resized": [...] */
 void wane_compare_write_unmatched_json(wane_text *out, const wane_comparison *comparison);
-
-/* The question as a database wants it: both sides, at least 32 directions. */
-void wane_compare_widen(wane_pair_question *question);
-
-/* Puts the comparison into the database `path` (made if missing): the base as stage 0 and the tuned
- * checkpoint as a given stage of the one run TUNED/given/s0, of the experiment NAME@KEY named by
- * the base. The same call again changes nothing; others add to it. */
-WANE_MUST_CHECK wane_status wane_compare_store(const char *path, const wane_comparison *comparison,
-                                               const wane_pair_spectra *spectra,
-                                               const wane_pair_question *question, size_t threads,
-                                               wane_error *err);
 
 #endif

@@ -32,6 +32,7 @@ typedef struct finding {
     wane_pool *pool;           /* of one that has all threads; NULL: it has one of them */
     wane_matrix_of_pair *pair; /* where its weights are read; borrowed */
     const float *base, *tuned; /* they */
+    bool known;                /* its spectrum is: what is wanted are random updates */
     double rounding;           /* root mean square error of a number of the tuned file */
     wane_base_svd *svd;
     wane_status status;
@@ -73,7 +74,7 @@ static size_t directions_wanted(const wane_pair_question *q)
     return q->top > q->k ? q->top : q->k;
 }
 
-static bool is_bounded(const wane_pair_question *q, const wane_compared *one)
+bool wane_pair_question_bounds(const wane_pair_question *q, const wane_compared *one)
 {
     wane_spectrum_way way = q->exact     ? WANE_SPECTRUM_EXACT
                             : q->bounded ? WANE_SPECTRUM_BOUNDED
@@ -108,7 +109,7 @@ static void find_base(finding *f)
         return;
     }
     wane_matrix base = {f->base, one->rows, one->cols, one->cols};
-    if (is_bounded(f->question, one))
+    if (wane_pair_question_bounds(f->question, one))
         f->status = wane_base_svd_leading(&f->svd, base, 0, f->pool, &f->error);
     else
         f->status = cache ? wane_base_svd_cached(&f->svd, base, cache, &f->error)
@@ -219,7 +220,8 @@ static void count_sides(wane_matrix_spectrum *m, const wane_pair_question *q)
  * too small to be shared. The one place that decides. */
 static bool goes_alone(const wane_pair_question *q, const wane_compared *one)
 {
-    return is_bounded(q, one) && one->rows > WANE_EXACT_SIDE && one->cols > WANE_EXACT_SIDE;
+    return wane_pair_question_bounds(q, one) && one->rows > WANE_EXACT_SIDE &&
+           one->cols > WANE_EXACT_SIDE;
 }
 
 /* All of them under way, and how far they are. */
@@ -230,8 +232,9 @@ typedef struct course {
     wane_pool *pool;
     finding list[SIDE_BY_SIDE];
     wane_matrix_of_pair pair[SIDE_BY_SIDE]; /* of list[i]; kept from one to the next */
+    bool *known;                            /* of each matrix: its keeper has it */
     size_t found;
-    double work, done; /* of all matrices, of those that were found */
+    double work, done; /* of what is to be done, of what was done */
     double start;      /* by the clock */
 } course;
 
@@ -263,7 +266,7 @@ static void find_one(void *context, size_t tile, int thread)
     finding *f = (finding *)context + tile;
     (void)thread;
     find_base(f);
-    if (f->status == WANE_OK && f->svd) f->status = tuned_spectrum(f);
+    if (f->status == WANE_OK && f->svd && !f->known) f->status = tuned_spectrum(f);
 }
 
 /* What follows from a spectrum. */
@@ -276,6 +279,16 @@ static wane_status finish(finding *f, course *c)
     if (!f->svd || !f->matrix->changed) return WANE_OK;
     if (!c->nulls->reason) c->nulls->reason = why_no_null(f);
     return c->nulls->reason ? WANE_OK : draw_null(f, c->nulls, c->pool);
+}
+
+/* Hands what was found of list[0..count) to the keeper. */
+static wane_status keep(const course *c, size_t count, wane_error *err)
+{
+    const wane_pair_keeper *keeper = c->list[0].question->keeper;
+    size_t place[SIDE_BY_SIDE], found = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!c->list[i].known) place[found++] = (size_t)(c->list[i].matrix - c->all->matrix);
+    return keeper && found ? keeper->keep(keeper->context, c->all, place, found, err) : WANE_OK;
 }
 
 /* The matrices list[0..count). */
@@ -294,7 +307,14 @@ static wane_status find_some(course *c, size_t count, wane_error *err)
         c->found++;
         c->done += work_of(compared(f));
     }
-    return st;
+    return st == WANE_OK ? keep(c, count, err) : st;
+}
+
+/* Whether there is anything to do about matrix i: of a known one random updates alone. */
+static bool wanted(const course *c, size_t i)
+{
+    const wane_matrix_spectrum *m = &c->all->matrix[i];
+    return !c->known[i] || (m->changed && !c->nulls->reason);
 }
 
 /* Those that go alone, or the others. */
@@ -307,9 +327,11 @@ static wane_status find_kind(course *c, const wane_pair_question *question, bool
     for (size_t i = 0; i < c->all->count && st == WANE_OK; i++) {
         wane_matrix_spectrum *m = &c->all->matrix[i];
         if (goes_alone(question, &c->comparison->list[m->index]) != alone) continue;
+        if (!wanted(c, i)) continue;
         c->list[waiting] = (finding){.matrix = m,
                                      .comparison = c->comparison,
                                      .question = question,
+                                     .known = c->known[i],
                                      .pair = &c->pair[waiting]};
         if (++waiting < most) continue;
         st = find_some(c, waiting, err);
@@ -318,19 +340,45 @@ static wane_status find_kind(course *c, const wane_pair_question *question, bool
     return st == WANE_OK && waiting ? find_some(c, waiting, err) : st;
 }
 
+/* What the keeper has; of the rest, how much there is to do. */
+static wane_status recall(course *c, const wane_pair_question *question, wane_error *err)
+{
+    const wane_pair_keeper *keeper = question->keeper;
+    wane_status st = keeper ? keeper->recall(keeper->context, c->all, c->known, err) : WANE_OK;
+    if (st != WANE_OK) return st;
+    for (size_t i = 0; i < c->all->count; i++) {
+        finding f = {
+            .matrix = &c->all->matrix[i], .comparison = c->comparison, .question = question};
+        if (!c->known[i]) continue;
+        count_sides(f.matrix, question);
+        if (f.matrix->changed && !c->nulls->reason) c->nulls->reason = why_no_null(&f);
+    }
+    for (size_t i = 0; i < c->all->count; i++)
+        if (wanted(c, i)) c->work += work_of(&c->comparison->list[c->all->matrix[i].index]);
+        else c->found++;
+    return WANE_OK;
+}
+
 /* Large ones first: they tell how long it takes, and whether there are random updates at all. */
 static wane_status find_all(wane_pair_spectra *all, const wane_comparison *comparison,
                             const wane_pair_question *question, nulls *n, wane_pool *pool,
                             wane_error *err)
 {
-    course c = {
-        .comparison = comparison, .all = all, .nulls = n, .pool = pool, .start = wane_clock_wall()};
-    for (size_t i = 0; i < all->count; i++)
-        c.work += work_of(&comparison->list[all->matrix[i].index]);
-    wane_status st = find_kind(&c, question, true, err);
-    if (st == WANE_OK) st = find_kind(&c, question, false, err);
+    wane_status st = WANE_OK;
+    course c = {.comparison = comparison,
+                .all = all,
+                .nulls = n,
+                .pool = pool,
+                .known = wane_alloc(all->count, sizeof *c.known),
+                .start = wane_clock_wall()};
+    if (!c.known) return wane_fail_memory(err, "spectra", comparison->base.path);
+    WANE_TRY(recall(&c, question, err));
+    WANE_TRY(find_kind(&c, question, true, err));
+    WANE_TRY(find_kind(&c, question, false, err));
+done:
     wane_live_clear();
     for (size_t i = 0; i < SIDE_BY_SIDE; i++) wane_matrix_of_pair_free(&c.pair[i]);
+    wane_free(c.known);
     return st;
 }
 

@@ -21,6 +21,20 @@ enum { WANE_NULL_DENSE_SIDE = 512 };
 #define WANE_NO_NULL_BOUNDED "bounded"
 #define WANE_NO_NULL_UNCHANGED "unchanged"
 
+struct wane_pair_spectra;
+
+/* Where spectra are kept as they are found (pair_store.h). */
+typedef struct wane_pair_keeper {
+    void *context;
+    /* Before any is found: fills in what is kept of all->matrix[i] but for counts, nulls and
+     * energy, and sets known[i]; the others are left as they are. */
+    wane_status (*recall)(void *context, struct wane_pair_spectra *all, bool *known,
+                          wane_error *err);
+    /* all->matrix[place[i]], i < count, were found; the others may not be looked at. */
+    wane_status (*keep)(void *context, const struct wane_pair_spectra *all, const size_t *place,
+                        size_t count, wane_error *err);
+} wane_pair_keeper;
+
 typedef struct wane_pair_question {
     size_t k;
     double epsilon;
@@ -30,6 +44,7 @@ typedef struct wane_pair_question {
     bool null, no_null; /* random updates of whole weights however wide; none at all */
     bool exact,
         bounded; /* every matrix so; neither: as wane_spectrum_is_bounded has it by itself */
+    const wane_pair_keeper *keeper; /* borrowed; NULL: nothing is kept */
 } wane_pair_question;
 
 /* One matrix. Of an unchanged one nothing is decomposed: there is nothing to count in it. */
@@ -65,8 +80,12 @@ typedef struct wane_pair_spectra {
     size_t within_floor;   /* changed matrices whose change is within 10 floors */
 } wane_pair_spectra;
 
-/* From factors where the tuned checkpoint is an adapter, else from the whole weights. On a terminal
- * the progress shows on stderr. Free with wane_pair_spectra_free ({0} allowed). */
+/* Whether such a matrix gets bounds (wane_spectrum_is_bounded). */
+bool wane_pair_question_bounds(const wane_pair_question *question, const wane_compared *compared);
+
+/* From factors where the tuned checkpoint is an adapter, else from the whole weights. What the
+ * keeper knows is not found again, but for random updates, which are drawn anew. On a terminal the
+ * progress shows on stderr. Free with wane_pair_spectra_free ({0} allowed). */
 WANE_MUST_CHECK wane_status wane_pair_spectra_find(wane_pair_spectra *out,
                                                    const wane_comparison *comparison,
                                                    const wane_pair_question *question,

@@ -272,12 +272,29 @@ static wane_status write_numbers(const work *w)
     return st;
 }
 
+/* The cell itself, over rows that are there. */
+static wane_status write_cell(const work *w)
+{
+    const wane_cell *c = w->cell;
+    wane_rows_hash hash;
+    wane_status st =
+        wane_cell_hash(w->db, &hash, c->stage, c->step, c->measure, c->subject, w->err);
+    if (st == WANE_OK)
+        st = wane_results_run(w->db, w->err,
+                              "INSERT INTO cell (stage, step, measure, subject, settings_sha256, "
+                              "data_sha256, reason, mixed, \"rows\", rows_sha256) "
+                              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                              "ritttttbit", c->stage, c->step, c->measure, c->subject,
+                              c->settings_sha256, c->data_sha256, c->reason, c->mixed, hash.rows,
+                              hash.sha256);
+    return st == WANE_OK ? wane_part_seal(w->db, WANE_PART_CELL, c->stage, w->err) : st;
+}
+
 wane_status wane_cell_commit(wane_results *db, const wane_cell *cell, const wane_cell_rows *rows,
                              wane_error *err)
 {
     work w = {.db = db, .cell = cell, .rows = rows, .err = err};
     bool own = false, there = false;
-    wane_rows_hash hash;
     wane_status st = check_rows(&w);
     if (st == WANE_OK) st = wane_results_enter(db, &own, err);
     if (st != WANE_OK) return st;
@@ -291,15 +308,35 @@ wane_status wane_cell_commit(wane_results *db, const wane_cell *cell, const wane
     WANE_TRY(write_others(&w));
     WANE_TRY(write_changes(&w));
     WANE_TRY(write_numbers(&w));
-    WANE_TRY(wane_cell_hash(db, &hash, cell->stage, cell->step, cell->measure, cell->subject, err));
+    WANE_TRY(write_cell(&w));
+done:
+    return wane_results_leave(db, own, st, err);
+}
+
+wane_status wane_cell_extend(wane_results *db, const wane_cell *cell, const wane_cell_rows *rows,
+                             wane_error *err)
+{
+    work w = {.db = db, .cell = cell, .rows = rows, .err = err};
+    bool own = false;
+    if (strcmp(cell->measure, WANE_CELL_SPECTRUM) != 0)
+        return wane_fail(err, WANE_EINVAL, "write: %s: a cell of '%s' is written whole", db->path,
+                         cell->measure);
+    wane_status st = check_rows(&w);
+    if (st == WANE_OK) st = wane_results_enter(db, &own, err);
+    if (st != WANE_OK) return st;
     WANE_TRY(wane_results_run(db, err,
-                              "INSERT INTO cell (stage, step, measure, subject, settings_sha256, "
-                              "data_sha256, reason, mixed, \"rows\", rows_sha256) "
-                              "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                              "ritttttbit", cell->stage, cell->step, cell->measure, cell->subject,
-                              cell->settings_sha256, cell->data_sha256, cell->reason, cell->mixed,
-                              hash.rows, hash.sha256));
-    WANE_TRY(wane_part_seal(db, WANE_PART_CELL, cell->stage, err));
+                              "DELETE FROM cell WHERE stage = ? AND step = ? AND measure = ? "
+                              "AND subject = ?",
+                              "ritt", cell->stage, cell->step, cell->measure, cell->subject));
+    if (sqlite3_changes(db->sql) != 1)
+        WANE_TRY(wane_fail(err, WANE_ENOTFOUND, "write: %s: no cell of '%s' to extend", db->path,
+                           cell->measure));
+    WANE_TRY(wane_results_run(db, err,
+                              "DELETE FROM spectrum_total WHERE stage = ? AND step = ? AND "
+                              "against = ?",
+                              "rit", cell->stage, cell->step, cell->subject));
+    WANE_TRY(write_spectra(&w));
+    WANE_TRY(write_cell(&w));
 done:
     return wane_results_leave(db, own, st, err);
 }

@@ -450,6 +450,13 @@ WANE_MUST_CHECK wane_status wane_cell_exists(wane_results *db, bool *out, const 
 WANE_MUST_CHECK wane_status wane_cell_commit(wane_results *db, const wane_cell *cell,
                                              const wane_cell_rows *rows, wane_error *err);
 
+/* Adds spectra and directions to the spectrum cell of that stage, step and reference, which must be
+ * there and hold none of these matrices; totals and hashes are made anew. For spectra that are kept
+ * as they are found: `cell` has the settings of all that are there now, so that a part is a cell of
+ * other settings than the whole. WANE_EINVAL for another measure; WANE_ENOTFOUND. */
+WANE_MUST_CHECK wane_status wane_cell_extend(wane_results *db, const wane_cell *cell,
+                                             const wane_cell_rows *rows, wane_error *err);
+
 /* Takes away all intervention cells of the sealed stage, with their rows: they stand on a count of
  * intruders that another has replaced. */
 WANE_MUST_CHECK wane_status wane_cells_drop_interventions(wane_results *db, int64_t stage,

@@ -3,6 +3,7 @@
  */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/files/file.h"
@@ -451,6 +452,16 @@ static void a_matrix_that_is_not_finite_is_not_counted(void **state)
                                       "WHERE status = 'gate_failed' AND gate.name = 'finite' AND "
                                       "NOT passed"),
                      1);
+    /* Again: the page is the same, and which side is to blame is found out again. */
+    char *page = strdup(told_out());
+    (void)told_not_finite("intruders {base} {s_matrix} --db {s.db}",
+                          "/s_matrix: model.layers.0.mlp.up_proj");
+    assert_string_equal(told_out(), page);
+    free(page);
+    (void)told_not_finite("intruders {s_matrix} {base} --db {s.db}",
+                          "/s_matrix: model.layers.0.mlp.up_proj");
+    (void)told_not_finite("intruders {s_matrix} {base} --db {s.db}",
+                          "/s_matrix: model.layers.0.mlp.up_proj");
     (void)told_not_finite("intruders {s_matrix} {base}", "/s_matrix: model.layers.0.mlp.up_proj");
     (void)told_not_finite("diff {s_matrix} {base}", "s_matrix: tensor model.layers.0.mlp.up_proj");
 }

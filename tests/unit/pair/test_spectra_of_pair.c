@@ -296,6 +296,13 @@ static void rounding_is_not_taken_for_rank(void **state)
     assert_non_null(strstr(told_out(), ": what rounding to BF16 alone makes of ||dW||\n"));
     assert_non_null(strstr(told_out(), "7 changed matrices are within 10 floors"));
 
+    /* from a database as they were found */
+    (void)told_json("intruders {base} {weak-bf16} --json --no-null --db {weak.db}");
+    char *first = strdup(told_out());
+    (void)told_json("intruders {base} {weak-bf16} --json --no-null --db {weak.db}");
+    assert_string_equal(told_out(), first);
+    free(first);
+
     /* a strong change is above the floor, and has its rank again */
     wane_model_free(tuned);
     tuned = save_merged(scratch_path("strong"), scratch_path("again.safetensors"),

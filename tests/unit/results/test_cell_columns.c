@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "store/base/text.h"
+#include "store/results/hashes.h"
 #include "store/results/query.h"
 #include "tests/unit/results/sample.h"
 
@@ -137,6 +138,62 @@ static wane_spectrum_row spectrum(int64_t matrix, double unit, bool changed, con
         .floor = 11 * unit};
 }
 
+/* Two parts, the later matrix first, are the whole: rows, totals, hashes and seals. */
+static void a_cell_of_spectra_may_grow(void **state)
+{
+    (void)state;
+    wane_error err = {0};
+    wane_rows_hash hash[2], stored[2], computed[2], seal[2];
+    static sample s;
+    for (int parts = 0; parts < 2; parts++) {
+        wane_results *db = sample_open(&s, scratch_path(parts ? "parts.db" : "at_once.db"), &small);
+        const wane_spectrum_row spectra[] = {spectrum(s.matrix[0], 3, true, NULL),
+                                             spectrum(s.matrix[1], 4, true, NULL)};
+        const wane_direction_row directions[] = {
+            {.matrix = s.matrix[0], .side = 'u', .position = 1, .sigma = 2},
+            {.matrix = s.matrix[1], .side = 'u', .position = 1, .sigma = 3}};
+        wane_cell cell = cell_of(&s, WANE_CELL_SPECTRUM, "base");
+        wane_cell_rows rows = {.spectra = spectra,
+                               .spectrum_count = 2,
+                               .directions = directions,
+                               .direction_count = 2};
+        bool there = false;
+        if (parts) {
+            rows = (wane_cell_rows){.spectra = spectra + 1,
+                                    .spectrum_count = 1,
+                                    .directions = directions + 1,
+                                    .direction_count = 1};
+            CHECK_FAILS(wane_cell_extend(db, &cell, &rows, &err), WANE_ENOTFOUND,
+                        "no cell of 'spectrum' to extend");
+            cell.settings_sha256 = "part";
+            CHECK_OK(wane_cell_commit(db, &cell, &rows, &err));
+            expect(db, "SELECT matrices, delta_frobenius FROM spectrum_total", "1,4\n");
+            cell.settings_sha256 = "a";
+            CHECK_OK(wane_cell_exists(db, &there, &cell, &err));
+            assert_false(there);
+            rows.spectra = spectra;
+            rows.directions = directions;
+            CHECK_OK(wane_cell_extend(db, &cell, &rows, &err));
+            CHECK_FAILS(wane_cell_extend(db, &cell, &rows, &err), WANE_EINVAL, "UNIQUE");
+            const wane_cell score = cell_of(&s, WANE_CELL_SCORE, "task0@data");
+            CHECK_FAILS(wane_cell_extend(db, &score, &rows, &err), WANE_EINVAL, "written whole");
+        } else CHECK_OK(wane_cell_commit(db, &cell, &rows, &err));
+        CHECK_OK(wane_cell_exists(db, &there, &cell, &err));
+        assert_true(there);
+        expect(db, "SELECT matrices, delta_frobenius FROM spectrum_total", "2,5\n");
+        CHECK_OK(
+            wane_cell_hash(db, &hash[parts], cell.stage, cell.step, cell.measure, "base", &err));
+        CHECK_OK(wane_spectrum_total_hashes(db, &stored[parts], &computed[parts], cell.stage,
+                                            cell.step, "base", &err));
+        assert_string_equal(stored[parts].sha256, computed[parts].sha256);
+        CHECK_OK(wane_part_sealed(db, &seal[parts], WANE_PART_CELL, cell.stage, &err));
+        sample_close(db, &s);
+    }
+    assert_string_equal(hash[0].sha256, hash[1].sha256);
+    assert_string_equal(stored[0].sha256, stored[1].sha256);
+    assert_string_equal(seal[0].sha256, seal[1].sha256);
+}
+
 static void spectra_and_their_totals(void **state)
 {
     (void)state;
@@ -262,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_look_is_no_sealed_cell),
         cmocka_unit_test(likelihoods_and_windows),
         cmocka_unit_test(spectra_and_their_totals),
+        cmocka_unit_test(a_cell_of_spectra_may_grow),
         cmocka_unit_test(a_side_not_asked_for_is_null),
         cmocka_unit_test(interventions_changes_and_overlaps),
     };
