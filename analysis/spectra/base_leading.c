@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A base of which the leading triplets alone are found, and which matrices get one.
  */
-#include <math.h>
-#include <string.h>
-
 #include "analysis/spectra/base_svd.h"
 #include "analysis/spectra/delta.h"
 #include "analysis/spectra/directions.h"
@@ -26,7 +23,6 @@ static const double RESIDUAL = 1e-6;
 wane_status wane_base_svd_leading(wane_base_svd **out, wane_matrix base, size_t top,
                                   wane_pool *pool, wane_error *err)
 {
-    enum { FEWEST = 10 }; /* rho asks for so many */
     wane_status st = WANE_OK;
     wane_leading leading = {0};
     wane_base_svd *svd = NULL;
@@ -38,7 +34,7 @@ wane_status wane_base_svd_leading(wane_base_svd **out, wane_matrix base, size_t 
         return wane_fail(err, WANE_EINVAL, "base spectrum: matrix %zu x %zu: no data, or gaps",
                          base.rows, base.cols);
     WANE_TRY(wane_lapack_shape("base spectrum", base.rows, base.cols, err));
-    if (top < FEWEST) top = FEWEST;
+    if (top < WANE_RHO_DIRECTIONS) top = WANE_RHO_DIRECTIONS;
     if (top > least) top = least;
     angle = wane_alloc(top, sizeof *angle);
     if (!angle) WANE_TRY(wane_fail_memory(err, "base spectrum", "triplets"));
@@ -67,6 +63,15 @@ done:
     wane_free(angle);
     wane_leading_free(&leading);
     return st;
+}
+
+wane_status wane_base_svd_take(wane_base_svd **out, wane_matrix base, wane_spectrum_way way,
+                               size_t top, const char *folder, wane_pool *pool, wane_error *err)
+{
+    if (wane_spectrum_is_bounded(way, base.rows, base.cols, top))
+        return wane_base_svd_leading(out, base, top, pool, err);
+    return folder ? wane_base_svd_cached(out, base, folder, err)
+                  : wane_base_svd_compute(out, base, err);
 }
 
 wane_status wane_base_svd_find_values(wane_base_svd *svd, wane_pool *pool, wane_error *err)

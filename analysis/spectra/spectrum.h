@@ -49,6 +49,14 @@ bool wane_spectrum_is_bounded(wane_spectrum_way way, size_t rows, size_t cols, s
 WANE_MUST_CHECK wane_status wane_base_svd_leading(wane_base_svd **out, wane_matrix base, size_t top,
                                                   wane_pool *pool, wane_error *err);
 bool wane_base_svd_is_whole(const wane_base_svd *svd);
+
+/* The one that such a matrix gets: leading triplets, as many as directions are asked for (most of
+ * these lie near one of them and need no step), or the whole SVD, from the cache in `folder` where
+ * that is not NULL. Of a leading one the data must outlive *out. */
+WANE_MUST_CHECK wane_status wane_base_svd_take(wane_base_svd **out, wane_matrix base,
+                                               wane_spectrum_way way, size_t top,
+                                               const char *folder, wane_pool *pool,
+                                               wane_error *err);
 /* All singular values of a leading base, for who draws nulls (null.h): at 4,096 x 4,096 a tenth of
  * its whole SVD. Nothing is to do where they are known. */
 WANE_MUST_CHECK wane_status wane_base_svd_find_values(wane_base_svd *svd, wane_pool *pool,

@@ -234,6 +234,8 @@ static int run(wane_call *call)
         {"stored", 0, WANE_OPTION_COUNT, &q->options.stored, "N",
          "neighbours are among the first N directions (32)"},
         {"cache", 0, WANE_OPTION_TEXT, &q->cache, "DIR", "keep the base's spectra here"},
+        {"exact", 0, WANE_OPTION_FLAG, &q->exact, NULL,
+         "cosines by the SVD of the base, however wide its matrices"},
         {"threads", 't', WANE_OPTION_COUNT, &threads, "N", "threads (every processor)"},
         {"json", 0, WANE_OPTION_FLAG, &asked.json, NULL, "as JSON"},
     };

@@ -67,8 +67,9 @@ static wane_status find_one(wane_scaled_matrix *m, const wane_pair *pair,
     wane_base_svd *svd = NULL;
     wane_matrix base = wane_model_matrix(pair->base, m->parameter), tuned = {0};
     if (pair->tuned) tuned = wane_model_matrix(pair->tuned, m->parameter);
-    if (q->cache) WANE_TRY(wane_base_svd_cached(&svd, base, q->cache, err));
-    else WANE_TRY(wane_base_svd_compute(&svd, base, err));
+    size_t stored = q->options.stored, k = q->options.k;
+    WANE_TRY(wane_base_svd_take(&svd, base, q->exact ? WANE_SPECTRUM_EXACT : WANE_SPECTRUM_AUTO,
+                                stored && stored < k ? k : stored, q->cache, pair->pool, err));
     if (pair->kind == WANE_TUNED_ADAPTER)
         WANE_TRY(wane_scaling_lowrank(&m->scaling, svd, wane_scaled_term(pair, m->parameter), 1,
                                       &q->options, pair->pool, err));

@@ -12,7 +12,8 @@ typedef struct wane_scaled_question {
     wane_arm arm;
     wane_choice choice;
     double lambda;
-    const char *cache; /* folder of base spectra (made if missing), or NULL */
+    const char *cache; /* folder of exact base spectra (made if missing), or NULL */
+    bool exact;        /* also of wide matrices, which else are bounded */
 } wane_scaled_question;
 
 typedef struct wane_scaled_matrix {

@@ -74,19 +74,20 @@ static size_t directions_wanted(const wane_pair_question *q)
     return q->top > q->k ? q->top : q->k;
 }
 
+static wane_spectrum_way way_of(const wane_pair_question *q)
+{
+    return q->exact ? WANE_SPECTRUM_EXACT : q->bounded ? WANE_SPECTRUM_BOUNDED : WANE_SPECTRUM_AUTO;
+}
+
 bool wane_pair_question_bounds(const wane_pair_question *q, const wane_compared *one)
 {
-    wane_spectrum_way way = q->exact     ? WANE_SPECTRUM_EXACT
-                            : q->bounded ? WANE_SPECTRUM_BOUNDED
-                                         : WANE_SPECTRUM_AUTO;
-    return wane_spectrum_is_bounded(way, one->rows, one->cols, directions_wanted(q));
+    return wane_spectrum_is_bounded(way_of(q), one->rows, one->cols, directions_wanted(q));
 }
 
 /* Reads one matrix of both sides and, where they differ, finds the base's spectrum. */
 static void find_base(finding *f)
 {
     const wane_compared *one = compared(f);
-    const char *cache = f->question->cache;
     size_t count = one->rows * one->cols;
     f->status =
         wane_matrix_of_pair_read(f->pair, f->comparison, f->matrix->index, f->pool, &f->error);
@@ -109,11 +110,9 @@ static void find_base(finding *f)
         return;
     }
     wane_matrix base = {f->base, one->rows, one->cols, one->cols};
-    if (wane_pair_question_bounds(f->question, one))
-        f->status = wane_base_svd_leading(&f->svd, base, 0, f->pool, &f->error);
-    else
-        f->status = cache ? wane_base_svd_cached(&f->svd, base, cache, &f->error)
-                          : wane_base_svd_compute(&f->svd, base, &f->error);
+    f->status =
+        wane_base_svd_take(&f->svd, base, way_of(f->question), directions_wanted(f->question),
+                           f->question->cache, f->pool, &f->error);
 }
 
 /* As far as rounding goes. */

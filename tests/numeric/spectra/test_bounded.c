@@ -138,19 +138,46 @@ static void falls_back_to_the_svd(void **state)
     wane_base_svd_free(svd);
 }
 
+/* A base that is taken by bounds. */
+static grid_case make_leading(wane_base_svd **base)
+{
+    grid_case c = {.rows = 180, .cols = 170, .rank = 4, .top = 10, .seed = 8};
+    wane_error err;
+    grid_weights(&c);
+    const wane_matrix weight = {c.base, c.rows, c.cols, c.cols};
+    CHECK_OK(wane_base_svd_take(base, weight, WANE_SPECTRUM_BOUNDED, c.top, NULL, NULL, &err));
+    return c;
+}
+
+/* A small one by itself, and any that is to be exact. */
+static void others_are_taken_whole(void **state)
+{
+    (void)state;
+    grid_case c = {.rows = 90, .cols = 80, .rank = 4, .top = 10, .seed = 8};
+    const wane_spectrum_way ways[] = {WANE_SPECTRUM_AUTO, WANE_SPECTRUM_EXACT};
+    grid_weights(&c);
+    const wane_matrix weight = {c.base, c.rows, c.cols, c.cols};
+    for (size_t i = 0; i < 2; i++) {
+        wane_base_svd *base = NULL;
+        wane_error err;
+        CHECK_OK(wane_base_svd_take(&base, weight, ways[i], c.top, NULL, NULL, &err));
+        assert_true(wane_base_svd_is_whole(base));
+        wane_base_svd_free(base);
+    }
+    grid_free(&c);
+}
+
 /* Its directions are the base's, each near one to the bit. */
 static void an_unchanged_weight_has_the_directions_of_its_base(void **state)
 {
     (void)state;
-    grid_case c = {.rows = 180, .cols = 170, .rank = 4, .top = 10, .seed = 8};
     wane_base_svd *base = NULL;
     wane_spectrum s = {0};
     wane_error err;
     const double epsilon = 0.5;
-    grid_weights(&c);
+    grid_case c = make_leading(&base);
     const wane_matrix weight = {c.base, c.rows, c.cols, c.cols};
     const wane_spectrum_options options = ask(&c, &epsilon);
-    CHECK_OK(wane_base_svd_leading(&base, weight, 0, NULL, &err));
     assert_false(wane_base_svd_is_whole(base));
     assert_int_equal(wane_base_svd_count(base), 0);
     assert_null(wane_base_svd_sigma(base));
@@ -218,19 +245,17 @@ static void bad_input_is_refused(void **state)
 static void a_bad_tuned_weight_is_refused(void **state)
 {
     (void)state;
-    grid_case c = {.rows = 180, .cols = 170, .rank = 4, .top = 10, .seed = 8};
     wane_base_svd *base = NULL;
     wane_spectrum s = {0};
     wane_error err;
     const double epsilon = 0.5;
-    grid_weights(&c);
+    grid_case c = make_leading(&base);
     wane_matrix weight = {c.base, c.rows, c.cols, c.cols};
     const wane_spectrum_options options = ask(&c, &epsilon);
     float *broken = wane_alloc(c.rows * c.cols, sizeof *broken);
     assert_non_null(broken);
     memcpy(broken, c.base, c.rows * c.cols * sizeof *broken);
     broken[c.cols + 1] = INFINITY;
-    CHECK_OK(wane_base_svd_leading(&base, weight, 0, NULL, &err));
     weight.data = broken;
     assert_int_equal(wane_spectrum_full(&s, base, weight, &options, NULL, &err), WANE_ENUMERIC);
     weight.rows--;
@@ -246,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_the_svd),
         cmocka_unit_test(falls_back_to_the_svd),
+        cmocka_unit_test(others_are_taken_whole),
         cmocka_unit_test(an_unchanged_weight_has_the_directions_of_its_base),
         cmocka_unit_test(few_directions_of_wide_matrices_are_bounded),
         cmocka_unit_test(same_bits_for_any_threads),
