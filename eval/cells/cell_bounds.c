@@ -39,6 +39,16 @@ size_t wane_stored_epsilons(double out[WANE_STORED_EPSILONS], const wane_experim
     return WANE_USUAL_EPSILONS + !usual;
 }
 
+wane_spectrum_options wane_stored_options(double epsilon[WANE_STORED_EPSILONS],
+                                          const wane_experiment *x)
+{
+    return (wane_spectrum_options){.top = x->intruders_top,
+                                   .u = x->intruders_u,
+                                   .v = x->intruders_v,
+                                   .epsilon = epsilon,
+                                   .epsilons = wane_stored_epsilons(epsilon, x)};
+}
+
 wane_status wane_spectra_bounds(char out[WANE_SHA256_HEX], const wane_inputs *inputs,
                                 size_t parameter, wane_error *err)
 {

@@ -41,6 +41,9 @@ WANE_MUST_CHECK wane_status wane_settings_bounded(char out[WANE_SHA256_HEX], con
  * interventions. */
 enum { WANE_STORED_EPSILONS = WANE_USUAL_EPSILONS + 1 };
 size_t wane_stored_epsilons(double out[WANE_STORED_EPSILONS], const wane_experiment *x);
+/* How directions are found that are stored; borrows `epsilon`, which it fills. */
+wane_spectrum_options wane_stored_options(double epsilon[WANE_STORED_EPSILONS],
+                                          const wane_experiment *x);
 
 /* All of work->svd that are bounded, over threads. */
 WANE_MUST_CHECK wane_status wane_spectra_bases(wane_work *work, wane_error *err);

@@ -125,13 +125,8 @@ static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t 
     wane_work *work = at->work;
     const wane_experiment *x = work->experiment;
     double epsilon[WANE_STORED_EPSILONS];
-    references r = {.at = at,
-                    .position = at->position - 1,
-                    .options = {.top = x->intruders_top,
-                                .u = x->intruders_u,
-                                .v = x->intruders_v,
-                                .epsilon = epsilon,
-                                .epsilons = wane_stored_epsilons(epsilon, x)}};
+    references r = {
+        .at = at, .position = at->position - 1, .options = wane_stored_options(epsilon, x)};
     const wane_each_matrix each = {
         .work = work, .context = &r, .finite = finite, .spectrum = spectrum};
     wane_spectra_rows rows = {0};

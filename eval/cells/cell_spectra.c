@@ -74,12 +74,7 @@ static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t 
     const wane_experiment *x = work->experiment;
     const wane_parameters *table = &work->inputs->base->parameters;
     double epsilon[WANE_STORED_EPSILONS];
-    looking l = {.at = at,
-                 .options = {.top = x->intruders_top,
-                             .u = x->intruders_u,
-                             .v = x->intruders_v,
-                             .epsilon = epsilon,
-                             .epsilons = wane_stored_epsilons(epsilon, x)}};
+    looking l = {.at = at, .options = wane_stored_options(epsilon, x)};
     const wane_each_matrix each = {
         .work = work, .context = &l, .finite = finite, .spectrum = spectrum};
     wane_spectra_rows rows = {0};
