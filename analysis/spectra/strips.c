@@ -6,16 +6,18 @@
 #include <string.h>
 
 #include "analysis/spectra/strips_tables.h"
+#include "store/base/processor.h"
 
 static wane_strip_kernel *kernel(void)
 {
+    static wane_strip_kernel *const kernels[WANE_SETS] = {
+        [WANE_SET_BASELINE] = wane_strip_baseline,
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
-        return wane_strip_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return wane_strip_avx2;
+        [WANE_SET_AVX2] = wane_strip_avx2,
+        [WANE_SET_AVX512] = wane_strip_avx512,
 #endif
-    return wane_strip_baseline;
+    };
+    return kernels[wane_processor_best()];
 }
 
 /* Strips are cut by the shape alone: few, since each has its own sums over rows. */

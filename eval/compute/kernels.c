@@ -4,6 +4,7 @@
 #include "eval/compute/kernels.h"
 
 #include "eval/compute/kernels_tables.h"
+#include "store/base/processor.h"
 
 const char *const wane_norm_name[WANE_NORM_KINDS] = {[WANE_NORM_RMS] = "rms",
                                                      [WANE_NORM_RMS_PLUS_ONE] = "rms_plus_one",
@@ -17,24 +18,20 @@ const char *const wane_activation_name[WANE_ACTIVATION_KINDS] = {[WANE_ACTIVATIO
 
 const wane_kernels *wane_kernels_at(int level)
 {
-    if (level == 0) return &wane_kernels_baseline;
+    static const wane_kernels *const tables[WANE_SETS] = {
+        [WANE_SET_BASELINE] = &wane_kernels_baseline,
 #if defined(__x86_64__)
-    if (level == 1 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &wane_kernels_avx2;
-    if (level == 2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
-        return &wane_kernels_avx512;
+        [WANE_SET_AVX2] = &wane_kernels_avx2,
+        [WANE_SET_AVX512] = &wane_kernels_avx512,
 #endif
-    return NULL;
+    };
+    if (level < 0 || level >= WANE_SETS) return NULL;
+    return wane_processor_has((wane_instruction_set)level) ? tables[level] : NULL;
 }
 
 const wane_kernels *wane_kernels_best(void)
 {
-    for (int level = 2; level > 0; level--) {
-        const wane_kernels *table = wane_kernels_at(level);
-        if (table) return table;
-    }
-    return &wane_kernels_baseline;
+    return wane_kernels_at(wane_processor_best());
 }
 
 const char *wane_kernel_features(void)

@@ -147,8 +147,8 @@ typedef struct wane_kernels {
     void (*dropout)(size_t count, const wane_philox *p, const float *x, float *y, bool add);
 } wane_kernels;
 
-/* Tables by level: 0 baseline, 1 avx2 + fma, 2 avx512; NULL where the processor lacks it or past
- * the last. */
+/* Tables by instruction set (store/base/processor.h); NULL where the processor lacks it or past the
+ * last. */
 const wane_kernels *wane_kernels_at(int level);
 /* The best table this processor can run. */
 const wane_kernels *wane_kernels_best(void);

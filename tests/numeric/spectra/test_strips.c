@@ -9,6 +9,7 @@
 
 #include "analysis/spectra/strips.h"
 #include "analysis/spectra/strips_tables.h"
+#include "store/base/processor.h"
 #include "store/base/random.h"
 #include "tests/support/support.h"
 
@@ -150,11 +151,8 @@ static void every_instruction_set_is_right(void **state)
     (void)state;
     try_kernel(wane_strip_baseline);
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        try_kernel(wane_strip_avx2);
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
-        try_kernel(wane_strip_avx512);
+    if (wane_processor_has(WANE_SET_AVX2)) try_kernel(wane_strip_avx2);
+    if (wane_processor_has(WANE_SET_AVX512)) try_kernel(wane_strip_avx512);
 #endif
 }
 
