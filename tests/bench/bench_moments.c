@@ -185,6 +185,13 @@ static tally add_up(const wane_spectrum *spectrum, double epsilon)
     return out;
 }
 
+/* null for a way that was left out. */
+static void write_number(const char *name, double value)
+{
+    if (isnan(value)) (void)printf(",\"%s\":null", name);
+    else (void)printf(",\"%s\":%.3f", name, value);
+}
+
 static void compare(const setting *s, const float *base, const tuned_weight *t)
 {
     timing svds = {0}, core = {0}, bounds = {0}, leading = {0};
@@ -216,21 +223,26 @@ static void compare(const setting *s, const float *base, const tuned_weight *t)
     double two = median(svds.wall, svds.count), cores = median(core.wall, core.count);
     double all = median(bounds.wall, bounds.count);
     bool equal = exact.intruders == bounded.intruders && exact.unresolved == bounded.unresolved;
-    (void)printf(
-        "{\"shape\":\"%zux%zu\",\"change\":\"%s\",\"top\":%zu,\"threads\":%d,\"epsilon\":%g,"
-        "\"repeats\":%zu,\"svds_seconds\":%.3f,\"core_seconds\":%.3f,\"bounds_seconds\":%.3f,"
-        "\"of_the_base_seconds\":%.3f,\"svds_ratio\":%.1f,\"core_ratio\":%.1f,\"svds_cpu\":%.3f,"
-        "\"core_cpu\":%.3f,\"bounds_cpu\":%.3f,\"mean_steps\":%.1f,\"intruders\":%zu,"
-        "\"unresolved\":%zu,\"counts_equal\":%s,\"fell_back\":%s,\"core\":\"%s\"}\n",
-        s->rows, s->cols, t->name, s->top, s->threads, s->epsilon, s->repeats, s->svds ? two : 0,
-        s->core ? cores : 0, all, median(leading.wall, leading.count), s->svds ? two / all : 0,
-        s->core ? cores / all : 0, s->svds ? median(svds.cpu, svds.count) : 0,
-        s->core ? median(core.cpu, core.count) : 0, median(bounds.cpu, bounds.count),
-        (double)bounded.steps / (double)(2 * s->top), bounded.intruders, bounded.unresolved,
-        !s->core ? "null"
-        : equal  ? "true"
-                 : "false",
-        fell_back ? "true" : "false", wane_blas_core());
+    (void)printf("{\"shape\":\"%zux%zu\",\"change\":\"%s\",\"top\":%zu,\"threads\":%d,"
+                 "\"epsilon\":%g,\"repeats\":%zu",
+                 s->rows, s->cols, t->name, s->top, s->threads, s->epsilon, s->repeats);
+    write_number("svds_seconds", two);
+    write_number("core_seconds", cores);
+    write_number("bounds_seconds", all);
+    write_number("of_the_base_seconds", median(leading.wall, leading.count));
+    write_number("svds_ratio", two / all);
+    write_number("core_ratio", cores / all);
+    write_number("svds_cpu", median(svds.cpu, svds.count));
+    write_number("core_cpu", median(core.cpu, core.count));
+    write_number("bounds_cpu", median(bounds.cpu, bounds.count));
+    write_number("mean_steps", (double)bounded.steps / (double)(2 * s->top));
+    (void)printf(",\"intruders\":%zu,\"unresolved\":%zu,\"counts_equal\":%s,\"fell_back\":%s,"
+                 "\"core\":\"%s\"}\n",
+                 bounded.intruders, bounded.unresolved,
+                 !s->core ? "null"
+                 : equal  ? "true"
+                          : "false",
+                 fell_back ? "true" : "false", wane_blas_core());
     (void)fflush(stdout);
 }
 
