@@ -41,6 +41,7 @@ static void write_head(wane_text *out, const wane_comparison *pair, const wane_p
                    wane_page_number(b, relative(all), 3));
     wane_page_floor(out, all->floor, wane_comparison_rounding(pair), all->within_floor);
     wane_compare_write_unmatched(out, pair, LISTED);
+    wane_pair_spectra_write_bounded(out, all);
     wane_pair_spectra_write_not_finite(out, all, pair);
 }
 
@@ -118,12 +119,14 @@ static void write_json_matrix(wane_text *out, const wane_comparison *pair,
                      m->unresolved[side]);
     write_member(out, "floor", m->changed ? s->floor : NAN);
     wane_text_string(out, m->not_finite ? "\"reason\": \"" WANE_NOT_FINITE "\", " : "");
+    wane_text_printf(out, "\"bounded\": %s, ", s->bounded ? "true" : "false");
     wane_text_string(out, "\"directions\": [");
     for (size_t j = 0; s->side[side] && j < s->count && j < k; j++) {
         const wane_direction *d = &s->side[side][j];
         wane_text_printf(out, "%s{\"position\": %zu, ", j ? ", " : "", j + 1);
         write_member(out, "sigma", d->sigma);
         write_member(out, "max_cosine", d->max_cosine);
+        write_member(out, "max_cosine_high", d->high);
         write_member(out, "span", d->span);
         wane_text_string(out, "\"cluster_overlap\": ");
         wane_json_write_number(out, d->cluster_overlap);

@@ -389,6 +389,7 @@ static void sum_up(wane_pair_spectra *all, const wane_pair_question *q)
         const wane_spectrum *s = &m->spectrum;
         base += s->base_frobenius * s->base_frobenius;
         all->changed += m->changed;
+        all->bounded += m->changed && s->bounded;
         all->not_finite += m->not_finite;
         if (!m->changed) continue;
         double floor_ = m->floor;

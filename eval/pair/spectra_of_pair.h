@@ -66,7 +66,7 @@ typedef struct wane_matrix_spectrum {
 
 /* In the comparison's order, with sums over the matrices. */
 typedef struct wane_pair_spectra {
-    size_t count, changed;
+    size_t count, changed, bounded;
     size_t not_finite;            /* of them: not counted, and no norm of the whole exists */
     wane_matrix_spectrum *matrix; /* owned */
     size_t existing[2], unresolved[2], intruders[2], fewer[2], more[2];
@@ -94,6 +94,8 @@ WANE_MUST_CHECK wane_status wane_pair_spectra_find(wane_pair_spectra *out,
 WANE_MUST_CHECK wane_status wane_pair_spectra_finite(const wane_pair_spectra *spectra,
                                                      const wane_comparison *comparison,
                                                      wane_error *err);
+/* The line that says of how many matrices the cosines are bounded; nothing where of none. */
+void wane_pair_spectra_write_bounded(wane_text *out, const wane_pair_spectra *spectra);
 /* The line that names them on a page; nothing where all are finite. */
 void wane_pair_spectra_write_not_finite(wane_text *out, const wane_pair_spectra *spectra,
                                         const wane_comparison *comparison);

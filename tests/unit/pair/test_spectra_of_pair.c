@@ -148,15 +148,41 @@ static void one_strong_direction_is_one_intruder(void **state)
             json_keys_are(m, "name rows cols intruders intruders_low intruders_high intruders_null "
                              "energy delta_frobenius "
                              "relative_update effective_rank rounding_floor existing "
-                             "unresolved floor directions");
+                             "unresolved floor bounded directions");
             const wane_json *first = wane_json_at(wane_json_get(m, "directions"), 0);
-            json_keys_are(first, "position sigma max_cosine span cluster_overlap");
+            json_keys_are(first, "position sigma max_cosine max_cosine_high span cluster_overlap");
+            assert_true(json_number(first, "max_cosine_high") == json_number(first, "max_cosine"));
+            assert_false(wane_json_bool(wane_json_get(m, "bounded"), true));
             assert_true(json_number(first, "max_cosine") < 0.4);
             CHECK_NEAR(json_number(first, "span"), 1, 1e-9, 0);
             CHECK_NEAR(json_number(m, "effective_rank"), 1, 2e-3, 0);
             assert_true(json_number(m, "intruders_null") == 1);
             assert_true(json_number(m, "rounding_floor") == 0);
         }
+}
+
+/* The same counts; a cosine that is bounded is said to be, and not passed for a number. */
+static void bounds_say_that_they_are(void **state)
+{
+    (void)state;
+    const wane_json *m =
+        tuned_matrix(told_json("intruders {base} {strong} --bounded --null --json"));
+    size_t open = 0;
+    assert_true(json_number(m, "intruders") == 1);
+    assert_true(wane_json_bool(wane_json_get(m, "bounded"), false));
+    const wane_json *list = wane_json_get(m, "directions");
+    for (size_t j = 0; j < wane_json_size(list); j++) {
+        const wane_json *d = wane_json_at(list, j);
+        assert_true(json_number(d, "max_cosine") <= json_number(d, "max_cosine_high"));
+        assert_true(isnan(json_number(d, "span")));
+        open += json_number(d, "max_cosine") < json_number(d, "max_cosine_high");
+    }
+    assert_true(open > 0);
+    assert_int_equal(told("intruders {base} {strong} --bounded --no-null"), 0);
+    assert_non_null(
+        strstr(told_out(), "bounds               1 matrix without the SVD of its base"));
+    assert_int_equal(told("intruders {base} {strong} --no-null"), 0);
+    assert_null(strstr(told_out(), "without the SVD"));
 }
 
 static void both_sides_are_a_list(void **state)
@@ -490,6 +516,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_strong_direction_is_one_intruder),
+        cmocka_unit_test(bounds_say_that_they_are),
         cmocka_unit_test(both_sides_are_a_list),
         cmocka_unit_test(the_table_for_people),
         cmocka_unit_test(cache_and_threads_change_nothing),
