@@ -4,19 +4,14 @@
  * embedding. Files have matrices as inputs x outputs (Conv1D). Its dropouts (attn_pdrop,
  * embd_pdrop, resid_pdrop) are not applied in training.
  */
-#include <stdint.h>
-
-#include "eval/model/architecture.h"
+#include "eval/model/architecture_family.h"
 
 static const char *const classes[] = {"GPT2LMHeadModel", "GPT2Model", NULL};
 static const char *const prefixes[] = {"transformer.", "", NULL};
 
 /* Defaults: transformers' GPT2Config. */
 static const wane_config_key keys[] = {
-    {.name = "vocab_size",
-     WANE_CONFIG_MEMBER(vocabulary, size),
-     .absent = 50257,
-     .most = INT32_MAX},
+    WANE_KEY_VOCABULARY(.absent = 50257),
     {.name = "n_embd", WANE_CONFIG_MEMBER(width, size), .absent = 768, .most = 1 << 20},
     {.name = "n_layer", WANE_CONFIG_MEMBER(layers, size), .absent = 12, .most = 1 << 16},
     {.name = "n_head", WANE_CONFIG_MEMBER(heads, size), .absent = 12, .most = 1 << 14},
@@ -30,22 +25,13 @@ static const wane_config_key keys[] = {
      WANE_CONFIG_MEMBER(block.activation, activation),
      .decides = WANE_DECIDES_NUMBERS,
      .absent = WANE_ACTIVATION_GELU_TANH},
-    {.name = "tie_word_embeddings", WANE_CONFIG_MEMBER(tied, flag), .absent = true},
+    WANE_KEY_TIED(.absent = true),
     {.name = "scale_attn_weights", .type = &wane_config_fixed, .absent = true},
     {.name = "scale_attn_by_inverse_layer_idx", .type = &wane_config_fixed},
     {.name = "reorder_and_upcast_attn", .type = &wane_config_fixed},
-    {.name = "initializer_range",
-     WANE_CONFIG_MEMBER(initializer_range, number),
-     .decides = WANE_DECIDES_NOTHING,
-     .absent = 0.02},
-    {.name = "bos_token_id",
-     WANE_CONFIG_MEMBER(bos, token),
-     .decides = WANE_DECIDES_USE,
-     .absent = 50256},
-    {.name = "eos_token_id",
-     WANE_CONFIG_MEMBER(eos, token),
-     .decides = WANE_DECIDES_USE,
-     .absent = 50256},
+    WANE_KEY_INITIALIZER_RANGE(),
+    WANE_KEY_BOS(.absent = 50256),
+    WANE_KEY_EOS(.absent = 50256),
 };
 
 #define LAYER "transformer.h.%zu."
@@ -70,7 +56,7 @@ static const wane_tensor_row rows[] = {
     CONV1D(LAYER "mlp.c_fc", WANE_SLOT_UP),
     CONV1D(LAYER "mlp.c_proj", WANE_SLOT_DOWN),
     WITH_BIAS("transformer.ln_f", WANE_NORM_FINAL),
-    {.module = "lm_head", .place = WANE_HEAD, .present = wane_config_untied},
+    WANE_ROW_HEAD,
 };
 
 /* GPT2Config takes the names of other families for its own, and before them. */
