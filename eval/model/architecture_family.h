@@ -86,6 +86,27 @@
         __VA_ARGS__                                                                                \
     }
 
+/* Windows: WANE_KEY_WINDOW is their size, with its default and what null is; layer_types the layers
+ * that have one. */
+#define WANE_KEY_WINDOW(...)                                                                       \
+    {                                                                                              \
+        .name = "sliding_window", WANE_CONFIG_MEMBER(block.window, size),                          \
+        .decides = WANE_DECIDES_NUMBERS, .most = INT32_MAX, __VA_ARGS__                            \
+    }
+#define WANE_KEY_LAYER_TYPES                                                                       \
+    {                                                                                              \
+        .name = "layer_types", WANE_CONFIG_MEMBER(block.windowed, layer_types),                    \
+        .decides = WANE_DECIDES_NUMBERS                                                            \
+    }
+/* Qwen's: a window (`absent_` where it is not given) that a flag switches on, for the layers from
+ * max_window_layers on where layer_types does not say which. With wane_config_settle_windows. */
+#define WANE_KEYS_SWITCHED_WINDOW(absent_)                                                         \
+    WANE_KEY_WINDOW(.absent = absent_, .null_is_zero = true, .hashed = "sliding_window"),          \
+        {.name = "use_sliding_window", .type = &wane_config_use_window}, WANE_KEY_LAYER_TYPES,     \
+    {                                                                                              \
+        .name = "max_window_layers", .type = &wane_config_window_from, .absent = 28                \
+    }
+
 /* Rotary positions: theta is read with all of wane_rope, the scaling is written by the second. */
 #define WANE_KEY_ROPE_THETA(...)                                                                   \
     {                                                                                              \

@@ -54,6 +54,12 @@ extern const wane_config_type wane_config_rope_part;
 /* wane_layer_set block.windowed by a name for each layer, "sliding_attention" or "full_attention";
  * empty where the key is absent. Behind the number of layers. */
 extern const wane_config_type wane_config_layer_types;
+/* Of families whose windows are off unless a flag says otherwise (config_window.c); no member. The
+ * flag: behind the window, which it takes away. */
+extern const wane_config_type wane_config_use_window;
+/* The first layer with a window: behind the flag and the names of layers, and only without names.
+ */
+extern const wane_config_type wane_config_window_from;
 
 /* No member: a flag or number that changes what is computed, and is refused at any value but
  * `absent` (null is as good). */
@@ -75,7 +81,9 @@ struct wane_config_key {
     double absent; /* the value where the key is absent: transformers' default. Of a size 0: what
                       follows from the others (kv heads: heads; a head's width: width / heads) */
     bool optional; /* null says what absence says */
-    size_t most;   /* of a size */
+    bool null_is_zero; /* of a size: null is 0 (none, or what follows from the others), whatever
+                          absence is */
+    size_t most;       /* of a size */
     /* NULL: hashed under its own name where it is not at its default, so that models keep their
      * hash when a key is added. Llama's first keys have the names they have always been hashed
      * under; "" is the value alone, where it is not at its default. */
@@ -94,6 +102,9 @@ wane_status wane_config_take_size(const wane_config_source *source, const wane_j
                                   const char *key, size_t *out);
 wane_status wane_config_take_positive(const wane_config_source *source, const wane_json *value,
                                       const char *key, double *out);
+/* Windows as they are left by the keys: refused where a layer is named that has none, none where no
+ * layer has it. For `settle`. */
+wane_status wane_config_settle_windows(wane_config *config, const wane_config_source *source);
 /* Whether a value is there and not null. */
 bool wane_config_given(const wane_json *value);
 

@@ -64,15 +64,17 @@ static wane_status read_size(wane_config *out, const wane_config_key *key,
 {
     const wane_json *value = find(s, key);
     size_t *to = member(out, key);
-    *to = (size_t)key->absent;
-    return value ? wane_config_take_size(s, value, key->name, to) : WANE_OK;
+    *to = value && key->null_is_zero ? 0 : (size_t)key->absent;
+    if (!value || (key->null_is_zero && !wane_config_given(value))) return WANE_OK;
+    return wane_config_take_size(s, value, key->name, to);
 }
 
 static void print_size(wane_text *out, const wane_config *config, const wane_config_key *key,
                        wane_config_form form)
 {
     size_t size = *(const size_t *)value_of(config, key);
-    if (key->optional && size == 0 && form != WANE_FORM_HASHED) wane_text_string(out, "null");
+    bool null = (key->optional || key->null_is_zero) && size == 0;
+    if (null && form != WANE_FORM_HASHED) wane_text_string(out, "null");
     else wane_text_printf(out, "%zu", size);
 }
 

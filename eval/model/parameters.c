@@ -128,7 +128,8 @@ static wane_status check_sizes(const wane_config *c, wane_error *err)
         const wane_config_key *key = &a->keys[i];
         if (key->type != &wane_config_size) continue;
         size_t value = wane_config_key_size(c, key);
-        if ((value < 1 && !key->optional) || value > key->most)
+        bool zero = key->optional || key->null_is_zero;
+        if ((value < 1 && !zero) || value > key->most)
             return wane_fail(err, WANE_EINVAL, "model: %s: %zu is not in 1..%zu", key->name, value,
                              key->most);
     }

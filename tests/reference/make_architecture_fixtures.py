@@ -28,7 +28,7 @@ import tempfile
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig
+from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, Qwen2Config
 
 OUT = pathlib.Path(__file__).resolve().parent / "architectures"
 LENGTHS = [7, 1, 12, 18, 3]
@@ -43,6 +43,8 @@ MODELS = {
                        bos_token_id=1, eos_token_id=2),
     "gpt2_old": GPT2Config(vocab_size=47, n_embd=20, n_layer=2, n_head=5, n_positions=18,
                            activation_function="relu", bos_token_id=1, eos_token_id=2),
+    "qwen2": Qwen2Config(**SIZES, num_key_value_heads=2, use_sliding_window=True, sliding_window=5,
+                         max_window_layers=1),
 }
 
 
