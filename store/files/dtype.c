@@ -7,24 +7,25 @@
 
 #include "store/files/tensors_internal.h"
 
-/* Bits of an element; sub-byte types fill whole bytes. */
+/* Bits of an element; sub-byte types fill whole bytes. Those that are read in the order of
+ * wane_dtype. */
 static const struct {
     const char *name;
     unsigned bits;
     wane_dtype dtype;
 } dtypes[] = {
     {"F32", 32, WANE_F32},      {"F16", 16, WANE_F16},          {"BF16", 16, WANE_BF16},
-    {"F64", 64, WANE_F64},      {"BOOL", 8, WANE_OTHER},        {"U8", 8, WANE_OTHER},
-    {"I8", 8, WANE_OTHER},      {"U16", 16, WANE_OTHER},        {"I16", 16, WANE_OTHER},
-    {"U32", 32, WANE_OTHER},    {"I32", 32, WANE_OTHER},        {"U64", 64, WANE_OTHER},
-    {"I64", 64, WANE_OTHER},    {"F8_E4M3", 8, WANE_OTHER},     {"F8_E5M2", 8, WANE_OTHER},
+    {"F64", 64, WANE_F64},      {"F8_E4M3", 8, WANE_F8_E4M3},   {"F8_E5M2", 8, WANE_F8_E5M2},
+    {"BOOL", 8, WANE_OTHER},    {"U8", 8, WANE_OTHER},          {"I8", 8, WANE_OTHER},
+    {"U16", 16, WANE_OTHER},    {"I16", 16, WANE_OTHER},        {"U32", 32, WANE_OTHER},
+    {"I32", 32, WANE_OTHER},    {"U64", 64, WANE_OTHER},        {"I64", 64, WANE_OTHER},
     {"F8_E8M0", 8, WANE_OTHER}, {"F8_E4M3FNUZ", 8, WANE_OTHER}, {"F8_E5M2FNUZ", 8, WANE_OTHER},
     {"F6_E2M3", 6, WANE_OTHER}, {"F6_E3M2", 6, WANE_OTHER},     {"F4", 4, WANE_OTHER},
     {"C64", 64, WANE_OTHER}};
 
 const char *wane_dtype_name(wane_dtype dtype)
 {
-    return dtype == WANE_OTHER ? "other" : dtypes[dtype].name;
+    return dtype == WANE_OTHER ? "other" : dtype == WANE_BLOCKS ? "blocks" : dtypes[dtype].name;
 }
 
 unsigned wane_dtype_bits(const char **type, wane_dtype *dtype, const char *name)
@@ -41,11 +42,16 @@ unsigned wane_dtype_bits(const char **type, wane_dtype *dtype, const char *name)
 double wane_dtype_rounding(wane_dtype dtype, const float *values, size_t count)
 {
     /* Bits of the fraction, and the exponent of the least distance (of subnormal numbers). */
-    int bits = dtype == WANE_BF16 ? 7 : 10, least = dtype == WANE_BF16 ? -133 : -24;
+    static const struct {
+        int bits, least;
+    } of[] = {[WANE_F16] = {10, -24},
+              [WANE_BF16] = {7, -133},
+              [WANE_F8_E4M3] = {3, -9},
+              [WANE_F8_E5M2] = {2, -16}};
     double sum = 0, square[256]; /* by the exponent's bits; 0: subnormal in fp32, and 0 itself */
-    if (dtype != WANE_BF16 && dtype != WANE_F16) return 0;
+    if ((size_t)dtype >= sizeof of / sizeof *of || of[dtype].bits == 0) return 0;
     for (int e = 0; e < 256; e++) {
-        int place = e - 127 - bits;
+        int place = e - 127 - of[dtype].bits, least = of[dtype].least;
         double unit = ldexp(1, e == 0 || place < least ? least : place);
         square[e] = unit * unit / 12;
     }
@@ -64,7 +70,10 @@ double wane_dtype_rounding_rms(wane_dtype dtype, const float *values, size_t cou
 
 static int significant_bits(wane_dtype dtype)
 {
-    return dtype == WANE_BF16 ? 8 : dtype == WANE_F16 ? 11 : dtype == WANE_F32 ? 24 : 53;
+    static const int bits[] = {
+        [WANE_F32] = 24,    [WANE_F16] = 11,    [WANE_BF16] = 8,   [WANE_F64] = 53,
+        [WANE_F8_E4M3] = 4, [WANE_F8_E5M2] = 3, [WANE_BLOCKS] = 1, [WANE_OTHER] = 53};
+    return bits[dtype];
 }
 
 bool wane_dtype_coarser(wane_dtype dtype, wane_dtype other)
@@ -110,6 +119,18 @@ static float widen_half(uint16_t half)
     return from_bits(sign | ((half & 0x7c00) == 0x7c00 ? rest | 0x7f800000 : bits));
 }
 
+/* One byte: a sign, 4 or 5 bits of exponent, the rest of fraction. E4M3 has no infinity, and NaN
+ * only where all other bits are set; E5M2 is the upper byte of a half. */
+static float widen_byte(wane_dtype dtype, unsigned char byte)
+{
+    if (dtype == WANE_F8_E5M2) return widen_half((uint16_t)(byte << 8));
+    uint32_t sign = (uint32_t)(byte & 0x80) << 24, rest = (uint32_t)(byte & 0x7f) << 20;
+    uint32_t bits = 0;
+    float magnitude = from_bits(rest) * 0x1p120f;
+    memcpy(&bits, &magnitude, sizeof bits);
+    return from_bits(sign | ((byte & 0x7f) == 0x7f ? 0x7fc00000 : bits));
+}
+
 /* Widened from the front: an element is read before the four bytes it becomes reach any other's. */
 void wane_dtype_widen(wane_dtype dtype, const unsigned char *raw, size_t count, float *out)
 {
@@ -137,6 +158,11 @@ void wane_dtype_widen(wane_dtype dtype, const unsigned char *raw, size_t count, 
             out[i] = (float)wide;
         }
         return;
+    case WANE_F8_E4M3:
+    case WANE_F8_E5M2:
+        for (size_t i = 0; i < count; i++) out[i] = widen_byte(dtype, raw[i]);
+        return;
+    case WANE_BLOCKS:
     case WANE_OTHER: return;
     }
 }

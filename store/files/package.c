@@ -26,7 +26,8 @@ typedef struct member {
 struct wane_package {
     char *path;
     bool archived;
-    char **names; /* of a folder */
+    char *parent; /* of a GGUF file: the folder it lies in; else NULL */
+    char **names; /* of a folder, or of a set of GGUF */
     size_t name_count;
     member *members; /* of an archive; those inside first, by name */
     size_t member_count, room, inside;
@@ -35,20 +36,6 @@ struct wane_package {
 
 static const wane_entries_limits limits = {.entry_bytes = WANE_PACKAGE_ENTRY_BYTES,
                                            .total_bytes = WANE_PACKAGE_TOTAL_BYTES};
-
-bool wane_package_tensor_name(const char *name)
-{
-    static const char *const endings[] = {".safetensors", ".bin", ".pt", ".pth", ".ckpt"};
-    static const char *const others[] = {"training_args.", "optimizer.", "scheduler.", "scaler.",
-                                         "rng_state"};
-    const char *base = wane_path_base(name);
-    bool good = false;
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        good = good || wane_ends_with(base, endings[i]);
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        good = good && strncmp(base, others[i], strlen(others[i])) != 0;
-    return good && base[0] != '.';
-}
 
 /* --------------------------------------------------------------------------------- the first pass
  */
@@ -242,6 +229,46 @@ static wane_status list_folder(wane_package *p, wane_error *err)
     return WANE_OK;
 }
 
+static bool is_gguf(const char *path)
+{
+    char head[4];
+    size_t bytes = 0;
+    if (wane_folder_exists(path) || !wane_file_exists(path)) return false;
+    if (wane_ends_with(path, ".gguf")) return true;
+    return wane_file_head(head, &bytes, sizeof head, path, NULL) == WANE_OK &&
+           wane_gguf_begins(head, bytes);
+}
+
+bool wane_package_is(const char *path)
+{
+    return wane_folder_exists(path) || wane_entries_is_archive(path) || is_gguf(path);
+}
+
+/* The file itself, or all of its set, which must be there. */
+static wane_status list_gguf(wane_package *p, wane_error *err)
+{
+    size_t number = 1, count = 1;
+    const char *base = wane_path_base(p->path);
+    bool set = wane_gguf_shard(base, &number, &count);
+    p->parent = wane_strdup(p->path);
+    p->names = wane_alloc(count, sizeof *p->names);
+    if (!p->parent || !p->names) return no_memory(p, err);
+    p->parent[base - p->path] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        if (!(p->names[i] = wane_strdup(base))) return no_memory(p, err);
+        p->name_count++;
+        if (set) wane_gguf_shard_set(p->names[i], i + 1);
+        char *file = wane_package_file(p, p->names[i]);
+        bool there = file && wane_file_exists(file);
+        wane_free(file);
+        if (!file) return no_memory(p, err);
+        if (!there)
+            return wane_fail(err, WANE_ENOTFOUND, "read: %s: one of %zu files; %s is not beside it",
+                             p->path, count, p->names[i]);
+    }
+    return WANE_OK;
+}
+
 wane_status wane_package_open(wane_package **out, const char *path, wane_error *err)
 {
     wane_status st = WANE_OK;
@@ -249,10 +276,14 @@ wane_status wane_package_open(wane_package **out, const char *path, wane_error *
     if (!p) return wane_fail_memory(err, "read", path);
     p->path = wane_strdup(path);
     if (!p->path) WANE_TRY(no_memory(p, err));
-    p->archived = !wane_folder_exists(path);
+    bool gguf = is_gguf(path);
+    p->archived = !gguf && !wane_folder_exists(path);
     if (p->archived && wane_file_exists(path) && !wane_entries_is_archive(path))
-        WANE_TRY(wane_fail(err, WANE_EFORMAT, "read: %s: neither a folder nor an archive", path));
-    if (p->archived) {
+        WANE_TRY(wane_fail(err, WANE_EFORMAT,
+                           "read: %s: neither a folder, an archive nor a GGUF file", path));
+    if (gguf) {
+        WANE_TRY(list_gguf(p, err));
+    } else if (p->archived) {
         WANE_TRY(scan(p, err));
         WANE_TRY(settle(p, err));
     } else {
@@ -274,6 +305,7 @@ void wane_package_close(wane_package *p)
     }
     wane_free(p->members);
     wane_names_free(p->names, p->name_count);
+    wane_free(p->parent);
     wane_free(p->path);
     wane_free(p);
 }
@@ -301,7 +333,7 @@ static const member *find(const wane_package *p, const char *name)
 
 char *wane_package_file(const wane_package *package, const char *name)
 {
-    return wane_path_join(package->path, name);
+    return wane_path_join(package->parent ? package->parent : package->path, name);
 }
 
 static int by_text(const void *key, const void *element)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The files of a model or adapter: a folder, or an archive of one.
+ * The files of a model or adapter: a folder, an archive of one, or a GGUF file, which is a whole
+ * model by itself (with the others of its set, where it is one of several; nothing that lies beside
+ * it belongs to it).
  *
  * An archive (.tar, .tar.gz, .tar.zst, ..., .zip; entries.h says what is refused) is passed through
  * once when it is opened: its JSON files are kept in memory, of its tensor files the size, and of
@@ -24,8 +26,10 @@
 
 typedef struct wane_package wane_package;
 
-/* WANE_ENOTFOUND when nothing is there; WANE_EFORMAT for a file that is no archive. Owned by the
- * caller, free with wane_package_close (NULL allowed). */
+/* Whether there is a folder, an archive or a GGUF file. */
+bool wane_package_is(const char *path);
+/* WANE_ENOTFOUND when nothing is there, or not all files of a set; WANE_EFORMAT for a file that is
+ * neither archive nor GGUF. Owned by the caller, free with wane_package_close (NULL allowed). */
 WANE_MUST_CHECK wane_status wane_package_open(wane_package **out, const char *path,
                                               wane_error *err);
 void wane_package_close(wane_package *package);
@@ -36,8 +40,8 @@ bool wane_package_has(const wane_package *package, const char *name);
 /* Names of its files (not those in folders of it), sorted by byte value; borrowed. */
 size_t wane_package_count(const wane_package *package);
 const char *wane_package_name(const wane_package *package, size_t index);
-/* "PATH/NAME": what messages call the file and, of a folder, where it is. Owned by the caller, free
- * with wane_free; NULL when memory is out. */
+/* "PATH/NAME": what messages call the file and, of a folder or GGUF, where it is. Owned by the
+ * caller, free with wane_free; NULL when memory is out. */
 char *wane_package_file(const wane_package *package, const char *name);
 
 /* A whole file, NUL-terminated; from an archive only *.json. WANE_ENOTFOUND. Owned by the caller,
@@ -67,8 +71,36 @@ WANE_MUST_CHECK wane_status wane_package_stream(const wane_package *package,
  */
 bool wane_package_holds_both(const wane_package *package);
 
-/* Whether a file's name ends as one of tensors (.safetensors, .bin, .pt, .pth, .ckpt) and is not
- * one of a trainer's own (training_args.bin, optimizer.pt, scheduler.pt, rng_state*.pth, ...). */
+/* Whether a file's name ends as one of tensors (.safetensors, .gguf, .bin, .pt, .pth, .ckpt) and is
+ * not one of a trainer's own (training_args.bin, optimizer.pt, scheduler.pt, rng_state*.pth, ...).
+ */
 bool wane_package_tensor_name(const char *name);
+
+/* Where the tensors of a package's model are. */
+typedef enum wane_package_form {
+    WANE_PACKAGE_FILE,  /* one file of safetensors or torch.save */
+    WANE_PACKAGE_INDEX, /* an index of such files */
+    WANE_PACKAGE_GGUF   /* one file, or a set; what else config.json says is in it too */
+} wane_package_form;
+typedef struct wane_package_model {
+    const char *name; /* the file, the index, or the first file of a set of GGUF; borrowed */
+    wane_package_form form;
+    size_t shards; /* files of a set of GGUF; else 1 */
+} wane_package_model;
+
+/* model.safetensors, its index, pytorch_model.bin, its index, in this order; or the only file of
+ * tensors there is, safetensors before GGUF before torch.save's. WANE_ENOTFOUND when there is none,
+ * WANE_EFORMAT when there are several of a kind. */
+WANE_MUST_CHECK wane_status wane_package_find_model(wane_package_model *out,
+                                                    const wane_package *package, wane_error *err);
+/* Whether that is GGUF. */
+bool wane_package_in_gguf(const wane_package *package);
+
+/* Whether a file that begins so is in GGUF. */
+bool wane_gguf_begins(const void *bytes, size_t count);
+/* Whether a name is that of one of a set of GGUF files, NAME-00001-of-00003.gguf, and which; set
+ * makes it that of another of them. */
+bool wane_gguf_shard(const char *name, size_t *number, size_t *count);
+void wane_gguf_shard_set(char *name, size_t number);
 
 #endif

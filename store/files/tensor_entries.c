@@ -36,6 +36,36 @@ wane_status wane_tensors_sort(wane_tensors *tensors, wane_error *err)
     return WANE_OK;
 }
 
+/* Names and forms as `former` gives them. */
+static wane_status form_one(wane_tensors *tensors, entry *e, wane_tensor_former former,
+                            void *context, wane_error *err)
+{
+    wane_tensor_form form = {0};
+    size_t cell = 0, rows = e->tensor.dimensions ? e->tensor.shape[0] : 1;
+    wane_status st = former(context, &form, &e->tensor, err);
+    if (st != WANE_OK) return st;
+    bool fits = wane_size_mul(&cell, form.swap[0], form.swap[1]) &&
+                wane_size_mul(&cell, cell, form.inner) && (cell == 0 || rows % cell == 0);
+    if (form.swap[0] && (!fits || e->strided))
+        return wane_fail(err, WANE_EFORMAT,
+                         "read: %s: %s: %zu rows are not %zu x %zu x %zu, or a multiple of it",
+                         tensors->path, e->tensor.name, rows, form.swap[0], form.swap[1],
+                         form.inner);
+    if (form.name) e->tensor.name = wane_arena_strdup(tensors->arena, form.name);
+    e->form = form;
+    return e->tensor.name ? WANE_OK : wane_fail_memory(err, "read", tensors->path);
+}
+
+wane_status wane_tensors_form(wane_tensors *tensors, wane_tensor_former former, void *context,
+                              wane_error *err)
+{
+    for (size_t i = 0; i < tensors->count; i++) {
+        wane_status st = form_one(tensors, &tensors->entries[i], former, context, err);
+        if (st != WANE_OK) return st;
+    }
+    return wane_tensors_sort(tensors, err);
+}
+
 size_t wane_tensors_count(const wane_tensors *tensors)
 {
     return tensors->count;

@@ -31,11 +31,49 @@ static void read_strided(const entry *e, const unsigned char *bytes, float *out)
     }
 }
 
+/* Elements [first, first + count) in the order of the file. */
+static void widen(const entry *e, const unsigned char *bytes, size_t first, size_t count,
+                  float *out)
+{
+    wane_dtype dtype = e->tensor.dtype;
+    if (dtype == WANE_BLOCKS) wane_gguf_widen(e->blocks, bytes, first, count, out);
+    else wane_dtype_widen(dtype, bytes + first * wane_dtype_width(dtype), count, out);
+}
+
+/* The file's row that is handed out as `row`. */
+static size_t row_in_file(const wane_tensor_form *form, size_t row)
+{
+    size_t b = form->swap[0], c = form->swap[1], d = form->inner, cell = b * c * d;
+    size_t in_cell = row % cell, at_b = in_cell / (c * d), at_c = in_cell / d % c;
+    return row - in_cell + (at_c * b + at_b) * d + in_cell % d;
+}
+
+/* Elements [first, first + count) as they are handed out. */
+static void read_range(const entry *e, const unsigned char *bytes, size_t first, size_t count,
+                       float *out)
+{
+    const wane_tensor *t = &e->tensor;
+    size_t width = t->dimensions && t->shape[0] ? t->elements / t->shape[0] : 1;
+    if (e->form.swap[0] == 0) widen(e, bytes, first, count, out);
+    for (size_t done = 0; e->form.swap[0] && done < count;) {
+        size_t row = (first + done) / width, column = (first + done) % width;
+        size_t run = width - column < count - done ? width - column : count - done;
+        widen(e, bytes, row_in_file(&e->form, row) * width + column, run, out + done);
+        done += run;
+    }
+    for (size_t i = 0; e->form.add != 0 && i < count; i++) out[i] += e->form.add;
+}
+
 static wane_status check_type(const wane_tensors *tensors, const entry *e, wane_error *err)
 {
     if (e->tensor.dtype != WANE_OTHER) return WANE_OK;
-    return wane_fail(err, WANE_EFORMAT, "read: %s: %s: dtype %s; F32, F16, BF16 and F64 are read",
-                     tensors->shards[e->shard].path, e->tensor.name, e->type);
+    bool gguf = e->blocks != NULL;
+    return wane_fail(err, WANE_EFORMAT, "read: %s: %s: %s %s; %s are read",
+                     tensors->shards[e->shard].path, e->tensor.name, gguf ? "type" : "dtype",
+                     e->type,
+                     gguf ? "F32, F16, BF16, F64, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K, "
+                            "IQ4_NL and IQ4_XS"
+                          : "F32, F16, BF16, F64, F8_E4M3 and F8_E5M2");
 }
 
 static void read_here(const wane_tensors *tensors, const entry *e, float *out)
@@ -43,7 +81,7 @@ static void read_here(const wane_tensors *tensors, const entry *e, float *out)
     const unsigned char *bytes = tensors->shards[e->shard].data + e->offset;
     if (e->tensor.elements == 0) return;
     if (e->strided) read_strided(e, bytes, out);
-    else wane_dtype_widen(e->tensor.dtype, bytes, e->tensor.elements, out);
+    else read_range(e, bytes, 0, e->tensor.elements, out);
 }
 
 wane_status wane_tensors_read_many(const wane_tensors *tensors, const wane_tensor_target *targets,
@@ -78,7 +116,7 @@ void wane_tensors_read_part(const wane_tensors *tensors, const wane_tensor *tens
 {
     const entry *e = (const entry *)tensor;
     const unsigned char *bytes = tensors->shards[e->shard].data + e->offset;
-    wane_dtype_widen(tensor->dtype, bytes + first * wane_dtype_width(tensor->dtype), count, out);
+    read_range(e, bytes, first, count, out);
 }
 
 void wane_tensors_let_go(const wane_tensors *tensors, const wane_tensor *tensor)
@@ -92,7 +130,8 @@ const float *wane_tensors_floats(const wane_tensors *tensors, const wane_tensor 
 {
     const entry *e = (const entry *)tensor;
     const unsigned char *data = tensors->shards[e->shard].data;
-    bool usable = data && tensor->dtype == WANE_F32 && !e->strided &&
+    bool formed = e->form.swap[0] || e->form.add != 0;
+    bool usable = data && tensor->dtype == WANE_F32 && !e->strided && !formed &&
                   (uintptr_t)(data + e->offset) % _Alignof(float) == 0;
     return usable ? (const float *)(const void *)(data + e->offset) : NULL;
 }

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/files/entries.h"
+#include "store/base/text.h"
 #include "store/files/file.h"
+#include "store/files/gguf.h"
 #include "store/files/tensors_internal.h"
 
 typedef wane_tensor_entry entry;
@@ -33,9 +34,12 @@ static wane_status read_shard(wane_tensors *tensors, size_t index, wane_error *e
     bool zip = file->head_bytes >= 4 && memcmp(file->head, "PK\x03\x04", 4) == 0;
     /* A safetensors file that began like this would have a header of over 2 GiB. */
     bool legacy = file->head_bytes >= 4 && memcmp(file->head, "\x80\x02\x8a\x0a", 4) == 0;
-    if (!zip && !legacy) return wane_safetensors_add(tensors, index, err);
+    bool gguf =
+        wane_gguf_begins(file->head, file->head_bytes) || wane_ends_with(file->name, ".gguf");
+    if (!zip && !legacy && !gguf) return wane_safetensors_add(tensors, index, err);
     st = wane_shard_hold(tensors, index, err);
     if (st != WANE_OK) return st;
+    if (gguf) return wane_gguf_add(tensors, index, err);
     return zip ? wane_torch_zip_add(tensors, index, err)
                : wane_torch_legacy_add(tensors, index, err);
 }
@@ -170,51 +174,27 @@ done:
 /* ---------------------------------------------------------------------------------------- opening
  */
 
-static bool is_safetensors(const char *name)
+/* All files of a set, which must be one. */
+static wane_status open_set(wane_tensors *tensors, const wane_package *package,
+                            const wane_package_model *model, wane_error *err)
 {
-    size_t length = strlen(name), tail = sizeof ".safetensors" - 1;
-    return length > tail && strcmp(name + length - tail, ".safetensors") == 0;
-}
-
-/* The only tensor file of the package, safetensors before others; adapters are no checkpoints. */
-static wane_status only_file(const char **out, const wane_package *package, wane_error *err)
-{
-    const char *found[2] = {NULL, NULL}, *path = wane_package_path(package);
-    size_t count[2] = {0, 0};
-    for (size_t i = 0; i < wane_package_count(package); i++) {
-        const char *name = wane_package_name(package, i);
-        if (!wane_package_tensor_name(name) || strncmp(name, "adapter_model.", 14) == 0) continue;
-        bool other = !is_safetensors(name);
-        found[other] = name;
-        count[other]++;
+    char *name = wane_strdup(model->name);
+    wane_status st = name ? WANE_OK : wane_fail_memory(err, "read", tensors->path);
+    for (size_t i = 0; i < model->shards && st == WANE_OK; i++) {
+        if (model->shards > 1) wane_gguf_shard_set(name, i + 1);
+        st = open_member(tensors, package, name, err);
     }
-    size_t kind = count[0] ? 0 : 1;
-    if (count[kind] == 0)
-        return wane_fail(err, WANE_ENOTFOUND,
-                         "read: %s: neither model.safetensors, pytorch_model.bin, an index of "
-                         "shards nor another file of tensors is there",
-                         path);
-    if (count[kind] > 1)
-        return wane_fail(err, WANE_EFORMAT,
-                         "read: %s: %zu files of tensors and no index of shards; name one of them",
-                         path, count[kind]);
-    *out = found[kind];
-    return WANE_OK;
+    wane_free(name);
+    return st == WANE_OK ? wane_gguf_check_set(tensors, err) : st;
 }
 
 static wane_status open_package(wane_tensors *tensors, const wane_package *package, wane_error *err)
 {
-    static const char *const known[] = {"model.safetensors", "model.safetensors.index.json",
-                                        "pytorch_model.bin", "pytorch_model.bin.index.json"};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (!wane_package_has(package, known[i])) continue;
-        if (i % 2) return open_index(tensors, package, known[i], err);
-        wane_status st = open_member(tensors, package, known[i], err);
-        return st == WANE_OK ? wane_tensors_sort(tensors, err) : st;
-    }
-    const char *only = NULL;
-    wane_status st = only_file(&only, package, err);
-    if (st == WANE_OK) st = open_member(tensors, package, only, err);
+    wane_package_model model;
+    wane_status st = wane_package_find_model(&model, package, err);
+    if (st != WANE_OK) return st;
+    if (model.form == WANE_PACKAGE_INDEX) return open_index(tensors, package, model.name, err);
+    st = open_set(tensors, package, &model, err);
     return st == WANE_OK ? wane_tensors_sort(tensors, err) : st;
 }
 
@@ -267,7 +247,7 @@ wane_status wane_tensors_open(wane_tensors **out, const char *path, wane_error *
     wane_status st = WANE_OK;
     wane_tensors *tensors = NULL;
     wane_package *package = NULL;
-    if (wane_folder_exists(path) || wane_entries_is_archive(path)) {
+    if (wane_package_is(path)) {
         WANE_TRY(wane_package_open(&package, path, err));
         WANE_TRY(wane_tensors_open_package(&tensors, package, err));
         tensors->own = package;
@@ -289,6 +269,7 @@ void wane_tensors_close(wane_tensors *tensors)
 {
     if (!tensors) return;
     for (size_t i = 0; i < tensors->shard_count; i++) {
+        wane_gguf_close(tensors->shards[i].gguf);
         wane_map_close(&tensors->shards[i].map);
         wane_free(tensors->shards[i].block);
     }

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Named tensors of a checkpoint, whatever the file: safetensors, or the files of torch.save.
+ * Named tensors of a checkpoint, whatever the file: safetensors, GGUF, or the files of torch.save.
  *
  * A path is one of
- *   a file       safetensors, or of torch.save (.bin, .pt, .pth, ...; told by its first bytes)
+ *   a file       safetensors, GGUF, or of torch.save (.bin, .pt, .pth, ...; told by its first
+ *                bytes); of a set of GGUF files any of them
  *   a folder     with model.safetensors, model.safetensors.index.json and its shards,
  *                pytorch_model.bin, or pytorch_model.bin.index.json and its shards, in this order;
- *                or with exactly one other *.safetensors, else one *.bin, *.pt, *.pth or *.ckpt
+ *                or with exactly one other *.safetensors, else one *.gguf or one set of them, else
+ *                one *.bin, *.pt, *.pth or *.ckpt
  *   an archive   of such a folder (package.h)
  * Files are mapped; nothing is copied until it is read. Of an archive the headers of safetensors
  * are kept and values are read by passing through it again, once for every call of
  * wane_tensors_read or wane_tensors_read_many, unless wane_tensors_hold has brought them all to
- * memory; torch zips are brought there at once. Everything is checked before any tensor is read.
- * safetensors: header against file, JSON without duplicates (__metadata__ may be null), known
+ * memory; torch zips and GGUF are brought there at once. Everything is checked before any tensor is
+ * read. safetensors: header against file, JSON without duplicates (__metadata__ may be null), known
  * types, shapes without overflow, offsets that tile the data without gap or overlap. torch:
  * pickle.h says what their pickle may hold; sizes, strides and offsets lie within their storage; a
- * zip's members are stored, not compressed; files of torch before 1.6 are read too. Of shards:
- * every tensor lies in the shard the index names, and no shard holds another.
+ * zip's members are stored, not compressed; files of torch before 1.6 are read too. GGUF: gguf.h.
+ * Of shards: every tensor lies in the shard the index names, and no shard holds another.
  *
  * A torch file may nest its state dict: the first of state_dict, model_state_dict, model, module
  * that is a dict with tensors in it is taken (three levels deep), and what else has tensors goes
@@ -29,13 +31,26 @@
 
 #include "store/base/hash.h"
 #include "store/base/status.h"
+#include "store/files/gguf.h"
 #include "store/files/package.h"
 
 enum { WANE_TENSOR_DIMENSIONS = 8 };
 
-typedef enum wane_dtype { WANE_F32, WANE_F16, WANE_BF16, WANE_F64, WANE_OTHER } wane_dtype;
+/* What values are read as. WANE_BLOCKS: of some type that keeps several numbers by one scale
+ * (Q4_K, ...; wane_tensors_type says which). WANE_OTHER: whole numbers, and types that are not
+ * read. */
+typedef enum wane_dtype {
+    WANE_F32,
+    WANE_F16,
+    WANE_BF16,
+    WANE_F64,
+    WANE_F8_E4M3,
+    WANE_F8_E5M2,
+    WANE_BLOCKS,
+    WANE_OTHER
+} wane_dtype;
 
-const char *wane_dtype_name(wane_dtype dtype); /* "F32", ...; "other" */
+const char *wane_dtype_name(wane_dtype dtype); /* "F32", ...; "blocks", "other" */
 
 /* The expected square of the Frobenius norm of what rounding does to `values`, were they kept in
  * fp32 before and in `dtype` after: sum of u^2 / 12, u the distance of two neighbours of that type
@@ -87,13 +102,31 @@ bool wane_tensor_ends(const char *name, const char *ending);
  * anew: rotary tables, masks, position ids and whatever else is made of whole or complex numbers.
  * Quantized weights are whole numbers too, but no buffers. */
 bool wane_tensor_is_buffer(const wane_tensor *tensor);
+/* The metadata of a GGUF file, or of the first of a set; NULL of other files. Borrowed. */
+const wane_gguf *wane_tensors_gguf(const wane_tensors *tensors);
 /* A value of __metadata__ (of the first file that has it), or NULL. */
 const char *wane_tensors_metadata(const wane_tensors *tensors, const char *key);
 /* What a file holds besides and is left out ("also holds optimizer"), or NULL. */
 const char *wane_tensors_note(const wane_tensors *tensors);
 
-/* All elements of `tensor`, row-major, widened to fp32 (F32, F16, BF16; F64 is rounded), whatever
- * its strides in the file. WANE_EFORMAT for other types. out has room for tensor->elements. */
+/* How a tensor is handed out, where a format keeps it in another form than models have it. */
+typedef struct wane_tensor_form {
+    const char *name; /* NULL: as in the file */
+    /* Rows numbered (a, c, b, d) in the file are numbered (a, b, c, d); b counts to swap[0], c to
+     * swap[1], d to `inner`, and a over what is left of them. swap[0] 0: as in the file. */
+    size_t swap[2], inner;
+    float add; /* to every value */
+} wane_tensor_form;
+
+/* Asks `former` for the form of every tensor, {0} at first, and names and sorts them anew. Names
+ * are copied. WANE_EFORMAT for two of a name, and for rows that do not divide so. */
+typedef wane_status (*wane_tensor_former)(void *context, wane_tensor_form *form,
+                                          const wane_tensor *tensor, wane_error *err);
+WANE_MUST_CHECK wane_status wane_tensors_form(wane_tensors *tensors, wane_tensor_former former,
+                                              void *context, wane_error *err);
+
+/* All elements of `tensor`, row-major, widened to fp32 (F64 is rounded), whatever its strides in
+ * the file. WANE_EFORMAT for other types. out has room for tensor->elements. */
 WANE_MUST_CHECK wane_status wane_tensors_read(const wane_tensors *tensors,
                                               const wane_tensor *tensor, float *out,
                                               wane_error *err);

@@ -7,6 +7,7 @@
 
 #include "store/base/memory.h"
 #include "store/files/file.h"
+#include "store/files/gguf_internal.h"
 #include "store/files/tensors.h"
 
 typedef struct wane_shard {
@@ -16,6 +17,7 @@ typedef struct wane_shard {
     const unsigned char *head; /* its first bytes: all, or those an archive's package kept */
     size_t bytes, head_bytes;  /* of the file; of head */
     const char *path, *name;   /* name: its last part */
+    wane_gguf *gguf;           /* the header of a GGUF file; owned */
 } wane_shard;
 
 typedef struct wane_tensor_entry {
@@ -25,6 +27,8 @@ typedef struct wane_tensor_entry {
     size_t offset, bytes; /* of its first element in the file; of its values there */
     size_t strides[WANE_TENSOR_DIMENSIONS]; /* in elements; unused when there are no gaps */
     bool strided;
+    const wane_gguf_type *blocks; /* of WANE_BLOCKS */
+    wane_tensor_form form;        /* as it is handed out */
 } wane_tensor_entry;
 
 typedef struct wane_metadata_pair {
@@ -57,13 +61,17 @@ WANE_MUST_CHECK wane_status wane_tensors_add(wane_tensors *tensors, const wane_t
 /* Sorts the entries by name once all are added; a name that is there twice is WANE_EFORMAT. */
 WANE_MUST_CHECK wane_status wane_tensors_sort(wane_tensors *tensors, wane_error *err);
 
-/* Each adds the tensors of shard `index`; torch's must be in memory. */
+/* Each adds the tensors of shard `index`; torch's and GGUF must be in memory. */
 WANE_MUST_CHECK wane_status wane_safetensors_add(wane_tensors *tensors, size_t index,
                                                  wane_error *err);
 WANE_MUST_CHECK wane_status wane_torch_zip_add(wane_tensors *tensors, size_t index,
                                                wane_error *err);
 WANE_MUST_CHECK wane_status wane_torch_legacy_add(wane_tensors *tensors, size_t index,
                                                   wane_error *err);
+
+WANE_MUST_CHECK wane_status wane_gguf_add(wane_tensors *tensors, size_t index, wane_error *err);
+/* Of the files opened so far: that those of GGUF are all of one set. */
+WANE_MUST_CHECK wane_status wane_gguf_check_set(const wane_tensors *tensors, wane_error *err);
 
 /* Brings one shard from its archive to memory; one that is mapped or there stays. */
 WANE_MUST_CHECK wane_status wane_shard_hold(wane_tensors *tensors, size_t index, wane_error *err);
