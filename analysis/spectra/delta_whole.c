@@ -144,7 +144,7 @@ wane_status wane_delta_whole_spectral(wane_spectrum *out, const wane_base_svd *b
     if (!(out->delta_frobenius > 0)) return WANE_OK;
     change = wane_alloc_aligned(m * n, sizeof *change);
     if (!change) return wane_fail_memory(err, "norms of a change", "change");
-    (void)frexp(out->delta_frobenius, &exponent); /* so that no square leaves fp32 */
+    (void)frexp(out->delta_frobenius, &exponent); /* of which squares stay within fp32 */
     difference d = {tuned, {base->base, m, n, n}, ldexp(1, -exponent), change};
     wane_pool_run(pool, (m + PANEL - 1) / PANEL, subtract_panel, &d);
     const wane_leading_question question = {
