@@ -9,9 +9,9 @@
 #include "analysis/report/named_metric.h"
 #include "analysis/report/statement.h"
 
-/* Of singular values of the changes: none where those of one are not known. */
-#define KNOWN(total)                                                                               \
-    "CASE WHEN NOT max(s.reason IS 'bounded' AND s.effective_rank IS NULL) THEN " total " END"
+/* Of a column that a bounded spectrum may leave out: none where one matrix has none. */
+#define KNOWN(column, total)                                                                       \
+    "CASE WHEN NOT max(s.reason IS 'bounded' AND s." column " IS NULL) THEN " total " END"
 
 /* Columns of correlation_points that each matrix has: their total over some matrices s as
  * spectrum_total defines it, and where a look has them (t is its spectrum_total). */
@@ -26,13 +26,14 @@ static const struct matrix_column {
     {"intruders_unresolved_v", "sum(s.unresolved_v)", "t.unresolved_v"},
     {"intruder_energy_v", "sum(s.energy_v * s.top_energy) / sum(s.top_energy)", "t.energy_v"},
     {"delta_frobenius", "sqrt(sum(s.delta_frobenius * s.delta_frobenius))", "t.delta_frobenius"},
-    {"delta_spectral", KNOWN("sqrt(sum(s.delta_spectral * s.delta_spectral))"), "t.delta_spectral"},
+    {"delta_spectral", KNOWN("delta_spectral", "sqrt(sum(s.delta_spectral * s.delta_spectral))"),
+     "t.delta_spectral"},
     {"relative_update",
      "sqrt(sum(s.delta_frobenius * s.delta_frobenius) / sum(s.base_frobenius * s.base_frobenius))",
      "t.relative_update"},
-    {"effective_rank", KNOWN("avg(s.effective_rank)"), "t.effective_rank"},
-    {"stable_rank", KNOWN("avg(s.stable_rank)"), "t.stable_rank"},
-    {"top_share", KNOWN("avg(s.top_share)"), "t.top_share"},
+    {"effective_rank", KNOWN("effective_rank", "avg(s.effective_rank)"), "t.effective_rank"},
+    {"stable_rank", KNOWN("stable_rank", "avg(s.stable_rank)"), "t.stable_rank"},
+    {"top_share", KNOWN("top_share", "avg(s.top_share)"), "t.top_share"},
     {"rho_10", "avg(s.rho_10)", "t.rho_10"}};
 enum { MATRIX_COLUMNS = sizeof matrix_columns / sizeof *matrix_columns };
 

@@ -186,6 +186,8 @@ wane_status wane_bounded_full(wane_spectrum *out, bool *found, const wane_base_s
     wane_spectrum made = {0};
     WANE_TRY(wane_delta_whole_norms(&made, base, tuned, pool, err));
     WANE_TRY(directions_of(&made, &w, tuned, NULL, err));
+    if (w.found && !options->scan)
+        WANE_TRY(wane_delta_whole_spectral(&made, base, tuned, pool, err));
 done:
     return finish(out, found, &made, &w, st);
 }

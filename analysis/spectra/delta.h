@@ -48,6 +48,16 @@ WANE_MUST_CHECK wane_status wane_delta_dense_norms(wane_spectrum *out, const wan
 WANE_MUST_CHECK wane_status wane_delta_whole_norms(wane_spectrum *out, const wane_base_svd *base,
                                                    wane_matrix tuned, wane_pool *pool,
                                                    wane_error *err);
+/* delta_spectral, stable_rank and top_share of it, where `out` has delta_frobenius: by the first
+ * triplet of the change (leading.h), held in fp32, to which it rounds where a number more than
+ * doubles or halves, else exact (Sterbenz). sigma_1 = |dW v| is never too great; with the residual
+ * r = |dW^T u - sigma v| <= 1e-5 sigma it is too small by at most r, and by r^2 / 2 over the gap
+ * to the next value where there is one (Kato-Temple): 1e-9 of it for a gap of 1/20, 1e-6 for one
+ * of 1/20,000. NaN where the triplet is not found (as of a change of a few numbers); delta_spectral
+ * of none is 0. Holds the change meanwhile. */
+WANE_MUST_CHECK wane_status wane_delta_whole_spectral(wane_spectrum *out, const wane_base_svd *base,
+                                                      wane_matrix tuned, wane_pool *pool,
+                                                      wane_error *err);
 /* The Frobenius norm, in double. */
 WANE_MUST_CHECK wane_status wane_weight_frobenius(double *out, wane_matrix weight, wane_pool *pool,
                                                   wane_error *err);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Norms of a large weight and of its change, a panel of rows at a time, so that nothing of the
- * weight's size is held in double.
+ * weight's size is held in double; the first singular value of the change, held in fp32.
  */
 #include <math.h>
 
 #include "analysis/spectra/base_svd.h"
 #include "analysis/spectra/delta.h"
 #include "analysis/spectra/lapack.h"
+#include "analysis/spectra/leading.h"
 #include "store/base/memory.h"
 
 enum { PANEL = 32 };
@@ -95,5 +96,63 @@ wane_status wane_delta_whole_norms(wane_spectrum *out, const wane_base_svd *base
     wane_delta_set_rho(out, inside, k);
 done:
     wane_free(p.half);
+    return st;
+}
+
+/* The change in fp32, times `scale`. */
+typedef struct difference {
+    wane_matrix tuned, base;
+    double scale;
+    float *change; /* rows x cols */
+} difference;
+
+static void subtract_panel(void *context, size_t panel, int thread)
+{
+    const difference *d = context;
+    size_t n = d->tuned.cols, first = panel * PANEL, end = first + PANEL;
+    (void)thread;
+    if (end > d->tuned.rows) end = d->tuned.rows;
+    for (size_t i = first; i < end; i++) {
+        const float *a = d->tuned.data + i * d->tuned.stride;
+        const float *b = d->base.data + i * d->base.stride;
+        for (size_t j = 0; j < n; j++)
+            d->change[i * n + j] = (float)(d->scale * ((double)a[j] - (double)b[j]));
+    }
+}
+
+static void set_spectral(wane_spectrum *out, double spectral)
+{
+    if (spectral > out->delta_frobenius) spectral = out->delta_frobenius; /* by rounding */
+    double ratio = out->delta_frobenius / spectral;
+    out->delta_spectral = spectral;
+    out->stable_rank = ratio * ratio;
+    out->top_share = 1 / (ratio * ratio);
+}
+
+wane_status wane_delta_whole_spectral(wane_spectrum *out, const wane_base_svd *base,
+                                      wane_matrix tuned, wane_pool *pool, wane_error *err)
+{
+    const double residual = 1e-5;
+    wane_status st = WANE_OK;
+    size_t m = base->rows, n = base->cols;
+    int exponent = 0;
+    double angle = 1;
+    bool found = false;
+    wane_leading leading = {0};
+    float *change = NULL;
+    out->delta_spectral = out->delta_frobenius > 0 ? NAN : 0;
+    if (!(out->delta_frobenius > 0)) return WANE_OK;
+    change = wane_alloc_aligned(m * n, sizeof *change);
+    if (!change) return wane_fail_memory(err, "norms of a change", "change");
+    (void)frexp(out->delta_frobenius, &exponent); /* of which squares stay within fp32 */
+    difference d = {tuned, {base->base, m, n, n}, ldexp(1, -exponent), change};
+    wane_pool_run(pool, (m + PANEL - 1) / PANEL, subtract_panel, &d);
+    const wane_leading_question question = {
+        .weight = {change, m, n, n}, .top = 1, .residual = residual};
+    WANE_TRY(wane_leading_find(&leading, &angle, &found, &question, pool, err));
+    if (found) set_spectral(out, ldexp(leading.sigma[0], exponent));
+done:
+    wane_leading_free(&leading);
+    wane_free(change);
     return st;
 }

@@ -152,8 +152,11 @@ typedef struct wane_spectrum_options {
 /* Which method runs depends on the base's kind, the shape, the rank and `top` alone; where a fast
  * method cannot prove its answer complete (repeated singular values, a weight of low rank) the
  * dense one takes over, and the answer is exact. Directions whose sigma is equal to another are not
- * unique, by any method. Of a weight given whole, effective_rank is NaN where the base is not
- * whole.
+ * unique, by any method. Of a weight given whole, where the base is not: effective_rank is NaN, and
+ * delta_spectral comes from the first triplet of W - W_0 alone, never too great, and too small by
+ * 1e-6 of it where the gap below it is 5e-5 of it, by less where that is more (the error goes with
+ * the square of the residual), by 2e-5 at most; NaN, with stable_rank and top_share, where that
+ * triplet is not found.
  */
 
 /* W = W_0 + sum of the terms, exactly (in core space, products cost O((rows + cols) R), R the

@@ -406,7 +406,8 @@ CREATE TABLE spectrum (
   rho_10          REAL,     -- share of |W - W_0|_F^2 inside the base's top 10 directions of both sides
   rounding_floor  REAL,     -- |W - W_0|_F that rounding of a 16-bit file alone could make
   -- reason: why some of these are NULL: not_finite, unchanged, bounded (the SVD of the reference was not
-  -- made, nor, of weights given whole, that of the change), ...
+  -- made, nor, of weights given whole, that of the change, of which at most the first triplet is known),
+  -- ...
   reason          TEXT,
   -- changed: 0: equal to the reference, number by number: no intruder can be in it
   changed         INTEGER CHECK (changed IN (0, 1)),
@@ -420,8 +421,7 @@ CREATE TABLE spectrum (
 
 -- Its totals over the matrices, written with it. Counts add, norms are roots of sums of squares,
 -- energies and relative_update are ratios of sums, the rest are means over the matrices that have them;
--- where the singular values of some matrix's change are not known (bounded), neither is what is made of
--- them.
+-- where a singular value of some matrix's change is not known (bounded), neither is what is made of it.
 CREATE TABLE spectrum_total (
   stage           INTEGER NOT NULL REFERENCES stage,  -- the stage
   step            INTEGER NOT NULL,  -- -1: sealed; else a training step

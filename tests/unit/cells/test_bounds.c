@@ -159,6 +159,14 @@ static void what_stands_on_them_is_the_same(void **state)
     NONE("FROM b.spectrum_total t JOIN b.stage s ON s.id = t.stage JOIN b.spectrum m USING (stage, "
          "step, against) WHERE m.changed AND m.effective_rank IS NULL AND t.effective_rank IS NOT "
          "NULL");
+    /* One singular value of the change of a whole weight, and what is made of it. */
+    NONE("FROM b.spectrum m JOIN e.spectrum x USING (stage, step, against, matrix) WHERE step = -1 "
+         "AND (m.delta_spectral IS NULL OR abs(m.delta_spectral - x.delta_spectral) > 1e-6 * "
+         "x.delta_spectral OR abs(m.stable_rank - x.stable_rank) > 2e-6 * x.stable_rank OR "
+         "abs(m.top_share - x.top_share) > 2e-6)");
+    NONE("FROM b.spectrum_total t JOIN e.spectrum_total x USING (stage, step, against) WHERE step "
+         "= -1 AND (t.stable_rank IS NULL OR abs(t.stable_rank - x.stable_rank) > 2e-6 * "
+         "x.stable_rank)");
 }
 
 static void nothing_of_the_base_is_on_disk(void **state)

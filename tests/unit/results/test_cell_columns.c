@@ -232,15 +232,20 @@ static void spectra_and_their_totals(void **state)
            "2,7,21,0.5,0.25,15,5,2.5,21,17.5,0.21875,0.109375,1,56,63,14,28\n");
     expect(db, "SELECT relative_update = 5.0 / 15 FROM spectrum_total", "1\n");
 
-    /* The singular values of one change are not known: neither is a total of them. */
-    cell.settings_sha256 = "d";
+    /* Of one change the first singular value alone is known, or none: neither is a total of them.
+     */
+    static const char totals[] =
+        "SELECT matrices, changed, intruders_u, energy_u, delta_frobenius, delta_spectral, "
+        "effective_rank, stable_rank, top_share, rho_10, unresolved_v FROM spectrum_total";
+    cell.settings_sha256 = "e";
     spectra[1] = spectrum(s.matrix[1], 4, true, "bounded");
     spectra[1].effective_rank = NAN;
     CHECK_OK(wane_cell_commit(db, &cell, &rows, &err));
-    expect(db,
-           "SELECT matrices, changed, intruders_u, energy_u, delta_frobenius, delta_spectral, "
-           "effective_rank, stable_rank, top_share, rho_10, unresolved_v FROM spectrum_total",
-           "2,2,7,0.5,5,,,,,0.109375,28\n");
+    expect(db, totals, "2,2,7,0.5,5,2.5,,17.5,0.21875,0.109375,28\n");
+    cell.settings_sha256 = "d";
+    spectra[1].delta_spectral = spectra[1].stable_rank = spectra[1].top_share = NAN;
+    CHECK_OK(wane_cell_commit(db, &cell, &rows, &err));
+    expect(db, totals, "2,2,7,0.5,5,,,,,0.109375,28\n");
 
     /* One matrix that is not finite: the total of them all is no number. */
     cell.settings_sha256 = "c";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Many weights at once, and overlaps with the base.
+ * Many weights at once, against whole and leading bases, and overlaps with the base.
  */
 #include <math.h>
 
@@ -85,38 +85,152 @@ static void overlaps_are_products(void **state)
     drop(&t);
 }
 
-static void many_are_the_same_as_one(void **state)
+enum { CASES = 6 };
+
+static void fill(wane_spectrum_case *cases, const trial *t, const wane_base_svd *base)
 {
-    (void)state;
+    for (int i = 0; i < CASES; i++)
+        cases[i] = i % 2 ? (wane_spectrum_case){.base = base,
+                                                .tuned = {t->tuned, t->rows, t->cols, t->cols}}
+                         : (wane_spectrum_case){.base = base, .terms = &t->term, .count = 1};
+}
+
+/* one[0] by the term, one[1] whole. */
+static void find_one_by_one(wane_spectrum one[2], const trial *t, const wane_base_svd *base,
+                            const wane_spectrum_options *options, wane_pool *pool)
+{
+    wane_error err;
+    const wane_matrix tuned = {t->tuned, t->rows, t->cols, t->cols};
+    CHECK_OK(wane_spectrum_lowrank(&one[0], base, &t->term, 1, options, NULL, &err));
+    CHECK_OK(wane_spectrum_full(&one[1], base, tuned, options, pool, &err));
+}
+
+static void is_the_same(const wane_spectrum *a, const wane_spectrum *b, const trial *t)
+{
+    assert_memory_equal(a->side[0], b->side[0], TOP * sizeof *a->side[0]);
+    assert_memory_equal(a->side[1], b->side[1], TOP * sizeof *a->side[1]);
+    assert_memory_equal(a->u, b->u, t->rows * TOP * sizeof(double));
+    assert_memory_equal(a->v, b->v, t->cols * TOP * sizeof(double));
+    assert_true(a->delta_frobenius == b->delta_frobenius && a->bounded == b->bounded);
+    assert_memory_equal(&a->delta_spectral, &b->delta_spectral, sizeof a->delta_spectral);
+}
+
+static void many_are_as_one(trial *t, const wane_base_svd *base,
+                            const wane_spectrum_options *options)
+{
     wane_error err;
     wane_pool *pool = NULL;
-    CHECK_OK(wane_pool_new(&pool, 3, &err));
-    trial t = make(180, 200);
-    wane_spectrum_options options = {.top = TOP, .u = true, .v = true, .vectors = true};
     wane_spectrum one[2] = {{0}};
-    wane_spectrum_case cases[6];
-    CHECK_OK(wane_spectrum_lowrank(&one[0], t.svd, &t.term, 1, &options, NULL, &err));
-    wane_matrix tuned = {t.tuned, t.rows, t.cols, t.cols};
-    CHECK_OK(wane_spectrum_full(&one[1], t.svd, tuned, &options, pool, &err));
-    for (int i = 0; i < 6; i++)
-        cases[i] = i % 2 ? (wane_spectrum_case){.base = t.svd, .tuned = tuned}
-                         : (wane_spectrum_case){.base = t.svd, .terms = &t.term, .count = 1};
-    CHECK_OK(wane_spectrum_many(cases, 6, &options, pool, &err));
-    for (int i = 0; i < 6; i++) {
-        const wane_spectrum *a = &cases[i].spectrum, *b = &one[i % 2];
-        assert_memory_equal(a->side[0], b->side[0], TOP * sizeof *a->side[0]);
-        assert_memory_equal(a->side[1], b->side[1], TOP * sizeof *a->side[1]);
-        assert_memory_equal(a->u, b->u, t.rows * TOP * sizeof(double));
-        assert_memory_equal(a->v, b->v, t.cols * TOP * sizeof(double));
-        assert_true(a->delta_frobenius == b->delta_frobenius);
+    wane_spectrum_case cases[CASES];
+    CHECK_OK(wane_pool_new(&pool, 3, &err));
+    find_one_by_one(one, t, base, options, pool);
+    fill(cases, t, base);
+    CHECK_OK(wane_spectrum_many(cases, CASES, options, pool, &err));
+    for (int i = 0; i < CASES; i++) {
+        is_the_same(&cases[i].spectrum, &one[i % 2], t);
         wane_spectrum_free(&cases[i].spectrum);
     }
     /* the first failure is told, and nothing is left */
-    t.tuned[7] = NAN;
-    CHECK_FAILS(wane_spectrum_many(cases, 6, &options, pool, &err), WANE_ENUMERIC, "not finite");
-    for (int i = 0; i < 6; i++) assert_null(cases[i].spectrum.u);
+    t->tuned[7] = NAN;
+    CHECK_FAILS(wane_spectrum_many(cases, CASES, options, pool, &err), WANE_ENUMERIC, "not finite");
+    for (int i = 0; i < CASES; i++) assert_null(cases[i].spectrum.u);
     wane_spectrum_free(&one[0]);
     wane_spectrum_free(&one[1]);
+    wane_pool_free(pool);
+}
+
+static void many_are_the_same_as_one(void **state)
+{
+    (void)state;
+    trial t = make(180, 200);
+    wane_spectrum_options options = {.top = TOP, .u = true, .v = true, .vectors = true};
+    many_are_as_one(&t, t.svd, &options);
+    drop(&t);
+}
+
+static wane_base_svd *leading_of(const trial *t)
+{
+    wane_base_svd *out = NULL;
+    wane_error err;
+    const wane_matrix weight = {t->base, t->rows, t->cols, t->cols};
+    CHECK_OK(wane_base_svd_take(&out, weight, WANE_SPECTRUM_BOUNDED, TOP, NULL, NULL, &err));
+    assert_false(wane_base_svd_is_whole(out));
+    return out;
+}
+
+/* As looks ask for them, and with the norms. */
+static void many_bounded_are_the_same_as_one(void **state)
+{
+    (void)state;
+    const double epsilon[2] = {0.3, 0.5};
+    for (int scan = 0; scan < 2; scan++) {
+        wane_spectrum_options options = {.top = TOP,
+                                         .u = true,
+                                         .v = true,
+                                         .vectors = true,
+                                         .scan = scan != 0,
+                                         .epsilon = epsilon,
+                                         .epsilons = 2};
+        trial t = make(180, 200);
+        wane_base_svd *base = leading_of(&t);
+        many_are_as_one(&t, base, &options);
+        wane_base_svd_free(base);
+        drop(&t);
+    }
+}
+
+/* One of a leading base beside one of the whole: what is certain is right, and all of it is decided
+ * but for what is unresolved in both. */
+static void is_certain(const wane_spectrum *b, const wane_spectrum *s, const trial *t,
+                       double epsilon)
+{
+    assert_true(b->bounded && !s->bounded);
+    for (int side = 0; side < 2; side++) {
+        const double *own = side ? b->v : b->u, *true_ = side ? s->v : s->u;
+        size_t length = side ? t->cols : t->rows;
+        for (size_t j = 0; j < TOP; j++) {
+            const wane_direction *one = &b->side[side][j], *d = &s->side[side][j];
+            double cosine = 0;
+            for (size_t i = 0; i < length; i++)
+                cosine += own[i + j * length] * true_[i + j * length];
+            CHECK_NEAR(fabs(cosine), 1, 1e-8, 0);
+            CHECK_NEAR(one->sigma, d->sigma, 0, 1e-9);
+            assert_true(one->low <= d->max_cosine + 1e-5 && d->max_cosine <= one->high + 1e-5);
+            assert_true(one->cluster_overlap >= d->cluster_overlap - 1e-5);
+            assert_int_equal(wane_direction_judge(one, epsilon), wane_direction_judge(d, epsilon));
+        }
+        wane_intruder_tally few = wane_intruder_tally_up(b->side[side], b->count, TOP, epsilon);
+        wane_intruder_tally all = wane_intruder_tally_up(s->side[side], s->count, TOP, epsilon);
+        assert_true(few.intruders == all.intruders && few.existing == all.existing);
+        assert_true(few.intruders >= RANK && few.intruders < TOP);
+    }
+}
+
+static void many_bounded_are_right(void **state)
+{
+    (void)state;
+    const double epsilon = 0.5;
+    const wane_spectrum_options options = {.top = TOP,
+                                           .u = true,
+                                           .v = true,
+                                           .vectors = true,
+                                           .scan = true,
+                                           .epsilon = &epsilon,
+                                           .epsilons = 1};
+    wane_error err;
+    wane_pool *pool = NULL;
+    wane_spectrum_case cases[2][CASES];
+    trial t = make(180, 200);
+    wane_base_svd *base = leading_of(&t);
+    CHECK_OK(wane_pool_new(&pool, 2, &err));
+    fill(cases[0], &t, base);
+    fill(cases[1], &t, t.svd);
+    for (int i = 0; i < 2; i++) CHECK_OK(wane_spectrum_many(cases[i], CASES, &options, pool, &err));
+    for (int i = 0; i < CASES; i++) {
+        is_certain(&cases[0][i].spectrum, &cases[1][i].spectrum, &t, epsilon);
+        for (int k = 0; k < 2; k++) wane_spectrum_free(&cases[k][i].spectrum);
+    }
+    wane_base_svd_free(base);
     drop(&t);
     wane_pool_free(pool);
 }
@@ -126,6 +240,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overlaps_are_products),
         cmocka_unit_test(many_are_the_same_as_one),
+        cmocka_unit_test(many_bounded_are_the_same_as_one),
+        cmocka_unit_test(many_bounded_are_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
