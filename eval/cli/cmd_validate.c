@@ -174,7 +174,7 @@ static int run(wane_call *call)
     wane_experiment_print(&text, o.experiment);
     wane_text_string(&text, "\n");
     wane_page_line(&page, "model", "%s, %zu parameters, context %zu", o.inputs->model_path,
-                   o.inputs->base->parameters.numbers, o.inputs->base->config.context);
+                   o.inputs->base->parameters.numbers, wane_config_reach(&o.inputs->base->config));
     wane_page_line(&page, "sha256", "%s", o.inputs->model_key);
     wane_text_string(&page, "\n");
     print_tasks(&page, o.inputs);

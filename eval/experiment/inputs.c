@@ -97,7 +97,7 @@ static wane_status read_corpus(wane_inputs *in, size_t c, wane_error *err)
     wane_input_corpus *corpus = &in->corpora[c];
     wane_sha256 *hash = NULL;
     wane_status st = WANE_OK;
-    size_t context = in->base->config.context;
+    size_t context = wane_config_reach(&in->base->config);
     corpus->rule = (wane_window_rule){
         .window = wanted->window && wanted->window < context ? wanted->window : context,
         .stride = wanted->stride,
@@ -184,7 +184,7 @@ wane_status wane_inputs_open(wane_inputs **out, const wane_experiment *experimen
     WANE_TRY(open_data(in, err));
     WANE_TRY(read_model(in, builtin_folder, pool, log, err));
     WANE_TRY(check_shown(experiment, &in->base->parameters, err));
-    in->max_length = measured_length(experiment, in->base->config.context);
+    in->max_length = measured_length(experiment, wane_config_reach(&in->base->config));
     for (size_t t = 0; t < experiment->task_count; t++) WANE_TRY(read_task(in, t, err));
     for (size_t c = 0; c < experiment->corpus_count; c++) WANE_TRY(read_corpus(in, c, err));
     *out = in;

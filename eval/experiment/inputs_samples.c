@@ -16,7 +16,7 @@ bool wane_inputs_sampled(const wane_inputs *in, size_t task)
 wane_status wane_inputs_train(wane_prompts *out, const wane_inputs *inputs, const wane_task *rows,
                               size_t max_length, wane_error *err)
 {
-    size_t context = inputs->base->config.context;
+    size_t context = wane_config_reach(&inputs->base->config);
     return wane_task_encode(out, rows, WANE_SPLIT_TRAIN, inputs->tokenizer,
                             max_length < context ? max_length : context, err);
 }

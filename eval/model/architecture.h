@@ -52,6 +52,12 @@ typedef struct wane_tensor_row {
     bool (*present)(const wane_config *config); /* NULL: always */
 } wane_tensor_row;
 
+/* A rope_type of config.json and the kind that it is (NULL: no scaling). */
+typedef struct wane_rope_type {
+    const char *name;
+    const wane_rope_kind *kind;
+} wane_rope_type;
+
 /* An entry needs name, classes, prefixes, keys and rows. ignored and settle may be left out; a
  * block that is all zero is Llama's. */
 struct wane_architecture {
@@ -72,6 +78,9 @@ struct wane_architecture {
     /* Names of tensors that files have and nobody needs (masks), by their last parts as
      * wane_tensor_ends takes them; NULL at the end; or NULL. */
     const char *const *ignored;
+    /* The rope_types that files of the family may have, a NULL behind the last; or NULL: all kinds
+     * by their names. */
+    const wane_rope_type *rope_types;
     wane_block block; /* as it is before the keys are read */
     /* What follows from the keys once they are read, or is refused; NULL: nothing. */
     wane_status (*settle)(wane_config *config, const wane_config_source *source);

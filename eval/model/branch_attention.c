@@ -103,15 +103,24 @@ static void norm_heads_back(const wane_layer_work *w, const wane_layer_tile *t, 
 
 /* ------------------------------------------------------------------------------------ positions */
 
-static void turn(const wane_layer_work *w, size_t rows, size_t heads, float *x, size_t ld,
-                 const int32_t *position, bool back)
+/* The tile's queries (or `keys`, of tokens), or back the gradients of what was turned. */
+static void turn(const wane_layer_work *w, const wane_layer_tile *t, bool keys, float *x, bool back)
 {
     const wane_pass *pass = w->pass;
     const wane_config *c = &pass->config;
+    size_t heads = keys ? c->kv_heads : c->heads, ld = (keys ? 2 : 1) * heads * c->head_width;
     if (!w->shape.rope) return;
     const wane_angles *a = &pass->angles[w->shape.rope == &c->local_rope];
-    pass->kernels->rope(rows, heads, c->head_width, a->width, x, ld, position, a->cosine, a->sine,
-                        back);
+    const size_t *token = keys ? NULL : w->rows->token;
+    const int32_t *row = keys ? pass->position : w->rows->position;
+    if (a->row) row = a->row;
+    if (a->row && token)
+        for (size_t r = 0; r < t->rows; r++)
+            pass->kernels->rope(1, heads, c->head_width, a->width, x + r * ld, ld,
+                                row + token[t->first + r], a->cosine, a->sine, back);
+    else
+        pass->kernels->rope(t->rows, heads, c->head_width, a->width, x, ld, row + t->first,
+                            a->cosine, a->sine, back);
 }
 
 /* ---------------------------------------------------------------------------------- projections */
@@ -139,7 +148,7 @@ static void project_keys(const wane_layer_work *w, const wane_layer_tile *t, con
     norm_heads(w, WANE_NORM_K, t->rows, kv, 2 * keys,
                store->raw_k ? store->raw_k + t->first * keys : NULL,
                store->rstd_k ? store->rstd_k + t->first * parts : NULL);
-    turn(w, t->rows, c->kv_heads, kv, 2 * keys, w->rows->position + t->first, false);
+    turn(w, t, true, kv, false);
 }
 
 static void project_queries(const wane_layer_work *w, const wane_layer_tile *t, const float *normed,
@@ -160,7 +169,7 @@ static void project_queries(const wane_layer_work *w, const wane_layer_tile *t, 
     norm_heads(w, WANE_NORM_Q, t->rows, q, heads,
                store->raw_q ? store->raw_q + t->first * heads : NULL,
                store->rstd_q ? store->rstd_q + t->first * parts : NULL);
-    turn(w, t->rows, c->heads, q, heads, w->rows->position + t->first, false);
+    turn(w, t, false, q, false);
 }
 
 /* Norm, then keys and values and/or queries, turned. With a row list (the last layer), the rows of
@@ -199,7 +208,7 @@ void wane_attention_queries_back(void *work, size_t tile, int thread)
     wane_layer_tile t = wane_layer_tile_of(w, tile, thread);
     size_t width = c->width, heads = c->heads * c->head_width;
     float *dq = pass->backward.dq + t.first * heads;
-    turn(w, t.rows, c->heads, dq, heads, w->rows->position + t.first, true);
+    turn(w, &t, false, dq, true);
     size_t parts = w->store->rstd_q ? head_norm_at(w, WANE_NORM_Q).parts : 0;
     norm_heads_back(w, &t, WANE_NORM_Q, w->store->raw_q ? w->store->raw_q + t.first * heads : NULL,
                     w->store->rstd_q ? w->store->rstd_q + t.first * parts : NULL, dq, heads);
@@ -225,7 +234,7 @@ static void project_back(const wane_layer_work *w, const wane_layer_tile *t, flo
     const wane_backward_store *b = &pass->backward;
     size_t heads = c->heads * c->head_width, keys = c->kv_heads * c->head_width;
     float *dkv = b->dkv + t->first * 2 * keys;
-    turn(w, t->rows, c->kv_heads, dkv, 2 * keys, pass->position + t->first, true);
+    turn(w, t, true, dkv, true);
     size_t parts = w->store->rstd_k ? head_norm_at(w, WANE_NORM_K).parts : 0;
     norm_heads_back(w, t, WANE_NORM_K, w->store->raw_k ? w->store->raw_k + t->first * keys : NULL,
                     w->store->rstd_k ? w->store->rstd_k + t->first * parts : NULL, dkv, 2 * keys);

@@ -7,6 +7,7 @@
 
 #include "eval/model/architecture.h"
 #include "eval/model/model_internal.h"
+#include "eval/model/rope_kinds.h"
 #include "store/base/memory.h"
 
 /* Keys of other families and of variants that change what a model computes, and the value at which
@@ -92,19 +93,6 @@ static wane_status refuse_windows(const wane_config_source *s, const wane_archit
     return WANE_OK;
 }
 
-/* The names of `names` up to its NULL as "a, b and c". */
-static const char *say_list(char out[256], const char *const *names)
-{
-    size_t length = 0, count = 0;
-    out[0] = '\0';
-    while (names[count]) count++;
-    for (size_t i = 0; i < count && length < 200; i++) {
-        const char *between = i == 0 ? "" : i + 1 < count ? ", " : " and ";
-        length += (size_t)snprintf(out + length, 256 - length, "%s%.40s", between, names[i]);
-    }
-    return out;
-}
-
 static wane_status unknown_architecture(const wane_config_source *s, const char *type)
 {
     enum { MOST = 64 };
@@ -115,7 +103,7 @@ static wane_status unknown_architecture(const wane_config_source *s, const char 
         names[count] = wane_architecture_at(count)->name;
     return wane_fail(s->err, WANE_EFORMAT,
                      "model configuration: %s: model_type: \"%.64s\" is not supported (%s %s)",
-                     s->name, type, say_list(list, names), count == 1 ? "is" : "are");
+                     s->name, type, wane_config_say_list(list, names), count == 1 ? "is" : "are");
 }
 
 static wane_status refuse_other_classes(const wane_config_source *s, const wane_architecture *a)
@@ -179,6 +167,7 @@ static wane_status read_all(wane_config *c, const wane_architecture *a, const wa
         if (a->keys[i].type->read) WANE_TRY(a->keys[i].type->read(c, &a->keys[i], s));
     WANE_TRY(complete(c, s));
     if (a->settle) WANE_TRY(a->settle(c, s));
+    WANE_TRY(wane_rope_check(c, s));
 done:
     return st;
 }

@@ -49,6 +49,9 @@ extern const wane_config_type
  * but for the part. */
 extern const wane_config_type wane_config_rope_theta;
 extern const wane_config_type wane_config_rope_scaling; /* rope: all but theta is written here */
+/* rope.original_context, of families whose files have it beside the rotary parameters; `absent` is
+ * then before what stands among them. */
+extern const wane_config_type wane_config_original_context;
 /* rope.width by the share of a head that is turned. Behind the sizes. */
 extern const wane_config_type wane_config_rope_part;
 /* wane_layer_set block.windowed by a name for each layer, "sliding_attention" or "full_attention";
@@ -105,6 +108,8 @@ wane_status wane_config_take_positive(const wane_config_source *source, const wa
 /* Windows as they are left by the keys: refused where a layer is named that has none, none where no
  * layer has it. For `settle`. */
 wane_status wane_config_settle_windows(wane_config *config, const wane_config_source *source);
+/* The names of `names` up to its NULL as "a, b and c", in `out`. */
+const char *wane_config_say_list(char out[256], const char *const *names);
 /* Whether a value is there and not null. */
 bool wane_config_given(const wane_json *value);
 

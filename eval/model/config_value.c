@@ -57,6 +57,18 @@ static const wane_json *find(const wane_config_source *s, const wane_config_key 
     return key->optional && !wane_config_given(value) ? NULL : value;
 }
 
+const char *wane_config_say_list(char out[256], const char *const *names)
+{
+    size_t length = 0, count = 0;
+    out[0] = '\0';
+    while (names[count]) count++;
+    for (size_t i = 0; i < count && length < 200; i++) {
+        const char *between = i == 0 ? "" : i + 1 < count ? ", " : " and ";
+        length += (size_t)snprintf(out + length, 256 - length, "%s%.40s", between, names[i]);
+    }
+    return out;
+}
+
 /* ----------------------------------------------------------------------------------------- size */
 
 static wane_status read_size(wane_config *out, const wane_config_key *key,

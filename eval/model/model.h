@@ -18,14 +18,26 @@
 #include "store/base/status.h"
 #include "store/files/package.h"
 
-/* Rotary positions: how the first `width` numbers of a head are turned, and their scaling: none, or
- * Llama 3's (rope_type "llama3"). */
+typedef struct wane_rope_kind wane_rope_kind;
+
+/* A factor for each pair of a head. */
+enum { WANE_ROPE_PAIRS = 128 };
+typedef struct wane_rope_factors {
+    size_t count;
+    double value[WANE_ROPE_PAIRS];
+} wane_rope_factors;
+
+/* Rotary positions: how the first `width` numbers of a head are turned, and how their frequencies
+ * are scaled. What the kind of scaling has no key for (rope_kinds.c) is 0. */
 typedef struct wane_rope {
-    double theta; /* 0: no rotary positions */
-    size_t width; /* even; 0: the whole head */
-    bool llama3;
-    double factor, low_frequency_factor, high_frequency_factor;
-    size_t original_context;
+    double theta;               /* 0: no rotary positions */
+    size_t width;               /* even; 0: the whole head */
+    const wane_rope_kind *kind; /* an entry of the list: a constant; NULL: no scaling */
+    double factor, low_frequency_factor, high_frequency_factor, beta_fast, beta_slow;
+    double attention_factor; /* of cosines and sines; 0: 1 */
+    bool truncated;          /* bounds in whole pairs */
+    size_t original_context; /* before scaling */
+    wane_rope_factors short_factor, long_factor;
 } wane_rope;
 
 /* Layers by their number. */
@@ -92,6 +104,14 @@ WANE_MUST_CHECK wane_status wane_config_parse(wane_config *out, const char *byte
                                               const char *name, wane_error *err);
 
 wane_layer_shape wane_config_layer(const wane_config *config, size_t layer);
+
+/* Tokens of the longest sequence: the context, or more where rotary positions stretch with the
+ * sequence (rope_type "dynamic": factor times the context). */
+size_t wane_config_reach(const wane_config *config);
+/* Whether a sequence of `whole` tokens turns its first ones as they are turned alone, so that those
+ * may be computed once for several that begin alike. Of scalings that go by a sequence's length
+ * they may differ. */
+bool wane_config_prefix_shared(const wane_config *config, size_t prefix, size_t whole);
 
 /* One setting of config.json in which a model differs from another, as JSON. */
 enum { WANE_CONFIG_SETTINGS = 48, WANE_SETTING_BYTES = 240 };

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "eval/model/rope.h"
 #include "eval/model/state.h"
 #include "eval/model/term.h"
 
@@ -88,11 +89,16 @@ static wane_status check_sequence(const wane_pass *pass, const wane_batch *batch
                              "%zu",
                              s, p);
     }
-    if (last - first + prefix_keys(batch, s) > pass->config.context)
+    size_t before = prefix_keys(batch, s), whole = last - first + before;
+    if (whole > wane_config_reach(&pass->config))
         return wane_fail(err, WANE_EINVAL,
-                         "forward: sequence %zu: %zu tokens exceed the context "
-                         "of %zu",
-                         s, last - first + prefix_keys(batch, s), pass->config.context);
+                         "forward: sequence %zu: %zu tokens exceed the context of %zu", s, whole,
+                         wane_config_reach(&pass->config));
+    if (before && !wane_config_prefix_shared(&pass->config, before, whole))
+        return wane_fail(err, WANE_EINVAL,
+                         "forward: sequence %zu: its positions are turned otherwise than those of "
+                         "the %zu tokens it continues",
+                         s, before);
     return WANE_OK;
 }
 
@@ -128,6 +134,8 @@ static void set_rows(wane_pass *pass, const wane_batch *batch)
         for (size_t t = first; t < batch->starts[s + 1]; t++)
             pass->position[t] = (int32_t)(before + t - first);
     }
+    wane_rope_set(&pass->angles[0], &pass->config.rope, batch, pass->position);
+    wane_rope_set(&pass->angles[1], &pass->config.local_rope, batch, pass->position);
     memcpy(pass->sequence_first, batch->starts, (batch->sequences + 1) * sizeof *batch->starts);
     memset(pass->final_row, 0, batch->tokens * sizeof *pass->final_row);
     pass->finals = 0;

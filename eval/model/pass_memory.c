@@ -5,6 +5,7 @@
 
 #include "eval/model/layer.h"
 #include "eval/model/rope.h"
+#include "eval/model/rope_kinds.h"
 #include "eval/model/term.h"
 #include "store/base/memory.h"
 
@@ -152,7 +153,7 @@ static size_t scratch_floats(const wane_pass *pass)
     const wane_term *term = limits->term ? limits->term : &wane_low_rank;
     if (rank) rows += term->scratch(tile, rank, widest);
     if (rank && term->whole) rows += tile * widest + WANE_LANES; /* of linear.c */
-    size_t keys = least(limits->tokens, c->context);
+    size_t keys = least(limits->tokens, wane_config_reach(c));
     size_t attention = wane_attention_scratch(c->head_width, keys, limits->training);
     size_t strips = 128 * (rank > 64 ? rank : 64); /* of gradients.c */
     size_t most = rows > attention ? rows : attention;
@@ -251,9 +252,13 @@ static void place_angles(planner *p, wane_pass *pass, size_t positions)
     for (int i = 0; i < 2; i++) {
         if (ropes[i]->theta == 0) continue;
         wane_angles *a = &pass->angles[i];
-        a->width = ropes[i]->width ? ropes[i]->width : pass->config.head_width;
-        a->cosine = floats(p, positions, a->width / 2);
-        a->sine = floats(p, positions, a->width / 2);
+        bool by_length = ropes[i]->kind && ropes[i]->kind->decisive;
+        size_t rows = positions + (by_length ? pass->limits.tokens : 0);
+        a->width = wane_rope_width(&pass->config, ropes[i]);
+        a->positions = positions;
+        a->cosine = floats(p, rows, a->width / 2);
+        a->sine = floats(p, rows, a->width / 2);
+        if (by_length) a->row = take(p, pass->limits.tokens, 1, sizeof *a->row);
     }
 }
 
@@ -355,7 +360,7 @@ wane_status wane_pass_new(wane_pass **out, const wane_config *config,
     pass->kernels = pass->backend->kernels();
     for (int i = 0; i < 2; i++)
         if (pass->angles[i].cosine)
-            wane_rope_fill(i ? &config->local_rope : &config->rope, pass->angles[i].width,
+            wane_rope_fill(i ? &config->local_rope : &config->rope, pass->angles[i].width, 1, 0,
                            least(own.tokens, config->context), pass->angles[i].cosine,
                            pass->angles[i].sine);
 done:

@@ -7,10 +7,17 @@
 #include <stddef.h>
 
 #include "eval/model/model.h"
+#include "eval/model/state.h"
 
-/* cosine, sine (positions x width / 2): of position * frequency, computed as transformers does:
+/* cosine, sine (count x width / 2): of position * frequency times the attention factor, for `count`
+ * positions from `first` of a sequence of `length` tokens, computed as transformers does:
  * frequencies and angles rounded to fp32. `width` numbers of a head are turned. */
-void wane_rope_fill(const wane_rope *rope, size_t width, size_t positions, float *cosine,
-                    float *sine);
+void wane_rope_fill(const wane_rope *rope, size_t width, size_t length, size_t first, size_t count,
+                    float *cosine, float *sine);
+
+/* The rows of the angles (those of `rope`) for the tokens of a batch whose positions are known:
+ * each sequence, the one that it continues included, as its own length wants it. */
+void wane_rope_set(wane_angles *angles, const wane_rope *rope, const wane_batch *batch,
+                   const int32_t *position);
 
 #endif

@@ -123,7 +123,8 @@ enum { PROBE = 64 };
 static wane_status probe_logits(float *out, const wane_model *model, const wane_adapter *adapter,
                                 wane_pool *pool, wane_error *err)
 {
-    size_t count = PROBE < model->config.context ? PROBE : model->config.context;
+    size_t count =
+        PROBE < wane_config_reach(&model->config) ? PROBE : wane_config_reach(&model->config);
     size_t starts[2] = {0, count}, position[PROBE];
     int32_t ids[PROBE];
     wane_random where = {.purpose = WANE_RANDOM_GATE};

@@ -20,8 +20,9 @@ enum {
 /* The tokens both models were made for. */
 static size_t context_of(const wane_pair *pair)
 {
-    size_t base = pair->base->config.context;
-    return pair->tuned && pair->tuned->config.context < base ? pair->tuned->config.context : base;
+    size_t base = wane_config_reach(&pair->base->config);
+    size_t tuned = pair->tuned ? wane_config_reach(&pair->tuned->config) : base;
+    return tuned < base ? tuned : base;
 }
 
 /* Every id must have a row in the tuned model. */

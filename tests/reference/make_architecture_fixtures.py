@@ -35,10 +35,31 @@ LENGTHS = [7, 1, 12, 18, 3]
 STEPS = 20
 SIZES = dict(vocab_size=53, hidden_size=24, num_hidden_layers=3, num_attention_heads=4,
              intermediate_size=40, max_position_embeddings=64, bos_token_id=1, eos_token_id=2)
+SMALL = dict(vocab_size=31, hidden_size=20, num_hidden_layers=2, num_attention_heads=4,
+             num_key_value_heads=2, head_dim=12, intermediate_size=24, max_position_embeddings=64,
+             bos_token_id=1, eos_token_id=2)
+
+
+def turned(kind, theta=100.0, context=64, **settings):
+    """A small Llama with rotary positions of that kind."""
+    return LlamaConfig(**{**SMALL, "max_position_embeddings": context}, rope_parameters=dict(
+        rope_type=kind, rope_theta=theta, **settings))
+
 
 MODELS = {
     "llama": LlamaConfig(**SIZES, num_key_value_heads=2, head_dim=10, attention_bias=True,
                          tie_word_embeddings=True),
+    # Rotary positions; the sequences lie on both sides of a context of 10 tokens.
+    "llama_3": LlamaConfig(**SMALL, tie_word_embeddings=True, rope_parameters=dict(
+        rope_type="llama3", rope_theta=100.0, factor=8.0, low_freq_factor=1.0,
+        high_freq_factor=4.0, original_max_position_embeddings=40)),
+    "llama_linear": turned("linear", factor=2.5),
+    "llama_dynamic": turned("dynamic", context=10, factor=3.0),
+    "llama_yarn": turned("yarn", factor=4.0, original_max_position_embeddings=16, beta_fast=2.0,
+                         beta_slow=0.25, mscale=1.5, mscale_all_dim=0.5, truncate=False),
+    "llama_longrope": turned("longrope", original_max_position_embeddings=10,
+                             short_factor=[1.0, 1.0, 1.1, 1.2, 1.5, 2.0],
+                             long_factor=[1.0, 1.5, 2.0, 3.5, 5.0, 7.5]),
     "gpt2": GPT2Config(vocab_size=53, n_embd=24, n_layer=3, n_head=4, n_inner=40, n_positions=29,
                        bos_token_id=1, eos_token_id=2),
     "gpt2_old": GPT2Config(vocab_size=47, n_embd=20, n_layer=2, n_head=5, n_positions=18,
@@ -92,8 +113,18 @@ def batch(vocabulary):
     return rows, positions, targets
 
 
+def fresh(model):
+    """Rotary frequencies as a new model has them: those of dynamic ones stay those of the longest
+    sequence that was seen."""
+    for module in model.modules():
+        if hasattr(module, "original_inv_freq"):
+            module.inv_freq = module.original_inv_freq.clone()
+            module.max_seq_len_cached = module.original_max_seq_len
+    return model
+
+
 def run(model, rows, positions, targets):
-    logits = torch.cat([model(input_ids=ids[None]).logits[0] for ids in rows])
+    logits = torch.cat([fresh(model)(input_ids=ids[None]).logits[0] for ids in rows])
     loss = torch.nn.functional.cross_entropy(logits[positions], torch.tensor(targets),
                                              reduction="sum")
     return logits, loss

@@ -7,6 +7,7 @@
 
 #include "eval/model/architecture.h"
 #include "eval/model/model.h"
+#include "eval/model/rope_kinds.h"
 #include "tests/support/support.h"
 
 #define SIZES                                                                                      \
@@ -33,7 +34,7 @@ static void defaults_are_those_of_transformers(void **state)
     assert_int_equal(c.eos, 2);
     assert_false(c.tied);
     assert_false(c.attention_bias);
-    assert_false(c.rope.llama3);
+    assert_null(c.rope.kind);
     CHECK_NEAR(c.rope.theta, 10000, 0, 0);
     CHECK_NEAR(c.norm_epsilon, 1e-6, 0, 0);
 }
@@ -58,7 +59,7 @@ static void all_keys_are_read(void **state)
     assert_int_equal(c.context, 77);
     assert_int_equal(c.bos, -1);
     assert_int_equal(c.eos, 9);
-    assert_true(c.tied && c.attention_bias && c.mlp_bias && c.rope.llama3);
+    assert_true(c.tied && c.attention_bias && c.mlp_bias && c.rope.kind == &wane_rope_llama3);
     assert_int_equal(c.rope.original_context, 33);
     CHECK_NEAR(c.rope.theta, 500000, 0, 0);
     CHECK_NEAR(c.rope.factor, 8, 0, 0);
@@ -75,9 +76,11 @@ static void rope_parameters_are_read(void **state)
                    "\"default\"}}",
                    &err));
     CHECK_NEAR(c.rope.theta, 777, 0, 0);
-    assert_false(c.rope.llama3);
-    CHECK_FAILS(parse(&c, "{" SIZES ", \"rope_parameters\": {\"rope_type\": \"yarn\"}}", &err),
-                WANE_EFORMAT, "yarn");
+    assert_null(c.rope.kind);
+    CHECK_FAILS(parse(&c, "{" SIZES ", \"rope_parameters\": {\"rope_type\": \"xpos\"}}", &err),
+                WANE_EFORMAT,
+                "\"xpos\" is not supported (default, linear, dynamic, llama3, yarn and "
+                "longrope are)");
 }
 
 /* Expected values: LlamaConfig and LlamaRotaryEmbedding of transformers 5.24 on the same keys. */
@@ -110,7 +113,7 @@ static void rope_theta_is_read_wherever_it_stands(void **state)
         char text[512];
         (void)snprintf(text, sizeof text, "{" SIZES ", %s}", cases[i].keys);
         CHECK_OK(parse(&c, text, &err));
-        assert_false(c.rope.llama3);
+        assert_null(c.rope.kind);
         if (c.rope.theta != cases[i].theta) print_error("%s: %g\n", cases[i].keys, c.rope.theta);
         CHECK_NEAR(c.rope.theta, cases[i].theta, 0, 0);
     }
@@ -135,6 +138,43 @@ static void the_context_before_scaling_is_read_wherever_it_stands(void **state)
     CHECK_FAILS(
         parse(&c, "{" SIZES ", " LLAMA3 ", \"original_max_position_embeddings\": null}}", &err),
         WANE_EFORMAT, "original_max_position_embeddings");
+}
+
+/* What is hashed of a scaling stays as it is, for ever. */
+static void scalings_have_their_place_in_the_hash(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *scaling, *hashed;
+    } cases[] = {
+        {"{\"rope_type\": \"default\"}", NULL},
+        {"{\"type\": \"linear\", \"factor\": 1.0}", NULL},
+        {"{\"type\": \"linear\", \"factor\": 2.5}", "linear factor=2.5"},
+        {"{\"type\": \"dynamic\", \"factor\": 2}", "dynamic factor=2"},
+        {"{\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1, "
+         "\"high_freq_factor\": 4}",
+         "llama3 factor=8 low=1 high=4 context=2048"},
+        {"{\"rope_type\": \"yarn\", \"factor\": 1}",
+         "yarn factor=1 context=2048 attention=1 fast=32 slow=1 truncate=true"},
+        {"{\"rope_type\": \"longrope\", \"short_factor\": [1, 1, 1, 1], \"long_factor\": "
+         "[1, 2, 3, 4.5]}",
+         "longrope context=2048 attention=1 short=[1, 1, 1, 1] long=[1, 2, 3, 4.5]"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wane_error err;
+        wane_config c, plain;
+        char text[512], wanted[256];
+        wane_text first = {0}, later = {0};
+        (void)snprintf(text, sizeof text, "{" SIZES ", \"rope_scaling\": %s}", cases[i].scaling);
+        CHECK_OK(parse(&c, text, &err));
+        CHECK_OK(parse(&plain, "{" SIZES "}", &err));
+        assert_int_equal(wane_config_computes_alike(&c, &plain), !cases[i].hashed);
+        wane_config_hashed(&first, &later, &c);
+        (void)snprintf(wanted, sizeof wanted, "%s", cases[i].hashed ? cases[i].hashed : "");
+        assert_string_equal(later.data ? later.data : "", wanted);
+        wane_text_free(&first);
+        wane_text_free(&later);
+    }
 }
 
 /* Keys of other families at the value at which they change nothing. */
@@ -249,14 +289,37 @@ static const struct {
     {"{" SIZES ", \"hidden_act\": \"quick_gelu\"}", "quick_gelu"},
     {"{" SIZES ", \"attention_dropout\": 0.1}", "attention_dropout"},
     {"{" SIZES ", \"partial_rotary_factor\": 0.5}", "partial_rotary_factor"},
-    {"{" SIZES ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}}", "linear"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": \"su\", \"factor\": 2}}", "su"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 0}}", "factor"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": null}}", "factor"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": \"yarn\"}}", "factor: is missing"},
+    {"{" SIZES ", \"rope_theta\": 1, \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2}}",
+     "rope_theta: is not above 1"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2, \"attention_factor\": 0}}",
+     "attention_factor"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": [1]}}",
+     "long_factor: is missing"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": [1, 1, 1], "
+     "\"long_factor\": [1, 1, 1, 1]}}",
+     "longrope: has short_factor"},
+    {"{" SIZES
+     ", \"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": 1, \"long_factor\": 2}}",
+     "short_factor: is no list"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": [1, -1, 1, 1], "
+     "\"long_factor\": [1, 1, 1, 1]}}",
+     "short_factor"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": [1, 1e-300, 1, 1], "
+     "\"long_factor\": [1, 1, 1, 1]}}",
+     "longrope: gives a frequency that is not finite"},
+    {"{" SIZES ", \"head_dim\": 2, \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2}}",
+     "dynamic: is not defined for heads of one pair"},
     {"{" SIZES ", \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 2}}",
      "low_freq_factor"},
     {"{" SIZES ", \"rope_scaling\": 3}", "rope_scaling"},
     {"{" SIZES ", \"rope_scaling\": {\"type\": null, \"factor\": 2.0}}", "rope_scaling"},
     {"{" SIZES ", \"rope_scaling\": {\"rope_type\": null}}", "rope_scaling"},
     {"{" SIZES ", \"rope_scaling\": {\"type\": \"linear\"}}", "factor"},
-    {"{" SIZES ", \"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2}}", "dynamic"},
+    {"{" SIZES ", \"rope_scaling\": {\"type\": \"dynamic\"}}", "factor"},
     {"{" SIZES ", \"rope_scaling\": {\"type\": \"default\", \"rope_theta\": null}}", "rope_theta"},
     {"{" SIZES ", \"rope_theta\": null}", "rope_theta"},
     {"{" SIZES ", \"rope_scaling\": {\"type\": \"default\", \"partial_rotary_factor\": 0.5}}",
@@ -453,6 +516,7 @@ int main(void)
         cmocka_unit_test(rope_parameters_are_read),
         cmocka_unit_test(rope_theta_is_read_wherever_it_stands),
         cmocka_unit_test(the_context_before_scaling_is_read_wherever_it_stands),
+        cmocka_unit_test(scalings_have_their_place_in_the_hash),
         cmocka_unit_test(keys_that_change_nothing_are_accepted),
         cmocka_unit_test(sizes_have_the_defaults_of_transformers),
         cmocka_unit_test(gpt2_has_the_defaults_of_transformers),

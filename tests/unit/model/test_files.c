@@ -8,6 +8,7 @@
 
 #include "eval/model/architecture.h"
 #include "eval/model/model.h"
+#include "eval/model/rope_kinds.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
 #include "store/files/safetensors.h"
@@ -24,7 +25,7 @@ static const wane_config tiny = {.architecture = &wane_architecture_llama,
                                  .context = 32,
                                  .norm_epsilon = 1e-5,
                                  .rope = {.theta = 123.5,
-                                          .llama3 = true,
+                                          .kind = &wane_rope_llama3,
                                           .factor = 8,
                                           .low_frequency_factor = 1,
                                           .high_frequency_factor = 4,
