@@ -58,8 +58,16 @@ typedef struct wane_rope_type {
     const wane_rope_kind *kind;
 } wane_rope_type;
 
-/* An entry needs name, classes, prefixes, keys and rows. ignored and settle may be left out; a
- * block that is all zero is Llama's. */
+/* How GGUF files have the family. Norms that are 1 + w are kept as that, matrices of queries, keys
+ * and values all of one kind after the other, no matrix is turned: that follows from the rest. */
+typedef struct wane_gguf_family {
+    const char *name; /* general.architecture; NULL: none is read */
+    bool pairs; /* rows of queries and keys: the two numbers of a rotary pair side by side, else
+                   the two halves of a head */
+} wane_gguf_family;
+
+/* An entry needs name, classes, prefixes, keys and rows; the rest may be left out. A block that is
+ * all zero is Llama's. */
 struct wane_architecture {
     const char *name; /* config.json's model_type; in results and in the hash of every model: for
                          ever */
@@ -82,6 +90,7 @@ struct wane_architecture {
      * by their names. */
     const wane_rope_type *rope_types;
     wane_block block; /* as it is before the keys are read */
+    wane_gguf_family gguf;
     /* What follows from the keys once they are read, or is refused; NULL: nothing. */
     wane_status (*settle)(wane_config *config, const wane_config_source *source);
 };

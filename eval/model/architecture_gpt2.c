@@ -91,6 +91,7 @@ static wane_status settle(wane_config *config, const wane_config_source *source)
 
 const wane_architecture wane_architecture_gpt2 = {
     .name = "gpt2",
+    .gguf = {.name = "gpt2"},
     .classes = classes,
     .prefixes = prefixes,
     .keys = keys,

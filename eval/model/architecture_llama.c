@@ -49,6 +49,7 @@ static const wane_tensor_row rows[] = {
 
 const wane_architecture wane_architecture_llama = {
     .name = "llama",
+    .gguf = {.name = "llama", .pairs = true},
     .classes = classes,
     .prefixes = prefixes,
     .keys = keys,

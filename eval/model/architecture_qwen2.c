@@ -42,6 +42,7 @@ static const wane_tensor_row rows[] = {
 
 const wane_architecture wane_architecture_qwen2 = {
     .name = "qwen2",
+    .gguf = {.name = "qwen2"},
     .classes = classes,
     .prefixes = prefixes,
     .keys = keys,

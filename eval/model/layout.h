@@ -33,6 +33,9 @@ bool wane_has(const wane_parameters *parameters, wane_place place);
 /* Numbers that the MLP's first product gives for a token: gate and up, or up alone. */
 size_t wane_expanded(const wane_config *config, const wane_parameters *parameters);
 
+/* The full name of a row's tensor in files, of one layer where it is one of layers. */
+void wane_row_name(char out[96], const wane_tensor_row *row, size_t layer);
+
 /* The head's weight: the embedding when tied. */
 size_t wane_head(const wane_parameters *parameters);
 

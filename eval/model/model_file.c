@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "eval/model/layout.h"
+#include "eval/model/model_files.h"
 #include "eval/model/model_internal.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
@@ -13,16 +14,12 @@
 static wane_status read_config(wane_config *out, const wane_architecture *architecture,
                                const wane_package *package, wane_error *err)
 {
-    static const char name[] = "config.json";
-    wane_status st = WANE_OK;
-    char *bytes = NULL, *file = wane_package_file(package, name);
-    size_t count = 0;
-    if (!file) return wane_fail_memory(err, "model", wane_package_path(package));
-    WANE_TRY(wane_package_read(&bytes, &count, package, name, err));
-    WANE_TRY(wane_config_parse_as(out, architecture, bytes, count, file, err));
-done:
-    wane_free(bytes);
-    wane_free(file);
+    char *text = NULL, *name = NULL;
+    size_t bytes = 0;
+    wane_status st = wane_model_config_text(&text, &bytes, &name, package, err);
+    if (st == WANE_OK) st = wane_config_parse_as(out, architecture, text, bytes, name, err);
+    wane_free(text);
+    wane_free(name);
     return st;
 }
 
@@ -62,16 +59,19 @@ static void mark(const loading *l, const wane_tensor *tensor)
 static wane_status check_shape(const loading *l, const wane_tensor *t, const wane_parameter *p)
 {
     bool vector = p->role == WANE_ROLE_NORM || p->role == WANE_ROLE_BIAS;
-    size_t rows = wane_parameter_file_rows(p), cols = wane_parameter_file_cols(p);
+    bool turned = wane_model_files_turn(l->file);
+    size_t rows = turned ? wane_parameter_file_rows(p) : p->rows;
+    size_t cols = turned ? wane_parameter_file_cols(p) : p->cols;
     bool fits = t->dimensions == (vector ? 1u : 2u) && t->shape[0] == rows &&
                 (vector || t->shape[1] == cols);
     if (fits) return WANE_OK;
     size_t second = t->dimensions > 1 ? t->shape[1] : 1;
-    return wane_fail(l->err, WANE_EFORMAT,
-                     "load model: %s: tensor %s has %zu dimension(s), %zu x %zu, but config.json "
-                     "asks for %zu x %zu",
-                     l->path, t->name, t->dimensions, t->dimensions ? t->shape[0] : 0, second, rows,
-                     cols);
+    return wane_fail(
+        l->err, WANE_EFORMAT,
+        "load model: %s: tensor %s has %zu dimension(s), %zu x %zu, but %s asks for %zu "
+        "x %zu",
+        l->path, t->name, t->dimensions, t->dimensions ? t->shape[0] : 0, second,
+        wane_tensors_gguf(l->file) ? "its metadata" : "config.json", rows, cols);
 }
 
 static void aim(loading *l, const wane_tensor *tensor, float *out)
@@ -154,7 +154,7 @@ static wane_status turn_back(const loading *l)
         const wane_parameter *p = &table->parameter[i];
         if (p->turned && p->rows * p->cols > most) most = p->rows * p->cols;
     }
-    if (most == 0) return WANE_OK;
+    if (most == 0 || !wane_model_files_turn(l->file)) return WANE_OK;
     float *file = wane_alloc_aligned(most, sizeof *file);
     if (!file) return wane_fail_memory(l->err, "load model", l->path);
     for (size_t i = 0; i < table->count; i++) {
@@ -192,7 +192,7 @@ wane_status wane_model_load_as(wane_model **out, const wane_architecture *archit
     wane_tensors *file = NULL;
     loading l = {.path = wane_package_path(package), .err = err};
     WANE_TRY(read_config(&config, architecture, package, err));
-    WANE_TRY(wane_tensors_open_package(&file, package, err));
+    WANE_TRY(wane_model_tensors(&file, package, err));
     l.file = file;
     WANE_TRY(wane_model_allocate(&l.model, &config, err));
     WANE_TRY(load(&l));

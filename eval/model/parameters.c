@@ -171,7 +171,7 @@ static bool of_layers(const wane_tensor_row *row)
     return strchr(row->module, '%') != NULL;
 }
 
-static void write_name(char out[96], const wane_tensor_row *row, size_t layer)
+void wane_row_name(char out[96], const wane_tensor_row *row, size_t layer)
 {
     char module[80];
 #pragma GCC diagnostic push
@@ -217,7 +217,7 @@ static void add(planning *p, const wane_tensor_row *row, size_t layer)
     bool inside = of_layers(row);
     wane_layer_index *at = inside ? &p->out->places->layer[layer] : &p->out->places->outside;
     (row->bias ? at->bias : at->weight)[row->place] = index;
-    write_name(one->name, row, layer);
+    wane_row_name(one->name, row, layer);
     one->module = short_name(c->architecture, row);
     one->role = row->bias ? WANE_ROLE_BIAS : places[row->place].role;
     one->layer = inside ? (int)layer : -1;
@@ -275,8 +275,8 @@ static void name_ends(wane_places *to, const wane_architecture *a)
 {
     for (size_t r = 0; r < a->row_count; r++) {
         if (a->rows[r].bias) continue;
-        if (a->rows[r].place == WANE_EMBEDDING) write_name(to->embedding, &a->rows[r], 0);
-        if (a->rows[r].place == WANE_HEAD) write_name(to->head, &a->rows[r], 0);
+        if (a->rows[r].place == WANE_EMBEDDING) wane_row_name(to->embedding, &a->rows[r], 0);
+        if (a->rows[r].place == WANE_HEAD) wane_row_name(to->head, &a->rows[r], 0);
     }
 }
 

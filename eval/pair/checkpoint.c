@@ -4,16 +4,16 @@
  */
 #include "eval/pair/checkpoint.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "eval/model/architecture.h"
+#include "eval/model/model_files.h"
 #include "eval/pair/checkpoint_claims.h"
 #include "eval/pair/checkpoint_places.h"
+#include "eval/pair/checkpoint_types.h"
 #include "eval/pair/given.h"
 #include "eval/train/method.h"
-#include "store/files/entries.h"
 #include "store/files/file.h"
 #include "tasks/text/pattern.h"
 
@@ -40,10 +40,23 @@ static bool ties_by_default(const char *type)
     return false;
 }
 
+/* A GGUF file has a head of its own, or none. */
+static wane_status read_gguf_type(wane_checkpoint *c, wane_error *err)
+{
+    wane_tensors *tensors = NULL;
+    wane_status st = wane_tensors_open_package(&tensors, c->package, err);
+    if (st != WANE_OK) return st;
+    wane_gguf_model_type(c->model_type, sizeof c->model_type, wane_tensors_gguf(tensors));
+    c->tied = !wane_tensors_find(tensors, "output.weight");
+    wane_tensors_close(tensors);
+    return WANE_OK;
+}
+
 static wane_status read_model_type(wane_checkpoint *c, wane_error *err)
 {
     wane_json *config = NULL;
-    if (!c->package || !wane_package_has(c->package, "config.json")) return WANE_OK;
+    if (wane_package_in_gguf(c->package)) return read_gguf_type(c, err);
+    if (!wane_package_has(c->package, "config.json")) return WANE_OK;
     wane_status st = wane_package_json(&config, c->package, "config.json", err);
     if (st != WANE_OK) return st;
     const char *type = wane_json_string(wane_json_get(config, "model_type"), NULL);
@@ -54,31 +67,19 @@ static wane_status read_model_type(wane_checkpoint *c, wane_error *err)
     return WANE_OK;
 }
 
-static const char *type_of(const wane_tensors *tensors)
-{
-    const char *type = NULL;
-    for (size_t i = 0; i < wane_tensors_count(tensors); i++) {
-        wane_dtype dtype = wane_tensors_at(tensors, i)->dtype;
-        if (dtype == WANE_OTHER) continue;
-        if (type && strcmp(type, wane_dtype_name(dtype)) != 0) return "mixed";
-        type = wane_dtype_name(dtype);
-    }
-    return type ? type : "";
-}
-
 static wane_status open_checkpoint(wane_checkpoint *c, const char *path, bool tuned,
-                                   const wane_log *log, wane_error *err)
+                                   wane_arena *arena, const wane_log *log, wane_error *err)
 {
     wane_status st = WANE_OK;
     c->path = path;
     c->type = "";
-    if (!wane_folder_exists(path) && !wane_entries_is_archive(path)) {
+    if (!wane_package_is(path)) {
         WANE_TRY(wane_tensors_open(&c->tensors, path, err));
     } else {
         WANE_TRY(wane_package_open(&c->package, path, err));
         bool adapter = wane_package_has(c->package, "adapter_config.json");
         wane_given_tell_both(c->package, !tuned, log);
-        if (adapter && !tuned && !wane_package_has(c->package, "config.json"))
+        if (adapter && !tuned && !wane_model_is_there(c->package))
             WANE_TRY(
                 wane_fail(err, WANE_EINVAL,
                           "compare: %s: an adapter, not a model; name the model it was made on "
@@ -88,11 +89,11 @@ static wane_status open_checkpoint(wane_checkpoint *c, const char *path, bool tu
         c->adapter = adapter && tuned;
         if (c->adapter)
             WANE_TRY(wane_update_load_package(&c->update, c->package, true, say, (void *)log, err));
-        if (!c->adapter) WANE_TRY(wane_tensors_open_package(&c->tensors, c->package, err));
+        if (!c->adapter) WANE_TRY(wane_model_tensors(&c->tensors, c->package, err));
     }
     if (c->adapter) return WANE_OK;
     WANE_TRY(wane_tensors_hold(c->tensors, err));
-    c->type = type_of(c->tensors);
+    WANE_TRY(wane_checkpoint_find_types(c, arena, err));
     if (wane_tensors_note(c->tensors))
         wane_log_line(log, WANE_LOG_INFO, "%s: %s, which is left out", path,
                       wane_tensors_note(c->tensors));
@@ -129,26 +130,6 @@ static wane_status raw_names(const char *const **out, const wane_checkpoint *c, 
     }
     *out = names;
     return WANE_OK;
-}
-
-void wane_checkpoint_describe(wane_text *out, const wane_checkpoint *c)
-{
-    const wane_adapter_facts *facts = &c->update.facts;
-    char number[32];
-    size_t pairs = 0;
-    if (!c->adapter) {
-        wane_text_printf(out, c->model_type[0] ? "model %s, %s" : "%stensors, %s", c->model_type,
-                         c->type);
-        return;
-    }
-    for (size_t i = 0; i < c->update.count; i++) pairs += c->update.tensors[i].data == NULL;
-    size_t whole = c->update.count - pairs;
-    wane_text_printf(out, "PEFT adapter, rank %zu, alpha %s%s, on %zu %s", facts->rank,
-                     wane_format_double(number, facts->alpha), facts->rslora ? ", rsLoRA" : "",
-                     pairs, pairs == 1 ? "matrix" : "matrices");
-    if (whole) wane_text_printf(out, ", %zu %s whole", whole, whole == 1 ? "tensor" : "tensors");
-    if (facts->base_model && facts->base_model[0])
-        wane_text_printf(out, ", made on %s", facts->base_model);
 }
 
 /* --------------------------------------------------------------------------------------- names */
@@ -225,14 +206,20 @@ static int conv1d_of(const wane_checkpoint *c)
     return wide;
 }
 
+/* GGUF has no matrix turned. */
+static bool in_gguf(const wane_checkpoint *c)
+{
+    return c->tensors && !wane_model_files_turn(c->tensors);
+}
+
 static void settle_conv1d(wane_comparison *c, wane_conv1d asked)
 {
     int a = conv1d_of(&c->base), b = conv1d_of(&c->tuned);
     if (a < 0) a = b;
     if (b < 0) b = a;
     if (asked != WANE_CONV1D_AUTO) a = b = asked == WANE_CONV1D_YES;
-    c->base.conv1d = a;
-    c->tuned.conv1d = b;
+    c->base.conv1d = in_gguf(&c->base) ? 0 : a;
+    c->tuned.conv1d = in_gguf(&c->tuned) ? 0 : b;
 }
 
 static bool turned(const wane_checkpoint *c, const char *name, const wane_tensor *t)
@@ -445,8 +432,8 @@ wane_status wane_comparison_open(wane_comparison *out, const char *base, const c
     wane_comparison c = {.arena = wane_arena_new()};
     wane_checkpoint_places a = {0}, b = {0};
     if (!c.arena) return wane_fail_memory(err, "compare", base);
-    WANE_TRY(open_checkpoint(&c.base, base, false, log, err));
-    WANE_TRY(open_checkpoint(&c.tuned, tuned, true, log, err));
+    WANE_TRY(open_checkpoint(&c.base, base, false, c.arena, log, err));
+    WANE_TRY(open_checkpoint(&c.tuned, tuned, true, c.arena, log, err));
     if (!c.tuned.adapter)
         WANE_TRY(wane_compared_settings_compare(&c.settings, c.base.package, c.tuned.package,
                                                 c.arena, err));
@@ -561,25 +548,4 @@ void wane_comparison_let_go(const wane_comparison *c, size_t index)
     const wane_compared *one = &c->list[index];
     wane_tensors_let_go(c->base.tensors, one->base);
     if (one->tuned) wane_tensors_let_go(c->tuned.tensors, one->tuned);
-}
-
-double wane_comparison_floor_square(const wane_compared *one, const float *base, const float *tuned,
-                                    size_t count)
-{
-    if (!one->tuned) return 0;
-    double square = wane_dtype_rounding(one->tuned->dtype, tuned, count);
-    if (wane_dtype_coarser(one->base->dtype, one->tuned->dtype))
-        square += wane_dtype_rounding(one->base->dtype, base, count);
-    return square;
-}
-
-double wane_comparison_floor(const wane_compared *one, const float *base, const float *tuned)
-{
-    return sqrt(wane_comparison_floor_square(one, base, tuned, one->rows * one->cols));
-}
-
-const char *wane_comparison_rounding(const wane_comparison *c)
-{
-    bool exact = strcmp(c->tuned.type, "F32") == 0 || strcmp(c->tuned.type, "F64") == 0;
-    return exact ? c->base.type : c->tuned.type;
 }

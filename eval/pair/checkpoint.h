@@ -22,10 +22,13 @@ typedef struct wane_checkpoint {
     wane_update update;    /* of an adapter */
     bool adapter;
     char model_type[64]; /* of its config.json; "" without */
-    const char *type;    /* "F32", "BF16", "mixed": of its tensors of real numbers; a constant */
-    bool tied;           /* its config.json ties the head to the embedding */
-    int conv1d;          /* 1: weights of Conv1D modules are inputs x outputs; 0: not; -1: open */
-    wane_names names;    /* of its tensors, or of the update's */
+    /* "F32", "BF16", "mixed": of its tensors of real numbers; of GGUF "Q4_K, Q6_K, F32", all there
+     * are, and `counted` with how many tensors are of each, else NULL. Constants, or in the
+     * comparison's arena. */
+    const char *type, *counted;
+    bool tied;        /* its config.json ties the head to the embedding */
+    int conv1d;       /* 1: weights of Conv1D modules are inputs x outputs; 0: not; -1: open */
+    wane_names names; /* of its tensors, or of the update's */
 } wane_checkpoint;
 
 /* One tensor that is compared. */
@@ -102,18 +105,21 @@ void wane_comparison_read_part(float *out, const wane_comparison *comparison, si
  * wane_comparison_floats gave stays valid. */
 void wane_comparison_let_go(const wane_comparison *comparison, size_t index);
 
-/* "PEFT adapter, rank 4, alpha 8, on 14 matrices"; "model gpt2, BF16"; "tensors, F32". */
+/* "PEFT adapter, rank 4, alpha 8, on 14 matrices"; "model gpt2, BF16"; "tensors, F32"; "model
+ * llama, 210 Q4_K, 61 F32, 1 Q6_K: compared dequantized". */
 void wane_checkpoint_describe(wane_text *out, const wane_checkpoint *checkpoint);
 
 /* The rounding floor of a comparison: the norm that rounding alone would give to the change.
- * sqrt(E ||round(W) - W||_F^2) of the tuned weight where its file keeps 16-bit numbers (the base
- * is then what was tuned, exactly); and where the base's file keeps fewer bits than the tuned one,
- * that of the base too, for it may be a rounded copy of what was tuned. 0 for adapters, whose
- * change is known by its factors. `base` and `tuned` are the weights. */
-double wane_comparison_floor(const wane_compared *compared, const float *base, const float *tuned);
-/* The part of its square that `count` numbers of both sides have. */
-double wane_comparison_floor_square(const wane_compared *compared, const float *base,
-                                    const float *tuned, size_t count);
+ * sqrt(E ||round(W) - W||_F^2) of the tuned weight where its file keeps numbers of 16 bits or fewer
+ * (the base is then what was tuned, exactly); and where the base's file keeps fewer bits than the
+ * tuned one, that of the base too, for it may be a rounded copy of what was tuned. 0 for adapters,
+ * whose change is known by its factors. `base` and `tuned` are the weights. */
+double wane_comparison_floor(const wane_comparison *comparison, const wane_compared *compared,
+                             const float *base, const float *tuned);
+/* The part of its square that numbers [first, first + count) of both sides have. */
+double wane_comparison_floor_square(const wane_comparison *comparison,
+                                    const wane_compared *compared, const float *base,
+                                    const float *tuned, size_t first, size_t count);
 
 /* What a page calls the type those floors are of: the tuned side's, else the base's. */
 const char *wane_comparison_rounding(const wane_comparison *comparison);

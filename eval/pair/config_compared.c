@@ -8,9 +8,10 @@
 #include <string.h>
 
 #include "analysis/report/page.h"
-#include "eval/model/model.h"
+#include "eval/model/model_files.h"
 #include "store/files/json.h"
 
+/* Also what is read of a GGUF file's metadata. */
 static const char config_name[] = "config.json";
 
 /* -------------------------------------------------------------------------- models wane computes
@@ -20,20 +21,21 @@ static const char config_name[] = "config.json";
 static wane_status parse_config(wane_config *out, bool *known, const wane_package *package,
                                 wane_error *err)
 {
-    char *bytes = NULL;
-    size_t count = 0;
-    wane_status st = wane_package_read(&bytes, &count, package, config_name, err);
-    if (st != WANE_OK) return st;
-    *known = wane_config_parse(out, bytes, count, config_name, NULL) == WANE_OK;
-    wane_free(bytes);
-    return WANE_OK;
+    char *text = NULL, *name = NULL;
+    size_t bytes = 0;
+    bool gguf = wane_package_in_gguf(package);
+    wane_status st = wane_model_config_text(&text, &bytes, &name, package, gguf ? NULL : err);
+    *known = st == WANE_OK && wane_config_parse(out, text, bytes, config_name, NULL) == WANE_OK;
+    wane_free(text);
+    wane_free(name);
+    return gguf ? WANE_OK : st;
 }
 
 wane_status wane_config_is_computed(bool *out, const wane_package *package, wane_error *err)
 {
     wane_config config;
     *out = false;
-    if (!package || !wane_package_has(package, config_name)) return WANE_OK;
+    if (!package || !wane_model_is_there(package)) return WANE_OK;
     return parse_config(&config, out, package, err);
 }
 
@@ -167,12 +169,12 @@ wane_status wane_compared_settings_compare(wane_compared_settings *out, const wa
     wane_config a, b;
     bool known[2] = {false, false};
     wane_json *left = NULL, *right = NULL;
-    if (!base || !tuned || !wane_package_has(base, config_name) ||
-        !wane_package_has(tuned, config_name))
+    if (!base || !tuned || !wane_model_is_there(base) || !wane_model_is_there(tuned))
         return WANE_OK;
     WANE_TRY(parse_config(&a, &known[0], base, err));
     WANE_TRY(parse_config(&b, &known[1], tuned, err));
     if (known[0] && known[1]) return compare_configs(out, &a, &b, arena, err);
+    if (wane_package_in_gguf(base) || wane_package_in_gguf(tuned)) return WANE_OK;
     WANE_TRY(wane_package_json(&left, base, config_name, err));
     WANE_TRY(wane_package_json(&right, tuned, config_name, err));
     if (wane_json_kind_of(left) == WANE_JSON_OBJECT && wane_json_kind_of(right) == WANE_JSON_OBJECT)

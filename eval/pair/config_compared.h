@@ -8,7 +8,8 @@
 #include "store/base/text.h"
 #include "store/files/package.h"
 
-/* Whether the package (NULL allowed) holds a config.json of a model that wane computes. */
+/* Whether the package (NULL allowed) says by its config.json, or as GGUF, that it is a model that
+ * wane computes. */
 WANE_MUST_CHECK wane_status wane_config_is_computed(bool *out, const wane_package *package,
                                                     wane_error *err);
 
@@ -25,7 +26,8 @@ typedef struct wane_compared_settings {
 /* Of models that wane computes: the settings it understands, so that a default and the same value
  * written out are alike. Of others: the members of the two objects, but for those that say where a
  * file came from or how it is kept (_name_or_path, transformers_version, torch_dtype, dtype,
- * use_cache). None where a side has no config.json. Packages may be NULL; texts live in `arena`. */
+ * use_cache). None where a side has no config.json, or is in GGUF and not computed. Packages may be
+ * NULL; texts live in `arena`. */
 WANE_MUST_CHECK wane_status wane_compared_settings_compare(wane_compared_settings *out,
                                                            const wane_package *base,
                                                            const wane_package *tuned,

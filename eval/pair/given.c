@@ -6,9 +6,9 @@
 
 #include <string.h>
 
+#include "eval/model/model_files.h"
 #include "eval/train/train.h"
 #include "store/base/memory.h"
-#include "store/files/entries.h"
 #include "store/files/file.h"
 
 static bool part_of_checkpoint(const char *name)
@@ -108,14 +108,13 @@ wane_status wane_given_fits(const wane_config *base, const wane_config *given, c
 /* A model, not an adapter or tensors without a configuration. */
 static bool is_model(const wane_package *package)
 {
-    return wane_package_has(package, "config.json") &&
-           !wane_package_has(package, "adapter_config.json");
+    return wane_model_is_there(package) && !wane_package_has(package, "adapter_config.json");
 }
 
 wane_status wane_given_open_model(wane_package **out, const char *path, wane_error *err)
 {
     *out = NULL;
-    if (!wane_folder_exists(path) && !wane_entries_is_archive(path)) return WANE_OK;
+    if (!wane_package_is(path)) return WANE_OK;
     wane_package *package = NULL;
     wane_status st = wane_package_open(&package, path, err);
     if (st != WANE_OK) return st;
@@ -128,7 +127,7 @@ wane_status wane_given_is_adapter(bool *out, const char *path, wane_error *err)
 {
     wane_package *package = NULL;
     *out = false;
-    if (!wane_folder_exists(path) && !wane_entries_is_archive(path)) return WANE_OK;
+    if (!wane_package_is(path)) return WANE_OK;
     wane_status st = wane_package_open(&package, path, err);
     if (st == WANE_OK) *out = wane_package_has(package, "adapter_config.json");
     wane_package_close(package);
@@ -137,15 +136,12 @@ wane_status wane_given_is_adapter(bool *out, const char *path, wane_error *err)
 
 wane_status wane_given_config(wane_config *out, const wane_package *package, wane_error *err)
 {
-    wane_status st = WANE_OK;
-    char *bytes = NULL, *file = wane_package_file(package, "config.json");
-    size_t count = 0;
-    if (!file) return wane_fail_memory(err, "read", wane_package_path(package));
-    WANE_TRY(wane_package_read(&bytes, &count, package, "config.json", err));
-    WANE_TRY(wane_config_parse(out, bytes, count, file, err));
-done:
-    wane_free(bytes);
-    wane_free(file);
+    char *text = NULL, *name = NULL;
+    size_t bytes = 0;
+    wane_status st = wane_model_config_text(&text, &bytes, &name, package, err);
+    if (st == WANE_OK) st = wane_config_parse(out, text, bytes, name, err);
+    wane_free(text);
+    wane_free(name);
     return st;
 }
 
@@ -238,7 +234,7 @@ wane_status wane_given_apply(wane_update *update, wane_model *model, const char 
     wane_status st = WANE_OK;
     wane_update loaded = {0};
     wane_package *package = NULL;
-    if (wane_folder_exists(path) || wane_entries_is_archive(path)) {
+    if (wane_package_is(path)) {
         WANE_TRY(wane_package_open(&package, path, err));
         if (is_model(package)) {
             st = replace_by_model(model, package, err);

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "analysis/report/page.h"
+#include "eval/model/model_files.h"
 #include "eval/pair/given.h"
 #include "eval/train/train.h"
 #include "store/base/memory.h"
@@ -21,6 +22,15 @@ static bool holds(const char *path, const char *name)
         wane_package_open(&package, path, NULL) == WANE_OK && wane_package_has(package, name);
     wane_package_close(package);
     return there;
+}
+
+static bool is_bare_adapter(const char *path)
+{
+    wane_package *package = NULL;
+    bool bare = wane_package_open(&package, path, NULL) == WANE_OK &&
+                wane_package_has(package, "adapter_config.json") && !wane_model_is_there(package);
+    wane_package_close(package);
+    return bare;
 }
 
 /* ---------------------------------------------------------------------------------------- pair */
@@ -62,7 +72,7 @@ wane_status wane_pair_open(wane_pair *out, const char *base, const char *tuned, 
     wane_package *package = NULL;
     if (threads > WANE_MAX_THREADS)
         return wane_fail(err, WANE_EINVAL, "open: --threads: at most %d", WANE_MAX_THREADS);
-    if (holds(base, "adapter_config.json") && !holds(base, "config.json"))
+    if (is_bare_adapter(base))
         return wane_fail(err, WANE_EINVAL,
                          "open: %s: an adapter, not a model; name the model it was made on first",
                          base);

@@ -101,8 +101,11 @@ static void find_base(finding *f)
         return;
     }
     if (f->tuned) {
-        f->matrix->floor = wane_comparison_floor(one, f->base, f->tuned);
-        if (one->tuned) f->rounding = wane_dtype_rounding_rms(one->tuned->dtype, f->tuned, count);
+        f->matrix->floor = wane_comparison_floor(f->comparison, one, f->base, f->tuned);
+        if (one->tuned)
+            f->rounding = sqrt(wane_tensors_rounding(f->comparison->tuned.tensors, one->tuned,
+                                                     f->tuned, 0, count) /
+                               (double)count);
     }
     if (!f->matrix->changed) {
         f->matrix->spectrum.base_frobenius = frobenius(f->base, count);

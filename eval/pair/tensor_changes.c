@@ -46,6 +46,7 @@ static size_t count_not_finite(const float *values, size_t count)
 /* The panels of one tensor, each summed up by itself: the sums do not know how many threads there
  * were. */
 typedef struct summing {
+    const wane_comparison *comparison;
     const wane_compared *one;
     wane_tensor_change *panel;
 } summing;
@@ -58,7 +59,8 @@ static void sum_panel(void *context, size_t panel, const float *x, const float *
                               .not_finite = {count_not_finite(x, count), 0}};
     if (y) {
         sum.not_finite[1] = count_not_finite(y, count);
-        sum.floor = wane_comparison_floor_square(s->one, x, y, count);
+        sum.floor =
+            wane_comparison_floor_square(s->comparison, s->one, x, y, panel * WANE_PANEL, count);
     }
     for (size_t j = 0; j < count; j++) {
         double a = (double)x[j], b = y ? (double)y[j] : a, d = b - a;
@@ -86,7 +88,7 @@ static wane_status find_one(wane_tensor_change *out, const wane_comparison *c, s
     const wane_compared *one = &c->list[index];
     const wane_lowrank_term *term = wane_compared_term(one);
     size_t panels = wane_panels(one);
-    summing s = {.one = one, .panel = wane_alloc(panels, sizeof *s.panel)};
+    summing s = {.comparison = c, .one = one, .panel = wane_alloc(panels, sizeof *s.panel)};
     *out = (wane_tensor_change){0};
     if (!s.panel) return wane_fail_memory(err, "compare", one->name);
     WANE_TRY(wane_comparison_panels(c, index, pool, sum_panel, &s, err));

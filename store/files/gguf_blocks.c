@@ -268,3 +268,19 @@ void wane_gguf_widen(const wane_gguf_type *type, const unsigned char *raw, size_
         count -= part;
     }
 }
+
+double wane_gguf_rounding(const wane_gguf_type *type, const unsigned char *raw, size_t first,
+                          size_t count)
+{
+    float values[SUPER], step[SUPER / GROUP];
+    double sum = 0;
+    raw += first / type->values * type->bytes;
+    for (size_t skip = first % type->values; count; skip = 0, raw += type->bytes) {
+        size_t part = type->values - skip < count ? type->values - skip : count;
+        type->widen(raw, values, step);
+        for (size_t i = skip; i < skip + part; i++)
+            sum += (double)step[i / GROUP] * (double)step[i / GROUP] / 12;
+        count -= part;
+    }
+    return sum;
+}

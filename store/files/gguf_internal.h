@@ -26,6 +26,9 @@ const wane_gguf_type *wane_gguf_type_of(unsigned number);
 /* Numbers [first, first + count) of the blocks that begin at `raw`. */
 void wane_gguf_widen(const wane_gguf_type *type, const unsigned char *raw, size_t first,
                      size_t count, float *out);
+/* The sum of their steps' squares over 12: wane_dtype_rounding of them. */
+double wane_gguf_rounding(const wane_gguf_type *type, const unsigned char *raw, size_t first,
+                          size_t count);
 
 /* One tensor as the header has it. */
 typedef struct wane_gguf_tensor {

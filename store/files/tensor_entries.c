@@ -99,8 +99,15 @@ bool wane_tensor_ends(const char *name, const char *ending)
 
 bool wane_tensor_is_buffer(const wane_tensor *tensor)
 {
-    static const char *const endings[] = {"inv_freq",   "original_inv_freq", "cos_cached",
-                                          "sin_cached", "masked_bias",       "position_ids"};
+    static const char *const endings[] = {"inv_freq",
+                                          "original_inv_freq",
+                                          "cos_cached",
+                                          "sin_cached",
+                                          "masked_bias",
+                                          "position_ids",
+                                          "rope_freqs.weight",
+                                          "rope_factors_short.weight",
+                                          "rope_factors_long.weight"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         if (wane_tensor_ends(tensor->name, endings[i])) return true;
     /* GPT-2 keeps its causal mask as `attn.bias`, of four dimensions. */

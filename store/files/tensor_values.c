@@ -48,18 +48,25 @@ static size_t row_in_file(const wane_tensor_form *form, size_t row)
     return row - in_cell + (at_c * b + at_b) * d + in_cell % d;
 }
 
+/* Of `count` elements as they are handed out from `first` on, how many lie one behind the other in
+ * the file, and where the first of them does. */
+static size_t run_in_file(const entry *e, size_t first, size_t count, size_t *place)
+{
+    const wane_tensor *t = &e->tensor;
+    size_t width = t->dimensions && t->shape[0] ? t->elements / t->shape[0] : 1;
+    *place = first;
+    if (e->form.swap[0] == 0) return count;
+    *place = row_in_file(&e->form, first / width) * width + first % width;
+    return width - first % width < count ? width - first % width : count;
+}
+
 /* Elements [first, first + count) as they are handed out. */
 static void read_range(const entry *e, const unsigned char *bytes, size_t first, size_t count,
                        float *out)
 {
-    const wane_tensor *t = &e->tensor;
-    size_t width = t->dimensions && t->shape[0] ? t->elements / t->shape[0] : 1;
-    if (e->form.swap[0] == 0) widen(e, bytes, first, count, out);
-    for (size_t done = 0; e->form.swap[0] && done < count;) {
-        size_t row = (first + done) / width, column = (first + done) % width;
-        size_t run = width - column < count - done ? width - column : count - done;
-        widen(e, bytes, row_in_file(&e->form, row) * width + column, run, out + done);
-        done += run;
+    for (size_t done = 0, run = 0, place = 0; done < count; done += run) {
+        run = run_in_file(e, first + done, count - done, &place);
+        widen(e, bytes, place, run, out + done);
     }
     for (size_t i = 0; e->form.add != 0 && i < count; i++) out[i] += e->form.add;
 }
@@ -117,6 +124,20 @@ void wane_tensors_read_part(const wane_tensors *tensors, const wane_tensor *tens
     const entry *e = (const entry *)tensor;
     const unsigned char *bytes = tensors->shards[e->shard].data + e->offset;
     read_range(e, bytes, first, count, out);
+}
+
+double wane_tensors_rounding(const wane_tensors *tensors, const wane_tensor *tensor,
+                             const float *values, size_t first, size_t count)
+{
+    double sum = 0;
+    if (tensor->dtype != WANE_BLOCKS) return wane_dtype_rounding(tensor->dtype, values, count);
+    const entry *e = (const entry *)tensor;
+    const unsigned char *bytes = tensors->shards[e->shard].data + e->offset;
+    for (size_t done = 0, run = 0, place = 0; done < count; done += run) {
+        run = run_in_file(e, first + done, count - done, &place);
+        sum += wane_gguf_rounding(e->blocks, bytes, place, run);
+    }
+    return sum;
 }
 
 void wane_tensors_let_go(const wane_tensors *tensors, const wane_tensor *tensor)

@@ -138,6 +138,10 @@ bool wane_tensors_in_parts(const wane_tensors *tensors, const wane_tensor *tenso
  * shares it among threads. */
 void wane_tensors_read_part(const wane_tensors *tensors, const wane_tensor *tensor, size_t first,
                             size_t count, float *out);
+/* wane_dtype_rounding of elements [first, first + count) of such a one, whose values those are; of
+ * WANE_BLOCKS by the steps of their grids: what quantizing them has done. */
+double wane_tensors_rounding(const wane_tensors *tensors, const wane_tensor *tensor,
+                             const float *values, size_t first, size_t count);
 /* The values of a mapped tensor need not stay in memory; they can be read again. */
 void wane_tensors_let_go(const wane_tensors *tensors, const wane_tensor *tensor);
 

@@ -228,20 +228,21 @@ static void floors_are_what_rounding_does(void **state)
     assert_true(wane_dtype_rounding(WANE_F32, values, COUNT) == 0);
     assert_true(wane_dtype_rounding(WANE_OTHER, values, COUNT) == 0);
 
+    const wane_comparison none = {.arena = NULL};
     /* the base's rounding counts where it keeps less than the tuned file */
     wane_tensor bf16 = {.dtype = WANE_BF16}, f16 = {.dtype = WANE_F16}, f32 = {.dtype = WANE_F32};
     wane_compared one = {.rows = COUNT, .cols = 1, .base = &bf16, .tuned = &f32};
     double b = sqrt(wane_dtype_rounding(WANE_BF16, values, COUNT));
     double h = sqrt(wane_dtype_rounding(WANE_F16, values, COUNT));
-    CHECK_NEAR(wane_comparison_floor(&one, values, values), b, 0, 1e-14);
+    CHECK_NEAR(wane_comparison_floor(&none, &one, values, values), b, 0, 1e-14);
     one.tuned = &bf16;
-    CHECK_NEAR(wane_comparison_floor(&one, values, values), b, 0, 1e-14);
+    CHECK_NEAR(wane_comparison_floor(&none, &one, values, values), b, 0, 1e-14);
     one.tuned = &f16;
-    CHECK_NEAR(wane_comparison_floor(&one, values, values), hypot(b, h), 0, 1e-14);
+    CHECK_NEAR(wane_comparison_floor(&none, &one, values, values), hypot(b, h), 0, 1e-14);
     one.base = &f32;
-    CHECK_NEAR(wane_comparison_floor(&one, values, values), h, 0, 1e-14);
+    CHECK_NEAR(wane_comparison_floor(&none, &one, values, values), h, 0, 1e-14);
     one.tuned = NULL;
-    assert_true(wane_comparison_floor(&one, values, values) == 0);
+    assert_true(wane_comparison_floor(&none, &one, values, values) == 0);
     wane_free(values);
 }
 

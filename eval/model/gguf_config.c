@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The metadata of a GGUF file as a config.json: one table of keys by the member of the
+ * configuration that they are, written under the names that the architecture's table has for those.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval/model/gguf_model.h"
+#include "store/files/json.h"
+
+/* Keys behind the name of the architecture, by what they are: a member of wane_config, or, where
+ * config.json has the number in another form than wane_config, a key of config.json. The first that
+ * the file has counts. */
+static const struct {
+    const char *key, *name;
+    size_t offset;
+} known[] = {
+    {"embedding_length", NULL, offsetof(wane_config, width)},
+    {"block_count", NULL, offsetof(wane_config, layers)},
+    {"feed_forward_length", NULL, offsetof(wane_config, hidden)},
+    {"context_length", NULL, offsetof(wane_config, context)},
+    {"attention.head_count", NULL, offsetof(wane_config, heads)},
+    {"attention.head_count_kv", NULL, offsetof(wane_config, kv_heads)},
+    {"attention.key_length", NULL, offsetof(wane_config, head_width)},
+    {"attention.layer_norm_rms_epsilon", NULL, offsetof(wane_config, norm_epsilon)},
+    {"attention.layer_norm_epsilon", NULL, offsetof(wane_config, norm_epsilon)},
+    {"attention.sliding_window", NULL, offsetof(wane_config, block.window)},
+    {"rope.freq_base", NULL, offsetof(wane_config, rope.theta)},
+    {"rope.freq_base_swa", NULL, offsetof(wane_config, local_rope.theta)},
+    {"attn_logit_softcapping", NULL, offsetof(wane_config, block.attention_cap)},
+    {"final_logit_softcapping", NULL, offsetof(wane_config, block.logit_cap)},
+    {"use_parallel_residual", "use_parallel_residual", 0},
+    {"attention.scale", "attention_multiplier", 0},
+    {"embedding_scale", "embedding_multiplier", 0},
+    {"residual_scale", "residual_multiplier", 0},
+    {"logit_scale", "logits_scaling", 0},
+};
+enum { KNOWN = sizeof known / sizeof *known };
+
+typedef struct source {
+    const wane_architecture *architecture;
+    const wane_tensors *tensors;
+    const wane_gguf *gguf;
+    wane_text *out;
+    wane_error *err;
+} source;
+
+const wane_gguf_value *wane_gguf_of_model(const wane_gguf *gguf, const char *key)
+{
+    char name[160];
+    size_t bytes = 0;
+    const char *of = wane_gguf_string(wane_gguf_find(gguf, "general.architecture"), &bytes);
+    if (!of || bytes > 64) return NULL;
+    (void)snprintf(name, sizeof name, "%.*s.%s", (int)bytes, of, key);
+    return wane_gguf_find(gguf, name);
+}
+
+const wane_architecture *wane_gguf_architecture(const wane_gguf *gguf)
+{
+    const wane_gguf_value *value = wane_gguf_find(gguf, "general.architecture");
+    const wane_architecture *a = NULL;
+    for (size_t i = 0; (a = wane_architecture_at(i)) != NULL; i++)
+        if (a->gguf.name && wane_gguf_is(value, a->gguf.name)) return a;
+    return NULL;
+}
+
+static wane_status refuse(const source *s, const char *key, const char *cause)
+{
+    return wane_fail(s->err, WANE_EFORMAT, "model configuration: %s: %s: %s",
+                     wane_gguf_path(s->gguf), key, cause);
+}
+
+/* ----------------------------------------------------------------------------------- one member */
+
+static void begin_member(const source *s, const char *name)
+{
+    wane_text_printf(s->out, "%s  \"%s\": ", s->out->length ? ",\n" : "{\n", name);
+}
+
+static void write_size(const source *s, const char *name, size_t size)
+{
+    begin_member(s, name);
+    wane_text_printf(s->out, "%zu", size);
+}
+
+/* Most numbers are kept in 32 bits: the shortest decimal that gives those again is what config.json
+ * had. */
+static void write_number(const source *s, const char *name, double number)
+{
+    char text[40];
+    for (int digits = 1; digits <= 17; digits++) {
+        (void)snprintf(text, sizeof text, "%.*g", digits, number);
+        double back = strtod(text, NULL);
+        if (back == number || (digits <= 9 && (double)(float)back == number)) break;
+    }
+    begin_member(s, name);
+    wane_text_string(s->out, text);
+}
+
+/* A number, or one for every layer, where all are alike. */
+static wane_status one_number(const source *s, const char *key, const wane_gguf_value *value,
+                              double *out, bool *whole)
+{
+    int64_t ignored = 0;
+    size_t count = wane_gguf_size(value);
+    *whole = wane_gguf_integer(&ignored, value) || wane_gguf_integer_at(&ignored, value, 0);
+    for (size_t i = 0; i < count; i++) {
+        double other = 0;
+        if (!wane_gguf_number_at(i ? &other : out, value, i)) return refuse(s, key, "is no number");
+        if (i && other != *out)
+            return refuse(s, key, "differs from layer to layer, which is not supported");
+    }
+    if (count == 0 && !wane_gguf_number(out, value)) return refuse(s, key, "is no number");
+    return isfinite(*out) ? WANE_OK : refuse(s, key, "is no finite number");
+}
+
+/* The value of `key` as the member `name`. */
+static wane_status write_value(const source *s, const char *name, const char *key,
+                               const wane_gguf_value *value)
+{
+    bool flag = false, whole = false;
+    double number = 0;
+    if (wane_gguf_bool(&flag, value)) {
+        begin_member(s, name);
+        wane_text_string(s->out, flag ? "true" : "false");
+        return WANE_OK;
+    }
+    wane_status st = one_number(s, key, value, &number, &whole);
+    if (st != WANE_OK) return st;
+    if (!whole) write_number(s, name, number);
+    else if (number < 0) return refuse(s, key, "is less than 0");
+    else write_size(s, name, (size_t)number);
+    return WANE_OK;
+}
+
+static const wane_config_key *key_at(const wane_architecture *a, size_t offset)
+{
+    for (size_t i = 0; i < a->key_count; i++)
+        if (a->keys[i].type && a->keys[i].offset == offset && a->keys[i].type != &wane_config_fixed)
+            return &a->keys[i];
+    return NULL;
+}
+
+static wane_status write_known(const source *s)
+{
+    const wane_architecture *a = s->architecture;
+    const wane_config_key *last = NULL;
+    wane_status st = WANE_OK;
+    for (size_t i = 0; i < KNOWN && st == WANE_OK; i++) {
+        const wane_config_key *key =
+            known[i].name ? wane_config_key_named(a, known[i].name) : key_at(a, known[i].offset);
+        const wane_gguf_value *value = wane_gguf_of_model(s->gguf, known[i].key);
+        if (!key || !value || key == last) continue;
+        st = write_value(s, key->name, known[i].key, value);
+        last = key;
+    }
+    return st;
+}
+
+/* ------------------------------------------------------------------ what tensors and tokens say */
+
+static void write_flag(const source *s, size_t offset, bool flag)
+{
+    const wane_config_key *key = key_at(s->architecture, offset);
+    if (!key) return;
+    begin_member(s, key->name);
+    wane_text_string(s->out, flag ? "true" : "false");
+}
+
+static bool has(const source *s, wane_place place, bool bias)
+{
+    return wane_gguf_tensor_at(s->tensors, place, bias) != NULL;
+}
+
+static wane_status write_shapes(const source *s)
+{
+    const wane_tensor *embedding = wane_gguf_tensor_at(s->tensors, WANE_EMBEDDING, false);
+    const wane_config_key *vocabulary = key_at(s->architecture, offsetof(wane_config, vocabulary));
+    if (!embedding || embedding->dimensions != 2)
+        return refuse(s, "token_embd.weight", "is not there, or no matrix");
+    if (vocabulary) write_size(s, vocabulary->name, embedding->shape[0]);
+    write_flag(s, offsetof(wane_config, tied), !has(s, WANE_HEAD, false));
+    write_flag(s, offsetof(wane_config, attention_bias),
+               has(s, WANE_SLOT_Q, true) || has(s, WANE_SLOT_O, true));
+    write_flag(s, offsetof(wane_config, mlp_bias),
+               has(s, WANE_SLOT_UP, true) || has(s, WANE_SLOT_DOWN, true));
+    return WANE_OK;
+}
+
+static wane_status write_token(const source *s, size_t offset, const char *key)
+{
+    const wane_config_key *to = key_at(s->architecture, offset);
+    const wane_gguf_value *value = wane_gguf_find(s->gguf, key);
+    int64_t id = 0;
+    if (!to) return WANE_OK;
+    if (value && (!wane_gguf_integer(&id, value) || id < 0 || id > INT32_MAX))
+        return refuse(s, key, "is no token");
+    begin_member(s, to->name);
+    if (value) wane_text_printf(s->out, "%" PRId64, id);
+    else wane_text_string(s->out, "null");
+    return WANE_OK;
+}
+
+wane_status wane_gguf_config(wane_text *out, const wane_architecture *a,
+                             const wane_tensors *tensors, wane_error *err)
+{
+    const source s = {a, tensors, wane_tensors_gguf(tensors), out, err};
+    wane_status st = WANE_OK;
+    begin_member(&s, "model_type");
+    wane_text_printf(out, "\"%s\"", a->name);
+    WANE_TRY(write_known(&s));
+    WANE_TRY(write_shapes(&s));
+    WANE_TRY(write_token(&s, offsetof(wane_config, bos), "tokenizer.ggml.bos_token_id"));
+    WANE_TRY(write_token(&s, offsetof(wane_config, eos), "tokenizer.ggml.eos_token_id"));
+    wane_text_string(out, "\n}\n");
+    st = wane_text_check(out, "model configuration", wane_gguf_path(s.gguf), err);
+done:
+    return st;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Names the types of a checkpoint's tensors, and says what rounding to them alone would make of a
+ * change.
+ */
+#include "eval/pair/checkpoint_types.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *type_of(const wane_tensors *tensors)
+{
+    const char *type = NULL;
+    for (size_t i = 0; i < wane_tensors_count(tensors); i++) {
+        wane_dtype dtype = wane_tensors_at(tensors, i)->dtype;
+        if (dtype == WANE_OTHER) continue;
+        if (type && strcmp(type, wane_dtype_name(dtype)) != 0) return "mixed";
+        type = wane_dtype_name(dtype);
+    }
+    return type ? type : "";
+}
+
+/* Of GGUF, which has several types in most files: each, the most frequent first. */
+static wane_status count_types(wane_checkpoint *c, wane_arena *arena, wane_error *err)
+{
+    enum { MOST = 32 };
+    struct {
+        const char *name;
+        size_t count;
+    } types[MOST];
+    size_t kinds = 0;
+    wane_text names = {0}, counted = {0};
+    if (!wane_tensors_gguf(c->tensors)) return WANE_OK;
+    for (size_t i = 0; i < wane_tensors_count(c->tensors); i++) {
+        const char *name = wane_tensors_type(wane_tensors_at(c->tensors, i));
+        size_t k = 0;
+        while (k < kinds && strcmp(types[k].name, name) != 0) k++;
+        if (k == MOST) continue;
+        if (k == kinds) {
+            types[kinds].name = name;
+            types[kinds++].count = 0;
+        }
+        types[k].count++;
+    }
+    for (size_t done = 0, most = 0; done < kinds; done++, most = 0) {
+        for (size_t k = 1; k < kinds; k++)
+            if (types[k].count > types[most].count) most = k;
+        const char *between = done ? ", " : "";
+        wane_text_printf(&names, "%s%s", between, types[most].name);
+        wane_text_printf(&counted, "%s%zu %s", between, types[most].count, types[most].name);
+        types[most].count = 0;
+    }
+    c->type = wane_arena_strdup(arena, names.data ? names.data : "");
+    c->counted = wane_arena_strdup(arena, counted.data ? counted.data : "");
+    bool failed = names.failed || counted.failed || !c->type || !c->counted;
+    wane_text_free(&names);
+    wane_text_free(&counted);
+    return failed ? wane_fail_memory(err, "compare", c->path) : WANE_OK;
+}
+
+wane_status wane_checkpoint_find_types(wane_checkpoint *c, wane_arena *arena, wane_error *err)
+{
+    c->type = type_of(c->tensors);
+    return count_types(c, arena, err);
+}
+
+void wane_checkpoint_describe(wane_text *out, const wane_checkpoint *c)
+{
+    const wane_adapter_facts *facts = &c->update.facts;
+    char number[32];
+    size_t pairs = 0;
+    if (!c->adapter) {
+        wane_text_printf(out, c->model_type[0] ? "model %s, %s%s" : "%stensors, %s%s",
+                         c->model_type, c->counted ? c->counted : c->type,
+                         c->counted ? ": compared dequantized" : "");
+        return;
+    }
+    for (size_t i = 0; i < c->update.count; i++) pairs += c->update.tensors[i].data == NULL;
+    size_t whole = c->update.count - pairs;
+    wane_text_printf(out, "PEFT adapter, rank %zu, alpha %s%s, on %zu %s", facts->rank,
+                     wane_format_double(number, facts->alpha), facts->rslora ? ", rsLoRA" : "",
+                     pairs, pairs == 1 ? "matrix" : "matrices");
+    if (whole) wane_text_printf(out, ", %zu %s whole", whole, whole == 1 ? "tensor" : "tensors");
+    if (facts->base_model && facts->base_model[0])
+        wane_text_printf(out, ", made on %s", facts->base_model);
+}
+
+double wane_comparison_floor_square(const wane_comparison *c, const wane_compared *one,
+                                    const float *base, const float *tuned, size_t first,
+                                    size_t count)
+{
+    if (!one->tuned) return 0;
+    double square = wane_tensors_rounding(c->tuned.tensors, one->tuned, tuned, first, count);
+    if (wane_dtype_coarser(one->base->dtype, one->tuned->dtype))
+        square += wane_tensors_rounding(c->base.tensors, one->base, base, first, count);
+    return square;
+}
+
+double wane_comparison_floor(const wane_comparison *c, const wane_compared *one, const float *base,
+                             const float *tuned)
+{
+    return sqrt(wane_comparison_floor_square(c, one, base, tuned, 0, one->rows * one->cols));
+}
+
+const char *wane_comparison_rounding(const wane_comparison *c)
+{
+    bool exact = strcmp(c->tuned.type, "F32") == 0 || strcmp(c->tuned.type, "F64") == 0;
+    return exact ? c->base.type : c->tuned.type;
+}
