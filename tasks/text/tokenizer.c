@@ -14,19 +14,19 @@
 #include "store/files/file.h"
 #include "store/files/json.h"
 #include "tasks/text/added.h"
-#include "tasks/text/bpe.h"
 #include "tasks/text/decode.h"
 #include "tasks/text/extra_tokens.h"
 #include "tasks/text/normalize.h"
 #include "tasks/text/pieces.h"
 #include "tasks/text/split.h"
+#include "tasks/text/token_model.h"
 #include "tasks/text/unicode.h"
 
 struct wane_tokenizer {
     wane_arena *arena;
     wane_normalizer normalizer;
     wane_splitter splitter;
-    wane_bpe model;
+    wane_token_model model;
     wane_added added;
     wane_decoder decoder;
     const wane_added_token **added_by_id; /* size entries, NULL where the model's token counts */
@@ -42,7 +42,7 @@ void wane_tokenizer_free(wane_tokenizer *tokenizer)
     if (!tokenizer) return;
     wane_normalizer_free(&tokenizer->normalizer);
     wane_splitter_free(&tokenizer->splitter);
-    wane_bpe_free(&tokenizer->model);
+    wane_token_model_free(&tokenizer->model);
     wane_added_free(&tokenizer->added);
     wane_decoder_free(&tokenizer->decoder);
     wane_free(tokenizer->added_by_id);
@@ -189,7 +189,7 @@ static wane_status read_parts(wane_tokenizer *made, const wane_json *root,
         return wane_json_part_fail(&part, err, "not an object");
     WANE_TRY(wane_json_part_keys(root, keys, &part, err));
     part.name = "model";
-    WANE_TRY(wane_bpe_read(&made->model, wane_json_get(root, part.name), &part, err));
+    WANE_TRY(wane_token_model_read(&made->model, wane_json_get(root, part.name), &part, err));
     part.name = "normalizer";
     WANE_TRY(wane_normalizer_read(&made->normalizer, wane_json_get(root, part.name), &part, err));
     part.name = "pre_tokenizer";
@@ -353,7 +353,7 @@ static wane_status encode_text(const wane_tokenizer *tokenizer, const char *text
 {
     wane_status st = WANE_OK;
     wane_pieces pieces;
-    wane_bpe_scratch scratch = {0};
+    wane_token_model_scratch scratch = {0};
     wane_pieces_begin(&pieces);
     if (!bytes) return WANE_OK;
     pieces.text = text;
@@ -368,11 +368,11 @@ static wane_status encode_text(const wane_tokenizer *tokenizer, const char *text
         const wane_piece *piece = pieces.items + i;
         if (piece->id >= 0) WANE_TRY(wane_tokens_append(out, &piece->id, 1, err));
         else
-            WANE_TRY(wane_bpe_encode(&tokenizer->model, pieces.text + piece->start, piece->bytes,
-                                     &scratch, out, err));
+            WANE_TRY(wane_token_model_encode(&tokenizer->model, pieces.text + piece->start,
+                                             piece->bytes, &scratch, out, err));
     }
 done:
-    wane_bpe_scratch_free(&scratch);
+    wane_token_model_scratch_free(&scratch);
     wane_pieces_free(&pieces);
     return st;
 }

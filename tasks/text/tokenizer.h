@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tokenizers read from Hugging Face's tokenizer.json: BPE (SentencePiece style with or without byte
- * fallback, and byte-level as GPT-2, Llama-3 and SmolLM2) and WordLevel; normalizers,
- * pre-tokenizers, added tokens, post-processor, decoder. Token ids equal those of the `tokenizers`
- * library reading the same file without its "truncation" and "padding", which are ignored. A part
- * of the file this reader does not know is an error that names it, as is a file the library would
- * read in another sense than it says (ids given twice, added tokens whose id it would change).
+ * fallback, and byte-level as GPT-2, Llama-3 and SmolLM2), Unigram, WordPiece and WordLevel;
+ * normalizers, pre-tokenizers, added tokens, post-processor, decoder. Token ids equal those of the
+ * `tokenizers` library reading the same file without its "truncation" and "padding", which are
+ * ignored. A part of the file this reader does not know is an error that names it, as is a file the
+ * library would read in another sense than it says (ids given twice, added tokens whose id it would
+ * change).
  */
 #ifndef TASKS_TEXT_TOKENIZER_H
 #define TASKS_TEXT_TOKENIZER_H

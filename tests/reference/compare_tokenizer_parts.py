@@ -198,17 +198,54 @@ def bpe(rng, words):
             "ignore_merges": rng.random() < .3, "vocab": dict(zip(vocab, ids)), "merges": merges}
 
 
+def unigram(rng, words):
+    """Scores of few values, so that many ways to cut a word are alike."""
+    vocab = {"<unk>": 0.0}
+    grid = rng.choice([0.5, 0.1, 0.000001])
+    for word in words:
+        for _ in range(rng.randint(0, 3)):
+            at = rng.randrange(len(word)) if word else 0
+            piece = word[at:at + rng.choice([1, 1, 1, 2, 2, 3, 4, 8])]
+            if piece and "\0" not in piece:
+                vocab[piece] = round(-rng.randint(0, 12) * grid * rng.choice([1, 1.1]), 6)
+    if rng.random() < .5:
+        vocab.update({f"<0x{byte:02X}>": 0.0 for byte in range(256) if rng.random() < .98})
+    return {"type": "Unigram", "unk_id": rng.choice([0, 0, 0, 0, None]),
+            "vocab": [list(item) for item in vocab.items()], "byte_fallback": rng.random() < .5}
+
+
+def word_piece(rng, words):
+    prefix = rng.choice(["##", "##", "", "\u2581"])
+    vocab = {"[UNK]": 0}
+    for word in words:
+        at = 0
+        while at < len(word) and rng.random() < .95:
+            size = rng.choice([1, 1, 2, 3, 9])
+            piece = (prefix if at else "") + word[at:at + size]
+            if "\0" not in piece:
+                vocab.setdefault(piece, len(vocab))
+            at += size
+    return {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": prefix,
+            "max_input_chars_per_word": rng.choice([100, 100, 5, 1000000]), "vocab": vocab}
+
+
 def word_level(rng, words):
     vocab = ["<unk>"] + sorted(word for word in words if rng.random() < .7 and
                                  word != "<unk>" and "\0" not in word)
     return {"type": "WordLevel", "unk_token": "<unk>", "vocab": {w: i for i, w in enumerate(vocab)}}
 
 
+def ids_of(model):
+    if model["type"] == "Unigram":
+        return {token: i for i, (token, _) in enumerate(model["vocab"])}
+    return model["vocab"]
+
+
 def added(rng, model):
     tokens, texts = [], ["<unk>", "<s>", "</s>", "<s>x", "the", "Lily", " ", "\n\n", "\u2581x", "  ",
                          "<|end|>", "I'm", "\u00e9"]
     rng.shuffle(texts)
-    vocab = model["vocab"]
+    vocab = ids_of(model)
     top = len(vocab)
     for text in texts[:rng.choice([0, 0, 1, 3, 6])]:
         if text not in vocab:
@@ -222,7 +259,7 @@ def added(rng, model):
 
 
 def post_processor(rng, model):
-    tokens = list(model["vocab"].items())
+    tokens = list(ids_of(model).items())
     (a, i), (b, j) = rng.choice(tokens), rng.choice(tokens)
     template = {"type": "TemplateProcessing",
                 "single": [{"SpecialToken": {"id": "A1", "type_id": 0}},
@@ -252,7 +289,8 @@ def file(rng, texts):
             "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}
     words = pieces(base, texts)
     words.pop("", None)
-    base["model"] = word_level(rng, words) if rng.random() < .2 else bpe(rng, words)
+    model = rng.choice([word_level, bpe, bpe, bpe, unigram, unigram, word_piece])
+    base["model"] = model(rng, words)
     base["added_tokens"] = added(rng, base["model"])
     base["post_processor"] = post_processor(rng, base["model"])
     return base

@@ -12,6 +12,9 @@
 
 /* JSON is written with ' for ". */
 #define MODEL(rest) "{'model':{'type':'BPE'," rest "}}"
+#define UNIGRAM(vocab) "{'model':{'type':'Unigram','vocab':" vocab "}}"
+#define PIECES(rest)                                                                               \
+    "{'model':{'type':'WordPiece','unk_token':'a','continuing_subword_prefix':'##'," rest "}}"
 #define WITH(part) "{'model':{'type':'BPE','vocab':{'a':0,'b':1},'merges':[]}," part "}"
 #define ADDED(rest) WITH("'added_tokens':[{'content':'<s>','id':2}," rest "]")
 #define SPLIT(expression)                                                                          \
@@ -35,7 +38,21 @@ static const char *const wrong_files[][2] = {
     {"[]", "not an object"},
     {"{'model':{'type':'BPE'", "line 1"},
     {"{}", "model: not an object"},
-    {"{'model':{'type':'Unigram','vocab':[]}}", "model: type \"Unigram\" is not supported"},
+    {"{'model':{'type':'Odd','vocab':[]}}", "model: type \"Odd\" is not supported"},
+    {UNIGRAM("{}"), "\"vocab\" is no array"},
+    {UNIGRAM("[['a']]"), "vocab[0] is not a token and its score"},
+    {UNIGRAM("[['a',0,0]]"), "vocab[0] is not a token and its score"},
+    {UNIGRAM("[['a','0']]"), "vocab[0] is not a token and its score"},
+    {UNIGRAM("[['a',1e400]]"), "vocab[0] is not a token and its score"},
+    {UNIGRAM("[['a',0],['a',1]]"), "vocab[1]: \"a\" is there twice"},
+    {UNIGRAM("[['a',0]],'unk_id':1"), "\"unk_id\" is no id of the vocabulary"},
+    {UNIGRAM("[['a',0]],'unk_id':-1"), "\"unk_id\" is no id of the vocabulary"},
+    {UNIGRAM("[['a',0]],'alpha':0.1"), "unknown member \"alpha\""},
+    {PIECES("'vocab':{'a':0},'max_input_chars_per_word':-1"), "\"max_input_chars_per_word\" is no"},
+    {PIECES("'vocab':{'a':0}"), "\"max_input_chars_per_word\" is no integer"},
+    {PIECES("'vocab':[],'max_input_chars_per_word':100"), "\"vocab\" is no object"},
+    {"{'model':{'type':'WordPiece','unk_token':'a','vocab':{'a':0},'max_input_chars_per_word':9}}",
+     "\"continuing_subword_prefix\" is no string"},
     {"{'model':{'vocab':{}}}", "model: type"},
     {WITH("'extra':1"), "unknown member \"extra\""},
     {MODEL("'vocab':[],'merges':[]"), "\"vocab\" is no object"},

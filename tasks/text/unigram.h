@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Unigram, the model of SentencePiece's of that name: of all ways to cut a word into tokens the
+ * one whose scores sum to the most. For this room alone.
+ *
+ * Source: encode_optimized of the `tokenizers` library. Sums run from the left in double, a later
+ * way replaces an earlier one when it is greater, a character without a token of its own counts
+ * as the unknown token at the least score less 10, unknown ones side by side are one text.
+ */
+#ifndef TASKS_TEXT_UNIGRAM_H
+#define TASKS_TEXT_UNIGRAM_H
+
+#include "store/base/status.h"
+#include "tasks/text/token_model.h"
+
+extern const wane_token_model_kind wane_unigram_kind;
+
+/* Makes `model` a Unigram of its vocabulary, whose ids have no gap, with a finite score for each
+ * id; `unknown_id` and `byte_fallback` of the model are set (`unknown` need not be). */
+WANE_MUST_CHECK wane_status wane_unigram_make(wane_token_model *model, const double *scores,
+                                              const wane_json_part *part, wane_error *err);
+
+#endif
