@@ -46,7 +46,7 @@ static wane_status check_reading(const wane_inputs *in, const wane_package *pack
     const wane_experiment *x = in->experiment;
     wane_status st = WANE_OK;
     wane_tokenizer *tokenizer = NULL;
-    if (!wane_package_has(package, "tokenizer.json")) return WANE_OK;
+    if (!wane_tokenizer_there(package)) return WANE_OK;
     WANE_TRY(wane_tokenizer_load_package(&tokenizer, package, err));
     for (size_t c = 0; c < x->corpus_count; c++)
         WANE_TRY(check_corpus(in, c, tokenizer, path, err));

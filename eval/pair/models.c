@@ -33,6 +33,15 @@ static bool is_bare_adapter(const char *path)
     return bare;
 }
 
+static bool holds_tokenizer(const char *path)
+{
+    wane_package *package = NULL;
+    bool there =
+        wane_package_open(&package, path, NULL) == WANE_OK && wane_tokenizer_there(package);
+    wane_package_close(package);
+    return there;
+}
+
 /* ---------------------------------------------------------------------------------------- pair */
 
 static wane_status open_model(wane_pair *pair, const wane_package *package, wane_error *err)
@@ -121,7 +130,7 @@ wane_status wane_pair_tokenizer(wane_pair *pair, wane_error *err)
     if (st != WANE_OK) return st;
     size_t rows = pair->base->config.vocabulary, tuned = wane_pair_model(pair)->config.vocabulary;
     wane_tokenizer_set_rows(pair->tokenizer, rows < tuned ? rows : tuned);
-    if (!pair->tuned || !holds(pair->tuned_path, "tokenizer.json")) return WANE_OK;
+    if (!pair->tuned || !holds_tokenizer(pair->tuned_path)) return WANE_OK;
     return wane_tokenizer_load(&pair->own, pair->tuned_path, err);
 }
 

@@ -188,22 +188,21 @@ done:
 /* ----------------------------------------------------------------------------------- whole models
  */
 
-/* Files beside the weights that make a folder of use; text files are not kept of archives. */
+/* Files beside the weights that make a folder of use. */
 static wane_status copy_files(const char *from, const char *to, wane_error *err)
 {
     static const char *const names[] = {
         "tokenizer.json",    "tokenizer_config.json",  "special_tokens_map.json",
         "added_tokens.json", "generation_config.json", "vocab.json",
-        "merges.txt",        "tokenizer.model",        "vocab.txt"};
+        "merges.txt",        "tokenizer.model",        "vocab.txt",
+        "spiece.model",      "sentencepiece.bpe.model"};
     wane_status st = WANE_OK;
     wane_package *package = NULL;
     char *bytes = NULL, *path = NULL;
     WANE_TRY(wane_package_open(&package, from, err));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t length = strlen(names[i]), count = 0;
-        bool json = strcmp(names[i] + length - 5, ".json") == 0;
-        if (!wane_package_has(package, names[i]) || (wane_package_archived(package) && !json))
-            continue;
+        size_t count = 0;
+        if (!wane_package_has(package, names[i])) continue;
         WANE_TRY(wane_package_read(&bytes, &count, package, names[i], err));
         path = wane_path_join(to, names[i]);
         if (!path) WANE_TRY(wane_fail_memory(err, "scale", to));
@@ -223,7 +222,7 @@ static wane_status has_tokenizer(bool *out, const char *path, wane_error *err)
 {
     wane_package *package = NULL;
     wane_status st = wane_package_open(&package, path, err);
-    *out = st == WANE_OK && wane_package_has(package, "tokenizer.json");
+    *out = st == WANE_OK && wane_tokenizer_there(package);
     wane_package_close(package);
     return st;
 }

@@ -11,8 +11,6 @@
 #include "store/files/json.h"
 #include "tasks/text/tokenizer.h"
 
-static const char file_name[] = "tokenizer.json";
-
 /* Of the largest matrix that has a row for an entry of the vocabulary. */
 static size_t embedding_rows(const wane_comparison *c)
 {
@@ -53,7 +51,7 @@ wane_status wane_tokenizers_compare(wane_tokenizers_compared *out, const wane_co
     wane_error why;
     *out = (wane_tokenizers_compared){.first = -1};
     for (int s = 0; s < 2; s++)
-        if (!package[s] || !wane_package_has(package[s], file_name)) return WANE_OK;
+        if (!package[s] || !wane_tokenizer_there(package[s])) return WANE_OK;
     for (int s = 0; s < 2 && st == WANE_OK; s++) {
         st = wane_tokenizer_load_package(&side[s], package[s], &why);
         if (st != WANE_OK) (void)snprintf(out->reason, sizeof out->reason, "%.199s", why.message);

@@ -7,7 +7,7 @@
 #include "eval/pair/checkpoint.h"
 
 typedef struct wane_tokenizers_compared {
-    bool both;        /* each side has a tokenizer.json that could be read */
+    bool both;        /* each side has a tokenizer that could be read */
     size_t size[2];   /* highest id + 1 */
     size_t differ;    /* ids below both sizes that stand for other tokens */
     long first;       /* the first of these, or the first that one side alone has; -1: none */
@@ -16,7 +16,7 @@ typedef struct wane_tokenizers_compared {
     char reason[200]; /* why they were not compared though both have one; "" otherwise */
 } wane_tokenizers_compared;
 
-/* Reads tokenizer.json of both; neither is needed. An adapter's is the one that lies with it. */
+/* Reads the tokenizers of both; neither is needed. An adapter's is the one that lies with it. */
 WANE_MUST_CHECK wane_status wane_tokenizers_compare(wane_tokenizers_compared *out,
                                                     const wane_comparison *comparison,
                                                     wane_error *err);

@@ -27,9 +27,17 @@ uint64_t wane_limit_bytes(wane_limit kind)
 
 wane_limit wane_limit_of_name(const char *name)
 {
-    static const char *const tokenizers[] = {"tokenizer.json",          "tokenizer_config.json",
-                                             "added_tokens.json",       "vocab.json",
-                                             "special_tokens_map.json", "chat_template.json"};
+    static const char *const tokenizers[] = {"tokenizer.json",
+                                             "tokenizer_config.json",
+                                             "added_tokens.json",
+                                             "vocab.json",
+                                             "special_tokens_map.json",
+                                             "chat_template.json",
+                                             "merges.txt",
+                                             "vocab.txt",
+                                             "tokenizer.model",
+                                             "spiece.model",
+                                             "sentencepiece.bpe.model"};
     const char *base = wane_path_base(name);
     for (size_t i = 0; i < sizeof tokenizers / sizeof *tokenizers; i++)
         if (strcmp(base, tokenizers[i]) == 0) return WANE_LIMIT_TOKENIZER;

@@ -19,7 +19,8 @@ typedef enum wane_limit {
 
 /* Bytes, decompressed. */
 uint64_t wane_limit_bytes(wane_limit kind);
-/* The kind of a JSON file beside a model, by its name, which may hold folders. */
+/* The kind of a file beside a model, JSON or of a tokenizer, by its name, which may hold folders.
+ */
 wane_limit wane_limit_of_name(const char *name);
 /* WANE_EFORMAT: "read: PATH: larger than 8 MiB, the limit of a configuration". */
 wane_status wane_limit_exceeded(wane_error *err, const char *path, wane_limit kind);

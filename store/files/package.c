@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Two passes over an archive: the first keeps its JSON and the heads of its tensor files and
- * settles in which folder the model lies, the second streams the values that are asked for.
+ * Two passes over an archive: the first keeps its JSON, the files of a tokenizer and the heads
+ * of its tensor files, and settles in which folder the model lies, the second streams the values
+ * that are asked for.
  */
 #include "store/files/package.h"
 
@@ -19,7 +20,7 @@ enum { PIECE = 1 << 20 };
 typedef struct member {
     char *name;          /* in the archive */
     const char *inside;  /* in the package: what follows `root/`; NULL outside it */
-    unsigned char *kept; /* a JSON file, or the head of a tensor file */
+    unsigned char *kept; /* a JSON or tokenizer's file, or the head of a tensor file */
     size_t kept_bytes, kept_room, bytes;
 } member;
 
@@ -58,13 +59,18 @@ static wane_status grow_kept(wane_package *p, member *m, size_t count, wane_erro
     return WANE_OK;
 }
 
+/* Whether a file of an archive is kept whole: JSON, and what else a tokenizer is read from. */
+static bool kept_whole(const char *name)
+{
+    return wane_ends_with(name, ".json") || wane_limit_of_name(name) == WANE_LIMIT_TOKENIZER;
+}
+
 /* How much of the file's beginning is kept, knowing what is kept so far. */
 static size_t wanted(const member *m)
 {
     enum { LENGTH = 8, POINTER = 1024 };
     uint64_t claimed = 0;
-    if (wane_ends_with(m->name, ".json"))
-        return (size_t)wane_limit_bytes(wane_limit_of_name(m->name));
+    if (kept_whole(m->name)) return (size_t)wane_limit_bytes(wane_limit_of_name(m->name));
     if (m->kept_bytes >= LENGTH && memcmp(m->kept, "version ", LENGTH) == 0)
         return POINTER; /* of Git LFS, perhaps */
     if (!wane_ends_with(m->name, ".safetensors") || m->kept_bytes < LENGTH) return LENGTH;
@@ -115,7 +121,7 @@ static wane_status scan(wane_package *p, wane_error *err)
     if (!piece) WANE_TRY(no_memory(p, err));
     WANE_TRY(wane_entries_open(&entries, p->path, &limits, err));
     while ((st = wane_entries_next(entries, &name, err)) == WANE_OK)
-        if (wane_ends_with(name, ".json") || wane_package_tensor_name(name))
+        if (kept_whole(name) || wane_package_tensor_name(name))
             WANE_TRY(add_member(p, entries, name, piece, err));
     if (st == WANE_DONE) st = WANE_OK;
 done:
@@ -383,7 +389,7 @@ wane_status wane_package_read(char **out, size_t *bytes, const wane_package *pac
         return st;
     }
     const member *m = find(package, name);
-    if (m && m->kept_bytes != m->bytes && wane_ends_with(m->name, ".json"))
+    if (m && m->kept_bytes != m->bytes && kept_whole(m->name))
         st = wane_limit_exceeded(err, file, wane_limit_of_name(name));
     else if (!m || m->kept_bytes != m->bytes)
         st = wane_fail(err, WANE_ENOTFOUND, "read: %s: not in the archive", file);

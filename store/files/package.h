@@ -4,10 +4,10 @@
  * it belongs to it).
  *
  * An archive (.tar, .tar.gz, .tar.zst, ..., .zip; entries.h says what is refused) is passed through
- * once when it is opened: its JSON files are kept in memory, of its tensor files the size, and of
- * safetensors the header. Values are had by passing through it again. Its files lie in one folder
- * of it, or at its top: the least deep place of a config.json or adapter_config.json, else of a
- * tensor file; what lies elsewhere does not exist for a package.
+ * once when it is opened: its JSON files and those of a tokenizer are kept in memory, of its tensor
+ * files the size, and of safetensors the header. Values are had by passing through it again. Its
+ * files lie in one folder of it, or at its top: the least deep place of a config.json or
+ * adapter_config.json, else of a tensor file; what lies elsewhere does not exist for a package.
  */
 #ifndef STORE_FILES_PACKAGE_H
 #define STORE_FILES_PACKAGE_H
@@ -44,7 +44,8 @@ const char *wane_package_name(const wane_package *package, size_t index);
  * caller, free with wane_free; NULL when memory is out. */
 char *wane_package_file(const wane_package *package, const char *name);
 
-/* A whole file, NUL-terminated; from an archive only *.json. WANE_ENOTFOUND. Owned by the caller,
+/* A whole file, NUL-terminated; from an archive only *.json and a tokenizer's (limits.h).
+ * WANE_ENOTFOUND. Owned by the caller,
  * free with wane_free. */
 WANE_MUST_CHECK wane_status wane_package_read(char **out, size_t *bytes,
                                               const wane_package *package, const char *name,

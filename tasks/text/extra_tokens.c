@@ -112,6 +112,7 @@ static wane_status put_standard_names(reading *r, const wane_json *root, wane_er
         enum source source = values[1] ? MAP : CONFIG;
         const wane_json *value = values[source];
         if (i == PAD && !value) value = wane_json_get(wane_json_get(root, "padding"), "pad_token");
+        if (!value) value = wane_json_get(wane_json_get(root, "names"), standard[i]);
         WANE_TRY(put_name(r, standard[i], value, source, err));
     }
 done:
@@ -417,6 +418,18 @@ static wane_status read_end(const char **out, const reading *r, const char *key,
     return text && !*out ? wane_fail_memory(err, "tokenizer", key) : WANE_OK;
 }
 
+/* The tokens that always stand before and behind a text. */
+static wane_status read_ends(const reading *r, const wane_json *ends, wane_error *err)
+{
+    const char **out[2] = {&r->out->first, &r->out->last};
+    wane_status st = WANE_OK;
+    for (size_t i = 0; st == WANE_OK && i < 2; i++) {
+        const char *key = wane_json_string(wane_json_at(ends, i), NULL);
+        if (key) st = read_end(out[i], r, key, err);
+    }
+    return st;
+}
+
 /* Another file than tokenizer.json, which newer versions of transformers would take. */
 static wane_status refuse_other_file(const reading *r, wane_error *err)
 {
@@ -460,6 +473,7 @@ wane_status wane_extra_tokens_read(wane_extra_tokens *out, const wane_package *p
     WANE_TRY(add_all(&r, err));
     WANE_TRY(read_end(&made.bos, &r, "bos_token", err));
     WANE_TRY(read_end(&made.eos, &r, "eos_token", err));
+    WANE_TRY(read_ends(&r, wane_json_get(root, "ends"), err));
     wane_json_part part = part_of(&r, CONFIG, "split_special_tokens");
     const wane_json *config = r.files[CONFIG];
     WANE_TRY(wane_json_part_bool(&made.split_special, config, part.name, false, &part, err));

@@ -15,6 +15,7 @@
 #include "store/files/json.h"
 #include "tasks/text/added.h"
 #include "tasks/text/decode.h"
+#include "tasks/text/document.h"
 #include "tasks/text/extra_tokens.h"
 #include "tasks/text/normalize.h"
 #include "tasks/text/pieces.h"
@@ -215,6 +216,13 @@ static wane_status put_ends(wane_tokenizer *tokenizer, const wane_extra_tokens *
                             wane_error *err)
 {
     wane_status st = WANE_OK;
+    const char *ends[2] = {extra->first, extra->last};
+    for (size_t i = 0; i < 2; i++) {
+        int32_t id = ends[i] ? wane_tokenizer_id(tokenizer, ends[i]) : -1;
+        if (id < 0) continue;
+        *(i ? &tokenizer->eos : &tokenizer->bos) = id;
+        WANE_TRY(wane_tokens_append(i ? &tokenizer->after : &tokenizer->before, &id, 1, err));
+    }
     bool silent = !tokenizer->before.count && !tokenizer->after.count;
     int32_t bos = extra->bos ? wane_tokenizer_id(tokenizer, extra->bos) : -1;
     int32_t eos = extra->eos ? wane_tokenizer_id(tokenizer, extra->eos) : -1;
@@ -228,7 +236,7 @@ done:
     return st;
 }
 
-/* The hash of the tokenizer.json, where all is as it says; else of that hash and of the tokens. */
+/* The hash of the document, where all is as it says; else of that hash and of the tokens. */
 static wane_status identify(wane_tokenizer *made, const char *bytes, size_t count, bool changed,
                             wane_error *err)
 {
@@ -250,11 +258,12 @@ static wane_status identify(wane_tokenizer *made, const char *bytes, size_t coun
     return wane_sha256_end(made->sha256, hash, err);
 }
 
-/* From the bytes of a tokenizer.json and, unless NULL, the files of its package. */
-static wane_status make_tokenizer(wane_tokenizer **out, const char *bytes, size_t count,
-                                  const char *name, const wane_package *package, wane_error *err)
+/* From a document and, unless NULL, the files of its package. */
+static wane_status make_tokenizer(wane_tokenizer **out, const wane_tokenizer_document *document,
+                                  const wane_package *package, wane_error *err)
 {
     wane_status st = WANE_OK;
+    const char *name = document->name;
     wane_json *root = NULL;
     wane_extra_tokens extra = {0};
     bool changed = false;
@@ -264,11 +273,12 @@ static wane_status make_tokenizer(wane_tokenizer **out, const char *bytes, size_
         goto done;
     }
     made->bos = made->eos = -1;
-    WANE_TRY(wane_json_parse(&root, bytes, count, name, err));
+    WANE_TRY(wane_json_parse(&root, document->text.data, document->text.length, name, err));
     if (package) WANE_TRY(wane_extra_tokens_read(&extra, package, root, made->arena, err));
-    WANE_TRY(read_parts(made, root, &extra, &changed, name, err));
+    WANE_TRY(read_parts(made, document->made ? wane_json_get(root, "tokenizer") : root, &extra,
+                        &changed, name, err));
     WANE_TRY(put_ends(made, &extra, err));
-    WANE_TRY(identify(made, bytes, count, changed, err));
+    WANE_TRY(identify(made, document->text.data, document->text.length, changed, err));
     *out = made;
     made = NULL;
 done:
@@ -281,22 +291,23 @@ done:
 wane_status wane_tokenizer_parse(wane_tokenizer **out, const char *bytes, size_t count,
                                  const char *name, wane_error *err)
 {
-    return make_tokenizer(out, bytes, count, name, NULL, err);
+    const wane_tokenizer_document document = {.text = {.data = (char *)bytes, .length = count},
+                                              .name = (char *)name}; /* only read from */
+    return make_tokenizer(out, &document, NULL, err);
+}
+
+bool wane_tokenizer_there(const wane_package *package)
+{
+    return wane_tokenizer_document_there(package);
 }
 
 wane_status wane_tokenizer_load_package(wane_tokenizer **out, const wane_package *package,
                                         wane_error *err)
 {
-    static const char name[] = "tokenizer.json";
-    wane_status st = WANE_OK;
-    char *bytes = NULL, *file = wane_package_file(package, name);
-    size_t count = 0;
-    if (!file) return wane_fail_memory(err, "tokenizer", wane_package_path(package));
-    WANE_TRY(wane_package_read(&bytes, &count, package, name, err));
-    WANE_TRY(make_tokenizer(out, bytes, count, file, package, err));
-done:
-    wane_free(bytes);
-    wane_free(file);
+    wane_tokenizer_document document = {0};
+    wane_status st = wane_tokenizer_document_find(&document, package, err);
+    if (st == WANE_OK) st = make_tokenizer(out, &document, package, err);
+    wane_tokenizer_document_free(&document);
     return st;
 }
 

@@ -2,7 +2,6 @@
  * Tokens that stand in the files beside a tokenizer.json. Expected ids: PreTrainedTokenizerFast of
  * transformers 5.24 on the same folders (reference/compare_added_tokens.py compares many more).
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "store/base/memory.h"
 #include "tasks/text/tokenizer.h"
 #include "tests/support/support.h"
+#include "tests/unit/text/folders.h"
 
 /* JSON is written with ' for ". */
 static const char tokenizer_json[] =
@@ -17,40 +17,14 @@ static const char tokenizer_json[] =
     "'rstrip':false,'normalized':false,'special':true}],'model':{'type':'BPE','unk_token':'?',"
     "'vocab':{'?':0,'a':1,'b':2,'ab':3,' ':4,'x':5},'merges':['a b']}}";
 
-/* NULL removes the file. */
-static void put(const char *name, const char *json)
-{
-    const char *path = scratch_path(name);
-    remove_tree(path);
-    if (!json) return;
-    char *copy = strdup(json);
-    assert_non_null(copy);
-    for (char *c = copy; *c; c++)
-        if (*c == '\'') *c = '"';
-    write_file(path, copy, strlen(copy));
-    free(copy);
-}
-
 static wane_status open_folder(wane_tokenizer **out, const char *config, const char *map,
                                const char *older, wane_error *err)
 {
-    put("tokenizer.json", tokenizer_json);
-    put("tokenizer_config.json", config);
-    put("special_tokens_map.json", map);
-    put("added_tokens.json", older);
+    folder_put("tokenizer.json", tokenizer_json);
+    folder_put("tokenizer_config.json", config);
+    folder_put("special_tokens_map.json", map);
+    folder_put("added_tokens.json", older);
     return wane_tokenizer_load(out, scratch_folder(), err);
-}
-
-static void ids_of(char out[512], const wane_tokenizer *tokenizer, const char *text)
-{
-    wane_error err;
-    wane_tokens tokens = {0};
-    size_t length = 0;
-    CHECK_OK(wane_tokenizer_encode(tokenizer, text, strlen(text), true, &tokens, &err));
-    out[0] = '\0';
-    for (size_t i = 0; i < tokens.count; i++)
-        length += (size_t)snprintf(out + length, 512 - length, i ? " %d" : "%d", tokens.ids[i]);
-    wane_tokens_free(&tokens);
 }
 
 static void tokens_beside_are_added_as_in_transformers(void **state)
@@ -97,7 +71,7 @@ static void tokens_beside_are_added_as_in_transformers(void **state)
         wane_tokenizer *tokenizer = NULL;
         char got[512];
         CHECK_OK(open_folder(&tokenizer, cases[i].config, cases[i].map, cases[i].older, &err));
-        ids_of(got, tokenizer, cases[i].text);
+        folder_ids(got, tokenizer, cases[i].text);
         if (strcmp(got, cases[i].ids) != 0) print_error("case %zu\n", i);
         assert_string_equal(got, cases[i].ids);
         wane_tokenizer_free(tokenizer);
@@ -114,7 +88,7 @@ static void the_first_and_last_token_may_be_new(void **state)
                          "{'bos_token':'<p>','eos_token':{'content':'<q>'},'add_bos_token':true,"
                          "'add_eos_token':true,'model_max_length':1000000000000000019884624838656}",
                          NULL, NULL, &err));
-    ids_of(got, tokenizer, "ab");
+    folder_ids(got, tokenizer, "ab");
     assert_string_equal(got, "7 3 8");
     assert_int_equal(wane_tokenizer_bos(tokenizer), 7);
     assert_int_equal(wane_tokenizer_eos(tokenizer), 8);
@@ -147,7 +121,7 @@ static void the_hash_follows_what_is_read(void **state)
     enum { SAME = sizeof same / sizeof *same, OTHER = sizeof other / sizeof *other };
     wane_tokenizer *tokenizers[SAME + OTHER] = {0};
     char alone[WANE_SHA256_HEX];
-    put("tokenizer.json", tokenizer_json);
+    folder_put("tokenizer.json", tokenizer_json);
     size_t bytes = 0;
     char *file = read_file(scratch_path("tokenizer.json"), &bytes);
     CHECK_OK(wane_sha256_bytes(alone, file, bytes, &err));
@@ -216,11 +190,11 @@ static void every_failed_allocation_is_survived(void **state)
     for (long n = 0;; n++) {
         wane_error err;
         wane_tokenizer *tokenizer = NULL;
-        put("tokenizer.json", tokenizer_json);
-        put("tokenizer_config.json", "{'pad_token':'<p>','turn_token':'<t>',"
-                                     "'extra_special_tokens':['<q>','<q>']}");
-        put("special_tokens_map.json", "{'bos_token':{'content':'<s>'}}");
-        put("added_tokens.json", "{'<r>':7}");
+        folder_put("tokenizer.json", tokenizer_json);
+        folder_put("tokenizer_config.json", "{'pad_token':'<p>','turn_token':'<t>',"
+                                            "'extra_special_tokens':['<q>','<q>']}");
+        folder_put("special_tokens_map.json", "{'bos_token':{'content':'<s>'}}");
+        folder_put("added_tokens.json", "{'<r>':7}");
         wane_memory_fail_after(n);
         wane_status st = wane_tokenizer_load(&tokenizer, scratch_folder(), &err);
         wane_memory_fail_after(-1);
