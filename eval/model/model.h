@@ -81,6 +81,7 @@ typedef struct wane_config {
     bool attention_bias, mlp_bias;
     double initializer_range;
     int32_t bos, eos; /* -1: none */
+    int32_t pad;      /* as wane_config_pad has it */
     wane_block block;
 } wane_config;
 
@@ -92,6 +93,9 @@ WANE_MUST_CHECK wane_status wane_config_parse(wane_config *out, const char *byte
                                               const char *name, wane_error *err);
 
 wane_layer_shape wane_config_layer(const wane_config *config, size_t layer);
+/* The token whose row of the embedding is not trained by what reads it (torch's padding_idx; by a
+ * tied head it is), in families whose configuration has one; -1: none. */
+int32_t wane_config_pad(const wane_config *config);
 
 /* One setting of config.json in which a model differs from another, as JSON. */
 enum { WANE_CONFIG_SETTINGS = 48, WANE_SETTING_BYTES = 240 };
