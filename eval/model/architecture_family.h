@@ -74,6 +74,19 @@
         .name = "initializer_range", WANE_CONFIG_MEMBER(initializer_range, number),                \
         .decides = WANE_DECIDES_NOTHING, .absent = 0.02, __VA_ARGS__                               \
     }
+/* One over the root of a whole number: the scale of scores in Gemma's files. */
+#define WANE_KEY_QUERY_SCALAR(...)                                                                 \
+    {                                                                                              \
+        .name = "query_pre_attn_scalar", WANE_CONFIG_MEMBER(block.attention_scale, inverse_root),  \
+        .decides = WANE_DECIDES_NUMBERS, __VA_ARGS__                                               \
+    }
+/* null is none. */
+#define WANE_KEY_LOGIT_CAP(...)                                                                    \
+    {                                                                                              \
+        .name = "final_logit_softcapping", WANE_CONFIG_MEMBER(block.logit_cap, number),            \
+        .decides = WANE_DECIDES_NUMBERS, .null_is_zero = true, __VA_ARGS__                         \
+    }
+
 /* A token's id; `.absent = -1`: none. */
 #define WANE_KEY_BOS(...)                                                                          \
     {                                                                                              \
@@ -83,6 +96,12 @@
 #define WANE_KEY_EOS(...)                                                                          \
     {                                                                                              \
         .name = "eos_token_id", WANE_CONFIG_MEMBER(eos, token), .decides = WANE_DECIDES_USE,       \
+        __VA_ARGS__                                                                                \
+    }
+/* Of families whose embedding is made with a padding_idx. */
+#define WANE_KEY_PAD(...)                                                                          \
+    {                                                                                              \
+        .name = "pad_token_id", WANE_CONFIG_MEMBER(pad, token), .decides = WANE_DECIDES_USE,       \
         __VA_ARGS__                                                                                \
     }
 

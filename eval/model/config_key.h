@@ -39,8 +39,10 @@ typedef struct wane_config_type {
 
 extern const wane_config_type wane_config_size; /* size_t: a whole number >= 1, at most `most` */
 extern const wane_config_type
-    wane_config_number;                         /* double: positive; of an optional one 0 is null */
-extern const wane_config_type wane_config_flag; /* bool; null is false */
+    wane_config_number; /* double: positive; of an optional one 0 is null */
+/* double: 1 / root of a whole number >= 1, which config.json has. */
+extern const wane_config_type wane_config_inverse_root;
+extern const wane_config_type wane_config_flag;  /* bool; null is false */
 extern const wane_config_type wane_config_token; /* int32_t: a token's id, the first of a list of
                                                     them, or -1 for null: none */
 extern const wane_config_type
@@ -84,8 +86,8 @@ struct wane_config_key {
     double absent; /* the value where the key is absent: transformers' default. Of a size 0: what
                       follows from the others (kv heads: heads; a head's width: width / heads) */
     bool optional; /* null says what absence says */
-    bool null_is_zero; /* of a size: null is 0 (none, or what follows from the others), whatever
-                          absence is */
+    bool null_is_zero; /* of a size or number: null is 0 (none, or what follows from the others),
+                          whatever absence is */
     size_t most;       /* of a size */
     /* NULL: hashed under its own name where it is not at its default, so that models keep their
      * hash when a key is added. Llama's first keys have the names they have always been hashed
@@ -112,6 +114,10 @@ wane_status wane_config_settle_windows(wane_config *config, const wane_config_so
 const char *wane_config_say_list(char out[256], const char *const *names);
 /* Whether a value is there and not null. */
 bool wane_config_given(const wane_json *value);
+
+/* For settle: where layer_types is not given, every layer has a window but each `period`-th. */
+wane_status wane_config_window_layers(wane_config *config, const wane_config_source *source,
+                                      size_t period);
 
 /* The entry of that name, or of the member at that offset, in the architecture's table; NULL
  * without one. */

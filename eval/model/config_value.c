@@ -109,8 +109,9 @@ static wane_status read_number(wane_config *out, const wane_config_key *key,
 {
     const wane_json *value = find(s, key);
     double *to = member(out, key);
-    *to = key->absent;
-    return value ? wane_config_take_positive(s, value, key->name, to) : WANE_OK;
+    bool none = value && key->null_is_zero && !wane_config_given(value);
+    *to = none ? 0 : key->absent;
+    return value && !none ? wane_config_take_positive(s, value, key->name, to) : WANE_OK;
 }
 
 void wane_config_print_number(wane_text *out, double number, wane_config_form form)
@@ -125,7 +126,8 @@ static void print_number(wane_text *out, const wane_config *config, const wane_c
                          wane_config_form form)
 {
     double number = *(const double *)value_of(config, key);
-    if (key->optional && number == 0 && form != WANE_FORM_HASHED) wane_text_string(out, "null");
+    bool null = (key->optional || key->null_is_zero) && number == 0;
+    if (null && form != WANE_FORM_HASHED) wane_text_string(out, "null");
     else wane_config_print_number(out, number, form);
 }
 
@@ -141,6 +143,44 @@ static bool number_at_default(const wane_config *config, const wane_config_key *
 
 const wane_config_type wane_config_number = {read_number, print_number, numbers_equal,
                                              number_at_default};
+
+/* --------------------------------------------------------------------------------- inverse root */
+
+static wane_status read_inverse_root(wane_config *out, const wane_config_key *key,
+                                     const wane_config_source *s)
+{
+    const wane_json *value = wane_json_get(s->root, key->name);
+    double *to = member(out, key);
+    size_t number = (size_t)key->absent;
+    if (value) {
+        wane_status st = wane_config_take_size(s, value, key->name, &number);
+        if (st != WANE_OK) return st;
+    }
+    *to = 1 / sqrt((double)number);
+    return WANE_OK;
+}
+
+/* The whole number again. */
+static double whole_of(const wane_config *config, const wane_config_key *key)
+{
+    double root = *(const double *)value_of(config, key);
+    return round(1 / (root * root));
+}
+
+static void print_inverse_root(wane_text *out, const wane_config *config,
+                               const wane_config_key *key, wane_config_form form)
+{
+    (void)form;
+    wane_text_printf(out, "%.0f", whole_of(config, key));
+}
+
+static bool inverse_root_at_default(const wane_config *config, const wane_config_key *key)
+{
+    return whole_of(config, key) == key->absent;
+}
+
+const wane_config_type wane_config_inverse_root = {read_inverse_root, print_inverse_root,
+                                                   numbers_equal, inverse_root_at_default};
 
 /* ----------------------------------------------------------------------------------------- flag */
 
@@ -418,6 +458,12 @@ wane_layer_shape wane_config_layer(const wane_config *config, size_t layer)
     return (wane_layer_shape){
         .window = windowed ? b->window : 0,
         .rope = rope->theta > 0 && !wane_layer_in(&b->unturned, layer) ? rope : NULL};
+}
+
+int32_t wane_config_pad(const wane_config *config)
+{
+    const char *key = wane_config_key_of(config, offsetof(wane_config, pad), NULL);
+    return key ? config->pad : -1;
 }
 
 bool wane_config_untied(const wane_config *config)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Windows of families that switch them on by a flag, use_sliding_window: the flag, the layers that
- * follow from a number instead of names, and what must hold of them together.
+ * follow from a number instead of names, and what must hold of them together. And those of families
+ * in which one layer of every few has none.
  */
 #include "eval/model/architecture.h"
 
@@ -79,5 +80,17 @@ wane_status wane_config_settle_windows(wane_config *c, const wane_config_source 
             s, wane_config_key_of(c, offsetof(wane_config, block.windowed), "layer_types"),
             "names layers with a window, which is switched off or null");
     if (!any) c->block.window = 0;
+    return WANE_OK;
+}
+
+wane_status wane_config_window_layers(wane_config *config, const wane_config_source *s,
+                                      size_t period)
+{
+    static const char key[] = "layer_types";
+    if (wane_config_given(wane_json_get(s->root, key))) return WANE_OK;
+    if (config->layers > WANE_LAYER_SET)
+        return wane_config_refuse(s, key, "is absent, with more layers than are told apart");
+    for (size_t i = 0; i < config->layers; i++)
+        if ((i + 1) % period != 0) wane_layer_add(&config->block.windowed, i);
     return WANE_OK;
 }

@@ -42,6 +42,7 @@ typedef struct scatter {
     const wane_pass *pass;
     float *stream;
     float *embedding, *positions; /* gradients, or NULL */
+    int32_t pad;                  /* wane_config_pad */
 } scatter;
 
 enum { EMBEDDING_STRIP = 64 };
@@ -61,7 +62,8 @@ static void scatter_tile(void *context, size_t tile, int thread)
         if (s->positions)
             k->add(count, dx, s->positions + (size_t)s->pass->position[t] * width + first);
         if (scale != 0) k->scale(count, (float)scale, dx);
-        if (s->embedding) k->add(count, dx, s->embedding + (size_t)batch->ids[t] * width + first);
+        if (s->embedding && batch->ids[t] != s->pad)
+            k->add(count, dx, s->embedding + (size_t)batch->ids[t] * width + first);
     }
 }
 
@@ -79,7 +81,8 @@ void wane_embed_back(wane_pass *pass, const wane_gradients *gradients, float *ds
     scatter s = {.pass = pass,
                  .stream = dstream,
                  .embedding = gradient_of(pass, gradients, WANE_EMBEDDING),
-                 .positions = gradient_of(pass, gradients, WANE_POSITIONS)};
+                 .positions = gradient_of(pass, gradients, WANE_POSITIONS),
+                 .pad = wane_config_pad(c)};
     if (s.positions) s.positions += c->block.position_offset * c->width;
     if (!s.embedding && !s.positions) return;
     wane_pool_run(pass->pool, (c->width + EMBEDDING_STRIP - 1) / EMBEDDING_STRIP, scatter_tile, &s);

@@ -93,6 +93,7 @@ typedef struct wane_config {
     bool attention_bias, mlp_bias;
     double initializer_range;
     int32_t bos, eos; /* -1: none */
+    int32_t pad;      /* as wane_config_pad has it */
     wane_block block;
 } wane_config;
 
@@ -104,6 +105,9 @@ WANE_MUST_CHECK wane_status wane_config_parse(wane_config *out, const char *byte
                                               const char *name, wane_error *err);
 
 wane_layer_shape wane_config_layer(const wane_config *config, size_t layer);
+/* The token whose row of the embedding is not trained by what reads it (torch's padding_idx; by a
+ * tied head it is), in families whose configuration has one; -1: none. */
+int32_t wane_config_pad(const wane_config *config);
 
 /* Tokens of the longest sequence: the context, or more where rotary positions stretch with the
  * sequence (rope_type "dynamic": factor times the context). */

@@ -15,15 +15,6 @@
 #include "store/files/package.h"
 
 /* Of a model's folder or archive; false too when it cannot be read, which its reader will say. */
-static bool holds(const char *path, const char *name)
-{
-    wane_package *package = NULL;
-    bool there =
-        wane_package_open(&package, path, NULL) == WANE_OK && wane_package_has(package, name);
-    wane_package_close(package);
-    return there;
-}
-
 static bool is_bare_adapter(const char *path)
 {
     wane_package *package = NULL;

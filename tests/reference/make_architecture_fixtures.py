@@ -28,29 +28,31 @@ import tempfile
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, Qwen2Config
+from transformers import AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, LlamaConfig, Qwen2Config
 
 OUT = pathlib.Path(__file__).resolve().parent / "architectures"
 LENGTHS = [7, 1, 12, 18, 3]
 STEPS = 20
 SIZES = dict(vocab_size=53, hidden_size=24, num_hidden_layers=3, num_attention_heads=4,
              intermediate_size=40, max_position_embeddings=64, bos_token_id=1, eos_token_id=2)
-SMALL = dict(vocab_size=31, hidden_size=20, num_hidden_layers=2, num_attention_heads=4,
-             num_key_value_heads=2, head_dim=12, intermediate_size=24, max_position_embeddings=64,
-             bos_token_id=1, eos_token_id=2)
+SMALL_LLAMA = dict(vocab_size=31, hidden_size=20, num_hidden_layers=2, num_attention_heads=4,
+                   num_key_value_heads=2, head_dim=12, intermediate_size=24,
+                   max_position_embeddings=64, bos_token_id=1, eos_token_id=2)
 
 
 def turned(kind, theta=100.0, context=64, **settings):
     """A small Llama with rotary positions of that kind."""
-    return LlamaConfig(**{**SMALL, "max_position_embeddings": context}, rope_parameters=dict(
+    return LlamaConfig(**{**SMALL_LLAMA, "max_position_embeddings": context}, rope_parameters=dict(
         rope_type=kind, rope_theta=theta, **settings))
 
+SMALL = dict(vocab_size=29, hidden_size=16, num_attention_heads=4, head_dim=6,
+             intermediate_size=20, max_position_embeddings=32, bos_token_id=1, eos_token_id=2)
 
 MODELS = {
     "llama": LlamaConfig(**SIZES, num_key_value_heads=2, head_dim=10, attention_bias=True,
                          tie_word_embeddings=True),
     # Rotary positions; the sequences lie on both sides of a context of 10 tokens.
-    "llama_3": LlamaConfig(**SMALL, tie_word_embeddings=True, rope_parameters=dict(
+    "llama_3": LlamaConfig(**SMALL_LLAMA, tie_word_embeddings=True, rope_parameters=dict(
         rope_type="llama3", rope_theta=100.0, factor=8.0, low_freq_factor=1.0,
         high_freq_factor=4.0, original_max_position_embeddings=40)),
     "llama_linear": turned("linear", factor=2.5),
@@ -66,6 +68,10 @@ MODELS = {
                            activation_function="relu", bos_token_id=1, eos_token_id=2),
     "qwen2": Qwen2Config(**SIZES, num_key_value_heads=2, use_sliding_window=True, sliding_window=5,
                          max_window_layers=1),
+    # One layer more than a period of six, a window of a third of the longest sequence, and among the
+    # ids the one whose row of the embedding is not trained.
+    "gemma3_text": Gemma3TextConfig(**SMALL, num_hidden_layers=7, num_key_value_heads=2,
+                                    query_pre_attn_scalar=7, sliding_window=6, pad_token_id=3),
 }
 
 
