@@ -107,7 +107,9 @@ static wane_status choose(wane_scaling *s, const wane_direction *d, size_t count
 {
     size_t k = options->k < count ? options->k : count, found = 0;
     bool *taken = wane_alloc(count, sizeof *taken);
-    s->count = wane_intruder_count(d, count, k, options->epsilon);
+    const wane_intruder_tally tally = wane_intruder_tally_up(d, count, k, options->epsilon);
+    s->count = tally.intruders;
+    s->unresolved = tally.unresolved;
     s->position = wane_alloc(s->count, sizeof *s->position);
     s->neighbour = wane_alloc(s->count, sizeof *s->neighbour);
     s->sigma = wane_alloc(s->count, sizeof *s->sigma);
@@ -198,6 +200,7 @@ static wane_status take(wane_scaling **out, const wane_base_svd *base,
     s->rows = base->rows;
     s->cols = base->cols;
     s->delta = spectrum->delta_frobenius;
+    s->bounded = spectrum->bounded;
     /* An unchanged weight has no intruders, whatever basis its equal singular values have got. */
     if (s->delta > 0) {
         WANE_TRY(choose(s, spectrum->side[options->side], spectrum->count, options, err));
@@ -257,6 +260,16 @@ done:
 size_t wane_scaling_intruders(const wane_scaling *s, wane_choice choice)
 {
     return choice == WANE_CHOICE_TOP && s->count > 1 ? 1 : s->count;
+}
+
+size_t wane_scaling_unresolved(const wane_scaling *scaling)
+{
+    return scaling->unresolved;
+}
+
+bool wane_scaling_is_bounded(const wane_scaling *scaling)
+{
+    return scaling->bounded;
 }
 
 double wane_scaling_delta(const wane_scaling *scaling)

@@ -85,6 +85,10 @@ void wane_scaling_free(wane_scaling *scaling);
 
 /* |I|; 0 where dW = 0. */
 size_t wane_scaling_intruders(const wane_scaling *scaling, wane_choice choice);
+/* Unresolved directions among the first k, which no arm takes; whether max_cosine was bounded,
+ * which may leave more of them. */
+size_t wane_scaling_unresolved(const wane_scaling *scaling);
+bool wane_scaling_is_bounded(const wane_scaling *scaling);
 double wane_scaling_delta(const wane_scaling *scaling); /* ||dW|| */
 
 /* Position (from 1) and sigma of intruder `number` < |I| (those of the top choice come first), and

@@ -10,6 +10,8 @@
  * neighbour of each; column-major. */
 struct wane_scaling {
     size_t rows, cols, count;
+    size_t unresolved;            /* of the first k */
+    bool bounded;                 /* the cosines were */
     double delta;                 /* ||dW|| */
     size_t *position, *neighbour; /* from 1; no neighbour: 0 */
     double *sigma, *neighbour_sigma;

@@ -41,7 +41,7 @@ static void write_head(wane_text *out, const wane_comparison *pair, const wane_p
                    wane_page_number(b, relative(all), 3));
     wane_page_floor(out, all->floor, wane_comparison_rounding(pair), all->within_floor);
     wane_compare_write_unmatched(out, pair, LISTED);
-    wane_pair_spectra_write_bounded(out, all);
+    wane_pair_write_bounded(out, all->bounded);
     wane_pair_spectra_write_not_finite(out, all, pair);
 }
 

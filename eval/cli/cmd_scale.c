@@ -9,6 +9,7 @@
 #include "eval/cli/commands.h"
 #include "eval/pair/given.h"
 #include "eval/pair/scaled.h"
+#include "eval/pair/spectra_of_pair.h"
 #include "store/files/file.h"
 #include "store/files/json.h"
 
@@ -74,6 +75,9 @@ static void write_page(wane_text *out, const wane_pair *pair, const wane_scaled 
     wane_page_line(out, "intruders", "in the top %zu, side %s, |cosine| < %s", q->options.k,
                    q->options.side == WANE_SIDE_U ? "u" : "v",
                    wane_format_double(b, q->options.epsilon));
+    wane_pair_write_bounded(out, all->bounded);
+    if (all->unresolved)
+        wane_page_line(out, "unresolved", "%zu of these directions, left alone", all->unresolved);
     wane_page_line(out, "changed", "%zu of %zu matrices; %zu have intruders", all->changed,
                    all->count, all->with);
     wane_page_line(out, "||dW||", "%s, was %s", wane_page_number(a, all->after, 4),
@@ -110,7 +114,9 @@ static void write_json_matrix(wane_text *out, const wane_pair *pair, const wane_
     write_member(out, "delta_frobenius_before", wane_scaling_delta(m->scaling));
     write_member(out, "delta_frobenius", m->what.delta_frobenius);
     write_member(out, "moved_frobenius", m->what.moved_frobenius);
-    wane_text_printf(out, ", \"added_rank\": %zu}", m->what.rank);
+    wane_text_printf(out, ", \"added_rank\": %zu, \"unresolved\": %zu, \"bounded\": %s}",
+                     m->what.rank, wane_scaling_unresolved(m->scaling),
+                     wane_scaling_is_bounded(m->scaling) ? "true" : "false");
 }
 
 static void write_json(wane_text *out, const wane_pair *pair, const wane_scaled *all,

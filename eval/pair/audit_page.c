@@ -245,7 +245,7 @@ static void write_intruders(wane_text *out, const wane_audit *a)
     wane_text_clear(&text);
     wane_text_printf(&text, "%zu", s->unresolved[0]);
     wane_page_unresolved(out, s->unresolved[0], text.data ? text.data : "");
-    wane_pair_spectra_write_bounded(out, s);
+    wane_pair_write_bounded(out, s->bounded);
     wane_pair_spectra_write_not_finite(out, s, &a->comparison);
     wane_pair_spectra_write_null(out, s, 0, &a->question, heads);
     out->failed |= text.failed;

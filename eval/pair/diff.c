@@ -123,7 +123,7 @@ static void write_spectra(wane_text *out, const wane_diff *diff)
                    all->count, wane_format_double(a, diff->question.epsilon));
     (void)snprintf(c, sizeof c, "%zu left, %zu right", all->unresolved[0], all->unresolved[1]);
     wane_page_unresolved(out, all->unresolved[0] + all->unresolved[1], c);
-    wane_pair_spectra_write_bounded(out, all);
+    wane_pair_write_bounded(out, all->bounded);
     wane_pair_spectra_write_not_finite(out, all, &diff->comparison);
     for (int side = 0; side < 2; side++)
         wane_pair_spectra_write_null(out, all, side, &diff->question, heads[side]);

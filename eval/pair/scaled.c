@@ -105,6 +105,8 @@ wane_status wane_scaled_find(wane_scaled *out, const wane_pair *pair,
         all.after += exists ? after * after : before * before;
         all.with += wane_scaling_intruders(m->scaling, WANE_CHOICE_ALL) > 0;
         all.changed += exists;
+        all.bounded += wane_scaling_is_bounded(m->scaling);
+        all.unresolved += wane_scaling_unresolved(m->scaling);
     }
     all.before = sqrt(all.before);
     all.after = sqrt(all.after);

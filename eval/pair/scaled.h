@@ -26,6 +26,7 @@ typedef struct wane_scaled_matrix {
  * ({0} allowed). */
 typedef struct wane_scaled {
     size_t count, with, changed; /* of the weights; with intruders; changed by the arm */
+    size_t bounded, unresolved;  /* weights whose cosines are; directions of all, left alone */
     wane_scaled_matrix *matrix;
     double before, after; /* ||dW|| over them */
 } wane_scaled;

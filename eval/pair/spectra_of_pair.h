@@ -95,7 +95,7 @@ WANE_MUST_CHECK wane_status wane_pair_spectra_finite(const wane_pair_spectra *sp
                                                      const wane_comparison *comparison,
                                                      wane_error *err);
 /* The line that says of how many matrices the cosines are bounded; nothing where of none. */
-void wane_pair_spectra_write_bounded(wane_text *out, const wane_pair_spectra *spectra);
+void wane_pair_write_bounded(wane_text *out, size_t matrices);
 /* The line that names them on a page; nothing where all are finite. */
 void wane_pair_spectra_write_not_finite(wane_text *out, const wane_pair_spectra *spectra,
                                         const wane_comparison *comparison);

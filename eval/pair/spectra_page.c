@@ -31,12 +31,11 @@ wane_status wane_pair_spectra_finite(const wane_pair_spectra *all,
         all->not_finite == 1 ? "is" : "are");
 }
 
-void wane_pair_spectra_write_bounded(wane_text *out, const wane_pair_spectra *all)
+void wane_pair_write_bounded(wane_text *out, size_t matrices)
 {
-    if (all->bounded == 0) return;
-    wane_page_line(out, "bounds", "%zu %s without the SVD of %s base (--exact takes it)",
-                   all->bounded, all->bounded == 1 ? "matrix" : "matrices",
-                   all->bounded == 1 ? "its" : "their");
+    if (matrices == 0) return;
+    wane_page_line(out, "bounds", "%zu %s without the SVD of %s base (--exact takes it)", matrices,
+                   matrices == 1 ? "matrix" : "matrices", matrices == 1 ? "its" : "their");
 }
 
 void wane_pair_spectra_write_not_finite(wane_text *out, const wane_pair_spectra *all,

@@ -17,30 +17,30 @@
 #include "tests/support/support.h"
 #include "tests/support/told.h"
 
-enum { WIDTH = 128, RANK = 18 };
+enum { WIDTH = 128, WIDE = WANE_EXACT_SIDE + 16, RANK = 18 };
 static const char tuned_name[] = "model.layers.0.self_attn.q_proj.weight";
 
 static wane_model *model;
 static size_t index_;
-static float factor_a[RANK * WIDTH], factor_b[RANK * WIDTH];
+static float factor_a[RANK * WIDE], factor_b[RANK * WIDE];
 
 /* An adapter on the query matrix: one direction of three times sigma_1, the others a hundredth of
  * it, which are no intruders. */
-static void save_adapter(const char *path, double strong)
+static void save_adapter(const char *path, double strong, size_t width)
 {
     wane_error err;
     wane_update update = {0};
     wane_random where = {.seed = 1, .purpose = WANE_RANDOM_TEST};
-    wane_random_normal_fill(factor_a, RANK * WIDTH, 1 / sqrt(WIDTH), &where);
+    wane_random_normal_fill(factor_a, RANK * width, 1 / sqrt((double)width), &where);
     for (size_t r = 0; r < RANK; r++)
-        for (size_t i = 0; i < WIDTH; i++)
+        for (size_t i = 0; i < width; i++)
             factor_b[i * RANK + r] =
-                (float)((r ? 0.01 : strong) * (double)factor_a[((r + 1) % RANK) * WIDTH + i]);
+                (float)((r ? 0.01 : strong) * (double)factor_a[((r + 1) % RANK) * width + i]);
     CHECK_OK(wane_update_new(&update, 1, true, &err));
     update.tensors[0] =
         (wane_update_tensor){.name = tuned_name,
-                             .rows = WIDTH,
-                             .cols = WIDTH,
+                             .rows = width,
+                             .cols = width,
                              .term = {.b = factor_b, .a = factor_a, .rank = RANK, .scale = 0.5F}};
     update.facts = (wane_adapter_facts){.alpha = 0.5 * RANK, .rank = RANK};
     CHECK_OK(wane_update_save(&update, path, &err));
@@ -68,9 +68,9 @@ static int make(void **state)
     index_ = (size_t)wane_parameters_find(&model->parameters, tuned_name);
     wane_base_svd *svd = NULL;
     CHECK_OK(wane_base_svd_compute(&svd, wane_model_matrix(model, index_), &err));
-    save_adapter(scratch_path("strong"), 6 * wane_base_svd_sigma(svd)[0]);
+    save_adapter(scratch_path("strong"), 6 * wane_base_svd_sigma(svd)[0], WIDTH);
     wane_base_svd_free(svd);
-    save_adapter(scratch_path("weak"), 0.01);
+    save_adapter(scratch_path("weak"), 0.01, WIDTH);
     wane_model *tuned = merged(scratch_path("strong"));
     CHECK_OK(wane_model_save(tuned, scratch_path("whole"), &err));
     wane_model_free(tuned);
@@ -205,6 +205,29 @@ static void refusals_write_nothing(void **state)
     }
 }
 
+/* A matrix above WANE_EXACT_SIDE is scaled without its base's SVD, and says so; --exact takes it,
+ * and the same is changed by as much. Its base takes the place of the other: this runs last. */
+static void wide_ones_by_bounds(void **state)
+{
+    (void)state;
+    double delta[2];
+    wane_model_free(small_model(1, 2, WIDE / 2, 160));
+    save_adapter(scratch_path("wide"), 30, WIDE);
+    for (int exact = 0; exact < 2; exact++) {
+        const wane_json *said =
+            told_json(exact ? "scale {base} {wide} -l 0 -o {exact} --json --exact"
+                            : "scale {base} {wide} -l 0 -o {bounded} --json");
+        const wane_json *m = wane_json_at(wane_json_get(said, "matrices"), 0);
+        const wane_json *first = wane_json_at(wane_json_get(m, "scaled"), 0);
+        assert_true(json_number(first, "position") == 1);
+        assert_true(wane_json_bool(wane_json_get(m, "bounded"), exact) == !exact);
+        delta[exact] = json_number(said, "delta_frobenius");
+    }
+    CHECK_NEAR(delta[0], delta[1], 0, 1e-6);
+    assert_int_equal(told("scale {base} {wide} -l 0 -o {page}"), 0);
+    assert_non_null(strstr(told_out(), "bounds               1 matrix without the SVD of its "));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +235,7 @@ int main(void)
         cmocka_unit_test(energy_is_two_columns_wider),
         cmocka_unit_test(removed_is_gone),
         cmocka_unit_test(refusals_write_nothing),
+        cmocka_unit_test(wide_ones_by_bounds),
     };
     return cmocka_run_group_tests(tests, make, unmake);
 }
