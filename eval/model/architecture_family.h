@@ -74,6 +74,12 @@
         .name = "initializer_range", WANE_CONFIG_MEMBER(initializer_range, number),                \
         .decides = WANE_DECIDES_NOTHING, .absent = 0.02, __VA_ARGS__                               \
     }
+/* Gemma's name for it: hidden_act beside it is not read. */
+#define WANE_KEY_HIDDEN_ACTIVATION(...)                                                            \
+    {                                                                                              \
+        .name = "hidden_activation", WANE_CONFIG_MEMBER(block.activation, activation),             \
+        .decides = WANE_DECIDES_NUMBERS, __VA_ARGS__                                               \
+    }
 /* One over the root of a whole number: the scale of scores in Gemma's files. */
 #define WANE_KEY_QUERY_SCALAR(...)                                                                 \
     {                                                                                              \

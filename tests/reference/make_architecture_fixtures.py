@@ -28,7 +28,8 @@ import tempfile
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, LlamaConfig, Qwen2Config
+from transformers import (AutoModelForCausalLM, Gemma2Config, Gemma3TextConfig, GPT2Config,
+                          GPTNeoXConfig, LlamaConfig, Olmo2Config, Qwen2Config)
 
 OUT = pathlib.Path(__file__).resolve().parent / "architectures"
 LENGTHS = [7, 1, 12, 18, 3]
@@ -47,6 +48,9 @@ def turned(kind, theta=100.0, context=64, **settings):
 
 SMALL = dict(vocab_size=29, hidden_size=16, num_attention_heads=4, head_dim=6,
              intermediate_size=20, max_position_embeddings=32, bos_token_id=1, eos_token_id=2)
+NEOX = dict(vocab_size=29, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+            intermediate_size=40, max_position_embeddings=32, bos_token_id=1, eos_token_id=2,
+            rotary_pct=0.5)
 
 MODELS = {
     "llama": LlamaConfig(**SIZES, num_key_value_heads=2, head_dim=10, attention_bias=True,
@@ -68,10 +72,18 @@ MODELS = {
                            activation_function="relu", bos_token_id=1, eos_token_id=2),
     "qwen2": Qwen2Config(**SIZES, num_key_value_heads=2, use_sliding_window=True, sliding_window=5,
                          max_window_layers=1),
+    "gemma2": Gemma2Config(**SMALL, num_hidden_layers=3, num_key_value_heads=2,
+                           query_pre_attn_scalar=7, sliding_window=6, pad_token_id=3,
+                           attn_logit_softcapping=2.5, final_logit_softcapping=4.0),
     # One layer more than a period of six, a window of a third of the longest sequence, and among the
     # ids the one whose row of the embedding is not trained.
     "gemma3_text": Gemma3TextConfig(**SMALL, num_hidden_layers=7, num_key_value_heads=2,
                                     query_pre_attn_scalar=7, sliding_window=6, pad_token_id=3),
+    "olmo2": Olmo2Config(**SMALL, num_hidden_layers=3, num_key_value_heads=2, attention_bias=True,
+                         pad_token_id=3),
+    "gpt_neox": GPTNeoXConfig(**NEOX),
+    "gpt_neox_series": GPTNeoXConfig(**NEOX, use_parallel_residual=False, attention_bias=False,
+                                     tie_word_embeddings=True),
 }
 
 

@@ -17,9 +17,9 @@
  * then those of `others`; NULL behind the last. */
 static const char *name_at(size_t i)
 {
-    static const char *const others[] = {
-        "gpt2_old",       "llama_3", "llama_linear", "llama_dynamic", "llama_yarn",
-        "llama_longrope", NULL};
+    static const char *const others[] = {"gpt2_old",        "llama_3",    "llama_linear",
+                                         "llama_dynamic",   "llama_yarn", "llama_longrope",
+                                         "gpt_neox_series", NULL};
     size_t entries = 0;
     while (wane_architecture_at(entries)) entries++;
     return i < entries ? wane_architecture_at(i)->name : others[i - entries];

@@ -114,12 +114,54 @@ static void what_gemma3_does_not_cover_is_refused(void **state)
                    "Gemma3ForSequenceClassification");
 }
 
+/* google/gemma-2-2b: hidden_act is not looked at, as transformers does not. */
+#define GEMMA2_2B                                                                                  \
+    "{\"architectures\": [\"Gemma2ForCausalLM\"], \"attention_bias\": false, "                     \
+    "\"attention_dropout\": 0.0, \"attn_logit_softcapping\": 50.0, \"bos_token_id\": 2, "          \
+    "\"cache_implementation\": \"hybrid\", \"eos_token_id\": 1, "                                  \
+    "\"final_logit_softcapping\": 30.0, \"head_dim\": 256, \"hidden_act\": \"gelu\", "             \
+    "\"hidden_activation\": \"gelu_pytorch_tanh\", \"hidden_size\": 2304, "                        \
+    "\"initializer_range\": 0.02, \"intermediate_size\": 9216, "                                   \
+    "\"max_position_embeddings\": 8192, \"model_type\": \"gemma2\", \"num_attention_heads\": 8, "  \
+    "\"num_hidden_layers\": 26, \"num_key_value_heads\": 4, \"pad_token_id\": 0, "                 \
+    "\"query_pre_attn_scalar\": 256, \"rms_norm_eps\": 1e-06, \"rope_theta\": 10000.0, "           \
+    "\"sliding_window\": 4096, \"torch_dtype\": \"float32\", "                                     \
+    "\"transformers_version\": \"4.42.4\", \"use_cache\": true, \"vocab_size\": 256000}"
+
+static void gemma2_2b_is_read(void **state)
+{
+    (void)state;
+    wane_config c = config_read(GEMMA2_2B), plain = config_read("{\"model_type\": \"gemma2\"}");
+    assert_int_equal(config_numbers(&c), 2614341888);
+    assert_memory_equal(&c, &plain, sizeof c);
+    assert_int_equal(c.block.activation, WANE_ACTIVATION_GELU_TANH);
+    assert_int_equal(c.context, 8192);
+    CHECK_NEAR(c.block.attention_cap, 50, 0, 0);
+    CHECK_NEAR(c.block.logit_cap, 30, 0, 0);
+    CHECK_NEAR(c.block.embedding_scale, 48, 0, 0);
+    CHECK_NEAR(c.rope.theta, 10000, 0, 0);
+    config_check_windows(&c, 4096, "10");
+    config_check_round(&c);
+    c = config_read("{\"model_type\": \"gemma2\", \"attn_logit_softcapping\": null, "
+                    "\"final_logit_softcapping\": null, \"layer_types\": null, "
+                    "\"query_pre_attn_scalar\": 144}");
+    CHECK_NEAR(c.block.attention_cap, 0, 0, 0);
+    CHECK_NEAR(c.block.logit_cap, 0, 0, 0);
+    config_check_windows(&c, 4096, "10");
+    config_check_round(&c);
+    config_refused("{\"model_type\": \"gemma2\", \"use_bidirectional_attention\": true}",
+                   "use_bidirectional_attention");
+    config_refused("{\"model_type\": \"gemma2\", \"attn_logit_softcapping\": 0}",
+                   "attn_logit_softcapping");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gemma3_270m_is_read),
         cmocka_unit_test(gemma3_1b_is_read),
         cmocka_unit_test(gemma3_has_the_defaults_of_transformers),
+        cmocka_unit_test(gemma2_2b_is_read),
         cmocka_unit_test(what_gemma3_does_not_cover_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
