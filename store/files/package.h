@@ -94,7 +94,7 @@ typedef struct wane_package_model {
  * WANE_EFORMAT when there are several of a kind. */
 WANE_MUST_CHECK wane_status wane_package_find_model(wane_package_model *out,
                                                     const wane_package *package, wane_error *err);
-/* Whether that is GGUF. */
+/* Whether that is GGUF; also where it is several, of which none is chosen. */
 bool wane_package_in_gguf(const wane_package *package);
 
 /* Whether a file that begins so is in GGUF. */

@@ -80,12 +80,20 @@ void wane_gguf_shard_set(char *name, size_t number)
 
 /* ----------------------------------------------------------------------------------- the choice */
 
-/* The only file of tensors, or the first of the only set: safetensors before GGUF before others;
- * adapters are no models. */
-static wane_status only_file(wane_package_model *out, const wane_package *package, wane_error *err)
+/* What the package has; *count is of how many: fixed names, else the files of tensors of a kind, a
+ * set for one, safetensors before GGUF before others. Adapters are no models. 0: none. */
+static size_t choose(wane_package_model *out, const wane_package *package)
 {
-    const char *found[KINDS] = {NULL}, *path = wane_package_path(package);
-    size_t count[KINDS] = {0}, kind = 0, number = 0, shards = 0;
+    static const char *const known[] = {"model.safetensors", "model.safetensors.index.json",
+                                        "pytorch_model.bin", "pytorch_model.bin.index.json"};
+    size_t count[KINDS + 1] = {0}, kind = 0, number = 0, shards = 1;
+    const char *found[KINDS + 1] = {NULL};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (wane_package_has(package, known[i])) {
+            *out =
+                (wane_package_model){known[i], i % 2 ? WANE_PACKAGE_INDEX : WANE_PACKAGE_FILE, 1};
+            return 1;
+        }
     for (size_t i = 0; i < wane_package_count(package); i++) {
         const char *name = wane_package_name(package, i);
         if (!wane_package_tensor_name(name) || strncmp(name, "adapter_model.", 14) == 0) continue;
@@ -95,37 +103,33 @@ static wane_status only_file(wane_package_model *out, const wane_package *packag
         count[of]++;
     }
     while (kind < KINDS && count[kind] == 0) kind++;
-    if (kind == KINDS)
-        return wane_fail(err, WANE_ENOTFOUND,
-                         "read: %s: neither model.safetensors, pytorch_model.bin, an index of "
-                         "shards nor another file of tensors is there",
-                         path);
-    if (count[kind] > 1)
-        return wane_fail(err, WANE_EFORMAT,
-                         "read: %s: %zu files of tensors and no index of shards; name one of them",
-                         path, count[kind]);
+    if (kind == KINDS) return 0;
     *out = (wane_package_model){.name = found[kind], .form = endings[kind].form, .shards = 1};
     if (kind == GGUF && wane_gguf_shard(found[kind], &number, &shards)) out->shards = shards;
-    return WANE_OK;
+    return count[kind];
 }
 
 wane_status wane_package_find_model(wane_package_model *out, const wane_package *package,
                                     wane_error *err)
 {
-    static const char *const known[] = {"model.safetensors", "model.safetensors.index.json",
-                                        "pytorch_model.bin", "pytorch_model.bin.index.json"};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (wane_package_has(package, known[i])) {
-            *out =
-                (wane_package_model){known[i], i % 2 ? WANE_PACKAGE_INDEX : WANE_PACKAGE_FILE, 1};
-            return WANE_OK;
-        }
-    return only_file(out, package, err);
+    wane_package_model model = {0};
+    const char *path = wane_package_path(package);
+    size_t count = choose(&model, package);
+    if (count == 0)
+        return wane_fail(err, WANE_ENOTFOUND,
+                         "read: %s: neither model.safetensors, pytorch_model.bin, an index of "
+                         "shards nor another file of tensors is there",
+                         path);
+    if (count > 1)
+        return wane_fail(err, WANE_EFORMAT,
+                         "read: %s: %zu files of tensors and no index of shards; name one of them",
+                         path, count);
+    *out = model;
+    return WANE_OK;
 }
 
 bool wane_package_in_gguf(const wane_package *package)
 {
     wane_package_model model;
-    return wane_package_find_model(&model, package, NULL) == WANE_OK &&
-           model.form == WANE_PACKAGE_GGUF;
+    return choose(&model, package) && model.form == WANE_PACKAGE_GGUF;
 }
