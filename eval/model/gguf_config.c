@@ -4,8 +4,6 @@
  */
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "eval/model/gguf_model.h"
@@ -42,48 +40,7 @@ enum { KNOWN = sizeof known / sizeof *known };
 
 typedef wane_gguf_source source;
 
-const wane_gguf_value *wane_gguf_of_model(const wane_gguf *gguf, const char *key)
-{
-    char name[160];
-    size_t bytes = 0;
-    const char *of = wane_gguf_string(wane_gguf_find(gguf, "general.architecture"), &bytes);
-    if (!of || bytes > 64) return NULL;
-    (void)snprintf(name, sizeof name, "%.*s.%s", (int)bytes, of, key);
-    return wane_gguf_find(gguf, name);
-}
-
-const wane_architecture *wane_gguf_architecture(const wane_gguf *gguf)
-{
-    const wane_gguf_value *value = wane_gguf_find(gguf, "general.architecture");
-    const wane_architecture *a = NULL;
-    for (size_t i = 0; (a = wane_architecture_at(i)) != NULL; i++)
-        if (a->gguf.name && wane_gguf_is(value, a->gguf.name)) return a;
-    return NULL;
-}
-
-wane_status wane_gguf_refuse(const source *s, const char *key, const char *cause)
-{
-    return wane_fail(s->err, WANE_EFORMAT, "model configuration: %s: %s: %s",
-                     wane_gguf_path(s->gguf), key, cause);
-}
-
 /* ----------------------------------------------------------------------------------- one member */
-
-void wane_gguf_member(const source *s, const char *name)
-{
-    wane_text_printf(s->out, "%s  \"%s\": ", s->out->length ? ",\n" : "{\n", name);
-}
-
-void wane_gguf_write_number(wane_text *out, double number)
-{
-    char text[40];
-    for (int digits = 1; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof text, "%.*g", digits, number);
-        double back = strtod(text, NULL);
-        if (back == number || (digits <= 9 && (double)(float)back == number)) break;
-    }
-    wane_text_string(out, text);
-}
 
 /* A number, or one for every layer, where all are alike. */
 static wane_status one_number(const source *s, const char *key, const wane_gguf_value *value,

@@ -40,6 +40,9 @@ wane_status wane_gguf_refuse(const wane_gguf_source *source, const char *key, co
 /* The share of a head that is turned, and rotary scaling: keys rope.*, and tensors of divisors. */
 WANE_MUST_CHECK wane_status wane_gguf_write_rope(const wane_gguf_source *source);
 
+/* The architecture's key of that kind; NULL. */
+const wane_config_key *wane_config_key_of_type(const wane_architecture *architecture,
+                                               const wane_config_type *type);
 /* The width of a head; 0 where the file does not say. */
 size_t wane_gguf_head_width(const wane_gguf *gguf, const wane_architecture *architecture);
 /* A size of the metadata, or the first of one for each layer; 0 where it is not there or none. */

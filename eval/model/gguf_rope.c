@@ -13,32 +13,6 @@
 
 typedef wane_gguf_source source;
 
-size_t wane_gguf_size_of(const wane_gguf *gguf, const char *key)
-{
-    int64_t size = 0;
-    const wane_gguf_value *value = wane_gguf_of_model(gguf, key);
-    if (!wane_gguf_integer(&size, value) && !wane_gguf_integer_at(&size, value, 0)) return 0;
-    return size > 0 && size < INT32_MAX ? (size_t)size : 0;
-}
-
-/* The architecture's key of that kind; NULL. */
-static const wane_config_key *key_of_type(const wane_architecture *a, const wane_config_type *type)
-{
-    for (size_t i = 0; i < a->key_count; i++)
-        if (a->keys[i].type == type) return &a->keys[i];
-    return NULL;
-}
-
-/* Files that do not have it turn whole heads. */
-size_t wane_gguf_head_width(const wane_gguf *gguf, const wane_architecture *a)
-{
-    size_t width = wane_gguf_size_of(gguf, "attention.key_length");
-    size_t heads = wane_gguf_size_of(gguf, "attention.head_count");
-    if (!width && !key_of_type(a, &wane_config_rope_part))
-        width = wane_gguf_size_of(gguf, "rope.dimension_count");
-    return width || !heads ? width : wane_gguf_size_of(gguf, "embedding_length") / heads;
-}
-
 /* ----------------------------------------------------------------------------- a part of a head */
 
 /* The shortest decimal of which transformers makes that part of a head. */
@@ -56,11 +30,11 @@ static void write_part(const source *s, const char *name, size_t turned, size_t 
 static wane_status write_turned(const source *s)
 {
     const wane_architecture *a = s->architecture;
-    const wane_config_key *part = key_of_type(a, &wane_config_rope_part);
+    const wane_config_key *part = wane_config_key_of_type(a, &wane_config_rope_part);
     size_t turned = wane_gguf_size_of(s->gguf, "rope.dimension_count");
     size_t width = wane_gguf_head_width(s->gguf, a);
     if (turned && part && width) write_part(s, part->name, turned, width);
-    if (part || !turned || turned == width || !key_of_type(a, &wane_config_rope_theta))
+    if (part || !turned || turned == width || !wane_config_key_of_type(a, &wane_config_rope_theta))
         return WANE_OK;
     return wane_gguf_refuse(s, "rope.dimension_count", "is not the width of a head");
 }
@@ -234,7 +208,7 @@ wane_status wane_gguf_write_rope(const source *s)
     const wane_gguf_value *type = wane_gguf_of_model(s->gguf, "rope.scaling.type");
     double factor = 1;
     bool done = false, yarn = wane_gguf_is(type, "yarn");
-    if (!key_of_type(s->architecture, &wane_config_rope_theta)) return WANE_OK;
+    if (!wane_config_key_of_type(s->architecture, &wane_config_rope_theta)) return WANE_OK;
     wane_status st = write_turned(s);
     if (st != WANE_OK) return st;
     write_width(s);

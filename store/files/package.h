@@ -36,6 +36,8 @@ void wane_package_close(wane_package *package);
 
 const char *wane_package_path(const wane_package *package); /* as given; borrowed */
 bool wane_package_archived(const wane_package *package);
+/* Whether it is a GGUF file, or one of a set, by itself. */
+bool wane_package_is_gguf(const wane_package *package);
 bool wane_package_has(const wane_package *package, const char *name);
 /* Names of its files (not those in folders of it), sorted by byte value; borrowed. */
 size_t wane_package_count(const wane_package *package);

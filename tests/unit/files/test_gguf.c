@@ -271,6 +271,25 @@ static void a_set_is_one_model_by_any_of_its_files(void **state)
     wane_tensors_close(whole);
 }
 
+/* As in the hub's cache, where files are called by their hashes. */
+static void a_file_is_known_by_its_first_bytes(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_package *package = NULL;
+    wane_gguf *g = NULL;
+    copy_file(fixture("llama.gguf"), scratch_path("0badc0de"));
+    assert_true(wane_package_is(scratch_path("0badc0de")));
+    CHECK_OK(wane_package_open(&package, scratch_path("0badc0de"), &err));
+    assert_true(wane_package_in_gguf(package));
+    CHECK_OK(wane_gguf_open_package(&g, package, &err));
+    assert_non_null(wane_gguf_find(g, "llama.block_count"));
+    wane_gguf_close(g);
+    wane_package_close(package);
+    write_file(scratch_path("0badc0de"), "GGML", 4);
+    assert_false(wane_package_is(scratch_path("0badc0de")));
+}
+
 static void files_that_are_no_set_are_refused(void **state)
 {
     (void)state;
@@ -464,6 +483,8 @@ int main(void)
         cmocka_unit_test(arrays_have_elements),
         cmocka_unit_test(shapes_are_rows_before_columns),
         cmocka_unit_test_setup_teardown(a_set_is_one_model_by_any_of_its_files, scratch_make,
+                                        scratch_remove),
+        cmocka_unit_test_setup_teardown(a_file_is_known_by_its_first_bytes, scratch_make,
                                         scratch_remove),
         cmocka_unit_test_setup_teardown(files_that_are_no_set_are_refused, scratch_make,
                                         scratch_remove),
