@@ -62,8 +62,11 @@ typedef struct wane_rope_type {
  * and values all of one kind after the other, no matrix is turned: that follows from the rest. */
 typedef struct wane_gguf_family {
     const char *name; /* general.architecture; NULL: none is read */
-    bool pairs; /* rows of queries and keys: the two numbers of a rotary pair side by side, else
-                   the two halves of a head */
+    bool pairs;       /* rows of queries and keys: the two numbers of a rotary pair side by side,
+                         else the two halves of a head */
+    /* Where config.json has the number that scores are scaled by the root of, GGUF has not: it is a
+     * head's width, in models of that many layers width / heads. */
+    size_t wide_layers;
 } wane_gguf_family;
 
 /* An entry needs name, classes, prefixes, keys and rows; the rest may be left out. A block that is

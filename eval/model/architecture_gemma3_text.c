@@ -74,6 +74,7 @@ done:
 
 const wane_architecture wane_architecture_gemma3_text = {
     .name = "gemma3_text",
+    .gguf = {.name = "gemma3", .wide_layers = 62},
     .classes = classes,
     .prefixes = prefixes,
     .keys = keys,

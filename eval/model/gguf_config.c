@@ -4,8 +4,6 @@
  */
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "eval/model/gguf_model.h"
@@ -40,65 +38,9 @@ static const struct {
 };
 enum { KNOWN = sizeof known / sizeof *known };
 
-typedef struct source {
-    const wane_architecture *architecture;
-    const wane_tensors *tensors;
-    const wane_gguf *gguf;
-    wane_text *out;
-    wane_error *err;
-} source;
-
-const wane_gguf_value *wane_gguf_of_model(const wane_gguf *gguf, const char *key)
-{
-    char name[160];
-    size_t bytes = 0;
-    const char *of = wane_gguf_string(wane_gguf_find(gguf, "general.architecture"), &bytes);
-    if (!of || bytes > 64) return NULL;
-    (void)snprintf(name, sizeof name, "%.*s.%s", (int)bytes, of, key);
-    return wane_gguf_find(gguf, name);
-}
-
-const wane_architecture *wane_gguf_architecture(const wane_gguf *gguf)
-{
-    const wane_gguf_value *value = wane_gguf_find(gguf, "general.architecture");
-    const wane_architecture *a = NULL;
-    for (size_t i = 0; (a = wane_architecture_at(i)) != NULL; i++)
-        if (a->gguf.name && wane_gguf_is(value, a->gguf.name)) return a;
-    return NULL;
-}
-
-static wane_status refuse(const source *s, const char *key, const char *cause)
-{
-    return wane_fail(s->err, WANE_EFORMAT, "model configuration: %s: %s: %s",
-                     wane_gguf_path(s->gguf), key, cause);
-}
+typedef wane_gguf_source source;
 
 /* ----------------------------------------------------------------------------------- one member */
-
-static void begin_member(const source *s, const char *name)
-{
-    wane_text_printf(s->out, "%s  \"%s\": ", s->out->length ? ",\n" : "{\n", name);
-}
-
-static void write_size(const source *s, const char *name, size_t size)
-{
-    begin_member(s, name);
-    wane_text_printf(s->out, "%zu", size);
-}
-
-/* Most numbers are kept in 32 bits: the shortest decimal that gives those again is what config.json
- * had. */
-static void write_number(const source *s, const char *name, double number)
-{
-    char text[40];
-    for (int digits = 1; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof text, "%.*g", digits, number);
-        double back = strtod(text, NULL);
-        if (back == number || (digits <= 9 && (double)(float)back == number)) break;
-    }
-    begin_member(s, name);
-    wane_text_string(s->out, text);
-}
 
 /* A number, or one for every layer, where all are alike. */
 static wane_status one_number(const source *s, const char *key, const wane_gguf_value *value,
@@ -109,12 +51,14 @@ static wane_status one_number(const source *s, const char *key, const wane_gguf_
     *whole = wane_gguf_integer(&ignored, value) || wane_gguf_integer_at(&ignored, value, 0);
     for (size_t i = 0; i < count; i++) {
         double other = 0;
-        if (!wane_gguf_number_at(i ? &other : out, value, i)) return refuse(s, key, "is no number");
+        if (!wane_gguf_number_at(i ? &other : out, value, i))
+            return wane_gguf_refuse(s, key, "is no number");
         if (i && other != *out)
-            return refuse(s, key, "differs from layer to layer, which is not supported");
+            return wane_gguf_refuse(s, key, "differs from layer to layer, which is not supported");
     }
-    if (count == 0 && !wane_gguf_number(out, value)) return refuse(s, key, "is no number");
-    return isfinite(*out) ? WANE_OK : refuse(s, key, "is no finite number");
+    if (count == 0 && !wane_gguf_number(out, value))
+        return wane_gguf_refuse(s, key, "is no number");
+    return isfinite(*out) ? WANE_OK : wane_gguf_refuse(s, key, "is no finite number");
 }
 
 /* The value of `key` as the member `name`. */
@@ -124,15 +68,16 @@ static wane_status write_value(const source *s, const char *name, const char *ke
     bool flag = false, whole = false;
     double number = 0;
     if (wane_gguf_bool(&flag, value)) {
-        begin_member(s, name);
+        wane_gguf_member(s, name);
         wane_text_string(s->out, flag ? "true" : "false");
         return WANE_OK;
     }
     wane_status st = one_number(s, key, value, &number, &whole);
     if (st != WANE_OK) return st;
-    if (!whole) write_number(s, name, number);
-    else if (number < 0) return refuse(s, key, "is less than 0");
-    else write_size(s, name, (size_t)number);
+    if (whole && number < 0) return wane_gguf_refuse(s, key, "is less than 0");
+    wane_gguf_member(s, name);
+    if (whole) wane_text_printf(s->out, "%zu", (size_t)number);
+    else wane_gguf_write_number(s->out, number);
     return WANE_OK;
 }
 
@@ -166,7 +111,7 @@ static void write_flag(const source *s, size_t offset, bool flag)
 {
     const wane_config_key *key = key_at(s->architecture, offset);
     if (!key) return;
-    begin_member(s, key->name);
+    wane_gguf_member(s, key->name);
     wane_text_string(s->out, flag ? "true" : "false");
 }
 
@@ -180,8 +125,11 @@ static wane_status write_shapes(const source *s)
     const wane_tensor *embedding = wane_gguf_tensor_at(s->tensors, WANE_EMBEDDING, false);
     const wane_config_key *vocabulary = key_at(s->architecture, offsetof(wane_config, vocabulary));
     if (!embedding || embedding->dimensions != 2)
-        return refuse(s, "token_embd.weight", "is not there, or no matrix");
-    if (vocabulary) write_size(s, vocabulary->name, embedding->shape[0]);
+        return wane_gguf_refuse(s, "token_embd.weight", "is not there, or no matrix");
+    if (vocabulary) {
+        wane_gguf_member(s, vocabulary->name);
+        wane_text_printf(s->out, "%zu", embedding->shape[0]);
+    }
     write_flag(s, offsetof(wane_config, tied), !has(s, WANE_HEAD, false));
     write_flag(s, offsetof(wane_config, attention_bias),
                has(s, WANE_SLOT_Q, true) || has(s, WANE_SLOT_O, true));
@@ -190,6 +138,23 @@ static wane_status write_shapes(const source *s)
     return WANE_OK;
 }
 
+/* What scores are scaled by: config.json's number has no key in GGUF. */
+static void write_scale(const source *s)
+{
+    const wane_config_key *key =
+        key_at(s->architecture, offsetof(wane_config, block.attention_scale));
+    if (!key || key->type != &wane_config_inverse_root) return;
+    size_t layers = wane_gguf_size_of(s->gguf, "block_count");
+    size_t heads = wane_gguf_size_of(s->gguf, "attention.head_count");
+    size_t scale = wane_gguf_head_width(s->gguf, s->architecture);
+    if (heads && layers && layers == s->architecture->gguf.wide_layers)
+        scale = wane_gguf_size_of(s->gguf, "embedding_length") / heads;
+    if (!scale) return;
+    wane_gguf_member(s, key->name);
+    wane_text_printf(s->out, "%zu", scale);
+}
+
+/* A file without one has none. */
 static wane_status write_token(const source *s, size_t offset, const char *key)
 {
     const wane_config_key *to = key_at(s->architecture, offset);
@@ -197,8 +162,8 @@ static wane_status write_token(const source *s, size_t offset, const char *key)
     int64_t id = 0;
     if (!to) return WANE_OK;
     if (value && (!wane_gguf_integer(&id, value) || id < 0 || id > INT32_MAX))
-        return refuse(s, key, "is no token");
-    begin_member(s, to->name);
+        return wane_gguf_refuse(s, key, "is no token");
+    wane_gguf_member(s, to->name);
     if (value) wane_text_printf(s->out, "%" PRId64, id);
     else wane_text_string(s->out, "null");
     return WANE_OK;
@@ -209,12 +174,15 @@ wane_status wane_gguf_config(wane_text *out, const wane_architecture *a,
 {
     const source s = {a, tensors, wane_tensors_gguf(tensors), out, err};
     wane_status st = WANE_OK;
-    begin_member(&s, "model_type");
+    wane_gguf_member(&s, "model_type");
     wane_text_printf(out, "\"%s\"", a->name);
     WANE_TRY(write_known(&s));
+    WANE_TRY(wane_gguf_write_rope(&s));
     WANE_TRY(write_shapes(&s));
+    write_scale(&s);
     WANE_TRY(write_token(&s, offsetof(wane_config, bos), "tokenizer.ggml.bos_token_id"));
     WANE_TRY(write_token(&s, offsetof(wane_config, eos), "tokenizer.ggml.eos_token_id"));
+    WANE_TRY(write_token(&s, offsetof(wane_config, pad), "tokenizer.ggml.padding_token_id"));
     wane_text_string(out, "\n}\n");
     st = wane_text_check(out, "model configuration", wane_gguf_path(s.gguf), err);
 done:

@@ -113,23 +113,13 @@ static wane_status form(void *context, wane_tensor_form *out, const wane_tensor 
     return WANE_OK;
 }
 
-/* A size of the metadata; 0 where it is not there or none. */
-static size_t size_of(const wane_gguf *gguf, const char *key)
-{
-    int64_t size = 0;
-    const wane_gguf_value *value = wane_gguf_of_model(gguf, key);
-    if (!wane_gguf_integer(&size, value) && !wane_gguf_integer_at(&size, value, 0)) return 0;
-    return size > 0 && size < INT32_MAX ? (size_t)size : 0;
-}
-
 wane_status wane_gguf_form_tensors(wane_tensors *tensors, const wane_architecture *a,
                                    wane_error *err)
 {
     const wane_gguf *gguf = wane_tensors_gguf(tensors);
     forming f = {.architecture = a,
-                 .heads = size_of(gguf, "attention.head_count"),
-                 .head_width = size_of(gguf, "attention.key_length")};
-    if (f.head_width == 0 && f.heads) f.head_width = size_of(gguf, "embedding_length") / f.heads;
+                 .heads = wane_gguf_size_of(gguf, "attention.head_count"),
+                 .head_width = wane_gguf_head_width(gguf, a)};
     if (f.heads == 0 || f.head_width < 2)
         return wane_fail(
             err, WANE_EFORMAT,

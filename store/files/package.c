@@ -286,7 +286,7 @@ wane_status wane_package_open(wane_package **out, const char *path, wane_error *
     p->archived = !gguf && !wane_folder_exists(path);
     if (p->archived && wane_file_exists(path) && !wane_entries_is_archive(path))
         WANE_TRY(wane_fail(err, WANE_EFORMAT,
-                           "read: %s: neither a folder, an archive nor a GGUF file", path));
+                           "read: %s: neither a folder nor an archive nor a GGUF file", path));
     if (gguf) {
         WANE_TRY(list_gguf(p, err));
     } else if (p->archived) {
@@ -324,6 +324,11 @@ const char *wane_package_path(const wane_package *package)
 bool wane_package_archived(const wane_package *package)
 {
     return package->archived;
+}
+
+bool wane_package_is_gguf(const wane_package *package)
+{
+    return package->parent != NULL;
 }
 
 static int by_inside(const void *key, const void *element)

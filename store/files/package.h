@@ -36,6 +36,8 @@ void wane_package_close(wane_package *package);
 
 const char *wane_package_path(const wane_package *package); /* as given; borrowed */
 bool wane_package_archived(const wane_package *package);
+/* Whether it is a GGUF file, or one of a set, by itself. */
+bool wane_package_is_gguf(const wane_package *package);
 bool wane_package_has(const wane_package *package, const char *name);
 /* Names of its files (not those in folders of it), sorted by byte value; borrowed. */
 size_t wane_package_count(const wane_package *package);
@@ -94,7 +96,7 @@ typedef struct wane_package_model {
  * WANE_EFORMAT when there are several of a kind. */
 WANE_MUST_CHECK wane_status wane_package_find_model(wane_package_model *out,
                                                     const wane_package *package, wane_error *err);
-/* Whether that is GGUF. */
+/* Whether that is GGUF; also where it is several, of which none is chosen. */
 bool wane_package_in_gguf(const wane_package *package);
 
 /* Whether a file that begins so is in GGUF. */
