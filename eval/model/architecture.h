@@ -111,7 +111,16 @@ bool wane_config_mlp_bias(const wane_config *config);
 /* The entries, a line each: ENTRY(x) is wane_architecture_x. */
 #define WANE_ARCHITECTURES(ENTRY)                                                                  \
     ENTRY(llama)                                                                                   \
-    ENTRY(gpt2) ENTRY(qwen2) ENTRY(gemma2) ENTRY(gemma3_text) ENTRY(olmo2) ENTRY(gpt_neox)
+    ENTRY(gpt2)                                                                                    \
+    ENTRY(qwen2)                                                                                   \
+    ENTRY(qwen3)                                                                                   \
+    ENTRY(mistral)                                                                                 \
+    ENTRY(smollm3)                                                                                 \
+    ENTRY(granite)                                                                                 \
+    ENTRY(gemma2)                                                                                  \
+    ENTRY(gemma3_text)                                                                             \
+    ENTRY(olmo2)                                                                                   \
+    ENTRY(gpt_neox)
 #define WANE_DECLARE(name) extern const wane_architecture wane_architecture_##name;
 WANE_ARCHITECTURES(WANE_DECLARE)
 #undef WANE_DECLARE

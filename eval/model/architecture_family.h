@@ -64,6 +64,10 @@
     {                                                                                              \
         .name = "attention_bias", WANE_CONFIG_MEMBER(attention_bias, flag), __VA_ARGS__            \
     }
+#define WANE_KEY_MLP_BIAS(...)                                                                     \
+    {                                                                                              \
+        .name = "mlp_bias", WANE_CONFIG_MEMBER(mlp_bias, flag), __VA_ARGS__                        \
+    }
 #define WANE_KEY_ACTIVATION(...)                                                                   \
     {                                                                                              \
         .name = "hidden_act", WANE_CONFIG_MEMBER(block.activation, activation),                    \
@@ -123,11 +127,14 @@
         .name = "layer_types", WANE_CONFIG_MEMBER(block.windowed, layer_types),                    \
         .decides = WANE_DECIDES_NUMBERS                                                            \
     }
-/* Qwen's: a window (`absent_` where it is not given) that a flag switches on, for the layers from
- * max_window_layers on where layer_types does not say which. With wane_config_settle_windows. */
+/* A window (`absent_` where it is not given, 0: none) that is there where a flag says so. With
+ * wane_config_settle_windows. */
 #define WANE_KEYS_SWITCHED_WINDOW(absent_)                                                         \
     WANE_KEY_WINDOW(.absent = absent_, .null_is_zero = true, .hashed = "sliding_window"),          \
-        {.name = "use_sliding_window", .type = &wane_config_use_window}, WANE_KEY_LAYER_TYPES,     \
+        {.name = "use_sliding_window", .type = &wane_config_use_window}, WANE_KEY_LAYER_TYPES
+/* Qwen's: for the layers from max_window_layers on where layer_types does not say which. */
+#define WANE_KEYS_QWEN_WINDOW                                                                      \
+    WANE_KEYS_SWITCHED_WINDOW(4096),                                                               \
     {                                                                                              \
         .name = "max_window_layers", .type = &wane_config_window_from, .absent = 28                \
     }
@@ -187,5 +194,20 @@
     {                                                                                              \
         .module = "lm_head", .place = WANE_HEAD, .present = wane_config_untied                     \
     }
+
+/* Llama's table: a norm before attention and before a gated MLP, biases where attention_bias and
+ * mlp_bias say so (a family without these keys has none). */
+#define WANE_ROWS_LLAMA                                                                            \
+    WANE_ROW_EMBEDDING, {.module = WANE_IN_LAYER "input_layernorm", .place = WANE_NORM_ATTENTION}, \
+        WANE_ROWS_QKV, WANE_ROWS_QKV_BIAS(wane_config_attention_bias), WANE_ROW_O,                 \
+        WANE_ROW_BIAS(WANE_IN_ATTENTION "o_proj", WANE_SLOT_O, wane_config_attention_bias),        \
+        {.module = WANE_IN_LAYER "post_attention_layernorm", .place = WANE_NORM_MLP},              \
+        {.module = WANE_IN_MLP "gate_proj", .place = WANE_SLOT_GATE},                              \
+        {.module = WANE_IN_MLP "up_proj", .place = WANE_SLOT_UP},                                  \
+        WANE_ROW_BIAS(WANE_IN_MLP "gate_proj", WANE_SLOT_GATE, wane_config_mlp_bias),              \
+        WANE_ROW_BIAS(WANE_IN_MLP "up_proj", WANE_SLOT_UP, wane_config_mlp_bias),                  \
+        {.module = WANE_IN_MLP "down_proj", .place = WANE_SLOT_DOWN},                              \
+        WANE_ROW_BIAS(WANE_IN_MLP "down_proj", WANE_SLOT_DOWN, wane_config_mlp_bias),              \
+        WANE_ROW_FINAL_NORM, WANE_ROW_HEAD
 
 #endif

@@ -21,7 +21,7 @@ static const wane_config_key keys[] = {
     WANE_KEY_ROPE_THETA(.absent = 10000, .hashed = "theta"),
     WANE_KEY_TIED(.hashed = "tied"),
     WANE_KEY_ATTENTION_BIAS(.hashed = "attention_bias"),
-    {.name = "mlp_bias", WANE_CONFIG_MEMBER(mlp_bias, flag), .hashed = "mlp_bias"},
+    WANE_KEY_MLP_BIAS(.hashed = "mlp_bias"),
     WANE_KEY_ACTIVATION(.absent = WANE_ACTIVATION_SILU),
     WANE_KEY_INITIALIZER_RANGE(),
     WANE_KEY_BOS(.absent = 1, .hashed = "bos"),
@@ -29,23 +29,7 @@ static const wane_config_key keys[] = {
     WANE_KEY_ROPE_SCALING(.hashed = ""),
 };
 
-static const wane_tensor_row rows[] = {
-    WANE_ROW_EMBEDDING,
-    {.module = WANE_IN_LAYER "input_layernorm", .place = WANE_NORM_ATTENTION},
-    WANE_ROWS_QKV,
-    WANE_ROWS_QKV_BIAS(wane_config_attention_bias),
-    WANE_ROW_O,
-    WANE_ROW_BIAS(WANE_IN_ATTENTION "o_proj", WANE_SLOT_O, wane_config_attention_bias),
-    {.module = WANE_IN_LAYER "post_attention_layernorm", .place = WANE_NORM_MLP},
-    {.module = WANE_IN_MLP "gate_proj", .place = WANE_SLOT_GATE},
-    {.module = WANE_IN_MLP "up_proj", .place = WANE_SLOT_UP},
-    WANE_ROW_BIAS(WANE_IN_MLP "gate_proj", WANE_SLOT_GATE, wane_config_mlp_bias),
-    WANE_ROW_BIAS(WANE_IN_MLP "up_proj", WANE_SLOT_UP, wane_config_mlp_bias),
-    {.module = WANE_IN_MLP "down_proj", .place = WANE_SLOT_DOWN},
-    WANE_ROW_BIAS(WANE_IN_MLP "down_proj", WANE_SLOT_DOWN, wane_config_mlp_bias),
-    WANE_ROW_FINAL_NORM,
-    WANE_ROW_HEAD,
-};
+static const wane_tensor_row rows[] = {WANE_ROWS_LLAMA};
 
 const wane_architecture wane_architecture_llama = {
     .name = "llama",

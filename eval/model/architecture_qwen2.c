@@ -22,10 +22,11 @@ static const wane_config_key keys[] = {
     WANE_KEY_ROPE_SCALING(),
     WANE_KEY_TIED(),
     WANE_KEY_ACTIVATION(.absent = WANE_ACTIVATION_SILU),
-    WANE_KEYS_SWITCHED_WINDOW(4096),
+    WANE_KEYS_QWEN_WINDOW,
     WANE_KEY_INITIALIZER_RANGE(),
     WANE_KEY_BOS(.absent = -1),
     WANE_KEY_EOS(.absent = -1),
+    WANE_KEY_PAD(.absent = -1),
 };
 
 static const wane_tensor_row rows[] = {

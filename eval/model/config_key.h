@@ -70,6 +70,9 @@ extern const wane_config_type wane_config_window_from;
  * `absent` (null is as good). */
 extern const wane_config_type wane_config_fixed;
 
+/* No member: a dropout of training that none is applied for here, whatever it is; not written. */
+extern const wane_config_type wane_config_not_applied;
+
 /* What a key decides. */
 typedef enum wane_config_decides {
     WANE_DECIDES_SHAPE,   /* the table of parameters */

@@ -413,6 +413,9 @@ static bool always_at_default(const wane_config *config, const wane_config_key *
 const wane_config_type wane_config_fixed = {read_fixed, print_nothing, always_equal,
                                             always_at_default};
 
+const wane_config_type wane_config_not_applied = {NULL, print_nothing, always_equal,
+                                                  always_at_default};
+
 /* ------------------------------------------------------------------------------------ the table */
 
 const wane_config_key *wane_config_key_named(const wane_architecture *a, const char *name)

@@ -54,7 +54,8 @@ void wane_head_logits(wane_pass *pass, size_t rows, float *hidden, float *logits
     pass->backend->forward(&by, &head, 1, rows, hidden, logits, head.rows, false);
     if (pass->batch->head) return; /* scale and cap are the vocabulary's */
     const wane_block *b = &pass->config.block;
-    if (b->logit_scale != 0) pass->kernels->scale(rows * head.rows, (float)b->logit_scale, logits);
+    if (b->logit_divisor != 0)
+        pass->kernels->scale(rows * head.rows, (float)(1 / b->logit_divisor), logits);
     if (b->logit_cap != 0) pass->kernels->cap(rows * head.rows, (float)b->logit_cap, logits);
 }
 
@@ -64,7 +65,7 @@ void wane_head_logits_back(wane_pass *pass, size_t rows, const float *logits, fl
     size_t count = rows * pass->config.vocabulary;
     if (pass->batch->head) return;
     if (b->logit_cap != 0) pass->kernels->cap_backward(count, (float)b->logit_cap, logits, dlogits);
-    if (b->logit_scale != 0) pass->kernels->scale(count, (float)b->logit_scale, dlogits);
+    if (b->logit_divisor != 0) pass->kernels->scale(count, (float)(1 / b->logit_divisor), dlogits);
 }
 
 /* Whether the position has its row; if not (a training pass asked for more than its targets), out

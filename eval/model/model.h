@@ -69,7 +69,7 @@ typedef struct wane_block {
     double attention_cap;    /* scores become cap tanh(scores / cap) */
     double embedding_scale;  /* of the embedding's rows, not of positions */
     double residual_scale;   /* of a branch before it is added */
-    double logit_scale;      /* of the vocabulary's logits */
+    double logit_divisor;    /* the vocabulary's logits are divided by it */
     double logit_cap;        /* then cap tanh(logits / cap) */
 } wane_block;
 

@@ -29,7 +29,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import (AutoModelForCausalLM, Gemma2Config, Gemma3TextConfig, GPT2Config,
-                          GPTNeoXConfig, LlamaConfig, Olmo2Config, Qwen2Config)
+                          GPTNeoXConfig, GraniteConfig, LlamaConfig, MistralConfig, Olmo2Config,
+                          Qwen2Config, Qwen3Config, SmolLM3Config)
 
 OUT = pathlib.Path(__file__).resolve().parent / "architectures"
 LENGTHS = [7, 1, 12, 18, 3]
@@ -46,11 +47,13 @@ def turned(kind, theta=100.0, context=64, **settings):
     return LlamaConfig(**{**SMALL_LLAMA, "max_position_embeddings": context}, rope_parameters=dict(
         rope_type=kind, rope_theta=theta, **settings))
 
+
 SMALL = dict(vocab_size=29, hidden_size=16, num_attention_heads=4, head_dim=6,
              intermediate_size=20, max_position_embeddings=32, bos_token_id=1, eos_token_id=2)
 NEOX = dict(vocab_size=29, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
             intermediate_size=40, max_position_embeddings=32, bos_token_id=1, eos_token_id=2,
             rotary_pct=0.5)
+PLAIN = {key: value for key, value in SMALL.items() if key != "head_dim"}
 
 MODELS = {
     "llama": LlamaConfig(**SIZES, num_key_value_heads=2, head_dim=10, attention_bias=True,
@@ -70,8 +73,9 @@ MODELS = {
                        bos_token_id=1, eos_token_id=2),
     "gpt2_old": GPT2Config(vocab_size=47, n_embd=20, n_layer=2, n_head=5, n_positions=18,
                            activation_function="relu", bos_token_id=1, eos_token_id=2),
-    "qwen2": Qwen2Config(**SIZES, num_key_value_heads=2, use_sliding_window=True, sliding_window=5,
-                         max_window_layers=1),
+    "qwen2": Qwen2Config(**PLAIN, num_hidden_layers=3, num_key_value_heads=2,
+                         use_sliding_window=True, sliding_window=5, max_window_layers=1,
+                         pad_token_id=4),
     "gemma2": Gemma2Config(**SMALL, num_hidden_layers=3, num_key_value_heads=2,
                            query_pre_attn_scalar=7, sliding_window=6, pad_token_id=3,
                            attn_logit_softcapping=2.5, final_logit_softcapping=4.0),
@@ -84,6 +88,17 @@ MODELS = {
     "gpt_neox": GPTNeoXConfig(**NEOX),
     "gpt_neox_series": GPTNeoXConfig(**NEOX, use_parallel_residual=False, attention_bias=False,
                                      tie_word_embeddings=True),
+    "qwen3": Qwen3Config(**SMALL, num_hidden_layers=3, num_key_value_heads=2, attention_bias=True,
+                         use_sliding_window=True, sliding_window=4, max_window_layers=2,
+                         tie_word_embeddings=True),
+    "mistral": MistralConfig(**SMALL, num_hidden_layers=2, num_key_value_heads=1, sliding_window=5),
+    # Layers 1 and 3 without positions, and with a window.
+    "smollm3": SmolLM3Config(**PLAIN, num_hidden_layers=5, num_key_value_heads=2, pad_token_id=None,
+                             no_rope_layer_interval=2, use_sliding_window=True, sliding_window=6),
+    "granite": GraniteConfig(**PLAIN, num_hidden_layers=2, num_key_value_heads=2, mlp_bias=True,
+                             attention_dropout=0.1, embedding_multiplier=3.0,
+                             attention_multiplier=0.3, residual_multiplier=0.22,
+                             logits_scaling=0.7),
 }
 
 

@@ -229,7 +229,7 @@ static double nll_of_target(const reading *r, const double *x, int32_t target)
     for (size_t v = 0; v < c->vocabulary; v++) {
         logits[v] = 0;
         for (size_t i = 0; i < c->width; i++) logits[v] += head[v * c->width + i] * normed[i];
-        if (c->block.logit_scale != 0) logits[v] *= c->block.logit_scale;
+        if (c->block.logit_divisor != 0) logits[v] /= c->block.logit_divisor;
         if (c->block.logit_cap != 0)
             logits[v] = c->block.logit_cap * tanh(logits[v] / c->block.logit_cap);
         sum += exp(logits[v]);
