@@ -106,7 +106,8 @@ bool wane_config_attention_bias(const wane_config *config);
 bool wane_config_mlp_bias(const wane_config *config);
 
 /* The entries, a line each: ENTRY(x) is wane_architecture_x. */
-#define WANE_ARCHITECTURES(ENTRY) ENTRY(llama) ENTRY(gpt2) ENTRY(qwen2) ENTRY(gemma3_text)
+#define WANE_ARCHITECTURES(ENTRY)                                                                  \
+    ENTRY(llama) ENTRY(gpt2) ENTRY(qwen2) ENTRY(gemma3_text) ENTRY(phi3)
 #define WANE_DECLARE(name) extern const wane_architecture wane_architecture_##name;
 WANE_ARCHITECTURES(WANE_DECLARE)
 #undef WANE_DECLARE

@@ -28,7 +28,7 @@ import tempfile
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, LlamaConfig, Qwen2Config
+from transformers import AutoModelForCausalLM, Gemma3TextConfig, GPT2Config, LlamaConfig, Phi3Config, Qwen2Config
 
 OUT = pathlib.Path(__file__).resolve().parent / "architectures"
 LENGTHS = [7, 1, 12, 18, 3]
@@ -72,6 +72,12 @@ MODELS = {
     # ids the one whose row of the embedding is not trained.
     "gemma3_text": Gemma3TextConfig(**SMALL, num_hidden_layers=7, num_key_value_heads=2,
                                     query_pre_attn_scalar=7, sliding_window=6, pad_token_id=3),
+    # Sequences on both sides of the window and of the context before scaling; an id that is padding.
+    "phi3": Phi3Config(**{**SMALL, "hidden_size": 32, "head_dim": 8}, num_hidden_layers=3, num_key_value_heads=2,
+                       sliding_window=5, original_max_position_embeddings=10, pad_token_id=3,
+                       partial_rotary_factor=0.75, rope_parameters=dict(
+                           rope_type="longrope", rope_theta=100.0, short_factor=[1.0, 1.2, 1.5],
+                           long_factor=[1.5, 3.5, 7.5])),
 }
 
 
