@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A verbalizer's score is the sum of its tokens' log-likelihoods after the prompt (their mean when
  * per_token). The prompt is run once: the first token of every label is read at its last position;
- * labels of several tokens continue it as sequences that share it as their prefix.
+ * labels of several tokens continue it as sequences that share it as their prefix. Where the prompt
+ * would be computed otherwise as a part of the longer sequence (rotary positions that go by the
+ * length), the label's sequence holds the prompt again, and all of its tokens are read there.
  */
 #include <math.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 /* One evaluation of a split. */
 typedef struct measuring {
     wane_scored_rows *rows;
+    const wane_config *config;
     const wane_prompts *prompts;
     const wane_task *task;
     wane_split split;
@@ -38,9 +41,21 @@ static size_t label_tokens(const wane_prompts *p, size_t label)
     return p->label_starts[label + 1] - p->label_starts[label];
 }
 
+/* The tokens of its prompt that a label's sequence has before its own: none where it shares them.
+ */
+static size_t repeated(const measuring *m, size_t row, size_t label)
+{
+    size_t prompt = m->prompts->starts[row + 1] - m->prompts->starts[row];
+    size_t whole = prompt + label_tokens(m->prompts, label) - 1;
+    return wane_config_prefix_shared(m->config, prompt, whole) ? 0 : prompt;
+}
+
 static size_t row_tokens(const measuring *m, size_t row)
 {
-    return m->prompts->starts[row + 1] - m->prompts->starts[row] + m->continuation_tokens;
+    size_t tokens = m->prompts->starts[row + 1] - m->prompts->starts[row] + m->continuation_tokens;
+    for (size_t l = 0; l < m->prompts->label_count && m->continuations; l++)
+        tokens += repeated(m, row, l);
+    return tokens;
 }
 
 static size_t batch_end(const measuring *m, size_t first)
@@ -114,11 +129,13 @@ static wane_batch build_batch(measuring *m, size_t first, size_t last)
     }
     for (size_t r = first; r < last && m->continuations; r++)
         for (size_t l = 0; l < p->label_count; l++) {
-            size_t length = label_tokens(p, l) - 1;
+            size_t length = label_tokens(p, l) - 1, again = repeated(m, r, l);
             if (length == 0) continue;
-            memcpy(m->ids + used, p->label_ids + p->label_starts[l], length * sizeof *m->ids);
             m->starts[sequence] = used;
-            m->prefix[sequence++] = (long)(r - first);
+            m->prefix[sequence++] = again ? -1 : (long)(r - first);
+            memcpy(m->ids + used, p->ids + p->starts[r], again * sizeof *m->ids);
+            used += again;
+            memcpy(m->ids + used, p->label_ids + p->label_starts[l], length * sizeof *m->ids);
             used += length;
         }
     m->starts[sequence] = used;
@@ -127,6 +144,16 @@ static wane_batch build_batch(measuring *m, size_t first, size_t last)
                         .ids = m->ids,
                         .starts = m->starts,
                         .prefix = m->continuations ? m->prefix : NULL};
+}
+
+/* Positions of a label's sequence that predict its tokens, from the last of the prompt where it has
+ * that again; returns the end. */
+static size_t predicting(const measuring *m, size_t row, size_t label, size_t sequence,
+                         size_t *first)
+{
+    size_t again = repeated(m, row, label);
+    *first = m->starts[sequence] + (again ? again - 1 : 0);
+    return m->starts[sequence + 1];
 }
 
 /* KL over the positions inside the prompts, and at those that predict the gold label's tokens. */
@@ -143,12 +170,13 @@ static void divergences(measuring *m, size_t first, size_t last)
     count = 0;
     size_t sequence = last - first;
     for (size_t r = first; r < last; r++) {
-        m->position[count++] = m->starts[r - first + 1] - 1;
+        size_t gold = (size_t)p->labels[r], t = 0;
+        if (label_tokens(p, gold) < 2 || !repeated(m, r, gold))
+            m->position[count++] = m->starts[r - first + 1] - 1;
         for (size_t l = 0; l < p->label_count; l++) {
             if (label_tokens(p, l) < 2) continue;
-            for (size_t t = m->starts[sequence]; t < m->starts[sequence + 1]; t++)
-                if ((size_t)p->labels[r] == l) m->position[count++] = t;
-            sequence++;
+            size_t end = predicting(m, r, l, sequence++, &t);
+            for (; t < end && l == gold; t++) m->position[count++] = t;
         }
     }
     wane_rows_score(m->rows, m->position, NULL, count, true, m->score);
@@ -164,11 +192,12 @@ static void score_continuations(measuring *m, size_t first, size_t last)
     for (size_t r = first; r < last; r++)
         for (size_t l = 0; l < p->label_count; l++) {
             if (label_tokens(p, l) < 2) continue;
-            for (size_t t = m->starts[sequence], j = 1; t < m->starts[sequence + 1]; t++, j++) {
+            size_t t = 0, end = predicting(m, r, l, sequence++, &t);
+            const int32_t *next = &p->label_ids[p->label_starts[l + 1] - (end - t)];
+            for (; t < end; t++) {
                 m->position[count] = t;
-                m->target[count++] = p->label_ids[p->label_starts[l] + j];
+                m->target[count++] = *next++;
             }
-            sequence++;
         }
     wane_rows_score(m->rows, m->position, m->target, count, false, m->score);
 }
@@ -188,8 +217,9 @@ static wane_status measure_batch(measuring *m, size_t first, size_t last, wane_e
     size_t next = 0;
     for (size_t r = first; r < last; r++) {
         for (size_t l = 0; l < p->label_count; l++) {
-            double score = m->choice[(r - first) * p->label_count + l];
-            for (size_t j = 1; j < label_tokens(p, l); j++) score -= m->score[next++].nll;
+            bool again = label_tokens(p, l) > 1 && repeated(m, r, l);
+            double score = again ? 0 : m->choice[(r - first) * p->label_count + l];
+            for (size_t j = !again; j < label_tokens(p, l); j++) score -= m->score[next++].nll;
             m->label_score[l] = m->per_token ? score / (double)label_tokens(p, l) : score;
         }
         wane_judge(m->label_score, p->label_count, p->labels[r], &out[r]);
@@ -216,7 +246,8 @@ wane_status wane_measure_accuracy(wane_accuracy *out, const wane_model *model,
 {
     wane_status st = WANE_OK;
     wane_accuracy a = {.examples = prompts->rows};
-    measuring m = {.prompts = prompts,
+    measuring m = {.config = &model->config,
+                   .prompts = prompts,
                    .task = task,
                    .split = split,
                    .with_base = base != NULL,

@@ -120,7 +120,8 @@ bool wane_config_mlp_bias(const wane_config *config);
     ENTRY(gemma2)                                                                                  \
     ENTRY(gemma3_text)                                                                             \
     ENTRY(olmo2)                                                                                   \
-    ENTRY(gpt_neox)
+    ENTRY(gpt_neox)                                                                                \
+    ENTRY(phi3)
 #define WANE_DECLARE(name) extern const wane_architecture wane_architecture_##name;
 WANE_ARCHITECTURES(WANE_DECLARE)
 #undef WANE_DECLARE

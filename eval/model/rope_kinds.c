@@ -27,10 +27,10 @@
         .offset = offsetof(wane_rope, attention_factor), .optional = true                          \
     }
 
-/* theta ^ (2 pair / width). */
+/* theta ^ (2 pair / width); the exponent is torch's. */
 static double period(double theta, size_t width, size_t pair)
 {
-    return pow(theta, (double)(2 * pair) / (double)width);
+    return pow(theta, (double)((float)(2 * pair) / (float)width));
 }
 
 float wane_rope_frequency(const wane_rope *rope, size_t width, size_t pair, size_t length)

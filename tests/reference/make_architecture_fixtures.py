@@ -30,7 +30,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import (AutoModelForCausalLM, Gemma2Config, Gemma3TextConfig, GPT2Config,
                           GPTNeoXConfig, GraniteConfig, LlamaConfig, MistralConfig, Olmo2Config,
-                          Qwen2Config, Qwen3Config, SmolLM3Config)
+                          Phi3Config, Qwen2Config, Qwen3Config, SmolLM3Config)
 
 OUT = pathlib.Path(__file__).resolve().parent / "architectures"
 LENGTHS = [7, 1, 12, 18, 3]
@@ -99,6 +99,12 @@ MODELS = {
                              attention_dropout=0.1, embedding_multiplier=3.0,
                              attention_multiplier=0.3, residual_multiplier=0.22,
                              logits_scaling=0.7),
+    # Sequences on both sides of the window and of the context before scaling; an id that is padding.
+    "phi3": Phi3Config(**{**SMALL, "hidden_size": 32, "head_dim": 8}, num_hidden_layers=3, num_key_value_heads=2,
+                       sliding_window=5, original_max_position_embeddings=10, pad_token_id=3,
+                       partial_rotary_factor=0.75, rope_parameters=dict(
+                           rope_type="longrope", rope_theta=100.0, short_factor=[1.0, 1.2, 1.5],
+                           long_factor=[1.5, 3.5, 7.5])),
 }
 
 

@@ -16,7 +16,8 @@
     }
 #define SIZES                                                                                      \
     .vocabulary = 11, .width = 8, .heads = 4, .kv_heads = 2, .head_width = 6, .hidden = 10,        \
-    .context = 32, .norm_epsilon = 1e-5, .initializer_range = 0.4, .bos = -1, .eos = -1
+    .norm_epsilon = 1e-5, .initializer_range = 0.4, .bos = -1, .eos = -1
+#define CONTEXT .context = 32
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 #define BOTH(module_, place_)                                                                      \
     {.module = module_, .place = place_},                                                          \
@@ -65,7 +66,7 @@ static const wane_architecture turned = {.name = "turned",
                                          .ignored = ignored,
                                          .block = TURNED};
 const wane_config made_up_turned = {
-    .architecture = &turned, SIZES, .layers = 2, .tied = true, .block = TURNED};
+    .architecture = &turned, SIZES, CONTEXT, .layers = 2, .tied = true, .block = TURNED};
 
 /* ------------------------------------------------------------------------------------- parallel */
 
@@ -106,6 +107,7 @@ static const wane_architecture parallel = {.name = "parallel",
                                            .block = PARALLEL};
 const wane_config made_up_parallel = {.architecture = &parallel,
                                       SIZES,
+                                      CONTEXT,
                                       .layers = 2,
                                       .rope = {.theta = 20, .width = 4},
                                       .block = PARALLEL};
@@ -164,6 +166,7 @@ static const wane_architecture capped = {.name = "capped",
                                                    .embedding_scale = 2.8125}};
 const wane_config made_up_capped = {.architecture = &capped,
                                     SIZES,
+                                    CONTEXT,
                                     .layers = 4,
                                     .tied = true,
                                     .rope = {.theta = 30},
@@ -179,7 +182,12 @@ const wane_config made_up_capped = {.architecture = &capped,
 
 /* --------------------------------------------------------------------------------------- behind */
 
-static const wane_config_key behind_keys[] = {KEYS, THETA};
+#define SCALING                                                                                    \
+    {                                                                                              \
+        .name = "rope_scaling", WANE_CONFIG_MEMBER(rope, rope_scaling),                            \
+        .decides = WANE_DECIDES_NUMBERS                                                            \
+    }
+static const wane_config_key behind_keys[] = {KEYS, THETA, SCALING};
 #define BEHIND                                                                                     \
     {                                                                                              \
         .qk_norm_whole = true, .unturned = {{2}}, .residual_scale = 0.7, .logit_divisor = 0.6       \
@@ -208,8 +216,18 @@ static const wane_architecture behind = {.name = "behind",
                                          .rows = behind_rows,
                                          .row_count = COUNT(behind_rows),
                                          .block = BEHIND};
-const wane_config made_up_behind = {
-    .architecture = &behind, SIZES, .layers = 3, .rope = {.theta = 30}, .block = BEHIND};
+const wane_config made_up_behind = {.architecture = &behind,
+                                    SIZES,
+                                    CONTEXT,
+                                    .layers = 3,
+                                    .rope = {.theta = 30,
+                                             .kind = &wane_rope_yarn,
+                                             .factor = 4,
+                                             .original_context = 16,
+                                             .attention_factor = 1.2,
+                                             .beta_fast = 2,
+                                             .beta_slow = 0.75},
+                                    .block = BEHIND};
 
 /* ----------------------------------------------------------------------------------------- full */
 
@@ -239,11 +257,69 @@ static const wane_architecture full = {.name = "full",
                                        .rows = full_rows,
                                        .row_count = COUNT(full_rows),
                                        .block = FULL};
-const wane_config made_up_full = {
-    .architecture = &full, SIZES, .layers = 2, .rope = {.theta = 30}, .block = FULL};
+const wane_config made_up_full = {.architecture = &full,
+                                  SIZES,
+                                  CONTEXT,
+                                  .layers = 2,
+                                  .rope = {.theta = 30, .kind = &wane_rope_linear, .factor = 1.75},
+                                  .block = FULL};
 
-const made_up made_up_all[MADE_UP] = {{"turned", &made_up_turned},
-                                      {"parallel", &made_up_parallel},
-                                      {"capped", &made_up_capped},
-                                      {"behind", &made_up_behind},
-                                      {"full", &made_up_full}};
+/* ------------------------------------------------------------------------------------ stretched */
+
+static const wane_config_key stretched_keys[] = {KEYS,
+                                                 THETA,
+                                                 {.name = "partial_rotary_factor",
+                                                  WANE_CONFIG_MEMBER(rope.width, rope_part),
+                                                  .absent = 1,
+                                                  .decides = WANE_DECIDES_NUMBERS},
+                                                 SCALING};
+static const wane_tensor_row stretched_rows[] = {
+    {.module = "net.embed_tokens", .place = WANE_EMBEDDING},
+    {.module = LAYER "norm", .place = WANE_NORM_ATTENTION},
+    {.module = LAYER "qkv", .place = WANE_SLOT_QKV},
+    {.module = LAYER "o", .place = WANE_SLOT_O},
+    {.module = LAYER "norm_2", .place = WANE_NORM_MLP},
+    {.module = LAYER "gate_up", .place = WANE_SLOT_GATE_UP},
+    {.module = LAYER "down", .place = WANE_SLOT_DOWN},
+    {.module = "net.norm", .place = WANE_NORM_FINAL},
+    {.module = "lm_head", .place = WANE_HEAD, .present = wane_config_untied},
+};
+static const wane_architecture stretched = {.name = "stretched",
+                                            .classes = classes,
+                                            .prefixes = prefixes,
+                                            .keys = stretched_keys,
+                                            .key_count = COUNT(stretched_keys),
+                                            .rows = stretched_rows,
+                                            .row_count = COUNT(stretched_rows)};
+const wane_config made_up_stretched = {.architecture = &stretched,
+                                       SIZES,
+                                       CONTEXT,
+                                       .layers = 2,
+                                       .rope = {.theta = 30,
+                                                .width = 4,
+                                                .kind = &wane_rope_longrope,
+                                                .original_context = 5,
+                                                .attention_factor = 1.3,
+                                                .short_factor = {2, {1.1, 1.4}},
+                                                .long_factor = {2, {1.9, 3.5}}}};
+
+/* ---------------------------------------------------------------------------------------- grown */
+
+static const wane_architecture grown = {.name = "grown",
+                                        .classes = classes,
+                                        .prefixes = prefixes,
+                                        .keys = behind_keys,
+                                        .key_count = COUNT(behind_keys),
+                                        .rows = full_rows,
+                                        .row_count = COUNT(full_rows)};
+const wane_config made_up_grown = {
+    .architecture = &grown,
+    SIZES,
+    .context = 7,
+    .layers = 2,
+    .rope = {.theta = 30, .kind = &wane_rope_dynamic, .factor = 3, .original_context = 7}};
+
+const made_up made_up_all[MADE_UP] = {
+    {"turned", &made_up_turned}, {"parallel", &made_up_parallel}, {"capped", &made_up_capped},
+    {"behind", &made_up_behind}, {"full", &made_up_full},         {"stretched", &made_up_stretched},
+    {"grown", &made_up_grown}};

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "eval/model/layout.h"
+#include "eval/model/rope_kinds.h"
 #include "store/base/memory.h"
 #include "tests/support/support.h"
 
@@ -82,16 +83,43 @@ static double activation(wane_activation_kind kind, double x)
     return 0;
 }
 
+/* How far pair i turns from token to token in a sequence of that length. */
+static double frequency(const wane_rope *r, size_t width, size_t i, size_t length)
+{
+    double pair = (double)i, whole = (double)width, context = (double)r->original_context;
+    double plain = pow(r->theta, -2 * pair / whole), ratio = (double)length / context;
+    if (!r->kind) return plain;
+    if (r->kind == &wane_rope_linear) return plain / r->factor;
+    if (r->kind == &wane_rope_longrope)
+        return plain / (length > r->original_context ? r->long_factor : r->short_factor).value[i];
+    if (r->kind == &wane_rope_dynamic)
+        return ratio <= 1 ? plain
+                          : plain * pow(r->factor * ratio - r->factor + 1, -2 * pair / (whole - 2));
+    assert_ptr_equal(r->kind, &wane_rope_yarn);
+    /* Pairs by how often they turn within the context, on a scale of logarithms. */
+    double fast = whole / 2 * log(context / (2 * acos(-1) * r->beta_fast)) / log(r->theta);
+    double slow = whole / 2 * log(context / (2 * acos(-1) * r->beta_slow)) / log(r->theta);
+    if (r->truncated) {
+        fast = floor(fast);
+        slow = ceil(slow);
+    }
+    fast = fmax(fast, 0);
+    slow = fmin(slow, whole - 1);
+    double divided = fmin(fmax((pair - fast) / (slow - fast), 0), 1);
+    return plain * (1 - divided + divided / r->factor);
+}
+
 static void turn(const wane_config *c, const wane_rope *rope, size_t heads, size_t position,
-                 double *x)
+                 size_t length, double *x)
 {
     if (!rope) return;
     size_t width = rope->width ? rope->width : c->head_width;
+    double scale = rope->attention_factor != 0 ? rope->attention_factor : 1;
     for (size_t h = 0; h < heads; h++)
         for (size_t i = 0; i < width / 2; i++) {
-            double angle = (double)position * pow(rope->theta, -2.0 * (double)i / (double)width);
+            double angle = (double)position * frequency(rope, width, i, length);
             double *low = x + h * c->head_width + i, *high = low + width / 2;
-            double a = *low, b = *high;
+            double a = scale * *low, b = scale * *high;
             *low = a * cos(angle) - b * sin(angle);
             *high = b * cos(angle) + a * sin(angle);
         }
@@ -104,9 +132,9 @@ static void norm_heads(const reading *r, wane_place place, size_t heads, double 
     for (size_t at = 0; at < heads * c->head_width; at += step) norm(r, place, x + at);
 }
 
-/* Queries, keys and values of one token. */
-static void project(const reading *r, const wane_rope *rope, size_t position, const double *x,
-                    double *q, double *k, double *v)
+/* Queries, keys and values of one token of a sequence of that length. */
+static void project(const reading *r, const wane_rope *rope, size_t position, size_t length,
+                    const double *x, double *q, double *k, double *v)
 {
     const wane_config *c = &r->model->config;
     size_t hw = c->head_width, group = c->heads / c->kv_heads;
@@ -130,8 +158,8 @@ static void project(const reading *r, const wane_rope *rope, size_t position, co
     }
     norm_heads(r, WANE_NORM_Q, c->heads, q);
     norm_heads(r, WANE_NORM_K, c->kv_heads, k);
-    turn(c, rope, c->heads, position, q);
-    turn(c, rope, c->kv_heads, position, k);
+    turn(c, rope, c->heads, position, length, q);
+    turn(c, rope, c->kv_heads, position, length, k);
 }
 
 /* What query head h of token t gets. */
@@ -191,7 +219,7 @@ static void layer(const reading *r, wane_layer_shape shape, size_t count, double
     for (size_t t = 0; t < count; t++) {
         memcpy(normed, x[t], sizeof normed);
         norm(r, WANE_NORM_ATTENTION, normed);
-        project(r, shape.rope, t, normed, q[t], k[t], v[t]);
+        project(r, shape.rope, t, count, normed, q[t], k[t], v[t]);
     }
     for (size_t t = 0; t < count; t++) {
         memcpy(read, x[t], sizeof read);

@@ -213,6 +213,7 @@ static void a_shared_prefix_equals_full_sequences(void **state)
                        .target = targets};
     for (size_t m = 0; m < MADE_UP; m++) {
         if (made_up_all[m].config->block.full) continue;
+        if (!wane_config_prefix_shared(made_up_all[m].config, 8, 11)) continue;
         wane_model *model = make_model(made_up_all[m].config);
         wane_adapter *adapter = make_adapter(model, "", 2, 0);
         float *a = nll_of(model, adapter, &shared, 2), *b = nll_of(model, adapter, &full, 2);
@@ -220,6 +221,38 @@ static void a_shared_prefix_equals_full_sequences(void **state)
         wane_free(a);
         wane_free(b);
         wane_adapter_free(adapter);
+        wane_model_free(model);
+    }
+}
+
+/* A prefix is shared only by those that turn it as it is turned alone: with longrope both short or
+ * both long, with dynamic none longer than the context. */
+static void prefixes_that_are_turned_otherwise_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const wane_config *config;
+        size_t prefix, whole;
+        bool shared;
+    } cases[] = {{&made_up_stretched, 4, 5, true},  {&made_up_stretched, 4, 6, false},
+                 {&made_up_stretched, 5, 6, false}, {&made_up_stretched, 6, 9, true},
+                 {&made_up_grown, 6, 7, true},      {&made_up_grown, 7, 8, false},
+                 {&made_up_grown, 8, 9, false},     {&made_up_behind, 8, 20, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wane_error err;
+        const size_t at[] = {0, cases[i].prefix, cases[i].whole};
+        const long prefix[] = {-1, 0};
+        wane_batch both = {
+            .tokens = at[2], .sequences = 2, .ids = ids, .starts = at, .prefix = prefix};
+        wane_pass_limits limits = {.tokens = COUNT, .sequences = 2, .targets = 1};
+        wane_model *model = make_model(cases[i].config);
+        wane_pass *pass = NULL;
+        CHECK_OK(wane_pass_new(&pass, &model->config, &limits, NULL, &err));
+        assert_int_equal(wane_config_prefix_shared(&model->config, at[1], at[2]), cases[i].shared);
+        wane_status st = wane_pass_forward(pass, model, NULL, &both, NULL, &err);
+        if (cases[i].shared) CHECK_OK(st);
+        else CHECK_FAILS(st, WANE_EINVAL, "sequence 1: its positions are turned otherwise");
+        wane_pass_free(pass);
         wane_model_free(model);
     }
 }
@@ -312,6 +345,7 @@ int main(void)
         cmocka_unit_test(parts_have_the_gradients_of_the_whole),
         cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(a_shared_prefix_equals_full_sequences),
+        cmocka_unit_test(prefixes_that_are_turned_otherwise_are_refused),
         cmocka_unit_test(layers_have_their_own_shape),
         cmocka_unit_test(files_bring_back_what_is_computed),
         cmocka_unit_test(settings_are_told_apart),

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "eval/measure/measure.h"
+#include "eval/model/rope_kinds.h"
 #include "store/base/memory.h"
 #include "store/base/random.h"
 #include "tests/support/support.h"
@@ -65,7 +66,9 @@ static wane_accuracy measure(const wane_model *model, const wane_adapter *adapte
     return out;
 }
 
-/* Prompt and label as one sequence, by itself: *length ids. */
+/* Prompt and label as one sequence, by itself: *length ids, of which a model reads all but the
+ * last.
+ */
 static const int32_t *full_sequence(size_t row, size_t label, size_t *prompt, size_t *length)
 {
     static int32_t ids[TOKENS_MOST];
@@ -82,7 +85,7 @@ static double direct_score(const wane_model *model, const wane_adapter *adapter,
 {
     size_t prompt = 0, length = 0;
     const int32_t *ids = full_sequence(row, label, &prompt, &length);
-    double *log_p = direct_log_p(model, adapter, ids, length), score = 0;
+    double *log_p = direct_log_p(model, adapter, ids, length - 1), score = 0;
     for (size_t t = prompt; t < length; t++) score += log_p[(t - 1) * VOCABULARY + (size_t)ids[t]];
     wane_free(log_p);
     return per_token ? score / (double)(length - prompt) : score;
@@ -204,6 +207,31 @@ static void ties_go_to_the_smaller_label(void **state)
     wane_model_free(model);
 }
 
+/* Inside the prompts, which are sequences of their own, and from their last tokens on. */
+static void check_divergences(const wane_accuracy *a, const wane_model *model,
+                              const wane_model *base)
+{
+    double sum[2] = {0}, positions[2] = {0};
+    for (size_t r = 0; r < data.prompts.rows; r++) {
+        size_t prompt = 0, length = 0;
+        const int32_t *ids = full_sequence(r, (size_t)data.labels[r], &prompt, &length);
+        for (int answer = 0; answer < 2; answer++) {
+            size_t count = answer ? length - 1 : prompt;
+            double *log_p = direct_log_p(model, NULL, ids, count);
+            double *log_b = direct_log_p(base, NULL, ids, count);
+            for (size_t t = answer ? prompt - 1 : 0; t + !answer < count; t++) {
+                sum[answer] +=
+                    direct_kl(log_b + t * VOCABULARY, log_p + t * VOCABULARY, VOCABULARY);
+                positions[answer]++;
+            }
+            wane_free(log_p);
+            wane_free(log_b);
+        }
+    }
+    CHECK_NEAR(a->kl_on_task_prompt, sum[0] / positions[0], 0, 2e-6);
+    CHECK_NEAR(a->kl_on_task_answer, sum[1] / positions[1], 0, 2e-6);
+}
+
 static void divergence_equals_direct_sums(void **state)
 {
     (void)state;
@@ -212,33 +240,47 @@ static void divergence_equals_direct_sums(void **state)
     make_task(90, 1, 40, lengths, 3);
     wane_accuracy a = measure(model, NULL, base, false, 2);
     check_examples(&a, model, NULL, false);
-    double prompts = 0, answers = 0, prompt_positions = 0, answer_positions = 0;
-    for (size_t r = 0; r < data.prompts.rows; r++) {
-        size_t prompt = 0, length = 0;
-        const int32_t *ids = full_sequence(r, (size_t)data.labels[r], &prompt, &length);
-        double *log_p = direct_log_p(model, NULL, ids, length);
-        double *log_b = direct_log_p(base, NULL, ids, length);
-        for (size_t t = 0; t + 1 < length; t++) {
-            double kl = direct_kl(log_b + t * VOCABULARY, log_p + t * VOCABULARY, VOCABULARY);
-            if (t + 1 < prompt) {
-                prompts += kl;
-                prompt_positions++;
-            } else {
-                answers += kl;
-                answer_positions++;
-            }
-        }
-        wane_free(log_p);
-        wane_free(log_b);
-    }
-    CHECK_NEAR(a.kl_on_task_prompt, prompts / prompt_positions, 0, 2e-6);
-    CHECK_NEAR(a.kl_on_task_answer, answers / answer_positions, 0, 2e-6);
+    check_divergences(&a, model, base);
     wane_accuracy_free(&a);
     a = measure(model, NULL, model, false, 2);
     assert_true(a.kl_on_task_prompt == 0 && a.kl_on_task_answer == 0);
     wane_accuracy_free(&a);
     wane_model_free(model);
     wane_model_free(base);
+}
+
+/* Where rotary positions go by a sequence's length, a label may make its prompt long: the label is
+ * then scored behind a prompt of its own. Rows on both sides of that length, and across it. */
+static void labels_that_make_a_prompt_long(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {2, 1, 3, 1, 4};
+    const wane_rope ropes[] = {
+        {.theta = 50,
+         .kind = &wane_rope_longrope,
+         .original_context = 20,
+         .attention_factor = 1.2,
+         .short_factor = {4, {1, 1, 1.2, 1.5}},
+         .long_factor = {4, {1, 2.5, 4, 9}}},
+        {.theta = 50, .kind = &wane_rope_dynamic, .factor = 3, .original_context = 20}};
+    for (size_t i = 0; i < sizeof ropes / sizeof *ropes; i++) {
+        size_t across = 0;
+        wane_model *model = direct_model(VOCABULARY, i ? 20 : 64, 4);
+        wane_model *base = direct_model(VOCABULARY, i ? 20 : 64, 5);
+        model->config.rope = base->config.rope = ropes[i];
+        make_task(60, 10, 30, lengths, 5);
+        for (size_t r = 0; r < 60; r++) {
+            size_t prompt = data.starts[r + 1] - data.starts[r];
+            across += prompt <= 20 && prompt + 3 > 20;
+        }
+        assert_true(across > 3 && across < 30);
+        wane_accuracy a = measure(model, NULL, base, i == 1, 2);
+        check_examples(&a, model, NULL, i == 1);
+        check_divergences(&a, model, base);
+        wane_accuracy_free(&a);
+        wane_model_free(model);
+        wane_model_free(base);
+    }
 }
 
 static void bits_do_not_depend_on_threads(void **state)
@@ -383,6 +425,7 @@ int main(void)
         cmocka_unit_test(rows_longer_than_a_batch),
         cmocka_unit_test(ties_go_to_the_smaller_label),
         cmocka_unit_test(divergence_equals_direct_sums),
+        cmocka_unit_test(labels_that_make_a_prompt_long),
         cmocka_unit_test(bits_do_not_depend_on_threads),
         cmocka_unit_test(nothing_to_measure),
         cmocka_unit_test(logits_that_are_not_finite_have_no_accuracy),
