@@ -64,6 +64,7 @@ static wane_status settle(wane_config *config, const wane_config_source *source)
 
 const wane_architecture wane_architecture_gemma2 = {
     .name = "gemma2",
+    .gguf = {.name = "gemma2", .wide_layers = 46},
     .classes = classes,
     .prefixes = prefixes,
     .keys = keys,

@@ -63,6 +63,7 @@ static const wane_tensor_row rows[] = {
 
 const wane_architecture wane_architecture_gpt_neox = {
     .name = "gpt_neox",
+    .gguf = {.name = "gptneox"},
     .classes = classes,
     .prefixes = prefixes,
     .renamed = renamed,

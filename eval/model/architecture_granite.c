@@ -46,6 +46,7 @@ static const wane_tensor_row rows[] = {WANE_ROWS_LLAMA};
 
 const wane_architecture wane_architecture_granite = {
     .name = "granite",
+    .gguf = {.name = "granite", .pairs = true},
     .classes = classes,
     .prefixes = prefixes,
     .keys = keys,

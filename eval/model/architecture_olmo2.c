@@ -46,6 +46,7 @@ static const wane_tensor_row rows[] = {
 
 const wane_architecture wane_architecture_olmo2 = {
     .name = "olmo2",
+    .gguf = {.name = "olmo2"},
     .classes = classes,
     .prefixes = prefixes,
     .keys = keys,

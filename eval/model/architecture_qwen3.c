@@ -48,6 +48,7 @@ static const wane_tensor_row rows[] = {
 
 const wane_architecture wane_architecture_qwen3 = {
     .name = "qwen3",
+    .gguf = {.name = "qwen3"},
     .classes = classes,
     .prefixes = prefixes,
     .keys = keys,

@@ -142,6 +142,7 @@ static wane_status settle(wane_config *config, const wane_config_source *source)
 
 const wane_architecture wane_architecture_smollm3 = {
     .name = "smollm3",
+    .gguf = {.name = "smollm3", .pairs = true},
     .classes = classes,
     .prefixes = prefixes,
     .keys = keys,

@@ -9,34 +9,32 @@
 #include "eval/model/gguf_model.h"
 #include "store/files/json.h"
 
-/* Keys behind the name of the architecture, by what they are: a member of wane_config, or, where
- * config.json has the number in another form than wane_config, a key of config.json. The first that
- * the file has counts. */
+/* Keys behind the name of the architecture, by the member of wane_config that they are. The first
+ * of a member that the file has counts. */
 static const struct {
-    const char *key, *name;
+    const char *key;
     size_t offset;
 } known[] = {
-    {"embedding_length", NULL, offsetof(wane_config, width)},
-    {"block_count", NULL, offsetof(wane_config, layers)},
-    {"feed_forward_length", NULL, offsetof(wane_config, hidden)},
-    {"context_length", NULL, offsetof(wane_config, context)},
-    {"attention.head_count", NULL, offsetof(wane_config, heads)},
-    {"attention.head_count_kv", NULL, offsetof(wane_config, kv_heads)},
-    {"attention.key_length", NULL, offsetof(wane_config, head_width)},
-    {"attention.layer_norm_rms_epsilon", NULL, offsetof(wane_config, norm_epsilon)},
-    {"attention.layer_norm_epsilon", NULL, offsetof(wane_config, norm_epsilon)},
-    {"attention.sliding_window", NULL, offsetof(wane_config, block.window)},
-    {"rope.freq_base", NULL, offsetof(wane_config, rope.theta)},
-    {"rope.freq_base_swa", NULL, offsetof(wane_config, local_rope.theta)},
-    {"attn_logit_softcapping", NULL, offsetof(wane_config, block.attention_cap)},
-    {"final_logit_softcapping", NULL, offsetof(wane_config, block.logit_cap)},
-    {"use_parallel_residual", "use_parallel_residual", 0},
-    {"attention.scale", "attention_multiplier", 0},
-    {"embedding_scale", "embedding_multiplier", 0},
-    {"residual_scale", "residual_multiplier", 0},
-    {"logit_scale", "logits_scaling", 0},
+    {"embedding_length", offsetof(wane_config, width)},
+    {"block_count", offsetof(wane_config, layers)},
+    {"feed_forward_length", offsetof(wane_config, hidden)},
+    {"context_length", offsetof(wane_config, context)},
+    {"attention.head_count", offsetof(wane_config, heads)},
+    {"attention.head_count_kv", offsetof(wane_config, kv_heads)},
+    {"attention.key_length", offsetof(wane_config, head_width)},
+    {"attention.layer_norm_rms_epsilon", offsetof(wane_config, norm_epsilon)},
+    {"attention.layer_norm_epsilon", offsetof(wane_config, norm_epsilon)},
+    {"attention.sliding_window", offsetof(wane_config, block.window)},
+    {"attention.scale", offsetof(wane_config, block.attention_scale)},
+    {"rope.freq_base", offsetof(wane_config, rope.theta)},
+    {"rope.freq_base_swa", offsetof(wane_config, local_rope.theta)},
+    {"attn_logit_softcapping", offsetof(wane_config, block.attention_cap)},
+    {"final_logit_softcapping", offsetof(wane_config, block.logit_cap)},
+    {"embedding_scale", offsetof(wane_config, block.embedding_scale)},
+    {"residual_scale", offsetof(wane_config, block.residual_scale)},
+    {"logit_scale", offsetof(wane_config, block.logit_divisor)},
+    {"use_parallel_residual", offsetof(wane_config, block.parallel)},
 };
-enum { KNOWN = sizeof known / sizeof *known };
 
 typedef wane_gguf_source source;
 
@@ -81,24 +79,23 @@ static wane_status write_value(const source *s, const char *name, const char *ke
     return WANE_OK;
 }
 
+/* The architecture's key of that member. */
 static const wane_config_key *key_at(const wane_architecture *a, size_t offset)
 {
     for (size_t i = 0; i < a->key_count; i++)
-        if (a->keys[i].type && a->keys[i].offset == offset && a->keys[i].type != &wane_config_fixed)
-            return &a->keys[i];
+        if (a->keys[i].type->read && a->keys[i].offset == offset && offset) return &a->keys[i];
     return NULL;
 }
 
 static wane_status write_known(const source *s)
 {
-    const wane_architecture *a = s->architecture;
     const wane_config_key *last = NULL;
     wane_status st = WANE_OK;
-    for (size_t i = 0; i < KNOWN && st == WANE_OK; i++) {
-        const wane_config_key *key =
-            known[i].name ? wane_config_key_named(a, known[i].name) : key_at(a, known[i].offset);
+    for (size_t i = 0; i < sizeof known / sizeof *known && st == WANE_OK; i++) {
+        const wane_config_key *key = key_at(s->architecture, known[i].offset);
         const wane_gguf_value *value = wane_gguf_of_model(s->gguf, known[i].key);
-        if (!key || !value || key == last) continue;
+        /* The other number that scores are scaled by has no key. */
+        if (!key || !value || key == last || key->type == &wane_config_inverse_root) continue;
         st = write_value(s, key->name, known[i].key, value);
         last = key;
     }

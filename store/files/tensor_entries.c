@@ -2,6 +2,7 @@
  * The list of a checkpoint's tensors: added in the order of its files, sorted by name, looked up;
  * and which of them are buffers.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,24 @@ static int by_name(const void *left, const void *right)
     return strcmp(a->tensor.name, b->tensor.name);
 }
 
+/* Numbers of 8 bits with a scale in a tensor beside them are no weights by themselves. */
+static void find_scaled(wane_tensors *tensors)
+{
+    static const char *const endings[] = {"_scale", "_scale_inv"};
+    char name[256];
+    for (size_t i = 0; i < tensors->count; i++) {
+        entry *e = &tensors->entries[i];
+        bool e4m3 = e->tensor.dtype == WANE_F8_E4M3;
+        if (!e4m3 && e->tensor.dtype != WANE_F8_E5M2) continue;
+        for (size_t k = 0; k < sizeof endings / sizeof *endings; k++) {
+            (void)snprintf(name, sizeof name, "%.200s%s", e->tensor.name, endings[k]);
+            if (!wane_tensors_find(tensors, name)) continue;
+            e->tensor.dtype = WANE_OTHER;
+            e->type = e4m3 ? "F8_E4M3 with a scale of its own" : "F8_E5M2 with a scale of its own";
+        }
+    }
+}
+
 wane_status wane_tensors_sort(wane_tensors *tensors, wane_error *err)
 {
     if (tensors->count) qsort(tensors->entries, tensors->count, sizeof(entry), by_name);
@@ -33,6 +52,7 @@ wane_status wane_tensors_sort(wane_tensors *tensors, wane_error *err)
                              a->tensor.name, tensors->shards[a->shard].name,
                              tensors->shards[b->shard].name);
     }
+    find_scaled(tensors);
     return WANE_OK;
 }
 

@@ -120,6 +120,9 @@ def main():
                "bf16": values.bfloat16(), "i64": torch.arange(4), "scalar": torch.tensor(2.5),
                "empty": torch.zeros(0, 7), "flags": torch.tensor([True, False, True])},
               OUT / "dtypes.safetensors", metadata={"note": "d\u00e9j\u00e0"})
+    codes = torch.arange(256, dtype=torch.uint8)  # every number of eight bits, and what torch widens it to
+    for name, kind in (("e4m3", torch.float8_e4m3fn), ("e5m2", torch.float8_e5m2)):
+        save_file({name: codes.view(kind), "wide": codes.view(kind).float()}, OUT / f"{name}.safetensors")
     (OUT / "patterns.json").write_text(json.dumps(pattern_matches()) + "\n")
     expected["ids"] = torch.tensor(IDS)
     save_file(expected, OUT / "expected.safetensors", metadata={"format": "pt"})

@@ -38,7 +38,7 @@ BLOCKS = 64
 FAMILIES = {"llama": "llama", "llama_3": "llama", "llama_linear": "llama", "llama_yarn": "llama",
             "llama_longrope": "llama", "gpt2": "gpt2", "qwen2": "qwen2", "qwen3": "qwen3", "mistral": "llama",
             "smollm3": "smollm3", "granite": "granite", "gemma2": "gemma2", "gemma3_text": "gemma3",
-            "olmo2": "olmo2", "gpt_neox": "gptneox", "phi3": "phi3"}
+            "olmo2": "olmo2", "gpt_neox": "gptneox", "phi3": "phi3", "gpt_neox_series": "gptneox"}
 PAIRS = {"llama", "smollm3", "granite"}
 # transformers' reader of GGUF knows these.
 CHECKED = {"llama", "llama_linear", "llama_yarn", "gpt2", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3"}

@@ -71,6 +71,48 @@ static void every_dtype_of_the_reference_is_read(void **state)
     wane_tensors_close(t);
 }
 
+static void every_number_of_eight_bits_is_torchs(void **state)
+{
+    (void)state;
+    wane_error err;
+    static const char *const names[][3] = {{"e4m3", "e4m3.safetensors", "F8_E4M3"},
+                                           {"e5m2", "e5m2.safetensors", "F8_E5M2"}};
+    float got[256], wanted[256];
+    for (int n = 0; n < 2; n++) {
+        wane_tensors *t = NULL;
+        CHECK_OK(wane_tensors_open(&t, fixture(names[n][1]), &err));
+        const wane_tensor *one = wane_tensors_find(t, names[n][0]);
+        assert_string_equal(wane_tensors_type(one), names[n][2]);
+        assert_true(wane_tensors_in_parts(t, one));
+        assert_true(wane_dtype_coarser(one->dtype, WANE_BF16));
+        CHECK_OK(wane_tensors_read(t, one, got, &err));
+        CHECK_OK(wane_tensors_read(t, wane_tensors_find(t, "wide"), wanted, &err));
+        for (int i = 0; i < 256; i++)
+            if (isnan(wanted[i])) assert_true(isnan(got[i]));
+            else assert_memory_equal(&got[i], &wanted[i], sizeof *got);
+        wane_tensors_close(t);
+    }
+}
+
+/* Quantized files have a scale beside each weight, without which its numbers are no weights. */
+static void eight_bits_with_a_scale_are_no_numbers(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_tensors *t = NULL;
+    float value[4];
+    static const char header[] =
+        "{\"a.weight\":{\"dtype\":\"F8_E4M3\",\"shape\":[2],\"data_offsets\":[0,2]},"
+        "\"a.weight_scale_inv\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]},"
+        "\"b.weight\":{\"dtype\":\"F8_E5M2\",\"shape\":[2],\"data_offsets\":[6,8]}}";
+    CHECK_OK(wane_tensors_open(&t, make(header, 8, 0), &err));
+    assert_false(wane_tensors_in_parts(t, wane_tensors_find(t, "a.weight")));
+    CHECK_FAILS(wane_tensors_read(t, wane_tensors_find(t, "a.weight"), value, &err), WANE_EFORMAT,
+                "a.weight: dtype F8_E4M3 with a scale of its own; F32, F16, BF16");
+    CHECK_OK(wane_tensors_read(t, wane_tensors_find(t, "b.weight"), value, &err));
+    wane_tensors_close(t);
+}
+
 static void every_half_widens_exactly(void **state)
 {
     (void)state;
@@ -385,11 +427,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_dtype_of_the_reference_is_read),
+        cmocka_unit_test(every_number_of_eight_bits_is_torchs),
         cmocka_unit_test(every_half_widens_exactly),
         cmocka_unit_test(shards_hold_the_model),
         cmocka_unit_test(a_wrong_index_is_refused),
         cmocka_unit_test(hostile_headers_are_refused),
         cmocka_unit_test(metadata_may_be_null),
+        cmocka_unit_test(eight_bits_with_a_scale_are_no_numbers),
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(damage_is_survived),
         cmocka_unit_test(writing_is_exact_and_repeatable),

@@ -175,9 +175,17 @@ static void kinds_and_places(void **state)
 
 /* ------------------------------------------------------------------------------ rounding floors */
 
+/* Significant bits, and the exponent of the least distance of two numbers. */
+static const struct {
+    int bits, least;
+} of[] = {[WANE_BF16] = {8, -133},
+          [WANE_F16] = {11, -24},
+          [WANE_F8_E4M3] = {4, -9},
+          [WANE_F8_E5M2] = {3, -16}};
+
 static float round_to(float value, wane_dtype dtype)
 {
-    int bits = dtype == WANE_BF16 ? 8 : 11, least = dtype == WANE_BF16 ? -133 : -24, exponent = 0;
+    int bits = of[dtype].bits, least = of[dtype].least, exponent = 0;
     (void)frexp((double)value, &exponent);
     int place = exponent - bits < least ? least : exponent - bits;
     return (float)ldexp(nearbyint(ldexp((double)value, -place)), place);
@@ -186,7 +194,7 @@ static float round_to(float value, wane_dtype dtype)
 /* The sum that the header states, a number at a time. */
 static double rounding_by_definition(wane_dtype type, const float *values, size_t count)
 {
-    int bits = type == WANE_BF16 ? 7 : 10, least = type == WANE_BF16 ? -133 : -24;
+    int bits = of[type].bits - 1, least = of[type].least;
     double sum = 0;
     for (size_t i = 0; i < count; i++) {
         int place = values[i] == 0 ? least : ilogb((double)values[i]) - bits;
@@ -203,10 +211,10 @@ static void floors_are_what_rounding_does(void **state)
     (void)state;
     enum { COUNT = 100000 };
     static const double sigmas[] = {1, 0.02, 3e-5};
-    static const wane_dtype types[] = {WANE_BF16, WANE_F16};
+    static const wane_dtype types[] = {WANE_BF16, WANE_F16, WANE_F8_E4M3, WANE_F8_E5M2};
     float *values = wane_alloc(COUNT, sizeof *values);
     for (size_t s = 0; s < 3; s++)
-        for (size_t t = 0; t < 2; t++) {
+        for (size_t t = 0; t < 4; t++) {
             wane_random where = {.seed = 9, .purpose = WANE_RANDOM_TEST, .tensor = s};
             wane_random_normal_fill(values, COUNT, sigmas[s], &where);
             assert_int_equal(wane_dtype_of_values(values, COUNT), WANE_F32);
@@ -216,8 +224,12 @@ static void floors_are_what_rounding_does(void **state)
                 square += pow((double)rounded - (double)values[i], 2);
                 values[i] = rounded;
             }
-            assert_int_equal(wane_dtype_of_values(values, COUNT), types[t]);
-            CHECK_NEAR(sqrt(wane_dtype_rounding(types[t], values, COUNT)), sqrt(square), 0, 0.01);
+            if (t < 2) assert_int_equal(wane_dtype_of_values(values, COUNT), types[t]);
+            /* With so few bits many are rounded up to a coarser grid; the least of them are less
+             * than a step of it. */
+            if (t < 2 || s < 2)
+                CHECK_NEAR(sqrt(wane_dtype_rounding(types[t], values, COUNT)), sqrt(square), 0,
+                           t < 2 ? 0.01 : 0.1);
             static const float odd[] = {0,         -0.0F,          1,          -65504,
                                         0x1p-14F,  0x1p-24F,       -0x1p-126F, 0x1p-127F,
                                         0x1p-149F, 0x1.fffffep127F};
