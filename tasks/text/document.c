@@ -5,6 +5,7 @@
 
 #include "store/base/memory.h"
 #include "tasks/text/classes.h"
+#include "tasks/text/sentencepiece_write.h"
 #include "tasks/text/vocabulary_files.h"
 
 enum { MOST_FILES = 2 };
@@ -29,7 +30,11 @@ static wane_status take_json(wane_tokenizer_document *out, const wane_vocabulary
 
 static const source sources[] = {
     {{"tokenizer.json"}, WANE_CLASS_FILES, take_json},
+    {{"tokenizer.model"}, WANE_CLASS_SENTENCEPIECE, wane_sentencepiece_file_write},
+    {{"spiece.model"}, WANE_CLASS_SENTENCEPIECE, wane_sentencepiece_file_write},
+    {{"sentencepiece.bpe.model"}, WANE_CLASS_SENTENCEPIECE, wane_sentencepiece_file_write},
     {{"vocab.json", "merges.txt"}, WANE_CLASS_BYTE_LEVEL, wane_byte_level_write},
+    {{"vocab.txt"}, WANE_CLASS_WORD_PIECE, wane_word_piece_write},
 };
 enum { SOURCES = sizeof sources / sizeof *sources };
 
@@ -94,6 +99,7 @@ wane_status wane_tokenizer_document_find(wane_tokenizer_document *out, const wan
         WANE_TRY(other ? wrong_class(package, other, from.class, err)
                        : nothing_there(package, err));
     from.config = config;
+    from.file = best->files[0];
     out->made = best->kind != WANE_CLASS_FILES;
     out->name = wane_package_file(package, best->files[0]);
     if (!out->name) WANE_TRY(wane_fail_memory(err, "tokenizer", best->files[0]));
