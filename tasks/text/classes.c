@@ -53,8 +53,8 @@ static const wane_class classes[] = {
      "{\"unk_token\": \"[UNK]\", \"sep_token\": \"[SEP]\", \"pad_token\": \"[PAD]\", "
      "\"cls_token\": \"[CLS]\", \"mask_token\": \"[MASK]\"}",
      SEQUENCE_ENDS},
-    {"LlamaTokenizer", WANE_CLASS_SENTENCEPIECE, " llama mistral mixtral phi3 internlm2 ",
-     NULL, NULL, NULL, NULL},
+    {"LlamaTokenizer", WANE_CLASS_SENTENCEPIECE, " llama mistral mixtral phi3 internlm2 ", NULL,
+     NULL, NULL, NULL},
     {"GemmaTokenizer", WANE_CLASS_SENTENCEPIECE,
      " gemma gemma2 gemma3 gemma3_text gemma3n gemma3n_text recurrent_gemma ", NULL, NULL,
      "{\"bos_token\": \"<bos>\", \"eos_token\": \"<eos>\", \"unk_token\": \"<unk>\", "

@@ -31,6 +31,9 @@ typedef struct wane_tokenizer_document {
 WANE_MUST_CHECK wane_status wane_tokenizer_document_find(wane_tokenizer_document *out,
                                                          const wane_package *package,
                                                          wane_error *err);
+/* Of one file: NAME.model is SentencePiece's, any other a tokenizer.json. */
+WANE_MUST_CHECK wane_status wane_tokenizer_document_read(wane_tokenizer_document *out,
+                                                         const char *path, wane_error *err);
 /* Whether there is one to find. */
 bool wane_tokenizer_document_there(const wane_package *package);
 void wane_tokenizer_document_free(wane_tokenizer_document *document);

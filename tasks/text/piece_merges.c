@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Merges spans of the text by a heap of the ranks of what they make, which is looked up by its
- * text.
+ * SentencePiece's BPE: merges spans of the text by a heap of the ranks of what they make, which is
+ * looked up by its text.
  */
-#include "tasks/text/piece_merges.h"
-
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/base/memory.h"
 #include "tasks/text/merge_heap.h"
-#include "tasks/text/token_tree.h"
+#include "tasks/text/piece_models.h"
+#include "tasks/text/sentencepiece.h"
 #include "tasks/text/unicode.h"
 
 static const uint32_t no_rank = UINT32_MAX;
@@ -21,9 +21,10 @@ struct wane_span {
 };
 
 typedef struct piece_merges {
-    uint32_t *ranks;       /* by id; no_rank: no text becomes it */
-    bool *unused;          /* by id; NULL: none is */
-    size_t longest;        /* bytes of a piece with a rank */
+    wane_piece_table table;
+    uint32_t *ranks; /* by id: its place by score from the best on; no_rank: never from text */
+    bool unused;     /* some piece is */
+    size_t longest;  /* bytes of a piece with a rank */
     wane_token_tree whole; /* of the user-defined pieces */
 } piece_merges;
 
@@ -31,8 +32,8 @@ static void release(void *own)
 {
     piece_merges *m = own;
     wane_token_tree_free(&m->whole);
+    wane_piece_table_free(&m->table);
     wane_free(m->ranks);
-    wane_free(m->unused);
     wane_free(m);
 }
 
@@ -50,6 +51,11 @@ typedef struct merging {
     uint32_t *splits; /* of an unused piece, by id: the bytes of the left one it is made from */
 } merging;
 
+static bool is_unused(const piece_merges *own, int32_t id)
+{
+    return own->table.kinds[id] == WANE_PIECE_UNUSED;
+}
+
 /* The piece of that text, or -1. */
 static int32_t find_piece(const merging *m, uint32_t start, uint32_t bytes)
 {
@@ -62,7 +68,7 @@ static int32_t find_piece(const merging *m, uint32_t start, uint32_t bytes)
 static int32_t find_merge(const merging *m, int32_t at)
 {
     const struct wane_span *left = &m->spans[at];
-    if (at < 0 || !left->bytes || left->next < 0 || left->whole) return -1;
+    if (!left->bytes || left->next < 0 || left->whole) return -1;
     const struct wane_span *right = &m->spans[left->next];
     return right->whole ? -1 : find_piece(m, left->start, left->bytes + right->bytes);
 }
@@ -71,7 +77,7 @@ static void offer(merging *m, int32_t at)
 {
     int32_t id = at < 0 ? -1 : find_merge(m, at);
     if (id < 0) return;
-    if (m->own->unused && m->own->unused[id]) m->splits[id] = m->spans[at].bytes;
+    if (is_unused(m->own, id)) m->splits[id] = m->spans[at].bytes;
     wane_heap_push(m->heap, m->queued++, (uint64_t)m->own->ranks[id] << 32 | (uint32_t)at);
 }
 
@@ -115,23 +121,6 @@ static void cut(merging *m, size_t bytes)
     m->spans[m->count - 1].next = -1;
 }
 
-static wane_status put_unknown(const merging *m, uint32_t start, uint32_t bytes, bool *before,
-                               wane_tokens *out, wane_error *err)
-{
-    wane_status st = WANE_OK;
-    const char *text = m->text + start;
-    if (wane_token_model_has_bytes(m->model, text, bytes)) {
-        for (uint32_t i = 0; i < bytes; i++)
-            WANE_TRY(wane_tokens_append(out, &m->model->byte_id[(unsigned char)text[i]], 1, err));
-        return WANE_OK;
-    }
-    if (m->model->unknown_id < 0) return wane_token_model_no_token(m->model, text, bytes, err);
-    if (!*before) st = wane_tokens_append(out, &m->model->unknown_id, 1, err);
-    *before = true;
-done:
-    return st;
-}
-
 /* The ids of a symbol: of what an unused piece was merged from. The heap is free by now, and keeps
  * what is still to come of it. */
 static wane_status put_span(merging *m, const struct wane_span *span, bool *unknown,
@@ -144,12 +133,12 @@ static wane_status put_span(merging *m, const struct wane_span *span, bool *unkn
         uint64_t top = m->heap[--waiting];
         uint32_t start = (uint32_t)(top >> 32), bytes = (uint32_t)top;
         int32_t id = find_piece(m, start, bytes);
-        uint32_t left = id >= 0 && m->own->unused && m->own->unused[id] ? m->splits[id] : 0;
+        uint32_t left = id >= 0 && is_unused(m->own, id) ? m->splits[id] : 0;
         if (left) {
             m->heap[waiting++] = (uint64_t)(start + left) << 32 | (bytes - left);
             m->heap[waiting++] = (uint64_t)start << 32 | left;
         } else if (id < 0) {
-            WANE_TRY(put_unknown(m, start, bytes, unknown, out, err));
+            WANE_TRY(wane_piece_unknown(m->model, m->text + start, bytes, unknown, out, err));
         } else {
             WANE_TRY(wane_tokens_append(out, &id, 1, err));
             *unknown = false;
@@ -191,78 +180,45 @@ done:
 /* ---------------------------------------------------------------------------------------- reading
  */
 
-static wane_status read_ranks(piece_merges *made, const wane_vocabulary *vocabulary,
-                              const wane_json *json, const wane_json_part *part, wane_error *err)
+typedef struct scored {
+    float score;
+    int32_t id;
+} scored;
+
+static int best_first(const void *a, const void *b)
 {
-    const wane_json *ranks = wane_json_get(json, "ranks");
-    size_t count = (size_t)vocabulary->limit;
-    if (wane_json_size(ranks) != count || vocabulary->count != count)
-        return wane_json_part_fail(part, err, "\"ranks\" has not one number for each id");
-    if (!(made->ranks = wane_alloc(count, sizeof *made->ranks)))
+    const scored *x = a, *y = b;
+    if (x->score != y->score) return x->score < y->score ? 1 : -1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Equal scores have one rank, so that of equal ones the leftmost is merged. */
+static wane_status make_ranks(piece_merges *made, const wane_vocabulary *vocabulary,
+                              const wane_json_part *part, wane_error *err)
+{
+    size_t limit = (size_t)vocabulary->limit, count = 0;
+    uint32_t rank = 0;
+    scored *list = wane_alloc(limit, sizeof *list);
+    made->ranks = wane_alloc(limit, sizeof *made->ranks);
+    if (!list || !made->ranks) {
+        wane_free(list);
         return wane_fail_memory(err, "tokenizer", part->file);
+    }
+    for (size_t i = 0; i < limit; i++) {
+        made->ranks[i] = no_rank;
+        if (!wane_piece_from_text(made->table.kinds[i], false)) continue;
+        list[count++] = (scored){made->table.scores[i], (int32_t)i};
+        made->unused = made->unused || is_unused(made, (int32_t)i);
+        if (vocabulary->tokens[i].bytes > made->longest)
+            made->longest = vocabulary->tokens[i].bytes;
+    }
+    if (count) qsort(list, count, sizeof *list, best_first);
     for (size_t i = 0; i < count; i++) {
-        int64_t rank = -2;
-        if (!wane_json_integer(&rank, wane_json_at(ranks, i)) || rank < -1 || rank > INT32_MAX)
-            return wane_json_part_fail(part, err, "ranks[%zu] is no rank", i);
-        made->ranks[i] = rank < 0 ? no_rank : (uint32_t)rank;
-        size_t bytes = vocabulary->tokens[i].bytes;
-        if (rank >= 0 && bytes > made->longest) made->longest = bytes;
+        rank += i > 0 && list[i].score != list[i - 1].score;
+        made->ranks[list[i].id] = rank;
     }
+    wane_free(list);
     return WANE_OK;
-}
-
-/* One of a list of ids. */
-static wane_status read_id(int32_t *out, const wane_json *list, size_t index,
-                           const wane_vocabulary *vocabulary, const wane_json_part *part,
-                           wane_error *err)
-{
-    int64_t id = -1;
-    if (!wane_json_integer(&id, wane_json_at(list, index)) || id < 0 || id >= vocabulary->limit)
-        return wane_json_part_fail(part, err, "a list of ids holds what is none");
-    *out = (int32_t)id;
-    return WANE_OK;
-}
-
-static wane_status read_whole(piece_merges *made, const wane_token_model *model,
-                              const wane_json *list, const wane_json_part *part, wane_error *err)
-{
-    wane_status st = WANE_OK;
-    wane_vocabulary whole = {0};
-    int32_t id = -1;
-    size_t count = wane_json_size(list);
-    if (!count) return WANE_OK;
-    WANE_TRY(wane_vocabulary_make(&whole, part->arena, count, model->vocabulary.limit, err));
-    for (size_t i = 0; i < count; i++) {
-        WANE_TRY(read_id(&id, list, i, &model->vocabulary, part, err));
-        const wane_token *token = &model->vocabulary.tokens[id];
-        st = wane_vocabulary_add(&whole, token->text, token->bytes, id, err);
-        if (st == WANE_EEXIST)
-            st = wane_json_part_fail(part, err, "id %d is in a list twice", (int)id);
-        if (st != WANE_OK) goto done;
-    }
-    st = wane_token_tree_make(&made->whole, &whole, &id, err);
-    if (st == WANE_EINVAL)
-        st = wane_json_part_fail(part, err, "token %d has more than %d bytes", (int)id,
-                                 WANE_TREE_TOKEN_BYTES);
-done:
-    wane_vocabulary_free(&whole);
-    return st;
-}
-
-static wane_status read_unused(piece_merges *made, const wane_token_model *model,
-                               const wane_json *list, const wane_json_part *part, wane_error *err)
-{
-    wane_status st = WANE_OK;
-    int32_t id = -1;
-    if (!wane_json_size(list)) return WANE_OK;
-    made->unused = wane_alloc((size_t)model->vocabulary.limit, sizeof *made->unused);
-    if (!made->unused) return wane_fail_memory(err, "tokenizer", part->file);
-    for (size_t i = 0; i < wane_json_size(list); i++) {
-        WANE_TRY(read_id(&id, list, i, &model->vocabulary, part, err));
-        made->unused[id] = true;
-    }
-done:
-    return st;
 }
 
 static wane_status read(wane_token_model *model, const wane_json *json, const wane_json_part *part,
@@ -271,10 +227,9 @@ static wane_status read(wane_token_model *model, const wane_json *json, const wa
     wane_status st = WANE_OK;
     piece_merges *made = wane_alloc(1, sizeof *made);
     if (!made) return wane_fail_memory(err, "tokenizer", part->file);
-    WANE_TRY(wane_token_model_read_vocabulary(model, wane_json_get(json, "vocab"), part, err));
-    WANE_TRY(read_ranks(made, &model->vocabulary, json, part, err));
-    WANE_TRY(read_whole(made, model, wane_json_get(json, "whole"), part, err));
-    WANE_TRY(read_unused(made, model, wane_json_get(json, "unused"), part, err));
+    WANE_TRY(wane_piece_table_read(&made->table, model, json, part, err));
+    WANE_TRY(make_ranks(made, &model->vocabulary, part, err));
+    WANE_TRY(wane_piece_tree_make(&made->whole, model, &made->table, true, part, err));
     model->kind = &wane_piece_merges_kind;
     model->own = made;
     made = NULL;
@@ -284,7 +239,5 @@ done:
     return st;
 }
 
-static const char *const keys[] = {"vocab",     "ranks",         "whole", "unused",
-                                   "unk_token", "byte_fallback", NULL};
 const wane_token_model_kind wane_piece_merges_kind = {
-    "SentencePieceBPE", "ranks", keys, read, encode, release};
+    WANE_PIECES_BPE, WANE_PIECES_BPE, wane_piece_keys, read, encode, release};

@@ -24,6 +24,13 @@ typedef enum wane_piece_kind {
     WANE_PIECE_BYTE
 } wane_piece_kind;
 
+/* Whether a text may become such a piece; `user_alone`: whether it is user-defined. */
+static inline bool wane_piece_from_text(int kind, bool user_alone)
+{
+    return kind == WANE_PIECE_USER ||
+           (!user_alone && (kind == WANE_PIECE_NORMAL || kind == WANE_PIECE_UNUSED));
+}
+
 typedef struct wane_sentence_piece {
     const char *text; /* sound UTF-8 without NUL, not empty; not NUL-terminated */
     size_t bytes;

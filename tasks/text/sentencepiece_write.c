@@ -3,11 +3,12 @@
  */
 #include "tasks/text/sentencepiece_write.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "store/base/memory.h"
 #include "tasks/text/json_part.h"
+#include "tasks/text/piece_models.h"
 
 #define SPACE "\xe2\x96\x81" /* U+2581, which stands for a space */
 
@@ -19,16 +20,14 @@ static void write_text(wane_text *out, wane_text *scratch, const wane_sentence_p
     else wane_json_write_string(out, scratch->data);
 }
 
-static void write_number(wane_text *out, int64_t number, const char *before)
+static void write_number(wane_text *out, size_t number, const char *before)
 {
     char digits[24];
     char *at = digits + sizeof digits;
-    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
     do {
-        *--at = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
-    if (number < 0) *--at = '-';
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
     wane_text_string(out, before);
     wane_text_append(out, at, (size_t)(digits + sizeof digits - at));
 }
@@ -69,8 +68,14 @@ static void write_normalizers(wane_text *out, const wane_sentencepiece *model, b
         wane_text_printf(out, "{\"type\": \"Prepend\", \"prepend\": \"%s\"}, ", mark);
     wane_text_printf(out,
                      "{\"type\": \"Replace\", \"pattern\": {\"String\": \" \"}, \"content\": "
-                     "\"%s\"}]}, ",
+                     "\"%s\"}",
                      mark);
+    if (model->remove_spaces) /* those at the end last: the prefix may be one, and U+2581 is */
+        wane_text_printf(out,
+                         ", {\"type\": \"Replace\", \"pattern\": {\"Regex\": \"(?:%s)+\\\\z\"}, "
+                         "\"content\": \"\"}",
+                         mark);
+    wane_text_string(out, "]}, ");
     if (model->dummy_prefix && !legacy)
         wane_text_printf(out,
                          "\"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\": \"%s\", "
@@ -93,7 +98,7 @@ static void write_added(wane_text *out, wane_text *scratch, const wane_sentencep
     wane_text_string(out, "\"added_tokens\": [");
     for (size_t i = 0; i < model->count; i++) {
         if (model->pieces[i].kind != WANE_PIECE_CONTROL) continue;
-        write_number(out, (int64_t)i, first ? "{\"id\": " : ", {\"id\": ");
+        write_number(out, i, first ? "{\"id\": " : ", {\"id\": ");
         wane_text_string(out, ", \"special\": true, \"normalized\": false, \"single_word\": false, "
                               "\"lstrip\": false, \"rstrip\": false, \"content\": ");
         write_text(out, scratch, &model->pieces[i]);
@@ -124,109 +129,43 @@ static void write_names(wane_text *out, wane_text *scratch, const wane_sentencep
 /* ------------------------------------------------------------------------------------------ model
  */
 
-static bool from_text(const wane_sentence_piece *piece)
+/* A score reads back to the same bits: nine digits are enough in single precision. */
+static void write_score(wane_text *out, float score)
 {
-    return piece->kind == WANE_PIECE_NORMAL || piece->kind == WANE_PIECE_USER ||
-           piece->kind == WANE_PIECE_UNUSED;
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%.9g", (double)score);
+    wane_text_append(out, digits, (size_t)length);
 }
 
-typedef struct scored {
-    float score;
-    int32_t id;
-} scored;
-
-static int best_first(const void *a, const void *b)
+static void write_model(wane_text *out, wane_text *scratch, const wane_sentencepiece *model)
 {
-    const scored *x = a, *y = b;
-    if (x->score != y->score) return x->score < y->score ? 1 : -1;
-    return (x->id > y->id) - (x->id < y->id);
-}
-
-/* Of each id its place by score; -1 for what no text becomes. */
-static wane_status make_ranks(int32_t **out, const wane_sentencepiece *model, const char *file,
-                              wane_error *err)
-{
-    wane_status st = WANE_OK;
-    size_t count = 0;
-    int32_t place = 0;
-    int32_t *ranks = wane_alloc(model->count, sizeof *ranks);
-    scored *list = wane_alloc(model->count, sizeof *list);
-    if (!ranks || !list) {
-        st = wane_fail_memory(err, "tokenizer", file);
-        goto done;
-    }
-    for (size_t i = 0; i < model->count; i++) {
-        ranks[i] = -1;
-        if (from_text(&model->pieces[i]))
-            list[count++] = (scored){model->pieces[i].score, (int32_t)i};
-    }
-    qsort(list, count, sizeof *list, best_first);
-    for (size_t i = 0; i < count; i++) {
-        place += i > 0 && list[i].score != list[i - 1].score;
-        ranks[list[i].id] = place;
-    }
-    *out = ranks;
-    ranks = NULL;
-done:
-    wane_free(ranks);
-    wane_free(list);
-    return st;
-}
-
-static void write_ids(wane_text *out, const char *key, const wane_sentencepiece *model,
-                      wane_piece_kind kind)
-{
-    bool first = true;
-    wane_text_printf(out, ", \"%s\": [", key);
-    for (size_t i = 0; i < model->count; i++) {
-        if (model->pieces[i].kind != kind) continue;
-        write_number(out, (int64_t)i, first ? "" : ",");
-        first = false;
-    }
-    wane_text_string(out, "]");
-}
-
-static wane_status write_bpe(wane_text *out, wane_text *scratch, const wane_sentencepiece *model,
-                             const char *file, wane_error *err)
-{
-    int32_t *ranks = NULL;
-    wane_status st = make_ranks(&ranks, model, file, err);
-    if (st != WANE_OK) return st;
-    wane_text_string(out, "\"type\": \"SentencePieceBPE\", \"unk_token\": ");
+    wane_text_printf(out, "\"model\": {\"type\": \"%s\", \"byte_fallback\": %s, \"unk_token\": ",
+                     model->unigram ? WANE_PIECES_UNIGRAM : WANE_PIECES_BPE,
+                     model->byte_fallback ? "true" : "false");
     write_text(out, scratch, &model->pieces[model->unknown]);
     wane_text_string(out, ", \"vocab\": {");
     for (size_t i = 0; i < model->count; i++) {
         if (i) wane_text_append(out, ",", 1);
         write_text(out, scratch, &model->pieces[i]);
-        write_number(out, (int64_t)i, ":");
+        write_number(out, i, ":");
     }
-    wane_text_string(out, "}, \"ranks\": [");
-    for (size_t i = 0; i < model->count; i++) write_number(out, ranks[i], i ? "," : "");
-    wane_text_string(out, "]");
-    write_ids(out, "whole", model, WANE_PIECE_USER);
-    write_ids(out, "unused", model, WANE_PIECE_UNUSED);
-    wane_free(ranks);
-    return WANE_OK;
-}
-
-static void write_unigram(wane_text *out, wane_text *scratch, const wane_sentencepiece *model)
-{
-    wane_text_string(out, "\"type\": \"Unigram\", \"vocab\": [");
+    wane_text_string(out, "}, \"scores\": [");
     for (size_t i = 0; i < model->count; i++) {
-        wane_text_string(out, i ? ",[" : "[");
-        write_text(out, scratch, &model->pieces[i]);
-        wane_text_append(out, ",", 1);
-        wane_json_write_number(out, model->pieces[i].score);
-        wane_text_append(out, "]", 1);
+        if (i) wane_text_append(out, ",", 1);
+        write_score(out, model->pieces[i].score);
     }
-    write_number(out, model->unknown, "], \"unk_id\": ");
+    wane_text_string(out, "], \"kinds\": \"");
+    for (size_t i = 0; i < model->count; i++) {
+        const char digit = (char)('0' + model->pieces[i].kind);
+        wane_text_append(out, &digit, 1);
+    }
+    wane_text_string(out, "\"}");
 }
 
 wane_status wane_sentencepiece_write(wane_text *out, const wane_sentencepiece *model,
                                      const wane_sentencepiece_style *style, const char *file,
                                      wane_error *err)
 {
-    wane_status st = WANE_OK;
     wane_text scratch = {0};
     wane_text_string(out, "{\"names\": ");
     if (style->names) wane_text_string(out, style->names);
@@ -235,13 +174,20 @@ wane_status wane_sentencepiece_write(wane_text *out, const wane_sentencepiece *m
     wane_text_string(out, ", \"tokenizer\": {");
     write_normalizers(out, model, style->legacy);
     write_added(out, &scratch, model);
-    wane_text_printf(out, "\"model\": {\"byte_fallback\": %s, ",
-                     model->byte_fallback ? "true" : "false");
-    if (model->unigram) write_unigram(out, &scratch, model);
-    else WANE_TRY(write_bpe(out, &scratch, model, file, err));
-    wane_text_string(out, "}}}");
-done:
+    write_model(out, &scratch, model);
+    wane_text_string(out, "}}");
     wane_text_free(&scratch);
+    return wane_text_check(out, "tokenizer", file, err);
+}
+
+wane_status wane_sentencepiece_bytes_write(wane_text *out, const char *bytes, size_t count,
+                                           const wane_sentencepiece_style *style, const char *file,
+                                           wane_error *err)
+{
+    wane_sentencepiece model = {0};
+    wane_status st = wane_sentencepiece_read(&model, bytes, count, file, err);
+    if (st == WANE_OK) st = wane_sentencepiece_write(out, &model, style, file, err);
+    wane_sentencepiece_free(&model);
     return st;
 }
 
@@ -249,7 +195,6 @@ wane_status wane_sentencepiece_file_write(wane_tokenizer_document *out,
                                           const wane_vocabulary_files *from, wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_sentencepiece model = {0};
     wane_sentencepiece_style style = {0};
     const wane_json_part part = {.file = "tokenizer_config.json", .name = "legacy"};
     char *bytes = NULL;
@@ -260,10 +205,8 @@ wane_status wane_sentencepiece_file_write(wane_tokenizer_document *out,
     }
     WANE_TRY(wane_json_part_bool(&style.legacy, from->config, part.name, true, &part, err));
     WANE_TRY(wane_package_read(&bytes, &count, from->package, from->file, err));
-    WANE_TRY(wane_sentencepiece_read(&model, bytes, count, out->name, err));
-    WANE_TRY(wane_sentencepiece_write(&out->text, &model, &style, out->name, err));
+    WANE_TRY(wane_sentencepiece_bytes_write(&out->text, bytes, count, &style, out->name, err));
 done:
-    wane_sentencepiece_free(&model);
     wane_free(bytes);
     return st;
 }
