@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "store/base/memory.h"
+#include "tasks/text/merge_heap.h"
 #include "tasks/text/unicode.h"
 
 struct wane_symbol {
@@ -53,31 +54,12 @@ static inline bool find_merge(const bpe *model, int32_t left, int32_t right, uin
     return pair->left >= 0;
 }
 
-/* Min-heap of rank << 32 | position: the lowest rank first, of equal ones the leftmost. */
-static void heap_sink(uint64_t *heap, size_t count, size_t at)
-{
-    uint64_t key = heap[at];
-    for (size_t child; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && heap[child + 1] < heap[child]) child++;
-        if (heap[child] >= key) break;
-        heap[at] = heap[child];
-    }
-    heap[at] = key;
-}
-
-static void heap_push(uint64_t *heap, size_t count, uint64_t key)
-{
-    size_t at = count;
-    for (; at && heap[(at - 1) / 2] > key; at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
-    heap[at] = key;
-}
-
 static inline void offer(const bpe *model, const struct wane_symbol *symbols, int32_t at,
                          uint64_t *heap, size_t *count)
 {
     uint32_t rank = 0;
     if (find_merge(model, symbols[at].id, symbols[symbols[at].next].id, &rank))
-        heap_push(heap, (*count)++, (uint64_t)rank << 32 | (uint32_t)at);
+        wane_heap_push(heap, (*count)++, (uint64_t)rank << 32 | (uint32_t)at);
 }
 
 /* Merges until no pair has a merge. The heap has room for 3 * count: one entry for each pair there
@@ -91,11 +73,11 @@ static void merge_symbols(const bpe *model, struct wane_symbol *symbols, size_t 
         if (find_merge(model, symbols[i].id, symbols[i + 1].id, &rank))
             heap[queued++] = (uint64_t)rank << 32 | i;
     }
-    for (size_t i = queued / 2; i-- > 0;) heap_sink(heap, queued, i);
+    for (size_t i = queued / 2; i-- > 0;) wane_heap_sink(heap, queued, i);
     while (queued) {
         uint64_t top = heap[0];
         heap[0] = heap[--queued];
-        if (queued) heap_sink(heap, queued, 0);
+        if (queued) wane_heap_sink(heap, queued, 0);
         int32_t at = (int32_t)(uint32_t)top;
         const merge_rule *merge = model->merges + (top >> 32);
         struct wane_symbol *left = symbols + at;

@@ -46,13 +46,29 @@ static const wane_class classes[] = {
      "{\"bos_token\": " END_OF_TEXT ", \"eos_token\": " END_OF_TEXT ", \"unk_token\": " END_OF_TEXT
      ", \"pad_token\": \"<|padding|>\"}",
      NULL},
+    {"BertTokenizer", WANE_CLASS_WORD_PIECE,
+     " bert convbert distilbert electra ernie layoutlm megatron-bert nezha squeezebert "
+     "visual_bert ",
+     NULL, NULL,
+     "{\"unk_token\": \"[UNK]\", \"sep_token\": \"[SEP]\", \"pad_token\": \"[PAD]\", "
+     "\"cls_token\": \"[CLS]\", \"mask_token\": \"[MASK]\"}",
+     SEQUENCE_ENDS},
+    {"LlamaTokenizer", WANE_CLASS_SENTENCEPIECE, " llama mistral mixtral phi3 internlm2 ", NULL,
+     NULL, NULL, NULL},
+    {"GemmaTokenizer", WANE_CLASS_SENTENCEPIECE,
+     " gemma gemma2 gemma3 gemma3_text gemma3n gemma3n_text recurrent_gemma ", NULL, NULL,
+     "{\"bos_token\": \"<bos>\", \"eos_token\": \"<eos>\", \"unk_token\": \"<unk>\", "
+     "\"pad_token\": \"<pad>\", \"mask_token\": \"<mask>\"}",
+     NULL},
 };
 enum { CLASSES = sizeof classes / sizeof *classes };
 
 /* Other names of the classes. */
-static const char *const aliases[][2] = {{"BartTokenizer", "RobertaTokenizer"},
-                                         {"LEDTokenizer", "RobertaTokenizer"},
-                                         {"LongformerTokenizer", "RobertaTokenizer"}};
+static const char *const aliases[][2] = {
+    {"BartTokenizer", "RobertaTokenizer"},       {"LEDTokenizer", "RobertaTokenizer"},
+    {"LongformerTokenizer", "RobertaTokenizer"}, {"DistilBertTokenizer", "BertTokenizer"},
+    {"ElectraTokenizer", "BertTokenizer"},       {"MobileBertTokenizer", "BertTokenizer"},
+    {"CodeLlamaTokenizer", "LlamaTokenizer"}};
 
 const wane_class *wane_class_named(const char *name)
 {

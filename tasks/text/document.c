@@ -4,7 +4,9 @@
 #include "tasks/text/document.h"
 
 #include "store/base/memory.h"
+#include "store/files/file.h"
 #include "tasks/text/classes.h"
+#include "tasks/text/sentencepiece_write.h"
 #include "tasks/text/vocabulary_files.h"
 
 enum { MOST_FILES = 2 };
@@ -29,7 +31,11 @@ static wane_status take_json(wane_tokenizer_document *out, const wane_vocabulary
 
 static const source sources[] = {
     {{"tokenizer.json"}, WANE_CLASS_FILES, take_json},
+    {{"tokenizer.model"}, WANE_CLASS_SENTENCEPIECE, wane_sentencepiece_file_write},
+    {{"spiece.model"}, WANE_CLASS_SENTENCEPIECE, wane_sentencepiece_file_write},
+    {{"sentencepiece.bpe.model"}, WANE_CLASS_SENTENCEPIECE, wane_sentencepiece_file_write},
     {{"vocab.json", "merges.txt"}, WANE_CLASS_BYTE_LEVEL, wane_byte_level_write},
+    {{"vocab.txt"}, WANE_CLASS_WORD_PIECE, wane_word_piece_write},
 };
 enum { SOURCES = sizeof sources / sizeof *sources };
 
@@ -94,6 +100,7 @@ wane_status wane_tokenizer_document_find(wane_tokenizer_document *out, const wan
         WANE_TRY(other ? wrong_class(package, other, from.class, err)
                        : nothing_there(package, err));
     from.config = config;
+    from.file = best->files[0];
     out->made = best->kind != WANE_CLASS_FILES;
     out->name = wane_package_file(package, best->files[0]);
     if (!out->name) WANE_TRY(wane_fail_memory(err, "tokenizer", best->files[0]));
@@ -101,6 +108,28 @@ wane_status wane_tokenizer_document_find(wane_tokenizer_document *out, const wan
     st = wane_text_check(&out->text, "tokenizer", out->name, err);
 done:
     wane_json_free(config);
+    return st;
+}
+
+wane_status wane_tokenizer_document_read(wane_tokenizer_document *out, const char *path,
+                                         wane_error *err)
+{
+    wane_status st = WANE_OK;
+    const wane_sentencepiece_style style = {.legacy = true};
+    char *bytes = NULL;
+    size_t count = 0;
+    WANE_TRY(wane_file_read_kind(&bytes, &count, path, WANE_LIMIT_TOKENIZER, err));
+    if (!(out->name = wane_strdup(path))) WANE_TRY(wane_fail_memory(err, "tokenizer", path));
+    if (wane_ends_with(path, ".model")) {
+        out->made = true;
+        WANE_TRY(wane_sentencepiece_bytes_write(&out->text, bytes, count, &style, path, err));
+        WANE_TRY(wane_text_check(&out->text, "tokenizer", path, err));
+    } else {
+        out->text = (wane_text){.data = bytes, .length = count, .capacity = count + 1};
+        bytes = NULL;
+    }
+done:
+    wane_free(bytes);
     return st;
 }
 

@@ -24,12 +24,16 @@ typedef struct wane_tokenizer_document {
     bool made;  /* written anew */
 } wane_tokenizer_document;
 
-/* Of the package's files the first that are there of: tokenizer.json; vocab.json with merges.txt.
- * WANE_ENOTFOUND when none is. Start with {0}, free with wane_tokenizer_document_free, also on
- * failure. */
+/* Of the package's files the first that are there of: tokenizer.json; tokenizer.model,
+ * spiece.model, sentencepiece.bpe.model; vocab.json with merges.txt; vocab.txt; but where a class
+ * of transformers is named that is made of others, those. WANE_ENOTFOUND when none is. Start with
+ * {0}, free with wane_tokenizer_document_free, also on failure. */
 WANE_MUST_CHECK wane_status wane_tokenizer_document_find(wane_tokenizer_document *out,
                                                          const wane_package *package,
                                                          wane_error *err);
+/* Of one file: NAME.model is SentencePiece's, any other a tokenizer.json. */
+WANE_MUST_CHECK wane_status wane_tokenizer_document_read(wane_tokenizer_document *out,
+                                                         const char *path, wane_error *err);
 /* Whether there is one to find. */
 bool wane_tokenizer_document_there(const wane_package *package);
 void wane_tokenizer_document_free(wane_tokenizer_document *document);

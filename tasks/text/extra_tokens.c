@@ -448,9 +448,11 @@ static wane_status open_files(reading *r, const wane_package *package, wane_erro
 {
     wane_status st = WANE_OK;
     for (size_t i = 0; i < SOURCES; i++) {
-        r->paths[i] = wane_package_file(package, source_names[i]);
+        r->paths[i] =
+            package ? wane_package_file(package, source_names[i]) : wane_strdup(source_names[i]);
         if (!r->paths[i]) return wane_fail_memory(err, "tokenizer", source_names[i]);
-        if (!wane_package_has(package, source_names[i]) || (i == LIST && r->listed)) continue;
+        if (!package || !wane_package_has(package, source_names[i]) || (i == LIST && r->listed))
+            continue;
         WANE_TRY(wane_package_json(&r->files[i], package, source_names[i], err));
         wane_json_part part = part_of(r, (enum source)i, "file");
         if (wane_json_kind_of(r->files[i]) != WANE_JSON_OBJECT)

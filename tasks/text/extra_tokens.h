@@ -32,10 +32,10 @@ typedef struct wane_extra_tokens {
     bool split_special;       /* special tokens are not looked for in texts */
 } wane_extra_tokens;
 
-/* `root` is the tokenizer.json, whose "padding" may name a padding token, or the document that was
- * made in its place (document.h), whose "names" stand where no file names a token of that key, and
- * whose "ends" are looked up. Texts go to the arena; *out is owned by the caller, free with
- * wane_extra_tokens_free. WANE_EFORMAT names file and key. */
+/* `package` may be NULL: no files. `root` is the tokenizer.json, whose "padding" may name a padding
+ * token, or the document that was made in its place (document.h), whose "names" stand where no file
+ * names a token of that key, and whose "ends" are looked up. Texts go to the arena; *out is owned
+ * by the caller, free with wane_extra_tokens_free. WANE_EFORMAT names file and key. */
 WANE_MUST_CHECK wane_status wane_extra_tokens_read(wane_extra_tokens *out,
                                                    const wane_package *package,
                                                    const wane_json *root, wane_arena *arena,

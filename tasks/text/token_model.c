@@ -19,6 +19,9 @@ void wane_token_model_scratch_free(wane_token_model_scratch *scratch)
     wane_free(scratch->symbols);
     wane_free(scratch->heap);
     wane_free(scratch->best);
+    wane_free(scratch->spans);
+    wane_free(scratch->ways);
+    wane_free(scratch->splits);
     *scratch = (wane_token_model_scratch){0};
 }
 

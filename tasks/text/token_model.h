@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The models: from the text of a word to token ids. Each kind is a file of its own (bpe.h,
- * word_models.h, unigram.h). For this room alone.
+ * piece_models.h, word_models.h, unigram.h). For this room alone.
  */
 #ifndef TASKS_TEXT_TOKEN_MODEL_H
 #define TASKS_TEXT_TOKEN_MODEL_H
@@ -30,7 +30,11 @@ typedef struct wane_token_model_scratch {
     struct wane_symbol *symbols;
     uint64_t *heap;
     struct wane_best *best;
-    size_t symbol_capacity, heap_capacity, best_capacity;
+    struct wane_span *spans;
+    struct wane_way *ways;
+    uint32_t *splits;
+    size_t symbol_capacity, heap_capacity, best_capacity, span_capacity, way_capacity;
+    size_t split_capacity;
 } wane_token_model_scratch;
 void wane_token_model_scratch_free(wane_token_model_scratch *scratch);
 

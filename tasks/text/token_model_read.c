@@ -4,13 +4,15 @@
 #include <string.h>
 
 #include "tasks/text/bpe.h"
+#include "tasks/text/piece_models.h"
 #include "tasks/text/token_model.h"
 #include "tasks/text/unigram.h"
 #include "tasks/text/word_models.h"
 
 /* In the order in which the library asks them whether they know a file without a type. */
-static const wane_token_model_kind *const kinds[] = {&wane_bpe_kind, &wane_word_piece_kind,
-                                                     &wane_unigram_kind, &wane_word_level_kind};
+static const wane_token_model_kind *const kinds[] = {
+    &wane_bpe_kind,        &wane_word_piece_kind,   &wane_unigram_kind,
+    &wane_word_level_kind, &wane_piece_merges_kind, &wane_piece_ways_kind};
 
 static const wane_token_model_kind *find_kind(const wane_json *json, const char *type)
 {

@@ -10,8 +10,6 @@
 
 #include "store/base/hash.h"
 #include "store/base/memory.h"
-#include "store/files/entries.h"
-#include "store/files/file.h"
 #include "store/files/json.h"
 #include "tasks/text/added.h"
 #include "tasks/text/decode.h"
@@ -274,7 +272,8 @@ static wane_status make_tokenizer(wane_tokenizer **out, const wane_tokenizer_doc
     }
     made->bos = made->eos = -1;
     WANE_TRY(wane_json_parse(&root, document->text.data, document->text.length, name, err));
-    if (package) WANE_TRY(wane_extra_tokens_read(&extra, package, root, made->arena, err));
+    if (package || document->made)
+        WANE_TRY(wane_extra_tokens_read(&extra, package, root, made->arena, err));
     WANE_TRY(read_parts(made, document->made ? wane_json_get(root, "tokenizer") : root, &extra,
                         &changed, name, err));
     WANE_TRY(put_ends(made, &extra, err));
@@ -314,19 +313,17 @@ wane_status wane_tokenizer_load_package(wane_tokenizer **out, const wane_package
 wane_status wane_tokenizer_load(wane_tokenizer **out, const char *path, wane_error *err)
 {
     wane_status st = WANE_OK;
-    if (wane_folder_exists(path) || wane_entries_is_archive(path)) {
-        wane_package *package = NULL;
+    wane_package *package = NULL;
+    wane_tokenizer_document document = {0};
+    if (wane_package_is(path)) {
         if ((st = wane_package_open(&package, path, err)) != WANE_OK) return st;
         st = wane_tokenizer_load_package(out, package, err);
         wane_package_close(package);
         return st;
     }
-    char *bytes = NULL;
-    size_t count = 0;
-    WANE_TRY(wane_file_read_kind(&bytes, &count, path, WANE_LIMIT_TOKENIZER, err));
-    WANE_TRY(wane_tokenizer_parse(out, bytes, count, path, err));
-done:
-    wane_free(bytes);
+    st = wane_tokenizer_document_read(&document, path, err);
+    if (st == WANE_OK) st = make_tokenizer(out, &document, NULL, err);
+    wane_tokenizer_document_free(&document);
     return st;
 }
 

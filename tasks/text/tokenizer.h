@@ -20,13 +20,16 @@
 
 typedef struct wane_tokenizer wane_tokenizer; /* constant after loading: any thread may encode */
 
-/* Reads `path`: a tokenizer.json, or a folder or archive of a model that holds one; where it has
- * none, what makes a tokenizer of its class in transformers: vocab.json with merges.txt
- * (vocabulary_files.h; classes.h has the classes). The files beside these (tokenizer_config.json,
- * special_tokens_map.json, added_tokens.json) then add tokens as they do in transformers'
- * PreTrainedTokenizerFast (extra_tokens.h), where they agree with it on ids, and give bos and eos,
- * and add_bos_token and add_eos_token where the post-processor adds nothing. Owned by the caller,
- * free with wane_tokenizer_free (NULL allowed). */
+/* Reads `path`: a tokenizer.json; a model of SentencePiece (NAME.model); or a folder or archive of
+ * a model, in which the first that there is counts of tokenizer.json; tokenizer.model,
+ * spiece.model, sentencepiece.bpe.model (sentencepiece_write.h); vocab.json with merges.txt;
+ * vocab.txt (vocabulary_files.h), as the class of transformers that the folder names has them
+ * (classes.h). The files beside it (tokenizer_config.json, special_tokens_map.json,
+ * added_tokens.json) then add tokens as they do in transformers' PreTrainedTokenizerFast
+ * (extra_tokens.h), where they agree with it on ids, and give bos and eos, and add_bos_token and
+ * add_eos_token where the post-processor adds nothing. Owned by the caller, free with
+ * wane_tokenizer_free (NULL allowed).
+ */
 WANE_MUST_CHECK wane_status wane_tokenizer_load(wane_tokenizer **out, const char *path,
                                                 wane_error *err);
 /* Whether an open package has files of a tokenizer. */

@@ -51,6 +51,17 @@ CASES = {
     "roberta-alone": ("roberta-base", PAIR, None, None, {}),
     "roberta-mask": ("roberta-base", PAIR, None, {"tokenizer_class": "RobertaTokenizer",
                                                   "mask_token": MASK}, {}),
+    "llama2-alone": ("llama2", ["tokenizer.model"], None, None, {}),
+    "llama2-mistral": ("llama2", ["tokenizer.model"], "mistral", {"add_bos_token": True}, {}),
+    "llama2-first": ("llama2", ["tokenizer.model"], "llama",
+                     {"legacy": False, "add_bos_token": True, "add_eos_token": True}, {}),
+    "bert": ("bert-base-uncased", ["vocab.txt"], "bert", None, {}),
+    "bert-alone": ("bert-base-uncased", ["vocab.txt"], None, None, {}),
+    "bert-cased": ("bert-base-uncased", ["vocab.txt"], None,
+                   {"tokenizer_class": "BertTokenizer", "do_lower_case": False,
+                    "tokenize_chinese_chars": False}, {}),
+    "bert-accents": ("bert-base-uncased", ["vocab.txt"], None,
+                     {"tokenizer_class": "BertTokenizer", "strip_accents": False}, {}),
     "roberta-as-phi": ("roberta-base", PAIR, "phi", None, {}),
 }
 
@@ -67,7 +78,28 @@ def make(case, data, folder):
         (folder / name).write_text(json.dumps(value))
 
 
+def sentencepiece_ids(tool, folder, options):
+    """Mismatches with the library of SentencePiece, which knows no special tokens in texts (some of
+    the real ones hold <unk>)."""
+    from sentencepiece import SentencePieceProcessor
+    theirs = SentencePieceProcessor(model_file=str(next(pathlib.Path(folder).glob("*.model"))))
+    texts = tokenizer_strings.made(options.count, options.seed)
+    texts += tokenizer_strings.real(options.data, options.seed, options.count)
+    texts = [text.replace(b"<unk>", b"unk") for text in texts]
+    bad = 0
+    for text, line in zip(texts, run(tool, folder, texts, "--plain")):
+        want = " ".join(map(str, theirs.encode(text.decode("utf-8", "replace"))))
+        if line != want:
+            bad += 1
+            if bad <= 5:
+                print(f"  text {text!r}\n   got  {line}\n   want {want}")
+    print(f"  SentencePiece: {len(texts)} strings, {bad} mismatches", flush=True)
+    return bad
+
+
 def library(case, folder):
+    if case == "bert-alone":
+        return transformers.BertTokenizer.from_pretrained(folder)
     if case == "roberta-alone":
         return transformers.RobertaTokenizer.from_pretrained(folder)
     return transformers.AutoTokenizer.from_pretrained(folder)
@@ -89,6 +121,8 @@ def compare(tool, case, folder, options):
             if bad <= 5:
                 print(f"  text {text!r}\n   got  {lines[0][i]}\n   want {want[0]}")
     print(f"{case} ({type(theirs).__name__}): {len(texts)} strings, {bad} mismatches", flush=True)
+    if case.endswith("-alone") and list(pathlib.Path(folder).glob("*.model")):
+        bad += sentencepiece_ids(tool, folder, options)
     return bad
 
 

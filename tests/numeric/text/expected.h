@@ -7,8 +7,8 @@
 
 #include "tasks/text/tokenizer.h"
 
-/* Fails the test unless every text of reference/text/`name` has the ids and the decoded text there;
- * at least `count` texts must be there. */
+/* Fails the test unless every text of reference/text/`name` has the ids, and the decoded text if
+ * any, there; at least `count` texts must be there. */
 void expected_check(const wane_tokenizer *tokenizer, const char *name, size_t count);
 
 #endif
