@@ -133,6 +133,7 @@ static wane_status read_model(wane_inputs *in, const char *builtin_folder, wane_
     if (st == WANE_OK) st = wane_package_open(&package, in->model_path, err);
     if (st == WANE_OK) wane_given_tell_both(package, true, log);
     if (st == WANE_OK) st = wane_model_load_package(&in->base, package, err);
+    if (st == WANE_OK) wane_given_tell_others(in->base, in->model_path, log);
     if (st == WANE_OK) st = wane_tokenizer_load_package(&in->tokenizer, package, err);
     wane_package_close(package);
     if (st != WANE_OK) return st;

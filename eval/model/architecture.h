@@ -58,6 +58,15 @@ typedef struct wane_rope_type {
     const wane_rope_kind *kind;
 } wane_rope_type;
 
+/* A model of more than text (of images too) whose text model is of a family: its config.json has
+ * the family's keys under text_config. That model alone is read. */
+typedef struct wane_composite {
+    const char *name;           /* config.json's model_type */
+    const char *const *classes; /* as an architecture's */
+    const char *const *others; /* what names of its other parts' tensors begin with: passed over and
+                                  counted (wane_model); NULL at the end */
+} wane_composite;
+
 /* How GGUF files have the family. Norms that are 1 + w are kept as that, matrices of queries, keys
  * and values all of one kind after the other, no matrix is turned: that follows from the rest. */
 typedef struct wane_gguf_family {
@@ -79,7 +88,10 @@ struct wane_architecture {
     /* What names of tensors begin with: ours, and what a file may have in its place ("": nothing);
      * NULL at the end. */
     const char *const *prefixes;
-    const wane_config_key *keys; /* of config.json; key_count of them */
+    /* Other beginnings of theirs, each with ours, (ours, theirs); {NULL} at the end; or NULL. */
+    const char *const (*renamed)[2];
+    const wane_composite *within; /* NULL: no model of more than text */
+    const wane_config_key *keys;  /* of config.json; key_count of them */
     size_t key_count;
     /* In the order of the table, for ever: hashes of models and random numbers go by it. Those of
      * layers together, weights that read the same input side by side (one product serves them); the
@@ -100,8 +112,17 @@ struct wane_architecture {
 
 /* The entries of the list, by place from 0; NULL behind the last. */
 const wane_architecture *wane_architecture_at(size_t place);
-/* NULL when there is none of that name. */
+/* NULL when there is none of that name; within: as wane_composite has it. */
 const wane_architecture *wane_architecture_named(const char *name);
+const wane_architecture *wane_architecture_within(const char *name);
+
+/* The i-th way in which files may name a tensor of ours otherwise: its name there in `out`, ""
+ * where that way does not concern it; false behind the last way. wane_name_of_ours: the other way
+ * round. */
+bool wane_name_of_files(char out[WANE_TENSOR_NAME], const wane_architecture *architecture, size_t i,
+                        const char *ours);
+bool wane_name_of_ours(char out[WANE_TENSOR_NAME], const wane_architecture *architecture, size_t i,
+                       const char *files);
 
 /* Predicates for rows. */
 bool wane_config_untied(const wane_config *config);

@@ -2,7 +2,8 @@
  * Gemma 3's text models (Gemma Team 2025): RMSNorm by 1 + w before each branch and on its output,
  * norms of queries and keys, rotary positions of a theta of their own in layers with a window, five
  * of which come before each layer without; an embedding scaled by the root of its width and tied to
- * the head, an MLP with a gate and GELU (tanh).
+ * the head, an MLP with a gate and GELU (tanh). Of the models that see (gemma3) the text model is
+ * read, without what makes tokens of images.
  */
 #include <math.h>
 
@@ -10,6 +11,18 @@
 
 static const char *const classes[] = {"Gemma3ForCausalLM", "Gemma3TextModel", NULL};
 static const char *const prefixes[] = {"model.", "", NULL};
+
+/* As files have them on the hub, and as transformers 5 has them in memory. */
+static const char *const renamed[][2] = {{"model.", "language_model.model."},
+                                         {"model.", "model.language_model."},
+                                         {"lm_head.", "language_model.lm_head."},
+                                         {NULL, NULL}};
+static const char *const seeing_classes[] = {"Gemma3ForConditionalGeneration", "Gemma3Model", NULL};
+static const char *const seeing[] = {"vision_tower.", "model.vision_tower.",
+                                     "multi_modal_projector.", "model.multi_modal_projector.",
+                                     NULL};
+static const wane_composite within = {
+    .name = "gemma3", .classes = seeing_classes, .others = seeing};
 
 /* Defaults: transformers' Gemma3TextConfig. */
 static const wane_config_key keys[] = {
@@ -77,6 +90,8 @@ const wane_architecture wane_architecture_gemma3_text = {
     .gguf = {.name = "gemma3", .wide_layers = 62},
     .classes = classes,
     .prefixes = prefixes,
+    .renamed = renamed,
+    .within = &within,
     .keys = keys,
     .key_count = sizeof keys / sizeof *keys,
     .rows = rows,

@@ -9,6 +9,9 @@
 static const char *const classes[] = {"GPTNeoXForCausalLM", "GPTNeoXModel", NULL};
 static const char *const prefixes[] = {"gpt_neox.", "", NULL};
 
+/* Files that were written by transformers 5 before it had the old name again, and its adapters. */
+static const char *const renamed[][2] = {{"embed_out.", "lm_head."}, {NULL, NULL}};
+
 /* Defaults: transformers' GPTNeoXConfig. */
 static const wane_config_key keys[] = {
     WANE_KEY_VOCABULARY(.absent = 50432),
@@ -62,6 +65,7 @@ const wane_architecture wane_architecture_gpt_neox = {
     .name = "gpt_neox",
     .classes = classes,
     .prefixes = prefixes,
+    .renamed = renamed,
     .keys = keys,
     .key_count = sizeof keys / sizeof *keys,
     .rows = rows,

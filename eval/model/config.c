@@ -99,26 +99,28 @@ static wane_status unknown_architecture(const wane_config_source *s, const char 
     const char *names[MOST] = {NULL};
     char list[256];
     size_t count = 0;
-    for (; count + 1 < MOST && wane_architecture_at(count); count++)
-        names[count] = wane_architecture_at(count)->name;
+    const wane_architecture *a = NULL;
+    for (size_t i = 0; count + 2 < MOST && (a = wane_architecture_at(i)) != NULL; i++) {
+        names[count++] = a->name;
+        if (a->within) names[count++] = a->within->name;
+    }
     return wane_fail(s->err, WANE_EFORMAT,
                      "model configuration: %s: model_type: \"%.64s\" is not supported (%s %s)",
                      s->name, type, wane_config_say_list(list, names), count == 1 ? "is" : "are");
 }
 
-static wane_status refuse_other_classes(const wane_config_source *s, const wane_architecture *a)
+static wane_status refuse_other_classes(const wane_config_source *s, const char *const *known)
 {
     const wane_json *classes = wane_json_get(s->root, "architectures");
     for (size_t i = 0; i < wane_json_size(classes); i++) {
         const char *name = wane_json_string(wane_json_at(classes, i), NULL);
-        bool known = false;
-        for (size_t k = 0; name && a->classes[k]; k++)
-            known = known || strcmp(name, a->classes[k]) == 0;
-        if (!known)
+        bool found = false;
+        for (size_t k = 0; name && known[k]; k++) found = found || strcmp(name, known[k]) == 0;
+        if (!found)
             return wane_fail(s->err, WANE_EFORMAT,
                              "model configuration: %s: architectures: \"%.64s\" is "
                              "not supported (%s is)",
-                             s->name, name ? name : "?", a->classes[0]);
+                             s->name, name ? name : "?", known[0]);
     }
     return WANE_OK;
 }
@@ -129,7 +131,7 @@ static wane_status refuse_foreign(const wane_config_source *s, const wane_archit
     wane_status st = WANE_OK;
     WANE_TRY(refuse_foreign_keys(s, a));
     WANE_TRY(refuse_windows(s, a));
-    WANE_TRY(refuse_other_classes(s, a));
+    WANE_TRY(refuse_other_classes(s, a->classes));
 done:
     return st;
 }
@@ -150,16 +152,10 @@ static wane_status complete(wane_config *c, const wane_config_source *s)
     return WANE_OK;
 }
 
-static wane_status read_all(wane_config *c, const wane_architecture *a, const wane_config_source *s)
+static wane_status read_family(wane_config *c, const wane_architecture *a,
+                               const wane_config_source *s)
 {
     wane_status st = WANE_OK;
-    if (wane_json_kind_of(s->root) != WANE_JSON_OBJECT)
-        return wane_fail(s->err, WANE_EFORMAT, "model configuration: %s: is no JSON object",
-                         s->name);
-    const char *type = wane_json_string(wane_json_get(s->root, "model_type"), NULL);
-    if (!type) return wane_config_refuse(s, "model_type", "is missing");
-    if (!a) a = wane_architecture_named(type);
-    if (!a) return unknown_architecture(s, type);
     c->architecture = a;
     c->block = a->block;
     WANE_TRY(refuse_foreign(s, a));
@@ -170,6 +166,41 @@ static wane_status read_all(wane_config *c, const wane_architecture *a, const wa
     WANE_TRY(wane_rope_check(c, s));
 done:
     return st;
+}
+
+/* The text model of one of more than text. Whether its head is its embedding is said outside. */
+static wane_status read_within(wane_config *c, const wane_architecture *a,
+                               const wane_config_source *s)
+{
+    wane_status st = WANE_OK;
+    const wane_json *text = wane_json_get(s->root, "text_config");
+    const wane_json *tied = wane_json_get(s->root, "tie_word_embeddings");
+    const wane_config_source within = {text, s->name, s->err};
+    if (wane_json_kind_of(text) != WANE_JSON_OBJECT)
+        return wane_config_refuse(s, "text_config", "is no object");
+    const char *type = wane_json_string(wane_json_get(text, "model_type"), NULL);
+    if (type && strcmp(type, a->name) != 0)
+        return wane_config_refuse(s, "text_config", "has another model_type than its family");
+    WANE_TRY(refuse_foreign_keys(s, a));
+    WANE_TRY(refuse_other_classes(s, a->within->classes));
+    WANE_TRY(read_family(c, a, &within));
+    if (wane_json_bool(tied, true) != c->tied)
+        return wane_config_refuse(s, "tie_word_embeddings", "differs from that of text_config");
+done:
+    return st;
+}
+
+static wane_status read_all(wane_config *c, const wane_architecture *a, const wane_config_source *s)
+{
+    if (wane_json_kind_of(s->root) != WANE_JSON_OBJECT)
+        return wane_fail(s->err, WANE_EFORMAT, "model configuration: %s: is no JSON object",
+                         s->name);
+    const char *type = wane_json_string(wane_json_get(s->root, "model_type"), NULL);
+    if (!type) return wane_config_refuse(s, "model_type", "is missing");
+    if (!a) a = wane_architecture_named(type);
+    if (a) return read_family(c, a, s);
+    a = wane_architecture_within(type);
+    return a ? read_within(c, a, s) : unknown_architecture(s, type);
 }
 
 wane_status wane_config_parse_as(wane_config *out, const wane_architecture *architecture,

@@ -24,6 +24,7 @@ typedef struct wane_layer_index {
 } wane_layer_index;
 
 struct wane_places {
+    const wane_architecture *architecture;
     wane_layer_index outside, *layer; /* layer: one of each */
     char embedding[96], head[96];     /* names; the head's of a tied model too */
 };

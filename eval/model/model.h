@@ -190,10 +190,18 @@ long wane_parameters_find(const wane_parameters *parameters, const char *name);
 const char *wane_parameters_embedding_name(const wane_parameters *parameters);
 const char *wane_parameters_head_name(const wane_parameters *parameters);
 
+enum { WANE_TENSOR_NAME = 192 };
+/* The table's name (a tied model's head has one too) of a tensor that files may name otherwise, in
+ * `out` or borrowed; `name` itself where it has none. */
+const char *wane_parameters_own_name(char out[WANE_TENSOR_NAME], const wane_parameters *parameters,
+                                     const char *name);
+
 typedef struct wane_model {
     wane_config config;
     wane_parameters parameters;
     float *weights; /* one block of parameters.floats */
+    size_t others;  /* of one that was loaded: tensors of its files that are of other parts of a
+                       model  of more than text, and were passed over */
 } wane_model;
 
 /* Reads a Hugging Face folder, or an archive of one: config.json, and tensors in any form and type

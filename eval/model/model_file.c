@@ -35,18 +35,14 @@ typedef struct loading {
     wane_error *err;
 } loading;
 
-/* The tensor of that name, or with another beginning that the architecture allows. */
+/* The tensor of that name, or of another that files may have for it. */
 static const wane_tensor *find(const loading *l, const char *name)
 {
-    const char *const *prefixes = l->model->config.architecture->prefixes;
+    const wane_architecture *a = l->model->config.architecture;
     const wane_tensor *tensor = wane_tensors_find(l->file, name);
-    size_t own = strlen(prefixes[0]);
-    if (strncmp(name, prefixes[0], own) != 0) return tensor;
-    for (size_t i = 1; prefixes[i] && !tensor; i++) {
-        char other[192];
-        (void)snprintf(other, sizeof other, "%s%s", prefixes[i], name + own);
+    char other[WANE_TENSOR_NAME];
+    for (size_t i = 0; !tensor && wane_name_of_files(other, a, i, name); i++)
         tensor = wane_tensors_find(l->file, other);
-    }
     return tensor;
 }
 
@@ -132,12 +128,23 @@ static bool is_ignored(const wane_architecture *a, const char *name)
     return false;
 }
 
+/* Of what is no part of the text model. */
+static bool is_other(const wane_architecture *a, const char *name)
+{
+    const char *const *others = a->within ? a->within->others : NULL;
+    for (; others && *others; others++)
+        if (strncmp(name, *others, strlen(*others)) == 0) return true;
+    return false;
+}
+
 static wane_status check_unknown(const loading *l)
 {
+    const wane_architecture *a = l->model->config.architecture;
     for (size_t i = 0; i < wane_tensors_count(l->file); i++) {
         const wane_tensor *tensor = wane_tensors_at(l->file, i);
-        if (!l->used[i] && !wane_tensor_is_buffer(tensor) &&
-            !is_ignored(l->model->config.architecture, tensor->name))
+        if (l->used[i] || wane_tensor_is_buffer(tensor) || is_ignored(a, tensor->name)) continue;
+        if (is_other(a, tensor->name)) l->model->others++;
+        else
             return wane_fail(l->err, WANE_EFORMAT,
                              "load model: %s: tensor %s has no place in this model", l->path,
                              tensor->name);

@@ -273,6 +273,7 @@ static wane_status make_room(planning *p, wane_error *err)
 /* Names that a tied model's table may lack. */
 static void name_ends(wane_places *to, const wane_architecture *a)
 {
+    to->architecture = a;
     for (size_t r = 0; r < a->row_count; r++) {
         if (a->rows[r].bias) continue;
         if (a->rows[r].place == WANE_EMBEDDING) wane_row_name(to->embedding, &a->rows[r], 0);
@@ -312,6 +313,16 @@ long wane_parameters_find(const wane_parameters *parameters, const char *name)
     for (size_t i = 0; i < parameters->count; i++)
         if (strcmp(parameters->parameter[i].name, name) == 0) return (long)i;
     return -1;
+}
+
+const char *wane_parameters_own_name(char out[WANE_TENSOR_NAME], const wane_parameters *parameters,
+                                     const char *name)
+{
+    const wane_places *of = parameters->places;
+    if (wane_parameters_find(parameters, name) >= 0 || strcmp(name, of->head) == 0) return name;
+    for (size_t i = 0; wane_name_of_ours(out, of->architecture, i, name); i++)
+        if (wane_parameters_find(parameters, out) >= 0 || strcmp(out, of->head) == 0) return out;
+    return name;
 }
 
 const char *wane_parameters_embedding_name(const wane_parameters *parameters)

@@ -147,11 +147,13 @@ wane_status wane_given_config(wane_config *out, const wane_package *package, wan
 
 /* The model of the package in place of `model`: its weights, and the configuration they are
  * computed under. */
-static wane_status replace_by_model(wane_model *model, const wane_package *package, wane_error *err)
+static wane_status replace_by_model(wane_model *model, const wane_package *package,
+                                    const wane_log *log, wane_error *err)
 {
     wane_model *loaded = NULL;
     wane_status st = wane_model_load_package(&loaded, package, err);
     if (st != WANE_OK) return st;
+    wane_given_tell_others(loaded, wane_package_path(package), log);
     /* An adapter before may have parted head and embedding; this one stands for itself. */
     if (loaded->config.tied) wane_model_tie(model);
     st = wane_given_fits(&model->config, &loaded->config, wane_package_path(package), err);
@@ -161,6 +163,15 @@ static wane_status replace_by_model(wane_model *model, const wane_package *packa
     }
     wane_model_free(loaded);
     return st;
+}
+
+void wane_given_tell_others(const wane_model *model, const char *path, const wane_log *log)
+{
+    if (model->others == 0) return;
+    wane_log_line(log, WANE_LOG_WARNING,
+                  "%s: %zu %s of other parts of the model (of what sees images) passed over: the "
+                  "text model alone is read, trained and saved",
+                  path, model->others, model->others == 1 ? "tensor is" : "tensors are");
 }
 
 void wane_given_tell_both(const wane_package *package, bool base, const wane_log *log)
@@ -223,6 +234,18 @@ static void tell_turned(wane_update *update, const wane_model *model, const char
     update->facts.fan_in_fan_out = turned;
 }
 
+/* For names of files as the model has them. */
+typedef struct naming {
+    const wane_parameters *table;
+    char name[WANE_TENSOR_NAME];
+} naming;
+
+static const char *own_name(void *context, const char *name)
+{
+    naming *n = context;
+    return wane_parameters_own_name(n->name, n->table, name);
+}
+
 static void warn(void *context, const char *line)
 {
     wane_log_line(context, WANE_LOG_WARNING, "%s", line);
@@ -237,7 +260,7 @@ wane_status wane_given_apply(wane_update *update, wane_model *model, const char 
     if (wane_package_is(path)) {
         WANE_TRY(wane_package_open(&package, path, err));
         if (is_model(package)) {
-            st = replace_by_model(model, package, err);
+            st = replace_by_model(model, package, log, err);
             goto done;
         }
         wane_given_tell_both(package, false, log);
@@ -245,6 +268,8 @@ wane_status wane_given_apply(wane_update *update, wane_model *model, const char 
     } else {
         WANE_TRY(wane_update_load(&loaded, path, warn, (void *)log, err));
     }
+    naming n = {.table = &model->parameters};
+    WANE_TRY(wane_update_rename(&loaded, own_name, &n, err));
     if (loaded.lowrank) WANE_TRY(tell_lacking(&loaded, model, path, log, err));
     if (loaded.lowrank) tell_turned(&loaded, model, path, log);
     WANE_TRY(wane_model_apply(model, &loaded, pool, err));

@@ -39,6 +39,9 @@ WANE_MUST_CHECK wane_status wane_given_unchanged(const char *sha256, const char 
 /* Of a folder that holds a model and an adapter, the one rule of all commands, as a line of `log`:
  * named as a base it is its model, named as what was tuned its adapter. Nothing of others. */
 void wane_given_tell_both(const wane_package *package, bool base, const wane_log *log);
+/* Of a model whose files hold more than the text model that was read, that, as a line of `log`.
+ * Nothing of others. */
+void wane_given_tell_others(const wane_model *model, const char *path, const wane_log *log);
 
 /* Turns `model` (the weights the checkpoint starts from) into the checkpoint: an adapter is merged
  * and tensors are replaced under the configuration that is there; a model brings its own

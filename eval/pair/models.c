@@ -40,6 +40,7 @@ static wane_status open_model(wane_pair *pair, const wane_package *package, wane
     wane_config like = pair->base->config;
     wane_status st = wane_model_load_package(&pair->tuned, package, err);
     if (st != WANE_OK) return st;
+    wane_given_tell_others(pair->tuned, pair->tuned_path, &pair->log);
     like.vocabulary = pair->tuned->config.vocabulary;
     like.tied = pair->tuned->config.tied;
     return wane_given_fits(&like, &pair->tuned->config, pair->tuned_path, err);
@@ -80,6 +81,7 @@ wane_status wane_pair_open(wane_pair *out, const char *base, const char *tuned, 
     WANE_TRY(wane_package_open(&package, base, err));
     wane_given_tell_both(package, true, &pair.log);
     WANE_TRY(wane_model_load_package(&pair.base, package, err));
+    wane_given_tell_others(pair.base, base, &pair.log);
     if (tuned) WANE_TRY(open_tuned(&pair, tuned, err));
     *out = pair;
     pair = (wane_pair){0};

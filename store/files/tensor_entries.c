@@ -110,8 +110,11 @@ bool wane_tensor_is_buffer(const wane_tensor *tensor)
                                           "rope_factors_long.weight"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         if (wane_tensor_ends(tensor->name, endings[i])) return true;
-    /* GPT-2 keeps its causal mask as `attn.bias`, of four dimensions. */
-    if (wane_tensor_ends(tensor->name, "attn.bias") && tensor->dimensions == 4) return true;
+    /* GPT-2 keeps its causal mask as `attn.bias`, GPT-NeoX as `attention.bias`, of four dimensions.
+     */
+    if (tensor->dimensions == 4 && (wane_tensor_ends(tensor->name, "attn.bias") ||
+                                    wane_tensor_ends(tensor->name, "attention.bias")))
+        return true;
     return tensor->dtype == WANE_OTHER && *wane_tensors_type(tensor) != 'F' &&
            !strstr(tensor->name, "weight");
 }

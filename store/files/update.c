@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/base/memory.h"
@@ -197,6 +198,27 @@ bool wane_update_lacks_whole(const wane_update *update, const char *weight)
     char module[256];
     return module_without(module, update, weight) &&
            wane_peft_targets_save(memory->targets, module);
+}
+
+wane_status wane_update_rename(wane_update *update,
+                               const char *(*own)(void *context, const char *name), void *context,
+                               wane_error *err)
+{
+    const wane_update_memory *memory = update->memory;
+    for (size_t i = 0; i < update->count + update->claim_count; i++) {
+        const char **name =
+            i < update->count ? &update->tensors[i].name : &update->claims[i - update->count].name;
+        const char *now = own(context, *name);
+        if (now == *name) continue;
+        *name = wane_arena_strdup(memory->arena, now);
+        if (!*name) return wane_fail_memory(err, "update", "names");
+    }
+    qsort(update->tensors, update->count, sizeof *update->tensors, wane_update_by_name);
+    for (size_t i = 1; i < update->count; i++)
+        if (strcmp(update->tensors[i - 1].name, update->tensors[i].name) == 0)
+            return wane_fail(err, WANE_EFORMAT, "update: %s: is there twice, under two names",
+                             update->tensors[i].name);
+    return WANE_OK;
 }
 
 bool wane_update_claim_holds(const wane_update_claim *claim, const float *weight)

@@ -111,6 +111,12 @@ WANE_MUST_CHECK wane_status wane_update_load_package(
     void (*warning)(void *context, const char *line), void *context, wane_error *err);
 void wane_update_free(wane_update *update); /* {0} allowed */
 
+/* Gives the tensors and claims of a loaded update the names that `own` returns for theirs (theirs,
+ * or one that lasts for the call), and sorts anew. WANE_EFORMAT for two of a name. */
+WANE_MUST_CHECK wane_status wane_update_rename(wane_update *update,
+                                               const char *(*own)(void *context, const char *name),
+                                               void *context, wane_error *err);
+
 /* `count` floats that live as long as the update; NULL when memory is out. */
 float *wane_update_room(wane_update *update, size_t count);
 
