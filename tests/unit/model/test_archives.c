@@ -8,6 +8,7 @@
 #include "eval/model/model.h"
 #include "eval/pair/given.h"
 #include "store/base/memory.h"
+#include "store/files/file.h"
 #include "store/files/package.h"
 #include "store/files/safetensors.h"
 #include "tasks/text/tokenizer.h"
@@ -25,14 +26,24 @@ static const char *archive(const char *name, const char *kind)
     return scratch_path(text);
 }
 
-/* Whole and in shards, at the top and in a folder, in every kind of archive. */
+/* Whole, in shards and in GGUF, at the top and in a folder, in every kind of archive. */
 static void the_same_bits_from_every_archive(void **state)
 {
     (void)state;
-    static const char *const models[] = {TENSORS "tiny-llama", TENSORS "tiny-llama-shards"};
+    char set[512];
+    (void)snprintf(set, sizeof set, "%s", scratch_path("set"));
+    const char *const models[] = {TENSORS "tiny-llama", TENSORS "tiny-llama-shards", set};
     static const char *const prefixes[] = {"", "some/where/tiny/"};
     char folder[WANE_SHA256_HEX], packed[WANE_SHA256_HEX];
-    for (size_t m = 0; m < 2; m++)
+    wane_error err;
+    CHECK_OK(wane_folder_make(set, &err));
+    for (int i = 1; i <= 3; i++) {
+        char from[64], to[64];
+        (void)snprintf(from, sizeof from, "reference/gguf/set-0000%d-of-00003.gguf", i);
+        (void)snprintf(to, sizeof to, "set/model-0000%d-of-00003.gguf", i);
+        copy_file(from, scratch_path(to));
+    }
+    for (size_t m = 0; m < 3; m++)
         for (size_t k = 0; k < 4; k++)
             for (size_t p = 0; p < 2; p++) {
                 const char *path = archive("model", kinds[k]);
