@@ -238,6 +238,36 @@ static void lack_of_memory_is_reported(void **state)
     }
 }
 
+/* A given model in GGUF is read by any file of its set, and hashed over all of them. */
+static void every_file_of_a_set_counts(void **state)
+{
+    (void)state;
+    wane_error err;
+    char first[512], last[512], a[WANE_SHA256_HEX], b[WANE_SHA256_HEX];
+    size_t bytes = 0;
+    CHECK_OK(wane_folder_make(scratch_path("parts"), &err));
+    for (int i = 1; i <= 3; i++) {
+        char from[64], to[64];
+        (void)snprintf(from, sizeof from, "reference/gguf/set-0000%d-of-00003.gguf", i);
+        (void)snprintf(to, sizeof to, "parts/m-0000%d-of-00003.gguf", i);
+        copy_file(from, scratch_path(to));
+    }
+    (void)snprintf(first, sizeof first, "%s", scratch_path("parts/m-00001-of-00003.gguf"));
+    (void)snprintf(last, sizeof last, "%s", scratch_path("parts/m-00003-of-00003.gguf"));
+    CHECK_OK(wane_given_sha256(a, first, &err));
+    CHECK_OK(wane_given_sha256(b, last, &err));
+    assert_string_equal(a, b);
+    char *file = read_file(last, &bytes);
+    file[bytes - 40] ^= 1;
+    write_file(last, file, bytes);
+    free(file);
+    CHECK_OK(wane_given_sha256(b, first, &err));
+    assert_string_not_equal(a, b);
+    CHECK_FAILS(wane_given_unchanged(a, first, NULL, &err), WANE_EFORMAT, "changed since");
+    assert_true(remove(last) == 0);
+    CHECK_FAILS(wane_given_sha256(b, first, &err), WANE_ENOTFOUND, "is not beside it");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +275,7 @@ int main(void)
         cmocka_unit_test(other_folders_do_not_exist),
         cmocka_unit_test(every_type_comes_through),
         cmocka_unit_test(adapters_in_archives_are_merged),
+        cmocka_unit_test(every_file_of_a_set_counts),
         cmocka_unit_test(bad_archives),
         cmocka_unit_test(a_changed_archive_is_noticed),
         cmocka_unit_test(lack_of_memory_is_reported),
