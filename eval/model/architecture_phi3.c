@@ -71,6 +71,7 @@ static wane_status settle(wane_config *config, const wane_config_source *source)
 
 const wane_architecture wane_architecture_phi3 = {
     .name = "phi3",
+    .gguf = {.name = "phi3"},
     .classes = classes,
     .prefixes = prefixes,
     .keys = keys,

@@ -27,6 +27,7 @@ static const struct {
     {"attention.sliding_window", offsetof(wane_config, block.window)},
     {"attention.scale", offsetof(wane_config, block.attention_scale)},
     {"rope.freq_base", offsetof(wane_config, rope.theta)},
+    {"rope.scaling.original_context_length", offsetof(wane_config, rope.original_context)},
     {"rope.freq_base_swa", offsetof(wane_config, local_rope.theta)},
     {"attn_logit_softcapping", offsetof(wane_config, block.attention_cap)},
     {"final_logit_softcapping", offsetof(wane_config, block.logit_cap)},
@@ -74,16 +75,18 @@ static wane_status write_value(const source *s, const char *name, const char *ke
     if (st != WANE_OK) return st;
     if (whole && number < 0) return wane_gguf_refuse(s, key, "is less than 0");
     wane_gguf_member(s, name);
-    if (whole) wane_text_printf(s->out, "%zu", (size_t)number);
+    if (number == 0) wane_text_string(s->out, "null"); /* of a window or cap: none */
+    else if (whole) wane_text_printf(s->out, "%zu", (size_t)number);
     else wane_gguf_write_number(s->out, number);
     return WANE_OK;
 }
 
-/* The architecture's key of that member. */
+/* The architecture's key of that member; scaling is a key of the same that theta is in. */
 static const wane_config_key *key_at(const wane_architecture *a, size_t offset)
 {
     for (size_t i = 0; i < a->key_count; i++)
-        if (a->keys[i].type->read && a->keys[i].offset == offset && offset) return &a->keys[i];
+        if (a->keys[i].offset == offset && offset && a->keys[i].type != &wane_config_rope_scaling)
+            return &a->keys[i];
     return NULL;
 }
 

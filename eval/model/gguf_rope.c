@@ -141,6 +141,14 @@ static void write_llama3(const source *s, const wane_rope *rope)
                      rope->original_context);
 }
 
+/* Whether longrope multiplies cosines and sines by that number where nothing is said. */
+static bool is_usual(const source *s, double attention, size_t context)
+{
+    double reach = (double)wane_gguf_size_of(s->gguf, "context_length"), old = (double)context;
+    double usual = reach > old && old > 1 ? sqrt(1 + log(reach / old) / log(old)) : 1;
+    return fabs(attention - usual) <= 1e-6 * usual;
+}
+
 /* Divisors as tensors: of all lengths, or of short and of long texts. */
 static wane_status write_divisors(const source *s, bool *done)
 {
@@ -161,21 +169,16 @@ static wane_status write_divisors(const source *s, bool *done)
     begin_scaling(s, "longrope");
     write_list(s, "short_factor", all.count ? &all : &of_short);
     write_list(s, "long_factor", all.count ? &all : &of_long);
+    if (!context) context = wane_gguf_size_of(s->gguf, "context_length");
     if (all.count) attention = 1;
     else
         (void)wane_gguf_number(&attention, wane_gguf_of_model(s->gguf, "rope.scaling.attn_factor"));
-    if (attention > 0) {
+    if (attention > 0 && !is_usual(s, attention, context)) {
         wane_text_string(s->out, ", \"attention_factor\": ");
         wane_gguf_write_number(s->out, attention);
     }
-    if (!context) context = wane_gguf_size_of(s->gguf, "context_length");
     if (context) wane_text_printf(s->out, ", \"original_max_position_embeddings\": %zu", context);
     wane_text_string(s->out, "}");
-    if (context && !all.count) {
-        /* Where Phi-3 has it. */
-        wane_gguf_member(s, "original_max_position_embeddings");
-        wane_text_printf(s->out, "%zu", context);
-    }
 done:
     return st;
 }

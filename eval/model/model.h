@@ -202,14 +202,18 @@ typedef struct wane_model {
     float *weights; /* one block of parameters.floats */
     size_t others;  /* of one that was loaded: tensors of its files that are of other parts of a
                        model  of more than text, and were passed over */
+    /* Of a model that was read from quantized weights, how many tensors are of each type, "210
+     * Q4_K, 61 F32": `weights` are those dequantized. Else "". Copies have none. */
+    char quantized[160];
 } wane_model;
 
 /* Reads a Hugging Face folder, or an archive of one: config.json, and tensors in any form and type
- * that tensors.h reads. From an archive they go straight to the model's block. The tie is accepted
- * in either direction; names may begin as the architecture allows. Missing, unknown or misshapen
- * tensors are errors that name the tensor (buffers are passed over: tables of the rotary positions,
- * and tensors of whole numbers, as position ids and masks). Owned by the caller, free with
- * wane_model_free (NULL allowed). */
+ * that tensors.h reads; or a GGUF file, or a folder or archive of one, whose metadata are read as
+ * the config.json that they say (a config.json beside it is not). From an archive they go straight
+ * to the model's block. The tie is accepted in either direction; names may begin as the
+ * architecture allows. Missing, unknown or misshapen tensors are errors that name the tensor
+ * (buffers are passed over: tables of the rotary positions, and tensors of whole numbers, as
+ * position ids and masks). Owned by the caller, free with wane_model_free (NULL allowed). */
 WANE_MUST_CHECK wane_status wane_model_load(wane_model **out, const char *path, wane_error *err);
 /* The same from an open package, borrowed for the call. */
 WANE_MUST_CHECK wane_status wane_model_load_package(wane_model **out, const wane_package *package,

@@ -191,6 +191,15 @@ done:
     return st;
 }
 
+static void say_quantized(wane_model *model, const wane_tensors *file)
+{
+    wane_text types = {0};
+    if (!wane_tensors_quantized(file)) return;
+    wane_tensors_say_types(&types, file, false);
+    (void)snprintf(model->quantized, sizeof model->quantized, "%s", types.data ? types.data : "?");
+    wane_text_free(&types);
+}
+
 wane_status wane_model_load_as(wane_model **out, const wane_architecture *architecture,
                                const wane_package *package, wane_error *err)
 {
@@ -203,6 +212,7 @@ wane_status wane_model_load_as(wane_model **out, const wane_architecture *archit
     l.file = file;
     WANE_TRY(wane_model_allocate(&l.model, &config, err));
     WANE_TRY(load(&l));
+    say_quantized(l.model, file);
     *out = l.model;
     l.model = NULL;
 done:

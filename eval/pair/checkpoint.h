@@ -23,7 +23,8 @@ typedef struct wane_checkpoint {
     bool adapter;
     char model_type[64]; /* of its config.json; "" without */
     /* "F32", "BF16", "mixed": of its tensors of real numbers; of GGUF "Q4_K, Q6_K, F32", all there
-     * are, and `counted` with how many tensors are of each, else NULL. Constants, or in the
+     * are, and `counted` with how many tensors are of each, and that quantized ones are compared
+     * dequantized; else NULL. Constants, or in the
      * comparison's arena. */
     const char *type, *counted;
     bool tied;        /* its config.json ties the head to the embedding */

@@ -19,36 +19,14 @@ static const char *type_of(const wane_tensors *tensors)
     return type ? type : "";
 }
 
-/* Of GGUF, which has several types in most files: each, the most frequent first. */
+/* GGUF has several types in most files. */
 static wane_status count_types(wane_checkpoint *c, wane_arena *arena, wane_error *err)
 {
-    enum { MOST = 32 };
-    struct {
-        const char *name;
-        size_t count;
-    } types[MOST];
-    size_t kinds = 0;
     wane_text names = {0}, counted = {0};
     if (!wane_tensors_gguf(c->tensors)) return WANE_OK;
-    for (size_t i = 0; i < wane_tensors_count(c->tensors); i++) {
-        const char *name = wane_tensors_type(wane_tensors_at(c->tensors, i));
-        size_t k = 0;
-        while (k < kinds && strcmp(types[k].name, name) != 0) k++;
-        if (k == MOST) continue;
-        if (k == kinds) {
-            types[kinds].name = name;
-            types[kinds++].count = 0;
-        }
-        types[k].count++;
-    }
-    for (size_t done = 0, most = 0; done < kinds; done++, most = 0) {
-        for (size_t k = 1; k < kinds; k++)
-            if (types[k].count > types[most].count) most = k;
-        const char *between = done ? ", " : "";
-        wane_text_printf(&names, "%s%s", between, types[most].name);
-        wane_text_printf(&counted, "%s%zu %s", between, types[most].count, types[most].name);
-        types[most].count = 0;
-    }
+    wane_tensors_say_types(&names, c->tensors, true);
+    wane_tensors_say_types(&counted, c->tensors, false);
+    if (wane_tensors_quantized(c->tensors)) wane_text_string(&counted, ": compared dequantized");
     c->type = wane_arena_strdup(arena, names.data ? names.data : "");
     c->counted = wane_arena_strdup(arena, counted.data ? counted.data : "");
     bool failed = names.failed || counted.failed || !c->type || !c->counted;
@@ -69,9 +47,8 @@ void wane_checkpoint_describe(wane_text *out, const wane_checkpoint *c)
     char number[32];
     size_t pairs = 0;
     if (!c->adapter) {
-        wane_text_printf(out, c->model_type[0] ? "model %s, %s%s" : "%stensors, %s%s",
-                         c->model_type, c->counted ? c->counted : c->type,
-                         c->counted ? ": compared dequantized" : "");
+        wane_text_printf(out, c->model_type[0] ? "model %s, %s" : "%stensors, %s", c->model_type,
+                         c->counted ? c->counted : c->type);
         return;
     }
     for (size_t i = 0; i < c->update.count; i++) pairs += c->update.tensors[i].data == NULL;

@@ -45,12 +45,43 @@ static bool listed(char *const *names, size_t count, const char *name)
     return false;
 }
 
+/* Of a set of GGUF files, by any of them: *set, and the digest over all. */
+static wane_status hash_set(char out[WANE_SHA256_HEX], bool *set, const char *path, wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_sha256 *hash = NULL;
+    wane_package *package = NULL;
+    char *file = NULL;
+    size_t number = 0, count = 0;
+    *set = !wane_folder_exists(path) && wane_gguf_shard(wane_path_base(path), &number, &count);
+    if (!*set) return WANE_OK;
+    WANE_TRY(wane_package_open(&package, path, err));
+    WANE_TRY(wane_sha256_begin(&hash, err));
+    for (size_t i = 0; i < wane_package_count(package); i++) {
+        const char *name = wane_package_name(package, i);
+        file = wane_package_file(package, name);
+        WANE_TRY(file ? WANE_OK : wane_fail_memory(err, "read", path));
+        WANE_TRY(hash_file(hash, name, file, NULL, err));
+        wane_free(file);
+        file = NULL;
+    }
+    st = wane_sha256_end(out, hash, err);
+    hash = NULL;
+done:
+    wane_sha256_free(hash);
+    wane_package_close(package);
+    wane_free(file);
+    return st;
+}
+
 /* Of the files at `path`; of those that `read` was made of, as they were read. */
 static wane_status hash_content(char out[WANE_SHA256_HEX], const char *path,
                                 const wane_update *read, wane_error *err)
 {
+    bool set = false;
+    wane_status st = hash_set(out, &set, path, err);
+    if (st != WANE_OK || set) return st;
     if (!wane_folder_exists(path)) return wane_file_sha256(out, path, err);
-    wane_status st = WANE_OK;
     wane_sha256 *hash = NULL;
     char **names = NULL, *file = NULL;
     size_t count = 0, used = 0;

@@ -191,7 +191,8 @@ done:
  */
 
 /* Files beside the weights that make a folder of use. */
-static wane_status copy_files(const char *from, const char *to, wane_error *err)
+static wane_status copy_files(const char *from, const char *to, const wane_log *log,
+                              wane_error *err)
 {
     static const char *const names[] = {
         "tokenizer.json",    "tokenizer_config.json",  "special_tokens_map.json",
@@ -201,10 +202,12 @@ static wane_status copy_files(const char *from, const char *to, wane_error *err)
     wane_status st = WANE_OK;
     wane_package *package = NULL;
     char *bytes = NULL, *path = NULL;
+    size_t copied = 0;
     WANE_TRY(wane_package_open(&package, from, err));
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t count = 0;
         if (!wane_package_has(package, names[i])) continue;
+        copied++;
         WANE_TRY(wane_package_read(&bytes, &count, package, names[i], err));
         path = wane_path_join(to, names[i]);
         if (!path) WANE_TRY(wane_fail_memory(err, "scale", to));
@@ -213,6 +216,9 @@ static wane_status copy_files(const char *from, const char *to, wane_error *err)
         wane_free(path);
         bytes = path = NULL;
     }
+    if (copied == 0 && wane_package_in_gguf(package))
+        wane_log_line(log, WANE_LOG_WARNING,
+                      "%s: its tokenizer is in the GGUF file alone: %s has none", from, to);
 done:
     wane_free(bytes);
     wane_free(path);
@@ -243,7 +249,7 @@ static wane_status write_model(const wane_scaled *scaled, wane_pair *pair, const
     }
     WANE_TRY(wane_model_save(pair->tuned, path, err));
     if (pair->kind == WANE_TUNED_MODEL) WANE_TRY(has_tokenizer(&own, pair->tuned_path, err));
-    st = copy_files(own ? pair->tuned_path : pair->base_path, path, err);
+    st = copy_files(own ? pair->tuned_path : pair->base_path, path, &pair->log, err);
 done:
     return st;
 }

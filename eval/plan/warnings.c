@@ -61,6 +61,18 @@ static wane_status pretraining_corpus(wane_warnings *out, const wane_plan *plan,
     return warn(out, err, "no corpus has 'role: pretraining': pretraining_forgetting has no value");
 }
 
+/* What is trained, measured and counted against is then another model than the one that was
+ * quantized. */
+static wane_status quantized_base(wane_warnings *out, const wane_plan *plan, wane_error *err)
+{
+    const wane_model *base = plan->inputs->base;
+    if (!base->quantized[0]) return WANE_OK;
+    return warn(out, err,
+                "the model's weights are quantized (%s): it is trained and measured with the "
+                "dequantized ones, and changes and intruder dimensions are counted against those",
+                base->quantized);
+}
+
 /* Of tasks whose train rows something is fitted to: those trained on, and all under a probe. */
 static wane_status train_rows_measured(wane_warnings *out, const wane_plan *plan, wane_error *err)
 {
@@ -237,8 +249,9 @@ typedef wane_status check(wane_warnings *out, const wane_plan *plan, wane_error 
 
 wane_status wane_warnings_find(wane_warnings *out, const wane_plan *plan, wane_error *err)
 {
-    static check *const checks[] = {pretraining_corpus, train_rows_measured, hidden_files,
-                                    literal_escapes,    nothing_trained,     lengths_of_labels};
+    static check *const checks[] = {quantized_base,   pretraining_corpus, train_rows_measured,
+                                    hidden_files,     literal_escapes,    nothing_trained,
+                                    lengths_of_labels};
     wane_status st = WANE_OK;
     wane_warnings found = {0};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)

@@ -40,6 +40,7 @@ typedef struct reader {
     size_t count, at; /* at hand; the next one */
     wane_gguf *out;
     const char *in; /* the key or tensor that is being read, for messages */
+    bool ended;     /* before what was to be read */
     wane_error *err;
 } reader;
 
@@ -49,9 +50,15 @@ static wane_status refuse(const reader *r, const char *cause)
                      cause, r->at);
 }
 
+static wane_status ends(reader *r)
+{
+    r->ended = true;
+    return refuse(r, "the file ends in it (truncated?)");
+}
+
 static wane_status take(reader *r, void *out, size_t count)
 {
-    if (count > r->count - r->at) return refuse(r, "the file ends in it (truncated?)");
+    if (count > r->count - r->at) return ends(r);
     memcpy(out, r->bytes + r->at, count);
     r->at += count;
     return WANE_OK;
@@ -64,6 +71,7 @@ static wane_status take_count(reader *r, size_t *out, size_t least)
     wane_status st = take(r, &count, sizeof count);
     if (st != WANE_OK) return st;
     if (count > (r->count - r->at) / least) {
+        r->ended = true;
         r->at -= sizeof count;
         return wane_fail(r->err, WANE_EFORMAT,
                          "read: %s: %s: a count of %" PRIu64 " is more than the file has room for "
@@ -160,7 +168,7 @@ static wane_status read_value(reader *r, wane_gguf_value *out, uint32_t type, in
         r->at += out->count;
         return WANE_OK;
     }
-    if (width > r->count - r->at) return refuse(r, "the file ends in it (truncated?)");
+    if (width > r->count - r->at) return ends(r);
     out->bytes = r->bytes + r->at;
     out->count = 1;
     r->at += width;
@@ -338,8 +346,9 @@ static wane_status read_version(reader *r)
                      r->out->path, version);
 }
 
-wane_status wane_gguf_parse(wane_gguf **out, const unsigned char *head, size_t head_bytes,
-                            size_t bytes, const char *path, wane_error *err)
+/* *ended (may be NULL): more bytes are wanted than are at hand. */
+static wane_status parse(wane_gguf **out, const unsigned char *head, size_t head_bytes,
+                         size_t bytes, const char *path, bool *ended, wane_error *err)
 {
     /* What the shortest pair and the shortest tensor take. */
     enum { LEAST_PAIR = 8 + 1 + 4 + 1, LEAST_TENSOR = 8 + 1 + 4 + 8 + 4 + 8 };
@@ -363,8 +372,24 @@ wane_status wane_gguf_parse(wane_gguf **out, const unsigned char *head, size_t h
     *out = g;
     g = NULL;
 done:
+    if (ended) *ended = r.ended;
     wane_gguf_close(g);
     return st;
+}
+
+wane_status wane_gguf_parse(wane_gguf **out, const unsigned char *head, size_t head_bytes,
+                            size_t bytes, const char *path, wane_error *err)
+{
+    return parse(out, head, head_bytes, bytes, path, NULL, err);
+}
+
+bool wane_gguf_head_is_whole(const unsigned char *head, size_t head_bytes)
+{
+    wane_gguf *g = NULL;
+    bool ended = false;
+    wane_status st = parse(&g, head, head_bytes, SIZE_MAX / 2, "", &ended, NULL);
+    wane_gguf_close(g);
+    return st == WANE_OK || !ended;
 }
 
 wane_status wane_gguf_open(wane_gguf **out, const char *path, wane_error *err)

@@ -46,6 +46,10 @@ WANE_MUST_CHECK wane_status wane_gguf_parse(wane_gguf **out, const unsigned char
                                             size_t head_bytes, size_t bytes, const char *path,
                                             wane_error *err);
 
+/* Whether these first bytes of a file hold its whole header, or are damaged so that more of them
+ * would not help. */
+bool wane_gguf_head_is_whole(const unsigned char *head, size_t head_bytes);
+
 /* In the order of the header. */
 const wane_gguf_tensor *wane_gguf_tensors(const wane_gguf *gguf, size_t *count);
 

@@ -13,6 +13,7 @@
 #include "store/base/text.h"
 #include "store/files/entries.h"
 #include "store/files/file.h"
+#include "store/files/gguf_internal.h"
 
 enum { PIECE = 1 << 20 };
 
@@ -22,6 +23,7 @@ typedef struct member {
     const char *inside;  /* in the package: what follows `root/`; NULL outside it */
     unsigned char *kept; /* a JSON or tokenizer's file, or the head of a tensor file */
     size_t kept_bytes, kept_room, bytes;
+    bool whole; /* the header of a GGUF file is kept */
 } member;
 
 struct wane_package {
@@ -65,14 +67,25 @@ static bool kept_whole(const char *name)
     return wane_ends_with(name, ".json") || wane_limit_of_name(name) == WANE_LIMIT_TOKENIZER;
 }
 
+/* The header of a GGUF file does not say how long it is: twice as much as there is, until it is all
+ * there. */
+static size_t wanted_of_gguf(member *m)
+{
+    enum { FIRST = 1 << 16 };
+    if (m->kept_bytes < FIRST) return FIRST;
+    m->whole = m->whole || wane_gguf_head_is_whole(m->kept, m->kept_bytes);
+    return m->whole || m->kept_bytes > SIZE_MAX / 2 ? m->kept_bytes : 2 * m->kept_bytes;
+}
+
 /* How much of the file's beginning is kept, knowing what is kept so far. */
-static size_t wanted(const member *m)
+static size_t wanted(member *m)
 {
     enum { LENGTH = 8, POINTER = 1024 };
     uint64_t claimed = 0;
     if (kept_whole(m->name)) return (size_t)wane_limit_bytes(wane_limit_of_name(m->name));
     if (m->kept_bytes >= LENGTH && memcmp(m->kept, "version ", LENGTH) == 0)
         return POINTER; /* of Git LFS, perhaps */
+    if (wane_ends_with(m->name, ".gguf")) return wanted_of_gguf(m);
     if (!wane_ends_with(m->name, ".safetensors") || m->kept_bytes < LENGTH) return LENGTH;
     memcpy(&claimed, m->kept, LENGTH);
     return claimed > WANE_PACKAGE_KEPT_BYTES ? LENGTH : LENGTH + (size_t)claimed;

@@ -55,8 +55,8 @@ WANE_MUST_CHECK wane_status wane_package_read(char **out, size_t *bytes,
 WANE_MUST_CHECK wane_status wane_package_json(wane_json **out, const wane_package *package,
                                               const char *name, wane_error *err);
 
-/* Of a tensor file in an archive: its size, and its first bytes (a safetensors file: header and all
- * before it, as far as the file goes). Borrowed. False when it is not there. */
+/* Of a tensor file in an archive: its size, and its first bytes (a safetensors or GGUF file: header
+ * and all before it, as far as the file goes). Borrowed. False when it is not there. */
 bool wane_package_head(const wane_package *package, const char *name, const unsigned char **head,
                        size_t *head_bytes, size_t *bytes);
 

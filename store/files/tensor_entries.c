@@ -110,6 +110,36 @@ const char *wane_tensors_type(const wane_tensor *tensor)
     return ((const entry *)tensor)->type;
 }
 
+void wane_tensors_say_types(wane_text *out, const wane_tensors *tensors, bool names)
+{
+    enum { MOST = 32 };
+    const char *name[MOST];
+    size_t count[MOST] = {0}, kinds = 0;
+    for (size_t i = 0; i < tensors->count; i++) {
+        size_t k = 0;
+        while (k < kinds && strcmp(name[k], tensors->entries[i].type) != 0) k++;
+        if (k == MOST) continue;
+        if (k == kinds) name[kinds++] = tensors->entries[i].type;
+        count[k]++;
+    }
+    for (size_t said = 0, most = 0; said < kinds; said++, most = 0) {
+        for (size_t k = 1; k < kinds; k++)
+            if (count[k] > count[most]) most = k;
+        if (said) wane_text_string(out, ", ");
+        if (!names) wane_text_printf(out, "%zu ", count[most]);
+        wane_text_string(out, name[most]);
+        count[most] = 0;
+    }
+}
+
+bool wane_tensors_quantized(const wane_tensors *tensors)
+{
+    bool some = false;
+    for (size_t i = 0; i < tensors->count; i++)
+        some = some || tensors->entries[i].tensor.dtype == WANE_BLOCKS;
+    return some;
+}
+
 bool wane_tensor_ends(const char *name, const char *ending)
 {
     size_t length = strlen(name), tail = strlen(ending);

@@ -31,6 +31,7 @@
 
 #include "store/base/hash.h"
 #include "store/base/status.h"
+#include "store/base/text.h"
 #include "store/files/gguf.h"
 #include "store/files/package.h"
 
@@ -96,6 +97,11 @@ const wane_tensor *wane_tensors_at(const wane_tensors *tensors, size_t index);
 const wane_tensor *wane_tensors_find(const wane_tensors *tensors, const char *name);
 /* The type as the file spells it: "F32", "I64", ... */
 const char *wane_tensors_type(const wane_tensor *tensor);
+/* "210 Q4_K, 61 F32, 1 Q6_K": how many tensors are of each type, the most frequent first; with
+ * `names` alone "Q4_K, F32, Q6_K". Whether some are of WANE_BLOCKS: their numbers are rounded to
+ * grids of their own, and what is computed is computed with those that are read. */
+void wane_tensors_say_types(wane_text *out, const wane_tensors *tensors, bool names);
+bool wane_tensors_quantized(const wane_tensors *tensors);
 /* Whether a name ends in these modules' names, "lm_head.weight", whole ones. */
 bool wane_tensor_ends(const char *name, const char *ending);
 /* Whether a tensor, by its name and type, is one that modules keep beside their weights and compute

@@ -11,6 +11,7 @@
                   for each, the hash of its numbers in fp32 as gguf-py reads them, every NaN as 7fc00000
   unread.gguf     one block of each type that is not
   metadata.gguf   every kind of value
+  quantized.gguf  the gpt_neox, matrices with rows of whole blocks in Q4_1
   set-0000N-of-00003.gguf   the llama in three files
 
 With names as arguments only the models of those families are made. Needs numpy, gguf, safetensors,
@@ -25,6 +26,7 @@ import numpy
 from gguf import (MODEL_ARCH_NAMES, GGMLQuantizationType as Type, GGUFValueType, GGUFWriter, RopeScalingType,
                   get_tensor_name_map)
 from gguf.constants import GGML_QUANT_SIZES
+from gguf.quants import quantize
 from safetensors.numpy import load_file
 
 import gguf_types
@@ -110,7 +112,7 @@ def converted(family, name, data, heads, head):
     return data
 
 
-def make_model(folder, path, **options):
+def make_model(folder, path, quantized=None, **options):
     config = json.loads((MODELS / folder / "config.json").read_text())
     family = FAMILIES[folder]
     writer = GGUFWriter(path, family, **options)
@@ -124,7 +126,11 @@ def make_model(folder, path, **options):
         if known is None:
             raise SystemExit(f"{folder}: gguf-py has no name for {name}")
         data = converted(family, name, data.astype(numpy.float32), heads, head)
-        writer.add_tensor(known, numpy.ascontiguousarray(data))
+        data = numpy.ascontiguousarray(data)
+        if quantized is not None and data.ndim == 2 and data.shape[1] % 32 == 0:
+            writer.add_tensor(known, quantize(data, quantized), raw_dtype=quantized)
+        else:
+            writer.add_tensor(known, data)
     add_scaling(writer, config, rope or {}, head)
     finish(writer)
 
@@ -156,8 +162,9 @@ def add_scaling(writer, config, rope, head):
     if kind == "longrope":
         writer.add_rope_scaling_orig_ctx_len(first(config, "original_max_position_embeddings")
                                              or rope["original_max_position_embeddings"])
-        if rope.get("attention_factor") is not None:
-            writer.add_rope_scaling_attn_factors(rope["attention_factor"])
+        old = first(config, "original_max_position_embeddings") or rope["original_max_position_embeddings"]
+        usual = numpy.sqrt(1 + numpy.log(config["max_position_embeddings"] / old) / numpy.log(old))
+        writer.add_rope_scaling_attn_factors(rope.get("attention_factor") or usual)
         for name in ("long", "short"):
             writer.add_tensor(f"rope_factors_{name}.weight", numpy.array(rope[f"{name}_factor"], numpy.float32))
 
@@ -265,6 +272,7 @@ def main():
     make_types()
     make_metadata()
     make_model("llama", OUT / "set.gguf", split_max_tensors=14)
+    make_model("gpt_neox", OUT / "quantized.gguf", Type.Q4_1)
     make_fuzz()
 
 

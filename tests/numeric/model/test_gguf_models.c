@@ -103,6 +103,28 @@ static void mistral_is_a_llama(void **state)
     wane_model_free(got);
 }
 
+/* Weights are what was quantized but for half a step of its grid. */
+static void quantized_weights_are_told(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_model *wanted = NULL, *got = NULL;
+    CHECK_OK(wane_model_load(&wanted, "reference/gguf/gpt_neox.gguf", &err));
+    CHECK_OK(wane_model_load(&got, "reference/gguf/quantized.gguf", &err));
+    assert_string_equal(wanted->quantized, "");
+    assert_string_equal(got->quantized, "20 F32, 8 Q4_1");
+    size_t differ = 0;
+    for (size_t p = 0; p < got->parameters.count; p++) {
+        const wane_parameter *one = &got->parameters.parameter[p];
+        const float *a = wanted->weights + one->offset, *b = got->weights + one->offset;
+        differ += memcmp(a, b, one->rows * one->cols * sizeof *a) != 0;
+        for (size_t i = 0; i < one->rows * one->cols; i++) CHECK_NEAR(b[i], a[i], 0.05, 0);
+    }
+    assert_int_equal(differ, 8);
+    wane_model_free(wanted);
+    wane_model_free(got);
+}
+
 static void has_text(const char *file, const char *text)
 {
     wane_error err;
@@ -204,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models_are_those_of_other_files),
         cmocka_unit_test(mistral_is_a_llama),
+        cmocka_unit_test(quantized_weights_are_told),
         cmocka_unit_test(metadata_make_a_config),
         cmocka_unit_test_setup_teardown(what_is_no_model_is_refused, scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(a_folder_with_one_is_a_model, scratch_make, scratch_remove),

@@ -8,6 +8,7 @@
 #include "eval/model/model.h"
 #include "eval/pair/given.h"
 #include "store/base/memory.h"
+#include "store/files/file.h"
 #include "store/files/package.h"
 #include "store/files/safetensors.h"
 #include "tasks/text/tokenizer.h"
@@ -25,14 +26,24 @@ static const char *archive(const char *name, const char *kind)
     return scratch_path(text);
 }
 
-/* Whole and in shards, at the top and in a folder, in every kind of archive. */
+/* Whole, in shards and in GGUF, at the top and in a folder, in every kind of archive. */
 static void the_same_bits_from_every_archive(void **state)
 {
     (void)state;
-    static const char *const models[] = {TENSORS "tiny-llama", TENSORS "tiny-llama-shards"};
+    char set[512];
+    (void)snprintf(set, sizeof set, "%s", scratch_path("set"));
+    const char *const models[] = {TENSORS "tiny-llama", TENSORS "tiny-llama-shards", set};
     static const char *const prefixes[] = {"", "some/where/tiny/"};
     char folder[WANE_SHA256_HEX], packed[WANE_SHA256_HEX];
-    for (size_t m = 0; m < 2; m++)
+    wane_error err;
+    CHECK_OK(wane_folder_make(set, &err));
+    for (int i = 1; i <= 3; i++) {
+        char from[64], to[64];
+        (void)snprintf(from, sizeof from, "reference/gguf/set-0000%d-of-00003.gguf", i);
+        (void)snprintf(to, sizeof to, "set/model-0000%d-of-00003.gguf", i);
+        copy_file(from, scratch_path(to));
+    }
+    for (size_t m = 0; m < 3; m++)
         for (size_t k = 0; k < 4; k++)
             for (size_t p = 0; p < 2; p++) {
                 const char *path = archive("model", kinds[k]);
@@ -227,6 +238,36 @@ static void lack_of_memory_is_reported(void **state)
     }
 }
 
+/* A given model in GGUF is read by any file of its set, and hashed over all of them. */
+static void every_file_of_a_set_counts(void **state)
+{
+    (void)state;
+    wane_error err;
+    char first[512], last[512], a[WANE_SHA256_HEX], b[WANE_SHA256_HEX];
+    size_t bytes = 0;
+    CHECK_OK(wane_folder_make(scratch_path("parts"), &err));
+    for (int i = 1; i <= 3; i++) {
+        char from[64], to[64];
+        (void)snprintf(from, sizeof from, "reference/gguf/set-0000%d-of-00003.gguf", i);
+        (void)snprintf(to, sizeof to, "parts/m-0000%d-of-00003.gguf", i);
+        copy_file(from, scratch_path(to));
+    }
+    (void)snprintf(first, sizeof first, "%s", scratch_path("parts/m-00001-of-00003.gguf"));
+    (void)snprintf(last, sizeof last, "%s", scratch_path("parts/m-00003-of-00003.gguf"));
+    CHECK_OK(wane_given_sha256(a, first, &err));
+    CHECK_OK(wane_given_sha256(b, last, &err));
+    assert_string_equal(a, b);
+    char *file = read_file(last, &bytes);
+    file[bytes - 40] ^= 1;
+    write_file(last, file, bytes);
+    free(file);
+    CHECK_OK(wane_given_sha256(b, first, &err));
+    assert_string_not_equal(a, b);
+    CHECK_FAILS(wane_given_unchanged(a, first, NULL, &err), WANE_EFORMAT, "changed since");
+    assert_true(remove(last) == 0);
+    CHECK_FAILS(wane_given_sha256(b, first, &err), WANE_ENOTFOUND, "is not beside it");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +275,7 @@ int main(void)
         cmocka_unit_test(other_folders_do_not_exist),
         cmocka_unit_test(every_type_comes_through),
         cmocka_unit_test(adapters_in_archives_are_merged),
+        cmocka_unit_test(every_file_of_a_set_counts),
         cmocka_unit_test(bad_archives),
         cmocka_unit_test(a_changed_archive_is_noticed),
         cmocka_unit_test(lack_of_memory_is_reported),

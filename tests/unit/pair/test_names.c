@@ -258,6 +258,36 @@ static void floors_are_what_rounding_does(void **state)
     wane_free(values);
 }
 
+/* A model against itself quantized: the floor of each matrix is what quantizing it made of it. */
+static void floors_of_quantized_files(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_comparison c = {0};
+    wane_text said = {0};
+    size_t changed = 0;
+    CHECK_OK(wane_comparison_open(&c, "reference/architectures/gpt_neox",
+                                  "reference/gguf/quantized.gguf", &(wane_comparison_options){0},
+                                  NULL, &err));
+    for (size_t i = 0; i < c.count; i++) {
+        size_t count = c.list[i].rows * c.list[i].cols;
+        float *base = wane_alloc(count, sizeof *base), *tuned = wane_alloc(count, sizeof *tuned);
+        double square = 0;
+        CHECK_OK(wane_comparison_read(base, &c, i, false, &err));
+        CHECK_OK(wane_comparison_read(tuned, &c, i, true, &err));
+        for (size_t k = 0; k < count; k++) square += pow((double)tuned[k] - (double)base[k], 2);
+        CHECK_NEAR(wane_comparison_floor(&c, &c.list[i], base, tuned), sqrt(square), 0, 0.1);
+        changed += square > 0;
+        wane_free(base);
+        wane_free(tuned);
+    }
+    assert_int_equal(changed, 8);
+    wane_checkpoint_describe(&said, &c.tuned);
+    assert_string_equal(said.data, "model gpt_neox, 20 F32, 8 Q4_1: compared dequantized");
+    wane_text_free(&said);
+    wane_comparison_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +296,7 @@ int main(void)
         cmocka_unit_test(numbers_count_as_numbers),
         cmocka_unit_test(kinds_and_places),
         cmocka_unit_test(floors_are_what_rounding_does),
+        cmocka_unit_test(floors_of_quantized_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
