@@ -137,17 +137,44 @@ static bool is_other(const wane_architecture *a, const char *name)
     return false;
 }
 
+/* The names of what is read, those of layers once: "a, net.layers.N: b, c; d". */
+static void say_read(wane_text *out, const wane_config *config)
+{
+    static const char layer[] = "%zu.";
+    const wane_architecture *a = config->architecture;
+    bool within = false;
+    for (size_t i = 0; i < a->row_count; i++) {
+        const wane_tensor_row *row = &a->rows[i];
+        const char *inside = strstr(row->module, layer);
+        if (row->present && !row->present(config)) continue;
+        wane_text_string(out, out->length == 0 ? "" : within && !inside ? "; " : ", ");
+        if (inside && !within)
+            wane_text_printf(out, "%.*sN: ", (int)(inside - row->module), row->module);
+        wane_text_printf(out, "%s%s", inside ? inside + strlen(layer) : row->module,
+                         row->bias ? ".bias" : "");
+        within = inside != NULL;
+    }
+}
+
+static wane_status refuse_unknown(const loading *l, const wane_tensor *tensor)
+{
+    wane_text read = {0};
+    say_read(&read, &l->model->config);
+    wane_status st = wane_fail(
+        l->err, WANE_EFORMAT, "load model: %s: tensor %s has no place in this model (%s reads %s)",
+        l->path, tensor->name, l->model->config.architecture->name, read.data ? read.data : "");
+    wane_text_free(&read);
+    return st;
+}
+
 static wane_status check_unknown(const loading *l)
 {
     const wane_architecture *a = l->model->config.architecture;
     for (size_t i = 0; i < wane_tensors_count(l->file); i++) {
         const wane_tensor *tensor = wane_tensors_at(l->file, i);
         if (l->used[i] || wane_tensor_is_buffer(tensor) || is_ignored(a, tensor->name)) continue;
-        if (is_other(a, tensor->name)) l->model->others++;
-        else
-            return wane_fail(l->err, WANE_EFORMAT,
-                             "load model: %s: tensor %s has no place in this model", l->path,
-                             tensor->name);
+        if (!is_other(a, tensor->name)) return refuse_unknown(l, tensor);
+        l->model->others++;
     }
     return WANE_OK;
 }

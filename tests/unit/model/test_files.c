@@ -169,7 +169,9 @@ static void bad_tensors_are_named(void **state)
     again = NULL;
     l.tensor[l.count - 1].name = "model.layers.2.mlp.up_proj.weight";
     CHECK_FAILS(wane_model_load(&again, write_folder(model, &l), &err), WANE_EFORMAT,
-                "model.layers.2.mlp.up_proj.weight has no place");
+                "model.layers.2.mlp.up_proj.weight has no place in this model (llama reads "
+                "model.embed_tokens, model.layers.N: input_layernorm, self_attn.q_proj, ");
+    assert_non_null(strstr(err.message, "mlp.down_proj; model.norm)")); /* the head is tied */
     l = list(model);
     size_t down =
         (size_t)wane_parameters_find(&model->parameters, "model.layers.1.mlp.down_proj.weight");
