@@ -362,8 +362,7 @@ wane_status wane_pass_new(wane_pass **out, const wane_config *config,
     for (int i = 0; i < 2; i++)
         if (pass->angles[i].cosine)
             wane_rope_fill(i ? &config->local_rope : &config->rope, pass->angles[i].width, 1, 0,
-                           least(own.tokens, config->context), pass->angles[i].cosine,
-                           pass->angles[i].sine);
+                           pass->angles[i].positions, pass->angles[i].cosine, pass->angles[i].sine);
 done:
     if (st == WANE_OK) *out = pass;
     else wane_pass_free(pass);
