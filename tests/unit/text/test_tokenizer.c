@@ -187,6 +187,23 @@ static void bert_splits_marks_and_ideographs(void **state)
           "1 2 3"); /* spaces at the start are lost, as in the library */
 }
 
+/* A table that says b for a: a trie of 192 units, all but three of which are 0. */
+static void charsmap_goes_by_graphemes(void **state)
+{
+    (void)state;
+    char table[1033], parts[2048];
+    memset(table, 'A', sizeof table);
+    memcpy(table, "AAMAAACAAQBhDQAAAAAAgAAA", 24);
+    memcpy(table + sizeof table - 5, "AGIA", 5);
+    (void)snprintf(
+        parts, sizeof parts,
+        "'normalizer':{'type':'Precompiled','precompiled_charsmap':'%s'}," BPE("'unk_token':'?',"),
+        table);
+    check(parts, "ab", "2 2");
+    check(parts, "a\xcc\x81\xcc\x81", "2");         /* the marks of five bytes go along */
+    check(parts, "a\xcc\x81\xe0\xa4\x83", "2 0 0"); /* those of six do not */
+}
+
 static void broken_utf8_is_replaced(void **state)
 {
     (void)state;
@@ -410,6 +427,7 @@ int main(void)
         cmocka_unit_test(unigram_takes_the_best_way),
         cmocka_unit_test(word_piece_takes_the_longest_token),
         cmocka_unit_test(bert_splits_marks_and_ideographs),
+        cmocka_unit_test(charsmap_goes_by_graphemes),
         cmocka_unit_test(broken_utf8_is_replaced),
         cmocka_unit_test(added_tokens_are_cut_out),
         cmocka_unit_test(added_tokens_take_spaces_and_stand_alone),
