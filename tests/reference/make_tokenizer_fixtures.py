@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes tests/reference/text: small tokenizers and what the `tokenizers` library makes of texts.
 
-    python3 make_tokenizer_fixtures.py [--data DATA]
+    python3 make_tokenizer_fixtures.py [--data DATA] [NAME...]
 
 The tokenizers have the very pre-tokenizers, normalizers, post-processors and decoders of well-known
 models; their merges are learned here, on made-up text. NAME.json is a tokenizer.json,
 NAME-expected.json a list of texts (`text`, or `hex` where it is no UTF-8) with `ids`, and `decoded`.
+Needs `sentencepiece` for its tables of characters.
 With DATA, the folder of real inputs, the expected ids of its tokenizers too, and digests of the ids
 of its corpora.
 """
 import argparse
+import base64
 import hashlib
 import json
 import os
@@ -21,6 +23,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from tokenizers import pre_tokenizers, processors, trainers  # noqa: E402
 
 import tokenizer_strings  # noqa: E402
+from charsmaps import charsmap_of  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent / "text"
 TEXT = """Once upon a time there was a little girl named Lily who lived in a small house with her mom,
@@ -33,6 +36,17 @@ LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[
           r"|\s*[\r\n]+|\s+(?!\S)|\s+")
 QWEN2 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
          r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+CL100K = (r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
+          r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s")
+O200K = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+         r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+"
+         r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}"
+         r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+TEKKEN = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+          r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}"
+          r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+DEEPSEEK = (r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"
+            r"| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 
 
 def byte_level(regex, **options):
@@ -148,6 +162,130 @@ def words():
     return made
 
 
+def pattern(made, *cuts):
+    """A tokenizer of bytes with these pre-tokenizers before."""
+    made.pre_tokenizer = pre_tokenizers.Sequence([*cuts, byte_level(False)])
+    train(made, 330, [], pre_tokenizers.ByteLevel.alphabet())
+    made.add_special_tokens([special("<|endoftext|>")])
+    made.decoder = decoders.ByteLevel()
+    return made
+
+
+def cl100k():  # Phi-4, Granite 4
+    return pattern(Tokenizer(models.BPE()), split(CL100K))
+
+
+def o200k():  # Phi-4-mini
+    return pattern(Tokenizer(models.BPE(ignore_merges=True)), split(O200K))
+
+
+def tekken():  # Mistral NeMo
+    return pattern(Tokenizer(models.BPE(ignore_merges=True)), split(TEKKEN))
+
+
+def deepseek():
+    return pattern(Tokenizer(models.BPE()), split(r"\p{N}{1,3}"),
+                   split("[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+"), split(DEEPSEEK))
+
+
+def falcon():
+    return pattern(Tokenizer(models.BPE()), pre_tokenizers.Punctuation("contiguous"),
+                   pre_tokenizers.Digits(False), split("[0-9][0-9][0-9]"))
+
+
+def neox():
+    """GPT-NeoX and OLMo: runs of spaces are tokens, added and normalized."""
+    made = Tokenizer(models.BPE())
+    made.normalizer = normalizers.NFC()
+    made.pre_tokenizer = byte_level(True)
+    train(made, 330, ["<|endoftext|>", "<|padding|>"], pre_tokenizers.ByteLevel.alphabet())
+    made.add_tokens([AddedToken(" " * n, special=False, normalized=True) for n in range(12, 1, -1)])
+    made.post_processor = processors.TemplateProcessing(single="$A", pair="$A $B:1")
+    made.decoder = decoders.ByteLevel()
+    return made
+
+
+def gemma():
+    made = Tokenizer(models.BPE(unk_token="<unk>"))
+    made.normalizer = normalizers.Replace(" ", "\u2581")
+    made.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous", invert=False)
+    made = sentencepiece(made, 300)
+    made.add_special_tokens([special("<start_of_turn>")])
+    made.decoder = decoders.Sequence([
+        decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
+    return made
+
+
+def bert():
+    made = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=20))
+    made.normalizer = normalizers.BertNormalizer()
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    lines = TEXT.split("\n")
+    made.train_from_iterator(lines + [" ".join(lines)] * 3, trainers.WordPieceTrainer(
+        vocab_size=300, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"],
+        show_progress=False))
+    made.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    made.decoder = decoders.WordPiece()
+    return made
+
+
+# What sentencepiece's own tables do: widths, ligatures, marks, controls, line ends, nothing at all.
+RULES = [("\uff21", "A"), ("\ufb01", "fi"), ("\u00bd", "1\u20442"), ("e\u0301", "\u00e9"), ("\t", " "),
+         ("\n", " "), ("\r", " "), ("\u200b", ""), ("\x01", ""), ("\u2581", " "), ("\u0958", "\u0915"),
+         ("\u1e9b\u0323", "\u1e69"), ("\u3000", " "), ("\u2026", "..."), ("\uff41", "a")]
+
+
+def unigram(made, size, **options):
+    lines = TEXT.split("\n")
+    made.train_from_iterator(lines + [" ".join(lines)] * 3, trainers.UnigramTrainer(
+        vocab_size=size, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>",
+        show_progress=False))
+    parsed = json.loads(made.to_str())
+    parsed["model"].update(options)
+    return Tokenizer.from_str(json.dumps(parsed))
+
+
+def t5():
+    made = Tokenizer(models.Unigram())
+    made.normalizer = normalizers.Precompiled(base64.b64decode(charsmap_of(RULES)))
+    made.pre_tokenizer = pre_tokenizers.Metaspace("\u2581", prepend_scheme="always")
+    made = unigram(made, 250)
+    made.post_processor = processors.TemplateProcessing(
+        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    made.decoder = decoders.Metaspace("\u2581", prepend_scheme="always")
+    return made
+
+
+def albert():
+    """With bytes for what is unknown."""
+    made = Tokenizer(models.Unigram())
+    made.normalizer = normalizers.Sequence([
+        normalizers.Replace("``", '"'), normalizers.Replace("\'\'", '"'), normalizers.Nmt(),
+        normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase(),
+        normalizers.Replace(Regex(" {2,}"), " ")])
+    made.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace("\u2581")])
+    made = unigram(made, 200)
+    parsed = json.loads(made.to_str())
+    parsed["model"]["vocab"] += [[f"<0x{byte:02X}>", 0.0] for byte in range(256)]
+    parsed["model"]["byte_fallback"] = True
+    made = Tokenizer.from_str(json.dumps(parsed))
+    made.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace("\u2581")])
+    return made
+
+
+def scripts():
+    """What else there is: scripts, pieces of fixed length, the decoder CTC."""
+    made = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=3))
+    made.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.UnicodeScripts(), pre_tokenizers.FixedLength(length=3)])
+    made.train_from_iterator(TEXT.split("\n"), trainers.WordPieceTrainer(
+        vocab_size=250, special_tokens=["[UNK]", "<pad>"], show_progress=False))
+    made.decoder = decoders.Sequence([decoders.WordPiece("##", cleanup=False),
+                                      decoders.CTC("o", "e", cleanup=True)])
+    return made
+
+
 def expected(tokenizer, count, seed):
     contents = [t.content for t in tokenizer.get_added_tokens_decoder().values()]
     left_out = {i for i, t in tokenizer.get_added_tokens_decoder().items() if t.special}
@@ -191,15 +329,20 @@ def real(root):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--data")
+    parser.add_argument("only", nargs="*")
     options = parser.parse_args()
     HERE.mkdir(exist_ok=True)
-    for make in (gpt2, llama3, smollm2, qwen2, llama2, mistral, words):
+    few = [cl100k, o200k, tekken, deepseek, falcon, neox, gemma, bert, t5, albert, scripts]
+    for make in [gpt2, llama3, smollm2, qwen2, llama2, mistral, words] + few:
+        if options.only and make.__name__ not in options.only:
+            continue
         tokenizer = make()
         parsed = json.loads(tokenizer.to_str())
         (HERE / f"{make.__name__}.json").write_text(
             json.dumps(parsed, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
         tokenizer = Tokenizer.from_file(str(HERE / f"{make.__name__}.json"))
-        write_rows(HERE / f"{make.__name__}-expected.json", expected(tokenizer, 300, make.__name__))
+        write_rows(HERE / f"{make.__name__}-expected.json",
+                   expected(tokenizer, 120 if make in few else 300, make.__name__))
     if options.data:
         real(pathlib.Path(options.data))
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/base/clock.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
 #include "tasks/text/tokenizer.h"
@@ -16,6 +17,8 @@
 #define PIECES(rest)                                                                               \
     "{'model':{'type':'WordPiece','unk_token':'a','continuing_subword_prefix':'##'," rest "}}"
 #define WITH(part) "{'model':{'type':'BPE','vocab':{'a':0,'b':1},'merges':[]}," part "}"
+#define CHARSMAP(base64)                                                                           \
+    WITH("'normalizer':{'type':'Precompiled','precompiled_charsmap':" base64 "}")
 #define ADDED(rest) WITH("'added_tokens':[{'content':'<s>','id':2}," rest "]")
 #define SPLIT(expression)                                                                          \
     WITH("'pre_tokenizer':{'type':'Split','behavior':'Isolated','pattern':{'Regex':'" expression   \
@@ -77,13 +80,30 @@ static const char *const wrong_files[][2] = {
     {MODEL("'vocab':{'a':0},'merges':[],'unk_token':0"), "\"unk_token\" is no string"},
     {MODEL("'vocab':{'a':0},'merges':[],'cache':0"), "unknown member \"cache\""},
     {"{'model':{'type':'WordLevel','vocab':{'a':0}}}", "\"unk_token\" is no string"},
-    {WITH("'normalizer':{'type':'Nmt'}"), "normalizer: type \"Nmt\" is not supported"},
-    {WITH("'normalizer':{'type':'Precompiled','precompiled_charsmap':''}"), "Precompiled"},
+    {WITH("'normalizer':{'type':'Odd'}"), "normalizer: type \"Odd\" is not supported"},
+    {WITH("'normalizer':{'type':'Nmt','x':1}"), "unknown member \"x\""},
+    {WITH("'normalizer':{'type':'BertNormalizer','lowercase':true}"), "\"clean_text\" is neither"},
+    {WITH("'normalizer':{'type':'BertNormalizer','clean_text':true,'handle_chinese_chars':true,"
+          "'lowercase':true,'strip_accents':1}"),
+     "\"strip_accents\" is neither"},
+    {CHARSMAP("0"), "\"precompiled_charsmap\" is no string"},
+    {CHARSMAP("''"), "\"precompiled_charsmap\" holds no trie"},
+    {CHARSMAP("'AAA'"), "is no base64"},
+    {CHARSMAP("'AAAAAA=A'"), "is no base64"},
+    {CHARSMAP("'AAAAAB=='"), "is no base64"},
+    {CHARSMAP("'AAAA*AAA'"), "is no base64"},
+    {CHARSMAP("'BAAAAAAAAA=='"), "holds no trie"}, /* of 4 bytes, where 3 follow */
+    {CHARSMAP("'AgAAAAAAAAA='"), "holds no trie"}, /* of 2 bytes */
+    {CHARSMAP("'BAAAAAAAAAD/'"), "holds texts in no UTF-8"},
     {WITH("'normalizer':{'type':'NFC','x':1}"), "unknown member \"x\""},
     {WITH("'normalizer':{'type':'Replace','pattern':{'String':''},'content':'x'}"), "empty"},
     {WITH("'normalizer':{'type':'Replace','pattern':'x','content':'x'}"), "neither"},
     {WITH("'normalizer':{'type':'Sequence'}"), "Sequence without an array"},
-    {WITH("'pre_tokenizer':{'type':'BertPreTokenizer'}"), "pre_tokenizer: type"},
+    {WITH("'pre_tokenizer':{'type':'Odd'}"), "pre_tokenizer: type \"Odd\" is not supported"},
+    {WITH("'pre_tokenizer':{'type':'BertPreTokenizer','x':1}"), "unknown member \"x\""},
+    {WITH("'pre_tokenizer':{'type':'FixedLength','length':0}"), "\"length\" is 0"},
+    {WITH("'pre_tokenizer':{'type':'FixedLength','length':-1}"), "\"length\" is no integer"},
+    {WITH("'pre_tokenizer':{'type':'CharDelimiterSplit','delimiter':''}"), "one character"},
     {WITH("'pre_tokenizer':{'type':'Metaspace','replacement':'ab'}"), "one character"},
     {WITH("'pre_tokenizer':{'type':'Metaspace','replacement':'_','prepend_scheme':'no'}"),
      "prepend_scheme"},
@@ -93,7 +113,12 @@ static const char *const wrong_files[][2] = {
     {WITH("'pre_tokenizer':{'type':'Split','pattern':{'String':'a'},'behavior':'Odd'}"),
      "behavior"},
     {WITH("'pre_tokenizer':{'type':'Split','pattern':{'String':'a'}}"), "behavior"},
-    {WITH("'decoder':{'type':'WordPiece','prefix':'##'}"), "decoder: type \"WordPiece\""},
+    {WITH("'decoder':{'type':'Odd'}"), "decoder: type \"Odd\" is not supported"},
+    {WITH("'decoder':{'type':'WordPiece','prefix':'##'}"), "\"cleanup\" is neither true nor false"},
+    {WITH("'decoder':{'type':'WordPiece','cleanup':true}"), "\"prefix\" is no string"},
+    {WITH("'decoder':{'type':'CTC','pad_token':'','word_delimiter_token':'|','cleanup':true}"),
+     "is empty"},
+    {WITH("'decoder':{'type':'CTC','pad_token':'p','word_delimiter_token':'|'}"), "\"cleanup\""},
     {WITH("'decoder':{'type':'Strip','content':' ','start':-1,'stop':0}"), "\"start\""},
     {WITH("'post_processor':{'type':'Odd'}"), "post_processor: type \"Odd\""},
     {WITH("'post_processor':{'type':'TemplateProcessing','single':[],'pair':[],"
@@ -207,6 +232,71 @@ static void long_runs_of_marks_are_quick(void **state)
     free(text);
 }
 
+/* A table of characters whose trie leads out of it is told of when a text leads there. */
+static void broken_charsmap_is_told_of(void **state)
+{
+    (void)state;
+    static const char *const maps[] = {"'BAAAAAAAAAA='",  /* one unit: no children */
+                                       "'BAAAAAD///8='"}; /* they are far away */
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
+        wane_error err = {0};
+        wane_tokenizer *tokenizer = NULL;
+        wane_tokens out = {0};
+        char json[512];
+        (void)snprintf(json, sizeof json, CHARSMAP("%s"), maps[i]);
+        CHECK_OK(parse(&tokenizer, json, &err));
+        CHECK_FAILS(wane_tokenizer_encode(tokenizer, "ab", 2, true, &out, &err), WANE_EFORMAT,
+                    "leads out of it");
+        assert_int_equal(out.count, 0);
+        wane_tokens_free(&out);
+        wane_tokenizer_free(tokenizer);
+    }
+}
+
+/* A megabyte of one character, which is one word: no model takes the square of its length. */
+static void a_megabyte_of_one_character_is_quick(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        size_t ids;
+    } cases[] = {
+        {"{'model':{'type':'BPE','merges':['a a','aa aa'],'vocab':{'a':0,'aa':1,'aaaa':2}}}",
+         250000},
+        {"{'model':{'type':'BPE','merges':['a a','aa a','aaa a'],"
+         "'vocab':{'a':0,'aa':1,'aaa':2,'aaaa':3}}}",
+         500000},
+        {"{'model':{'type':'BPE','byte_fallback':true,'merges':[],'vocab':{'<0x61>':0}}}", 1000000},
+        {"{'model':{'type':'Unigram','unk_id':0,'vocab':[['u',0],['a',-2],['aa',-3],['aaaa',-4]]}}",
+         250000},
+        {"{'model':{'type':'Unigram','unk_id':0,'vocab':[['u',0],['b',-2]]}}", 1},
+        {"{'model':{'type':'WordPiece','unk_token':'u','continuing_subword_prefix':'##',"
+         "'max_input_chars_per_word':100,'vocab':{'u':0,'a':1,'##a':2}}}",
+         1},
+        {"{'model':{'type':'WordPiece','unk_token':'u','continuing_subword_prefix':'##',"
+         "'max_input_chars_per_word':9999999,'vocab':{'u':0,'a':1,'##aaa':2}}}",
+         333334},
+        {"{'model':{'type':'WordLevel','unk_token':'u','vocab':{'u':0}}}", 1},
+    };
+    enum { BYTES = 1000000 };
+    char *text = malloc(BYTES);
+    assert_non_null(text);
+    memset(text, 'a', BYTES);
+    double start = wane_clock_cpu();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wane_error err = {0};
+        wane_tokenizer *tokenizer = NULL;
+        wane_tokens out = {0};
+        CHECK_OK(parse(&tokenizer, cases[i].json, &err));
+        CHECK_OK(wane_tokenizer_encode(tokenizer, text, BYTES, true, &out, &err));
+        assert_int_equal(out.count, cases[i].ids);
+        wane_tokens_free(&out);
+        wane_tokenizer_free(tokenizer);
+    }
+    assert_true(wane_clock_cpu() - start < 60); /* less than 1 without sanitizers */
+    free(text);
+}
+
 /* Load, encode and decode with every allocation failing in its turn. */
 static wane_status whole_life(const char *bytes, size_t count, wane_error *err)
 {
@@ -228,8 +318,8 @@ done:
 static void memory_running_out_is_reported(void **state)
 {
     (void)state;
-    static const char *const names[] = {"qwen2", "llama2", "words"};
-    for (size_t n = 0; n < 3; n++) {
+    static const char *const names[] = {"qwen2", "llama2", "words", "t5", "bert", "scripts"};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
         char path[64];
         size_t count = 0;
         (void)snprintf(path, sizeof path, "reference/text/%s.json", names[n]);
@@ -258,6 +348,8 @@ int main(void)
                                        cmocka_unit_test(endless_search_is_stopped),
                                        cmocka_unit_test(deep_nesting_is_refused),
                                        cmocka_unit_test(long_runs_of_marks_are_quick),
+                                       cmocka_unit_test(broken_charsmap_is_told_of),
+                                       cmocka_unit_test(a_megabyte_of_one_character_is_quick),
                                        cmocka_unit_test(memory_running_out_is_reported)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

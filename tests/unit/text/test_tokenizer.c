@@ -131,6 +131,79 @@ static void affixes_mark_inner_and_last_characters(void **state)
           "aa", "0 1");
 }
 
+#define UNIGRAM(options)                                                                           \
+    "'model':{'type':'Unigram','unk_id':0" options ",'vocab':[['?',0.0],['a',-1],['b',-1],"        \
+    "['ab',-2],['abc',-9],['<0xC3>',0],['<0xA9>',0]]}"
+
+static void unigram_takes_the_best_way(void **state)
+{
+    (void)state;
+    check(UNIGRAM(""), "ab", "3"); /* as good as "a b", and it begins earlier */
+    check(UNIGRAM(""), "bab", "2 3");
+    check(UNIGRAM(""), "abc", "4");       /* the unknown "c" would cost 19 */
+    check(UNIGRAM(""), "xyabz", "0 3 0"); /* unknown ones side by side are one */
+    check(UNIGRAM(""), "x?y", "0");       /* and so is the text of the unknown token */
+    check(UNIGRAM(",'byte_fallback':true"),
+          "\xc3\xa9"
+          "a\xc3\xa9x",
+          "5 6 1 0");
+    check("'model':{'type':'Unigram','vocab':[['a',-1],['ab',-2]]}", "aab", "0 1");
+    /* Scores are what the library's parser makes of them, next to the nearest double: one token
+     * and three of two are added in either order, and the last bits decide. */
+    check("'model':{'type':'Unigram','unk_id':0,'vocab':[['u',0.0],['a',-2.8119845390319824],"
+          "['aa',-1.5874310731887817]]}",
+          "aaaaaaa", "2 2 2 1");
+}
+
+static void word_piece_takes_the_longest_token(void **state)
+{
+    (void)state;
+    static const char model[] =
+        "'model':{'type':'WordPiece','unk_token':'?','continuing_subword_prefix':'##',"
+        "'max_input_chars_per_word':5,'vocab':{'?':0,'a':1,'ab':2,'##b':3,'##bc':4,'c':5}}";
+    check(model, "abbc", "2 4");
+    check(model, "abbbb", "2 3 3 3");
+    check(model, "abbbbb", "0"); /* six characters */
+    check(model, "abcb", "0");   /* "c" goes on no word, and no part is kept */
+    check("'model':{'unk_token':'?','continuing_subword_prefix':'##','max_input_chars_per_word':9,"
+          "'vocab':{'?':0,'a':1,'##b':2}}",
+          "ab", "1 2"); /* a file of old, without a type */
+}
+
+static void bert_splits_marks_and_ideographs(void **state)
+{
+    (void)state;
+    check("'normalizer':{'type':'BertNormalizer','clean_text':true,'handle_chinese_chars':true,"
+          "'strip_accents':null,'lowercase':true},'pre_tokenizer':{'type':'BertPreTokenizer'},"
+          "'model':{'type':'WordLevel','unk_token':'?','vocab':{'?':0,'ab':1,'.':2,'\xe4\xb8\xad':"
+          "3}}",
+          "A\xcc\x81\x01"
+          "B\t.\xe4\xb8\xad\xe4\xb8\xad..",
+          "1 2 3 3 2 2");
+    check("'pre_tokenizer':{'type':'UnicodeScripts'},'model':{'type':'WordLevel','unk_token':'?',"
+          "'vocab':{'?':0,'ab c ':1,'\xe3\x81\x82\xe3\x83\xbc\xe4\xb8\xad':2,'1':3}}",
+          "  ab c \xe3\x81\x82\xe3\x83\xbc\xe4\xb8\xad"
+          "1",
+          "1 2 3"); /* spaces at the start are lost, as in the library */
+}
+
+/* A table that says b for a: a trie of 192 units, all but three of which are 0. */
+static void charsmap_goes_by_graphemes(void **state)
+{
+    (void)state;
+    char table[1033], parts[2048];
+    memset(table, 'A', sizeof table);
+    memcpy(table, "AAMAAACAAQBhDQAAAAAAgAAA", 24);
+    memcpy(table + sizeof table - 5, "AGIA", 5);
+    (void)snprintf(
+        parts, sizeof parts,
+        "'normalizer':{'type':'Precompiled','precompiled_charsmap':'%s'}," BPE("'unk_token':'?',"),
+        table);
+    check(parts, "ab", "2 2");
+    check(parts, "a\xcc\x81\xcc\x81", "2");         /* the marks of five bytes go along */
+    check(parts, "a\xcc\x81\xe0\xa4\x83", "2 0 0"); /* those of six do not */
+}
+
 static void broken_utf8_is_replaced(void **state)
 {
     (void)state;
@@ -267,6 +340,17 @@ static void decoders_undo(void **state)
     const int32_t bytes[] = {0, 1, 2, 1, 3};
     check_decoded(tokenizer, bytes, 5, true, " a\xc3\xa9\xef\xbf\xbd\xe2\x96\x81");
     wane_tokenizer_free(tokenizer);
+    tokenizer = make("'model':{'type':'BPE','vocab':{'p':0,'h':1,'i':2,'|':3,' do not':4},"
+                     "'merges':[]},'decoder':{'type':'CTC','pad_token':'p',"
+                     "'word_delimiter_token':'|','cleanup':true}");
+    const int32_t heard[] = {0, 1, 1, 0, 1, 2, 3, 3, 4};
+    check_decoded(tokenizer, heard, 9, true, "hhi  don't");
+    wane_tokenizer_free(tokenizer);
+    tokenizer = make("'model':{'type':'BPE','vocab':{'it':0,'##s':1,'.':2,'##':3},'merges':[]},"
+                     "'decoder':{'type':'WordPiece','prefix':'##','cleanup':true}");
+    const int32_t pieces[] = {1, 1, 3, 0, 2, 0};
+    check_decoded(tokenizer, pieces, 6, true, "##ss it. it");
+    wane_tokenizer_free(tokenizer);
 }
 
 /* Merging is not quadratic: a quarter of a million characters in one word. */
@@ -340,6 +424,10 @@ int main(void)
         cmocka_unit_test(unknown_is_marked_fused_or_dropped),
         cmocka_unit_test(bytes_stand_in_for_unknown),
         cmocka_unit_test(affixes_mark_inner_and_last_characters),
+        cmocka_unit_test(unigram_takes_the_best_way),
+        cmocka_unit_test(word_piece_takes_the_longest_token),
+        cmocka_unit_test(bert_splits_marks_and_ideographs),
+        cmocka_unit_test(charsmap_goes_by_graphemes),
         cmocka_unit_test(broken_utf8_is_replaced),
         cmocka_unit_test(added_tokens_are_cut_out),
         cmocka_unit_test(added_tokens_take_spaces_and_stand_alone),
