@@ -162,6 +162,18 @@ static void write_model(wane_text *out, wane_text *scratch, const wane_sentencep
     wane_text_string(out, "\"}");
 }
 
+void wane_sentencepiece_write_tokenizer(wane_text *out, const wane_sentencepiece *model,
+                                        const wane_sentencepiece_style *style)
+{
+    wane_text scratch = {0};
+    wane_text_string(out, "\"tokenizer\": {");
+    write_normalizers(out, model, style->legacy);
+    write_added(out, &scratch, model);
+    write_model(out, &scratch, model);
+    wane_text_string(out, "}");
+    wane_text_free(&scratch);
+}
+
 wane_status wane_sentencepiece_write(wane_text *out, const wane_sentencepiece *model,
                                      const wane_sentencepiece_style *style, const char *file,
                                      wane_error *err)
@@ -171,11 +183,9 @@ wane_status wane_sentencepiece_write(wane_text *out, const wane_sentencepiece *m
     if (style->names) wane_text_string(out, style->names);
     else write_names(out, &scratch, model);
     if (style->ends) wane_text_printf(out, ", \"ends\": %s", style->ends);
-    wane_text_string(out, ", \"tokenizer\": {");
-    write_normalizers(out, model, style->legacy);
-    write_added(out, &scratch, model);
-    write_model(out, &scratch, model);
-    wane_text_string(out, "}}");
+    wane_text_string(out, ", ");
+    wane_sentencepiece_write_tokenizer(out, model, style);
+    wane_text_string(out, "}");
     wane_text_free(&scratch);
     return wane_text_check(out, "tokenizer", file, err);
 }
