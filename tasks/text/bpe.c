@@ -26,8 +26,15 @@ typedef struct merge_rule {
     int32_t left, right, result;
 } merge_rule;
 
+typedef struct bpe_settings {
+    const char *prefix, *suffix; /* of what goes on a word, and ends it; in the arena; or NULL */
+    size_t prefix_bytes, suffix_bytes;
+    bool fuse_unknown;  /* unknown characters side by side are one token */
+    bool ignore_merges; /* a word that is a token is that token */
+} bpe_settings;
+
 typedef struct bpe {
-    wane_bpe_settings settings;
+    bpe_settings settings;
     wane_text joined;   /* while merges are added */
     int32_t *direct;    /* ids of the code points below DIRECT_CODES, or -1; NULL with an affix */
     merge_rule *merges; /* by rank */
@@ -128,7 +135,7 @@ static wane_status spell_character(spelling *s, const char *text, size_t bytes, 
                                    bool last, wane_error *err)
 {
     const wane_vocabulary *vocabulary = &s->model->vocabulary;
-    const wane_bpe_settings *settings = &s->bpe->settings;
+    const bpe_settings *settings = &s->bpe->settings;
     int32_t id = -1;
     char whole[2 * AFFIX_BYTES + 4];
     if (s->bpe->direct) {
@@ -225,8 +232,9 @@ static wane_status make_direct(bpe *made, const wane_vocabulary *vocabulary,
     return WANE_OK;
 }
 
-wane_status wane_bpe_make(wane_token_model *model, const wane_bpe_settings *settings, size_t merges,
-                          const wane_json_part *part, wane_error *err)
+/* Room for that many merges. */
+static wane_status make(wane_token_model *model, const bpe_settings *settings, size_t merges,
+                        const wane_json_part *part, wane_error *err)
 {
     wane_status st = WANE_OK;
     if (settings->prefix_bytes > AFFIX_BYTES || settings->suffix_bytes > AFFIX_BYTES)
@@ -247,17 +255,16 @@ wane_status wane_bpe_make(wane_token_model *model, const wane_bpe_settings *sett
     }
     for (size_t i = 0; i <= made->pair_mask; i++) made->pairs[i].left = -1;
     WANE_TRY(make_direct(made, &model->vocabulary, part, err));
-    model->kind = &wane_bpe_kind;
     model->own = made;
     made = NULL;
-    wane_token_model_look_up(model);
 done:
     if (made) release(made);
     return st;
 }
 
-wane_status wane_bpe_add_merge(wane_token_model *model, const wane_token pair[2], size_t number,
-                               const wane_json_part *part, wane_error *err)
+/* Adds the merge of the next rank; messages call it merges[number]. */
+static wane_status add_merge(wane_token_model *model, const wane_token pair[2], size_t number,
+                             const wane_json_part *part, wane_error *err)
 {
     wane_status st = WANE_OK;
     bpe *own = model->own;
@@ -324,7 +331,7 @@ static wane_status read_merges(wane_token_model *model, const wane_json *json,
         wane_token pair[2];
         if (line && !strncmp(line, "#version", 8)) continue;
         WANE_TRY(read_merge(pair, element, i, part, err));
-        WANE_TRY(wane_bpe_add_merge(model, pair, i, part, err));
+        WANE_TRY(add_merge(model, pair, i, part, err));
     }
 done:
     return st;
@@ -334,7 +341,7 @@ static wane_status read(wane_token_model *model, const wane_json *json, const wa
                         wane_error *err)
 {
     wane_status st = WANE_OK;
-    wane_bpe_settings settings = {0};
+    bpe_settings settings = {0};
     double dropout = 0;
     const wane_json *value = wane_json_get(json, "dropout"),
                     *merges = wane_json_get(json, "merges");
@@ -351,7 +358,7 @@ static wane_status read(wane_token_model *model, const wane_json *json, const wa
     WANE_TRY(wane_token_model_read_vocabulary(model, wane_json_get(json, "vocab"), part, err));
     if (wane_json_kind_of(merges) != WANE_JSON_ARRAY)
         return wane_json_part_fail(part, err, "\"merges\" is no array");
-    WANE_TRY(wane_bpe_make(model, &settings, wane_json_size(merges), part, err));
+    WANE_TRY(make(model, &settings, wane_json_size(merges), part, err));
     WANE_TRY(read_merges(model, merges, part, err));
 done:
     return st;

@@ -11,15 +11,20 @@
 #include "tasks/text/pattern.h"
 #include "tasks/text/unicode.h"
 
-typedef enum kind { BYTES, FALLBACK, FUSE, REPLACE, STRIP, METASPACE, SUFFIX } kind;
+typedef enum kind { BYTES, FALLBACK, FUSE, REPLACE, STRIP, METASPACE, SUFFIX, PIECES, CTC } kind;
 
 struct wane_decoder_step {
     kind kind;
     wane_pattern *pattern; /* REPLACE */
-    const char *text;      /* REPLACE: content; STRIP, METASPACE: the character; SUFFIX */
+    /* REPLACE: content; STRIP, METASPACE: the character; SUFFIX; PIECES: the prefix; CTC: padding
+     */
+    const char *text;
     size_t bytes;
+    const char *delimiter; /* CTC */
+    size_t delimiter_bytes;
     int64_t start, stop; /* STRIP: how many at most */
     bool prepended;      /* METASPACE */
+    bool cleanup;        /* PIECES, CTC */
 };
 typedef struct wane_decoder_step decoder_step;
 
@@ -45,6 +50,46 @@ done:
     return st;
 }
 
+static wane_status read_cleanup(decoder_step *out, const wane_json *json,
+                                const wane_json_part *part, wane_error *err)
+{
+    const wane_json *value = wane_json_get(json, "cleanup");
+    if (wane_json_kind_of(value) != WANE_JSON_BOOL)
+        return wane_json_part_fail(part, err, "\"cleanup\" is neither true nor false");
+    out->cleanup = wane_json_bool(value, false);
+    return WANE_OK;
+}
+
+static wane_status read_pieces(decoder_step *out, const wane_json *json, const wane_json_part *part,
+                               wane_error *err)
+{
+    static const char *const keys[] = {"prefix", "cleanup", NULL};
+    wane_status st = WANE_OK;
+    out->kind = PIECES;
+    WANE_TRY(wane_json_part_keys(json, keys, part, err));
+    WANE_TRY(wane_json_part_string(&out->text, &out->bytes, json, "prefix", false, part, err));
+    WANE_TRY(read_cleanup(out, json, part, err));
+done:
+    return st;
+}
+
+static wane_status read_ctc(decoder_step *out, const wane_json *json, const wane_json_part *part,
+                            wane_error *err)
+{
+    static const char *const keys[] = {"pad_token", "word_delimiter_token", "cleanup", NULL};
+    wane_status st = WANE_OK;
+    out->kind = CTC;
+    WANE_TRY(wane_json_part_keys(json, keys, part, err));
+    WANE_TRY(wane_json_part_string(&out->text, &out->bytes, json, "pad_token", false, part, err));
+    WANE_TRY(wane_json_part_string(&out->delimiter, &out->delimiter_bytes, json,
+                                   "word_delimiter_token", false, part, err));
+    if (!out->bytes || !out->delimiter_bytes)
+        return wane_json_part_fail(part, err, "\"pad_token\" or \"word_delimiter_token\" is empty");
+    WANE_TRY(read_cleanup(out, json, part, err));
+done:
+    return st;
+}
+
 static wane_status read_step(void *step, const wane_json *json, const wane_json_part *part,
                              wane_error *err)
 {
@@ -59,6 +104,8 @@ static wane_status read_step(void *step, const wane_json *json, const wane_json_
     const char *const *keys = none;
     WANE_TRY(wane_json_part_type(&type, json, part, err));
     if (!strcmp(type, "Metaspace")) return read_metaspace(out, json, part, err);
+    if (!strcmp(type, "WordPiece")) return read_pieces(out, json, part, err);
+    if (!strcmp(type, "CTC")) return read_ctc(out, json, part, err);
     if (!strcmp(type, "ByteLevel")) {
         keys = bytes;
         out->kind = BYTES;
@@ -277,6 +324,83 @@ static void exchange(wane_text *out, view token, const char *mark, size_t bytes,
     }
 }
 
+/* Spaces before punctuation and English short forms go, one exchange after the other. */
+static void clean_up(wane_text *out, view token)
+{
+    static const char *const exchanges[][2] = {
+        {" .", "."},   {" ?", "?"},     {" !", "!"},     {" ,", ","},
+        {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},   {" do not", " don't"},
+        {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
+    };
+    wane_text text[2] = {{0}, {0}};
+    wane_text_append(text, token.text, token.bytes);
+    for (size_t i = 0; i < sizeof exchanges / sizeof *exchanges; i++) {
+        const char *from = exchanges[i][0];
+        view whole = {text[0].data ? text[0].data : "", text[0].length};
+        if (!memmem(whole.text, whole.bytes, from, strlen(from))) continue;
+        wane_text_clear(text + 1);
+        exchange(text + 1, whole, from, strlen(from), exchanges[i][1]);
+        wane_text swap = text[0];
+        text[0] = text[1];
+        text[1] = swap;
+    }
+    wane_text_append(out, text[0].data ? text[0].data : "", text[0].length);
+    out->failed = out->failed || text[0].failed || text[1].failed;
+    wane_text_free(text);
+    wane_text_free(text + 1);
+}
+
+static wane_status join_pieces(const decoder_step *step, wane_strings *out, const wane_strings *in,
+                               wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_text piece = {0};
+    for (size_t i = 0; i < in->count; i++) {
+        view token = string_at(in, i);
+        bool inside = token.bytes >= step->bytes && !memcmp(token.text, step->text, step->bytes);
+        wane_text_clear(&piece);
+        if (i && !inside) wane_text_append(&piece, " ", 1);
+        if (i && inside) token = (view){token.text + step->bytes, token.bytes - step->bytes};
+        wane_text_append(&piece, token.text, token.bytes);
+        WANE_TRY(wane_text_check(&piece, "tokenizer", "decoding", err));
+        if (step->cleanup) clean_up(&out->text, (view){piece.data, piece.length});
+        else wane_text_append(&out->text, piece.data, piece.length);
+        WANE_TRY(wane_strings_end(out, err));
+    }
+done:
+    wane_text_free(&piece);
+    return st;
+}
+
+/* Of equal tokens side by side one; without padding; what is then empty is left out. */
+static wane_status join_ctc(const decoder_step *step, wane_strings *out, const wane_strings *in,
+                            wane_error *err)
+{
+    wane_status st = WANE_OK;
+    wane_text piece = {0}, clean = {0};
+    for (size_t i = 0; i < in->count; i++) {
+        view token = string_at(in, i), before = string_at(in, i ? i - 1 : 0);
+        if (i && token.bytes == before.bytes && !memcmp(token.text, before.text, token.bytes))
+            continue;
+        wane_text_clear(&piece);
+        wane_text_clear(&clean);
+        size_t start = out->text.length;
+        exchange(step->cleanup ? &piece : &out->text, token, step->text, step->bytes, "");
+        if (step->cleanup) {
+            clean_up(&clean, (view){piece.data ? piece.data : "", piece.length});
+            exchange(&out->text, (view){clean.data ? clean.data : "", clean.length},
+                     step->delimiter, step->delimiter_bytes, " ");
+        }
+        WANE_TRY(wane_text_check(&piece, "tokenizer", "decoding", err));
+        WANE_TRY(wane_text_check(&clean, "tokenizer", "decoding", err));
+        if (out->text.length > start) WANE_TRY(wane_strings_end(out, err));
+    }
+done:
+    wane_text_free(&piece);
+    wane_text_free(&clean);
+    return st;
+}
+
 static wane_status each_token(const decoder_step *step, wane_strings *out, const wane_strings *in,
                               wane_error *err)
 {
@@ -301,6 +425,8 @@ static wane_status apply(const decoder_step *step, wane_strings *out, const wane
     case BYTES: return join_bytes(out, in, err);
     case FALLBACK: return join_fallback(out, in, err);
     case REPLACE: return replace(step, out, in, err);
+    case PIECES: return join_pieces(step, out, in, err);
+    case CTC: return join_ctc(step, out, in, err);
     case FUSE:
         if (in->text.length) wane_text_append(&out->text, in->text.data, in->text.length);
         return wane_strings_end(out, err);

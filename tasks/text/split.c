@@ -11,7 +11,7 @@
 #include "tasks/text/pattern.h"
 #include "tasks/text/unicode.h"
 
-typedef enum kind { PATTERN, CLASS, METASPACE, BYTES } kind;
+typedef enum kind { PATTERN, CLASS, SCRIPTS, FIXED, METASPACE, BERT, BYTES } kind;
 typedef enum behaviour { ISOLATED, REMOVED, WITH_PREVIOUS, WITH_NEXT, CONTIGUOUS } behaviour;
 typedef enum prepend { ALWAYS, FIRST, NEVER } prepend;
 
@@ -25,6 +25,7 @@ struct wane_splitter_step {
     bool split;                   /* METASPACE */
     const char *mark;             /* METASPACE: what stands for a space; CLASS: one character */
     size_t mark_bytes;
+    int64_t length; /* FIXED: code points of a piece */
 };
 typedef struct wane_splitter_step splitter_step;
 
@@ -146,6 +147,21 @@ done:
     return st;
 }
 
+static wane_status read_fixed(splitter_step *out, const wane_json *json, const wane_json_part *part,
+                              wane_error *err)
+{
+    static const char *const keys[] = {"length", NULL};
+    wane_status st = WANE_OK;
+    out->kind = FIXED;
+    out->length = 5;
+    WANE_TRY(wane_json_part_keys(json, keys, part, err));
+    if (wane_json_get(json, "length"))
+        WANE_TRY(wane_json_part_count(&out->length, json, "length", INT32_MAX, part, err));
+    if (!out->length) st = wane_json_part_fail(part, err, "\"length\" is 0");
+done:
+    return st;
+}
+
 static wane_status read_step(void *step, const wane_json *json, const wane_json_part *part,
                              wane_error *err)
 {
@@ -157,6 +173,11 @@ static wane_status read_step(void *step, const wane_json *json, const wane_json_
     if (!strcmp(type, "ByteLevel")) return read_bytes(out, json, part, err);
     if (!strcmp(type, "Split")) return read_split(out, json, part, err);
     if (!strcmp(type, "Metaspace")) return read_metaspace(out, json, part, err);
+    if (!strcmp(type, "FixedLength")) return read_fixed(out, json, part, err);
+    if (!strcmp(type, "BertPreTokenizer") || !strcmp(type, "UnicodeScripts")) {
+        out->kind = *type == 'B' ? BERT : SCRIPTS;
+        return wane_json_part_keys(json, none, part, err);
+    }
     if (strcmp(type, "Whitespace") != 0) return read_class(out, type, json, part, err);
     out->behaviour = REMOVED;
     out->invert = true;
@@ -270,7 +291,42 @@ done:
     return st;
 }
 
-/* Every piece of text through the step's pattern or class; text itself stays. */
+/* Where a character of another script begins; those of none go with what is before them, and are
+ * dropped where nothing is, as the library has it. */
+static wane_status cut_scripts(cutter *c, wane_error *err)
+{
+    const char *text = c->pieces->text + c->piece->start;
+    int last = -1;
+    for (size_t at = 0; at < c->piece->bytes; at += wane_utf8_size((unsigned char)text[at])) {
+        int script = wane_unicode_script(wane_utf8_decode(text + at));
+        if (script >= 0 && script != last) {
+            c->stop = at;
+            wane_status st = cut_flush(c, err);
+            if (st != WANE_OK) return st;
+            c->start = at;
+            last = script;
+        }
+    }
+    c->stop = c->piece->bytes;
+    return cut_flush(c, err);
+}
+
+static wane_status cut_fixed(cutter *c, wane_error *err)
+{
+    const char *text = c->pieces->text + c->piece->start;
+    wane_status st = WANE_OK;
+    for (size_t at = 0; at < c->piece->bytes;) {
+        c->start = at;
+        for (int64_t n = 0; n < c->step->length && at < c->piece->bytes; n++)
+            at += wane_utf8_size((unsigned char)text[at]);
+        c->stop = at;
+        WANE_TRY(cut_flush(c, err));
+    }
+done:
+    return st;
+}
+
+/* Every piece of text through the step; text itself stays. */
 static wane_status cut_all(const splitter_step *step, wane_pieces *pieces, wane_error *err)
 {
     wane_status st = WANE_OK;
@@ -280,6 +336,8 @@ static wane_status cut_all(const splitter_step *step, wane_pieces *pieces, wane_
         cutter c = {.step = step, .pieces = pieces, .piece = pieces->items + i, .start = SIZE_MAX};
         if (c.piece->id >= 0) WANE_TRY(wane_pieces_emit(pieces, *c.piece, err));
         else if (step->pattern) WANE_TRY(cut_matches(&c, &search, err));
+        else if (step->kind == SCRIPTS) WANE_TRY(cut_scripts(&c, err));
+        else if (step->kind == FIXED) WANE_TRY(cut_fixed(&c, err));
         else WANE_TRY(cut_class(&c, err));
     }
     WANE_TRY(wane_pieces_turn(pieces, 0, err));
@@ -376,6 +434,16 @@ done:
     return st;
 }
 
+static wane_status apply_bert(wane_pieces *pieces, wane_error *err)
+{
+    static const splitter_step words = {
+        .kind = CLASS, .behaviour = REMOVED, .class = wane_unicode_space};
+    static const splitter_step marks = {
+        .kind = CLASS, .behaviour = ISOLATED, .class = wane_unicode_punctuation};
+    wane_status st = cut_all(&words, pieces, err);
+    return st == WANE_OK ? cut_all(&marks, pieces, err) : st;
+}
+
 wane_status wane_splitter_apply(const wane_splitter *splitter, wane_pieces *pieces, wane_error *err)
 {
     wane_status st = WANE_OK;
@@ -383,6 +451,7 @@ wane_status wane_splitter_apply(const wane_splitter *splitter, wane_pieces *piec
         const splitter_step *step = splitter->steps + i;
         if (step->kind == METASPACE) WANE_TRY(apply_metaspace(step, pieces, err));
         else if (step->kind == BYTES) WANE_TRY(apply_bytes(step, pieces, err));
+        else if (step->kind == BERT) WANE_TRY(apply_bert(pieces, err));
         else WANE_TRY(cut_all(step, pieces, err));
     }
 done:

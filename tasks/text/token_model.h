@@ -15,7 +15,7 @@
 #include "tasks/text/vocabulary.h"
 
 typedef struct wane_token_model {
-    const struct wane_token_model_kind *kind; /* set by what makes the model of this kind */
+    const struct wane_token_model_kind *kind;
     wane_vocabulary vocabulary;
     const char *unknown; /* the unknown token, in the arena; NULL: none */
     size_t unknown_bytes;
@@ -42,7 +42,7 @@ typedef struct wane_token_model_kind {
     const char *type;        /* as the file has it */
     const char *sign;        /* a member that tells the kind in a file of old, without a type */
     const char *const *keys; /* the members, NULL-terminated */
-    /* All but "vocab" of a word is read already; the vocabulary is for `read` to read. */
+    /* `unknown` and `byte_fallback` are set already, the tokens for them are looked up behind. */
     wane_status (*read)(wane_token_model *model, const wane_json *json, const wane_json_part *part,
                         wane_error *err);
     wane_status (*encode)(const wane_token_model *model, const char *word, size_t bytes,

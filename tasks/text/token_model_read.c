@@ -46,7 +46,9 @@ wane_status wane_token_model_read(wane_token_model *out, const wane_json *json,
     if (has_key(kind, "unk_token"))
         WANE_TRY(wane_json_part_string(&made.unknown, &made.unknown_bytes, json, "unk_token",
                                        has_key(kind, "merges"), part, err));
+    made.kind = kind;
     WANE_TRY(kind->read(&made, json, part, err));
+    wane_token_model_look_up(&made);
     *out = made;
     made = (wane_token_model){0};
 done:

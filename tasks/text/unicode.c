@@ -42,6 +42,49 @@ bool wane_unicode_space(uint32_t code)
            code == 0x2028 || code == 0x2029 || code == 0x202f || code == 0x205f || code == 0x3000;
 }
 
+/* Rule GB9c, which utf8proc does not know: a consonant after a consonant and a linker, with marks
+ * between them, goes on the grapheme. */
+typedef enum conjunct { NO_CONJUNCT, CONSONANT, LINKED } conjunct;
+
+static conjunct go_on_conjunct(conjunct state, uint32_t code)
+{
+    enum { ZWNJ = 0x200c };
+    if (wane_unicode_consonant(code)) return CONSONANT;
+    if (state == NO_CONJUNCT || code == ZWNJ) return NO_CONJUNCT;
+    if (wane_unicode_linker(code)) return LINKED;
+    unsigned class = utf8proc_get_property((utf8proc_int32_t)code)->boundclass;
+    return class == UTF8PROC_BOUNDCLASS_EXTEND || class == UTF8PROC_BOUNDCLASS_ZWJ ? state
+                                                                                   : NO_CONJUNCT;
+}
+
+static uint32_t code_of_class(const char *text)
+{
+    return wane_unicode_grapheme_class(wane_utf8_decode(text));
+}
+
+size_t wane_unicode_grapheme(const char *text, size_t bytes)
+{
+    size_t at = wane_utf8_size((unsigned char)*text);
+    if (at < bytes && (unsigned char)text[0] > '\r' && (unsigned char)text[0] < 0x80 &&
+        (unsigned char)text[at] < 0x80)
+        return at;
+    uint32_t last = code_of_class(text);
+    utf8proc_int32_t state = 0;
+    conjunct run = go_on_conjunct(NO_CONJUNCT, last);
+    while (at < bytes) {
+        uint32_t next = code_of_class(text + at);
+        bool joined = run == LINKED && wane_unicode_consonant(next);
+        if (utf8proc_grapheme_break_stateful((utf8proc_int32_t)last, (utf8proc_int32_t)next,
+                                             &state) &&
+            !joined)
+            break;
+        run = go_on_conjunct(run, next);
+        last = next;
+        at += wane_utf8_size((unsigned char)text[at]);
+    }
+    return at;
+}
+
 /* Bytes at `b` that form a code point, or the longest beginning of one (*whole = false). */
 static size_t utf8_part(const unsigned char *b, size_t left, bool *whole)
 {
@@ -155,9 +198,18 @@ wane_status wane_unicode_normalize(wane_text *out, const char *text, size_t byte
         }
         count += (size_t)parts;
     }
-    WANE_TRY(order_marks(codes, count, err));
-    if (compose) count = (size_t)utf8proc_normalize_utf32(codes, (utf8proc_ssize_t)count, options);
-    for (size_t i = 0; i < count; i++) put_code(out, (uint32_t)codes[i]);
+    /* What the library knows no class of ends a run, as any letter does. */
+    for (size_t start = 0; start < count;) {
+        size_t stop = start;
+        while (stop < count && !wane_unicode_unordered((uint32_t)codes[stop])) stop++;
+        utf8proc_ssize_t run = (utf8proc_ssize_t)(stop - start);
+        WANE_TRY(order_marks(codes + start, stop - start, err));
+        if (compose) run = utf8proc_normalize_utf32(codes + start, run, options);
+        for (utf8proc_ssize_t i = 0; i < run; i++)
+            put_code(out, (uint32_t)codes[start + (size_t)i]);
+        if (stop < count) put_code(out, (uint32_t)codes[stop]);
+        start = stop + 1;
+    }
 done:
     wane_free(codes);
     return st;

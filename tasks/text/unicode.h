@@ -34,14 +34,25 @@ size_t wane_utf8_encode(char out[4], uint32_t code);
 bool wane_unicode_space(uint32_t code); /* property White_Space */
 
 /* The next follow the library's parts, each with the version of Unicode that it knows. */
-bool wane_unicode_number(uint32_t code);          /* categories Nd, Nl, No */
-bool wane_unicode_mark(uint32_t code);            /* categories Mn, Mc, Me */
-bool wane_unicode_punctuation(uint32_t code);     /* ASCII punctuation and the categories P* */
-bool wane_unicode_undivided(uint32_t code);       /* normalisation leaves it as it is */
+bool wane_unicode_number(uint32_t code);      /* categories Nd, Nl, No */
+bool wane_unicode_mark(uint32_t code);        /* categories Mn, Mc, Me */
+bool wane_unicode_punctuation(uint32_t code); /* ASCII punctuation and the categories P* */
+bool wane_unicode_other(uint32_t code);       /* BertNormalizer takes it out */
+bool wane_unicode_accent(uint32_t code);      /* likewise, of its marks */
+int wane_unicode_script(uint32_t code);       /* some number of it, or -1 */
+bool wane_unicode_undivided(uint32_t code);   /* normalisation leaves it as it is */
+bool wane_unicode_unordered(uint32_t code);   /* it has combining class 0 */
+bool wane_unicode_consonant(uint32_t code);   /* rule GB9c of graphemes: a linker joins two */
+bool wane_unicode_linker(uint32_t code);
+uint32_t wane_unicode_grapheme_class(
+    uint32_t code);                               /* it, or one of its kind that utf8proc knows */
 uint32_t wane_unicode_newer_lower(uint32_t code); /* lower case utf8proc may not know, or 0 */
 /* A code point every PCRE2 knows, with the category, script (Han or not) and number of bytes of one
  * that newer Unicode has assigned; 0 for any other. */
 uint32_t wane_unicode_stand_in(uint32_t code);
+
+/* Bytes of the grapheme cluster (extended, UAX 29) that `text` begins with; bytes > 0. */
+size_t wane_unicode_grapheme(const char *text, size_t bytes);
 
 /* Appends `bytes` with each maximal part that is no UTF-8 as one U+FFFD. */
 void wane_utf8_repair(wane_text *out, const char *bytes, size_t count);

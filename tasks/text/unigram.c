@@ -35,8 +35,8 @@ static void release(void *own)
     wane_free(u);
 }
 
-wane_status wane_unigram_make(wane_token_model *model, const double *scores,
-                              const wane_json_part *part, wane_error *err)
+static wane_status make(wane_token_model *model, const double *scores, const wane_json_part *part,
+                        wane_error *err)
 {
     wane_status st = WANE_OK;
     int32_t longest = -1;
@@ -56,10 +56,8 @@ wane_status wane_unigram_make(wane_token_model *model, const double *scores,
         if (scores[id] < least) least = scores[id];
     if (count) memcpy(made->scores, scores, count * sizeof *scores);
     made->unknown_score = least - unknown_penalty;
-    model->kind = &wane_unigram_kind;
     model->own = made;
     made = NULL;
-    wane_token_model_look_up(model);
 done:
     if (made) release(made);
     return st;
@@ -127,7 +125,7 @@ static wane_status read(wane_token_model *model, const wane_json *json, const wa
     for (size_t i = 0; i < count; i++)
         WANE_TRY(read_token(model, scores, wane_json_at(vocab, i), (int32_t)i, part, err));
     model->unknown_id = (int32_t)id;
-    WANE_TRY(wane_unigram_make(model, scores, part, err));
+    WANE_TRY(make(model, scores, part, err));
 done:
     wane_free(scores);
     return st;

@@ -9,14 +9,8 @@
 #ifndef TASKS_TEXT_UNIGRAM_H
 #define TASKS_TEXT_UNIGRAM_H
 
-#include "store/base/status.h"
 #include "tasks/text/token_model.h"
 
 extern const wane_token_model_kind wane_unigram_kind;
-
-/* Makes `model` a Unigram of its vocabulary, whose ids have no gap, with a finite score for each
- * id; `unknown_id` and `byte_fallback` of the model are set (`unknown` need not be). */
-WANE_MUST_CHECK wane_status wane_unigram_make(wane_token_model *model, const double *scores,
-                                              const wane_json_part *part, wane_error *err);
 
 #endif

@@ -12,16 +12,7 @@
 static wane_status read_word_level(wane_token_model *model, const wane_json *json,
                                    const wane_json_part *part, wane_error *err)
 {
-    wane_status st =
-        wane_token_model_read_vocabulary(model, wane_json_get(json, "vocab"), part, err);
-    if (st == WANE_OK) wane_word_level_make(model);
-    return st;
-}
-
-void wane_word_level_make(wane_token_model *model)
-{
-    model->kind = &wane_word_level_kind;
-    wane_token_model_look_up(model);
+    return wane_token_model_read_vocabulary(model, wane_json_get(json, "vocab"), part, err);
 }
 
 static wane_status append_unknown(const wane_token_model *model, const char *word, size_t bytes,
@@ -58,8 +49,8 @@ static void release(void *own)
     wane_free(w);
 }
 
-wane_status wane_word_piece_make(wane_token_model *model, const char *prefix, size_t prefix_bytes,
-                                 int64_t longest, const wane_json_part *part, wane_error *err)
+static wane_status make(wane_token_model *model, const char *prefix, size_t prefix_bytes,
+                        int64_t longest, const wane_json_part *part, wane_error *err)
 {
     wane_status st = WANE_OK;
     int32_t large = -1;
@@ -73,10 +64,8 @@ wane_status wane_word_piece_make(wane_token_model *model, const char *prefix, si
     if (st != WANE_OK) goto done;
     for (size_t i = 0; i < prefix_bytes && made->inside >= 0; i++)
         made->inside = wane_token_tree_step(&made->tree, made->inside, (unsigned char)prefix[i]);
-    model->kind = &wane_word_piece_kind;
     model->own = made;
     made = NULL;
-    wane_token_model_look_up(model);
 done:
     if (made) release(made);
     return st;
@@ -94,7 +83,7 @@ static wane_status read_word_piece(wane_token_model *model, const wane_json *jso
     WANE_TRY(
         wane_json_part_count(&longest, json, "max_input_chars_per_word", INT64_MAX, part, err));
     WANE_TRY(wane_token_model_read_vocabulary(model, wane_json_get(json, "vocab"), part, err));
-    WANE_TRY(wane_word_piece_make(model, prefix, prefix_bytes, longest, part, err));
+    WANE_TRY(make(model, prefix, prefix_bytes, longest, part, err));
 done:
     return st;
 }

@@ -3,6 +3,8 @@
 
     python3 compare_tokenizer_parts.py --tool build/release/tests/encode_lines [--files 300]
 
+Needs `sentencepiece` for its tables of characters.
+
 Each file combines normalizers, pre-tokenizers, added tokens, post-processors, decoders and a model
 at random, over a small random vocabulary; each encodes and decodes some made-up texts. Files that
 the library itself does not load, or that wane refuses by name, are counted apart. Exits 1 on a
@@ -14,6 +16,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -23,6 +26,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 from tokenizers import Tokenizer  # noqa: E402
 
 import tokenizer_strings  # noqa: E402
+from charsmaps import charsmap  # noqa: E402
 
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
           r"|\s*[\r\n]+|\s+(?!\S)|\s+")
@@ -48,7 +52,16 @@ def pattern(rng):
 
 
 def normalizer(rng, depth=0):
-    kind = rng.randrange(9 if depth else 14)
+    kind = rng.randrange(-3, 9 if depth else 14)
+    if kind == -3:
+        return {"type": "BertNormalizer", "clean_text": rng.random() < .5,
+                "handle_chinese_chars": rng.random() < .5,
+                "strip_accents": rng.choice([None, True, False]), "lowercase": rng.random() < .5}
+    if kind == -2:
+        return {"type": "Nmt"}
+    if kind == -1:
+        return {"type": "Precompiled", "precompiled_charsmap":
+                charsmap(rng.choice(["nmt_nfkc", "nmt_nfkc", "nfkc", "nmt_nfkc_cf", "nfkc_cf"]))}
     if kind == 0:
         return {"type": "Prepend", "prepend": rng.choice(["\u2581", "_", "ab", " "])}
     if kind in (1, 2):
@@ -84,7 +97,13 @@ def byte_level(rng):
 
 
 def pre_tokenizer(rng, depth=0):
-    kind = rng.randrange(9 if depth else 15)
+    kind = rng.randrange(-3, 9 if depth else 15)
+    if kind == -3:
+        return {"type": "BertPreTokenizer"}
+    if kind == -2:
+        return {"type": "UnicodeScripts"}
+    if kind == -1:
+        return {"type": "FixedLength", "length": rng.choice([1, 2, 5, 17])}
     behaviours = ["Isolated", "Removed", "MergedWithPrevious", "MergedWithNext", "Contiguous"]
     if kind == 0:
         return byte_level(rng)
@@ -108,7 +127,13 @@ def pre_tokenizer(rng, depth=0):
 
 
 def decoder(rng, depth=0):
-    kind = rng.randrange(8 if depth else 12)
+    kind = rng.randrange(-2, 8 if depth else 12)
+    if kind == -2:
+        return {"type": "WordPiece", "prefix": rng.choice(["##", "", "\u2581"]),
+                "cleanup": rng.random() < .6}
+    if kind == -1:
+        return {"type": "CTC", "pad_token": rng.choice(["<pad>", "a", "th"]),
+                "word_delimiter_token": rng.choice(["|", "e"]), "cleanup": rng.random() < .6}
     if kind == 0:
         return {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True,
                 "use_regex": True}
@@ -361,6 +386,7 @@ def main():
                 if number not in shown and len(shown) < 12:
                     shown.add(number)
                     brief = {k: v for k, v in made.items() if k != "model"}
+                    brief = json.loads(re.sub(r'[A-Za-z0-9+/=]{200,}', "...", json.dumps(brief)))
                     brief["model"] = {k: v for k, v in made["model"].items()
                                       if k not in ("vocab", "merges")}
                     print(f"file {number} {json.dumps(brief)}\n  text {text!r}\n  got  {got}\n  want {want}")
