@@ -55,7 +55,8 @@ static void write_normalizers(wane_text *out, const wane_sentencepiece *model, b
     const char *mark = model->escape_spaces ? SPACE : " ";
     wane_text_string(out, "\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [");
     if (model->charsmap_bytes) {
-        wane_text_string(out, "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"");
+        wane_text_string(out, "{\"type\": \"Precompiled\", \"longest\": true, "
+                              "\"precompiled_charsmap\": \"");
         write_base64(out, model->charsmap, model->charsmap_bytes);
         wane_text_string(out, "\"}, ");
     }
