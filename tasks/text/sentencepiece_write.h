@@ -32,6 +32,7 @@ typedef struct wane_sentencepiece_style {
     bool legacy;       /* a dummy prefix after special tokens too */
     const char *names; /* JSON, as in a class; NULL: by the model's unknown, bos and eos */
     const char *ends;  /* likewise; NULL: none */
+    const char *first; /* JSON, normalizers with a comma behind each; NULL: none */
 } wane_sentencepiece_style;
 
 WANE_MUST_CHECK wane_status wane_sentencepiece_write(wane_text *out,

@@ -29,22 +29,15 @@ static void check(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {NAMED("gpt2.json"),
-                                       NAMED("llama3.json"),
-                                       NAMED("smollm2.json"),
-                                       NAMED("qwen2.json"),
-                                       NAMED("llama2.json"),
-                                       NAMED("mistral.json"),
-                                       NAMED("words.json"),
-                                       NAMED("spm-llama.model"),
-                                       NAMED("spm-gemma.model"),
-                                       NAMED("spm-unigram-bytes.model"),
-                                       NAMED("gpt2.gguf"),
-                                       NAMED("llama3.gguf"),
-                                       NAMED("smollm2.gguf"),
-                                       NAMED("qwen2.gguf"),
-                                       NAMED("spm-llama.gguf"),
-                                       NAMED("spm-gemma.gguf"),
-                                       NAMED("spm-unigram-bytes.gguf")};
+    const struct CMUnitTest tests[] = {NAMED("gpt2.json"),        NAMED("llama3.json"),
+                                       NAMED("smollm2.json"),     NAMED("qwen2.json"),
+                                       NAMED("llama2.json"),      NAMED("mistral.json"),
+                                       NAMED("words.json"),       NAMED("spm-llama.model"),
+                                       NAMED("spm-gemma.model"),  NAMED("spm-unigram-bytes.model"),
+                                       NAMED("spm-rules.model"),  NAMED("spm-unigram.model"),
+                                       NAMED("spm-unigram.gguf"), NAMED("gpt2.gguf"),
+                                       NAMED("llama3.gguf"),      NAMED("smollm2.gguf"),
+                                       NAMED("qwen2.gguf"),       NAMED("spm-llama.gguf"),
+                                       NAMED("spm-gemma.gguf"),   NAMED("spm-unigram-bytes.gguf")};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

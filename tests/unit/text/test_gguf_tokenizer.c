@@ -301,6 +301,32 @@ static void what_is_wrong_is_named(void **state)
     }
 }
 
+/* Where two tokenizers are held against each other, what file they come from makes no difference.
+ */
+static void ids_stand_for_the_same_tokens(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {{"gpt2.json", "gpt2.gguf"},
+                                           {"llama3.json", "llama3.gguf"},
+                                           {"spm-llama.model", "spm-llama.gguf"},
+                                           {"spm-gemma.model", "spm-gemma.gguf"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        wane_error err;
+        wane_tokenizer *side[2] = {NULL, NULL};
+        for (size_t s = 0; s < 2; s++) {
+            char path[256];
+            (void)snprintf(path, sizeof path, "reference/text/%s", pairs[i][s]);
+            CHECK_OK(wane_tokenizer_load(&side[s], path, &err));
+        }
+        size_t size = wane_tokenizer_size(side[0]);
+        assert_int_equal(wane_tokenizer_size(side[1]), size);
+        for (int32_t id = 0; id < (int32_t)size; id++)
+            assert_string_equal(wane_tokenizer_token(side[0], id),
+                                wane_tokenizer_token(side[1], id));
+        for (size_t s = 0; s < 2; s++) wane_tokenizer_free(side[s]);
+    }
+}
+
 static void every_failed_allocation_is_survived(void **state)
 {
     (void)state;
@@ -327,8 +353,8 @@ static void every_failed_allocation_is_survived(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {CASE(metadata_say_what_a_text_becomes),
-                                       CASE(what_is_wrong_is_named),
-                                       CASE(every_failed_allocation_is_survived)};
+    const struct CMUnitTest tests[] = {
+        CASE(metadata_say_what_a_text_becomes), CASE(what_is_wrong_is_named),
+        CASE(ids_stand_for_the_same_tokens), CASE(every_failed_allocation_is_survived)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
