@@ -110,17 +110,19 @@ static size_t unit_offset(uint32_t unit)
     return (size_t)(unit >> 10) << ((unit & 1u << 9) >> 6);
 }
 
-/* The text of the shortest entry that `key` begins with, WANE_DONE when there is none. */
-static wane_status look_up(const wane_charsmap *map, const char *key, size_t bytes,
-                           const char **text, size_t *length, wane_error *err)
+/* The text of the shortest entry that `key` begins with, or of the longest, and how many bytes of
+ * it that is; WANE_DONE when there is none. */
+static wane_status look_up(const wane_charsmap *map, const char *key, size_t bytes, bool longest,
+                           const char **text, size_t *length, size_t *taken, wane_error *err)
 {
     size_t at = unit_offset(map->units[0]);
+    *taken = 0;
     for (size_t i = 0; i < bytes && key[i]; i++) {
         unsigned char byte = (unsigned char)key[i];
         at ^= byte;
         if (at >= map->unit_count) goto damaged;
         uint32_t unit = map->units[at];
-        if ((unit & (1u << 31 | 0xff)) != byte) return WANE_DONE;
+        if ((unit & (1u << 31 | 0xff)) != byte) break;
         at ^= unit_offset(unit);
         if (!(unit & 1u << 8)) continue;
         if (at >= map->unit_count) goto damaged;
@@ -129,9 +131,10 @@ static wane_status look_up(const wane_charsmap *map, const char *key, size_t byt
             goto damaged;
         *text = map->texts + start;
         *length = strlen(map->texts + start); /* a NUL follows them all */
-        return WANE_OK;
+        *taken = i + 1;
+        if (!longest) break;
     }
-    return WANE_DONE;
+    return *taken ? WANE_OK : WANE_DONE;
 damaged:
     return wane_fail(err, WANE_EFORMAT,
                      "tokenizer: \"precompiled_charsmap\": its trie leads out of it");
@@ -192,8 +195,8 @@ static wane_status change_part(const wane_charsmap *map, wane_text *out, followe
                                const char *part, size_t bytes, wane_error *err)
 {
     const char *text = NULL;
-    size_t length = 0;
-    wane_status st = look_up(map, part, bytes, &text, &length, err);
+    size_t length = 0, taken = 0;
+    wane_status st = look_up(map, part, bytes, false, &text, &length, &taken, err);
     if (st != WANE_OK) return st;
     wane_text_append(out, text, length);
     follow_text(f, characters(part, bytes), text, length);
@@ -229,4 +232,29 @@ wane_status wane_charsmap_apply(const wane_charsmap *map, wane_text *out, const 
     st = WANE_OK;
 done:
     return st;
+}
+
+wane_status wane_charsmap_apply_longest(const wane_charsmap *map, wane_text *out, const char *text,
+                                        size_t bytes, size_t *lead, wane_error *err)
+{
+    size_t kept = 0;
+    for (size_t at = 0; at < bytes;) {
+        const char *becomes = NULL;
+        size_t length = 0, taken = 0;
+        wane_status st = look_up(map, text + at, bytes - at, true, &becomes, &length, &taken, err);
+        if (st == WANE_DONE) {
+            becomes = text + at;
+            length = taken = wane_utf8_size((unsigned char)text[at]);
+        } else if (st != WANE_OK) {
+            return st;
+        }
+        if (at + taken < bytes && ((unsigned char)text[at + taken] & 0xc0) == 0x80)
+            return wane_fail(err, WANE_EFORMAT,
+                             "tokenizer: \"precompiled_charsmap\": an entry ends in a character");
+        wane_text_append(out, becomes, length);
+        if (at < *lead) kept = out->length;
+        at += taken;
+    }
+    *lead = kept;
+    return WANE_OK;
 }

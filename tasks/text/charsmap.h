@@ -31,5 +31,10 @@ void wane_charsmap_free(wane_charsmap *map); /* NULL allowed */
 WANE_MUST_CHECK wane_status wane_charsmap_apply(const wane_charsmap *map, wane_text *out,
                                                 const char *text, size_t bytes, size_t *lead,
                                                 wane_error *err);
+/* The same as the library of SentencePiece has it (normalizer.cc): from the left, the longest entry
+ * that the rest of the text begins with, or one code point by itself. */
+WANE_MUST_CHECK wane_status wane_charsmap_apply_longest(const wane_charsmap *map, wane_text *out,
+                                                        const char *text, size_t bytes,
+                                                        size_t *lead, wane_error *err);
 
 #endif

@@ -17,6 +17,9 @@
     CONTRACTIONS "[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}|"                                   \
                  " ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" SPACES
 #define END_OF_TEXT "\"<|endoftext|>\""
+#define ROBERTA_NAMES                                                                              \
+    "{\"bos_token\": \"<s>\", \"eos_token\": \"</s>\", \"unk_token\": \"<unk>\", \"sep_token\": "  \
+    "\"</s>\", \"pad_token\": \"<pad>\", \"cls_token\": \"<s>\", \"mask_token\": \"<mask>\"}"
 #define SEQUENCE_ENDS "[\"cls_token\", \"sep_token\"]"
 
 static const wane_class classes[] = {
@@ -24,42 +27,49 @@ static const wane_class classes[] = {
      " codegen dbrx gpt2 gpt_neo gptj jais2 opt phi starcoder2 ", "null", NULL,
      "{\"bos_token\": " END_OF_TEXT ", \"eos_token\": " END_OF_TEXT ", \"unk_token\": " END_OF_TEXT
      "}",
-     NULL},
+     NULL, WANE_PIECES_PLAIN},
     {"RobertaTokenizer", WANE_CLASS_BYTE_LEVEL,
      " bart data2vec-text ibert lilt longformer mega mra roberta roberta-prelayernorm ", "null",
-     NULL,
-     "{\"bos_token\": \"<s>\", \"eos_token\": \"</s>\", \"unk_token\": \"<unk>\", \"sep_token\": "
-     "\"</s>\", \"pad_token\": \"<pad>\", \"cls_token\": \"<s>\", \"mask_token\": \"<mask>\"}",
-     SEQUENCE_ENDS},
+     NULL, ROBERTA_NAMES, SEQUENCE_ENDS, WANE_PIECES_PLAIN},
     {"Qwen2Tokenizer", WANE_CLASS_BYTE_LEVEL,
      " qwen2 qwen2_moe qwen2_vl qwen2_5_vl qwen3 qwen3_moe qwen3_next ", NFC, QWEN2_WORDS,
      "{\"eos_token\": " END_OF_TEXT ", \"unk_token\": " END_OF_TEXT ", \"pad_token\": " END_OF_TEXT
      "}",
-     NULL},
+     NULL, WANE_PIECES_PLAIN},
     {"Qwen3_5Tokenizer", WANE_CLASS_BYTE_LEVEL, " qwen3_5 qwen3_5_moe qwen3_5_text ", NFC,
      QWEN35_WORDS,
      "{\"eos_token\": " END_OF_TEXT ", \"unk_token\": " END_OF_TEXT ", \"pad_token\": " END_OF_TEXT
      "}",
-     NULL},
+     NULL, WANE_PIECES_PLAIN},
     {"GPTNeoXTokenizer", WANE_CLASS_BYTE_LEVEL, " gpt_neox mamba mamba2 mpt olmo olmoe rwkv ", NFC,
      NULL,
      "{\"bos_token\": " END_OF_TEXT ", \"eos_token\": " END_OF_TEXT ", \"unk_token\": " END_OF_TEXT
      ", \"pad_token\": \"<|padding|>\"}",
-     NULL},
+     NULL, WANE_PIECES_PLAIN},
     {"BertTokenizer", WANE_CLASS_WORD_PIECE,
      " bert convbert distilbert electra ernie layoutlm megatron-bert nezha squeezebert "
      "visual_bert ",
      NULL, NULL,
      "{\"unk_token\": \"[UNK]\", \"sep_token\": \"[SEP]\", \"pad_token\": \"[PAD]\", "
      "\"cls_token\": \"[CLS]\", \"mask_token\": \"[MASK]\"}",
-     SEQUENCE_ENDS},
+     SEQUENCE_ENDS, WANE_PIECES_PLAIN},
     {"LlamaTokenizer", WANE_CLASS_SENTENCEPIECE, " llama mistral mixtral phi3 internlm2 ", NULL,
-     NULL, NULL, NULL},
+     NULL, NULL, NULL, WANE_PIECES_PLAIN},
     {"GemmaTokenizer", WANE_CLASS_SENTENCEPIECE,
      " gemma gemma2 gemma3 gemma3_text gemma3n gemma3n_text recurrent_gemma ", NULL, NULL,
      "{\"bos_token\": \"<bos>\", \"eos_token\": \"<eos>\", \"unk_token\": \"<unk>\", "
      "\"pad_token\": \"<pad>\", \"mask_token\": \"<mask>\"}",
-     NULL},
+     NULL, WANE_PIECES_PLAIN},
+    {"T5Tokenizer", WANE_CLASS_SENTENCEPIECE, " mt5 switch_transformers t5 ", NULL, NULL,
+     "{\"eos_token\": \"</s>\", \"unk_token\": \"<unk>\", \"pad_token\": \"<pad>\"}",
+     "[null, \"eos_token\"]", WANE_PIECES_T5},
+    {"AlbertTokenizer", WANE_CLASS_SENTENCEPIECE, " albert ", NULL, NULL,
+     "{\"bos_token\": \"[CLS]\", \"eos_token\": \"[SEP]\", \"unk_token\": \"<unk>\", "
+     "\"sep_token\": \"[SEP]\", \"pad_token\": \"<pad>\", \"cls_token\": \"[CLS]\", "
+     "\"mask_token\": \"[MASK]\"}",
+     SEQUENCE_ENDS, WANE_PIECES_ALBERT},
+    {"XLMRobertaTokenizer", WANE_CLASS_SENTENCEPIECE, " xlm-roberta xmod ", NULL, NULL,
+     ROBERTA_NAMES, "[\"bos_token\", \"eos_token\"]", WANE_PIECES_XLM_ROBERTA},
 };
 enum { CLASSES = sizeof classes / sizeof *classes };
 

@@ -20,6 +20,15 @@ typedef enum wane_class_files {
     WANE_CLASS_FILES
 } wane_class_files;
 
+/* What a class of SentencePiece's does with the model's pieces and texts. */
+typedef enum wane_class_pieces {
+    WANE_PIECES_PLAIN,
+    WANE_PIECES_T5,         /* behind them <extra_id_99> to <extra_id_0>: as many as "extra_ids" */
+    WANE_PIECES_ALBERT,     /* quotes made one, accents and upper case taken from texts first
+                             * (keep_accents, do_lower_case) */
+    WANE_PIECES_XLM_ROBERTA /* <s>, <pad>, </s>, <unk> for the first three; <mask> behind them */
+} wane_class_pieces;
+
 typedef struct wane_class {
     const char *name; /* without "Fast" */
     wane_class_files files;
@@ -29,6 +38,7 @@ typedef struct wane_class {
     const char *names;      /* JSON: its special tokens by their keys */
     const char *ends;       /* JSON: the keys of the tokens that stand before and behind every text,
                              * null for none; NULL: as add_bos_token and add_eos_token say */
+    wane_class_pieces pieces;
 } wane_class;
 
 /* The class that tokenizer_config.json names, or config.json, or the model's type means; NULL where

@@ -6,13 +6,14 @@
 #include "store/base/memory.h"
 #include "store/files/file.h"
 #include "tasks/text/classes.h"
+#include "tasks/text/gguf_tokenizer.h"
 #include "tasks/text/sentencepiece_write.h"
 #include "tasks/text/vocabulary_files.h"
 
 enum { MOST_FILES = 2 };
 
 typedef struct source {
-    const char *files[MOST_FILES]; /* all of them, or none */
+    const char *files[MOST_FILES]; /* all of them, or none; no name: of a model in GGUF */
     wane_class_files kind;         /* WANE_CLASS_FILES: no class of transformers is asked for */
     wane_status (*write)(wane_tokenizer_document *out, const wane_vocabulary_files *from,
                          wane_error *err);
@@ -36,11 +37,13 @@ static const source sources[] = {
     {{"sentencepiece.bpe.model"}, WANE_CLASS_SENTENCEPIECE, wane_sentencepiece_file_write},
     {{"vocab.json", "merges.txt"}, WANE_CLASS_BYTE_LEVEL, wane_byte_level_write},
     {{"vocab.txt"}, WANE_CLASS_WORD_PIECE, wane_word_piece_write},
+    {{NULL}, WANE_CLASS_FILES, wane_gguf_tokenizer_write},
 };
 enum { SOURCES = sizeof sources / sizeof *sources };
 
 static bool there(const source *s, const wane_package *package)
 {
+    if (!s->files[0]) return wane_package_in_gguf(package);
     for (size_t i = 0; i < MOST_FILES && s->files[i]; i++)
         if (!wane_package_has(package, s->files[i])) return false;
     return true;
@@ -58,6 +61,7 @@ static wane_status nothing_there(const wane_package *package, wane_error *err)
     wane_text names = {0};
     for (size_t i = 0; i < SOURCES; i++) {
         const source *s = &sources[i];
+        if (!s->files[0]) continue;
         wane_text_printf(&names, "%s%s", i ? ", " : "", s->files[0]);
         if (s->files[1]) wane_text_printf(&names, " with %s", s->files[1]);
     }
@@ -101,9 +105,10 @@ wane_status wane_tokenizer_document_find(wane_tokenizer_document *out, const wan
                        : nothing_there(package, err));
     from.config = config;
     from.file = best->files[0];
-    out->made = best->kind != WANE_CLASS_FILES;
-    out->name = wane_package_file(package, best->files[0]);
-    if (!out->name) WANE_TRY(wane_fail_memory(err, "tokenizer", best->files[0]));
+    out->made = best->write != take_json;
+    out->name = best->files[0] ? wane_package_file(package, best->files[0])
+                               : wane_strdup(wane_package_path(package));
+    if (!out->name) WANE_TRY(wane_fail_memory(err, "tokenizer", wane_package_path(package)));
     WANE_TRY(best->write(out, &from, err));
     st = wane_text_check(&out->text, "tokenizer", out->name, err);
 done:

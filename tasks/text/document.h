@@ -4,8 +4,9 @@
  * Of a tokenizer.json it is the file. What stands in other files is written anew:
  *   {"tokenizer": {...},                     a tokenizer.json of it, without added tokens
  *    "names": {"bos_token": "<s>", ...},     special tokens where the files beside name no other
- *    "ends": ["cls_token", "sep_token"]}     keys of the tokens before and behind every text; null
+ *    "ends": ["cls_token", "sep_token"],     keys of the tokens before and behind every text; null
  *                                            for none; not there: add_bos_token and add_eos_token
+ *    "add_bos_token": true, ...}             these two, where tokenizer_config.json has none
  * so that there is one reader, and a vocabulary is read from one form.
  */
 #ifndef TASKS_TEXT_DOCUMENT_H
@@ -25,9 +26,9 @@ typedef struct wane_tokenizer_document {
 } wane_tokenizer_document;
 
 /* Of the package's files the first that are there of: tokenizer.json; tokenizer.model,
- * spiece.model, sentencepiece.bpe.model; vocab.json with merges.txt; vocab.txt; but where a class
- * of transformers is named that is made of others, those. WANE_ENOTFOUND when none is. Start with
- * {0}, free with wane_tokenizer_document_free, also on failure. */
+ * spiece.model, sentencepiece.bpe.model; vocab.json with merges.txt; vocab.txt; GGUF's metadata;
+ * but where a class of transformers is named that is made of others, those. WANE_ENOTFOUND when
+ * none is. Start with {0}, free with wane_tokenizer_document_free, also on failure. */
 WANE_MUST_CHECK wane_status wane_tokenizer_document_find(wane_tokenizer_document *out,
                                                          const wane_package *package,
                                                          wane_error *err);

@@ -418,6 +418,12 @@ static wane_status read_end(const char **out, const reading *r, const char *key,
     return text && !*out ? wane_fail_memory(err, "tokenizer", key) : WANE_OK;
 }
 
+static bool adds(const wane_json *config, const wane_json *root, const char *key)
+{
+    return wane_json_bool(wane_json_get(config, key),
+                          wane_json_bool(wane_json_get(root, key), false));
+}
+
 /* The tokens that always stand before and behind a text. */
 static wane_status read_ends(const reading *r, const wane_json *ends, wane_error *err)
 {
@@ -479,8 +485,8 @@ wane_status wane_extra_tokens_read(wane_extra_tokens *out, const wane_package *p
     wane_json_part part = part_of(&r, CONFIG, "split_special_tokens");
     const wane_json *config = r.files[CONFIG];
     WANE_TRY(wane_json_part_bool(&made.split_special, config, part.name, false, &part, err));
-    made.add_bos = wane_json_bool(wane_json_get(config, "add_bos_token"), false);
-    made.add_eos = wane_json_bool(wane_json_get(config, "add_eos_token"), false);
+    made.add_bos = adds(config, root, "add_bos_token");
+    made.add_eos = adds(config, root, "add_eos_token");
     for (size_t i = 0; i < made.count; i++) { /* paths outlive the reading for later messages */
         made.tokens[i].part.file = wane_arena_strdup(arena, made.tokens[i].part.file);
         made.tokens[i].part.name = wane_arena_strdup(arena, made.tokens[i].part.name);

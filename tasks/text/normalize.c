@@ -33,6 +33,7 @@ struct wane_normalizer_step {
     wane_form form;
     uint32_t (*map)(uint32_t code);      /* MAP */
     bool left, right;                    /* STRIP */
+    bool longest;                        /* CHARSMAP: as SentencePiece's library applies it */
     bool clean, chinese, accents, lower; /* BERT */
 };
 typedef struct wane_normalizer_step normalizer_step;
@@ -120,7 +121,7 @@ static wane_status read_step(void *step, const wane_json *json, const wane_json_
     static const char *const none[] = {NULL}, *const prepend[] = {"prepend", NULL},
                              *const replace[] = {"pattern", "content", NULL},
                              *const strip[] = {"strip_left", "strip_right", NULL},
-                             *const charsmap[] = {"precompiled_charsmap", NULL};
+                             *const charsmap[] = {"precompiled_charsmap", "longest", NULL};
     wane_status st = WANE_OK;
     const char *type = NULL;
     const char *const *keys = none;
@@ -144,6 +145,7 @@ static wane_status read_step(void *step, const wane_json *json, const wane_json_
         keys = charsmap;
         out->kind = CHARSMAP;
         WANE_TRY(wane_charsmap_read(&out->charsmap, wane_json_get(json, *charsmap), part, err));
+        WANE_TRY(wane_json_part_bool(&out->longest, json, "longest", false, part, err));
     } else if (!read_plain(out, type)) {
         return wane_json_part_fail(part, err, "type \"%.64s\" is not supported", type);
     }
@@ -288,7 +290,8 @@ static wane_status apply(const normalizer_step *step, wane_text *out, const wane
     case CHINESE: space_chinese(out, in, lead); break;
     case BERT: WANE_TRY(apply_bert(step, out, in, lead, err)); break;
     case CHARSMAP:
-        WANE_TRY(wane_charsmap_apply(step->charsmap, out, in->data, in->length, lead, err));
+        WANE_TRY((step->longest ? wane_charsmap_apply_longest : wane_charsmap_apply)(
+            step->charsmap, out, in->data, in->length, lead, err));
         break;
     case FORM:
         WANE_TRY(wane_unicode_normalize(out, in->data, in->length, step->form, err));

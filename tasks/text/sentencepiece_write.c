@@ -50,12 +50,16 @@ static void write_base64(wane_text *out, const unsigned char *bytes, size_t coun
 }
 
 /* In the library's order: the table of characters, spaces at the ends and in rows, the prefix. */
-static void write_normalizers(wane_text *out, const wane_sentencepiece *model, bool legacy)
+static void write_normalizers(wane_text *out, const wane_sentencepiece *model,
+                              const wane_sentencepiece_style *style)
 {
     const char *mark = model->escape_spaces ? SPACE : " ";
+    bool legacy = style->legacy;
     wane_text_string(out, "\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [");
+    if (style->first) wane_text_string(out, style->first);
     if (model->charsmap_bytes) {
-        wane_text_string(out, "{\"type\": \"Precompiled\", \"precompiled_charsmap\": \"");
+        wane_text_string(out, "{\"type\": \"Precompiled\", \"longest\": true, "
+                              "\"precompiled_charsmap\": \"");
         write_base64(out, model->charsmap, model->charsmap_bytes);
         wane_text_string(out, "\"}, ");
     }
@@ -162,6 +166,18 @@ static void write_model(wane_text *out, wane_text *scratch, const wane_sentencep
     wane_text_string(out, "\"}");
 }
 
+void wane_sentencepiece_write_tokenizer(wane_text *out, const wane_sentencepiece *model,
+                                        const wane_sentencepiece_style *style)
+{
+    wane_text scratch = {0};
+    wane_text_string(out, "\"tokenizer\": {");
+    write_normalizers(out, model, style);
+    write_added(out, &scratch, model);
+    write_model(out, &scratch, model);
+    wane_text_string(out, "}");
+    wane_text_free(&scratch);
+}
+
 wane_status wane_sentencepiece_write(wane_text *out, const wane_sentencepiece *model,
                                      const wane_sentencepiece_style *style, const char *file,
                                      wane_error *err)
@@ -171,11 +187,9 @@ wane_status wane_sentencepiece_write(wane_text *out, const wane_sentencepiece *m
     if (style->names) wane_text_string(out, style->names);
     else write_names(out, &scratch, model);
     if (style->ends) wane_text_printf(out, ", \"ends\": %s", style->ends);
-    wane_text_string(out, ", \"tokenizer\": {");
-    write_normalizers(out, model, style->legacy);
-    write_added(out, &scratch, model);
-    write_model(out, &scratch, model);
-    wane_text_string(out, "}}");
+    wane_text_string(out, ", ");
+    wane_sentencepiece_write_tokenizer(out, model, style);
+    wane_text_string(out, "}");
     wane_text_free(&scratch);
     return wane_text_check(out, "tokenizer", file, err);
 }
@@ -188,25 +202,5 @@ wane_status wane_sentencepiece_bytes_write(wane_text *out, const char *bytes, si
     wane_status st = wane_sentencepiece_read(&model, bytes, count, file, err);
     if (st == WANE_OK) st = wane_sentencepiece_write(out, &model, style, file, err);
     wane_sentencepiece_free(&model);
-    return st;
-}
-
-wane_status wane_sentencepiece_file_write(wane_tokenizer_document *out,
-                                          const wane_vocabulary_files *from, wane_error *err)
-{
-    wane_status st = WANE_OK;
-    wane_sentencepiece_style style = {0};
-    const wane_json_part part = {.file = "tokenizer_config.json", .name = "legacy"};
-    char *bytes = NULL;
-    size_t count = 0;
-    if (from->class) {
-        style.names = from->class->names;
-        style.ends = from->class->ends;
-    }
-    WANE_TRY(wane_json_part_bool(&style.legacy, from->config, part.name, true, &part, err));
-    WANE_TRY(wane_package_read(&bytes, &count, from->package, from->file, err));
-    WANE_TRY(wane_sentencepiece_bytes_write(&out->text, bytes, count, &style, out->name, err));
-done:
-    wane_free(bytes);
     return st;
 }

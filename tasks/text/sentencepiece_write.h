@@ -32,12 +32,16 @@ typedef struct wane_sentencepiece_style {
     bool legacy;       /* a dummy prefix after special tokens too */
     const char *names; /* JSON, as in a class; NULL: by the model's unknown, bos and eos */
     const char *ends;  /* likewise; NULL: none */
+    const char *first; /* JSON, normalizers with a comma behind each; NULL: none */
 } wane_sentencepiece_style;
 
 WANE_MUST_CHECK wane_status wane_sentencepiece_write(wane_text *out,
                                                      const wane_sentencepiece *model,
                                                      const wane_sentencepiece_style *style,
                                                      const char *file, wane_error *err);
+/* The member "tokenizer" alone, with its key. */
+void wane_sentencepiece_write_tokenizer(wane_text *out, const wane_sentencepiece *model,
+                                        const wane_sentencepiece_style *style);
 /* From the bytes of a file. */
 WANE_MUST_CHECK wane_status wane_sentencepiece_bytes_write(wane_text *out, const char *bytes,
                                                            size_t count,

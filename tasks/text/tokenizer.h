@@ -6,6 +6,11 @@
  * ignored. A part of the file this reader does not know is an error that names it, as is a file the
  * library would read in another sense than it says (ids given twice, added tokens whose id it would
  * change).
+ *
+ * Where there is no tokenizer.json, from the files of a vocabulary: SentencePiece's models, as its
+ * library reads them (sentencepiece_write.h says where transformers differs, and what is meant);
+ * vocab.json with merges.txt and vocab.txt, as the classes of transformers read them
+ * (vocabulary_files.h, classes.h); the metadata of GGUF (gguf_tokenizer.h).
  */
 #ifndef TASKS_TEXT_TOKENIZER_H
 #define TASKS_TEXT_TOKENIZER_H
@@ -20,15 +25,14 @@
 
 typedef struct wane_tokenizer wane_tokenizer; /* constant after loading: any thread may encode */
 
-/* Reads `path`: a tokenizer.json; a model of SentencePiece (NAME.model); or a folder or archive of
- * a model, in which the first that there is counts of tokenizer.json; tokenizer.model,
- * spiece.model, sentencepiece.bpe.model (sentencepiece_write.h); vocab.json with merges.txt;
- * vocab.txt (vocabulary_files.h), as the class of transformers that the folder names has them
- * (classes.h). The files beside it (tokenizer_config.json, special_tokens_map.json,
- * added_tokens.json) then add tokens as they do in transformers' PreTrainedTokenizerFast
- * (extra_tokens.h), where they agree with it on ids, and give bos and eos, and add_bos_token and
- * add_eos_token where the post-processor adds nothing. Owned by the caller, free with
- * wane_tokenizer_free (NULL allowed).
+/* Reads `path`: a tokenizer.json; a model of SentencePiece (NAME.model); a GGUF file; or a folder
+ * or archive of a model, in which the first that there is counts of tokenizer.json;
+ * tokenizer.model, spiece.model, sentencepiece.bpe.model; vocab.json with merges.txt; vocab.txt;
+ * GGUF; but those of which the class is made that tokenizer_config.json or config.json names. The
+ * files beside it (tokenizer_config.json, special_tokens_map.json, added_tokens.json) then add
+ * tokens as they do in transformers' PreTrainedTokenizerFast (extra_tokens.h), where they agree
+ * with it on ids, and give bos and eos, and add_bos_token and add_eos_token where the
+ * post-processor adds nothing. Owned by the caller, free with wane_tokenizer_free (NULL allowed).
  */
 WANE_MUST_CHECK wane_status wane_tokenizer_load(wane_tokenizer **out, const char *path,
                                                 wane_error *err);
@@ -85,8 +89,8 @@ const char *wane_tokenizer_token(const wane_tokenizer *tokenizer,
 int32_t wane_tokenizer_unknown(const wane_tokenizer *tokenizer);
 int32_t wane_tokenizer_bos(const wane_tokenizer *tokenizer); /* -1 when none is known */
 int32_t wane_tokenizer_eos(const wane_tokenizer *tokenizer);
-/* SHA-256 of the tokenizer.json; where files beside it add tokens or change some, of these too.
- * Borrowed until free. */
+/* SHA-256 of the tokenizer.json, or of what is written in its place (document.h); where files
+ * beside it add tokens or change some, of these too. Borrowed until free. */
 const char *wane_tokenizer_sha256(const wane_tokenizer *tokenizer);
 
 #endif

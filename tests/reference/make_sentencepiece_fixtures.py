@@ -51,6 +51,38 @@ def train(kind, settings, whole):
     return model.SerializeToString(deterministic=True)
 
 
+def tiny(pieces, **settings):
+    """A model of (text, score, type); settings of the trainer and the normalizer by their names."""
+    model = sentencepiece.sentencepiece_model_pb2.ModelProto()
+    for text, score, kind in pieces:
+        model.pieces.add(piece=text, score=score, type=kind)
+    for key, value in settings.items():
+        trainer = hasattr(model.trainer_spec, key)
+        setattr(model.trainer_spec if trainer else model.normalizer_spec, key, value)
+    return model.SerializeToString(deterministic=True)
+
+
+def write_corpus():
+    """Inputs of fuzz_sentencepiece: the size of a model, the model, a text."""
+    folder = HERE.parent.parent / "fuzz/corpus/sentencepiece"
+    folder.mkdir(exist_ok=True)
+    few = [("<unk>", 0, 2), ("<s>", 0, 3), ("</s>", 0, 3), ("a", -3, 1), ("b", -2, 1),
+           ("ab", -1, 5), ("abab", -4, 1), ("bb", -1, 4), ("\u2581", -5, 1), ("\u2581a", 0, 1)]
+    models = {
+        "bpe": (tiny(few, model_type=2), "abab bb  aab <s>b\u00e9 "),
+        "bpe-plain": (tiny(few, model_type=2, add_dummy_prefix=False, escape_whitespaces=False,
+                           remove_extra_whitespaces=False), " a b ab\u2581a"),
+        "unigram": (tiny(few), "abab bb  aab</s>b\u00e9\u00e9 "),
+        "words": (tiny(few, model_type=3), "ab"),
+        "suffix": (tiny(few, treat_whitespace_as_suffix=True), "ab"),
+        "two-unknown": (tiny(few + [("?", 0, 2)]), "ab"),
+        "rules": ((HERE / "spm-rules.model").read_bytes(), "AB \ufb01 \u00bd tag  ab\t"),
+        "bytes": ((HERE / "spm-unigram-bytes.model").read_bytes(), "\u4f60 <0x41> x"),
+    }
+    for name, (model, text) in models.items():
+        (folder / name).write_bytes(len(model).to_bytes(2, "little") + model + text.encode())
+
+
 def main():
     for name, (kind, settings, whole) in MODELS.items():
         data = train(kind, settings, whole)
@@ -70,6 +102,7 @@ def main():
             rows.append(row)
         write_rows(HERE / f"{name}-expected.json", rows)
         print(name, library.get_piece_size(), len(data))
+    write_corpus()
 
 
 if __name__ == "__main__":
