@@ -116,10 +116,10 @@ static void turn(const wane_layer_work *w, const wane_layer_tile *t, bool keys, 
     if (a->row) row = a->row;
     if (a->row && token)
         for (size_t r = 0; r < t->rows; r++)
-            pass->kernels->rope(1, heads, c->head_width, a->width, x + r * ld, ld,
+            pass->kernels->rope(1, heads, c->head_width, a->turned, x + r * ld, ld,
                                 row + token[t->first + r], a->cosine, a->sine, back);
     else
-        pass->kernels->rope(t->rows, heads, c->head_width, a->width, x, ld, row + t->first,
+        pass->kernels->rope(t->rows, heads, c->head_width, a->turned, x, ld, row + t->first,
                             a->cosine, a->sine, back);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Rotary positions in config.json, wherever transformers 4 and 5 write them, read and written.
  */
+#include <math.h>
 #include <string.h>
 
 #include "eval/model/architecture.h"
@@ -372,9 +373,13 @@ done:
     return st;
 }
 
+/* The least that gives the same number again. */
 static double part_of(const wane_config *config)
 {
-    return config->rope.width ? (double)config->rope.width / (double)config->head_width : 1;
+    double head = (double)config->head_width, part = (double)config->rope.width / head;
+    if (config->rope.width == 0) return 1;
+    while ((size_t)(head * part) < config->rope.width) part = nextafter(part, 2);
+    return part;
 }
 
 static void print_part(wane_text *out, const wane_config *config, const wane_config_key *key,

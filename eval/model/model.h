@@ -31,7 +31,7 @@ typedef struct wane_rope_factors {
  * are scaled. What the kind of scaling has no key for (rope_kinds.c) is 0. */
 typedef struct wane_rope {
     double theta;               /* 0: no rotary positions */
-    size_t width;               /* even; 0: the whole head */
+    size_t width;               /* of an odd number one more is turned; 0: the whole head */
     const wane_rope_kind *kind; /* an entry of the list: a constant; NULL: no scaling */
     double factor, low_frequency_factor, high_frequency_factor, beta_fast, beta_slow;
     double attention_factor; /* of cosines and sines; 0: 1 */

@@ -138,7 +138,7 @@ static wane_status check_sizes(const wane_config *c, wane_error *err)
         return wane_fail(err, WANE_EINVAL, "model: %s: %zu does not divide %s %zu", NAMED(kv_heads),
                          c->kv_heads, NAMED(heads), c->heads);
     size_t turned = c->rope.width ? c->rope.width : c->head_width;
-    if (c->head_width < 1 || (c->rope.theta != 0 && (turned % 2 != 0 || turned > c->head_width)))
+    if (c->head_width < 1 || (c->rope.theta != 0 && turned + turned % 2 > c->head_width))
         return wane_fail(err, WANE_EINVAL, "model: %s: %zu is odd: no rotary pairs",
                          NAMED(head_width), turned);
     if (c->heads * c->head_width > INT_MAX / 4)

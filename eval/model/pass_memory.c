@@ -255,9 +255,10 @@ static void place_angles(planner *p, wane_pass *pass, size_t positions)
         bool by_length = ropes[i]->kind && ropes[i]->kind->decisive;
         size_t rows = positions + (by_length ? pass->limits.tokens : 0);
         a->width = wane_rope_width(&pass->config, ropes[i]);
+        a->turned = (a->width + 1) / 2 * 2;
         a->positions = positions;
-        a->cosine = floats(p, rows, a->width / 2);
-        a->sine = floats(p, rows, a->width / 2);
+        a->cosine = floats(p, rows, a->turned / 2);
+        a->sine = floats(p, rows, a->turned / 2);
         if (by_length) a->row = take(p, pass->limits.tokens, 1, sizeof *a->row);
     }
 }

@@ -10,7 +10,7 @@
 void wane_rope_fill(const wane_rope *rope, size_t width, size_t length, size_t first, size_t count,
                     float *cosine, float *sine)
 {
-    size_t half = width / 2;
+    size_t half = (width + 1) / 2;
     float factor = rope->attention_factor != 0 ? (float)rope->attention_factor : 1;
     for (size_t i = 0; i < half; i++) {
         float frequency = rope->kind ? rope->kind->frequency(rope, width, i, length)
@@ -26,7 +26,7 @@ void wane_rope_fill(const wane_rope *rope, size_t width, size_t length, size_t f
 void wane_rope_set(wane_angles *angles, const wane_rope *rope, const wane_batch *batch,
                    const int32_t *position)
 {
-    size_t half = angles->width / 2;
+    size_t half = angles->turned / 2;
     if (!angles->row) return;
     for (size_t s = 0; s < batch->sequences; s++) {
         size_t from = batch->starts[s], end = batch->starts[s + 1], row = angles->positions + from;

@@ -9,9 +9,10 @@
 #include "eval/model/model.h"
 #include "eval/model/state.h"
 
-/* cosine, sine (count x width / 2): of position * frequency times the attention factor, for `count`
- * positions from `first` of a sequence of `length` tokens, computed as transformers does:
- * frequencies and angles rounded to fp32. `width` numbers of a head are turned. */
+/* cosine, sine (count x half of `width`, rounded up): of position * frequency times the attention
+ * factor, for `count` positions from `first` of a sequence of `length` tokens, computed as
+ * transformers does: frequencies and angles rounded to fp32. `width` numbers of a head are turned,
+ * one more if they are odd. */
 void wane_rope_fill(const wane_rope *rope, size_t width, size_t length, size_t first, size_t count,
                     float *cosine, float *sine);
 

@@ -60,11 +60,13 @@ typedef struct wane_backward_store {
     float *chunk_kept; /* logits as the loss sees them, where they are capped */
 } wane_backward_store;
 
-/* Cosines and sines of one kind of rotary positions: rows x width / 2. The first rows are those of
+/* Cosines and sines of one kind of rotary positions: rows x turned / 2. The first rows are those of
  * positions from 0, in a sequence that is not long. Where frequencies go by a sequence's length,
  * tokens of long ones have rows of their own behind them, made for each batch. */
 typedef struct wane_angles {
-    size_t width, positions;
+    size_t width,
+        turned; /* numbers of a head, as formulas of frequencies have it; in whole pairs */
+    size_t positions;
     float *cosine, *sine;
     int32_t *row; /* per token: its row; NULL: its position */
 } wane_angles;

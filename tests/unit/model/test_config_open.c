@@ -92,6 +92,11 @@ static void gpt_neox_has_the_defaults_of_transformers(void **state)
     CHECK_NEAR(c.rope.theta, 77, 0, 0);
     assert_false(c.block.parallel);
     config_check_round(&c);
+    /* 15 of 22 numbers, and 15 / 22 of 22 are less in floating point. */
+    c = config_read("{\"model_type\": \"gpt_neox\", \"hidden_size\": 44, "
+                    "\"num_attention_heads\": 2, \"rotary_pct\": 0.7}");
+    assert_int_equal(c.rope.width, 15);
+    config_check_round(&c);
     config_refused("{\"model_type\": \"gpt_neox\", \"rotary_pct\": 1.5}", "rotary_pct");
     config_refused("{\"model_type\": \"gpt_neox\", \"hidden_size\": 6145}", "num_attention_heads");
     config_refused("{\"model_type\": \"gpt_neox\", \"attention_dropout\": 0.1}",
