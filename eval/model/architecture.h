@@ -70,7 +70,8 @@ typedef struct wane_composite {
 /* How GGUF files have the family. Norms that are 1 + w are kept as that, matrices of queries, keys
  * and values all of one kind after the other, no matrix is turned: that follows from the rest. */
 typedef struct wane_gguf_family {
-    const char *name; /* general.architecture; NULL: none is read */
+    const char *name; /* general.architecture; NULL: none is read. Of two of a name the second is
+                         for files that have a window */
     bool pairs;       /* rows of queries and keys: the two numbers of a rotary pair side by side,
                          else the two halves of a head */
     /* Where config.json has the number that scores are scaled by the root of, GGUF has not: it is a

@@ -82,6 +82,7 @@ static const wane_tensor_row rows[] = {WANE_ROWS_LLAMA};
 
 const wane_architecture wane_architecture_mistral = {
     .name = "mistral",
+    .gguf = {.name = "llama", .pairs = true},
     .classes = classes,
     .prefixes = prefixes,
     .keys = keys,

@@ -9,32 +9,41 @@
 #include "eval/model/gguf_model.h"
 #include "store/files/json.h"
 
+/* What a key is where it changes nothing; of a size nothing is. */
+typedef enum neutral { NEVER, ZERO, ONE, TRUE_ } neutral;
+
 /* Keys behind the name of the architecture, by the member of wane_config that they are. The first
- * of a member that the file has counts. */
+ * of a member that the file has counts. One whose member the architecture has no key for is refused
+ * where it is not neutral, unless it may be anything. */
 static const struct {
     const char *key;
-    size_t offset;
+    size_t offset; /* 0: of no member */
+    neutral at;
 } known[] = {
-    {"embedding_length", offsetof(wane_config, width)},
-    {"block_count", offsetof(wane_config, layers)},
-    {"feed_forward_length", offsetof(wane_config, hidden)},
-    {"context_length", offsetof(wane_config, context)},
-    {"attention.head_count", offsetof(wane_config, heads)},
-    {"attention.head_count_kv", offsetof(wane_config, kv_heads)},
-    {"attention.key_length", offsetof(wane_config, head_width)},
-    {"attention.layer_norm_rms_epsilon", offsetof(wane_config, norm_epsilon)},
-    {"attention.layer_norm_epsilon", offsetof(wane_config, norm_epsilon)},
-    {"attention.sliding_window", offsetof(wane_config, block.window)},
-    {"attention.scale", offsetof(wane_config, block.attention_scale)},
-    {"rope.freq_base", offsetof(wane_config, rope.theta)},
-    {"rope.scaling.original_context_length", offsetof(wane_config, rope.original_context)},
-    {"rope.freq_base_swa", offsetof(wane_config, local_rope.theta)},
-    {"attn_logit_softcapping", offsetof(wane_config, block.attention_cap)},
-    {"final_logit_softcapping", offsetof(wane_config, block.logit_cap)},
-    {"embedding_scale", offsetof(wane_config, block.embedding_scale)},
-    {"residual_scale", offsetof(wane_config, block.residual_scale)},
-    {"logit_scale", offsetof(wane_config, block.logit_divisor)},
-    {"use_parallel_residual", offsetof(wane_config, block.parallel)},
+    {"embedding_length", offsetof(wane_config, width), NEVER},
+    {"block_count", offsetof(wane_config, layers), NEVER},
+    {"feed_forward_length", offsetof(wane_config, hidden), NEVER},
+    {"context_length", offsetof(wane_config, context), NEVER},
+    {"attention.head_count", offsetof(wane_config, heads), NEVER},
+    {"attention.head_count_kv", offsetof(wane_config, kv_heads), NEVER},
+    {"attention.key_length", offsetof(wane_config, head_width), NEVER},
+    {"attention.layer_norm_rms_epsilon", offsetof(wane_config, norm_epsilon), NEVER},
+    {"attention.layer_norm_epsilon", offsetof(wane_config, norm_epsilon), NEVER},
+    {"attention.sliding_window", offsetof(wane_config, block.window), ZERO},
+    {"attention.scale", offsetof(wane_config, block.attention_scale), ZERO},
+    {"rope.freq_base", offsetof(wane_config, rope.theta), NEVER},
+    {"rope.freq_base_swa", offsetof(wane_config, local_rope.theta), NEVER},
+    {"rope.scaling.original_context_length", offsetof(wane_config, rope.original_context), NEVER},
+    {"attn_logit_softcapping", offsetof(wane_config, block.attention_cap), ZERO},
+    {"final_logit_softcapping", offsetof(wane_config, block.logit_cap), ZERO},
+    {"embedding_scale", offsetof(wane_config, block.embedding_scale), ONE},
+    {"residual_scale", offsetof(wane_config, block.residual_scale), ONE},
+    {"logit_scale", offsetof(wane_config, block.logit_divisor), ONE},
+    {"use_parallel_residual", offsetof(wane_config, block.parallel), ZERO},
+    {"attention.causal", 0, TRUE_},
+    {"attention.clamp_kqv", 0, ZERO},
+    {"attention.max_alibi_bias", 0, ZERO},
+    {"expert_count", 0, ZERO},
 };
 
 typedef wane_gguf_source source;
@@ -90,6 +99,21 @@ static const wane_config_key *key_at(const wane_architecture *a, size_t offset)
     return NULL;
 }
 
+/* A value that has no place in config.json. */
+static wane_status check_neutral(const source *s, const char *key, neutral at,
+                                 const wane_gguf_value *value)
+{
+    bool flag = false, whole = false;
+    double number = 0;
+    if (at == NEVER) return WANE_OK;
+    if (!wane_gguf_bool(&flag, value)) {
+        wane_status st = one_number(s, key, value, &number, &whole);
+        if (st != WANE_OK) return st;
+    } else number = flag;
+    return number == (at == ZERO ? 0 : 1) ? WANE_OK
+                                          : wane_gguf_refuse(s, key, "its value is not supported");
+}
+
 static wane_status write_known(const source *s)
 {
     const wane_config_key *last = NULL;
@@ -97,10 +121,12 @@ static wane_status write_known(const source *s)
     for (size_t i = 0; i < sizeof known / sizeof *known && st == WANE_OK; i++) {
         const wane_config_key *key = key_at(s->architecture, known[i].offset);
         const wane_gguf_value *value = wane_gguf_of_model(s->gguf, known[i].key);
+        if (!value) continue;
+        if (!key) st = check_neutral(s, known[i].key, known[i].at, value);
         /* The other number that scores are scaled by has no key. */
-        if (!key || !value || key == last || key->type == &wane_config_inverse_root) continue;
-        st = write_value(s, key->name, known[i].key, value);
-        last = key;
+        else if (key != last && key->type != &wane_config_inverse_root)
+            st = write_value(s, key->name, known[i].key, value);
+        last = key ? key : last;
     }
     return st;
 }

@@ -19,21 +19,27 @@ const wane_gguf_value *wane_gguf_of_model(const wane_gguf *gguf, const char *key
     return wane_gguf_find(gguf, name);
 }
 
-const wane_architecture *wane_gguf_architecture(const wane_gguf *gguf)
-{
-    const wane_gguf_value *value = wane_gguf_find(gguf, "general.architecture");
-    const wane_architecture *a = NULL;
-    for (size_t i = 0; (a = wane_architecture_at(i)) != NULL; i++)
-        if (a->gguf.name && wane_gguf_is(value, a->gguf.name)) return a;
-    return NULL;
-}
-
 size_t wane_gguf_size_of(const wane_gguf *gguf, const char *key)
 {
     int64_t size = 0;
     const wane_gguf_value *value = wane_gguf_of_model(gguf, key);
     if (!wane_gguf_integer(&size, value) && !wane_gguf_integer_at(&size, value, 0)) return 0;
     return size > 0 && size < INT32_MAX ? (size_t)size : 0;
+}
+
+/* Families of one name: the first, or the first with windows where the file has one. */
+const wane_architecture *wane_gguf_architecture(const wane_gguf *gguf)
+{
+    const wane_gguf_value *value = wane_gguf_find(gguf, "general.architecture");
+    const wane_architecture *a = NULL, *first = NULL;
+    bool windowed = wane_gguf_size_of(gguf, "attention.sliding_window") > 0;
+    for (size_t i = 0; (a = wane_architecture_at(i)) != NULL; i++) {
+        if (!a->gguf.name || !wane_gguf_is(value, a->gguf.name)) continue;
+        if (!first) first = a;
+        for (size_t k = 0; windowed && k < a->key_count; k++)
+            if (a->keys[k].offset == offsetof(wane_config, block.window)) return a;
+    }
+    return first;
 }
 
 const wane_config_key *wane_config_key_of_type(const wane_architecture *a,

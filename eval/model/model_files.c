@@ -25,6 +25,15 @@ void wane_gguf_model_type(char *out, size_t size, const wane_gguf *gguf)
     else (void)snprintf(out, size, "%.*s", (int)(bytes < size ? bytes : size - 1), own ? own : "");
 }
 
+/* The first family of that name. */
+static const wane_architecture *family_named(const char *name)
+{
+    const wane_architecture *a = NULL;
+    for (size_t i = 0; (a = wane_architecture_at(i)) != NULL; i++)
+        if (a->gguf.name && strcmp(a->gguf.name, name) == 0) break;
+    return a;
+}
+
 /* "llama, gpt2": what general.architecture may be. */
 static void say_architectures(char *out, size_t size)
 {
@@ -33,6 +42,7 @@ static void say_architectures(char *out, size_t size)
     out[0] = '\0';
     for (size_t i = 0; (a = wane_architecture_at(i)) != NULL; i++) {
         if (!a->gguf.name || strlen(a->gguf.name) + 3 > size - length) continue;
+        if (family_named(a->gguf.name) != a) continue; /* said already */
         length +=
             (size_t)snprintf(out + length, size - length, "%s%s", length ? ", " : "", a->gguf.name);
     }

@@ -72,7 +72,7 @@ static wane_status open_checkpoint(wane_checkpoint *c, const char *path, bool tu
 {
     wane_status st = WANE_OK;
     c->path = path;
-    c->type = "";
+    c->type = c->rounded = "";
     if (!wane_package_is(path)) {
         WANE_TRY(wane_tensors_open(&c->tensors, path, err));
     } else {

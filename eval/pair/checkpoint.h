@@ -22,11 +22,11 @@ typedef struct wane_checkpoint {
     wane_update update;    /* of an adapter */
     bool adapter;
     char model_type[64]; /* of its config.json; "" without */
-    /* "F32", "BF16", "mixed": of its tensors of real numbers; of GGUF "Q4_K, Q6_K, F32", all there
-     * are, and `counted` with how many tensors are of each, and that quantized ones are compared
-     * dequantized; else NULL. Constants, or in the
-     * comparison's arena. */
-    const char *type, *counted;
+    /* "F32", "BF16", "mixed": of its tensors of real numbers; of GGUF "210 Q4_K, 61 F32", how many
+     * are of each; `rounded` what of that rounds what was kept in fp32, "" for nothing. Constants,
+     * or in the comparison's arena. */
+    const char *type, *rounded;
+    bool quantized;   /* some numbers are kept by blocks: compared dequantized */
     bool tied;        /* its config.json ties the head to the embedding */
     int conv1d;       /* 1: weights of Conv1D modules are inputs x outputs; 0: not; -1: open */
     wane_names names; /* of its tensors, or of the update's */

@@ -22,23 +22,24 @@ static const char *type_of(const wane_tensors *tensors)
 /* GGUF has several types in most files. */
 static wane_status count_types(wane_checkpoint *c, wane_arena *arena, wane_error *err)
 {
-    wane_text names = {0}, counted = {0};
-    if (!wane_tensors_gguf(c->tensors)) return WANE_OK;
-    wane_tensors_say_types(&names, c->tensors, true);
-    wane_tensors_say_types(&counted, c->tensors, false);
-    if (wane_tensors_quantized(c->tensors)) wane_text_string(&counted, ": compared dequantized");
-    c->type = wane_arena_strdup(arena, names.data ? names.data : "");
-    c->counted = wane_arena_strdup(arena, counted.data ? counted.data : "");
-    bool failed = names.failed || counted.failed || !c->type || !c->counted;
-    wane_text_free(&names);
-    wane_text_free(&counted);
+    wane_text types = {0}, rounded = {0};
+    wane_tensors_say_types(&types, c->tensors, false);
+    wane_tensors_say_types(&rounded, c->tensors, true);
+    c->type = wane_arena_strdup(arena, types.data ? types.data : "");
+    c->rounded = wane_arena_strdup(arena, rounded.data ? rounded.data : "");
+    c->quantized = wane_tensors_quantized(c->tensors);
+    bool failed = types.failed || rounded.failed || !c->type || !c->rounded;
+    wane_text_free(&types);
+    wane_text_free(&rounded);
     return failed ? wane_fail_memory(err, "compare", c->path) : WANE_OK;
 }
 
 wane_status wane_checkpoint_find_types(wane_checkpoint *c, wane_arena *arena, wane_error *err)
 {
-    c->type = type_of(c->tensors);
-    return count_types(c, arena, err);
+    if (wane_tensors_gguf(c->tensors)) return count_types(c, arena, err);
+    c->type = c->rounded = type_of(c->tensors);
+    if (strcmp(c->type, "F32") == 0 || strcmp(c->type, "F64") == 0) c->rounded = "";
+    return WANE_OK;
 }
 
 void wane_checkpoint_describe(wane_text *out, const wane_checkpoint *c)
@@ -47,8 +48,8 @@ void wane_checkpoint_describe(wane_text *out, const wane_checkpoint *c)
     char number[32];
     size_t pairs = 0;
     if (!c->adapter) {
-        wane_text_printf(out, c->model_type[0] ? "model %s, %s" : "%stensors, %s", c->model_type,
-                         c->counted ? c->counted : c->type);
+        wane_text_printf(out, c->model_type[0] ? "model %s, %s%s" : "%stensors, %s%s",
+                         c->model_type, c->type, c->quantized ? ": compared dequantized" : "");
         return;
     }
     for (size_t i = 0; i < c->update.count; i++) pairs += c->update.tensors[i].data == NULL;
@@ -80,6 +81,5 @@ double wane_comparison_floor(const wane_comparison *c, const wane_compared *one,
 
 const char *wane_comparison_rounding(const wane_comparison *c)
 {
-    bool exact = strcmp(c->tuned.type, "F32") == 0 || strcmp(c->tuned.type, "F64") == 0;
-    return exact ? c->base.type : c->tuned.type;
+    return c->tuned.rounded[0] ? c->tuned.rounded : c->base.rounded;
 }

@@ -6,7 +6,7 @@
 
 #include "eval/pair/checkpoint.h"
 
-/* Sets `type` and `counted` of a checkpoint whose tensors are open. */
+/* Sets `type`, `rounded` and `quantized` of a checkpoint whose tensors are open. */
 WANE_MUST_CHECK wane_status wane_checkpoint_find_types(wane_checkpoint *checkpoint,
                                                        wane_arena *arena, wane_error *err);
 

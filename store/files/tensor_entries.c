@@ -110,13 +110,15 @@ const char *wane_tensors_type(const wane_tensor *tensor)
     return ((const entry *)tensor)->type;
 }
 
-void wane_tensors_say_types(wane_text *out, const wane_tensors *tensors, bool names)
+void wane_tensors_say_types(wane_text *out, const wane_tensors *tensors, bool rounded)
 {
     enum { MOST = 32 };
     const char *name[MOST];
     size_t count[MOST] = {0}, kinds = 0;
     for (size_t i = 0; i < tensors->count; i++) {
         size_t k = 0;
+        wane_dtype dtype = tensors->entries[i].tensor.dtype;
+        if (rounded && (dtype == WANE_OTHER || !wane_dtype_coarser(dtype, WANE_F32))) continue;
         while (k < kinds && strcmp(name[k], tensors->entries[i].type) != 0) k++;
         if (k == MOST) continue;
         if (k == kinds) name[kinds++] = tensors->entries[i].type;
@@ -126,7 +128,7 @@ void wane_tensors_say_types(wane_text *out, const wane_tensors *tensors, bool na
         for (size_t k = 1; k < kinds; k++)
             if (count[k] > count[most]) most = k;
         if (said) wane_text_string(out, ", ");
-        if (!names) wane_text_printf(out, "%zu ", count[most]);
+        if (!rounded) wane_text_printf(out, "%zu ", count[most]);
         wane_text_string(out, name[most]);
         count[most] = 0;
     }

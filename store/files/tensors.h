@@ -98,9 +98,9 @@ const wane_tensor *wane_tensors_find(const wane_tensors *tensors, const char *na
 /* The type as the file spells it: "F32", "I64", ... */
 const char *wane_tensors_type(const wane_tensor *tensor);
 /* "210 Q4_K, 61 F32, 1 Q6_K": how many tensors are of each type, the most frequent first; with
- * `names` alone "Q4_K, F32, Q6_K". Whether some are of WANE_BLOCKS: their numbers are rounded to
- * grids of their own, and what is computed is computed with those that are read. */
-void wane_tensors_say_types(wane_text *out, const wane_tensors *tensors, bool names);
+ * `rounded` the names alone, "Q4_K, Q6_K", of those that round what is kept in fp32. Quantized:
+ * whether some are of WANE_BLOCKS: what is computed is computed with the numbers that are read. */
+void wane_tensors_say_types(wane_text *out, const wane_tensors *tensors, bool rounded);
 bool wane_tensors_quantized(const wane_tensors *tensors);
 /* Whether a name ends in these modules' names, "lm_head.weight", whole ones. */
 bool wane_tensor_ends(const char *name, const char *ending);

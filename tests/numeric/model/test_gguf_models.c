@@ -88,21 +88,6 @@ static void models_are_those_of_other_files(void **state)
     for (size_t i = 0; others[i]; i++) check_family(others[i]);
 }
 
-/* Files of Mistral say that they are of llama, and have no window. */
-static void mistral_is_a_llama(void **state)
-{
-    (void)state;
-    wane_error err;
-    wane_model *wanted = NULL, *got = NULL;
-    CHECK_OK(wane_model_load(&wanted, "reference/architectures/mistral", &err));
-    CHECK_OK(wane_model_load(&got, "reference/gguf/mistral.gguf", &err));
-    assert_string_equal(got->config.architecture->name, "llama");
-    assert_int_equal(got->config.block.window, 0);
-    check_weights("mistral", wanted, got);
-    wane_model_free(wanted);
-    wane_model_free(got);
-}
-
 /* Weights are what was quantized but for half a step of its grid. */
 static void quantized_weights_are_told(void **state)
 {
@@ -199,6 +184,12 @@ static void what_is_no_model_is_refused(void **state)
     refused("token_embd", "tokem_embd", "token_embd.weight: is not there, or no matrix");
     refused("llama.block_count\4\0\0\0\3", "llama.block_count\4\0\0\0\2",
             "has no place in this model");
+    refused("llama.rope.freq_base", "llama.residual_scale",
+            "residual_scale: its value is not supported");
+    refused("llama.feed_forward_length", "llama.attention.clamp_kqv",
+            "attention.clamp_kqv: its value is not supported");
+    refused("llama.rope.dimension_count\4\0\0\0\12", "llama.rope.dimension_count\4\0\0\0\10",
+            "rope.dimension_count: is not the width of a head");
     copy_file("reference/gguf/gpt2.gguf", scratch_path("another.gguf"));
     CHECK_FAILS(wane_model_load(&model, folder, &err), WANE_EFORMAT,
                 "2 files of tensors and no index of shards; name one of them");
@@ -225,7 +216,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models_are_those_of_other_files),
-        cmocka_unit_test(mistral_is_a_llama),
         cmocka_unit_test(quantized_weights_are_told),
         cmocka_unit_test(metadata_make_a_config),
         cmocka_unit_test_setup_teardown(what_is_no_model_is_refused, scratch_make, scratch_remove),
