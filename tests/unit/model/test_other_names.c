@@ -139,6 +139,9 @@ static void configurations_of_more_than_text_are_held_together(void **state)
     config_refused("{\"model_type\": \"gemma3\", \"tie_word_embeddings\": false, "
                    "\"text_config\": " TEXT "}",
                    "tie_word_embeddings");
+    config_refused("{\"model_type\": \"gemma3\", \"text_config\": "
+                   "{\"tie_word_embeddings\": false}}",
+                   "tie_word_embeddings");
     config_refused("{\"model_type\": \"gemma3\", \"quantization_config\": {}, "
                    "\"text_config\": " TEXT "}",
                    "quantization_config");
