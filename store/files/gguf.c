@@ -389,7 +389,7 @@ bool wane_gguf_head_is_whole(const unsigned char *head, size_t head_bytes)
     bool ended = false;
     wane_status st = parse(&g, head, head_bytes, SIZE_MAX / 2, "", &ended, NULL);
     wane_gguf_close(g);
-    return st == WANE_OK || !ended;
+    return st == WANE_OK || (!ended && st != WANE_ENOMEM);
 }
 
 wane_status wane_gguf_open(wane_gguf **out, const char *path, wane_error *err)

@@ -224,18 +224,57 @@ static void lack_of_memory_is_reported(void **state)
 {
     (void)state;
     wane_error err;
-    const char *path = scratch_path("memory.tar.gz");
-    pack_folder(path, TENSORS "tiny-llama-shards", "x/");
-    for (long n = 0;; n++) {
-        wane_model *model = NULL;
-        wane_memory_fail_after(n);
-        wane_status st = wane_model_load(&model, path, &err);
-        wane_memory_fail_after(-1);
-        wane_model_free(model);
-        if (st == WANE_OK) break;
-        assert_int_equal(st, WANE_ENOMEM);
-        assert_true(n < 10000);
-    }
+    const packed_file alone = {"model.gguf", "reference/gguf/gemma2.gguf"};
+    const char *const paths[] = {scratch_path("memory.tar.gz"), scratch_path("gguf.tar.gz"),
+                                 "reference/gguf/phi3.gguf",
+                                 "reference/gguf/set-00001-of-00003.gguf"};
+    pack_folder(paths[0], TENSORS "tiny-llama-shards", "x/");
+    pack(paths[1], &alone, 1);
+    for (size_t p = 0; p < sizeof paths / sizeof *paths; p++)
+        for (long n = 0;; n++) {
+            wane_model *model = NULL;
+            wane_memory_fail_after(n);
+            wane_status st = wane_model_load(&model, paths[p], &err);
+            wane_memory_fail_after(-1);
+            wane_model_free(model);
+            if (st == WANE_OK) break;
+            if (st != WANE_ENOMEM) print_error("%s: %s\n", paths[p], err.message);
+            assert_int_equal(st, WANE_ENOMEM);
+            assert_true(n < 10000);
+        }
+}
+
+/* The header of a GGUF file does not say how long it is: one with a long list in its metadata. */
+static void long_headers_are_kept(void **state)
+{
+    (void)state;
+    enum { BEFORE = 24, NUMBERS = 200003, PAIR = 8 + 5 + 4 + 4 + 8 + NUMBERS };
+    size_t bytes = 0;
+    char *file = read_file("reference/gguf/llama.gguf", &bytes), *longer = malloc(bytes + PAIR);
+    char wanted[WANE_SHA256_HEX], got[WANE_SHA256_HEX];
+    const uint64_t length = 5, count = NUMBERS;
+    const uint32_t array = 9, byte = 0;
+    assert_non_null(longer);
+    memset(longer, 0, bytes + PAIR);
+    memcpy(longer, file, BEFORE);
+    longer[16]++; /* pairs */
+    memcpy(longer + BEFORE, &length, 8);
+    memcpy(longer + BEFORE + 8, "x.pad", 5);
+    memcpy(longer + BEFORE + 13, &array, 4);
+    memcpy(longer + BEFORE + 17, &byte, 4);
+    memcpy(longer + BEFORE + 21, &count, 8);
+    memcpy(longer + BEFORE + PAIR, file + BEFORE, bytes - BEFORE);
+    const char *path = scratch_path("long.gguf"), *packed = scratch_path("long.tar.gz");
+    write_file(path, longer, bytes + PAIR);
+    const packed_file one = {"model.gguf", path};
+    pack(packed, &one, 1);
+    model_key(wanted, "reference/gguf/llama.gguf");
+    model_key(got, path);
+    assert_string_equal(got, wanted);
+    model_key(got, packed);
+    assert_string_equal(got, wanted);
+    free(longer);
+    free(file);
 }
 
 /* A given model in GGUF is read by any file of its set, and hashed over all of them. */
@@ -275,6 +314,7 @@ int main(void)
         cmocka_unit_test(other_folders_do_not_exist),
         cmocka_unit_test(every_type_comes_through),
         cmocka_unit_test(adapters_in_archives_are_merged),
+        cmocka_unit_test(long_headers_are_kept),
         cmocka_unit_test(every_file_of_a_set_counts),
         cmocka_unit_test(bad_archives),
         cmocka_unit_test(a_changed_archive_is_noticed),
