@@ -10,6 +10,7 @@
 #include "eval/train/train.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
+#include "store/files/hub.h"
 
 static bool part_of_checkpoint(const char *name)
 {
@@ -45,9 +46,9 @@ static bool listed(char *const *names, size_t count, const char *name)
     return false;
 }
 
-/* Of the files at `path`; of those that `read` was made of, as they were read. */
-static wane_status hash_content(char out[WANE_SHA256_HEX], const char *path,
-                                const wane_update *read, wane_error *err)
+/* Of the file or folder at `path`; of files that `read` was made of, as they were read. */
+static wane_status hash_files(char out[WANE_SHA256_HEX], const char *path, const wane_update *read,
+                              wane_error *err)
 {
     if (!wane_folder_exists(path)) return wane_file_sha256(out, path, err);
     wane_status st = WANE_OK;
@@ -77,6 +78,17 @@ done:
     wane_sha256_free(hash);
     wane_names_free(names, count);
     wane_free(file);
+    return st;
+}
+
+/* The same where `path` may be a name on the hub. */
+static wane_status hash_content(char out[WANE_SHA256_HEX], const char *path,
+                                const wane_update *read, wane_error *err)
+{
+    char *folder = NULL;
+    wane_status st = wane_hub_folder(&folder, path, err);
+    if (st == WANE_OK) st = hash_files(out, folder ? folder : path, read, err);
+    wane_free(folder);
     return st;
 }
 
