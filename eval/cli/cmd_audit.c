@@ -61,6 +61,7 @@ static int run(wane_call *call)
     wane_error err;
     call->more_help = more_help;
     wane_comparison_options names;
+    call->models = 2;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 2, 2, &code)) return code;
     if (!wane_spectra_options(call, &asked.question, &code)) return code;
     if (!wane_compare_options(&names, call, &asked.compare, &code)) return code;

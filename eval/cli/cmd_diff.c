@@ -264,6 +264,7 @@ static int run(wane_call *call)
     int code = 0;
     wane_error err;
     wane_comparison_options names;
+    call->models = 2;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 2, 2, &code)) return code;
     if (!wane_spectra_options(call, &asked.question, &code)) return code;
     if (!wane_compare_options(&names, call, &asked.compare, &code)) return code;

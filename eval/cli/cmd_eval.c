@@ -165,7 +165,7 @@ static int run(wane_call *call)
     eval_call asked = {.split = "test"};
     const wane_option options[] = {
         WANE_TASK_OPTIONS(&asked.tasks, "task folders or archives; builtin/NAME", ""),
-        {"adapter", 'a', WANE_OPTION_INPUT, &asked.adapter, "PATH",
+        {"adapter", 'a', WANE_OPTION_MODEL, &asked.adapter, "PATH",
          "with this adapter or these tuned tensors on the model"},
         {"split", 0, WANE_OPTION_TEXT, &asked.split, "test|train", "rows to measure (test)"},
         {"per-token", 0, WANE_OPTION_FLAG, &asked.per_token, NULL,
@@ -177,6 +177,7 @@ static int run(wane_call *call)
     };
     int code = 0;
     wane_error err;
+    call->models = 1;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 1, 1, &code)) return code;
     asked.request.train = strcmp(asked.split, "train") == 0;
     if (asked.tasks.tasks.count == 0) return wane_cli_usage(call, "--tasks is needed");

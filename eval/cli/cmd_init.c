@@ -8,12 +8,13 @@
 #include "eval/cli/commands.h"
 #include "eval/experiment/starter.h"
 #include "store/files/file.h"
+#include "store/files/hub.h"
 
 /* A path that is right in a file of that folder: itself, where the file is in the working folder;
  * else the whole of it. Owned by the caller, free with free. */
 static wane_status path_in_file(char **out, const char *path, const char *file, wane_error *err)
 {
-    bool here = !file || !strchr(file, '/');
+    bool here = !file || !strchr(file, '/') || wane_hub_is(path);
     *out = here ? strdup(path) : realpath(path, NULL);
     if (*out) return WANE_OK;
     return here ? wane_fail_memory(err, "init", path)
@@ -35,7 +36,7 @@ static int run(wane_call *call)
     char *written[WANE_OPTION_LIST_MOST + 1] = {NULL};
     const wane_option options[] = {
         {"output", 'o', WANE_OPTION_OUTPUT, &file, "FILE", "write it there (shown)"},
-        {"model", 'm', WANE_OPTION_INPUT, &model, "DIR", "the model to tune (the built-in one)"},
+        {"model", 'm', WANE_OPTION_MODEL, &model, "MODEL", "the model to tune (the built-in one)"},
         {"task", 't', WANE_OPTION_INPUTS, &tasks, "PATH",
          "a table or folder of tables to train on; its columns and labels are filled in"},
         {"text", 0, WANE_OPTION_TEXT, &starter.text, "COLUMN", "of the text (by its known names)"},
@@ -70,7 +71,7 @@ done:
 }
 
 const wane_command wane_command_init = {
-    "init", "init [-o FILE] [--model DIR --task PATH ...]",
+    "init", "init [-o FILE] [--model MODEL --task PATH ...]",
     "Write an experiment file to start from: every setting with its default, in comments.\n"
     "wane init -o mine.yaml && wane validate mine.yaml\n"
     "wane init -o mine.yaml --model models/llama --task reviews.csv --task news.jsonl",

@@ -162,7 +162,7 @@ static int run(wane_call *call)
 {
     perplexity_call asked = {0};
     const wane_option options[] = {
-        {"adapter", 'a', WANE_OPTION_INPUT, &asked.adapter, "PATH",
+        {"adapter", 'a', WANE_OPTION_MODEL, &asked.adapter, "PATH",
          "with this adapter or these tuned tensors on the model"},
         {"window", 0, WANE_OPTION_POSITIVE, &asked.text.window, "N",
          "tokens a window holds (the model's context)"},
@@ -183,6 +183,7 @@ static int run(wane_call *call)
     };
     int code = 0;
     wane_error err;
+    call->models = 1;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 2, 2, &code)) return code;
     asked.text.path = call->operand[1];
     return measure(call, &asked, &err) == WANE_OK ? WANE_EXIT_DONE : wane_cli_fail(&err);

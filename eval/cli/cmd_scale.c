@@ -247,6 +247,7 @@ static int run(wane_call *call)
     };
     int code = 0;
     wane_error err;
+    call->models = 2;
     if (!wane_call_parse(call, options, sizeof options / sizeof *options, 2, 2, &code)) return code;
     if (!asked.output || !(q->lambda >= 0 && q->lambda <= 4))
         return wane_cli_usage(call, "--lambda in [0, 4] and -o DIR are needed");

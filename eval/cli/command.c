@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "analysis/report/page.h"
+#include "store/base/memory.h"
 #include "store/base/text.h"
+#include "store/files/hub.h"
 
 int wane_cli_fail(const wane_error *err)
 {
@@ -97,6 +99,7 @@ static bool set_option(const wane_call *call, const wane_option *o, char *text)
     case WANE_OPTION_FLAG: *(bool *)o->value = true; return true;
     case WANE_OPTION_TEXT:
     case WANE_OPTION_INPUT:
+    case WANE_OPTION_MODEL:
     case WANE_OPTION_OUTPUT:
     case WANE_OPTION_FOLDER:
     case WANE_OPTION_DATABASE: *(const char **)o->value = text; return true;
@@ -175,6 +178,35 @@ static bool read_option(wane_call *call, const wane_option *options, size_t coun
     return set_option(call, o, text);
 }
 
+/* A name on the hub becomes one with its commit. */
+static wane_status pin(wane_call *call, const char **path, wane_error *err)
+{
+    if (!*path || !wane_hub_is(*path) || call->pinned_count == WANE_PINNED_MOST) return WANE_OK;
+    char **pinned = &call->pinned[call->pinned_count];
+    wane_status st = wane_hub_pin(pinned, *path, NULL, err);
+    if (st != WANE_OK) return st;
+    call->pinned_count++;
+    *path = *pinned;
+    return WANE_OK;
+}
+
+static wane_status pin_models(wane_call *call, const wane_option *options, size_t count,
+                              wane_error *err)
+{
+    wane_status st = WANE_OK;
+    for (size_t i = 0; i < call->operands && i < call->models && st == WANE_OK; i++)
+        st = pin(call, &call->operand[i], err);
+    for (size_t i = 0; i < count && st == WANE_OK; i++)
+        if (options[i].kind == WANE_OPTION_MODEL) st = pin(call, options[i].value, err);
+    return st;
+}
+
+void wane_call_free(wane_call *call)
+{
+    for (size_t i = 0; i < call->pinned_count; i++) wane_free(call->pinned[i]);
+    call->pinned_count = 0;
+}
+
 bool wane_call_parse(wane_call *call, const wane_option *options, size_t count, size_t least,
                      size_t most, int *exit_code)
 {
@@ -198,7 +230,9 @@ bool wane_call_parse(wane_call *call, const wane_option *options, size_t count, 
     }
     if (call->operands >= least && call->operands <= most) {
         wane_error err;
-        if (wane_outputs_check(call, options, count, &err) == WANE_OK) return true;
+        wane_status st = pin_models(call, options, count, &err);
+        if (st == WANE_OK) st = wane_outputs_check(call, options, count, &err);
+        if (st == WANE_OK) return true;
         *exit_code = wane_cli_fail(&err);
         return false;
     }

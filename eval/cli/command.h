@@ -20,6 +20,7 @@ typedef enum wane_option_kind {
     WANE_OPTION_FLAG,        /* bool * */
     WANE_OPTION_TEXT,        /* const char ** */
     WANE_OPTION_INPUT,       /* as TEXT: the path of what is read */
+    WANE_OPTION_MODEL,       /* the same of a model or adapter, by a name on the hub too: pinned */
     WANE_OPTION_OUTPUT,      /* as TEXT: the path of the file that is written (outputs.h) */
     WANE_OPTION_FOLDER,      /* the same of a folder that is written */
     WANE_OPTION_DATABASE,    /* as TEXT: the database that results go into (outputs.h) */
@@ -49,15 +50,22 @@ typedef struct wane_option_list {
     size_t count;
 } wane_option_list;
 
-/* One call of a subcommand. */
+enum { WANE_PINNED_MOST = 8 };
+
+/* One call of a subcommand. Free with wane_call_free. */
 typedef struct wane_call {
     const struct wane_command *command;
     int argc; /* of what follows the subcommand's name */
     char **argv;
     const char *operand[WANE_OPTION_LIST_MOST]; /* after wane_call_parse */
     size_t operands;
+    char *
+        pinned[WANE_PINNED_MOST]; /* operands and options that are names on the hub, with commits */
+    size_t pinned_count;
     /* Set before wane_call_parse: appends what the help ends with. NULL: nothing. */
     void (*more_help)(wane_text *out);
+    /* The same: so many operands, from the first on, are models, adapters or tensors. */
+    size_t models;
 } wane_call;
 
 typedef struct wane_command {
@@ -78,12 +86,15 @@ typedef struct wane_command {
 extern const wane_command *const wane_commands[];
 extern const size_t wane_command_count;
 
-/* Reads options and operands. Returns true to go on; false when the call is finished (help printed,
- * or a usage error said, or an output that would replace an input or a database, outputs.h), and
- * then *exit_code is set. At least `least` and at most `most` operands
- * are wanted. */
+/* Reads options and operands; models that are named as on the hub (store/files/hub.h) are called
+ * with their commit from here on. Returns true to go on; false when the call is finished (help
+ * printed, or a usage error said, or an output that would replace an input or a database,
+ * outputs.h), and then *exit_code is set. At least `least` and at most `most` operands are wanted.
+ */
 bool wane_call_parse(wane_call *call, const wane_option *options, size_t count, size_t least,
                      size_t most, int *exit_code);
+
+void wane_call_free(wane_call *call);
 
 /* "wane: MESSAGE" on stderr; returns the exit code that fits the error. */
 int wane_cli_fail(const wane_error *err);

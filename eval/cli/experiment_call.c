@@ -119,6 +119,7 @@ static wane_status open_rest(wane_opened *o, const char *file, const char *datab
         o->log_waits = true;
     }
     o->log = (wane_log){write_line, o};
+    WANE_TRY(wane_experiment_pin(o->experiment, err));
     WANE_TRY(wane_pool_new(&o->pool, threads, err));
     WANE_TRY(wane_inputs_open(&o->inputs, o->experiment, o->artifacts, o->pool, &o->log, err));
     WANE_TRY(wane_plan_make(&o->plan, o->inputs, err));

@@ -54,6 +54,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], wane_commands[i]->name) != 0) continue;
         wane_call call = {.command = wane_commands[i], .argc = argc - 2, .argv = argv + 2};
         int code = wane_commands[i]->run(&call);
+        wane_call_free(&call);
         if (fflush(stdout) != 0 || ferror(stdout)) {
             wane_tell("wane: standard output: could not be written\n");
             return code ? code : WANE_EXIT_FAILED;

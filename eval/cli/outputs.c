@@ -10,6 +10,7 @@
 
 #include "store/base/memory.h"
 #include "store/files/file.h"
+#include "store/files/hub.h"
 #include "store/results/results.h"
 
 enum { MOST_FILES = 100000 };
@@ -60,16 +61,29 @@ static wane_status against_input(const held *h, const char *input)
     return S_ISDIR(info.st_mode) && !S_ISDIR(h->info.st_mode) ? against_folder(h, input) : WANE_OK;
 }
 
+/* The files of a model, wherever the hub's cache has them. */
+static wane_status against_model(const held *h, const char *model)
+{
+    char *folder = NULL;
+    if (!model || wane_hub_folder(&folder, model, NULL) != WANE_OK) return WANE_OK;
+    wane_status st = against_input(h, folder ? folder : model);
+    wane_free(folder);
+    return st;
+}
+
 static wane_status against_inputs(const held *h, const wane_call *call, const wane_option *options,
                                   size_t count)
 {
     wane_status st = WANE_OK;
     for (size_t i = 0; i < call->operands && st == WANE_OK; i++)
-        st = against_input(h, call->operand[i]);
+        st = i < call->models ? against_model(h, call->operand[i])
+                              : against_input(h, call->operand[i]);
     for (size_t i = 0; i < count && st == WANE_OK; i++) {
         const wane_option_list *list = options[i].value;
         if (options[i].kind == WANE_OPTION_INPUT)
             st = against_input(h, *(const char *const *)options[i].value);
+        if (options[i].kind == WANE_OPTION_MODEL && st == WANE_OK)
+            st = against_model(h, *(const char *const *)options[i].value);
         for (size_t k = 0; options[i].kind == WANE_OPTION_INPUTS && k < list->count; k++)
             if (st == WANE_OK) st = against_input(h, list->item[k]);
     }

@@ -209,6 +209,9 @@ WANE_MUST_CHECK wane_status wane_experiment_parse(wane_experiment **out, const c
                                                   size_t size, const char *name, const char *folder,
                                                   const char *const *overrides, size_t count,
                                                   wane_error *err);
+/* Models, adapters and tensors that are names on the hub (store/files/hub.h) and lie at no such
+ * path under the root become names with the commit that they stand for now. Its errors. */
+WANE_MUST_CHECK wane_status wane_experiment_pin(wane_experiment *experiment, wane_error *err);
 void wane_experiment_free(wane_experiment *experiment);
 
 /* What `wane demo` and `wane pretrain` use when nothing else is said. */

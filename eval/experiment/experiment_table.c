@@ -334,9 +334,10 @@ static const wane_setting root[] = {
      .type = WANE_SETTING_PATH,
      WANE_MEMBER(wane_experiment, model),
      .required = true,
-     .form = "a folder, or builtin",
+     .form = "a folder, an archive, a GGUF file, ORG/NAME[@REVISION], or builtin",
      .key = WANE_KEY_CONTENT,
-     .help = "the model that is tuned, as Hugging Face keeps it; builtin: made from its seed",
+     .help = "the model that is tuned, as Hugging Face keeps it (ORG/NAME: in its cache on this "
+             "machine); builtin: made from its seed",
      .explain = "its weights, configuration and tokenizer are in the key, not its path",
      .example = "builtin",
      .read = read_model,

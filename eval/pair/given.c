@@ -10,6 +10,7 @@
 #include "eval/train/train.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
+#include "store/files/hub.h"
 
 static bool part_of_checkpoint(const char *name)
 {
@@ -74,9 +75,9 @@ done:
     return st;
 }
 
-/* Of the files at `path`; of those that `read` was made of, as they were read. */
-static wane_status hash_content(char out[WANE_SHA256_HEX], const char *path,
-                                const wane_update *read, wane_error *err)
+/* Of the file or folder at `path`; of files that `read` was made of, as they were read. */
+static wane_status hash_files(char out[WANE_SHA256_HEX], const char *path, const wane_update *read,
+                              wane_error *err)
 {
     bool set = false;
     wane_status st = hash_set(out, &set, path, err);
@@ -108,6 +109,17 @@ done:
     wane_sha256_free(hash);
     wane_names_free(names, count);
     wane_free(file);
+    return st;
+}
+
+/* The same where `path` may be a name on the hub. */
+static wane_status hash_content(char out[WANE_SHA256_HEX], const char *path,
+                                const wane_update *read, wane_error *err)
+{
+    char *folder = NULL;
+    wane_status st = wane_hub_folder(&folder, path, err);
+    if (st == WANE_OK) st = hash_files(out, folder ? folder : path, read, err);
+    wane_free(folder);
     return st;
 }
 

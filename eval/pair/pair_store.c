@@ -15,6 +15,7 @@
 #include "store/base/memory.h"
 #include "store/files/enclosed.h"
 #include "store/files/file.h"
+#include "store/files/hub.h"
 #include "store/results/hashes.h"
 
 /* One of the chosen matrices, in the comparison's order. */
@@ -50,17 +51,6 @@ void wane_pair_store_widen(wane_pair_question *question)
 }
 
 /* ---------------------------------------------------------------------------------------- keys */
-
-/* The last part of a path. */
-static const char *last_part(const char *path, size_t *length)
-{
-    size_t end = strlen(path);
-    while (end > 1 && path[end - 1] == '/') end--;
-    size_t start = end;
-    while (start > 0 && path[start - 1] != '/') start--;
-    *length = end - start;
-    return path + start;
-}
 
 /* sha256 of a list of texts. */
 static wane_status key_of(char out[WANE_SHA256_HEX], const char *const *texts, size_t count,
@@ -135,13 +125,11 @@ static wane_status settings_of_kept(char out[WANE_SHA256_HEX], const storing *s,
 static wane_status put_model(storing *s, wane_error *err)
 {
     const wane_comparison *p = s->pair;
-    size_t length = 0, numbers = 0;
-    const char *last = last_part(p->base.path, &length);
+    size_t numbers = 0;
     char name[200];
-    (void)snprintf(name, sizeof name, "%.*s", (int)(length < 199 ? length : 199), last);
     for (size_t i = 0; i < p->count; i++) numbers += p->list[i].base->elements;
     wane_model_row row = {.key = s->base,
-                          .name = name,
+                          .name = wane_hub_title(name, sizeof name, p->base.path),
                           .path = p->base.path,
                           .architecture = p->base.model_type[0] ? p->base.model_type : "unknown",
                           .parameters = (int64_t)numbers,

@@ -10,16 +10,18 @@
 #include "eval/plan/plan.h"
 #include "eval/stages/stage_kind.h"
 #include "eval/train/method.h"
-#include "store/files/file.h"
+#include "store/files/hub.h"
 #include "store/results/query.h"
 
 static wane_status store_model(wane_plan *plan, wane_results *db, int64_t *model, wane_error *err)
 {
     const wane_inputs *in = plan->inputs;
     const wane_config *c = &in->base->config;
+    char title[256];
     wane_model_row row = {.key = in->model_key,
-                          .name =
-                              in->experiment->model ? wane_path_base(in->model_path) : "builtin",
+                          .name = in->experiment->model
+                                      ? wane_hub_title(title, sizeof title, in->model_path)
+                                      : "builtin",
                           .path = in->experiment->model ? in->model_path : "builtin",
                           .architecture = c->architecture->name,
                           .parameters = (int64_t)in->base->parameters.numbers,

@@ -14,6 +14,7 @@
 #include "store/files/entries.h"
 #include "store/files/file.h"
 #include "store/files/gguf_internal.h"
+#include "store/files/hub.h"
 
 enum { PIECE = 1 << 20 };
 
@@ -28,8 +29,9 @@ typedef struct member {
 
 struct wane_package {
     char *path;
-    bool archived;
-    char *parent; /* of a GGUF file: the folder it lies in; else NULL */
+    bool archived, gguf;
+    char *folder; /* where the files lie, when not at `path`: of GGUF files, of the hub's cache */
+    char *remedy; /* wane_package_remedy, or NULL */
     char **names; /* of a folder, or of a set of GGUF */
     size_t name_count;
     member *members; /* of an archive; those inside first, by name */
@@ -225,17 +227,28 @@ static wane_status settle(wane_package *p, wane_error *err)
 /* ----------------------------------------------------------------------------------- open, close
  */
 
+/* Of a snapshot: a link to a blob that is gone. */
+static wane_status blob_missing(const wane_package *p, const char *name, wane_error *err)
+{
+    return wane_fail(err, WANE_ENOTFOUND, "read: %s: %s is a link to what is not there%s", p->path,
+                     name, wane_package_remedy(p));
+}
+
 static wane_status list_folder(wane_package *p, wane_error *err)
 {
     size_t kept = 0;
-    wane_status st = wane_folder_list(&p->names, &p->name_count, p->path, err);
+    wane_status st =
+        wane_folder_list(&p->names, &p->name_count, p->folder ? p->folder : p->path, err);
     for (size_t i = 0; st == WANE_OK && i < p->name_count; i++) {
-        char *file = wane_path_join(p->path, p->names[i]);
+        char *file = wane_package_file(p, p->names[i]);
         if (!file) return no_memory(p, err);
         char *name = p->names[i];
         if (wane_file_exists(file)) {
             p->names[i] = p->names[kept];
             p->names[kept++] = name;
+        } else if (p->remedy && !wane_folder_exists(file) &&
+                   (kept_whole(name) || wane_package_tensor_name(name))) {
+            st = blob_missing(p, name, err);
         }
         wane_free(file);
     }
@@ -260,7 +273,8 @@ static bool is_gguf(const char *path)
 
 bool wane_package_is(const char *path)
 {
-    return wane_folder_exists(path) || wane_entries_is_archive(path) || is_gguf(path);
+    return wane_folder_exists(path) || wane_entries_is_archive(path) || is_gguf(path) ||
+           wane_hub_is(path);
 }
 
 /* The file itself, or all of its set, which must be there. */
@@ -269,10 +283,11 @@ static wane_status list_gguf(wane_package *p, wane_error *err)
     size_t number = 1, count = 1;
     const char *base = wane_path_base(p->path);
     bool set = wane_gguf_shard(base, &number, &count);
-    p->parent = wane_strdup(p->path);
+    p->gguf = true;
+    p->folder = wane_strdup(p->path);
     p->names = wane_alloc(count, sizeof *p->names);
-    if (!p->parent || !p->names) return no_memory(p, err);
-    p->parent[base - p->path] = '\0';
+    if (!p->folder || !p->names) return no_memory(p, err);
+    p->folder[base - p->path] = '\0';
     for (size_t i = 0; i < count; i++) {
         if (!(p->names[i] = wane_strdup(base))) return no_memory(p, err);
         p->name_count++;
@@ -288,6 +303,20 @@ static wane_status list_gguf(wane_package *p, wane_error *err)
     return WANE_OK;
 }
 
+/* The folder and the remedy of a name on the hub. */
+static wane_status find_in_hub(wane_package *p, wane_error *err)
+{
+    char fetch[900];
+    wane_text text = {0};
+    wane_status st = wane_hub_folder(&p->folder, p->path, err);
+    if (st != WANE_OK || !p->folder) return st;
+    wane_text_printf(&text, ": not downloaded whole? to fetch it: %s",
+                     wane_hub_fetch(fetch, sizeof fetch, p->path));
+    st = wane_text_check(&text, "read", p->path, err);
+    p->remedy = text.data;
+    return st;
+}
+
 wane_status wane_package_open(wane_package **out, const char *path, wane_error *err)
 {
     wane_status st = WANE_OK;
@@ -296,7 +325,8 @@ wane_status wane_package_open(wane_package **out, const char *path, wane_error *
     p->path = wane_strdup(path);
     if (!p->path) WANE_TRY(no_memory(p, err));
     bool gguf = is_gguf(path);
-    p->archived = !gguf && !wane_folder_exists(path);
+    WANE_TRY(find_in_hub(p, err));
+    p->archived = !gguf && !p->folder && !wane_folder_exists(path);
     if (p->archived && wane_file_exists(path) && !wane_entries_is_archive(path))
         WANE_TRY(wane_fail(err, WANE_EFORMAT,
                            "read: %s: neither a folder nor an archive nor a GGUF file", path));
@@ -324,7 +354,8 @@ void wane_package_close(wane_package *p)
     }
     wane_free(p->members);
     wane_names_free(p->names, p->name_count);
-    wane_free(p->parent);
+    wane_free(p->folder);
+    wane_free(p->remedy);
     wane_free(p->path);
     wane_free(p);
 }
@@ -341,7 +372,12 @@ bool wane_package_archived(const wane_package *package)
 
 bool wane_package_is_gguf(const wane_package *package)
 {
-    return package->parent != NULL;
+    return package->gguf;
+}
+
+const char *wane_package_remedy(const wane_package *package)
+{
+    return package->remedy ? package->remedy : "";
 }
 
 static int by_inside(const void *key, const void *element)
@@ -357,7 +393,7 @@ static const member *find(const wane_package *p, const char *name)
 
 char *wane_package_file(const wane_package *package, const char *name)
 {
-    return wane_path_join(package->parent ? package->parent : package->path, name);
+    return wane_path_join(package->folder ? package->folder : package->path, name);
 }
 
 static int by_text(const void *key, const void *element)

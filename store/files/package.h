@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The files of a model or adapter: a folder, an archive of one, or a GGUF file, which is a whole
- * model by itself (with the others of its set, where it is one of several; nothing that lies beside
- * it belongs to it).
+ * The files of a model or adapter: a folder, an archive of one, a name on the Hugging Face hub
+ * (hub.h: a folder of its cache), or a GGUF file, which is a whole model by itself (with the others
+ * of its set, where it is one of several; nothing that lies beside it belongs to it).
  *
  * An archive (.tar, .tar.gz, .tar.zst, ..., .zip; entries.h says what is refused) is passed through
  * once when it is opened: its JSON files and those of a tokenizer are kept in memory, of its tensor
@@ -26,10 +26,12 @@
 
 typedef struct wane_package wane_package;
 
-/* Whether there is a folder, an archive or a GGUF file. */
+/* Whether there is a folder, an archive or a GGUF file, or a name on the hub; opening that may
+ * still fail. */
 bool wane_package_is(const char *path);
-/* WANE_ENOTFOUND when nothing is there, or not all files of a set; WANE_EFORMAT for a file that is
- * neither archive nor GGUF. Owned by the caller, free with wane_package_close (NULL allowed). */
+/* WANE_ENOTFOUND when nothing is there, or not all files of a set, or blobs of a snapshot are gone;
+ * WANE_EFORMAT for a file that is neither archive nor GGUF; what hub.h says. Owned by the caller,
+ * free with wane_package_close (NULL allowed). */
 WANE_MUST_CHECK wane_status wane_package_open(wane_package **out, const char *path,
                                               wane_error *err);
 void wane_package_close(wane_package *package);
@@ -38,6 +40,9 @@ const char *wane_package_path(const wane_package *package); /* as given; borrowe
 bool wane_package_archived(const wane_package *package);
 /* Whether it is a GGUF file, or one of a set, by itself. */
 bool wane_package_is_gguf(const wane_package *package);
+/* What to do about a file that is missing, to be put behind such a message: of a name on the hub
+ * ": ... hf download ..."; else "". Borrowed. */
+const char *wane_package_remedy(const wane_package *package);
 bool wane_package_has(const wane_package *package, const char *name);
 /* Names of its files (not those in folders of it), sorted by byte value; borrowed. */
 size_t wane_package_count(const wane_package *package);

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/files/package.h"
 
@@ -61,12 +62,17 @@ wane_status wane_package_find_model(wane_package_model *out, const wane_package 
     if (count == 0)
         return wane_fail(err, WANE_ENOTFOUND,
                          "read: %s: neither model.safetensors, pytorch_model.bin, an index of "
-                         "shards nor another file of tensors is there",
-                         path);
-    if (count > 1)
-        return wane_fail(err, WANE_EFORMAT,
-                         "read: %s: %zu files of tensors and no index of shards; name one of them",
-                         path, count);
+                         "shards nor another file of tensors is there%s",
+                         path, wane_package_remedy(package));
+    if (count > 1) {
+        char *one = wane_package_archived(package) ? NULL : wane_package_file(package, model.name);
+        wane_status st =
+            wane_fail(err, WANE_EFORMAT,
+                      "read: %s: %zu files of tensors and no index of shards; name one of them%s%s",
+                      path, count, one ? ", as " : "", one ? one : "");
+        wane_free(one);
+        return st;
+    }
     *out = model;
     return WANE_OK;
 }

@@ -149,6 +149,27 @@ static wane_status check_index(const wane_tensors *tensors, const wane_json *map
     return WANE_OK;
 }
 
+/* All of them must be there. */
+static wane_status find_shards(const wane_package *package, const char *const *names, size_t count,
+                               const char *path, wane_error *err)
+{
+    enum { LISTED = 4 };
+    wane_text missing = {0};
+    size_t gone = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (wane_package_has(package, names[i]) || ++gone > LISTED) continue;
+        wane_text_printf(&missing, "%s%s", gone > 1 ? ", " : "", names[i]);
+    }
+    if (gone > LISTED) wane_text_printf(&missing, " and %zu more", gone - LISTED);
+    wane_status st = wane_text_check(&missing, "read", path, err);
+    if (st == WANE_OK && gone)
+        st = wane_fail(err, WANE_ENOTFOUND, "read: %s: %zu of its %zu shards %s missing: %s%s",
+                       path, gone, count, gone == 1 ? "is" : "are", missing.data,
+                       wane_package_remedy(package));
+    wane_text_free(&missing);
+    return st;
+}
+
 static wane_status open_index(wane_tensors *tensors, const wane_package *package, const char *name,
                               wane_error *err)
 {
@@ -161,6 +182,7 @@ static wane_status open_index(wane_tensors *tensors, const wane_package *package
     WANE_TRY(wane_package_json(&root, package, name, err));
     const wane_json *map = wane_json_get(root, "weight_map");
     WANE_TRY(shard_names(&names, &count, map, path, err));
+    WANE_TRY(find_shards(package, (const char *const *)names, count, path, err));
     for (size_t i = 0; i < count; i++) WANE_TRY(open_member(tensors, package, names[i], err));
     WANE_TRY(wane_tensors_sort(tensors, err));
     WANE_TRY(check_index(tensors, map, path, err));

@@ -12,6 +12,7 @@
 #include "store/base/memory.h"
 #include "store/files/entries.h"
 #include "store/files/file.h"
+#include "store/files/hub.h"
 #include "store/files/peft.h"
 #include "store/files/safetensors.h"
 #include "store/files/update_memory.h"
@@ -97,7 +98,7 @@ wane_status wane_update_load(wane_update *out, const char *path,
 {
     wane_status st = WANE_OK;
     wane_update_memory *memory = NULL;
-    if (wane_folder_exists(path) || wane_entries_is_archive(path)) {
+    if (wane_folder_exists(path) || wane_entries_is_archive(path) || wane_hub_is(path)) {
         wane_package *package = NULL;
         if ((st = wane_package_open(&package, path, err)) != WANE_OK) return st;
         st = wane_update_load_package(out, package, false, warning, context, err);

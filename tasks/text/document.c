@@ -67,8 +67,8 @@ static wane_status nothing_there(const wane_package *package, wane_error *err)
     }
     wane_status st = wane_text_check(&names, "tokenizer", wane_package_path(package), err);
     if (st == WANE_OK)
-        st = wane_fail(err, WANE_ENOTFOUND, "tokenizer: %s: no tokenizer in it (none of %s)",
-                       wane_package_path(package), names.data);
+        st = wane_fail(err, WANE_ENOTFOUND, "tokenizer: %s: no tokenizer in it (none of %s)%s",
+                       wane_package_path(package), names.data, wane_package_remedy(package));
     wane_text_free(&names);
     return st;
 }
