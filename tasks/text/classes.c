@@ -55,6 +55,8 @@ static const wane_class classes[] = {
      SEQUENCE_ENDS, WANE_PIECES_PLAIN},
     {"LlamaTokenizer", WANE_CLASS_SENTENCEPIECE, " llama mistral mixtral phi3 internlm2 ", NULL,
      NULL, NULL, NULL, WANE_PIECES_PLAIN},
+    {"PreTrainedTokenizer", WANE_CLASS_SENTENCEPIECE, " ", NULL, NULL, NULL, NULL,
+     WANE_PIECES_PLAIN},
     {"GemmaTokenizer", WANE_CLASS_SENTENCEPIECE,
      " gemma gemma2 gemma3 gemma3_text gemma3n gemma3n_text recurrent_gemma ", NULL, NULL,
      "{\"bos_token\": \"<bos>\", \"eos_token\": \"<eos>\", \"unk_token\": \"<unk>\", "
@@ -78,7 +80,7 @@ static const char *const aliases[][2] = {
     {"BartTokenizer", "RobertaTokenizer"},       {"LEDTokenizer", "RobertaTokenizer"},
     {"LongformerTokenizer", "RobertaTokenizer"}, {"DistilBertTokenizer", "BertTokenizer"},
     {"ElectraTokenizer", "BertTokenizer"},       {"MobileBertTokenizer", "BertTokenizer"},
-    {"CodeLlamaTokenizer", "LlamaTokenizer"}};
+    {"CodeLlamaTokenizer", "LlamaTokenizer"},    {"TokenizersBackend", "PreTrainedTokenizer"}};
 
 const wane_class *wane_class_named(const char *name)
 {

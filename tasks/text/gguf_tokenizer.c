@@ -170,7 +170,7 @@ static wane_status write_pieces(reading *r, bool unigram, wane_error *err)
     m->unigram = unigram;
     m->escape_spaces = true;
     WANE_TRY(read_flag(&m->dummy_prefix, r, "add_space_prefix", true, err));
-    WANE_TRY(read_flag(&m->remove_spaces, r, "remove_extra_whitespaces", unigram, err));
+    WANE_TRY(read_flag(&m->remove_spaces, r, "remove_extra_whitespaces", false, err));
     WANE_TRY(read_charsmap(r, err));
     WANE_TRY(read_id(&unknown, r, "unknown_token_id", err));
     bool named = false;

@@ -32,6 +32,7 @@ static void files_beside_say_what_stands_around(void **state)
         {NULL, "{'tokenizer_class':'LlamaTokenizer','add_bos_token':true,'bos_token':'<pad>'}", "",
          "3"},
         {NULL, "{'tokenizer_class':'GemmaTokenizer'}", "<bos>", "620"},
+        {"{'model_type':'novel'}", "{'tokenizer_class':'PreTrainedTokenizerFast'}", "</s>", "2"},
     };
     size_t bytes = 0;
     char *model = copy_model(&bytes);
