@@ -223,6 +223,25 @@ static wane_status find_object(const wane_json **out, const char **key, const wa
     return WANE_OK;
 }
 
+/* Of an architecture with local_rope: the object of the kind of layer in place of the one that was
+ * found. Transformers leaves what is not told apart in rope_parameters aside, and mixes the two
+ * keys. */
+static wane_status find_apart(const wane_json **object, bool local, const wane_config_source *s)
+{
+    const wane_json *given = wane_json_get(s->root, "rope_parameters");
+    const wane_json *full = wane_json_get(*object, "full_attention");
+    const wane_json *sliding = wane_json_get(*object, "sliding_attention");
+    const wane_json *own = local ? sliding : full;
+    if (*object && *object != given && wane_json_truth(given))
+        return wane_config_refuse(s, "rope_scaling", "stands beside rope_parameters");
+    if (*object && *object == given && !full && !sliding)
+        return wane_config_refuse(s, "rope_parameters",
+                                  "has neither full_attention nor sliding_attention");
+    if (wane_json_kind_of(own) == WANE_JSON_OBJECT) *object = own;
+    else if (local) *object = NULL;
+    return WANE_OK;
+}
+
 /* Parameters per kind of layer ({"full_attention": {...}}) are those of architectures that have
  * local_rope too; of others they must say what the rest says. Scaling that is not told apart is the
  * other layers'. */
@@ -236,12 +255,7 @@ static wane_status read_rope(wane_config *c, const wane_config_key *of, const wa
     WANE_TRY(find_object(&object, &key, s));
     const wane_json *around = object;
     bool apart = key_at(c->architecture, &wane_config_rope_theta, local);
-    if (apart) {
-        const wane_json *own =
-            wane_json_get(object, of->offset == local ? "sliding_attention" : "full_attention");
-        if (wane_json_kind_of(own) == WANE_JSON_OBJECT) object = own;
-        else if (of->offset == local) object = NULL;
-    }
+    if (apart) WANE_TRY(find_apart(&object, of->offset == local, s));
     wane_rope_source from = {s, object, around, c->context};
     WANE_TRY(read_rope_parameters(&from, key, c, of, out));
     if (of->offset == local && out->kind)

@@ -4,6 +4,7 @@
  */
 #include <math.h>
 
+#include "eval/model/rope_kinds.h"
 #include "tests/support/support.h"
 #include "tests/unit/model/config_case.h"
 
@@ -68,6 +69,30 @@ static void gemma3_1b_is_read(void **state)
     config_check_round(&c);
 }
 
+/* google/gemma-3-4b-it: little of the text model is said; its scaling is the full layers' alone. */
+static void gemma3_4b_is_read(void **state)
+{
+    (void)state;
+    wane_config c = config_read(
+        "{\"architectures\": [\"Gemma3ForConditionalGeneration\"], \"boi_token_index\": 255999, "
+        "\"eoi_token_index\": 256000, \"eos_token_id\": [1, 106], \"image_token_index\": 262144, "
+        "\"initializer_range\": 0.02, \"mm_tokens_per_image\": 256, \"model_type\": \"gemma3\", "
+        "\"text_config\": {\"hidden_size\": 2560, \"intermediate_size\": 10240, "
+        "\"model_type\": \"gemma3_text\", \"num_hidden_layers\": 34, "
+        "\"rope_scaling\": {\"factor\": 8.0, \"rope_type\": \"linear\"}, "
+        "\"sliding_window\": 1024}, \"torch_dtype\": \"bfloat16\", "
+        "\"transformers_version\": \"4.50.0.dev0\", \"vision_config\": {\"hidden_size\": 1152, "
+        "\"image_size\": 896, \"model_type\": \"siglip_vision_model\"}}");
+    assert_int_equal(config_numbers(&c), 3880263168);
+    assert_string_equal(c.rope.kind->name, "linear");
+    CHECK_NEAR(c.rope.factor, 8, 0, 0);
+    CHECK_NEAR(c.rope.theta, 1000000, 0, 0);
+    assert_null(c.local_rope.kind);
+    CHECK_NEAR(c.local_rope.theta, 10000, 0, 0);
+    config_check_windows(&c, 1024, "111110");
+    config_check_round(&c);
+}
+
 static void gemma3_has_the_defaults_of_transformers(void **state)
 {
     (void)state;
@@ -110,6 +135,13 @@ static void what_gemma3_does_not_cover_is_refused(void **state)
     config_refused(GEMMA3 "\"num_hidden_layers\": 600}", "layer_types: is absent");
     config_refused(GEMMA3 "\"attention_dropout\": 0.1}", "attention_dropout");
     config_refused(GEMMA3 "\"rope_local_base_freq\": 0}", "rope_local_base_freq");
+    config_refused(GEMMA3 "\"rope_parameters\": {\"rope_theta\": 5.0}}", "rope_parameters");
+    config_refused(GEMMA3 "\"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 8.0}, "
+                          "\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 5.0}}}",
+                   "rope_scaling");
+    config_refused(GEMMA3 "\"rope_parameters\": {\"sliding_attention\": {\"rope_type\": "
+                          "\"linear\", \"factor\": 8.0}}}",
+                   "sliding_attention");
     config_refused(GEMMA3 "\"architectures\": [\"Gemma3ForSequenceClassification\"]}",
                    "Gemma3ForSequenceClassification");
 }
@@ -160,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gemma3_270m_is_read),
         cmocka_unit_test(gemma3_1b_is_read),
+        cmocka_unit_test(gemma3_4b_is_read),
         cmocka_unit_test(gemma3_has_the_defaults_of_transformers),
         cmocka_unit_test(gemma2_2b_is_read),
         cmocka_unit_test(what_gemma3_does_not_cover_is_refused),
