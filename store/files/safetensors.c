@@ -158,7 +158,7 @@ static wane_status add_tensors(wane_tensors *tensors, size_t index, const wane_j
         if ((st = parse_entry(&one, value, data_bytes, file->path, err)) != WANE_OK) return st;
         if ((st = wane_tensors_add(tensors, &one, err)) != WANE_OK) return st;
     }
-    wane_tensor_entry *added = tensors->entries + first;
+    wane_tensor_entry *added = tensors->entries ? tensors->entries + first : NULL;
     wane_status st = check_tiling(added, tensors->count - first, data_bytes, file->path, err);
     for (size_t i = first; st == WANE_OK && i < tensors->count; i++)
         tensors->entries[i].offset += data;
