@@ -80,7 +80,7 @@ static wane_status read_tokens(reading *r, bool scored, wane_error *err)
 {
     const wane_gguf_value *tokens = find(r, "tokens"), *kinds = find(r, "token_type");
     const wane_gguf_value *scores = scored ? find(r, "scores") : NULL;
-    size_t count = wane_gguf_size(tokens);
+    size_t count = wane_gguf_size(tokens), special = 0;
     if (!count || count > WANE_TOKEN_ID_LIMIT)
         return fail(r, "tokens", "is no list of tokens", err);
     if (kinds && wane_gguf_size(kinds) != count)
@@ -99,6 +99,9 @@ static wane_status read_tokens(reading *r, bool scored, wane_error *err)
             return fail(r, "token_type", "holds what is no type", err);
         if (scored && (!wane_gguf_number_at(&score, scores, i) || !isfinite((float)score)))
             return fail(r, "scores", "holds what is no score", err);
+        special += kind == WANE_PIECE_CONTROL || kind == WANE_PIECE_USER;
+        if (special > WANE_MOST_SPECIAL_PIECES)
+            return fail(r, "token_type", "has too many control tokens", err);
         p->kind = kind ? (wane_piece_kind)kind : WANE_PIECE_UNUSED; /* 0: undefined */
         p->score = (float)score;
         p->text = piece_text(r, text, &p->bytes, scored && kind == WANE_PIECE_USER);

@@ -81,6 +81,9 @@ static wane_status read_piece(wane_sentencepiece *out, wane_protobuf message, wa
         } else if (field.number <= KIND) return wrong_kind(&message, "a member of a piece", err);
     }
     if (st != WANE_DONE) return st;
+    if (out->count == WANE_TOKEN_ID_LIMIT)
+        return wane_fail(err, WANE_EFORMAT, "tokenizer: %s: more than %d pieces", message.file,
+                         WANE_TOKEN_ID_LIMIT);
     if (!WANE_GROW(out->pieces, out->room, out->count + 1))
         return wane_fail_memory(err, "tokenizer", message.file);
     out->pieces[out->count++] = piece;
@@ -116,10 +119,8 @@ wane_status wane_sentencepiece_check(wane_sentencepiece *m, const char *file, wa
 {
     bool found[256] = {false};
     size_t bytes_found = 0;
+    size_t special = 0;
     m->unknown = -1;
-    if (m->count > WANE_TOKEN_ID_LIMIT)
-        return wane_fail(err, WANE_EFORMAT, "tokenizer: %s: %zu pieces, more than %d", file,
-                         m->count, WANE_TOKEN_ID_LIMIT);
     for (size_t i = 0; i < m->count; i++) {
         const wane_sentence_piece *p = &m->pieces[i];
         const char *cause = NULL;
@@ -135,6 +136,8 @@ wane_status wane_sentencepiece_check(wane_sentencepiece *m, const char *file, wa
         else if (p->kind == WANE_PIECE_BYTE && !m->byte_fallback)
             cause = "is a byte's, and byte_fallback is off";
         else if (p->kind == WANE_PIECE_BYTE && byte < 0) cause = "names no byte";
+        special += p->kind == WANE_PIECE_CONTROL || p->kind == WANE_PIECE_USER;
+        if (special > WANE_MOST_SPECIAL_PIECES) cause = "is one control piece too many";
         if (cause) return bad_piece(m, i, cause, file, err);
         if (p->kind == WANE_PIECE_UNKNOWN) m->unknown = (int32_t)i;
         if (byte >= 0 && !found[byte]) bytes_found++;

@@ -24,6 +24,10 @@ typedef enum wane_piece_kind {
     WANE_PIECE_BYTE
 } wane_piece_kind;
 
+/* Control and user-defined pieces of a model at most: what a file of a few bytes each may ask for.
+ */
+enum { WANE_MOST_SPECIAL_PIECES = 1 << 16 };
+
 /* Whether a text may become such a piece; `user_alone`: whether it is user-defined. */
 static inline bool wane_piece_from_text(int kind, bool user_alone)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The input: how many bytes a model of SentencePiece has (two bytes, the little one first), the
- * model, a text.
+ * model, a text. A model that begins as GGUF is one whose metadata hold a tokenizer.
  */
-#include "store/base/memory.h"
+#include "store/files/package.h"
 #include "tasks/text/tokenizer.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_file.h"
@@ -35,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *text = (const char *)data + 2 + model;
     size_t bytes = size - 2 - model;
     if (bytes > TEXT_BYTES) bytes = TEXT_BYTES;
-    const char *path = fuzz_named_file("fuzz.model", data + 2, model);
+    bool gguf = wane_gguf_begins(data + 2, model);
+    const char *path = fuzz_named_file(gguf ? "fuzz.gguf" : "fuzz.model", data + 2, model);
     wane_status st = wane_tokenizer_load(&tokenizer, path, &err);
     if (st != WANE_OK) {
         fuzz_check_error(st, &err);

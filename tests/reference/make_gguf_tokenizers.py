@@ -67,6 +67,13 @@ def pieces(name, model):
     close(made)
 
 
+def write_corpus(name, text):
+    """An input of fuzz_sentencepiece: the size of a model, the model, a text."""
+    model = (HERE / f"{name}.gguf").read_bytes()
+    path = HERE.parent.parent / "fuzz/corpus/sentencepiece" / f"gguf-{name}"
+    path.write_bytes(len(model).to_bytes(2, "little") + model + text.encode())
+
+
 def main():
     for name in PRE:
         byte_level(name)
@@ -74,6 +81,8 @@ def main():
         pieces(name, "llama")
     for name in ("spm-unigram", "spm-unigram-bytes"):
         pieces(name, "t5")
+    write_corpus("spm-unigram", "AB \ufb01 x")
+    write_corpus("smollm2", "it's 12 <|im_start|>")
 
 
 if __name__ == "__main__":
