@@ -48,13 +48,14 @@ static void make(made *m)
     name_one(m, 12, "model.embed_tokens.weight", 50, 40);
     name_one(m, 13, "model.norm.weight", 40, 1);
     assert_int_equal(next, MATRICES);
-    m->audit = (wane_audit){
-        .comparison = {.list = m->list, .count = TENSORS, .base = {.path = "b", .type = "F32"}},
-        .question = {.k = 10, .epsilon = .5, .u = true},
-        .changes = {.list = m->changes},
-        .tokenizers = {.first = -1},
-        .spectra = {.matrix = m->matrix, .count = MATRICES, .no_null = "wide"}};
-    m->audit.comparison.tuned = (wane_checkpoint){.path = "t", .type = "F32"};
+    m->audit = (wane_audit){.comparison = {.list = m->list,
+                                           .count = TENSORS,
+                                           .base = {.path = "b", .type = "F32", .rounded = ""}},
+                            .question = {.k = 10, .epsilon = .5, .u = true},
+                            .changes = {.list = m->changes},
+                            .tokenizers = {.first = -1},
+                            .spectra = {.matrix = m->matrix, .count = MATRICES, .no_null = "wide"}};
+    m->audit.comparison.tuned = (wane_checkpoint){.path = "t", .type = "F32", .rounded = ""};
 }
 
 /* Tensor i moves by `delta`; a matrix has 10 directions and so many intruders. */
@@ -225,7 +226,7 @@ static void rounding_is_told(void **state)
     (void)state;
     made m;
     make(&m);
-    m.audit.comparison.tuned.type = "BF16";
+    m.audit.comparison.tuned.type = m.audit.comparison.tuned.rounded = "BF16";
     for (size_t i = 0; i < 2; i++) {
         change(&m, i, .02, 0);
         m.changes[i].floor = .02;
@@ -331,7 +332,8 @@ static void many_layers_share_bars(void **state)
                     .changes = {.list = changes},
                     .tokenizers = {.first = -1},
                     .spectra = {.no_null = "wide"}};
-    a.comparison.base = a.comparison.tuned = (wane_checkpoint){.path = "b", .type = "F32"};
+    a.comparison.base = a.comparison.tuned =
+        (wane_checkpoint){.path = "b", .type = "F32", .rounded = ""};
     for (long i = 0; i < MANY; i++) {
         list[i] = (wane_compared){.name = "q", .module = "q", .rows = 2, .cols = 2, .layer = i};
         list[i].kind = WANE_TENSOR_KIND_ATTENTION;
