@@ -409,6 +409,14 @@ done:
 static wane_status nothing_common(const wane_comparison *c, wane_error *err)
 {
     const wane_names *a = &c->base.names, *b = &c->tuned.names;
+    for (size_t i = 0; c->skipped && !c->chosen && i < wane_tensors_count(c->base.tensors); i++) {
+        const wane_tensor *t = wane_tensors_at(c->base.tensors, i);
+        if (t->dtype != WANE_OTHER || wane_tensor_is_buffer(t)) continue;
+        return wane_fail(err, WANE_EINVAL,
+                         "compare: %s: no matrix that can be compared with %s: %zu tensors of both "
+                         "are of types that are not read (%s is %s)",
+                         c->tuned.path, c->base.path, c->skipped, t->name, wane_tensors_type(t));
+    }
     if (c->count && !c->tuned.adapter)
         return wane_fail(err, WANE_EINVAL, "compare: %s: no matrix in common with %s",
                          c->tuned.path, c->base.path);

@@ -9,7 +9,7 @@
                   folder has, but for rounding 1 + w: this script asks it
   types.gguf      64 blocks of every type that is read, of extreme and random bytes; types.sha256 has,
                   for each, the hash of its numbers in fp32 as gguf-py reads them, every NaN as 7fc00000
-  unread.gguf     one block of each type that is not
+  unread.gguf     one block of each type that is not; unread_weight.gguf a matrix of one
   metadata.gguf   every kind of value
   quantized.gguf  the gpt_neox, matrices with rows of whole blocks in Q4_1
   set-0000N-of-00003.gguf   the llama in three files
@@ -206,6 +206,10 @@ def make_types():
             continue
         raw = numpy.zeros((1, GGML_QUANT_SIZES[kind][1]), numpy.uint8)
         writer.add_tensor(kind.name, raw, raw_dtype=kind)
+    finish(writer)
+    writer = GGUFWriter(OUT / "unread_weight.gguf", "none")
+    writer.add_tensor("a.weight", numpy.zeros((2, GGML_QUANT_SIZES[Type.IQ2_XXS][1]), numpy.uint8),
+                      raw_dtype=Type.IQ2_XXS)
     finish(writer)
 
 

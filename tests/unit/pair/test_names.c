@@ -288,6 +288,17 @@ static void floors_of_quantized_files(void **state)
     wane_comparison_close(&c);
 }
 
+static void types_that_are_not_read_are_named(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_comparison c = {0};
+    static const char path[] = "reference/gguf/unread_weight.gguf";
+    CHECK_FAILS(wane_comparison_open(&c, path, path, &(wane_comparison_options){0}, NULL, &err),
+                WANE_EINVAL,
+                "1 tensors of both are of types that are not read (a.weight is IQ2_XXS)");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +308,7 @@ int main(void)
         cmocka_unit_test(kinds_and_places),
         cmocka_unit_test(floors_are_what_rounding_does),
         cmocka_unit_test(floors_of_quantized_files),
+        cmocka_unit_test(types_that_are_not_read_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
