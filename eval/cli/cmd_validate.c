@@ -8,6 +8,7 @@
 #include "analysis/report/page.h"
 #include "eval/cli/commands.h"
 #include "eval/cli/experiment_call.h"
+#include "eval/cli/row_page.h"
 #include "eval/pair/given.h"
 #include "eval/plan/estimate.h"
 #include "eval/run/needs.h"
@@ -178,6 +179,8 @@ static int run(wane_call *call)
     wane_page_line(&page, "sha256", "%s", o.inputs->model_key);
     wane_text_string(&page, "\n");
     print_tasks(&page, o.inputs);
+    wane_text_string(&page, "\n");
+    for (size_t t = 0; t < o.experiment->task_count; t++) wane_print_shown_row(&page, o.inputs, t);
     print_samples(&page, o.inputs);
     print_corpora(&page, o.inputs);
     st = print_needs(&page, &o, &err);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/experiment/shown_row.h"
 #include "eval/model/architecture.h"
 #include "eval/plan/plan.h"
 #include "eval/stages/stage_kind.h"
@@ -53,6 +54,10 @@ static wane_status store_data(wane_plan *plan, wane_results *db, wane_error *err
     wane_status st = WANE_OK;
     for (size_t t = 0; t < x->task_count && st == WANE_OK; t++) {
         const wane_task *task = &in->tasks[t].task;
+        wane_shown_row shown;
+        wane_text text = {0};
+        if (wane_shown_row_of(&shown, in, t)) wane_shown_row_json(&text, &shown, in->tokenizer);
+        if ((st = wane_text_check(&text, "store", task->name, err)) != WANE_OK) return st;
         wane_task_row row = {.key = in->tasks[t].key,
                              .name = x->tasks[t].spec.name,
                              .path = x->tasks[t].builtin ? "builtin" : x->tasks[t].spec.path,
@@ -65,8 +70,10 @@ static wane_status store_data(wane_plan *plan, wane_results *db, wane_error *err
                              .template_text = x->tasks[t].spec.template_text,
                              .train_rows = (int64_t)task->rows[WANE_SPLIT_TRAIN],
                              .measured_rows = (int64_t)in->tasks[t].test.rows,
-                             .labels = (int64_t)task->label_count};
+                             .labels = (int64_t)task->label_count,
+                             .shown = text.length ? text.data : NULL};
         st = wane_results_put_task(db, &plan->task_ids[t], &row, err);
+        wane_text_free(&text);
     }
     for (size_t c = 0; c < x->corpus_count && st == WANE_OK; c++) {
         const wane_windows *w = &in->corpora[c].windows;

@@ -39,12 +39,16 @@ static const char from_5[] = {
 #include "from_5.inc"
 };
 
+static const char from_6[] = {
+#include "from_6.inc"
+};
+
 /* A step changes tables alone: views are made anew after the last one. */
 const wane_migration *wane_results_migrations(size_t *count)
 {
     /* Version 5 has one view more. */
-    static const wane_migration steps[] = {
-        {1, from_1}, {2, from_2}, {3, from_3}, {4, ""}, {5, from_5}};
+    static const wane_migration steps[] = {{1, from_1}, {2, from_2}, {3, from_3},
+                                           {4, ""},     {5, from_5}, {6, from_6}};
     *count = sizeof steps / sizeof *steps;
     return steps;
 }

@@ -83,16 +83,18 @@ wane_status wane_results_put_task(wane_results *db, int64_t *id, const wane_task
 {
     static const char sql[] =
         "INSERT INTO task (key, name, path, kind, split, train_sha256, data_sha256, template, "
-        "train_rows, measured_rows, labels) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "train_rows, measured_rows, labels, shown) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (key) DO UPDATE SET name = excluded.name, path = excluded.path, "
-        "train_sha256 = excluded.train_sha256, train_rows = excluded.train_rows RETURNING id";
+        "train_sha256 = excluded.train_sha256, train_rows = excluded.train_rows, "
+        "shown = coalesce(excluded.shown, shown) RETURNING id";
     bool own = false;
     int64_t made = 0;
     wane_status st = wane_results_enter(db, &own, err);
     if (st != WANE_OK) return st;
-    st = wane_results_get(db, &made, 1, err, sql, "ttttttttiii", row->key, row->name, row->path,
+    st = wane_results_get(db, &made, 1, err, sql, "ttttttttiiit", row->key, row->name, row->path,
                           row->kind, row->split, row->train_sha256, row->data_sha256,
-                          row->template_text, row->train_rows, row->measured_rows, row->labels);
+                          row->template_text, row->train_rows, row->measured_rows, row->labels,
+                          row->shown);
     st = wane_results_leave(db, own, st, err);
     if (st == WANE_OK) *id = made;
     return st;

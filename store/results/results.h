@@ -35,7 +35,7 @@
 #define WANE_NOT_FINITE "not_finite"
 
 enum {
-    WANE_RESULTS_VERSION = 6, /* user_version of the files this wane writes */
+    WANE_RESULTS_VERSION = 7, /* user_version of the files this wane writes */
     WANE_STEP_SEALED = -1     /* `step` of everything measured on the sealed stage */
 };
 
@@ -114,6 +114,7 @@ typedef struct wane_task_row {
     const char *data_sha256;  /* of the measured rows */
     const char *template_text;
     int64_t train_rows, measured_rows, labels;
+    const char *shown; /* a measured row as the model sees it, JSON; or NULL */
 } wane_task_row;
 
 /* A corpus as it is measured; likewise its key. */

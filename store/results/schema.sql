@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The results database of wane, version 6. One file holds one or more experiments.
+-- The results database of wane, version 7. One file holds one or more experiments.
 --
 -- Words. A STAGE is one training on top of another stage; stage 0 of every run is the bare base
 -- model. A RUN is a path of stages: one config (method) in one order of tasks under one seed. Runs
@@ -54,7 +54,10 @@ CREATE TABLE task (
   template      TEXT,                  -- how a row becomes a prompt
   train_rows    INTEGER,               -- rows trained on
   measured_rows INTEGER,               -- rows measured
-  labels        INTEGER                -- number of labels; 1 / labels is chance
+  labels        INTEGER,               -- number of labels; 1 / labels is chance
+  shown         TEXT                   -- JSON: a measured row as the model sees it (the first that is cut, or
+                        -- the first): row, prompt, tokens_cut, cut_at (a byte of prompt), tokens with
+                        -- ids, label, class, label_tokens (null under a head); NULL: not planned since
 ) STRICT;
 
 -- A corpus as it is measured; other text, windows or filter make another corpus.

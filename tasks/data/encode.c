@@ -31,6 +31,7 @@ typedef struct encoding {
     wane_tokens scratch; /* label ids under one stand-in */
     bool apart;          /* the prompt tried last does not join with its label */
     size_t limit;        /* tokens a prompt may have */
+    size_t from, kept;   /* the bytes of the row's text in the prompt tried last */
 } encoding;
 
 static size_t shared_start(const wane_tokens *a, const wane_tokens *b, size_t most)
@@ -239,10 +240,10 @@ static size_t cut_left(const char *text, size_t total, size_t kept)
 static wane_status encode_part(encoding *e, const wane_row *row, size_t total, size_t kept,
                                wane_error *err)
 {
-    if (!e->task->truncate_left)
-        return encode_prompt(e, row, row->text, cut_right(row->text, total, kept), err);
-    size_t from = cut_left(row->text, total, kept);
-    return encode_prompt(e, row, row->text + from, total - from, err);
+    bool left = e->task->truncate_left;
+    e->from = left ? cut_left(row->text, total, kept) : 0;
+    e->kept = left ? total - e->from : cut_right(row->text, total, kept);
+    return encode_prompt(e, row, row->text + e->from, e->kept, err);
 }
 
 /* Cuts the text to the most that fits: a search between a length that fits and one that does not,
@@ -278,6 +279,10 @@ static wane_status cut_text(encoding *e, const wane_row *row, size_t full, wane_
     WANE_TRY(encode_part(e, row, total, fits, err));
     e->made.cut_rows++;
     if (full > e->ids.count) e->made.cut_tokens += full - e->ids.count;
+    if (e->made.cut_rows > 1) return st;
+    e->made.cut_from = e->from;
+    e->made.cut_kept = e->kept;
+    e->made.cut_lost = e->made.cut_tokens;
 done:
     return st;
 }
@@ -289,7 +294,7 @@ static wane_status encode_rows(encoding *e, wane_split split, wane_error *err)
     wane_tokens all = {0};
     size_t rows = e->task->rows[split];
     int32_t unknown = wane_tokenizer_unknown(e->tokenizer);
-    made->rows = rows;
+    made->rows = made->first_cut = rows;
     made->starts = wane_alloc(rows + 1, sizeof *made->starts);
     made->labels = wane_alloc(rows, sizeof *made->labels);
     if (!made->starts || !made->labels)
@@ -297,7 +302,10 @@ static wane_status encode_rows(encoding *e, wane_split split, wane_error *err)
     for (size_t i = 0; i < rows; i++) {
         const wane_row *row = &e->task->row[split][i];
         WANE_TRY(encode_prompt(e, row, row->text, strlen(row->text), err));
-        if (e->ids.count > e->limit) WANE_TRY(cut_text(e, row, e->ids.count, err));
+        if (e->ids.count > e->limit) {
+            WANE_TRY(cut_text(e, row, e->ids.count, err));
+            if (made->first_cut == rows) made->first_cut = i;
+        }
         if (e->ids.count == 0)
             WANE_TRY(wane_fail(err, WANE_EINVAL, "encode task: %s: row %zu has no tokens",
                                e->task->name, row->number));

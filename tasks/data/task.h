@@ -117,6 +117,9 @@ typedef struct wane_prompts {
     int32_t *labels; /* per row */
     size_t cut_rows, cut_tokens, unknown_tokens;
     size_t apart_rows;
+    /* The first row that was cut (`rows` without one): the bytes of its text that stayed, and how
+     * many tokens fewer it has for it. */
+    size_t first_cut, cut_from, cut_kept, cut_lost;
     /* label l is label_ids[label_starts[l] .. label_starts[l + 1]). Labels differ, none is empty,
      * none holds the unknown token (WANE_EINVAL otherwise, naming the label). */
     size_t label_count, longest_label;

@@ -218,9 +218,39 @@ static void long_texts_lose_words(void **state)
             unknown += pick == 3;
         }
         assert_int_equal(prompts.unknown_tokens, unknown);
+        assert_int_equal(prompts.first_cut, kept == count);
+        if (kept < count) {
+            size_t end = prompts.cut_from + prompts.cut_kept, seen = 1;
+            assert_int_equal(prompts.cut_lost, count - kept);
+            assert_int_equal(task.truncate_left ? end : prompts.cut_from,
+                             task.truncate_left ? text.length : 0);
+            for (size_t i = prompts.cut_from; i + 1 < end; i++)
+                seen += text.data[i] == ' ' && text.data[i + 1] != ' ';
+            assert_int_equal(kept ? seen : prompts.cut_kept, kept);
+        }
         wane_prompts_free(&prompts);
         wane_text_free(&text);
     }
+    wane_tokenizer_free(tokenizer);
+}
+
+static void the_first_row_that_is_cut_is_told(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_tokenizer *tokenizer = load(words_json);
+    static const wane_row rows[] = {{"two ", "one", " one :", 0, 0},
+                                    {"two ", "one two three one two", " one :", 1, 1},
+                                    {"two ", "one two three one two three", " one :", 1, 2}};
+    const wane_label labels[] = {{"0", " yes"}, {"1", " no indeed"}};
+    wane_task task = task_of(rows, 3, labels, 2);
+    wane_prompts prompts;
+    CHECK_OK(wane_task_encode(&prompts, &task, WANE_SPLIT_TRAIN, tokenizer, 8, &err));
+    assert_int_equal(prompts.cut_rows, 2);
+    assert_int_equal(prompts.first_cut, 1);
+    assert_int_equal(prompts.cut_lost, 2);
+    assert_int_equal(prompts.cut_kept, strlen("one two three"));
+    wane_prompts_free(&prompts);
     wane_tokenizer_free(tokenizer);
 }
 
@@ -322,6 +352,7 @@ int main(void)
         cmocka_unit_test(boundary_moves_to_what_labels_share),
         cmocka_unit_test(labels_that_cannot_be),
         cmocka_unit_test(long_texts_lose_words),
+        cmocka_unit_test(the_first_row_that_is_cut_is_told),
         cmocka_unit_test(texts_without_spaces_lose_characters),
         cmocka_unit_test(cut_tokens_are_those_that_went),
         cmocka_unit_test(rows_that_do_not_join_are_counted),

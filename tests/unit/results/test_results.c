@@ -190,18 +190,27 @@ static void a_changed_run_supersedes(void **state)
     assert_int_equal(
         query_integer(db, "SELECT count(*) FROM run_summary WHERE run = 'full/given/s0'"), 1);
     /* A task of the same name on other data takes its place on the list. */
-    const wane_task_row task = {.key = "task0@other",
-                                .name = "task0",
-                                .kind = "classification",
-                                .split = "test",
-                                .train_rows = WANE_NULL,
-                                .measured_rows = WANE_NULL,
-                                .labels = 2};
+    wane_task_row task = {.key = "task0@other",
+                          .name = "task0",
+                          .kind = "classification",
+                          .split = "test",
+                          .train_rows = WANE_NULL,
+                          .measured_rows = WANE_NULL,
+                          .labels = 2};
     CHECK_OK(wane_results_put_task(db, &id, &task, &err));
     CHECK_OK(wane_results_put_experiment_task(db, s.experiment_id, id, false, &err));
     assert_int_equal(query_integer(db, "SELECT count(*) FROM experiment_task"), 4);
     assert_int_equal(query_integer(db, "SELECT count(*) FROM accuracy_matrix WHERE task = 'task0'"),
                      0);
+    /* The row that is shown comes when it is planned again, and stays. */
+    assert_int_equal(query_integer(db, "SELECT count(shown) FROM task"), 0);
+    task.shown = "{\"row\": 3}";
+    CHECK_OK(wane_results_put_task(db, &id, &task, &err));
+    task.shown = NULL;
+    CHECK_OK(wane_results_put_task(db, &id, &task, &err));
+    assert_int_equal(query_integer(db, "SELECT count(*) FROM task WHERE key = 'task0@other' AND "
+                                       "json_extract(shown, '$.row') = 3"),
+                     1);
     sample_close(db, &s);
 }
 
@@ -310,17 +319,17 @@ static void drop_views(wane_results *db)
     wane_text_free(&drop);
 }
 
-/* A file of version 4 gets the view that came with version 5, and the columns of version 6, at its
- * first opening; it has all its rows, under the hashes they were sealed with. */
+/* A file of version 4 gets the view that came with version 5, and the columns of versions 6 and
+ * 7, at its first opening; it has all its rows, under the hashes they were sealed with. */
 static void version_4_gets_its_view_and_columns(void **state)
 {
     (void)state;
     wane_error err = {0};
     static sample s;
-    static const char *const earlier[] = {"ALTER TABLE direction DROP COLUMN steps",
-                                          "ALTER TABLE direction DROP COLUMN max_cosine_high",
-                                          "ALTER TABLE direction DROP COLUMN max_cosine_low",
-                                          "PRAGMA user_version = 4"};
+    static const char *const earlier[] = {
+        "ALTER TABLE task DROP COLUMN shown", "ALTER TABLE direction DROP COLUMN steps",
+        "ALTER TABLE direction DROP COLUMN max_cosine_high",
+        "ALTER TABLE direction DROP COLUMN max_cosine_low", "PRAGMA user_version = 4"};
     wane_results *db = sample_open(&s, scratch_path("four.db"), &small);
     sample_cells(db, &s, 0, 1);
     char *before = dump(db);

@@ -59,6 +59,16 @@ static const struct {
     {"SELECT value FROM parameter WHERE run = 1 AND key = 'clip'", "0.5"},
     {"SELECT value FROM parameter WHERE run = 1 AND key = 'weight_decay'", "0.1"},
     {"SELECT limited FROM experiment", "0"},
+    /* one row of each task, whole: its tokens spell the prompt, its label is one of its words */
+    {"SELECT group_concat(DISTINCT json_extract(shown, '$.row') || ' ' || json_extract(shown, "
+     "'$.tokens_cut') || ' ' || (json_extract(shown, '$.cut_at') IS NULL) || ' ' || "
+     "json_extract(shown, '$.tokens[0].token') || ' ' || (json_extract(shown, '$.classes') = "
+     "labels) || ' ' || (json_extract(shown, '$.label_tokens[0].token') = json_extract(shown, "
+     "'$.label'))) FROM task",
+     "0 0 1 <s> 1 1"},
+    {"SELECT min((SELECT group_concat(json_extract(value, '$.token'), ' ') FROM "
+     "json_each(t.shown, '$.tokens')) = '<s> ' || json_extract(t.shown, '$.prompt')) FROM task t",
+     "1"},
     {"SELECT group_concat(name || measured_rows, ' ') FROM (SELECT * FROM task ORDER BY name)",
      "counting5 order4 topic8"},
     /* two epochs of 10 and of 6 rows, 4 to a step */
