@@ -11,7 +11,10 @@
  *   unless tokenizer_config.json says "legacy": false: then it is the start of the text alone that
  *   gets one, unless it begins with a space, which is then the prefix;
  * - otherwise the library is meant: two spaces at the start of a text count, which Metaspace of
- *   LlamaTokenizer in transformers 5 takes for one and the prefix.
+ *   LlamaTokenizer in transformers 5 takes for one and the prefix, and merges go by score, which
+ *   there go by id; the table of characters is applied by its longest entry and makes what white
+ *   space it knows one kind, where the classes of T5, ALBERT and XLM-R go by grapheme clusters and
+ *   cut at all of Unicode's white space.
  * No token is put before or behind a text unless tokenizer_config.json says add_bos_token or
  * add_eos_token, or the class has fixed ones (T5Tokenizer, AlbertTokenizer, XLMRobertaTokenizer).
  */
