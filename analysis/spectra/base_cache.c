@@ -76,12 +76,11 @@ static wane_status broken(wane_error *err, const char *path, const char *cause)
     return wane_fail(err, WANE_EFORMAT, "base spectrum: %s: %s", path, cause);
 }
 
-/* Shape and size first, then the checksum; nothing is allocated on the word of the header alone. */
-static wane_status check_file(uint64_t shape[2], const wane_map *map, const char *path,
-                              wane_error *err)
+/* Shape and size; nothing is allocated on the word of the header alone. */
+static wane_status check_shape(uint64_t shape[2], const wane_map *map, const char *path,
+                               wane_error *err)
 {
     uint64_t numbers[3];
-    char digest[WANE_SHA256_HEX];
     if (map->bytes < HEAD_BYTES + DIGEST_BYTES || memcmp(map->data, MAGIC, sizeof MAGIC) != 0)
         return broken(err, path, "is no base spectrum");
     memcpy(numbers, map->data + sizeof MAGIC, sizeof numbers);
@@ -93,12 +92,18 @@ static wane_status check_file(uint64_t shape[2], const wane_map *map, const char
         return broken(err, path, "gives an impossible shape");
     if (map->bytes != file_bytes(numbers[1], numbers[2]))
         return broken(err, path, "its size does not fit its shape");
+    shape[0] = numbers[1];
+    shape[1] = numbers[2];
+    return WANE_OK;
+}
+
+static wane_status check_digest(const wane_map *map, const char *path, wane_error *err)
+{
+    char digest[WANE_SHA256_HEX];
     wane_status st = wane_sha256_bytes(digest, map->data, map->bytes - DIGEST_BYTES, err);
     if (st != WANE_OK) return st;
     if (memcmp(digest, map->data + map->bytes - DIGEST_BYTES, DIGEST_BYTES) != 0)
         return broken(err, path, "its checksum does not fit its content");
-    shape[0] = numbers[1];
-    shape[1] = numbers[2];
     return WANE_OK;
 }
 
@@ -116,23 +121,33 @@ static wane_status check_values(const wane_base_svd *svd, const char *path, wane
     return WANE_OK;
 }
 
-wane_status wane_base_svd_load(wane_base_svd **out, const char *path, wane_error *err)
+/* The parts of a file in their order, which list_pieces has too. A map is read alone: nobody writes
+ * to what was loaded. */
+static void point_into(wane_base_svd *svd)
+{
+    unsigned char *at = (unsigned char *)(uintptr_t)svd->map.data + HEAD_BYTES;
+    svd->sigma = (double *)(void *)at;
+    svd->u = svd->sigma + svd->rank;
+    svd->v = svd->u + svd->rows * svd->rank;
+    svd->owned = (float *)(void *)(svd->v + svd->cols * svd->rank);
+    svd->base = svd->owned;
+}
+
+/* `written`: this process has just written it, and knows what is in it. */
+static wane_status map_file(wane_base_svd **out, const char *path, bool written, wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_map map = {0};
     wane_base_svd *svd = NULL;
     uint64_t shape[2] = {0, 0};
-    piece pieces[PIECES];
     WANE_TRY(wane_map_open(&map, path, err));
-    WANE_TRY(check_file(shape, &map, path, err));
-    WANE_TRY(wane_base_svd_room(&svd, (size_t)shape[0], (size_t)shape[1], err));
-    list_pieces(pieces, svd);
-    const unsigned char *next = map.data + HEAD_BYTES;
-    for (int i = 0; i < PIECES; i++) {
-        memcpy(pieces[i].data, next, pieces[i].bytes);
-        next += pieces[i].bytes;
-    }
-    WANE_TRY(check_values(svd, path, err));
+    WANE_TRY(check_shape(shape, &map, path, err));
+    if (!written) WANE_TRY(check_digest(&map, path, err));
+    WANE_TRY(wane_base_svd_shape(&svd, (size_t)shape[0], (size_t)shape[1], err));
+    svd->map = map;
+    map = (wane_map){0};
+    point_into(svd);
+    if (!written) WANE_TRY(check_values(svd, path, err));
     wane_base_svd_finish(svd);
     *out = svd;
     svd = NULL;
@@ -140,6 +155,11 @@ done:
     wane_base_svd_free(svd);
     wane_map_close(&map);
     return st;
+}
+
+wane_status wane_base_svd_load(wane_base_svd **out, const char *path, wane_error *err)
+{
+    return map_file(out, path, false, err);
 }
 
 /* SHA-256 of the values row by row: what lies between rows is not read. */
@@ -190,7 +210,11 @@ wane_status wane_base_svd_cached(wane_base_svd **out, wane_matrix base, const ch
         svd = NULL;
         WANE_TRY(wane_base_svd_compute(&svd, base, err));
         WANE_TRY(wane_base_svd_save(svd, path, err));
+        wane_base_svd_free(svd);
+        svd = NULL;
+        WANE_TRY(map_file(&svd, path, true, err));
     }
+    wane_base_svd_let_go(svd);
     *out = svd;
     svd = NULL;
 done:

@@ -10,16 +10,25 @@
 #include "analysis/spectra/lapack.h"
 #include "store/base/memory.h"
 
-wane_status wane_base_svd_room(wane_base_svd **out, size_t rows, size_t cols, wane_error *err)
+wane_status wane_base_svd_shape(wane_base_svd **out, size_t rows, size_t cols, wane_error *err)
 {
     wane_status st = wane_lapack_shape("base spectrum", rows, cols, err);
     if (st != WANE_OK) return st;
-    size_t rank = rows < cols ? rows : cols;
     wane_base_svd *svd = wane_alloc(1, sizeof *svd);
     if (!svd) return wane_fail_memory(err, "base spectrum", "matrix");
     svd->rows = rows;
     svd->cols = cols;
-    svd->rank = rank;
+    svd->rank = rows < cols ? rows : cols;
+    *out = svd;
+    return WANE_OK;
+}
+
+wane_status wane_base_svd_room(wane_base_svd **out, size_t rows, size_t cols, wane_error *err)
+{
+    wane_base_svd *svd = NULL;
+    wane_status st = wane_base_svd_shape(&svd, rows, cols, err);
+    if (st != WANE_OK) return st;
+    size_t rank = svd->rank;
     svd->sigma = wane_alloc_aligned(rank, sizeof *svd->sigma);
     svd->u = wane_alloc_aligned(rows * rank, sizeof *svd->u);
     svd->v = wane_alloc_aligned(cols * rank, sizeof *svd->v);
@@ -94,12 +103,20 @@ done:
 void wane_base_svd_free(wane_base_svd *svd)
 {
     if (!svd) return;
-    wane_free(svd->sigma);
-    wane_free(svd->u);
-    wane_free(svd->v);
-    wane_free(svd->owned);
+    if (!svd->map.bytes) {
+        wane_free(svd->sigma);
+        wane_free(svd->u);
+        wane_free(svd->v);
+        wane_free(svd->owned);
+    }
+    wane_map_close(&svd->map);
     wane_free(svd->values);
     wane_free(svd);
+}
+
+void wane_base_svd_let_go(const wane_base_svd *svd)
+{
+    if (svd && svd->map.bytes) wane_map_let_go(&svd->map, 0, svd->map.bytes);
 }
 
 size_t wane_base_svd_count(const wane_base_svd *svd)

@@ -25,6 +25,7 @@ static void one_of_many(void *context, size_t i, int thread)
     else
         m->status[i] =
             wane_spectrum_full(&c->spectrum, c->base, c->tuned, m->options, NULL, &m->errors[i]);
+    wane_base_svd_let_go(c->base);
 }
 
 wane_status wane_spectrum_many(wane_spectrum_case *cases, size_t count,

@@ -72,6 +72,9 @@ WANE_MUST_CHECK wane_status wane_base_svd_load(wane_base_svd **out, const char *
  * there. The file is named by the values; one that is damaged is written anew. */
 WANE_MUST_CHECK wane_status wane_base_svd_cached(wane_base_svd **out, wane_matrix base,
                                                  const char *folder, wane_error *err);
+/* What was loaded or is cached lies in a map of its file: the memory that it has come to is given
+ * back, and read again when somebody looks. Others, and NULL, are left as they are. */
+void wane_base_svd_let_go(const wane_base_svd *svd);
 /* Whether a file in such a folder has the form of these names. */
 bool wane_base_svd_named(const char *name);
 

@@ -181,7 +181,7 @@ static wane_status take_scaling(wane_scaling **out, wane_work *work, const wane_
     wane_terms terms = {0};
     bool lowrank = false;
     wane_status st = wane_terms_of(&terms, &lowrank, work, chain, position, parameter, 0, err);
-    if (st == WANE_OK) st = wane_spectra_base(work, parameter, err);
+    if (st == WANE_OK) st = wane_spectra_base(work, parameter, work->pool, err);
     if (st == WANE_OK && lowrank && terms.rank < smaller)
         st = wane_scaling_lowrank(out, work->svd[parameter], terms.term, terms.count, &options,
                                   work->pool, err);
@@ -189,6 +189,7 @@ static wane_status take_scaling(wane_scaling **out, wane_work *work, const wane_
         st =
             wane_scaling_full(out, work->svd[parameter], wane_model_matrix(chain->model, parameter),
                               &options, work->pool, err);
+    wane_base_svd_let_go(work->svd[parameter]);
     wane_free(terms.term);
     return st;
 }

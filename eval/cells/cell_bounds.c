@@ -87,7 +87,7 @@ wane_status wane_settings_bounded(char out[WANE_SHA256_HEX], const char *setting
 typedef struct share {
     const size_t *parameter;
     void *context;
-    wane_status (*run)(void *context, size_t parameter, wane_pool *pool, wane_error *err);
+    wane_each_weight_run *run;
     wane_status *status;
     wane_error *errors;
 } share;
@@ -101,8 +101,7 @@ static void run_one(void *context, size_t tile, int thread)
 
 /* In parts of a few matrices a thread, so that a stop is heard. The first that fails is told. */
 static wane_status over_threads(const wane_work *work, const size_t *parameter, size_t count,
-                                wane_status (*run)(void *, size_t, wane_pool *, wane_error *),
-                                void *context, wane_error *err)
+                                wane_each_weight_run *run, void *context, wane_error *err)
 {
     enum { A_THREAD = 8 };
     wane_status st = WANE_OK;
@@ -125,37 +124,54 @@ static wane_status over_threads(const wane_work *work, const size_t *parameter, 
     return st;
 }
 
-/* The linear weights that are bounded, or that are not. */
-static size_t *list_matrices(size_t *count, const wane_work *work, bool bounded)
+/* Whether a matrix takes little of one thread's time and memory: bounded, or with a small SVD.
+ * Others get all threads, one after the other. */
+static bool is_small(const wane_work *work, const wane_parameter *p)
+{
+    size_t least = p->rows < p->cols ? p->rows : p->cols;
+    return least <= WANE_EXACT_SIDE || wane_spectra_bounded(work->experiment, p);
+}
+
+/* The linear weights that are small, or that are not. */
+static size_t *list_matrices(size_t *count, const wane_work *work, bool small)
 {
     const wane_parameters *table = &work->inputs->base->parameters;
     size_t *list = wane_alloc(table->count, sizeof *list);
     *count = 0;
     for (size_t i = 0; list && i < table->count; i++)
-        if (table->parameter[i].linear &&
-            wane_spectra_bounded(work->experiment, &table->parameter[i]) == bounded)
+        if (table->parameter[i].linear && is_small(work, &table->parameter[i]) == small)
             list[(*count)++] = i;
     return list;
+}
+
+wane_status wane_each_weight(wane_work *work, wane_each_weight_run *run, void *context,
+                             wane_error *err)
+{
+    wane_status st = WANE_OK;
+    size_t count[2] = {0, 0};
+    size_t *list[2] = {list_matrices(&count[0], work, false), list_matrices(&count[1], work, true)};
+    if (!list[0] || !list[1]) WANE_TRY(wane_fail_memory(err, "spectrum", "matrices"));
+    for (size_t i = 0; i < count[0]; i++) {
+        WANE_TRY(wane_work_continue(work, err));
+        WANE_TRY(run(context, list[0][i], work->pool, err));
+    }
+    WANE_TRY(over_threads(work, list[1], count[1], run, context, err));
+done:
+    wane_free(list[0]);
+    wane_free(list[1]);
+    return st;
 }
 
 /* ------------------------------------------------------------------------------------- bases */
 
 static wane_status one_base(void *context, size_t parameter, wane_pool *pool, wane_error *err)
 {
-    wane_work *work = context;
-    if (work->svd[parameter]) return WANE_OK;
-    return wane_spectra_leading(&work->svd[parameter], work->experiment,
-                                wane_model_matrix(work->inputs->base, parameter), pool, err);
+    return wane_spectra_base(context, parameter, pool, err);
 }
 
 wane_status wane_spectra_bases(wane_work *work, wane_error *err)
 {
-    size_t count = 0;
-    size_t *list = list_matrices(&count, work, true);
-    wane_status st = list ? over_threads(work, list, count, one_base, work, err)
-                          : wane_fail_memory(err, "spectrum", "matrices");
-    wane_free(list);
-    return st;
+    return wane_each_weight(work, one_base, work, err);
 }
 
 /* ----------------------------------------------------------------------------------- spectra */
@@ -173,8 +189,10 @@ static wane_status one_spectrum(void *context, size_t parameter, wane_pool *pool
     const wane_each_matrix *e = f->each;
     f->finite[parameter] = e->finite(e->context, parameter);
     if (!f->finite[parameter]) return WANE_OK;
-    return e->spectrum(&f->spectrum[parameter], &f->base_count[parameter], e->context, parameter,
-                       pool, err);
+    wane_status st = e->spectrum(&f->spectrum[parameter], &f->base_count[parameter], e->context,
+                                 parameter, pool, err);
+    wane_base_svd_let_go(e->work->svd[parameter]);
+    return st;
 }
 
 static void put_rows(wane_spectra_rows *rows, const found *f)
@@ -194,26 +212,19 @@ wane_status wane_spectra_of_each(wane_spectra_rows *rows, const wane_each_matrix
 {
     wane_status st = WANE_OK;
     wane_work *work = each->work;
-    size_t all = work->inputs->base->parameters.count, count[2] = {0, 0};
-    size_t *list[2] = {list_matrices(&count[0], work, false), list_matrices(&count[1], work, true)};
+    size_t all = work->inputs->base->parameters.count;
     found f = {.each = each,
                .spectrum = wane_alloc(all, sizeof *f.spectrum),
                .base_count = wane_alloc(all, sizeof *f.base_count),
                .finite = wane_alloc(all, sizeof *f.finite)};
-    if (!list[0] || !list[1] || !f.spectrum || !f.base_count || !f.finite)
+    if (!f.spectrum || !f.base_count || !f.finite)
         WANE_TRY(wane_fail_memory(err, "spectrum", "matrices"));
-    for (size_t i = 0; i < count[0]; i++) {
-        WANE_TRY(wane_work_continue(work, err));
-        WANE_TRY(one_spectrum(&f, list[0][i], work->pool, err));
-    }
-    WANE_TRY(over_threads(work, list[1], count[1], one_spectrum, &f, err));
+    WANE_TRY(wane_each_weight(work, one_spectrum, &f, err));
     put_rows(rows, &f);
 done:
     for (size_t i = 0; f.spectrum && i < all; i++) wane_spectrum_free(&f.spectrum[i]);
     wane_free(f.spectrum);
     wane_free(f.base_count);
     wane_free(f.finite);
-    wane_free(list[0]);
-    wane_free(list[1]);
     return st;
 }

@@ -10,14 +10,13 @@
 #include "store/files/file.h"
 #include "store/files/tensors.h"
 
-wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_error *err)
+wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_pool *pool, wane_error *err)
 {
     const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
     const wane_matrix weight = wane_model_matrix(work->inputs->base, parameter);
     if (work->svd[parameter]) return WANE_OK;
     if (wane_spectra_bounded(work->experiment, p))
-        return wane_spectra_leading(&work->svd[parameter], work->experiment, weight, work->pool,
-                                    err);
+        return wane_spectra_leading(&work->svd[parameter], work->experiment, weight, pool, err);
     char *folder = wane_path_join(work->artifacts, "svd");
     if (!folder) return wane_fail_memory(err, "spectrum", work->artifacts);
     wane_status st = wane_base_svd_cached(&work->svd[parameter], weight, folder, err);

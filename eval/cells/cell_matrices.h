@@ -14,9 +14,11 @@ WANE_MUST_CHECK wane_status wane_spectrum_settings(char out[WANE_SHA256_HEX],
                                                    const char *against, wane_error *err);
 void wane_spectrum_cost(wane_cost *sum, const wane_visiting *at, size_t number);
 
-/* work->svd[parameter] is there afterwards: whole, from the cache on disk, or its leading triplets,
- * in memory alone, as wane_spectra_bounded has it. */
-WANE_MUST_CHECK wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_error *err);
+/* work->svd[parameter] is there afterwards: whole, a map of its file in the cache, or its leading
+ * triplets, in memory alone, as wane_spectra_bounded has it. Who is done with it says
+ * wane_base_svd_let_go: all that are whole are three times the weights. */
+WANE_MUST_CHECK wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_pool *pool,
+                                              wane_error *err);
 
 /* cell_bounds.c: whether the cosines of a matrix are bounded without the SVD of its reference: by
  * intruders.exact, the shape, and the directions that the experiment asks for. */
@@ -45,11 +47,18 @@ size_t wane_stored_epsilons(double out[WANE_STORED_EPSILONS], const wane_experim
 wane_spectrum_options wane_stored_options(double epsilon[WANE_STORED_EPSILONS],
                                           const wane_experiment *x);
 
-/* All of work->svd that are bounded, over threads. */
+/* `run` of every linear weight, in no order: those that take little of a thread's time and memory
+ * a thread each and without a pool, others one after the other with all threads. A stop is heard in
+ * between; the first that fails ends it. */
+typedef wane_status wane_each_weight_run(void *context, size_t parameter, wane_pool *pool,
+                                         wane_error *err);
+WANE_MUST_CHECK wane_status wane_each_weight(wane_work *work, wane_each_weight_run *run,
+                                             void *context, wane_error *err);
+
+/* All of work->svd. */
 WANE_MUST_CHECK wane_status wane_spectra_bases(wane_work *work, wane_error *err);
 
-/* The spectra of all linear weights as rows, in the table's order: bounded ones over threads, each
- * on one of them, others one after the other with all. A stop is heard in between. */
+/* The spectra of all linear weights as rows, in the table's order, found by wane_each_weight. */
 typedef struct wane_each_matrix {
     wane_work *work;
     void *context; /* of the calls; several at once */

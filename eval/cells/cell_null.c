@@ -73,7 +73,7 @@ static wane_status change_of(wane_null_change *out, wane_work *work, const wane_
     bool lowrank = false;
     wane_status st = WANE_OK;
     WANE_TRY(wane_terms_of(&terms, &lowrank, work, chain, position, parameter, 0, err));
-    WANE_TRY(wane_spectra_base(work, parameter, err));
+    WANE_TRY(wane_spectra_base(work, parameter, work->pool, err));
     WANE_TRY(wane_base_svd_find_values(work->svd[parameter], work->pool, err));
     if (lowrank && terms.rank < (p->rows < p->cols ? p->rows : p->cols)) {
         st = wane_null_change_lowrank(out, work->svd[parameter], terms.term, terms.count, &options,
@@ -108,6 +108,7 @@ static wane_status draw(wane_null_tally sum[2][WANE_NULL_DRAWS], wane_work *work
         if (st == WANE_OK) st = wane_null_draw_matrix(own, kind, &change, i, seed, work->pool, err);
         if (st == WANE_OK) wane_null_add(sum, (const wane_null_tally(*)[WANE_NULL_DRAWS])own);
         wane_null_change_free(&change);
+        wane_base_svd_let_go(work->svd[i]);
     }
     wane_free(own);
     return st;

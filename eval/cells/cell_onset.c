@@ -23,7 +23,7 @@ static wane_status onset_of(wane_measured_row *row, wane_work *work, const wane_
         return WANE_OK;
     }
     WANE_TRY(wane_terms_of(&terms, &lowrank, work, chain, position, parameter, 0, err));
-    WANE_TRY(wane_spectra_base(work, parameter, err));
+    WANE_TRY(wane_spectra_base(work, parameter, work->pool, err));
     if (!lowrank) row->reason = "dense_update"; /* an adapter may hold a tensor whole */
     else if (terms.count == 0) row->reason = "unchanged";
     else
@@ -31,6 +31,7 @@ static wane_status onset_of(wane_measured_row *row, wane_work *work, const wane_
                                  &options, work->pool, err));
     if (isnan(row->value) && !row->reason) row->reason = "none_up_to_1.25";
 done:
+    wane_base_svd_let_go(work->svd[parameter]);
     wane_free(terms.term);
     return st;
 }

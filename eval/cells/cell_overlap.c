@@ -45,7 +45,7 @@ static wane_status base_of(const wane_base_svd **out, wane_base_svd **own, wane_
                                    work->pool, err);
         *out = *own;
     } else {
-        st = wane_spectra_base(work, parameter, err);
+        st = wane_spectra_base(work, parameter, work->pool, err);
         *out = work->svd[parameter];
     }
     return st;
@@ -86,6 +86,7 @@ static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t 
     WANE_TRY(wane_work_commit(work, cell,
                               &(wane_cell_rows){.overlaps = rows, .overlap_count = count}, err));
 done:
+    wane_base_svd_let_go(base);
     wane_base_svd_free(own);
     wane_spectrum_free(&spectrum);
     wane_free(rows);

@@ -14,15 +14,52 @@ static char *folder_of(const wane_work *work, const wane_plan_run *run, size_t p
     return wane_work_path(work, "svd_previous", work->plan->stages[run->stages[position]].key);
 }
 
-/* What is measured against. One whole spectrum at a time: those of a whole model are large. */
+/* What is measured against. */
 typedef struct references {
     const wane_measuring *at;
-    size_t position;   /* of the stage they are of; 0: the base, whose spectra are held anyway */
-    wane_model *model; /* owned; NULL for the base */
-    char *folder;      /* of whole ones; owned */
-    double wall, cpu;  /* spent on those */
+    size_t position;     /* of the stage they are of; 0: the base, whose spectra are held anyway */
+    wane_model *model;   /* owned; NULL for the base */
+    char *folder;        /* of whole ones; owned */
+    wane_base_svd **svd; /* per parameter, whole ones, maps of their files; owned */
+    double wall, cpu;    /* spent on those */
     wane_spectrum_options options;
 } references;
+
+static bool is_bounded(const references *r, size_t parameter)
+{
+    const wane_work *work = r->at->work;
+    return wane_spectra_bounded(work->experiment,
+                                &work->inputs->base->parameters.parameter[parameter]);
+}
+
+/* One that is whole stays on disk while the run is in work. What is not finite has none. */
+static wane_status whole_reference(void *context, size_t parameter, wane_pool *pool,
+                                   wane_error *err)
+{
+    references *r = context;
+    (void)pool;
+    if (is_bounded(r, parameter) || !wane_weight_finite(r->model, parameter)) return WANE_OK;
+    return wane_base_svd_cached(&r->svd[parameter], wane_model_matrix(r->model, parameter),
+                                r->folder, err);
+}
+
+static wane_status whole_references(references *r, wane_error *err)
+{
+    wane_work *work = r->at->work;
+    const wane_parameters *table = &work->inputs->base->parameters;
+    double wall = wane_clock_wall(), cpu = wane_clock_cpu();
+    bool any = false;
+    wane_status st = WANE_OK;
+    for (size_t i = 0; i < table->count; i++)
+        any = any || (table->parameter[i].linear && !is_bounded(r, i));
+    if (!any) return WANE_OK;
+    WANE_TRY(wane_folder_make(r->folder, err));
+    WANE_TRY(wane_each_weight(work, whole_reference, r, err));
+    r->wall = wane_clock_wall() - wall;
+    r->cpu = wane_clock_cpu() - cpu;
+done:
+    return st;
+}
 
 static wane_status open_references(references *r, wane_error *err)
 {
@@ -31,28 +68,20 @@ static wane_status open_references(references *r, wane_error *err)
     if (r->position == 0) return wane_spectra_bases(work, err);
     WANE_TRY(wane_stage_model(&r->model, work, r->at->run, r->position, err));
     r->folder = folder_of(work, r->at->run, r->position);
-    WANE_TRY(r->folder ? WANE_OK : wane_fail_memory(err, "spectrum", r->at->run->name));
+    r->svd = wane_alloc(work->inputs->base->parameters.count, sizeof(wane_base_svd *));
+    if (!r->folder || !r->svd) WANE_TRY(wane_fail_memory(err, "spectrum", r->at->run->name));
+    WANE_TRY(whole_references(r, err));
 done:
     return st;
 }
 
 static void close_references(references *r)
 {
+    for (size_t i = 0; r->svd && i < r->at->work->inputs->base->parameters.count; i++)
+        wane_base_svd_free(r->svd[i]);
+    wane_free(r->svd);
     wane_model_free(r->model);
     wane_free(r->folder);
-}
-
-/* One that is whole stays on disk while the run is in work. */
-static wane_status whole_reference(wane_base_svd **out, references *r, size_t parameter,
-                                   wane_error *err)
-{
-    double wall = wane_clock_wall(), cpu = wane_clock_cpu();
-    wane_status st = wane_folder_make(r->folder, err);
-    if (st == WANE_OK)
-        st = wane_base_svd_cached(out, wane_model_matrix(r->model, parameter), r->folder, err);
-    r->wall += wane_clock_wall() - wall;
-    r->cpu += wane_clock_cpu() - cpu;
-    return st;
 }
 
 static wane_status against(wane_spectrum *out, size_t *base_count, const wane_base_svd *reference,
@@ -87,17 +116,17 @@ static wane_status spectrum(wane_spectrum *out, size_t *base_count, void *contex
     wane_base_svd *own = NULL;
     wane_status st = WANE_OK;
     if (r->position == 0) {
-        st = wane_spectra_base(work, parameter, err);
+        st = wane_spectra_base(work, parameter, pool, err);
         return st != WANE_OK
                    ? st
                    : against(out, base_count, work->svd[parameter], r, parameter, pool, err);
     }
-    if (wane_spectra_bounded(work->experiment,
-                             &work->inputs->base->parameters.parameter[parameter]))
+    if (is_bounded(r, parameter))
         st = wane_spectra_leading(&own, work->experiment, wane_model_matrix(r->model, parameter),
                                   pool, err);
-    else st = whole_reference(&own, r, parameter, err);
-    if (st == WANE_OK) st = against(out, base_count, own, r, parameter, pool, err);
+    const wane_base_svd *reference = own ? own : r->svd[parameter];
+    if (st == WANE_OK) st = against(out, base_count, reference, r, parameter, pool, err);
+    wane_base_svd_let_go(reference);
     wane_base_svd_free(own);
     return st;
 }

@@ -59,7 +59,7 @@ static wane_status spectrum(wane_spectrum *out, size_t *base_count, void *contex
 {
     const looking *l = context;
     wane_work *work = l->at->work;
-    wane_status st = wane_spectra_base(work, parameter, err); /* of an exact one */
+    wane_status st = wane_spectra_base(work, parameter, pool, err); /* of an exact one */
     if (st != WANE_OK) return st;
     *base_count = wane_base_svd_count(work->svd[parameter]);
     return wane_spectrum_at(out, work->svd[parameter], work, l->at->chain, l->at->position,

@@ -423,7 +423,7 @@ static wane_status look_at_tasks(wane_tracker *t, const wane_cell *cell, wane_er
 static wane_status make_case(wane_spectrum_case *out, wane_tracker *t, size_t parameter,
                              wane_error *err)
 {
-    wane_status st = wane_spectra_base(t->work, parameter, err);
+    wane_status st = wane_spectra_base(t->work, parameter, t->work->pool, err);
     if (st != WANE_OK) return st;
     *out = (wane_spectrum_case){
         .base = t->work->svd[parameter],

@@ -127,9 +127,8 @@ static wane_status print_needs(wane_text *page, const wane_opened *o, wane_error
                    wane_page_plural(steps, need.steps_missing, "step"), need.cells_missing,
                    wane_page_plural(cells, need.cells_missing, "cell"));
     wane_page_line(page, "memory",
-                   "about %.0f MiB a process for weights, optimiser and activations; tens "
-                   "more for the program",
-                   e.memory_bytes / 1048576);
+                   "about %.0f MiB a process at its peak; steps in parts of at most %zu tokens",
+                   e.memory_bytes / 1048576, e.tokens);
     wane_page_line(page, "address space",
                    "about %.0f MiB a process of %zu %s, %d MiB of it a thread for OpenBLAS (ulimit "
                    "-v must allow it)",

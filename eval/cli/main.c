@@ -7,6 +7,7 @@
 
 #include "analysis/report/page.h"
 #include "eval/cli/command.h"
+#include "store/base/memory.h"
 #include "store/base/text.h"
 
 #ifndef WANE_VERSION
@@ -35,6 +36,7 @@ static int unknown_command(const char *name)
 
 int main(int argc, char **argv)
 {
+    wane_memory_give_back();
     /* Characters of file names and archives are UTF-8; numbers keep their dot. */
     (void)setlocale(LC_CTYPE, "C.UTF-8");
     if (argc < 2) {

@@ -3,12 +3,14 @@
  */
 #include "eval/plan/estimate.h"
 
+#include "eval/cells/cell_matrices.h"
 #include "eval/compute/backend.h"
 #include "eval/measure/measure.h"
 #include "eval/model/pass.h"
 #include "eval/stages/stage_kind.h"
 #include "eval/train/method.h"
 #include "store/base/blas.h"
+#include "store/base/clock.h"
 #include "store/base/memory.h"
 
 /* What one stage of a config trains: numbers, and whether as factors. */
@@ -37,33 +39,102 @@ static double stage_flops(const wane_plan *plan, const wane_plan_stage *stage)
     return rows * passes_of(stage->config) * (length * body + (double)p->longest_label * head);
 }
 
-static wane_status memory_of(double *out, const wane_plan *plan, const wane_run_config *c,
-                             wane_error *err)
+/* The longest row, which is never cut: training rows are taken to be as long as the test's. */
+static size_t longest_row(const wane_plan *plan)
+{
+    size_t longest = 0;
+    for (size_t t = 0; t < plan->inputs->experiment->task_count; t++) {
+        const wane_prompts *p = &plan->inputs->tasks[t].test;
+        for (size_t i = 0; i < p->rows; i++) {
+            size_t length = p->starts[i + 1] - p->starts[i] + p->longest_label;
+            if (length > longest) longest = length;
+        }
+    }
+    return longest;
+}
+
+/* Beside the base's weights: the stage's, what is trained with its gradients and moments (weights
+ * trained in place are the stage's own), what it starts from where the strategy keeps that, and a
+ * pass. */
+static wane_status training_bytes(double *out, size_t *tokens, const wane_plan *plan,
+                                  const wane_run_config *c, int threads, wane_error *err)
 {
     const wane_model *base = plan->inputs->base;
     double numbers = 0, weights = (double)base->parameters.floats * sizeof(float);
-    size_t train = 0, measure = 0;
+    size_t pass = 0, longest = longest_row(plan);
     wane_status st = trained_numbers(&numbers, c, &base->parameters, err);
-    wane_pass_limits limits = {.tokens = c->training.micro_tokens,
-                               .sequences = c->training.batch_size,
-                               .targets = c->training.batch_size,
+    size_t micro = wane_micro_tokens(&c->training, &base->parameters, &base->config);
+    *tokens = micro > longest ? micro : longest;
+    size_t rows = c->training.batch_size < *tokens ? c->training.batch_size : *tokens;
+    wane_pass_limits limits = {.tokens = *tokens,
+                               .sequences = rows,
+                               .targets = rows,
                                .training = true,
+                               .threads = threads,
                                .backend = c->training.backend,
                                .train_weights = !c->settings.method->adapter,
                                .adapter_floats_rank = c->settings.rank,
                                .term = c->settings.method->term};
-    if (st == WANE_OK) st = wane_pass_bytes(&train, &base->config, &limits, err);
-    limits = (wane_pass_limits){
-        .tokens = WANE_MEASURE_TOKENS, .sequences = WANE_MEASURE_TOKENS, .targets = 1};
-    if (st == WANE_OK) st = wane_pass_bytes(&measure, &base->config, &limits, err);
-    if (st != WANE_OK) return st;
-    /* base and tuned weights, and four of each trained number, with what it starts from where the
-     * strategy keeps that; two passes when measuring */
-    double copies = c->strategy->keeps_start ? 5 : 4;
-    double training = 2 * weights + copies * sizeof(float) * numbers + (double)train;
-    double measuring = 2 * weights + 2 * (double)measure;
-    *out = training > measuring ? training : measuring;
-    return WANE_OK;
+    if (st == WANE_OK) st = wane_pass_bytes(&pass, &base->config, &limits, err);
+    double copies = c->settings.method->adapter ? 4 : 3;
+    if (c->strategy->keeps_start) copies++;
+    *out = weights + copies * sizeof(float) * numbers + (double)pass;
+    return st;
+}
+
+/* Beside the base's weights: the stage's; the largest of two passes over a corpus, and of the
+ * change with a pass, or with the two stages before, where they are no factors. */
+static wane_status measuring_bytes(double *out, const wane_plan *plan, const wane_run_config *c,
+                                   int threads, wane_error *err)
+{
+    const wane_model *base = plan->inputs->base;
+    const double weights = (double)base->parameters.floats * sizeof(float);
+    const wane_pass_limits limits = {.tokens = WANE_MEASURE_TOKENS,
+                                     .sequences = WANE_MEASURE_TOKENS,
+                                     .targets = 1,
+                                     .threads = threads};
+    size_t pass = 0;
+    wane_status st = wane_pass_bytes(&pass, &base->config, &limits, err);
+    double change = weights + (double)pass;
+    bool trained = wane_stage_kind_of(c)->trained;
+    if (!(trained && c->settings.method->lowrank) && 2 * weights > change) change = 2 * weights;
+    double both = 2 * (double)pass;
+    *out = weights + (change > both ? change : both);
+    return st;
+}
+
+static wane_status add_memory(wane_estimate *e, const wane_plan *plan, int threads, wane_error *err)
+{
+    const wane_experiment *x = plan->inputs->experiment;
+    wane_status st = WANE_OK;
+    for (size_t c = 0; c < x->config_count && st == WANE_OK; c++) {
+        double training = 0, measuring = 0;
+        size_t tokens = 0;
+        st = measuring_bytes(&measuring, plan, &x->configs[c], threads, err);
+        if (st == WANE_OK && wane_stage_kind_of(&x->configs[c])->trained)
+            st = training_bytes(&training, &tokens, plan, &x->configs[c], threads, err);
+        if (measuring > e->more_bytes) e->more_bytes = measuring;
+        if (training > e->more_bytes) e->more_bytes = training;
+        if (tokens > e->tokens) e->tokens = tokens;
+    }
+    double peak = (double)wane_memory_peak();
+    e->memory_bytes = (double)wane_memory_now() + e->more_bytes;
+    if (peak > e->memory_bytes) e->memory_bytes = peak; /* while the inputs were read */
+    return st;
+}
+
+/* Files of the base's SVDs, which are mapped as long as a run is in work. */
+static double map_bytes(const wane_plan *plan)
+{
+    const wane_parameters *table = &plan->inputs->base->parameters;
+    double bytes = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        const wane_parameter *p = &table->parameter[i];
+        if (!p->linear || wane_spectra_bounded(plan->inputs->experiment, p)) continue;
+        double rows = (double)p->rows, cols = (double)p->cols, rank = rows < cols ? rows : cols;
+        bytes += sizeof(double) * rank * (1 + rows + cols) + sizeof(float) * rows * cols;
+    }
+    return bytes;
 }
 
 static wane_status updates_bytes(double *out, const wane_plan *plan, wane_error *err)
@@ -144,16 +215,11 @@ wane_status wane_plan_estimate(wane_estimate *out, const wane_plan *plan, wane_p
                                wane_error *err)
 {
     wane_estimate e = {0};
-    const wane_experiment *x = plan->inputs->experiment;
+    const int threads = wane_pool_threads(pool);
     wane_status st = wane_backend_rate(&e.flops_per_second, wane_backend_or_first(NULL), pool, err);
-    for (size_t c = 0; c < x->config_count && st == WANE_OK; c++) {
-        double memory = 0;
-        if (!wane_stage_kind_of(&x->configs[c])->trained) continue;
-        st = memory_of(&memory, plan, &x->configs[c], err);
-        if (memory > e.memory_bytes) e.memory_bytes = memory;
-    }
-    e.address_bytes = e.memory_bytes + PROGRAM_ADDRESSES +
-                      (double)wane_pool_threads(pool) * (WANE_BLAS_BUFFER_BYTES + THREAD_ADDRESSES);
+    if (st == WANE_OK) st = add_memory(&e, plan, threads, err);
+    e.address_bytes = e.memory_bytes + map_bytes(plan) + PROGRAM_ADDRESSES +
+                      (double)threads * (WANE_BLAS_BUFFER_BYTES + THREAD_ADDRESSES);
     if (st == WANE_OK) st = updates_bytes(&e.disk_bytes, plan, err);
     if (st == WANE_OK) st = add_measures(&e, plan, err);
     if (st != WANE_OK) return st;

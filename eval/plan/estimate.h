@@ -8,8 +8,11 @@
 #include "eval/plan/plan.h"
 
 typedef struct wane_estimate {
-    double memory_bytes;  /* weights, optimiser and passes of the largest method, one process */
-    double address_bytes; /* that, the program and its database, and what each thread maps */
+    double memory_bytes;  /* of one process at its peak: what this one holds now, inputs and base
+                             weights among it, and `more` */
+    double more_bytes;    /* what the largest of training and measuring adds to open inputs */
+    size_t tokens;        /* of the largest micro-batch that is planned for */
+    double address_bytes; /* memory, maps of the base's SVDs, and what each thread maps */
     double disk_bytes;    /* updates that `keep` keeps, and the database */
     double train_flops, measure_flops; /* of the whole plan, each stage once */
     wane_cost measure[WANE_MEASURES];  /* by the measures' list; of those that are told apart the

@@ -74,7 +74,7 @@ static wane_status run_key(wane_plan_run *run, const wane_inputs *in, wane_error
     wane_sha256_text(hash, in->experiment->name);
     wane_sha256_text(hash, in->model_key);
     wane_sha256_text(hash, run->name);
-    if (run->kind->trained) wane_config_hash(hash, in->experiment, run->config);
+    if (run->kind->trained) wane_config_hash(hash, in, run->config);
     else wane_sha256_text(hash, run->kind->name);
     wane_strategy_hash(hash, run->config->strategy, run->config->strategy_settings);
     return wane_sha256_end(run->key, hash, err);

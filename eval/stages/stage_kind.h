@@ -74,7 +74,7 @@ void wane_stage_plan_training(wane_plan_stage *stage, const wane_plan *plan);
 /* training_key.c, for kinds that are trained: everything of a config that decides weights, order
  * and seed apart; the training rows of the stage's tasks, in their order; the config with the seed.
  */
-void wane_config_hash(wane_sha256 *hash, const wane_experiment *x, const wane_run_config *c);
+void wane_config_hash(wane_sha256 *hash, const wane_inputs *inputs, const wane_run_config *c);
 void wane_stage_rows_hash(wane_sha256 *hash, const wane_plan_stage *stage, const wane_plan *plan);
 void wane_training_hash(wane_sha256 *hash, const wane_plan_stage *stage, const wane_plan *plan);
 

@@ -3,7 +3,21 @@
  */
 #include "eval/train/micro.h"
 
+#include "eval/train/train.h"
 #include "store/base/memory.h"
+
+size_t wane_micro_tokens(const wane_training *training, const wane_parameters *table,
+                         const wane_config *config)
+{
+    enum { FEWEST = 256 };
+    const double gibibyte = (double)(1 << 30), weights = (double)table->floats * sizeof(float);
+    double most = weights > gibibyte ? weights : gibibyte;
+    double token = (double)config->layers *
+                   (4.0 * (double)config->width + 2.0 * (double)config->hidden) * sizeof(float);
+    size_t tokens = training->micro_tokens;
+    while (tokens > FEWEST && (double)tokens * token > most) tokens = (tokens + 1) / 2;
+    return tokens;
+}
 
 static wane_status check_batch(const wane_batch *batch, wane_error *err)
 {

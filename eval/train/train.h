@@ -32,13 +32,21 @@ typedef struct wane_training {
     double warmup_ratio; /* of total_steps, rounded up, as transformers */
     size_t total_steps;
     size_t micro_tokens; /* a step's rows are cut into micro-batches of at most this many tokens
-                            (at least one row each), >= 1; decides memory, and the last bits */
+                            (at least one row each), >= 1, fewer for a large model
+                            (wane_micro_tokens); decides memory, and the last bits */
     const wane_backend *backend; /* of the products of its passes; NULL: the first entry */
 } wane_training;
 
 /* The settings of a wane_training in an experiment file: `training` and, with the learning rate,
  * each method has them. */
 extern const wane_settings wane_training_settings, wane_rate_settings;
+
+/* Tokens that a micro-batch of a model may have at most: micro_tokens, halved as long as what the
+ * layers keep of them for the way back, layers (4 width + 2 hidden) floats each, is more than 1 GiB
+ * and than the weights themselves, but not below 256. By shapes alone, and in the key of a stage
+ * where it is not micro_tokens. */
+size_t wane_micro_tokens(const wane_training *training, const wane_parameters *table,
+                         const wane_config *config);
 
 /* learning rate of step s (from 0) as transformers' get_scheduler gives it. */
 double wane_learning_rate(const wane_training *training, size_t step);

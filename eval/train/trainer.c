@@ -65,6 +65,8 @@ wane_status wane_trainer_new(wane_trainer **out, wane_model *model,
     trainer->pool = pool;
     trainer->method = settings->method;
     trainer->training = *training;
+    trainer->training.micro_tokens =
+        wane_micro_tokens(training, &model->parameters, &model->config);
     trainer->seed = seed;
     trainer->stage = stage;
     trainer->names = wane_arena_new();

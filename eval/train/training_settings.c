@@ -149,7 +149,8 @@ static const wane_setting settings[] = {
      .unit = "tokens",
      .help = "a step's rows are computed in parts of at most so many tokens",
      .explain = "decides the memory that activations take, and the last bits of the sums: so it is "
-                "in the key; a row is never cut"},
+                "in the key; halved where a model keeps over 1 GiB of them, and more than its "
+                "weights, for the way back; a row is never cut"},
 };
 
 const wane_settings wane_training_settings = {

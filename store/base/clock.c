@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static double seconds(clockid_t clock)
@@ -25,16 +26,29 @@ double wane_clock_cpu(void)
     return seconds(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-uint64_t wane_memory_peak(void)
+/* A line "NAME: N kB" of /proc/self/status in bytes. */
+static uint64_t status_bytes(const char *name)
 {
     FILE *file = fopen("/proc/self/status", "re");
     if (!file) return 0;
     char line[256];
     uint64_t kib = 0;
+    size_t length = strlen(name);
     while (fgets(line, sizeof line, file))
-        if (sscanf(line, "VmHWM: %" SCNu64, &kib) == 1) break;
+        if (strncmp(line, name, length) == 0 && sscanf(line + length, ": %" SCNu64, &kib) == 1)
+            break;
     (void)fclose(file);
     return kib * 1024;
+}
+
+uint64_t wane_memory_peak(void)
+{
+    return status_bytes("VmHWM");
+}
+
+uint64_t wane_memory_now(void)
+{
+    return status_bytes("VmRSS");
 }
 
 void wane_clock_utc(char out[24])

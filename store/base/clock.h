@@ -26,6 +26,8 @@ WANE_MUST_CHECK wane_status wane_deadline_check(const char *operation, const cha
 
 /* The largest resident size in bytes since the start (VmHWM); 0 if unknown. */
 uint64_t wane_memory_peak(void);
+/* The resident size in bytes now (VmRSS); 0 if unknown. */
+uint64_t wane_memory_now(void);
 
 /* Now in UTC as "2026-11-25T03:50:09Z". */
 void wane_clock_utc(char out[24]);

@@ -4,6 +4,7 @@
  */
 #include "store/base/memory.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -23,6 +24,13 @@ static bool refuse(void)
 void wane_memory_fail_after(long n)
 {
     atomic_store(&allocations_left, n < 0 ? -1 : n);
+}
+
+void wane_memory_give_back(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
+#endif
 }
 
 bool wane_size_mul(size_t *out, size_t a, size_t b)

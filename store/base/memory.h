@@ -41,6 +41,12 @@ char *wane_strdup(const char *text);
 bool wane_size_mul(size_t *out, size_t a, size_t b);
 bool wane_size_add(size_t *out, size_t a, size_t b);
 
+/* For a program, before its threads: a block of 1 MiB or more is mapped apart, so that its memory
+ * is the system's again once it is freed. glibc else raises that bound to the size of whatever
+ * large block is freed, and keeps the next ones: the models and matrices of one stage beside the
+ * next's. */
+void wane_memory_give_back(void);
+
 /* For tests: the allocation that follows `n` successful ones, and every later one, returns NULL;
  * n < 0 switches this off. Counts over all threads. */
 void wane_memory_fail_after(long n);
