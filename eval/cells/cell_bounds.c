@@ -162,18 +162,6 @@ done:
     return st;
 }
 
-/* ------------------------------------------------------------------------------------- bases */
-
-static wane_status one_base(void *context, size_t parameter, wane_pool *pool, wane_error *err)
-{
-    return wane_spectra_base(context, parameter, pool, err);
-}
-
-wane_status wane_spectra_bases(wane_work *work, wane_error *err)
-{
-    return wane_each_weight(work, one_base, work, err);
-}
-
 /* ----------------------------------------------------------------------------------- spectra */
 
 typedef struct found {

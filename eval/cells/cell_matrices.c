@@ -24,6 +24,16 @@ wane_status wane_spectra_base(wane_work *work, size_t parameter, wane_pool *pool
     return st;
 }
 
+static wane_status one_base(void *context, size_t parameter, wane_pool *pool, wane_error *err)
+{
+    return wane_spectra_base(context, parameter, pool, err);
+}
+
+wane_status wane_spectra_bases(wane_work *work, wane_error *err)
+{
+    return wane_each_weight(work, one_base, work, err);
+}
+
 bool wane_weight_finite(const wane_model *model, size_t parameter)
 {
     const wane_parameter *p = &model->parameters.parameter[parameter];

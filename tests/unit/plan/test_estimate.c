@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eval/model/pass.h"
 #include "eval/plan/estimate.h"
+#include "eval/train/method.h"
 #include "tests/support/support.h"
 
 /* %s: the method. */
@@ -19,6 +21,27 @@ static const char experiment[] =
     "training: {epochs: 3, batch_size: 4, max_seq_length: 96}\n";
 
 static const wane_log silent;
+
+/* Weights of the stage beside the base's; gradients and two moments of what is trained, and values
+ * where these are not the weights themselves; the pass of a step. */
+static double training_bytes(const wane_model *base, const wane_run_config *c)
+{
+    bool adapter = c->settings.method->adapter;
+    wane_error err;
+    size_t pass = 0;
+    int64_t numbers = 0;
+    const wane_pass_limits limits = {.tokens = 4096,
+                                     .sequences = 4,
+                                     .targets = 4,
+                                     .training = true,
+                                     .threads = 1,
+                                     .train_weights = !adapter,
+                                     .adapter_floats_rank = adapter ? 2 : 0};
+    CHECK_OK(wane_method_numbers(&numbers, &c->settings, &base->parameters, &err));
+    CHECK_OK(wane_pass_bytes(&pass, &base->config, &limits, &err));
+    double copies = (adapter ? 4 : 3) + c->strategy->keeps_start;
+    return 4. * (double)base->parameters.floats + 4 * copies * (double)numbers + (double)pass;
+}
 
 /* q and o are 16 x 16, k and v 8 x 16, the three of the MLP 32 x 16: 2304 numbers, two operations
  * each and pass, at every token; the head at the tokens of the label. Six steps of four rows. LoRA
@@ -56,7 +79,10 @@ static void passes_of_a_method(void **state)
         CHECK_NEAR(e.train_flops, methods[i].passes * pass, 0, 1e-9 * pass);
         CHECK_NEAR(e.seconds * WANE_ESTIMATE_SHARE * e.flops_per_second,
                    e.train_flops + e.measure_flops, 0, 1e-9 * e.train_flops);
-        memory[i] = e.memory_bytes;
+        memory[i] = e.more_bytes;
+        CHECK_NEAR(e.more_bytes, training_bytes(inputs->base, &x->configs[0]), 0, 1e-9);
+        assert_true(e.memory_bytes > e.more_bytes);
+        assert_int_equal(e.tokens, 4096);
         wane_plan_free(plan);
         wane_inputs_free(inputs);
         wane_experiment_free(x);

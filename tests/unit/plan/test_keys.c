@@ -361,6 +361,7 @@ static void a_backend_of_other_bits_is_in_a_key(void **state)
     (void)state;
     wane_error err;
     wane_experiment *x = NULL;
+    wane_model base = {.config = {.layers = 1, .width = 8, .hidden = 8}};
     wane_backend other = *wane_backend_at(0), third = other;
     other.name = "other";
     other.in_key = third.in_key = true;
@@ -368,19 +369,59 @@ static void a_backend_of_other_bits_is_in_a_key(void **state)
     char key[COUNT(asked)][WANE_SHA256_HEX];
     CHECK_OK(wane_experiment_parse(&x, files, strlen(files), "keys.yaml", scratch_folder(), NULL, 0,
                                    &err));
+    const wane_inputs inputs = {.experiment = x, .base = &base};
     for (size_t i = 0; i < COUNT(asked); i++) {
         wane_run_config config = x->configs[0];
         wane_sha256 *hash = NULL;
         assert_null(config.training.backend);
         config.training.backend = asked[i];
         CHECK_OK(wane_sha256_begin(&hash, &err));
-        wane_config_hash(hash, x, &config);
+        wane_config_hash(hash, &inputs, &config);
         CHECK_OK(wane_sha256_end(key[i], hash, &err));
     }
     assert_string_equal(key[0], key[1]);
     assert_string_not_equal(key[0], key[2]);
     assert_string_not_equal(key[0], key[3]);
     assert_string_not_equal(key[2], key[3]);
+    wane_experiment_free(x);
+}
+
+/* Micro-batches of a large model are smaller, and that is in the key; those of a small one, and of
+ * one with large weights, are what the file says. */
+static void micro_batches_of_a_large_model(void **state)
+{
+    (void)state;
+    /* 4,096 tokens of SmolLM2-135M keep 30 (4 x 576 + 2 x 1536) x 4 bytes each: 2.6 GB */
+    static const struct {
+        size_t layers, width, hidden, floats, asked, tokens;
+    } cases[] = {{2, 64, 128, 1 << 20, 4096, 4096},      {30, 576, 1536, 134515008, 4096, 1024},
+                 {30, 576, 1536, 134515008, 1500, 1500}, {30, 576, 1536, 134515008, 3001, 1501},
+                 {30, 576, 1536, 1 << 30, 4096, 4096},   {1000, 8192, 28672, 1 << 20, 4096, 256},
+                 {1000, 8192, 28672, 1 << 20, 200, 200}};
+    wane_error err;
+    wane_experiment *x = NULL;
+    char key[2][WANE_SHA256_HEX];
+    CHECK_OK(wane_experiment_parse(&x, files, strlen(files), "keys.yaml", scratch_folder(), NULL, 0,
+                                   &err));
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        wane_model base = {.config = {.layers = cases[i].layers,
+                                      .width = cases[i].width,
+                                      .hidden = cases[i].hidden},
+                           .parameters = {.floats = cases[i].floats}};
+        wane_model small = {.config = {.layers = 1, .width = 8, .hidden = 8}};
+        wane_run_config config = x->configs[0];
+        config.training.micro_tokens = cases[i].asked;
+        assert_int_equal(wane_micro_tokens(&config.training, &base.parameters, &base.config),
+                         cases[i].tokens);
+        for (int k = 0; k < 2; k++) {
+            const wane_inputs inputs = {.experiment = x, .base = k ? &base : &small};
+            wane_sha256 *hash = NULL;
+            CHECK_OK(wane_sha256_begin(&hash, &err));
+            wane_config_hash(hash, &inputs, &config);
+            CHECK_OK(wane_sha256_end(key[k], hash, &err));
+        }
+        assert_int_equal(strcmp(key[0], key[1]) == 0, cases[i].asked == cases[i].tokens);
+    }
     wane_experiment_free(x);
 }
 
@@ -538,6 +579,7 @@ int main(void)
         cmocka_unit_test(no_setting_is_left_out),
         cmocka_unit_test(keys_stay_as_they_are),
         cmocka_unit_test(a_backend_of_other_bits_is_in_a_key),
+        cmocka_unit_test(micro_batches_of_a_large_model),
         cmocka_unit_test(so_do_those_of_every_cell),
         cmocka_unit_test(so_do_those_of_bounds_and_strategies),
         cmocka_unit_test(settings_of_an_experiment),
