@@ -61,8 +61,7 @@ static wane_status nothing_there(const wane_package *package, wane_error *err)
     wane_text names = {0};
     for (size_t i = 0; i < SOURCES; i++) {
         const source *s = &sources[i];
-        if (!s->files[0]) continue;
-        wane_text_printf(&names, "%s%s", i ? ", " : "", s->files[0]);
+        wane_text_printf(&names, "%s%s", i ? ", " : "", s->files[0] ? s->files[0] : "GGUF");
         if (s->files[1]) wane_text_printf(&names, " with %s", s->files[1]);
     }
     wane_status st = wane_text_check(&names, "tokenizer", wane_package_path(package), err);

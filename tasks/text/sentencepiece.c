@@ -17,6 +17,7 @@ enum { UNIGRAM_TYPE = 1, BPE_TYPE = 2, MOST_PIECE_BYTES = 1 << 16 };
 typedef struct specs {
     uint64_t type, byte_fallback, suffix, dummy_prefix, remove_spaces, escape_spaces;
     wane_protobuf_field bos, eos, charsmap;
+    bool trained; /* there is a trainer_spec: it stands behind the pieces */
 } specs;
 
 typedef struct spec_field {
@@ -162,6 +163,13 @@ static int32_t find_control(const wane_sentencepiece *m, const wane_protobuf_fie
     return -1;
 }
 
+static bool has_bytes(const wane_sentencepiece *m)
+{
+    size_t i = 0;
+    while (i < m->count && m->pieces[i].kind != WANE_PIECE_BYTE) i++;
+    return i < m->count;
+}
+
 static wane_status apply(wane_sentencepiece *m, const specs *s, const char *file, wane_error *err)
 {
     if (s->type != UNIGRAM_TYPE && s->type != BPE_TYPE)
@@ -172,6 +180,11 @@ static wane_status apply(wane_sentencepiece *m, const specs *s, const char *file
     if (s->suffix)
         return wane_fail(err, WANE_EFORMAT,
                          "tokenizer: %s: treat_whitespace_as_suffix is not supported", file);
+    if (!m->count || (!s->trained && has_bytes(m)))
+        return wane_fail(err, WANE_EFORMAT,
+                         "tokenizer: %s: no SentencePiece model, or one that is cut off: it holds "
+                         "%zu pieces and %s trainer_spec",
+                         file, m->count, s->trained ? "a" : "no");
     m->unigram = s->type == UNIGRAM_TYPE;
     m->byte_fallback = s->byte_fallback != 0;
     m->dummy_prefix = s->dummy_prefix != 0;
@@ -206,6 +219,7 @@ wane_status wane_sentencepiece_read(wane_sentencepiece *out, const char *bytes, 
         if (field.number > NORMALIZER) continue;
         if (field.kind != WANE_PROTOBUF_BYTES) return wrong_kind(&message, "a member", err);
         wane_protobuf inside = wane_protobuf_inside(&message, &field);
+        s.trained = s.trained || field.number == TRAINER;
         if (field.number == PIECE) WANE_TRY(read_piece(out, inside, err));
         else
             WANE_TRY(read_spec(&s, inside,

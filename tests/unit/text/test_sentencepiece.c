@@ -160,6 +160,7 @@ static void what_the_library_refuses_is_refused(void **state)
         const char *named;
     } cases[] = {
         {{"<unk>", "a", "a"}, {2, 1, 1}, {0}, "\"a\""},
+        {{NULL, NULL, NULL}, {0}, {0}, "it holds 0 pieces"},
         {{"<unk>", "", NULL}, {2, 1, 0}, {0}, "piece 1 \"\": is empty"},
         {{"<unk>", "?", NULL}, {2, 2, 0}, {0}, "piece 1 \"?\": is unknown's second"},
         {{"a", NULL, NULL}, {1, 0, 0}, {0}, "no piece is the unknown one"},
