@@ -43,7 +43,7 @@ static wane_status read_earlier(earlier *e, wane_work *work, const wane_plan_run
 }
 
 static wane_status increment(wane_change *out, wane_work *work, const wane_chain *chain,
-                             size_t position, size_t parameter, wane_error *err)
+                             size_t position, size_t parameter, wane_pool *pool, wane_error *err)
 {
     const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
     wane_terms terms = {0};
@@ -51,7 +51,7 @@ static wane_status increment(wane_change *out, wane_work *work, const wane_chain
     wane_status st =
         wane_terms_of_increment(&terms, &lowrank, work, chain, position, parameter, err);
     if (st == WANE_OK)
-        st = wane_change_of_terms(out, p->rows, p->cols, terms.term, terms.count, work->pool, err);
+        st = wane_change_of_terms(out, p->rows, p->cols, terms.term, terms.count, pool, err);
     wane_free(terms.term);
     return st;
 }
@@ -82,19 +82,20 @@ static bool increments_finite(const wane_chain *chain, size_t position, size_t p
 }
 
 static wane_status angles(wane_change_row *row, wane_work *work, const wane_chain *chain,
-                          size_t position, size_t parameter, const earlier *e, wane_error *err)
+                          size_t position, size_t parameter, const earlier *e, wane_pool *pool,
+                          wane_error *err)
 {
     wane_status st = WANE_OK;
     wane_change now = {0}, before = {0};
     if (e->one) {
         wane_matrix one = wane_model_matrix(e->one, parameter);
-        WANE_TRY(wane_change_of_weights(&now, wane_model_matrix(chain->model, parameter), one,
-                                        work->pool, err));
-        WANE_TRY(wane_change_of_weights(&before, one, wane_model_matrix(e->two, parameter),
-                                        work->pool, err));
+        WANE_TRY(wane_change_of_weights(&now, wane_model_matrix(chain->model, parameter), one, pool,
+                                        err));
+        WANE_TRY(
+            wane_change_of_weights(&before, one, wane_model_matrix(e->two, parameter), pool, err));
     } else {
-        WANE_TRY(increment(&now, work, chain, position, parameter, err));
-        WANE_TRY(increment(&before, work, chain, position - 1, parameter, err));
+        WANE_TRY(increment(&now, work, chain, position, parameter, pool, err));
+        WANE_TRY(increment(&before, work, chain, position - 1, parameter, pool, err));
     }
     WANE_TRY(wane_change_angles(&row->angle_u, &row->angle_v, &now, &before, err));
     size_t count = now.count < before.count ? now.count : before.count;
@@ -129,6 +130,37 @@ static bool all_lowrank(const wane_chain *chain, size_t position)
     return lowrank;
 }
 
+/* One matrix's row; several at once. */
+typedef struct making {
+    const wane_measuring *at;
+    wane_change_row *rows; /* per parameter */
+    const double *response;
+    const earlier *e;
+    size_t tokens;
+} making;
+
+static wane_status row_of(void *context, size_t parameter, wane_pool *pool, wane_error *err)
+{
+    const making *m = context;
+    wane_work *work = m->at->work;
+    const earlier *e = m->e;
+    const double response = m->response[parameter];
+    wane_change_row *row = &m->rows[parameter];
+    wane_status st = WANE_OK;
+    *row = (wane_change_row){.matrix = work->plan->matrix_ids[parameter],
+                             .f_delta = isfinite(response) ? response : NAN,
+                             .tokens = (int64_t)m->tokens,
+                             .directions = WANE_NULL,
+                             .angle_u = NAN,
+                             .angle_v = NAN,
+                             .reason = e->reason};
+    bool finite = e->reason || increments_finite(m->at->chain, m->at->position, parameter, e);
+    if (!e->reason && finite)
+        st = angles(row, work, m->at->chain, m->at->position, parameter, e, pool, err);
+    if (!finite || isinf(response)) row->reason = WANE_NOT_FINITE;
+    return st;
+}
+
 static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t task,
                         wane_error *err)
 {
@@ -150,20 +182,10 @@ static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t 
     wane_model_free(change);
     change = NULL;
     WANE_TRY(read_earlier(&e, work, at->run, position, all_lowrank(chain, position), err));
-    for (size_t i = 0; i < table->count; i++) {
-        if (!table->parameter[i].linear) continue;
-        wane_change_row *row = &rows[count++];
-        *row = (wane_change_row){.matrix = work->plan->matrix_ids[i],
-                                 .f_delta = isfinite(response[i]) ? response[i] : NAN,
-                                 .tokens = (int64_t)tokens,
-                                 .directions = WANE_NULL,
-                                 .angle_u = NAN,
-                                 .angle_v = NAN,
-                                 .reason = e.reason};
-        bool finite = e.reason || increments_finite(chain, position, i, &e);
-        if (!e.reason && finite) WANE_TRY(angles(row, work, chain, position, i, &e, err));
-        if (!finite || isinf(response[i])) row->reason = WANE_NOT_FINITE;
-    }
+    making m = {at, rows, response, &e, tokens};
+    WANE_TRY(wane_each_weight(work, row_of, &m, err));
+    for (size_t i = 0; i < table->count; i++)
+        if (table->parameter[i].linear) rows[count++] = rows[i];
     WANE_TRY(wane_work_commit(work, cell, &(wane_cell_rows){.changes = rows, .change_count = count},
                               err));
 done:

@@ -10,7 +10,7 @@
 #include "store/base/memory.h"
 
 static wane_status onset_of(wane_measured_row *row, wane_work *work, const wane_chain *chain,
-                            size_t position, size_t parameter, wane_error *err)
+                            size_t position, size_t parameter, wane_pool *pool, wane_error *err)
 {
     const wane_parameter *p = &work->inputs->base->parameters.parameter[parameter];
     const wane_spectrum_options options = {.top = WANE_NULL_TOP, .u = true};
@@ -23,12 +23,12 @@ static wane_status onset_of(wane_measured_row *row, wane_work *work, const wane_
         return WANE_OK;
     }
     WANE_TRY(wane_terms_of(&terms, &lowrank, work, chain, position, parameter, 0, err));
-    WANE_TRY(wane_spectra_base(work, parameter, work->pool, err));
+    WANE_TRY(wane_spectra_base(work, parameter, pool, err));
     if (!lowrank) row->reason = "dense_update"; /* an adapter may hold a tensor whole */
     else if (terms.count == 0) row->reason = "unchanged";
     else
         WANE_TRY(wane_null_onset(&row->value, work->svd[parameter], terms.term, terms.count,
-                                 &options, work->pool, err));
+                                 &options, pool, err));
     if (isnan(row->value) && !row->reason) row->reason = "none_up_to_1.25";
 done:
     wane_base_svd_let_go(work->svd[parameter]);
@@ -63,6 +63,18 @@ static wane_status visit(const wane_visiting *at, wane_error *err)
     return st == WANE_OK ? wane_visit_cosines(at, "", settings, bounds, "", 0, err) : st;
 }
 
+typedef struct finding {
+    const wane_measuring *at;
+    wane_measured_row *rows; /* per parameter */
+} finding;
+
+static wane_status find_one(void *context, size_t parameter, wane_pool *pool, wane_error *err)
+{
+    const finding *f = context;
+    return onset_of(&f->rows[parameter], f->at->work, f->at->chain, f->at->position, parameter,
+                    pool, err);
+}
+
 static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t number,
                         wane_error *err)
 {
@@ -70,13 +82,12 @@ static wane_status fill(const wane_measuring *at, const wane_cell *cell, size_t 
     wane_status st = WANE_OK;
     size_t count = 0;
     wane_measured_row *rows = wane_alloc(table->count + 1, sizeof *rows);
+    finding f = {at, rows};
     (void)number;
     WANE_TRY(rows ? WANE_OK : wane_fail_memory(err, "onset", "rows"));
-    for (size_t i = 0; i < table->count; i++) {
-        if (!table->parameter[i].linear) continue;
-        WANE_TRY(wane_work_continue(at->work, err));
-        WANE_TRY(onset_of(&rows[count++], at->work, at->chain, at->position, i, err));
-    }
+    WANE_TRY(wane_each_weight(at->work, find_one, &f, err));
+    for (size_t i = 0; i < table->count; i++)
+        if (table->parameter[i].linear) rows[count++] = rows[i];
     rows[count] = smallest_onset(rows, count);
     WANE_TRY(wane_commit_measured(at->work, cell, rows, count + 1, err));
 done:
