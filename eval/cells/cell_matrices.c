@@ -101,18 +101,22 @@ wane_status wane_spectra_rows_commit(wane_work *work, const wane_cell *cell,
     return wane_work_commit(work, cell, &all, err);
 }
 
-wane_rounding wane_chain_rounding(const wane_work *work, const wane_chain *chain, size_t parameter)
+wane_rounding wane_chain_rounding_of(const wane_chain *chain, const float *tuned, const float *base,
+                                     size_t count)
 {
     if (!chain->read_whole) return (wane_rounding){0};
+    wane_dtype to = wane_dtype_of_values(tuned, count);
+    wane_dtype from = wane_dtype_of_values(base, count);
+    wane_rounding rounding = {.tuned = wane_dtype_rounding_rms(to, tuned, count)};
+    if (wane_dtype_coarser(from, to)) rounding.base = wane_dtype_rounding_rms(from, base, count);
+    return rounding;
+}
+
+wane_rounding wane_chain_rounding(const wane_work *work, const wane_chain *chain, size_t parameter)
+{
     wane_matrix tuned = wane_model_matrix(chain->model, parameter);
     wane_matrix base = wane_model_matrix(work->inputs->base, parameter);
-    size_t count = tuned.rows * tuned.cols;
-    wane_dtype to = wane_dtype_of_values(tuned.data, count);
-    wane_dtype from = wane_dtype_of_values(base.data, count);
-    wane_rounding rounding = {.tuned = wane_dtype_rounding_rms(to, tuned.data, count)};
-    if (wane_dtype_coarser(from, to))
-        rounding.base = wane_dtype_rounding_rms(from, base.data, count);
-    return rounding;
+    return wane_chain_rounding_of(chain, tuned.data, base.data, tuned.rows * tuned.cols);
 }
 
 wane_status wane_spectrum_at(wane_spectrum *out, const wane_base_svd *base, const wane_work *work,

@@ -103,6 +103,9 @@ typedef struct wane_rounding {
     double tuned, base;
 } wane_rounding;
 wane_rounding wane_chain_rounding(const wane_work *work, const wane_chain *chain, size_t parameter);
+/* The same by `count` numbers of both: of rows of a weight. */
+wane_rounding wane_chain_rounding_of(const wane_chain *chain, const float *tuned, const float *base,
+                                     size_t count);
 
 /* Of a matrix after `position` against `base`, in the cheapest way. */
 WANE_MUST_CHECK wane_status wane_spectrum_at(wane_spectrum *out, const wane_base_svd *base,

@@ -96,6 +96,7 @@ typedef struct wane_measure {
     ENTRY(overlap)                                                                                 \
     ENTRY(spectrum)                                                                                \
     ENTRY(previous)                                                                                \
+    ENTRY(parts)                                                                                   \
     ENTRY(norm)                                                                                    \
     ENTRY(drift)                                                                                   \
     ENTRY(onset)                                                                                   \

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "eval/model/layer.h"
+#include "eval/model/weight_parts.h"
 
 static bool fused(const wane_layer_work *w)
 {
@@ -27,11 +28,9 @@ static size_t row_of(const wane_layer_work *w, size_t t)
 /* Where head h of the queries (part 0), keys (1) or values (2) stands in a row of all three. */
 static size_t head_at(const wane_config *c, int part, size_t h)
 {
-    size_t group = c->heads / c->kv_heads, at = 0;
-    if (!c->block.qkv_by_head) at = part == 0 ? h : c->heads + (part == 2 ? c->kv_heads : 0) + h;
-    else if (part == 0) at = h / group * (group + 2) + h % group;
-    else at = h * (group + 2) + group + (part == 2 ? 1 : 0);
-    return at * c->head_width;
+    wane_weight_part parts[WANE_WEIGHT_PARTS];
+    (void)wane_weight_parts(parts, c, WANE_ROLE_QKV);
+    return wane_weight_part_row(&parts[part], h * c->head_width);
 }
 
 /* One row of all three from or to its parts; kv: keys, then values. */

@@ -549,7 +549,8 @@ CREATE TABLE measured (
   step    INTEGER NOT NULL,                   -- -1: sealed
   measure TEXT NOT NULL,                      -- the cell's: onset, norm, ...
   subject TEXT NOT NULL,                      -- the cell's
-  matrix  TEXT NOT NULL,                      -- full tensor name; '' for the whole stage
+  matrix  TEXT NOT NULL,                      -- full tensor name; '' for the whole stage; NAME[q]: those
+                                              -- rows of a fused weight
   name    TEXT NOT NULL,                      -- onset, delta_frobenius_all, ...
   value   REAL,                               -- of that name
   reason  TEXT,                               -- why value is NULL
