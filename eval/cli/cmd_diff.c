@@ -243,7 +243,7 @@ done:
 
 static int run(wane_call *call)
 {
-    diff_call asked = {.question = {.k = 10, .epsilon = 0.5, .u = true, .v = true}};
+    diff_call asked = {.question = {.k = 10, .epsilon = 0.5, .u = true, .v = true, .parts = true}};
     const wane_option options[] = {
         {"corpus", 0, WANE_OPTION_INPUT, &asked.text.path, "FILE",
          "also the likelihood of this text before and after"},

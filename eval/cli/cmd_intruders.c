@@ -45,6 +45,53 @@ static void write_head(wane_text *out, const wane_comparison *pair, const wane_p
     wane_pair_spectra_write_not_finite(out, all, pair);
 }
 
+/* From the name to the unresolved: what whole matrices and parts have alike, up to random updates;
+ * and from the energy on. */
+static void write_row_begin(wane_text *rows, const char *name, size_t outputs, size_t inputs,
+                            const wane_matrix_spectrum *m, int side)
+{
+    wane_text_printf(rows, "%s\t%zu x %zu\t%zu\t%zu\t%zu", name, outputs, inputs,
+                     m->intruders[side], m->unresolved[side], m->existing[side]);
+}
+
+static void write_row_end(wane_text *rows, const wane_matrix_spectrum *m, int side, bool floors)
+{
+    char a[32], b[32], c[32], d[32], e[32];
+    const wane_spectrum *s = &m->spectrum;
+    wane_text_printf(rows, "\t%s\t%s\t%s\t%s", wane_page_number(a, m->energy[side], 3),
+                     wane_page_number(b, s->delta_frobenius, 4),
+                     wane_page_number(c, s->relative_update, 3),
+                     wane_page_number(d, s->effective_rank, 4));
+    if (floors) wane_text_printf(rows, "\t%s", wane_page_number(e, m->floor, 3));
+    wane_text_string(rows, "\n");
+}
+
+/* Those of fused weights, which the table of the whole sums already. */
+static void write_parts(wane_text *out, const wane_comparison *pair, const wane_pair_spectra *all,
+                        int side)
+{
+    wane_text rows = {0};
+    bool floors = all->floor > 0;
+    size_t counted = 0;
+    wane_text_printf(&rows,
+                     "part, in no total\tshape\tintruders\tunresolved\tof\tenergy\t||dW||\t"
+                     "relative\teffective rank%s\n",
+                     floors ? "\trounding floor" : "");
+    for (size_t i = 0; i < all->part_count; i++) {
+        const wane_part_spectrum *p = &all->part[i];
+        const wane_matrix_spectrum *m = &p->spectrum;
+        if (!m->changed || m->not_finite) continue;
+        write_row_begin(&rows, p->name, p->rows.rows, pair->list[m->index].cols, m, side);
+        write_row_end(&rows, m, side, floors);
+        counted++;
+    }
+    if (counted) {
+        wane_text_string(out, "\n");
+        wane_page_table(out, &rows, "lrrrrrrrrr");
+    }
+    wane_text_free(&rows);
+}
+
 static void write_table(wane_text *out, const wane_comparison *pair, const wane_pair_spectra *all,
                         int side, const intruders_call *asked)
 {
@@ -68,16 +115,10 @@ static void write_table(wane_text *out, const wane_comparison *pair, const wane_
     for (size_t i = 0; i < all->count; i++) {
         const wane_matrix_spectrum *m = &all->matrix[i];
         const wane_compared *p = &pair->list[m->index];
-        const wane_spectrum *s = &m->spectrum;
         if (!m->changed || m->not_finite) continue;
-        wane_text_printf(
-            &rows, "%s\t%zu x %zu\t%zu\t%zu\t%zu\t%s\t%s\t%s\t%s\t%s", p->name, p->rows, p->cols,
-            m->intruders[side], m->unresolved[side], m->existing[side],
-            wane_page_number(a, m->null[side], 3), wane_page_number(b, m->energy[side], 3),
-            wane_page_number(c, s->delta_frobenius, 4), wane_page_number(d, s->relative_update, 3),
-            wane_page_number(e, s->effective_rank, 4));
-        if (floors) wane_text_printf(&rows, "\t%s", wane_page_number(f, m->floor, 3));
-        wane_text_string(&rows, "\n");
+        write_row_begin(&rows, p->name, p->rows, p->cols, m, side);
+        wane_text_printf(&rows, "\t%s", wane_page_number(a, m->null[side], 3));
+        write_row_end(&rows, m, side, floors);
     }
     wane_text_printf(
         &rows, "total\t\t%zu\t%zu\t%zu\t%s\t%s\t%s\t%s\t%s", all->intruders[side],
@@ -89,6 +130,7 @@ static void write_table(wane_text *out, const wane_comparison *pair, const wane_
     wane_text_string(&rows, "\n");
     wane_page_table(out, &rows, "lrrrrrrrrrr");
     wane_text_free(&rows);
+    write_parts(out, pair, all, side);
 }
 
 static void write_member(wane_text *out, const char *name, double value)
@@ -98,14 +140,21 @@ static void write_member(wane_text *out, const char *name, double value)
     wane_text_string(out, ", ");
 }
 
+/* part: NULL of a whole matrix. */
 static void write_json_matrix(wane_text *out, const wane_comparison *pair,
-                              const wane_matrix_spectrum *m, int side, size_t k)
+                              const wane_matrix_spectrum *m, const wane_part_spectrum *part,
+                              int side, size_t k)
 {
     const wane_compared *p = &pair->list[m->index];
     const wane_spectrum *s = &m->spectrum;
     wane_text_string(out, "{\"name\": ");
-    wane_json_write_string(out, p->name);
-    wane_text_printf(out, ", \"rows\": %zu, \"cols\": %zu, ", p->rows, p->cols);
+    wane_json_write_string(out, part ? part->name : p->name);
+    if (part) {
+        wane_text_string(out, ", \"part_of\": ");
+        wane_json_write_string(out, p->name);
+    }
+    wane_text_printf(out, ", \"rows\": %zu, \"cols\": %zu, ", part ? part->rows.rows : p->rows,
+                     p->cols);
     write_member(out, "intruders", m->not_finite ? NAN : (double)m->intruders[side]);
     write_member(out, "intruders_low", m->not_finite ? NAN : (double)m->fewer[side]);
     write_member(out, "intruders_high", m->not_finite ? NAN : (double)m->more[side]);
@@ -147,7 +196,13 @@ static void write_json(wane_text *out, const wane_comparison *pair, const wane_p
     wane_text_string(out, ", \"matrices\": [");
     for (size_t i = 0; i < all->count; i++) {
         if (i) wane_text_string(out, ", ");
-        write_json_matrix(out, pair, &all->matrix[i], side, asked->question.k);
+        write_json_matrix(out, pair, &all->matrix[i], NULL, side, asked->question.k);
+    }
+    wane_text_string(out, "], \"parts\": [");
+    for (size_t i = 0; i < all->part_count; i++) {
+        const wane_part_spectrum *part = &all->part[i];
+        if (i) wane_text_string(out, ", ");
+        write_json_matrix(out, pair, &part->spectrum, part, side, asked->question.k);
     }
     wane_text_string(out, "], ");
     wane_compared_settings_write_json(out, &pair->settings);
@@ -211,7 +266,7 @@ done:
 
 static int run(wane_call *call)
 {
-    intruders_call asked = {.question = {.k = 10, .epsilon = 0.5}, .side = "u"};
+    intruders_call asked = {.question = {.k = 10, .epsilon = 0.5, .parts = true}, .side = "u"};
     wane_pair_question *q = &asked.question;
     const wane_option options[] = {
         {"side", 0, WANE_OPTION_TEXT, &asked.side, "u|v|both",

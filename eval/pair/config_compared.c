@@ -31,12 +31,18 @@ static wane_status parse_config(wane_config *out, bool *known, const wane_packag
     return gguf ? WANE_OK : st;
 }
 
+wane_status wane_config_of_package(wane_config *out, bool *known, const wane_package *package,
+                                   wane_error *err)
+{
+    *known = false;
+    if (!package || !wane_model_is_there(package)) return WANE_OK;
+    return parse_config(out, known, package, err);
+}
+
 wane_status wane_config_is_computed(bool *out, const wane_package *package, wane_error *err)
 {
     wane_config config;
-    *out = false;
-    if (!package || !wane_model_is_there(package)) return WANE_OK;
-    return parse_config(&config, out, package, err);
+    return wane_config_of_package(&config, out, package, err);
 }
 
 static wane_status add(wane_compared_settings *out, const char *name, const char *base,

@@ -4,12 +4,16 @@
 #ifndef EVAL_PAIR_CONFIG_COMPARED_H
 #define EVAL_PAIR_CONFIG_COMPARED_H
 
+#include "eval/model/model.h"
 #include "store/base/memory.h"
 #include "store/base/text.h"
 #include "store/files/package.h"
 
-/* Whether the package (NULL allowed) says by its config.json, or as GGUF, that it is a model that
- * wane computes. */
+/* The configuration of a package (NULL allowed) that says by its config.json, or as GGUF, that it
+ * is a model that wane computes; else *known = false. */
+WANE_MUST_CHECK wane_status wane_config_of_package(wane_config *out, bool *known,
+                                                   const wane_package *package, wane_error *err);
+/* Whether it does. */
 WANE_MUST_CHECK wane_status wane_config_is_computed(bool *out, const wane_package *package,
                                                     wane_error *err);
 

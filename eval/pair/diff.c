@@ -99,6 +99,45 @@ static void write_matrices(wane_text *out, const wane_diff *diff,
     wane_text_free(&rows);
 }
 
+/* Whether no part before it has its name. */
+static bool is_first(const wane_pair_spectra *all, size_t place)
+{
+    for (size_t i = 0; i < place; i++)
+        if (strcmp(all->part[i].rows.name, all->part[place].rows.name) == 0) return false;
+    return true;
+}
+
+/* Sums over the layers: of q, k and v, of gate and up, where they are one matrix. */
+static void write_parts(wane_text *out, const wane_pair_spectra *all)
+{
+    wane_text rows = {0};
+    if (all->part_count == 0) return;
+    wane_text_string(&rows, "parts of fused weights, in no total\tchanged\tu\tv\tof\t||dW||\n");
+    for (size_t first = 0; first < all->part_count; first++) {
+        const char *name = all->part[first].rows.name;
+        size_t count = 0, there = 0, existing = 0, intruders[2] = {0, 0};
+        double square = 0;
+        char a[32];
+        if (!is_first(all, first)) continue;
+        for (size_t i = first; i < all->part_count; i++) {
+            const wane_matrix_spectrum *m = &all->part[i].spectrum;
+            if (strcmp(all->part[i].rows.name, name) != 0) continue;
+            there++;
+            if (!m->changed || m->not_finite) continue;
+            count++;
+            for (int side = 0; side < 2; side++) intruders[side] += m->intruders[side];
+            existing += m->existing[0];
+            square += m->spectrum.delta_frobenius * m->spectrum.delta_frobenius;
+        }
+        wane_text_printf(&rows, "%s\t%zu of %zu\t%zu\t%zu\t%zu\t%s\n", name, count, there,
+                         intruders[0], intruders[1], existing,
+                         wane_page_number(a, sqrt(square), 4));
+    }
+    wane_text_string(out, "\n");
+    wane_page_table(out, &rows, "lrrrrr");
+    wane_text_free(&rows);
+}
+
 static void write_spectra(wane_text *out, const wane_diff *diff)
 {
     enum { LISTED = 14 };
@@ -135,6 +174,7 @@ static void write_spectra(wane_text *out, const wane_diff *diff)
     if (count > LISTED)
         wane_text_printf(out, "and %zu more: wane intruders %s %s\n", count - LISTED,
                          diff->comparison.base.path, diff->comparison.tuned.path);
+    write_parts(out, all);
     wane_free(list);
 }
 
@@ -268,12 +308,15 @@ static void json_side(wane_text *out, int side, const size_t intruders[2], const
     also_number(out, "energy", energy[side]);
 }
 
-static void json_matrix(wane_text *out, const wane_diff *diff, const wane_matrix_spectrum *m)
+/* part: NULL of a whole matrix. */
+static void json_matrix(wane_text *out, const wane_diff *diff, const wane_matrix_spectrum *m,
+                        const wane_part_spectrum *part)
 {
     const wane_compared *p = &diff->comparison.list[m->index];
-    key_text(out, "name", p->name);
-    wane_text_printf(out, ", \"rows\": %zu, \"cols\": %zu, \"changed\": %s", p->rows, p->cols,
-                     m->changed ? "true" : "false");
+    key_text(out, "name", part ? part->name : p->name);
+    if (part) also_text(out, "part_of", p->name);
+    wane_text_printf(out, ", \"rows\": %zu, \"cols\": %zu, \"changed\": %s",
+                     part ? part->rows.rows : p->rows, p->cols, m->changed ? "true" : "false");
     if (m->not_finite)
         wane_text_string(out, ", \"reason\": \"" WANE_NOT_FINITE "\", \"u\": null, \"v\": null");
     for (int side = 0; side < 2 && !m->not_finite; side++) {
@@ -306,7 +349,13 @@ static void json_spectra(wane_text *out, const wane_diff *diff)
     wane_text_string(out, ", \"matrices\": [");
     for (size_t i = 0; i < all->count; i++) {
         wane_text_string(out, i ? ", {" : "{");
-        json_matrix(out, diff, &all->matrix[i]);
+        json_matrix(out, diff, &all->matrix[i], NULL);
+        wane_text_string(out, "}");
+    }
+    wane_text_string(out, "], \"parts\": [");
+    for (size_t i = 0; i < all->part_count; i++) {
+        wane_text_string(out, i ? ", {" : "{");
+        json_matrix(out, diff, &all->part[i].spectrum, &all->part[i]);
         wane_text_string(out, "}");
     }
     wane_text_string(out, "]}");

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "analysis/report/live.h"
-#include "eval/pair/matrix_of_pair.h"
+#include "eval/pair/parts_of_pair.h"
 #include "store/base/clock.h"
 #include "store/base/memory.h"
 #include "store/files/file.h"
@@ -24,15 +24,19 @@ typedef struct nulls {
     const char *reason; /* why there are none; from then on nothing is drawn */
 } nulls;
 
-/* One matrix under way. */
+/* One matrix under way, or a part of one. */
 typedef struct finding {
     wane_matrix_spectrum *matrix;
+    const wane_compared *one;
+    wane_weight_part rows;   /* of the matrix in the files: all of a whole one */
+    wane_part_spectrum *all; /* of the parts; NULL: none are wanted */
     const wane_comparison *comparison;
     const wane_pair_question *question;
     wane_pool *pool;           /* of one that has all threads; NULL: it has one of them */
     wane_matrix_of_pair *pair; /* where its weights are read; borrowed */
     const float *base, *tuned; /* they */
-    bool known;                /* its spectrum is: what is wanted are random updates */
+    bool known;                /* its spectrum is: what is wanted are random updates, or parts */
+    bool draws;                /* it may have random updates */
     double rounding;           /* root mean square error of a number of the tuned file */
     wane_base_svd *svd;
     wane_status status;
@@ -44,11 +48,6 @@ static double frobenius(const float *values, size_t count)
     double sum = 0;
     for (size_t i = 0; i < count; i++) sum += (double)values[i] * (double)values[i];
     return sqrt(sum);
-}
-
-static const wane_compared *compared(const finding *f)
-{
-    return &f->comparison->list[f->matrix->index];
 }
 
 /* Nothing is known of such a matrix but that it is there. */
@@ -84,34 +83,43 @@ bool wane_pair_question_bounds(const wane_pair_question *q, const wane_compared 
     return wane_spectrum_is_bounded(way_of(q), one->rows, one->cols, directions_wanted(q));
 }
 
-/* Reads one matrix of both sides and, where they differ, finds the base's spectrum. */
+/* The rounding floor of the rows, and the root mean square error of a number of the tuned file. */
+static void find_floor(finding *f)
+{
+    const wane_compared *one = f->one;
+    double both = 0, tuned = 0;
+    for (size_t row = 0; row < f->rows.rows; row += f->rows.run) {
+        size_t at = row * one->cols, count = f->rows.run * one->cols;
+        size_t first = wane_weight_part_row(&f->rows, row) * one->cols;
+        both += wane_comparison_floor_square(f->comparison, one, f->base + at, f->tuned + at, first,
+                                             count);
+        if (one->tuned)
+            tuned += wane_tensors_rounding(f->comparison->tuned.tensors, one->tuned, f->tuned + at,
+                                           first, count);
+    }
+    f->matrix->floor = sqrt(both);
+    f->rounding = sqrt(tuned / (double)(one->rows * one->cols));
+}
+
+/* What is told of base and tuned as they are; false where there is nothing to decompose. */
+static bool look(finding *f, bool changed, bool base_finite, bool finite)
+{
+    f->matrix->changed = changed;
+    if (!finite) {
+        f->matrix->base_not_finite = !base_finite;
+        leave_undefined(f->matrix);
+        return false;
+    }
+    if (f->tuned) find_floor(f);
+    if (changed) return true;
+    f->matrix->spectrum.base_frobenius = frobenius(f->base, f->one->rows * f->one->cols);
+    f->matrix->spectrum.effective_rank = NAN;
+    return false;
+}
+
 static void find_base(finding *f)
 {
-    const wane_compared *one = compared(f);
-    size_t count = one->rows * one->cols;
-    f->status =
-        wane_matrix_of_pair_read(f->pair, f->comparison, f->matrix->index, f->pool, &f->error);
-    if (f->status != WANE_OK) return;
-    f->base = f->pair->base;
-    f->tuned = f->pair->tuned;
-    f->matrix->changed = f->pair->changed;
-    if (!f->pair->finite) {
-        f->matrix->base_not_finite = !f->pair->base_finite;
-        leave_undefined(f->matrix);
-        return;
-    }
-    if (f->tuned) {
-        f->matrix->floor = wane_comparison_floor(f->comparison, one, f->base, f->tuned);
-        if (one->tuned)
-            f->rounding = sqrt(wane_tensors_rounding(f->comparison->tuned.tensors, one->tuned,
-                                                     f->tuned, 0, count) /
-                               (double)count);
-    }
-    if (!f->matrix->changed) {
-        f->matrix->spectrum.base_frobenius = frobenius(f->base, count);
-        f->matrix->spectrum.effective_rank = NAN;
-        return;
-    }
+    const wane_compared *one = f->one;
     wane_matrix base = {f->base, one->rows, one->cols, one->cols};
     f->status =
         wane_base_svd_take(&f->svd, base, way_of(f->question), directions_wanted(f->question),
@@ -121,7 +129,7 @@ static void find_base(finding *f)
 /* As far as rounding goes. */
 static wane_spectrum_options options_of(const finding *f)
 {
-    const wane_compared *one = compared(f);
+    const wane_compared *one = f->one;
     wane_spectrum_options options = {0};
     if (wane_compared_term(one)) return options;
     double both = f->matrix->floor / sqrt((double)(one->rows * one->cols));
@@ -134,7 +142,7 @@ static wane_spectrum_options options_of(const finding *f)
 static wane_status tuned_spectrum(finding *f)
 {
     const wane_pair_question *q = f->question;
-    const wane_compared *one = compared(f);
+    const wane_compared *one = f->one;
     wane_spectrum *out = &f->matrix->spectrum;
     wane_spectrum_options options = options_of(f);
     const double decided[] = {fmax(q->epsilon - WANE_PAIR_MARGIN, 0), q->epsilon,
@@ -159,7 +167,7 @@ static wane_status tuned_spectrum(finding *f)
 static wane_status draw_null(finding *f, nulls *n, wane_pool *pool)
 {
     wane_status st = WANE_OK;
-    const wane_compared *one = compared(f);
+    const wane_compared *one = f->one;
     wane_matrix_spectrum *m = f->matrix;
     wane_spectrum_options options = options_of(f);
     wane_null_change change = {0};
@@ -186,7 +194,7 @@ done:
 /* Why none are drawn beside this changed matrix, and so beside none; else NULL. */
 static const char *why_no_null(const finding *f)
 {
-    const wane_compared *one = compared(f);
+    const wane_compared *one = f->one;
     size_t smaller = one->rows < one->cols ? one->rows : one->cols;
     if (f->question->no_null) return WANE_NO_NULL_ASKED;
     if (f->question->null) return NULL;
@@ -263,21 +271,61 @@ static void show(const course *c)
     wane_live_show("spectra: %zu of %zu matrices%s", c->found, c->all->count, left);
 }
 
-static void find_one(void *context, size_t tile, int thread)
-{
-    finding *f = (finding *)context + tile;
-    (void)thread;
-    find_base(f);
-    if (f->status == WANE_OK && f->svd && !f->known) f->status = tuned_spectrum(f);
-}
-
 /* What follows from a spectrum. */
-static wane_status finish(finding *f, course *c)
+static void settle(finding *f)
 {
-    if (f->status != WANE_OK) return f->status;
     f->matrix->base_count = f->svd ? wane_base_svd_count(f->svd) : 0;
     if (f->svd) f->matrix->changed = f->matrix->spectrum.changed; /* B A may be 0 */
     if (!f->matrix->not_finite) count_sides(f->matrix, f->question);
+}
+
+static void find_part(finding *whole, wane_part_spectrum *part)
+{
+    wane_part_of_pair taken = {0};
+    finding f = *whole;
+    f.matrix = &part->spectrum;
+    f.rows = part->rows;
+    f.svd = NULL;
+    f.one = &taken.one;
+    f.status = wane_part_of_pair_take(&taken, part, whole->one, whole->pair, &f.error);
+    f.base = taken.base;
+    f.tuned = taken.tuned;
+    if (f.status == WANE_OK && look(&f, taken.changed, taken.base_finite, taken.finite))
+        find_base(&f);
+    if (f.status == WANE_OK && f.svd) f.status = tuned_spectrum(&f);
+    if (f.status == WANE_OK) {
+        settle(&f);
+        f.matrix->null[0] = f.matrix->null[1] = NAN;
+    } else {
+        whole->status = f.status;
+        whole->error = f.error;
+    }
+    wane_base_svd_free(f.svd);
+    wane_part_of_pair_free(&taken);
+}
+
+static void find_one(void *context, size_t tile, int thread)
+{
+    finding *f = (finding *)context + tile;
+    const wane_matrix_of_pair *pair = f->pair;
+    (void)thread;
+    f->status =
+        wane_matrix_of_pair_read(f->pair, f->comparison, f->matrix->index, f->pool, &f->error);
+    if (f->status != WANE_OK) return;
+    f->base = pair->base;
+    f->tuned = pair->tuned;
+    if ((!f->known || f->draws) && look(f, pair->changed, pair->base_finite, pair->finite))
+        find_base(f);
+    if (f->status == WANE_OK && f->svd && !f->known) f->status = tuned_spectrum(f);
+    for (size_t i = 0; f->all && i < f->matrix->parts && f->status == WANE_OK; i++)
+        find_part(f, &f->all[f->matrix->part + i]);
+}
+
+/* And from all of those before it: its random updates. */
+static wane_status finish(finding *f, course *c)
+{
+    if (f->status != WANE_OK) return f->status;
+    if (!f->known || f->draws) settle(f);
     if (!f->svd || !f->matrix->changed) return WANE_OK;
     if (!c->nulls->reason) c->nulls->reason = why_no_null(f);
     return c->nulls->reason ? WANE_OK : draw_null(f, c->nulls, c->pool);
@@ -303,20 +351,40 @@ static wane_status find_some(course *c, size_t count, wane_error *err)
     for (size_t i = 0; i < count; i++) {
         finding *f = &c->list[i];
         if (st == WANE_OK && (st = finish(f, c)) != WANE_OK)
-            (void)wane_fail(err, st, "%s: %s", compared(f)->name, f->error.message);
+            (void)wane_fail(err, st, "%s: %s", f->one->name, f->error.message);
         wane_base_svd_free(f->svd);
         wane_comparison_let_go(c->comparison, f->matrix->index);
         c->found++;
-        c->done += work_of(compared(f));
+        c->done += work_of(f->one);
     }
     return st == WANE_OK ? keep(c, count, err) : st;
 }
 
-/* Whether there is anything to do about matrix i: of a known one random updates alone. */
+/* Whether a matrix may have random updates, and whether there is anything to do about it: of a
+ * known one only they, and parts. */
+static bool draws(const course *c, size_t i)
+{
+    return c->all->matrix[i].changed && !c->nulls->reason;
+}
+
 static bool wanted(const course *c, size_t i)
 {
-    const wane_matrix_spectrum *m = &c->all->matrix[i];
-    return !c->known[i] || (m->changed && !c->nulls->reason);
+    return !c->known[i] || draws(c, i) || c->all->matrix[i].parts > 0;
+}
+
+/* A matrix that is looked at whole. */
+static finding finding_of(const course *c, const wane_pair_question *question, size_t i)
+{
+    wane_matrix_spectrum *m = &c->all->matrix[i];
+    const wane_compared *one = &c->comparison->list[m->index];
+    return (finding){.matrix = m,
+                     .one = one,
+                     .rows = {.rows = one->rows, .run = one->rows, .stride = one->rows},
+                     .all = c->all->part,
+                     .comparison = c->comparison,
+                     .question = question,
+                     .known = c->known[i],
+                     .draws = draws(c, i)};
 }
 
 /* Those that go alone, or the others. */
@@ -330,11 +398,8 @@ static wane_status find_kind(course *c, const wane_pair_question *question, bool
         wane_matrix_spectrum *m = &c->all->matrix[i];
         if (goes_alone(question, &c->comparison->list[m->index]) != alone) continue;
         if (!wanted(c, i)) continue;
-        c->list[waiting] = (finding){.matrix = m,
-                                     .comparison = c->comparison,
-                                     .question = question,
-                                     .known = c->known[i],
-                                     .pair = &c->pair[waiting]};
+        c->list[waiting] = finding_of(c, question, i);
+        c->list[waiting].pair = &c->pair[waiting];
         if (++waiting < most) continue;
         st = find_some(c, waiting, err);
         waiting = 0;
@@ -349,8 +414,7 @@ static wane_status recall(course *c, const wane_pair_question *question, wane_er
     wane_status st = keeper ? keeper->recall(keeper->context, c->all, c->known, err) : WANE_OK;
     if (st != WANE_OK) return st;
     for (size_t i = 0; i < c->all->count; i++) {
-        finding f = {
-            .matrix = &c->all->matrix[i], .comparison = c->comparison, .question = question};
+        const finding f = finding_of(c, question, i);
         if (!c->known[i]) continue;
         count_sides(f.matrix, question);
         if (f.matrix->changed && !c->nulls->reason) c->nulls->reason = why_no_null(&f);
@@ -452,6 +516,7 @@ wane_status wane_pair_spectra_find(wane_pair_spectra *out, const wane_comparison
     if (question->cache) WANE_TRY(wane_folder_make(question->cache, err));
     for (size_t i = 0; i < comparison->count; i++)
         if (comparison->list[i].chosen) all.matrix[all.count++].index = i;
+    if (question->parts) WANE_TRY(wane_pair_parts_list(&all, comparison, err));
     WANE_TRY(find_all(&all, comparison, question, n, pool, err));
     sum_up(&all, question);
     sum_up_nulls(&all, n);
@@ -467,6 +532,9 @@ void wane_pair_spectra_free(wane_pair_spectra *spectra)
 {
     for (size_t i = 0; spectra->matrix && i < spectra->count; i++)
         wane_spectrum_free(&spectra->matrix[i].spectrum);
+    for (size_t i = 0; spectra->part && i < spectra->part_count; i++)
+        wane_spectrum_free(&spectra->part[i].spectrum.spectrum);
     wane_free(spectra->matrix);
+    wane_free(spectra->part);
     *spectra = (wane_pair_spectra){0};
 }

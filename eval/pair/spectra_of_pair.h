@@ -6,6 +6,7 @@
 #define EVAL_PAIR_SPECTRA_OF_PAIR_H
 
 #include "analysis/spectra/null.h"
+#include "eval/model/weight_parts.h"
 #include "eval/pair/checkpoint.h"
 #include "store/base/threads.h"
 
@@ -42,6 +43,7 @@ typedef struct wane_pair_question {
     size_t top;         /* directions per side to find, at least k; 0: k */
     const char *cache;  /* folder of exact base spectra (made if missing), or NULL */
     bool null, no_null; /* random updates of whole weights however wide; none at all */
+    bool parts;         /* those of fused weights too, in lists of their own and in no sum */
     bool exact,
         bounded; /* every matrix so; neither: as wane_spectrum_is_bounded has it by itself */
     const wane_pair_keeper *keeper; /* borrowed; NULL: nothing is kept */
@@ -62,13 +64,24 @@ typedef struct wane_matrix_spectrum {
     size_t fewer[2], more[2]; /* intruders at epsilon - .05 and epsilon + .05 */
     double null[2];           /* mean of its random updates; NaN where none were drawn */
     double energy[2];
+    size_t part, parts; /* those of a fused weight, in wane_pair_spectra.part */
 } wane_matrix_spectrum;
+
+/* A part of a fused weight, as a checkpoint with separate matrices would have it; no random updates
+ * are drawn beside it. */
+typedef struct wane_part_spectrum {
+    char name[WANE_WEIGHT_PART_NAME];
+    wane_weight_part rows;
+    wane_matrix_spectrum spectrum; /* index: of the whole */
+} wane_part_spectrum;
 
 /* In the comparison's order, with sums over the matrices. */
 typedef struct wane_pair_spectra {
     size_t count, changed, bounded;
     size_t not_finite;            /* of them: not counted, and no norm of the whole exists */
     wane_matrix_spectrum *matrix; /* owned */
+    size_t part_count;            /* where the question wants them */
+    wane_part_spectrum *part;     /* owned; in no sum below */
     size_t existing[2], unresolved[2], intruders[2], fewer[2], more[2];
     double energy[2];          /* a ratio of sums; NaN where there is nothing to count */
     wane_null_summary null[2]; /* of 99 rotated updates (analysis/spectra/null.h) of all matrices */
@@ -108,7 +121,8 @@ void wane_pair_spectra_write_null(wane_text *out, const wane_pair_spectra *spect
 /* ", " and members: intruders_low, intruders_high, intruders_null and so on, null_reason. */
 void wane_pair_spectra_write_null_json(wane_text *out, const wane_pair_spectra *spectra, int side);
 
-/* One line per matrix and side to be shown, with a header. Appends to `out`. */
+/* One line per matrix and side to be shown, those of parts behind them, with a header. Appends to
+ * `out`. */
 void wane_pair_spectra_write_csv(wane_text *out, const wane_pair_spectra *spectra,
                                  const wane_comparison *comparison,
                                  const wane_pair_question *question, const bool shown[2],

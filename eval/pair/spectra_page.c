@@ -125,37 +125,52 @@ static void write_field(wane_text *out, double value)
     if (!isnan(value)) wane_text_string(out, wane_format_double(number, value));
 }
 
+static void write_csv_row(wane_text *out, const wane_matrix_spectrum *m, const wane_compared *one,
+                          const wane_part_spectrum *part, int side, const wane_pair_question *q,
+                          bool plain)
+{
+    char epsilon[32];
+    const wane_spectrum *s = &m->spectrum;
+    wane_text_csv(out, part ? part->name : one->name, plain);
+    wane_text_printf(out, ",%zu,%zu,%c,%zu,%s,%d", part ? part->rows.rows : one->rows, one->cols,
+                     side == 0 ? 'u' : 'v', q->k, wane_format_double(epsilon, q->epsilon),
+                     m->changed);
+    write_field(out, m->not_finite ? NAN : (double)m->intruders[side]);
+    write_field(out, m->energy[side]);
+    write_field(out, s->base_frobenius);
+    write_field(out, s->delta_frobenius);
+    write_field(out, s->delta_spectral);
+    write_field(out, s->relative_update);
+    write_field(out, s->effective_rank);
+    write_field(out, m->floor);
+    wane_text_printf(out, ",%zu,%zu", m->existing[side], m->unresolved[side]);
+    write_field(out, m->changed ? s->floor : NAN);
+    write_field(out, m->not_finite ? NAN : (double)m->fewer[side]);
+    write_field(out, m->not_finite ? NAN : (double)m->more[side]);
+    write_field(out, m->null[side]);
+    wane_text_string(out, ",");
+    if (part) wane_text_csv(out, one->name, plain);
+    wane_text_string(out, "\n");
+}
+
 void wane_pair_spectra_write_csv(wane_text *out, const wane_pair_spectra *spectra,
                                  const wane_comparison *comparison, const wane_pair_question *q,
                                  const bool shown[2], bool plain)
 {
-    char epsilon[32];
     wane_text_string(out, "name,rows,cols,side,k,epsilon,changed,intruders,energy,"
                           "base_frobenius,delta_frobenius,delta_spectral,relative_update,"
                           "effective_rank,rounding_floor,existing,unresolved,floor,intruders_low,"
-                          "intruders_high,intruders_null\n");
-    for (int side = 0; side < 2; side++)
-        for (size_t i = 0; i < spectra->count && shown[side]; i++) {
+                          "intruders_high,intruders_null,part_of\n");
+    for (int side = 0; side < 2; side++) {
+        if (!shown[side]) continue;
+        for (size_t i = 0; i < spectra->count; i++) {
             const wane_matrix_spectrum *m = &spectra->matrix[i];
-            const wane_compared *one = &comparison->list[m->index];
-            const wane_spectrum *s = &m->spectrum;
-            wane_text_csv(out, one->name, plain);
-            wane_text_printf(out, ",%zu,%zu,%c,%zu,%s,%d", one->rows, one->cols,
-                             side == 0 ? 'u' : 'v', q->k, wane_format_double(epsilon, q->epsilon),
-                             m->changed);
-            write_field(out, m->not_finite ? NAN : (double)m->intruders[side]);
-            write_field(out, m->energy[side]);
-            write_field(out, s->base_frobenius);
-            write_field(out, s->delta_frobenius);
-            write_field(out, s->delta_spectral);
-            write_field(out, s->relative_update);
-            write_field(out, s->effective_rank);
-            write_field(out, m->floor);
-            wane_text_printf(out, ",%zu,%zu", m->existing[side], m->unresolved[side]);
-            write_field(out, m->changed ? s->floor : NAN);
-            write_field(out, m->not_finite ? NAN : (double)m->fewer[side]);
-            write_field(out, m->not_finite ? NAN : (double)m->more[side]);
-            write_field(out, m->null[side]);
-            wane_text_string(out, "\n");
+            write_csv_row(out, m, &comparison->list[m->index], NULL, side, q, plain);
         }
+        for (size_t i = 0; i < spectra->part_count; i++) {
+            const wane_part_spectrum *p = &spectra->part[i];
+            write_csv_row(out, &p->spectrum, &comparison->list[p->spectrum.index], p, side, q,
+                          plain);
+        }
+    }
 }

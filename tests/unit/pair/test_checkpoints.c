@@ -200,7 +200,7 @@ static void tables_as_csv(void **state)
         fields += *c == ',' || *c == '\n';
     }
     assert_int_equal(lines, 1 + 2 * 4);
-    assert_int_equal(fields, 21 * lines);
+    assert_int_equal(fields, 22 * lines);
     assert_non_null(strstr(at, "\ntransformer.h.0.mlp.c_fc.weight,96,24,v,3,0.5,1,"));
     char *first = strdup(at);
     assert_int_equal(told("diff {gpt2} {tuned} --csv -k 3"), 0);

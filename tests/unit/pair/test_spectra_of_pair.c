@@ -132,8 +132,9 @@ static void one_strong_direction_is_one_intruder(void **state)
             (void)snprintf(line, sizeof line, "intruders {base} {%s} --side %s --json", forms[f],
                            side ? "v" : "u");
             const wane_json *answer = told_json(line), *m = tuned_matrix(answer);
-            json_keys_are(answer, "k epsilon side total existing unresolved " NULLS " matrices "
-                                  "settings only_base only_tuned tie resized");
+            json_keys_are(answer,
+                          "k epsilon side total existing unresolved " NULLS " matrices parts "
+                          "settings only_base only_tuned tie resized");
             assert_true(json_number(answer, "existing") == 10);
             assert_true(json_number(answer, "unresolved") == 0);
             /* One direction three times sigma_1 is new wherever it points. */
