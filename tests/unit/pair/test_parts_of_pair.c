@@ -8,7 +8,7 @@
 
 #include "eval/model/architecture.h"
 #include "eval/model/model.h"
-#include "store/base/random.h"
+#include "store/base/text.h"
 #include "store/files/update.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
@@ -152,6 +152,36 @@ static void save_adapters(size_t family, const char *fused_path, const char *apa
     free(own);
 }
 
+/* The first layer's attention alone, in BF16: of the fused model, or q, k and v. */
+static void save_rounded(const char *path, const wane_model *model, const char *const module[][2],
+                         size_t count)
+{
+    wane_text header = {0}, values = {0}, file = {0};
+    for (size_t i = 0; i < count; i++) {
+        char name[128];
+        const wane_parameter *p = find(model, name_of(name, 0, module[i]));
+        size_t numbers = p->rows * p->cols, first = values.length;
+        for (size_t j = 0; j < numbers; j++) {
+            uint32_t bits = 0;
+            memcpy(&bits, &model->weights[p->offset + j], sizeof bits);
+            uint16_t half = (uint16_t)(bits >> 16);
+            wane_text_append(&values, (const char *)&half, sizeof half);
+        }
+        wane_text_printf(
+            &header, "%s\"%s\":{\"dtype\":\"BF16\",\"shape\":[%zu,%zu],\"data_offsets\":[%zu,%zu]}",
+            i ? "," : "{", name, p->rows, p->cols, first, values.length);
+    }
+    wane_text_string(&header, "}");
+    uint64_t length = header.length;
+    wane_text_append(&file, (const char *)&length, sizeof length);
+    wane_text_append(&file, header.data, header.length);
+    wane_text_append(&file, values.data, values.length);
+    write_file(scratch_path(path), file.data, file.length);
+    wane_text_free(&header);
+    wane_text_free(&values);
+    wane_text_free(&file);
+}
+
 static const char *at(char out[128], size_t family, const char *what)
 {
     (void)snprintf(out, 128, "%s-%s", families[family].name, what);
@@ -172,6 +202,8 @@ static int make(void **state)
         take_rows(f, fused, llama);
         CHECK_OK(wane_model_save(fused, scratch_path(at(name[0], f, "fused-tuned")), &err));
         CHECK_OK(wane_model_save(llama, scratch_path(at(name[0], f, "apart-tuned")), &err));
+        save_rounded(at(name[0], f, "fused-rounded"), fused, &families[f].module, 1);
+        save_rounded(at(name[0], f, "apart-rounded"), llama, apart, 3);
         save_adapters(f, at(name[0], f, "fused-adapter"), at(name[1], f, "apart-adapter"));
         wane_model_free(fused);
         wane_model_free(llama);
@@ -206,6 +238,32 @@ static char *numbers_of(const char *csv, const char *name, char side)
         if (*third == side) return strndup(field, (size_t)(last - field));
     }
     return NULL;
+}
+
+/* The rounding floor of a part is that of its rows: of Phi-3, whose parts lie together, to the last
+ * digit. */
+static void floors_are_those_of_the_rows(void **state)
+{
+    (void)state;
+    static const char *const options[] = {"--csv", "--no-null", NULL};
+    static const char parts[] = "qkv";
+    const size_t phi3 = FAMILIES - 1;
+    char *fused = told("intruders", options, "phi3-fused", "phi3-fused-rounded");
+    char *own = told("intruders", options, "phi3-apart", "phi3-apart-rounded");
+    for (size_t i = 0; i < 3; i++) {
+        char name[140], module[128];
+        (void)snprintf(name, sizeof name, "%s[%c]", name_of(module, 0, families[phi3].module),
+                       parts[i]);
+        char *here = numbers_of(fused, name, 'u');
+        char *there = numbers_of(own, name_of(module, 0, apart[i]), 'u');
+        assert_non_null(here);
+        assert_non_null(there);
+        assert_string_equal(here, there);
+        free(here);
+        free(there);
+    }
+    free(fused);
+    free(own);
 }
 
 static void parts_are_what_separate_matrices_are(void **state)
@@ -289,6 +347,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_what_separate_matrices_are),
+        cmocka_unit_test(floors_are_those_of_the_rows),
         cmocka_unit_test(totals_do_not_know_of_them),
         cmocka_unit_test(diff_sums_them_by_kind),
     };
