@@ -190,7 +190,7 @@ const wane_config made_up_capped = {.architecture = &capped,
 static const wane_config_key behind_keys[] = {KEYS, THETA, SCALING};
 #define BEHIND                                                                                     \
     {                                                                                              \
-        .qk_norm_whole = true, .unturned = {{2}}, .residual_scale = 0.7, .logit_divisor = 0.6       \
+        .qk_norm_whole = true, .unturned = {{2}}, .residual_scale = 0.7, .logit_divisor = 0.6      \
     }
 static const wane_tensor_row behind_rows[] = {
     {.module = "net.embed_tokens", .place = WANE_EMBEDDING},
