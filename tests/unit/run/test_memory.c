@@ -8,8 +8,8 @@
 #include "tests/support/process.h"
 #include "tests/support/support.h"
 
-#ifdef __SANITIZE_ADDRESS__
-enum { SANITIZED = 1 }; /* keeps what is freed */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 }; /* keeps what is freed, and shadows of it */
 #else
 enum { SANITIZED = 0 };
 #endif
