@@ -257,7 +257,8 @@ done:
 
 static const char *longrope_unfit(const wane_rope *rope, size_t width)
 {
-    return rope->short_factor.count == width / 2 && rope->long_factor.count == width / 2
+    size_t pairs = (width + 1) / 2; /* of an odd number one more is turned */
+    return rope->short_factor.count == pairs && rope->long_factor.count == pairs
                ? NULL
                : "has short_factor or long_factor of another length than half of what is turned";
 }

@@ -100,8 +100,9 @@ static const wane_class *class_of_model(const char *type)
 {
     size_t length = strlen(type);
     for (size_t i = 0; length && i < CLASSES; i++)
-        for (const char *at = classes[i].models; (at = strstr(at, type)) != NULL; at++)
-            if (at[-1] == ' ' && at[length] == ' ') return &classes[i];
+        for (const char *at = classes[i].models; *at; at++)
+            if (*at == ' ' && length == strcspn(at + 1, " ") && memcmp(at + 1, type, length) == 0)
+                return &classes[i];
     return NULL;
 }
 

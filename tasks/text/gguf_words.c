@@ -66,7 +66,7 @@ const wane_gguf_words *wane_gguf_words_named(const char *name, size_t bytes)
 {
     for (size_t i = 0; bytes && i < sizeof table / sizeof *table; i++)
         for (const char *at = table[i].names; *at; at++)
-            if (*at == ' ' && strncmp(at + 1, name, bytes) == 0 && at[1 + bytes] == ' ')
+            if (*at == ' ' && bytes == strcspn(at + 1, " ") && memcmp(at + 1, name, bytes) == 0)
                 return &table[i];
     return NULL;
 }

@@ -167,6 +167,15 @@ static void phi3_is_read(void **state)
     assert_int_equal(config_numbers(&c), 3836021760);
     assert_true(c.tied && c.head_width == 128 && c.kv_heads == 8);
     check_longrope(&c, 96);
+    /* Five numbers of a head are three pairs. */
+    c = config_read("{\"model_type\": \"phi3\", \"hidden_size\": 40, \"num_attention_heads\": 4, "
+                    "\"num_key_value_heads\": 2, \"partial_rotary_factor\": 0.5, "
+                    "\"max_position_embeddings\": 64, \"original_max_position_embeddings\": 16, "
+                    "\"rope_scaling\": {\"long_factor\": [1.0, 2.0, 3.0], "
+                    "\"short_factor\": [1.0, 1.0, 1.0], \"type\": \"longrope\"}}");
+    assert_int_equal(wane_rope_width(&c, &c.rope), 5);
+    assert_int_equal(c.rope.long_factor.count, 3);
+    config_check_round(&c);
 }
 
 static void phi3_has_the_defaults_of_transformers(void **state)

@@ -239,6 +239,17 @@ static void two_names(file *f)
     put_text(f, "pre", "gpt-2 phi-2");
 }
 
+/* A NUL, which ends names in C, and what is read behind it. */
+static void name_with_nul(file *f)
+{
+    static const char name[300] = {'\0', 'x'};
+    const uint64_t length = sizeof name;
+    words(f);
+    put_key(f, "pre", STRING);
+    put(f, &length, sizeof length);
+    put(f, name, sizeof name);
+}
+
 static void no_merges(file *f)
 {
     put_texts(f, "tokens", "a,b");
@@ -280,6 +291,7 @@ static void what_is_wrong_is_named(void **state)
         {"gpt2", flag_of_text, "tokenizer.ggml.add_bos_token: is neither true nor false"},
         {"gpt2", new_words, "tokenizer.ggml.pre: \"novel-bpe\" is not known"},
         {"gpt2", two_names, "tokenizer.ggml.pre: \"gpt-2 phi-2\" is not known"},
+        {"gpt2", name_with_nul, "tokenizer.ggml.pre: \"\" is not known"},
         {"gpt2", no_merges, "tokenizer.ggml.merges: is no list of texts"},
         {"gpt2", one_token, "merge 0 is not two tokens"},
         {"gpt2", no_utf8, "token 1 is empty or no UTF-8"},

@@ -104,6 +104,8 @@ static void what_is_wrong_is_named(void **state)
         {"{'a':0}", "", NULL, "{'tokenizer_class':'NewTokenizer'}", "\"NewTokenizer\""},
         {"{'a':0}", "", NULL, "{'tokenizer_class':'NewTokenizer'}", "GPT2Tokenizer"},
         {"{'a':0}", "", "{'model_type':'novel'}", NULL, "config.json: model_type \"novel\""},
+        {"{'a':0}", "", "{'model_type':' codegen'}", NULL, "model_type \" codegen\""},
+        {"{'a':0}", "", "{'model_type':'gpt2 gpt_neo'}", NULL, "model_type \"gpt2 gpt_neo\""},
         {"{'a':0}", "", NULL, "{'add_prefix_space':1}", "add_prefix_space"},
         {"{'a':0}", NULL, NULL, NULL, "vocab.json with merges.txt"},
     };
