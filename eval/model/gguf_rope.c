@@ -149,6 +149,27 @@ static bool is_usual(const source *s, double attention, size_t context)
     return fabs(attention - usual) <= 1e-6 * usual;
 }
 
+/* One divisor for each pair that is turned, and no other scaling beside them, which llama.cpp would
+ * apply too. */
+static wane_status check_divisors(const source *s, const divisors *all)
+{
+    const wane_gguf_value *type = wane_gguf_of_model(s->gguf, "rope.scaling.type");
+    size_t turned = wane_gguf_size_of(s->gguf, "rope.dimension_count");
+    double factor = 1;
+    if (!turned) turned = wane_gguf_head_width(s->gguf, s->architecture);
+    if (all->count && turned && all->count != (turned + 1) / 2)
+        return wane_gguf_refuse(s, "rope_freqs.weight",
+                                "has not a number for each pair that is turned");
+    if (type && !wane_gguf_is(type, "none") && !wane_gguf_is(type, "longrope"))
+        return wane_gguf_refuse(s, "rope.scaling.type",
+                                "is beside divisors as tensors, which is not supported");
+    if (!type && wane_gguf_number(&factor, wane_gguf_of_model(s->gguf, "rope.scaling.factor")) &&
+        factor != 1)
+        return wane_gguf_refuse(s, "rope.scaling.factor",
+                                "is beside divisors as tensors, which is not supported");
+    return WANE_OK;
+}
+
 /* Divisors as tensors: of all lengths, or of short and of long texts. */
 static wane_status write_divisors(const source *s, bool *done)
 {
@@ -162,6 +183,7 @@ static wane_status write_divisors(const source *s, bool *done)
     WANE_TRY(read_divisors(&of_long, s, "rope_factors_long.weight"));
     *done = all.count || of_short.count || of_long.count;
     if (!*done) return WANE_OK;
+    WANE_TRY(check_divisors(s, &all));
     if (all.count && find_llama3(&rope, s, &all)) {
         write_llama3(s, &rope);
         return WANE_OK;

@@ -141,11 +141,11 @@ static void metadata_make_a_config(void **state)
 /* ------------------------------------------------------------------------------------ what is not
  */
 
-/* The llama's file with one key or name of it replaced by another as long. */
-static const char *changed(const char *from, const char *to, size_t length)
+/* A copy of the file with one key or name of it replaced by another as long. */
+static const char *changed(const char *name, const char *from, const char *to, size_t length)
 {
     size_t bytes = 0;
-    char *file = read_file("reference/gguf/llama.gguf", &bytes);
+    char *file = read_file(name, &bytes);
     const char *path = scratch_path("changed.gguf");
     size_t at = 0;
     while (at + length <= bytes && memcmp(file + at, from, length) != 0) at++;
@@ -156,15 +156,18 @@ static const char *changed(const char *from, const char *to, size_t length)
     return path;
 }
 
-static void refused_of(const char *from, const char *to, size_t length, const char *message)
+static void refused_of(const char *name, const char *from, const char *to, size_t length,
+                       const char *message)
 {
     wane_error err;
     wane_model *model = NULL;
-    CHECK_FAILS(wane_model_load(&model, changed(from, to, length), &err), WANE_EFORMAT, message);
+    CHECK_FAILS(wane_model_load(&model, changed(name, from, to, length), &err), WANE_EFORMAT,
+                message);
 }
 
 /* Texts with NUL among them count whole. */
-#define refused(from, to, message) refused_of(from, to, sizeof(from) - 1, message)
+#define refused(from, to, message)                                                                 \
+    refused_of("reference/gguf/llama.gguf", from, to, sizeof(from) - 1, message)
 
 static void what_is_no_model_is_refused(void **state)
 {
@@ -190,6 +193,11 @@ static void what_is_no_model_is_refused(void **state)
             "attention.clamp_kqv: its value is not supported");
     refused("llama.rope.dimension_count\4\0\0\0\12", "llama.rope.dimension_count\4\0\0\0\10",
             "rope.dimension_count: is not the width of a head");
+    refused("blk.0.attn_q.bias", "rope_freqs.weight",
+            "rope_freqs.weight: has not a number for each pair that is turned");
+    refused_of("reference/gguf/llama_3.gguf", "llama.feed_forward_length",
+               "llama.rope.scaling.factor", 25,
+               "rope.scaling.factor: is beside divisors as tensors");
     copy_file("reference/gguf/gpt2.gguf", scratch_path("another.gguf"));
     CHECK_FAILS(wane_model_load(&model, folder, &err), WANE_EFORMAT,
                 "2 files of tensors and no index of shards; name one of them");
