@@ -82,24 +82,8 @@ static const wane_config_type no_rope_layers = {read_layers, print_layers, layer
                                                 never_at_default};
 
 /* The list is written. */
-static void print_nothing(wane_text *out, const wane_config *config, const wane_config_key *key,
-                          wane_config_form form)
-{
-    (void)out;
-    (void)config;
-    (void)key;
-    (void)form;
-}
-
-static bool always_at_default(const wane_config *config, const wane_config_key *key)
-{
-    (void)config;
-    (void)key;
-    return true;
-}
-
-static const wane_config_type interval = {read_interval, print_nothing, layers_equal,
-                                          always_at_default};
+static const wane_config_type interval = {read_interval, wane_config_print_nothing, layers_equal,
+                                          wane_config_always_at_default};
 
 /* ------------------------------------------------------------------------------------- the entry
  */

@@ -37,6 +37,13 @@ typedef struct wane_config_type {
     bool (*at_default)(const wane_config *config, const wane_config_key *key);
 } wane_config_type;
 
+/* For kinds that another key is written, compared and hashed with. */
+void wane_config_print_nothing(wane_text *out, const wane_config *config,
+                               const wane_config_key *key, wane_config_form form);
+bool wane_config_always_equal(const wane_config *a, const wane_config *b,
+                              const wane_config_key *key);
+bool wane_config_always_at_default(const wane_config *config, const wane_config_key *key);
+
 extern const wane_config_type wane_config_size; /* size_t: a whole number >= 1, at most `most` */
 extern const wane_config_type
     wane_config_number; /* double: positive; of an optional one 0 is null */

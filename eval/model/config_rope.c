@@ -348,21 +348,8 @@ static void print_original_context(wane_text *out, const wane_config *config,
         wane_text_printf(out, "%zu", config->rope.original_context);
 }
 
-static bool compared_elsewhere(const wane_config *a, const wane_config *b,
-                               const wane_config_key *key)
-{
-    (void)a, (void)b, (void)key;
-    return true;
-}
-
-static bool hashed_elsewhere(const wane_config *config, const wane_config_key *key)
-{
-    (void)config, (void)key;
-    return true;
-}
-
-const wane_config_type wane_config_original_context = {NULL, print_original_context,
-                                                       compared_elsewhere, hashed_elsewhere};
+const wane_config_type wane_config_original_context = {
+    NULL, print_original_context, wane_config_always_equal, wane_config_always_at_default};
 
 /* -------------------------------------------------------------------------- a part of each head */
 

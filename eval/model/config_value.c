@@ -190,7 +190,7 @@ static wane_status read_flag(wane_config *out, const wane_config_key *key,
     const wane_json *value = wane_json_get(s->root, key->name);
     bool *to = member(out, key);
     *to = !value && key->absent != 0;
-    if (!wane_config_given(value)) return WANE_OK;
+    if (!wane_config_given(value) && (!value || key->absent == 0)) return WANE_OK;
     if (wane_json_kind_of(value) != WANE_JSON_BOOL)
         return wane_config_refuse(s, key->name, "is no true or false");
     *to = wane_json_bool(value, false);
@@ -282,10 +282,11 @@ static wane_status read_activation(wane_config *out, const wane_config_key *key,
             return WANE_OK;
         }
     if (!value) return WANE_OK;
+    if (!name) return wane_config_refuse(s, key->name, "is no name of an activation");
     return wane_fail(s->err, WANE_EFORMAT,
                      "model configuration: %s: %s: \"%.64s\" is not supported (silu, gelu, "
                      "gelu_pytorch_tanh and relu are)",
-                     s->name, key->name, name ? name : "?");
+                     s->name, key->name, name);
 }
 
 static void print_activation(wane_text *out, const wane_config *config, const wane_config_key *key,
@@ -386,8 +387,8 @@ static wane_status read_fixed(wane_config *out, const wane_config_key *key,
     return wane_config_refuse(s, key->name, cause);
 }
 
-static void print_nothing(wane_text *out, const wane_config *config, const wane_config_key *key,
-                          wane_config_form form)
+void wane_config_print_nothing(wane_text *out, const wane_config *config,
+                               const wane_config_key *key, wane_config_form form)
 {
     (void)out;
     (void)config;
@@ -395,7 +396,8 @@ static void print_nothing(wane_text *out, const wane_config *config, const wane_
     (void)form;
 }
 
-static bool always_equal(const wane_config *a, const wane_config *b, const wane_config_key *key)
+bool wane_config_always_equal(const wane_config *a, const wane_config *b,
+                              const wane_config_key *key)
 {
     (void)a;
     (void)b;
@@ -403,18 +405,18 @@ static bool always_equal(const wane_config *a, const wane_config *b, const wane_
     return true;
 }
 
-static bool always_at_default(const wane_config *config, const wane_config_key *key)
+bool wane_config_always_at_default(const wane_config *config, const wane_config_key *key)
 {
     (void)config;
     (void)key;
     return true;
 }
 
-const wane_config_type wane_config_fixed = {read_fixed, print_nothing, always_equal,
-                                            always_at_default};
+const wane_config_type wane_config_fixed = {
+    read_fixed, wane_config_print_nothing, wane_config_always_equal, wane_config_always_at_default};
 
-const wane_config_type wane_config_not_applied = {NULL, print_nothing, always_equal,
-                                                  always_at_default};
+const wane_config_type wane_config_not_applied = {
+    NULL, wane_config_print_nothing, wane_config_always_equal, wane_config_always_at_default};
 
 /* ------------------------------------------------------------------------------------ the table */
 

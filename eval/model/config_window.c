@@ -22,24 +22,9 @@ static void print_use(wane_text *out, const wane_config *config, const wane_conf
     if (form != WANE_FORM_HASHED) wane_text_string(out, config->block.window ? "true" : "false");
 }
 
-/* The window and its layers say it already. */
-static bool said_elsewhere(const wane_config *a, const wane_config *b, const wane_config_key *key)
-{
-    (void)a;
-    (void)b;
-    (void)key;
-    return true;
-}
-
-static bool hashed_elsewhere(const wane_config *config, const wane_config_key *key)
-{
-    (void)config;
-    (void)key;
-    return true;
-}
-
-const wane_config_type wane_config_use_window = {read_use, print_use, said_elsewhere,
-                                                 hashed_elsewhere};
+/* The window and its layers are compared and hashed. */
+const wane_config_type wane_config_use_window = {read_use, print_use, wane_config_always_equal,
+                                                 wane_config_always_at_default};
 
 static wane_status read_from(wane_config *out, const wane_config_key *key,
                              const wane_config_source *s)
@@ -59,17 +44,8 @@ static wane_status read_from(wane_config *out, const wane_config_key *key,
 }
 
 /* Names of the layers are written. */
-static void print_nothing(wane_text *out, const wane_config *config, const wane_config_key *key,
-                          wane_config_form form)
-{
-    (void)out;
-    (void)config;
-    (void)key;
-    (void)form;
-}
-
-const wane_config_type wane_config_window_from = {read_from, print_nothing, said_elsewhere,
-                                                  hashed_elsewhere};
+const wane_config_type wane_config_window_from = {
+    read_from, wane_config_print_nothing, wane_config_always_equal, wane_config_always_at_default};
 
 wane_status wane_config_settle_windows(wane_config *c, const wane_config_source *s)
 {
