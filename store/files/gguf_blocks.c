@@ -2,6 +2,7 @@
  * The types of GGUF files, and their blocks widened to fp32 as gguf-py does, to the last bit
  * (layouts: ggml's ggml-common.h; the order of operations: gguf-py's quants.py).
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "store/files/gguf_internal.h"
@@ -243,6 +244,16 @@ static const wane_gguf_type types[] = {
     UNREAD("NVFP4", 40, 64, 36),
     UNREAD("Q1_0", 41, 128, 18),
 };
+
+const char *wane_gguf_say_types(char out[WANE_GGUF_TYPES])
+{
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (types[i].dtype != WANE_OTHER)
+            used += (size_t)snprintf(out + used, WANE_GGUF_TYPES - used, "%s%s", used ? ", " : "",
+                                     types[i].name);
+    return out;
+}
 
 const wane_gguf_type *wane_gguf_type_of(unsigned number)
 {

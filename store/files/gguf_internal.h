@@ -23,6 +23,9 @@ typedef struct wane_gguf_type {
 
 /* gguf_blocks.c; NULL for a number that stands for nothing. */
 const wane_gguf_type *wane_gguf_type_of(unsigned number);
+/* The names of those whose values are read, as "F32, F16, ...", in `out`. */
+enum { WANE_GGUF_TYPES = 256 };
+const char *wane_gguf_say_types(char out[WANE_GGUF_TYPES]);
 /* Numbers [first, first + count) of the blocks that begin at `raw`. */
 void wane_gguf_widen(const wane_gguf_type *type, const unsigned char *raw, size_t first,
                      size_t count, float *out);

@@ -24,7 +24,8 @@ typedef struct member {
     const char *inside;  /* in the package: what follows `root/`; NULL outside it */
     unsigned char *kept; /* a JSON or tokenizer's file, or the head of a tensor file */
     size_t kept_bytes, kept_room, bytes;
-    bool whole; /* the header of a GGUF file is kept */
+    size_t wanted; /* of a GGUF file, whose header is looked at when so much is kept */
+    bool whole;    /* the header of a GGUF file is kept */
 } member;
 
 struct wane_package {
@@ -74,9 +75,12 @@ static bool kept_whole(const char *name)
 static size_t wanted_of_gguf(member *m)
 {
     enum { FIRST = 1 << 16 };
-    if (m->kept_bytes < FIRST) return FIRST;
-    m->whole = m->whole || wane_gguf_head_is_whole(m->kept, m->kept_bytes);
-    return m->whole || m->kept_bytes > SIZE_MAX / 2 ? m->kept_bytes : 2 * m->kept_bytes;
+    if (m->whole) return m->kept_bytes;
+    if (m->wanted < FIRST) m->wanted = FIRST;
+    if (m->kept_bytes < m->wanted) return m->wanted;
+    m->whole = wane_gguf_head_is_whole(m->kept, m->kept_bytes);
+    if (m->whole || m->wanted > SIZE_MAX / 2) return m->kept_bytes;
+    return m->wanted *= 2;
 }
 
 /* How much of the file's beginning is kept, knowing what is kept so far. */

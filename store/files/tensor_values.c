@@ -75,12 +75,11 @@ static wane_status check_type(const wane_tensors *tensors, const entry *e, wane_
 {
     if (e->tensor.dtype != WANE_OTHER) return WANE_OK;
     bool gguf = e->blocks != NULL;
-    return wane_fail(err, WANE_EFORMAT, "read: %s: %s: %s %s; %s are read",
-                     tensors->shards[e->shard].path, e->tensor.name, gguf ? "type" : "dtype",
-                     e->type,
-                     gguf ? "F32, F16, BF16, F64, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K to Q6_K, "
-                            "IQ4_NL and IQ4_XS"
-                          : "F32, F16, BF16, F64, F8_E4M3 and F8_E5M2");
+    char types[WANE_GGUF_TYPES];
+    return wane_fail(
+        err, WANE_EFORMAT, "read: %s: %s: %s %s; %s are read", tensors->shards[e->shard].path,
+        e->tensor.name, gguf ? "type" : "dtype", e->type,
+        gguf ? wane_gguf_say_types(types) : "F32, F16, BF16, F64, F8_E4M3 and F8_E5M2");
 }
 
 static void read_here(const wane_tensors *tensors, const entry *e, float *out)
