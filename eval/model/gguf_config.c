@@ -9,31 +9,31 @@
 #include "eval/model/gguf_model.h"
 #include "store/files/json.h"
 
-/* What a key is where it changes nothing; of a size nothing is. */
-typedef enum neutral { NEVER, ZERO, ONE, TRUE_ } neutral;
+/* What a key may be where the architecture has none for its member: anything (it then follows from
+ * others), or what changes nothing. */
+typedef enum neutral { ANY, ZERO, ONE, TRUE_ } neutral;
 
 /* Keys behind the name of the architecture, by the member of wane_config that they are. The first
- * of a member that the file has counts. One whose member the architecture has no key for is refused
- * where it is not neutral, unless it may be anything. */
+ * of a member that the file has counts. */
 static const struct {
     const char *key;
     size_t offset; /* 0: of no member */
     neutral at;
 } known[] = {
-    {"embedding_length", offsetof(wane_config, width), NEVER},
-    {"block_count", offsetof(wane_config, layers), NEVER},
-    {"feed_forward_length", offsetof(wane_config, hidden), NEVER},
-    {"context_length", offsetof(wane_config, context), NEVER},
-    {"attention.head_count", offsetof(wane_config, heads), NEVER},
-    {"attention.head_count_kv", offsetof(wane_config, kv_heads), NEVER},
-    {"attention.key_length", offsetof(wane_config, head_width), NEVER},
-    {"attention.layer_norm_rms_epsilon", offsetof(wane_config, norm_epsilon), NEVER},
-    {"attention.layer_norm_epsilon", offsetof(wane_config, norm_epsilon), NEVER},
+    {"embedding_length", offsetof(wane_config, width), ANY},
+    {"block_count", offsetof(wane_config, layers), ANY},
+    {"feed_forward_length", offsetof(wane_config, hidden), ANY},
+    {"context_length", offsetof(wane_config, context), ANY},
+    {"attention.head_count", offsetof(wane_config, heads), ANY},
+    {"attention.head_count_kv", offsetof(wane_config, kv_heads), ANY},
+    {"attention.key_length", offsetof(wane_config, head_width), ANY},
+    {"attention.layer_norm_rms_epsilon", offsetof(wane_config, norm_epsilon), ANY},
+    {"attention.layer_norm_epsilon", offsetof(wane_config, norm_epsilon), ANY},
     {"attention.sliding_window", offsetof(wane_config, block.window), ZERO},
     {"attention.scale", offsetof(wane_config, block.attention_scale), ZERO},
-    {"rope.freq_base", offsetof(wane_config, rope.theta), NEVER},
-    {"rope.freq_base_swa", offsetof(wane_config, local_rope.theta), NEVER},
-    {"rope.scaling.original_context_length", offsetof(wane_config, rope.original_context), NEVER},
+    {"rope.freq_base", offsetof(wane_config, rope.theta), ANY},
+    {"rope.freq_base_swa", offsetof(wane_config, local_rope.theta), ANY},
+    {"rope.scaling.original_context_length", offsetof(wane_config, rope.original_context), ANY},
     {"attn_logit_softcapping", offsetof(wane_config, block.attention_cap), ZERO},
     {"final_logit_softcapping", offsetof(wane_config, block.logit_cap), ZERO},
     {"embedding_scale", offsetof(wane_config, block.embedding_scale), ONE},
@@ -41,6 +41,11 @@ static const struct {
     {"logit_scale", offsetof(wane_config, block.logit_divisor), ONE},
     {"use_parallel_residual", offsetof(wane_config, block.parallel), ZERO},
     {"attention.causal", 0, TRUE_},
+    {"attention.temperature_scale", 0, ZERO},
+    {"rope.scaling.alpha", 0, ZERO},
+    {"rope.scaling.yarn_ext_factor", 0, ONE},
+    {"rope.scaling.yarn_attn_factor", 0, ONE},
+    {"rope.scaling.yarn_log_multiplier", 0, ZERO},
     {"attention.clamp_kqv", 0, ZERO},
     {"attention.max_alibi_bias", 0, ZERO},
     {"expert_count", 0, ZERO},
@@ -105,7 +110,7 @@ static wane_status check_neutral(const source *s, const char *key, neutral at,
 {
     bool flag = false, whole = false;
     double number = 0;
-    if (at == NEVER) return WANE_OK;
+    if (at == ANY) return WANE_OK;
     if (!wane_gguf_bool(&flag, value)) {
         wane_status st = one_number(s, key, value, &number, &whole);
         if (st != WANE_OK) return st;
@@ -129,6 +134,43 @@ static wane_status write_known(const source *s)
         last = key ? key : last;
     }
     return st;
+}
+
+/* Sizes of values, and of heads in layers with a window, are those of the other heads. */
+static wane_status check_heads(const source *s)
+{
+    static const char *const keys[] = {"attention.value_length", "attention.key_length_swa",
+                                       "attention.value_length_swa", "rope.dimension_count_swa"};
+    size_t width = wane_gguf_head_width(s->gguf, s->architecture);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (wane_gguf_of_model(s->gguf, keys[i]) && wane_gguf_size_of(s->gguf, keys[i]) != width)
+            return wane_gguf_refuse(s, keys[i], "is not the width of a head");
+    return WANE_OK;
+}
+
+/* Which layers have a window: a flag for each, or every how many one has none. */
+static wane_status write_windows(const source *s)
+{
+    static const char pattern[] = "attention.sliding_window_pattern";
+    const wane_gguf_value *value = wane_gguf_of_model(s->gguf, pattern);
+    const wane_config_key *key = wane_config_key_of_type(s->architecture, &wane_config_layer_types);
+    size_t layers = wane_gguf_size_of(s->gguf, "block_count");
+    bool windowed = false;
+    int64_t period = 0;
+    if (!value) return WANE_OK;
+    bool every = wane_gguf_integer(&period, value) && period > 0;
+    if (!key || layers > WANE_LAYER_SET || (!every && wane_gguf_size(value) != layers))
+        return wane_gguf_refuse(s, pattern, "its value is not supported");
+    wane_gguf_member(s, key->name);
+    for (size_t i = 0; i < layers; i++) {
+        if (every) windowed = ((int64_t)i + 1) % period != 0;
+        else if (!wane_gguf_bool_at(&windowed, value, i))
+            return wane_gguf_refuse(s, pattern, "is no list of flags");
+        wane_text_printf(s->out, "%s\"%s\"", i ? ", " : "[",
+                         windowed ? "sliding_attention" : "full_attention");
+    }
+    wane_text_string(s->out, layers ? "]" : "[]");
+    return WANE_OK;
 }
 
 /* ------------------------------------------------------------------ what tensors and tokens say */
@@ -203,6 +245,8 @@ wane_status wane_gguf_config(wane_text *out, const wane_architecture *a,
     wane_gguf_member(&s, "model_type");
     wane_text_printf(out, "\"%s\"", a->name);
     WANE_TRY(write_known(&s));
+    WANE_TRY(check_heads(&s));
+    WANE_TRY(write_windows(&s));
     WANE_TRY(wane_gguf_write_rope(&s));
     WANE_TRY(write_shapes(&s));
     write_scale(&s);

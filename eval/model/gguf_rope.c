@@ -151,22 +151,48 @@ static bool is_usual(const source *s, double attention, size_t context)
 
 /* One divisor for each pair that is turned, and no other scaling beside them, which llama.cpp would
  * apply too. */
-static wane_status check_divisors(const source *s, const divisors *all)
+static wane_status check_divisors(const source *s, const char *const names[3],
+                                  const divisors list[3])
 {
     const wane_gguf_value *type = wane_gguf_of_model(s->gguf, "rope.scaling.type");
     size_t turned = wane_gguf_size_of(s->gguf, "rope.dimension_count");
     double factor = 1;
     if (!turned) turned = wane_gguf_head_width(s->gguf, s->architecture);
-    if (all->count && turned && all->count != (turned + 1) / 2)
-        return wane_gguf_refuse(s, "rope_freqs.weight",
-                                "has not a number for each pair that is turned");
+    if (list->count && turned && list->count != (turned + 1) / 2)
+        return wane_gguf_refuse(s, *names, "has not a number for each pair that is turned");
     if (type && !wane_gguf_is(type, "none") && !wane_gguf_is(type, "longrope"))
         return wane_gguf_refuse(s, "rope.scaling.type",
                                 "is beside divisors as tensors, which is not supported");
     if (!type && wane_gguf_number(&factor, wane_gguf_of_model(s->gguf, "rope.scaling.factor")) &&
-        factor != 1)
+        factor != 0 && factor != 1)
         return wane_gguf_refuse(s, "rope.scaling.factor",
                                 "is beside divisors as tensors, which is not supported");
+    for (size_t n = 0; n < 3; n++)
+        for (size_t i = 0; i < list[n].count; i++)
+            if (!(list[n].value[i] > 0 && isfinite(list[n].value[i])))
+                return wane_gguf_refuse(s, names[n], "holds what is no positive number");
+    return WANE_OK;
+}
+
+/* Numbers of scaling that the file has are positive; a factor of 0 is none, as llama.cpp takes it.
+ */
+static wane_status check_numbers(const source *s)
+{
+    static const struct {
+        const char *key;
+        bool none;
+    } keys[] = {
+        {"rope.scaling.factor", true},          {"rope.scale_linear", true},
+        {"rope.scaling.attn_factor", false},    {"rope.scaling.original_context_length", false},
+        {"rope.scaling.yarn_beta_fast", false}, {"rope.scaling.yarn_beta_slow", false}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const wane_gguf_value *value = wane_gguf_of_model(s->gguf, keys[i].key);
+        double number = 0;
+        if (!value) continue;
+        if (!wane_gguf_number(&number, value) || !isfinite(number) || number < 0 ||
+            (number == 0 && !keys[i].none))
+            return wane_gguf_refuse(s, keys[i].key, "is no positive number");
+    }
     return WANE_OK;
 }
 
@@ -174,25 +200,26 @@ static wane_status check_divisors(const source *s, const divisors *all)
 static wane_status write_divisors(const source *s, bool *done)
 {
     wane_status st = WANE_OK;
-    divisors all, of_short, of_long;
+    static const char *const names[3] = {"rope_freqs.weight", "rope_factors_short.weight",
+                                         "rope_factors_long.weight"};
+    divisors list[3];
+    const divisors *all = &list[0], *of_short = &list[1], *of_long = &list[2];
     wane_rope rope;
     double attention = 0;
     size_t context = wane_gguf_size_of(s->gguf, "rope.scaling.original_context_length");
-    WANE_TRY(read_divisors(&all, s, "rope_freqs.weight"));
-    WANE_TRY(read_divisors(&of_short, s, "rope_factors_short.weight"));
-    WANE_TRY(read_divisors(&of_long, s, "rope_factors_long.weight"));
-    *done = all.count || of_short.count || of_long.count;
+    for (size_t n = 0; n < 3; n++) WANE_TRY(read_divisors(&list[n], s, names[n]));
+    *done = all->count || of_short->count || of_long->count;
     if (!*done) return WANE_OK;
-    WANE_TRY(check_divisors(s, &all));
-    if (all.count && find_llama3(&rope, s, &all)) {
+    WANE_TRY(check_divisors(s, names, list));
+    if (all->count && find_llama3(&rope, s, all)) {
         write_llama3(s, &rope);
         return WANE_OK;
     }
     begin_scaling(s, "longrope");
-    write_list(s, "short_factor", all.count ? &all : &of_short);
-    write_list(s, "long_factor", all.count ? &all : &of_long);
+    write_list(s, "short_factor", all->count ? all : of_short);
+    write_list(s, "long_factor", all->count ? all : of_long);
     if (!context) context = wane_gguf_size_of(s->gguf, "context_length");
-    if (all.count) attention = 1;
+    if (all->count) attention = 1;
     else
         (void)wane_gguf_number(&attention, wane_gguf_of_model(s->gguf, "rope.scaling.attn_factor"));
     if (attention > 0 && !is_usual(s, attention, context)) {
@@ -237,10 +264,12 @@ wane_status wane_gguf_write_rope(const source *s)
     wane_status st = write_turned(s);
     if (st != WANE_OK) return st;
     write_width(s);
-    st = write_divisors(s, &done);
+    st = check_numbers(s);
+    if (st == WANE_OK) st = write_divisors(s, &done);
     if (st != WANE_OK || done) return st;
     if (!wane_gguf_number(&factor, wane_gguf_of_model(s->gguf, "rope.scaling.factor")))
         (void)wane_gguf_number(&factor, wane_gguf_of_model(s->gguf, "rope.scale_linear"));
+    if (factor == 0) factor = 1;
     if (type && !yarn && !wane_gguf_is(type, "none") && !wane_gguf_is(type, "linear"))
         return wane_gguf_refuse(
             s, "rope.scaling.type",

@@ -33,12 +33,14 @@ wane_status wane_gguf_add(wane_tensors *tensors, size_t index, wane_error *err)
     return st;
 }
 
-/* A key of split.*; `absent` where it is not there. */
+/* A key of split.*; `absent` where it is not there, -1 where it is no whole number. */
 static int64_t split(const wane_gguf *gguf, const char *key, int64_t absent)
 {
-    int64_t value = absent;
-    (void)wane_gguf_integer(&value, wane_gguf_find(gguf, key));
-    return value;
+    int64_t number = -1;
+    const wane_gguf_value *value = wane_gguf_find(gguf, key);
+    if (!value) return absent;
+    (void)wane_gguf_integer(&number, value);
+    return number;
 }
 
 wane_status wane_gguf_check_set(const wane_tensors *tensors, wane_error *err)

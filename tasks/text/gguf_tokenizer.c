@@ -150,6 +150,8 @@ static wane_status read_charsmap(reading *r, wane_error *err)
 {
     const wane_gguf_value *value = find(r, "precompiled_charsmap");
     size_t count = wane_gguf_size(value);
+    if (value && wane_gguf_kind_of(value) != WANE_GGUF_ARRAY)
+        return fail(r, "precompiled_charsmap", "is no list of bytes", err);
     unsigned char *made = wane_arena_alloc(r->arena, count + 1, 1);
     if (!made) return wane_fail_memory(err, "tokenizer", r->path);
     for (size_t i = 0; i < count; i++) {
@@ -247,7 +249,9 @@ static wane_status write_byte_level(reading *r, wane_error *err)
 {
     wane_status st = WANE_OK;
     size_t bytes = 0;
-    const char *name = wane_gguf_string(find(r, "pre"), &bytes);
+    const wane_gguf_value *pre = find(r, "pre");
+    const char *name = wane_gguf_string(pre, &bytes);
+    if (pre && !name) WANE_TRY(fail(r, "pre", "is no text", err));
     if (!name) {
         name = "default"; /* as llama.cpp takes it */
         bytes = strlen(name);
@@ -355,6 +359,7 @@ wane_status wane_gguf_tokenizer_write(wane_tokenizer_document *out,
     else if (wane_gguf_is(model, "t5")) st = write_pieces(&r, true, err);
     else if (wane_gguf_is(model, "gpt2")) st = write_byte_level(&r, err);
     else if (wane_gguf_is(model, "bert")) st = write_bert(&r, err);
+    else if (!model) st = fail(&r, "model", "is not there: the file has no tokenizer", err);
     else
         st = wane_fail(err, WANE_EFORMAT,
                        "tokenizer: %s: tokenizer.ggml.model: \"%.*s\" is not supported, only "

@@ -198,9 +198,32 @@ static void what_is_no_model_is_refused(void **state)
     refused_of("reference/gguf/llama_3.gguf", "llama.feed_forward_length",
                "llama.rope.scaling.factor", 25,
                "rope.scaling.factor: is beside divisors as tensors");
+    refused("llama.attention.value_length\4\0\0\0\12", "llama.attention.value_length\4\0\0\0\10",
+            "attention.value_length: is not the width of a head");
+    refused_of("reference/gguf/llama_yarn.gguf", "yarn_beta_fast\6\0\0\0\0\0\0\100",
+               "yarn_beta_fast\6\0\0\0\0\0\0\300", 22,
+               "rope.scaling.yarn_beta_fast: is no positive number");
+    refused_of("reference/gguf/gemma2.gguf", "attention.layer_norm_rms_epsilon",
+               "attention.sliding_window_pattern", 32,
+               "attention.sliding_window_pattern: its value is not supported");
     copy_file("reference/gguf/gpt2.gguf", scratch_path("another.gguf"));
     CHECK_FAILS(wane_model_load(&model, folder, &err), WANE_EFORMAT,
                 "2 files of tensors and no index of shards; name one of them");
+}
+
+/* In the place of an epsilon that is the default: every third layer sees all. */
+static void a_period_of_windows_is_read(void **state)
+{
+    (void)state;
+    wane_error err;
+    wane_model *model = NULL;
+    const char *path = changed("reference/gguf/gemma2.gguf",
+                               "attention.layer_norm_rms_epsilon\6\0\0\0\xbd\x37\x86\x35",
+                               "attention.sliding_window_pattern\4\0\0\0\3\0\0\0", 40);
+    CHECK_OK(wane_model_load(&model, path, &err));
+    for (size_t l = 0; l < 3; l++)
+        assert_int_equal(wane_layer_in(&model->config.block.windowed, l), l < 2);
+    wane_model_free(model);
 }
 
 static void a_folder_with_one_is_a_model(void **state)
@@ -227,6 +250,7 @@ int main(void)
         cmocka_unit_test(quantized_weights_are_told),
         cmocka_unit_test(metadata_make_a_config),
         cmocka_unit_test_setup_teardown(what_is_no_model_is_refused, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(a_period_of_windows_is_read, scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(a_folder_with_one_is_a_model, scratch_make, scratch_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -250,6 +250,12 @@ static void name_with_nul(file *f)
     put(f, name, sizeof name);
 }
 
+static void number_of_words(file *f)
+{
+    words(f);
+    put_number(f, "pre", 1);
+}
+
 static void no_merges(file *f)
 {
     put_texts(f, "tokens", "a,b");
@@ -292,6 +298,7 @@ static void what_is_wrong_is_named(void **state)
         {"gpt2", new_words, "tokenizer.ggml.pre: \"novel-bpe\" is not known"},
         {"gpt2", two_names, "tokenizer.ggml.pre: \"gpt-2 phi-2\" is not known"},
         {"gpt2", name_with_nul, "tokenizer.ggml.pre: \"\" is not known"},
+        {"gpt2", number_of_words, "tokenizer.ggml.pre: is no text"},
         {"gpt2", no_merges, "tokenizer.ggml.merges: is no list of texts"},
         {"gpt2", one_token, "merge 0 is not two tokens"},
         {"gpt2", no_utf8, "token 1 is empty or no UTF-8"},
