@@ -24,11 +24,11 @@ static wane_status parse_config(wane_config *out, bool *known, const wane_packag
     char *text = NULL, *name = NULL;
     size_t bytes = 0;
     bool gguf = wane_package_in_gguf(package);
-    wane_status st = wane_model_config_text(&text, &bytes, &name, package, gguf ? NULL : err);
+    wane_status st = wane_model_config_text(&text, &bytes, &name, package, err);
     *known = st == WANE_OK && wane_config_parse(out, text, bytes, config_name, NULL) == WANE_OK;
     wane_free(text);
     wane_free(name);
-    return gguf ? WANE_OK : st;
+    return gguf && st == WANE_EFORMAT ? WANE_OK : st; /* metadata of no model that is computed */
 }
 
 wane_status wane_config_of_package(wane_config *out, bool *known, const wane_package *package,

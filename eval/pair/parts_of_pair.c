@@ -18,7 +18,11 @@ static wane_status find_table(wane_parameters *out, wane_config *config, bool *k
     *known = false;
     for (int s = 0; s < 2 && !*known && st == WANE_OK; s++)
         st = wane_config_of_package(config, known, side[s], err);
-    if (st == WANE_OK && *known) *known = wane_parameters_plan(out, config, NULL) == WANE_OK;
+    if (st == WANE_OK && *known) st = wane_parameters_plan(out, config, err);
+    if (st == WANE_EINVAL) { /* sizes that do not fit together are of no model */
+        *known = false;
+        st = WANE_OK;
+    }
     return st;
 }
 
