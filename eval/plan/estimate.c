@@ -127,7 +127,7 @@ static wane_status add_memory(wane_estimate *e, const wane_plan *plan, int threa
     return st;
 }
 
-/* Files of the base's SVDs, which are mapped as long as a run is in work. */
+/* Files of the SVDs of one model, the base or the stage before: mapped while a cell is in work. */
 static double map_bytes(const wane_plan *plan)
 {
     const wane_parameters *table = &plan->inputs->base->parameters;
@@ -222,9 +222,12 @@ wane_status wane_plan_estimate(wane_estimate *out, const wane_plan *plan, wane_p
     const int threads = wane_pool_threads(pool);
     wane_status st = wane_backend_rate(&e.flops_per_second, wane_backend_or_first(NULL), pool, err);
     if (st == WANE_OK) st = add_memory(&e, plan, threads, err);
-    e.address_bytes = e.memory_bytes + map_bytes(plan) + PROGRAM_ADDRESSES +
+    const double svds = map_bytes(plan);
+    const double mapped = plan->inputs->experiment->against_previous ? 2 * svds : svds;
+    e.address_bytes = e.memory_bytes + mapped + PROGRAM_ADDRESSES +
                       (double)threads * (WANE_BLAS_BUFFER_BYTES + THREAD_ADDRESSES);
     if (st == WANE_OK) st = updates_bytes(&e.disk_bytes, plan, err);
+    e.disk_bytes += svds;
     if (st == WANE_OK) st = add_measures(&e, plan, err);
     if (st != WANE_OK) return st;
     for (size_t s = 1; s < plan->stage_count; s++) {

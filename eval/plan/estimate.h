@@ -12,8 +12,8 @@ typedef struct wane_estimate {
                              weights among it, and `more` */
     double more_bytes;    /* what the largest of training and measuring adds to open inputs */
     size_t tokens;        /* of the largest micro-batch that is planned for */
-    double address_bytes; /* memory, maps of the base's SVDs, and what each thread maps */
-    double disk_bytes;    /* updates that `keep` keeps, and the database */
+    double address_bytes; /* memory, maps of SVDs of base and stage before, what each thread maps */
+    double disk_bytes;    /* updates that `keep` keeps, SVDs of the base, and the database */
     double train_flops, measure_flops; /* of the whole plan, each stage once */
     wane_cost measure[WANE_MEASURES];  /* by the measures' list; of those that are told apart the
                                           operations are in neither sum */
