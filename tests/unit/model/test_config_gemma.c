@@ -183,6 +183,10 @@ static void gemma2_2b_is_read(void **state)
     config_check_round(&c);
     config_refused("{\"model_type\": \"gemma2\", \"use_bidirectional_attention\": true}",
                    "use_bidirectional_attention");
+    config_refused("{\"model_type\": \"gemma2\", \"tie_word_embeddings\": null}",
+                   "tie_word_embeddings: is no true or false");
+    config_refused("{\"model_type\": \"gemma2\", \"hidden_activation\": null}",
+                   "hidden_activation: is no name of an activation");
     config_refused("{\"model_type\": \"gemma2\", \"attn_logit_softcapping\": 0}",
                    "attn_logit_softcapping");
 }
